@@ -1,0 +1,1 @@
+"""Automatic call distribution: operators, the queue, who gets which call, and the call record."""

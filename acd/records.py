@@ -1,0 +1,172 @@
+"""The call record: what is kept of every call, computed from the call's events and nothing else.
+
+`fold` is the only way a record comes to be, so the records, their totals and the append-only
+events cannot disagree. Times are seconds since the epoch on the engine's steady clock (UTC, never
+stepped while the engine lives), so a difference of two of them is a true duration.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+
+class Outcome(StrEnum):
+    """How a call ended; every call that was offered has exactly one when it is over."""
+
+    ANSWERED = "answered"  # an operator and the citizen were connected
+    LOST_MENU = "lost_menu"  # the citizen hung up before the menu was done
+    LOST_QUEUE = "lost_queue"  # ... while waiting for a free operator
+    LOST_RINGING = "lost_ringing"  # ... while an operator's phone rang
+    FALLBACK = "fallback"  # no engine claimed the call; the fallback served it
+    INFORMATION = "information"  # the citizen heard the recorded information and hung up content
+
+
+class CategorySource(StrEnum):
+    """How the category of a call came to be known."""
+
+    MENU = "menu"  # a digit
+    SILENCE = "silence"  # nothing was pressed
+    INVALID = "invalid"  # what was pressed made no sense
+    NONE = "none"  # the menu never got so far
+
+
+class EventKind(StrEnum):
+    """What can happen to a call. The names are those in the events table and in the exports."""
+
+    ARRIVED = "arrived"  # caller_number, caller_name, called_number, asterisk_id, language
+    DIGIT = "digit"  # digit, menu
+    MENU_DONE = "menu_done"  # category, category_source
+    INFORMATION_STARTED = "information_started"  # prompt
+    QUEUED = "queued"  # category, position
+    OFFERED = "offered"  # operator, phone
+    RINGING = "ringing"  # operator, phone
+    OFFER_FAILED = "offer_failed"  # operator, phone, reason, cause
+    ANSWERED = "answered"  # operator, phone
+    QUALITY = "quality"  # leg, loss_percent, jitter_ms
+    TROUBLE = "trouble"  # what
+    ENDED = "ended"  # ended_by, hangup_cause
+    FALLBACK = "fallback"  # status, phone, answered_at
+
+
+class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to one call; `seq` counts from 1 within the call."""
+
+    call_id: str
+    seq: int
+    at: float
+    kind: EventKind
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class CallRecord(msgspec.Struct, kw_only=True):
+    """The row of `calls`; the fields and their names are the columns.
+
+    `wait_ms`: from joining the queue to the operator's answer, or to the end. `ring_ms`: from the
+    last offer to its answer, or to the end if the call ended while it rang. `talk_ms`: from the
+    answer to the end. Each is None where the call never got so far.
+    """
+
+    call_id: str
+    asterisk_id: str = ""
+    caller_number: str = ""
+    caller_name: str = ""
+    called_number: str = ""
+    language: str = "id"
+    category: str | None = None
+    category_source: CategorySource = CategorySource.NONE
+    arrived_at: float = 0.0
+    menu_done_at: float | None = None
+    queued_at: float | None = None
+    first_offer_at: float | None = None
+    last_offer_at: float | None = None
+    operator_answered_at: float | None = None
+    ended_at: float | None = None
+    operator: str | None = None
+    phone: str | None = None
+    outcome: Outcome | None = None
+    ended_by: str | None = None
+    hangup_cause: int | None = None
+    wait_ms: int | None = None
+    ring_ms: int | None = None
+    talk_ms: int | None = None
+    loss_percent: float | None = None
+    jitter_ms: float | None = None
+    offers: int = 0
+    informed: bool = False
+    events: int = 0
+
+
+def _ms(start: float | None, end: float | None) -> int | None:
+    return None if start is None or end is None else max(0, round((end - start) * 1000))
+
+
+def _outcome(record: CallRecord, ringing: bool) -> Outcome:
+    if record.operator_answered_at is not None:
+        return Outcome.ANSWERED
+    if record.queued_at is not None:
+        return Outcome.LOST_RINGING if ringing else Outcome.LOST_QUEUE
+    return Outcome.INFORMATION if record.informed else Outcome.LOST_MENU
+
+
+def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
+    ringing = record.last_offer_at is not None
+    record.ended_at = at
+    record.ended_by = data.get("ended_by")
+    record.hangup_cause = data.get("hangup_cause")
+    record.outcome = record.outcome or _outcome(record, ringing)
+    answered = record.operator_answered_at
+    record.wait_ms = _ms(record.queued_at, answered if answered is not None else at)
+    if answered is None and ringing:
+        record.ring_ms = _ms(record.last_offer_at, at)
+    record.talk_ms = _ms(answered, at)
+
+
+def apply(record: CallRecord, event: CallEvent) -> None:
+    """Change `record` by one event of the same call; events come in the order of `seq`."""
+    data, at = event.data, event.at
+    record.events = event.seq
+    match event.kind:
+        case EventKind.ARRIVED:
+            record.arrived_at = at
+            for name in ("asterisk_id", "caller_number", "caller_name", "called_number"):
+                setattr(record, name, data.get(name, ""))
+            record.language = data.get("language", record.language)
+        case EventKind.MENU_DONE:
+            record.menu_done_at = at
+            record.category = data["category"]
+            record.category_source = CategorySource(data["category_source"])
+        case EventKind.INFORMATION_STARTED:
+            record.informed = True
+        case EventKind.QUEUED:
+            record.queued_at = at if record.queued_at is None else record.queued_at
+        case EventKind.OFFERED:
+            record.offers += 1
+            record.last_offer_at = at
+            record.first_offer_at = record.first_offer_at or at
+            record.operator, record.phone = data["operator"], data["phone"]
+        case EventKind.OFFER_FAILED:
+            record.last_offer_at = record.operator = record.phone = None
+        case EventKind.ANSWERED:
+            record.operator, record.phone = data["operator"], data["phone"]
+            record.operator_answered_at = at
+            record.ring_ms = _ms(record.last_offer_at, at)
+        case EventKind.QUALITY if data.get("leg") == "citizen":
+            record.loss_percent = data.get("loss_percent")
+            record.jitter_ms = data.get("jitter_ms")
+        case EventKind.FALLBACK:
+            record.outcome = Outcome.FALLBACK
+            record.operator_answered_at = data.get("answered_at")
+            record.phone = data.get("phone")
+        case EventKind.ENDED:
+            _end(record, at, data)
+
+
+def fold(call_id: str, events: list[CallEvent]) -> CallRecord:
+    """Compute the record of the call `call_id` from all its events."""
+    record = CallRecord(call_id=call_id)
+    for event in events:
+        apply(record, event)
+    return record

@@ -1,0 +1,1 @@
+"""A citizen's dialogue before an operator answers: the menu as data and the machine that walks it."""

@@ -1,0 +1,1 @@
+"""What supervisors read: calls and totals that must add up. Reads the tables, writes nothing."""
