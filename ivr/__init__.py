@@ -1,1 +1,1 @@
-"""A citizen's dialogue before an operator answers: the menu as data and the machine that walks it."""
+"""A citizen's dialogue before an operator answers: the menu as data, and what walks it."""

@@ -1,1 +1,1 @@
-"""The wire to Asterisk: ARI, AMI, its configuration and its process. Knows nothing of calls to 112."""
+"""The wire to Asterisk: ARI, AMI, its configuration, its process. Knows nothing of 112."""

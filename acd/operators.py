@@ -1,0 +1,106 @@
+"""Operators (people) and phones (SIP accounts): two things, joined while an operator is logged in.
+
+Two axes: *status* is chosen by a person (logged out, ready, paused), *state* is computed from the
+calls (idle, offered, talking, wrap-up). Whether the phone can be reached comes from Asterisk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+
+class Status(StrEnum):
+    """What the operator has chosen."""
+
+    LOGGED_OUT = "logged_out"
+    READY = "ready"
+    PAUSED = "paused"
+
+
+class State(StrEnum):
+    """What the operator is doing, as the calls tell."""
+
+    IDLE = "idle"
+    OFFERED = "offered"
+    TALKING = "talking"
+    WRAP_UP = "wrap_up"
+
+
+class Device(StrEnum):
+    """What Asterisk says of a phone."""
+
+    UNKNOWN = "unknown"  # not heard yet: ringing it is worth a try
+    UNREACHABLE = "unreachable"  # not registered, or does not answer OPTIONS
+    FREE = "free"
+    IN_USE = "in_use"
+
+
+# AMI's DeviceStateChange, by name (docs.asterisk.org, "Device State")
+_DEVICES = {
+    "NOT_INUSE": Device.FREE,
+    "UNKNOWN": Device.FREE,
+    "INUSE": Device.IN_USE,
+    "BUSY": Device.IN_USE,
+    "RINGING": Device.IN_USE,
+    "RINGINUSE": Device.IN_USE,
+    "ONHOLD": Device.IN_USE,
+    "UNAVAILABLE": Device.UNREACHABLE,
+    "INVALID": Device.UNREACHABLE,
+}
+
+
+def device_of(ami_state: str) -> Device:
+    """Translate AMI's name of a device state; one that we do not know counts as unreachable."""
+    return _DEVICES.get(ami_state.upper(), Device.UNREACHABLE)
+
+
+@dataclass(slots=True)
+class Phone:
+    """A SIP account. `device` is the last word of Asterisk, corrected by what we did since."""
+
+    number: str
+    password: str
+    contact: str | None = None
+    device: Device = Device.UNKNOWN
+
+
+@dataclass(slots=True)
+class Operator:
+    """A person who answers. Times are seconds since the epoch on the engine's clock.
+
+    `not_before`: no offer before this time (after a reject, say). `wrap_up_until`: when the work
+    after the last call is over; arithmetic on stored times, so a restart does not change it.
+    """
+
+    id: str
+    name: str
+    pin_hash: str = ""
+    home_phone: str | None = None
+    status: Status = Status.LOGGED_OUT
+    pause_reason: str | None = None
+    phone: str | None = None
+    status_since: float = 0.0
+    idle_since: float = 0.0
+    calls_taken: int = 0
+    state: State = State.IDLE
+    call: str | None = None
+    not_before: float = 0.0
+    wrap_up_until: float = 0.0
+    misses: int = 0
+
+    def row(self) -> dict[str, Any]:
+        """What is kept over a restart: the row of `operators`."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "pin_hash": self.pin_hash,
+            "home_phone": self.home_phone,
+            "status": self.status.value,
+            "pause_reason": self.pause_reason,
+            "phone": self.phone,
+            "status_since": self.status_since,
+            "idle_since": self.idle_since,
+            "calls_taken": self.calls_taken,
+        }

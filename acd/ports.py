@@ -1,0 +1,53 @@
+"""What call distribution needs from outside: a switch that acts, a journal that keeps."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from acd.records import CallEvent, CallRecord
+
+
+class Switch(Protocol):
+    """Acts on legs. Every method returns at once; a failure comes back as an event.
+
+    A leg that is gone is no failure: its end is on its way as an event of its own.
+    """
+
+    def answer(self, channel: str) -> None:
+        """Answer a leg that came in."""
+
+    def say(self, channel: str, playback: str, prompt: str) -> None:
+        """Play the prompt `prompt`; its end comes back with the id `playback`."""
+
+    def stop(self, playback: str) -> None:
+        """Cut a prompt off at once."""
+
+    def music(self, channel: str) -> None:
+        """Let a waiting citizen hear music and, now and then, "stay on the line"."""
+
+    def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
+        """Ring `phone` as the new leg `leg`, showing `display` (name, number)."""
+
+    def connect(self, bridge: str, citizen: str, leg: str) -> None:
+        """End the citizen's music and let the two legs talk in the new bridge `bridge`."""
+
+    def disconnect(self, bridge: str) -> None:
+        """Remove a bridge."""
+
+    def hang_up(self, channel: str, cause: int = 16) -> None:
+        """End a leg with a Q.850 cause."""
+
+
+class Journal(Protocol):
+    """Keeps what happened. Returns at once and never fails; writing is its own affair."""
+
+    def call_event(self, event: CallEvent, record: CallRecord) -> None:
+        """Keep an event, and the record as it is after it."""
+
+    def operator_event(
+        self, operator: str, at: float, kind: str, phone: str | None, reason: str | None
+    ) -> None:
+        """Keep that an operator logged in or out, paused, became ready, missed a call..."""
+
+    def operator_state(self, row: dict[str, Any]) -> None:
+        """Keep the operator's status and fairness (a row of `operators`) over a restart."""

@@ -1,0 +1,152 @@
+"""The roster: who is on duty, at which phone; logging in and out, pausing, becoming ready.
+
+Every change is kept in the journal. What cannot be done raises a RosterError with one sentence
+that can be shown to the person who asked.
+"""
+
+from __future__ import annotations
+
+from acd.operators import Device, Operator, Phone, State, Status
+from acd.ports import Journal
+
+
+class RosterError(Exception):
+    """An operator's wish cannot be met. Kinds: NoSuchOperator, NoSuchPhone, NotLoggedIn."""
+
+
+class NoSuchOperator(RosterError):
+    """Nobody of that number is known."""
+
+
+class NoSuchPhone(RosterError):
+    """No phone of that number is known."""
+
+
+class NotLoggedIn(RosterError):
+    """The operator is not logged in at any phone."""
+
+
+class Roster:
+    """All operators and phones of the line. One writer calls it; it never waits."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.operators: dict[str, Operator] = {}
+        self.phones: dict[str, Phone] = {}
+        self._journal = journal
+
+    def operator(self, operator_id: str) -> Operator:
+        """The operator of that number."""
+        try:
+            return self.operators[operator_id]
+        except KeyError:
+            raise NoSuchOperator(
+                f"There is no operator {operator_id}; see `ngalam112 operator list`."
+            ) from None
+
+    def at_phone(self, number: str) -> Operator | None:
+        """Who is logged in at the phone."""
+        for one in self.operators.values():
+            if one.phone == number and one.status is not Status.LOGGED_OUT:
+                return one
+        return None
+
+    def at_home(self, number: str) -> Operator | None:
+        """Whose own phone it is, if exactly one operator's."""
+        owners = [one for one in self.operators.values() if one.home_phone == number]
+        return owners[0] if len(owners) == 1 else None
+
+    def login(self, operator_id: str, number: str | None, now: float) -> Operator:
+        """Log in at the phone `number` (the operator's own if None); who sat there is logged out.
+
+        Nobody is idle since before the login, so nobody gains a place by logging in again.
+        """
+        one = self.operator(operator_id)
+        number = number or one.phone or one.home_phone
+        if number is None:
+            raise NoSuchPhone(f"Operator {operator_id} has no phone of their own; name one.")
+        if number not in self.phones:
+            raise NoSuchPhone(f"There is no phone {number}; see `ngalam112 phone list`.")
+        if one.status is Status.READY and one.phone == number:
+            return one
+        before = self.at_phone(number)
+        if before is not None and before is not one:
+            self.logout(before.id, now)
+        one.phone = number
+        one.idle_since = now
+        one.misses, one.not_before = 0, 0.0
+        return self._status(one, Status.READY, "login", now)
+
+    def logout(self, operator_id: str, now: float) -> Operator:
+        """Log out; a call that is being talked goes on to its end."""
+        one = self._logged_in(operator_id)
+        self._status(one, Status.LOGGED_OUT, "logout", now)
+        one.phone = None
+        self._journal.operator_state(one.row())
+        return one
+
+    def pause(self, operator_id: str, reason: str | None, now: float) -> Operator:
+        """Take no further calls for now."""
+        return self._status(self._logged_in(operator_id), Status.PAUSED, "pause", now, reason)
+
+    def ready(self, operator_id: str, now: float) -> Operator:
+        """Take calls again; ends wrap-up early."""
+        one = self._logged_in(operator_id)
+        if one.state is State.WRAP_UP:
+            self.idle(one, now)
+        one.misses, one.not_before = 0, 0.0
+        return self._status(one, Status.READY, "ready", now)
+
+    def idle(self, one: Operator, now: float) -> None:
+        """The operator has nothing to do any more, as of `now`."""
+        one.state, one.call = State.IDLE, None
+        one.wrap_up_until = 0.0
+        one.idle_since = now
+        self._journal.operator_state(one.row())
+
+    def missed(self, one: Operator, reason: str, rest_s: float, now: float) -> None:
+        """An offer failed: last in line again, and no further offer for `rest_s` seconds."""
+        self.idle(one, now)
+        one.not_before = now + rest_s
+        if reason == "failed":
+            return
+        one.misses += 1
+        self._journal.operator_event(one.id, now, "missed", one.phone, reason)
+
+    def device(self, number: str, device: Device) -> bool:
+        """Asterisk's word on a phone; True if it changes anything."""
+        phone = self.phones.get(number)
+        if phone is None or phone.device is device:
+            return False
+        phone.device = device
+        return True
+
+    def add_phone(self, phone: Phone) -> None:
+        """Know a phone, or know its new password or contact."""
+        known = self.phones.get(phone.number)
+        if known is not None:
+            known.password, known.contact = phone.password, phone.contact
+        else:
+            self.phones[phone.number] = phone
+
+    def add_operator(self, operator: Operator) -> None:
+        """Know an operator, or know the new name, PIN or phone of one."""
+        known = self.operators.get(operator.id)
+        if known is not None:
+            known.name, known.pin_hash = operator.name, operator.pin_hash
+            known.home_phone = operator.home_phone
+        else:
+            self.operators[operator.id] = operator
+
+    def _logged_in(self, operator_id: str) -> Operator:
+        one = self.operator(operator_id)
+        if one.status is Status.LOGGED_OUT:
+            raise NotLoggedIn(f"Operator {operator_id} is not logged in.")
+        return one
+
+    def _status(
+        self, one: Operator, status: Status, kind: str, now: float, reason: str | None = None
+    ) -> Operator:
+        one.status, one.pause_reason, one.status_since = status, reason, now
+        self._journal.operator_event(one.id, now, kind, one.phone, reason)
+        self._journal.operator_state(one.row())
+        return one

@@ -1,0 +1,118 @@
+"""The reception: walks each citizen through the menu and hands the call to the distributor."""
+
+from __future__ import annotations
+
+import structlog
+
+from acd.calls import Call, Stage
+from acd.dispatcher import Dispatcher
+from acd.ids import new_id
+from acd.ports import Switch
+from acd.records import EventKind
+from acd.timers import Timers
+from ivr.menu import MenuTree
+from ivr.session import (
+    Digit,
+    Done,
+    Event,
+    Inform,
+    Play,
+    PromptEnded,
+    Session,
+    Started,
+    Tick,
+    begin,
+    step,
+)
+
+log = structlog.get_logger("ivr")
+
+
+class Reception:
+    """Owns the sessions of all citizens in the menu; the pure `step` decides, this one acts."""
+
+    def __init__(
+        self, switch: Switch, dispatcher: Dispatcher, timers: Timers, tree: MenuTree
+    ) -> None:
+        self._switch, self._dispatcher, self._timers, self._tree = switch, dispatcher, timers, tree
+        self._sessions: dict[str, Session] = {}
+        self._playbacks: dict[str, Call] = {}
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def welcome(self, call: Call, now: float) -> None:
+        """Answer the call and begin the menu."""
+        call.stage = Stage.MENU
+        self._sessions[call.id] = begin(self._tree, call.record.arrived_at)
+        self._switch.answer(call.channel)
+        self._step(call, Started(), now)
+
+    def digit(self, call: Call, digit: str, now: float) -> None:
+        """The citizen pressed a key."""
+        session = self._sessions.get(call.id)
+        if session is not None:
+            call.note(EventKind.DIGIT, now, digit=digit, menu=session.menu)
+            self._step(call, Digit(digit), now)
+
+    def playback_ended(self, playback: str, failed: bool, now: float) -> bool:
+        """A prompt has ended; False if it is none of ours. One that we replaced is past caring."""
+        call = self._playbacks.pop(playback, None)
+        if call is None:
+            return False
+        if call.playback == playback:
+            call.playback = None
+            if failed and call.hung_up_by is None:
+                self._trouble(call, f"prompt {playback} could not be played", now)
+            self._step(call, PromptEnded(failed), now)
+        return True
+
+    def gone(self, call: Call) -> None:
+        """The call is over, or has left the menu; forget its session."""
+        self._sessions.pop(call.id, None)
+        self._playbacks.pop(call.playback or "", None)
+
+    def _trouble(self, call: Call, what: str, now: float) -> None:
+        log.warning("menu_trouble", call_id=call.id, what=what)
+        call.note(EventKind.TROUBLE, now, what=what)
+
+    def _step(self, call: Call, event: Event, now: float) -> None:
+        session = self._sessions.get(call.id)
+        if session is None or call.hung_up_by is not None:
+            # who hung up in the middle of a prompt has not asked for an operator by its end
+            return
+        after, actions = step(self._tree, session, event, now)
+        if after != session:
+            self._sessions[call.id] = after
+            call.rearm(self._timers.at(after.due, lambda at: self._step(call, Tick(), at)))
+        for action in actions:
+            self._act(call, action, now)
+
+    def _act(self, call: Call, action: Play | Inform | Done, now: float) -> None:
+        self._silence(call)
+        match action:
+            case Play(prompt):
+                self._play(call, prompt, now)
+            case Inform(prompt, category, source):
+                call.stage = Stage.INFORMATION
+                call.note(EventKind.MENU_DONE, now, category=category, category_source=source.value)
+                call.note(EventKind.INFORMATION_STARTED, now, prompt=prompt)
+                self._play(call, prompt, now)
+            case Done(category, source):
+                self.gone(call)
+                if call.stage is Stage.MENU:
+                    call.note(
+                        EventKind.MENU_DONE, now, category=category, category_source=source.value
+                    )
+                self._dispatcher.enqueue(call, now)
+
+    def _play(self, call: Call, prompt: str, now: float) -> None:
+        call.playback = new_id(now)
+        self._playbacks[call.playback] = call
+        self._switch.say(call.channel, call.playback, prompt)
+
+    def _silence(self, call: Call) -> None:
+        if call.playback is not None:
+            self._switch.stop(call.playback)
+            self._playbacks.pop(call.playback, None)
+            call.playback = None

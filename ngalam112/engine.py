@@ -1,0 +1,187 @@
+"""The engine: binds every part together (the only place that does), lives, and stops.
+
+One inbox, one writer: ARI, AMI, timers, the API and failed requests post events; `_write` hands
+them one by one to the `Line`. Everything that waits (sockets, database, HTTP) is a named task.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+import structlog
+
+from acd.codes import PROMPTS, CodeCalls
+from acd.dispatcher import Dispatcher, Rules
+from acd.operators import device_of
+from acd.ports import Journal
+from acd.roster import Roster
+from acd.timers import Timers
+from ivr.menu import MenuError, MenuTree, load_menu, missing_prompts
+from ivr.reception import Reception
+from ngalam112.clock import SteadyClock
+from ngalam112.line import Claimed, Do, Line, PhoneDevice, Quality
+from ngalam112.pins import pin_matches
+from ngalam112.provision import AMI_USER, APP, ARI_USER
+from ngalam112.settings import Settings
+from ngalam112.switch import AriSwitch
+from pbx.ami import AmiEvent, AmiLink, DeviceState
+from pbx.ari import AriClient, Reply
+
+log = structlog.get_logger("engine")
+T = TypeVar("T")
+
+
+def load_checked_menu(settings: Settings) -> MenuTree:
+    """Load the menu and make sure that all audio is there; raise MenuError if not."""
+    tree = load_menu(settings.menu_file)
+    missing = missing_prompts(tree, settings.sounds)
+    missing += [name for name in PROMPTS if not (settings.sounds / f"{name}.wav").is_file()]
+    if missing:
+        raise MenuError(
+            f"There is no audio for {', '.join(sorted(set(missing)))} in {settings.sounds}; "
+            "run `ngalam112 sounds build`."
+        )
+    return tree
+
+
+class Engine:
+    """All parts of one line, bound together. Made inside the running event loop."""
+
+    def __init__(self, settings: Settings, journal: Journal) -> None:
+        tree = load_checked_menu(settings)
+        self.settings = settings
+        self.clock = SteadyClock()
+        self.event_errors = 0
+        self._inbox: deque[object] = deque()
+        self._wake = asyncio.Event()
+        self.ari = AriClient(
+            host="127.0.0.1",
+            port=settings.ari_port,
+            app=APP,
+            user=ARI_USER,
+            password=settings.secrets.ari_password,
+            on_event=self.post,
+            on_up=self._ari_up,
+            on_down=lambda: None,
+        )
+        self.ami = AmiLink(
+            host="127.0.0.1",
+            port=settings.ami_port,
+            user=AMI_USER,
+            password=settings.secrets.ami_password,
+            on_event=self._ami_event,
+        )
+        self.timers = Timers()
+        self.roster = Roster(journal)
+        switch = AriSwitch(self.ari, str(settings.sounds), self.post)
+        rules = Rules(
+            ring_timeout_s=settings.ring_timeout_s,
+            wrap_up_s=settings.wrap_up_s,
+            labels=tree.categories,
+        )
+        self.dispatcher = Dispatcher(switch, self.roster, self.timers, rules)
+        self.reception = Reception(switch, self.dispatcher, self.timers, tree)
+        self.line = Line(
+            switch=switch,
+            journal=journal,
+            timers=self.timers,
+            dispatcher=self.dispatcher,
+            reception=self.reception,
+            codes=CodeCalls(switch, self.roster, pin_matches),
+            claim=self._claim,
+        )
+
+    @property
+    def inbox_depth(self) -> int:
+        """Events that wait for the writer: the back-pressure of the engine."""
+        return len(self._inbox)
+
+    def post(self, event: object) -> None:
+        """Put an event into the inbox; never blocks."""
+        self._inbox.append(event)
+        self._wake.set()
+
+    async def do(self, act: Callable[[float], T]) -> T:
+        """Have the writer call `act(now)` and return what it returns, or raise what it raises."""
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+
+        def run(now: float) -> None:
+            try:
+                answer.set_result(act(now))
+            except Exception as error:
+                answer.set_exception(error)
+
+        self.post(Do(run))
+        return await answer
+
+    async def run(self, *, first_within: float = 30.0) -> None:
+        """Serve until cancelled; a task that dies ends the engine (its supervisor restarts it)."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._write(), name="writer")
+            tasks.create_task(self.ami.run(), name="ami")
+            tasks.create_task(self.ari.run(first_within=first_within), name="ari")
+
+    async def reload_phones(self) -> None:
+        """Have Asterisk read the rendered phones again; calls in progress are not touched."""
+        if self.ari.connected:
+            await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
+
+    def hang_up_all(self, now: float) -> None:
+        """The whole line stops: end every call, with its record."""
+        for call in list(self.line.calls.values()):
+            self.dispatcher.finish(call, "line_stopped", None, now)
+            self.ari.send("DELETE", f"channels/{call.channel}")
+
+    async def _write(self) -> None:
+        loop, inbox, clock = asyncio.get_running_loop(), self._inbox, self.clock
+        while True:
+            # so many at a time, so that the sockets get their turn in a burst
+            for _ in range(min(len(inbox), 100)):
+                self._handle(inbox.popleft())
+            self._fire_timers(clock.now())
+            if inbox:
+                await asyncio.sleep(0)
+                continue
+            due = self.timers.next()
+            alarm = None
+            if due is not None:
+                alarm = loop.call_later(max(0.0, due - clock.now()), self._wake.set)
+            await self._wake.wait()
+            self._wake.clear()
+            if alarm is not None:
+                alarm.cancel()
+
+    def _handle(self, event: object) -> None:
+        try:
+            self.line.handle(event, self.clock.now())
+        except Exception:
+            # one call's trouble must not become everybody's; the metric and the log tell
+            self.event_errors += 1
+            log.exception("event_failed", kind=type(event).__name__)
+
+    def _fire_timers(self, now: float) -> None:
+        try:
+            self.timers.fire(now)
+        except Exception:
+            self.event_errors += 1
+            log.exception("deadline_failed")
+
+    def _claim(self, channel: str) -> None:
+        def then(reply: Reply) -> None:
+            if not reply.ok:
+                log.warning("claim_refused", channel=channel, status=reply.status)
+            self.post(Claimed(channel, reply.ok))
+
+        self.ari.claim(channel, then)
+
+    def _ari_up(self) -> None:
+        log.info("serving", app=APP)
+
+    def _ami_event(self, event: AmiEvent) -> None:
+        if isinstance(event, DeviceState):
+            self.post(PhoneDevice(event.phone, device_of(event.state)))
+        else:
+            self.post(Quality(event.channel, event.loss_percent, event.jitter_ms))

@@ -1,0 +1,240 @@
+"""The line: takes every event in turn and routes it by its channel. The one writer.
+
+Nothing here awaits. `Line.handle(event, now)` is called by the engine's inbox loop only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from acd.calls import Call, Stage
+from acd.codes import CodeCalls
+from acd.dispatcher import Dispatcher
+from acd.ids import new_id
+from acd.operators import Device
+from acd.ports import Journal, Switch
+from acd.records import CallRecord, EventKind
+from acd.timers import Timers
+from ivr.reception import Reception
+from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
+from pbx.ari_types import (
+    ApplicationReplaced,
+    CallBroadcast,
+    Channel,
+    ChannelDestroyed,
+    ChannelDtmfReceived,
+    ChannelHangupRequest,
+    ChannelStateChange,
+    PlaybackFinished,
+    StasisEnd,
+    StasisStart,
+)
+
+log = structlog.get_logger("line")
+
+# a claimed call whose leg never comes has hung up in that very moment
+HANDOVER_S = 5.0
+NORMAL = 16
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """Whether a claimed call is ours."""
+
+    channel: str
+    ours: bool
+
+
+class PhoneDevice(msgspec.Struct, frozen=True):
+    """Asterisk's word on a phone."""
+
+    phone: str
+    device: Device
+
+
+class Quality(msgspec.Struct, frozen=True):
+    """The audio of a leg as Asterisk received it; told when the leg ends."""
+
+    channel: str
+    loss_percent: float | None
+    jitter_ms: float | None
+
+
+class Do(msgspec.Struct, frozen=True):
+    """Something that the API wants done by the writer; `act(now)` must not wait."""
+
+    act: Callable[[float], Any]
+
+
+def readable(text: str, longest: int = 64) -> str:
+    """A caller's text without control characters, cut to `longest`: safe to keep and to show."""
+    return "".join(sign for sign in text if sign.isprintable())[:longest].strip()
+
+
+class Line:
+    """All living calls, and which part of the house each event is for."""
+
+    def __init__(
+        self,
+        *,
+        switch: Switch,
+        journal: Journal,
+        timers: Timers,
+        dispatcher: Dispatcher,
+        reception: Reception,
+        codes: CodeCalls,
+        claim: Callable[[str], None],
+    ) -> None:
+        self.calls: dict[str, Call] = {}
+        self.replaced = False
+        self._switch, self._journal, self._timers = switch, journal, timers
+        self._dispatcher, self._reception, self._codes = dispatcher, reception, codes
+        self._claim = claim
+        self._finished: dict[str, Call] = {}
+
+    def handle(self, event: object, now: float) -> None:  # noqa: C901 - one case an event
+        """Let one event happen."""
+        match event:
+            case ChannelDtmfReceived(digit=digit, channel=channel):
+                if (call := self.calls.get(channel.id)) is not None:
+                    self._reception.digit(call, digit, now)
+            case ChannelStateChange(channel=channel):
+                if channel.state == "Ringing":
+                    self._dispatcher.leg_ringing(channel.id, now)
+            case PlaybackFinished(playback=playback):
+                self._playback_ended(playback.id, playback.state == "failed", now)
+            case CallBroadcast(channel=channel):
+                self._arrived(channel, now)
+            case Claimed(channel=channel_id, ours=ours):
+                self._claimed(channel_id, ours, now)
+            case StasisStart(args=args, channel=channel):
+                self._entered(args, channel, now)
+            case ChannelHangupRequest(channel=channel, cause=cause):
+                self._hanging_up(channel.id, cause)
+            case StasisEnd(channel=channel):
+                # of a leg that came in, ChannelDestroyed is not told once it has left us
+                self._gone(channel.id, NORMAL, now)
+            case ChannelDestroyed(channel=channel, cause=cause):
+                self._gone(channel.id, cause, now)
+            case Connected(bridge=bridge):
+                self._dispatcher.connected(bridge, now)
+            case ConnectFailed(bridge=bridge, why=why):
+                self._dispatcher.connect_failed(bridge, why, now)
+            case RingFailed(leg=leg):
+                self._dispatcher.ring_failed(leg, now)
+            case SayFailed(playback=playback_id):
+                self._playback_ended(playback_id, True, now)
+            case PhoneDevice(phone=phone, device=device):
+                if self._dispatcher.roster.device(phone, device):
+                    self._dispatcher.settle(now)
+            case Quality():
+                self._quality(event, now)
+            case Do(act=act):
+                act(now)
+                self._dispatcher.settle(now)
+            case ApplicationReplaced():
+                self.replaced = True
+                log.error("application_replaced", what="another engine has taken this line over")
+
+    # --- a citizen's leg ----------------------------------------------------------------------
+
+    def _new_call(self, channel: Channel, now: float) -> Call:
+        record = CallRecord(call_id=new_id(now), arrived_at=now)
+        call = Call(channel=channel.id, record=record, journal=self._journal)
+        self.calls[channel.id] = call
+        return call
+
+    def _arrived(self, channel: Channel, now: float) -> None:
+        if channel.id not in self.calls:
+            self._new_call(channel, now)
+            self._claim(channel.id)
+
+    def _claimed(self, channel_id: str, ours: bool, now: float) -> None:
+        call = self.calls.get(channel_id)
+        if call is None or call.stage is not Stage.CLAIMED:
+            return
+        if ours:
+            call.rearm(self._timers.at(now + HANDOVER_S, lambda at: self._never_came(call, at)))
+        else:
+            # too late, or another engine's: whoever serves it keeps its record
+            del self.calls[channel_id]
+
+    def _never_came(self, call: Call, now: float) -> None:
+        if call.stage is Stage.CLAIMED:
+            call.note(EventKind.ARRIVED, call.record.arrived_at, asterisk_id=call.channel)
+            self._over(call, 0, now)
+
+    def _entered(self, args: list[str], channel: Channel, now: float) -> None:
+        match args:
+            case ["citizen", *_]:
+                call = self.calls.get(channel.id) or self._new_call(channel, now)
+                call.rearm(None)
+                call.note(
+                    EventKind.ARRIVED,
+                    call.record.arrived_at,
+                    asterisk_id=channel.id,
+                    caller_number=readable(channel.caller.number, 32),
+                    caller_name=readable(channel.caller.name),
+                    called_number=readable(channel.dialplan.exten, 32),
+                    language="id",
+                )
+                self._reception.welcome(call, now)
+            case ["operator", *_]:
+                self._dispatcher.leg_answered(channel.id, now)
+            case ["code", phone, code]:
+                self._codes.dialled(channel.id, phone, code, now)
+                self._dispatcher.settle(now)
+            case _:
+                log.warning("unexpected_channel", channel=channel.id, args=args)
+                self._switch.hang_up(channel.id)
+
+    def _hanging_up(self, channel_id: str, cause: int) -> None:
+        call, who = self.calls.get(channel_id), "caller"
+        if call is None:
+            call, who = self._dispatcher.legs.get(channel_id), "operator"
+            if call is None or call.stage is not Stage.TALKING:
+                return
+        if call.hung_up_by is None:
+            call.hung_up_by, call.cause = who, cause or NORMAL
+
+    def _gone(self, channel_id: str, cause: int, now: float) -> None:
+        call = self.calls.get(channel_id)
+        if call is None:
+            self._dispatcher.leg_gone(channel_id, cause, now)
+        elif call.record.events:
+            self._over(call, call.cause or cause, now)
+        elif call.timer is not None:
+            # claimed, and hung up before it was handed over: nobody else keeps its record
+            self._never_came(call, now)
+        else:
+            del self.calls[channel_id]
+
+    def _over(self, call: Call, cause: int, now: float) -> None:
+        del self.calls[call.channel]
+        self._finished[call.channel] = call
+        self._timers.at(now + HANDOVER_S, lambda _: self._forget(call))
+        self._reception.gone(call)
+        self._dispatcher.citizen_gone(call, cause, now)
+
+    def _forget(self, call: Call) -> None:
+        self._finished.pop(call.channel, None)
+
+    # --- the rest -----------------------------------------------------------------------------
+
+    def _playback_ended(self, playback: str, failed: bool, now: float) -> None:
+        if not self._reception.playback_ended(playback, failed, now):
+            self._codes.playback_ended(playback)
+
+    def _quality(self, event: Quality, now: float) -> None:
+        call = self.calls.get(event.channel) or self._finished.get(event.channel)
+        if call is not None and call.record.events:
+            call.note(
+                EventKind.QUALITY,
+                now,
+                leg="citizen",
+                loss_percent=event.loss_percent,
+                jitter_ms=event.jitter_ms,
+            )

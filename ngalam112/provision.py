@@ -1,0 +1,61 @@
+"""Makes the state folder of a line ready for Asterisk: folders and rendered configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ngalam112.settings import PROJECT, Settings
+from pbx.render import PhoneAccount, render, render_phones
+
+APP = "ngalam112"
+ARI_USER = "engine"
+AMI_USER = "engine"
+TEMPLATES = PROJECT / "asterisk_conf"
+AGI_SCRIPT = PROJECT / "agi_scripts" / "fallback.py"
+
+
+def asterisk_values(settings: Settings) -> dict[str, object]:
+    """Every name that a template in `asterisk_conf/` may use."""
+    home = settings.asterisk_home
+    first, last = settings.rtp_range
+    return {
+        "etc": home / "etc",
+        "lib": home / "lib",
+        "asterisk_spool": home / "spool",
+        "run": home / "run",
+        "asterisk_log": home / "log",
+        "bind": f"[{settings.bind}]" if ":" in settings.bind else settings.bind,
+        "media_address": "" if settings.bind in ("0.0.0.0", "::") else settings.bind,  # noqa: S104
+        "sip_port": settings.sip_port,
+        "ari_port": settings.ari_port,
+        "ami_port": settings.ami_port,
+        "rtp_start": first,
+        "rtp_end": last,
+        "trunk_match": settings.trunk_match,
+        "qualify_s": settings.qualify_s,
+        "number": settings.number,
+        "claim_ms": settings.claim_ms,
+        "app": APP,
+        "ari_user": ARI_USER,
+        "ari_password": settings.secrets.ari_password,
+        "ami_user": AMI_USER,
+        "ami_password": settings.secrets.ami_password,
+        "sounds": settings.sounds,
+        "music": settings.music,
+        "music_class": "fallback",
+        "agi_script": AGI_SCRIPT,
+        "spool": settings.spool,
+        "phones_file": home / "etc" / "phones.list",
+    }
+
+
+def provision(settings: Settings) -> None:
+    """Make the folders and render everything but the phones."""
+    for folder in (settings.home, settings.asterisk_home, settings.spool, settings.log_file.parent):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    render(TEMPLATES, settings.asterisk_home / "etc", asterisk_values(settings))
+
+
+def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None:
+    """Render the phones; Asterisk reads them at its start or when res_pjsip is reloaded."""
+    render_phones(TEMPLATES, settings.asterisk_home / "etc", phones)

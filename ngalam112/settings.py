@@ -1,0 +1,166 @@
+"""The settings of one line, from NGALAM112_* variables, and the folders and secrets they imply."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import secrets as random_secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+class SettingsError(Exception):
+    """A setting or a secret of this line cannot be used; the message says which and what to do."""
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """Passwords and tokens of one line; made at first start, kept in its state folder (0600)."""
+
+    ari_password: str
+    ami_password: str
+    api_token: str
+
+
+class Settings(BaseSettings):
+    """All that can be set from outside. Seconds end in `_s`, milliseconds in `_ms`."""
+
+    model_config = SettingsConfigDict(env_prefix="NGALAM112_", extra="ignore")
+
+    home: Path = PROJECT / "var"
+    bind: str = "127.0.0.1"
+    sip_port: int = Field(default=5060, ge=1, le=65535)
+    ari_port: int = Field(default=8088, ge=1, le=65535)
+    ami_port: int = Field(default=5038, ge=1, le=65535)
+    api_port: int = Field(default=8112, ge=1, le=65535)
+    rtp_ports: str = "10000-19999"
+    trunk_match: Annotated[list[str], NoDecode] = ["127.0.0.0/8"]
+    database_url: str = ""
+    number: str = Field(default="112", pattern=r"^\d{2,6}$")
+    menu_file: Path = PROJECT / "ivr" / "menu.toml"
+    prompts: Path = PROJECT / "ivr" / "prompts" / "id"
+    timezone: str = "Asia/Jakarta"
+    log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
+
+    claim_ms: int = Field(default=1000, ge=50, le=10_000)
+    ring_timeout_s: float = Field(default=12.0, ge=1, le=120)
+    wrap_up_s: float = Field(default=10.0, ge=0, le=3600)
+    qualify_s: int = Field(default=30, ge=0, le=3600)
+    engine_restart_s: float = Field(default=10.0, ge=0, le=300)
+
+    @field_validator("home", "menu_file", "prompts")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
+
+    @field_validator("bind")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        ipaddress.ip_address(value)
+        return value
+
+    @field_validator("trunk_match", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> list[str]:
+        parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+        return [str(ipaddress.ip_network(str(part).strip(), strict=False)) for part in parts]
+
+    @field_validator("rtp_ports")
+    @classmethod
+    def _range(cls, value: str) -> str:
+        first, _, last = value.partition("-")
+        if not (first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):
+            raise ValueError("give two ports from 1024 to 65535 like 10000-19999")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("no such time zone; give a name like Asia/Jakarta") from None
+        return value
+
+    @property
+    def rtp_range(self) -> tuple[int, int]:
+        """First and last UDP port for audio."""
+        first, _, last = self.rtp_ports.partition("-")
+        return int(first), int(last)
+
+    @property
+    def url(self) -> str:
+        """The database's URL; SQLite in the state folder unless another is set."""
+        return self.database_url or f"sqlite:///{self.home / 'ngalam112.db'}"
+
+    @property
+    def asterisk_home(self) -> Path:
+        """Where Asterisk keeps its configuration, its run files and its own logs."""
+        return self.home / "asterisk"
+
+    @property
+    def sounds(self) -> Path:
+        """The built prompts."""
+        return self.home / "sounds" / "id"
+
+    @property
+    def music(self) -> Path:
+        """What waiting citizens hear."""
+        return self.home / "music"
+
+    @property
+    def spool(self) -> Path:
+        """Where the fallback leaves its records."""
+        return self.home / "spool"
+
+    @property
+    def log_file(self) -> Path:
+        """The engine's log, one JSON object a line."""
+        return self.home / "log" / "engine.jsonl"
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The line's secrets; made here at the first use."""
+        return load_secrets(self.home)
+
+
+def load_settings(**changes: object) -> Settings:
+    """Read the settings; raise SettingsError with one sentence for the first that is wrong."""
+    try:
+        return Settings(**changes)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "NGALAM112_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name}={first['input']!r} cannot be used: {first['msg']}.") from None
+
+
+def load_secrets(home: Path) -> Secrets:
+    """Read `home`/secrets.json, or make it with fresh secrets, readable by its owner only."""
+    path = home / "secrets.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Secrets)
+    except FileNotFoundError:
+        pass
+    except (OSError, msgspec.DecodeError) as error:
+        raise SettingsError(f"{path} cannot be read ({error}); mend it or remove it.") from None
+    home.mkdir(parents=True, exist_ok=True)
+    made = {name: random_secrets.token_urlsafe(24) for name in Secrets.__struct_fields__}
+    fresh = path.with_suffix(f".{os.getpid()}.new")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(made, file, indent=1)
+    try:
+        # the first of two that start at once wins; link never overwrites
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return msgspec.json.decode(path.read_bytes(), type=Secrets)

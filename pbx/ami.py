@@ -1,0 +1,187 @@
+"""The AMI link: the state of the phones, and the audio quality of each leg when it ends.
+
+panoramisk does the protocol; this wraps what it leaves to its users: UTF-8 that is split between
+two TCP packets, a ping that must be answered in time, reconnecting, and reading the state of all
+phones anew after each connect (events in a gap are lost).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import re
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import structlog
+from panoramisk import Manager
+from panoramisk.ami_protocol import AMIProtocol
+
+from pbx.ari import reconnect_delays
+
+log = structlog.get_logger("ami")
+
+
+class AmiError(Exception):
+    """The AMI link failed. Kinds: AmiRefused, AmiLost."""
+
+
+class AmiRefused(AmiError):
+    """Asterisk does not know our AMI user or password; trying again does not help."""
+
+
+class AmiLost(AmiError):
+    """The connection is gone, or a ping was not answered in time."""
+
+
+class DeviceState(msgspec.Struct, frozen=True):
+    """A phone's device state by Asterisk's name: NOT_INUSE, INUSE, RINGING, UNAVAILABLE..."""
+
+    phone: str
+    state: str
+
+
+class LegQuality(msgspec.Struct, frozen=True):
+    """What Asterisk received on a leg: packets lost in per cent, jitter in ms; None if unknown."""
+
+    channel: str
+    loss_percent: float | None
+    jitter_ms: float | None
+
+
+AmiEvent = DeviceState | LegQuality
+
+_PHONE = re.compile(r"^PJSIP/([0-9]{2,6})$")
+
+
+def device_state(headers: Any) -> DeviceState | None:
+    """Read a DeviceStateChange; None if it is not about a phone."""
+    phone = _PHONE.match(headers.get("device", ""))
+    return DeviceState(phone[1], headers.get("state", "")) if phone else None
+
+
+def leg_quality(headers: Any) -> LegQuality:
+    """Read the VarSet of RTPAUDIOQOS: `ssrc=..;lp=<lost>;rxjitter=<s>;rxcount=<packets>;...`."""
+    values = dict(part.split("=", 1) for part in headers.get("value", "").split(";") if "=" in part)
+    loss = jitter = None
+    try:
+        received, lost = int(values["rxcount"]), max(0, int(values["lp"]))
+        if received:
+            loss = round(100 * lost / (received + lost), 2)
+            jitter = round(1000 * float(values["rxjitter"]), 2)
+    except (KeyError, ValueError):
+        pass
+    return LegQuality(headers.get("uniqueid", ""), loss, jitter)
+
+
+class _Protocol(AMIProtocol):  # type: ignore[misc]
+    """panoramisk's protocol, fed with whole characters only."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin with an empty decoder."""
+        super().connection_made(transport)
+        self._characters = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def data_received(self, data: bytes) -> None:
+        """Hold back the bytes of a character that is not complete yet."""
+        super().data_received(self._characters.decode(data).encode())
+
+
+class _Manager(Manager):  # type: ignore[misc]
+    """One connection of panoramisk: it tells when it is lost and does not reconnect by itself."""
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__(protocol_factory=_Protocol, ping_delay=10**6, **config)
+        self.lost = asyncio.Event()
+
+    def connection_lost(self, exc: object) -> None:
+        """Called by the protocol once the connection is gone."""
+        if self.pinger is not None:
+            self.pinger.cancel()
+            self.pinger = None
+        self.lost.set()
+
+
+class AmiLink:
+    """Stays connected and tells `on_event` what it hears; `on_event` must not block."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        user: str,
+        password: str,
+        on_event: Callable[[AmiEvent], None],
+        ping_interval: float = 10.0,
+        reply_timeout: float = 5.0,
+    ) -> None:
+        self.connected = False
+        self._host, self._port = host, port
+        self._user, self._password = user, password
+        self._on_event = on_event
+        self._ping_interval, self._reply_timeout = ping_interval, reply_timeout
+
+    async def run(self) -> None:
+        """Stay connected until cancelled; a wrong password is logged and tried again slowly."""
+        delays = reconnect_delays()
+        while True:
+            try:
+                await self._serve()
+            except (AmiError, OSError, TimeoutError) as error:
+                log.warning("ami_down", error=str(error) or type(error).__name__)
+                if self.connected:
+                    delays = reconnect_delays()
+            finally:
+                self.connected = False
+            await asyncio.sleep(next(delays))
+
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        # panoramisk would try again by itself after a refused connection, so look first
+        _, probe = await asyncio.open_connection(self._host, self._port)
+        probe.close()
+        manager = _Manager(
+            host=self._host, port=self._port, username=self._user, secret=self._password, loop=loop
+        )
+        manager.register_event("DeviceStateChange", self._device)
+        manager.register_event("VarSet", self._quality)
+        try:
+            async with asyncio.timeout(self._reply_timeout):
+                await manager.connect()
+                reply = await manager.authenticated_future
+            if not reply.success:
+                raise AmiRefused(
+                    f"Asterisk at {self._host}:{self._port} refuses our AMI user or password."
+                )
+            self.connected = True
+            log.info("ami_up")
+            await self._read_states(manager)
+            await self._stay(manager)
+        finally:
+            manager.close()
+
+    async def _read_states(self, manager: _Manager) -> None:
+        async with asyncio.timeout(self._reply_timeout):
+            replies = await manager.send_action({"Action": "DeviceStateList"})
+        for reply in replies if isinstance(replies, list) else []:
+            self._device(manager, reply)
+
+    async def _stay(self, manager: _Manager) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(self._ping_interval):
+                    await manager.lost.wait()
+                raise AmiLost("connection closed")
+            except TimeoutError:
+                async with asyncio.timeout(self._reply_timeout):
+                    await manager.send_action({"Action": "Ping"})
+
+    def _device(self, _: Any, headers: Any) -> None:
+        state = device_state(headers)
+        if state is not None:
+            self._on_event(state)
+
+    def _quality(self, _: Any, headers: Any) -> None:
+        self._on_event(leg_quality(headers))

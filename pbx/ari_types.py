@@ -1,0 +1,169 @@
+"""What Asterisk says over ARI, as typed values: only the events and fields that the line uses.
+
+Source: the Swagger files that Asterisk ships (`rest-api/events.json`, `channels.json`); a test
+holds every name here against them. Fields that are not listed are skipped while decoding.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class CallerId(msgspec.Struct, frozen=True):
+    """A party's name and number as the network gave them: hostile text."""
+
+    name: str = ""
+    number: str = ""
+
+
+class DialplanPlace(msgspec.Struct, frozen=True):
+    """Where in the dialplan a channel is; `exten` is what was dialled."""
+
+    context: str = ""
+    exten: str = ""
+
+
+class Channel(msgspec.Struct, frozen=True):
+    """One leg of a call. `state` is Down, Ring, Ringing or Up (and rarer ones)."""
+
+    id: str
+    name: str = ""
+    state: str = ""
+    caller: CallerId = CallerId()
+    dialplan: DialplanPlace = DialplanPlace()
+    language: str = ""
+    creationtime: str = ""
+
+
+class Playback(msgspec.Struct, frozen=True):
+    """A prompt being played; `state` is done or failed when it has finished."""
+
+    id: str
+    state: str = ""
+    target_uri: str = ""
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="type"):
+    """What all events share."""
+
+
+class CallBroadcast(Event, frozen=True, tag="CallBroadcast"):
+    """A call waits to be claimed (dialplan application StasisBroadcast)."""
+
+    channel: Channel
+
+
+class StasisStart(Event, frozen=True, tag="StasisStart"):
+    """A channel is ours now; `args` come from the dialplan or from our own originate."""
+
+    args: list[str]
+    channel: Channel
+
+
+class StasisEnd(Event, frozen=True, tag="StasisEnd"):
+    """A channel has left us: it hung up, or goes on in the dialplan."""
+
+    channel: Channel
+
+
+class ChannelDestroyed(Event, frozen=True, tag="ChannelDestroyed"):
+    """A leg is gone; `cause` is the Q.850 cause."""
+
+    channel: Channel
+    cause: int = 0
+    cause_txt: str = ""
+
+
+class ChannelHangupRequest(Event, frozen=True, tag="ChannelHangupRequest"):
+    """The far end of a leg has hung up; ChannelDestroyed follows."""
+
+    channel: Channel
+    cause: int = 0
+
+
+class ChannelStateChange(Event, frozen=True, tag="ChannelStateChange"):
+    """A leg began to ring, or was answered."""
+
+    channel: Channel
+
+
+class ChannelDtmfReceived(Event, frozen=True, tag="ChannelDtmfReceived"):
+    """A digit, when its key was let go."""
+
+    digit: str
+    channel: Channel
+    duration_ms: int = 0
+
+
+class PlaybackFinished(Event, frozen=True, tag="PlaybackFinished"):
+    """A prompt came to its end, was stopped, or failed."""
+
+    playback: Playback
+
+
+class ApplicationReplaced(Event, frozen=True, tag="ApplicationReplaced"):
+    """Another engine has taken our application name over; we get no more events."""
+
+
+class RestResponse(Event, frozen=True, tag="RESTResponse"):
+    """The answer to a request that we sent over the event socket."""
+
+    request_id: str
+    status_code: int
+    reason_phrase: str = ""
+    message_body: str = ""
+
+
+AnyEvent = (
+    CallBroadcast
+    | StasisStart
+    | StasisEnd
+    | ChannelDestroyed
+    | ChannelHangupRequest
+    | ChannelStateChange
+    | ChannelDtmfReceived
+    | PlaybackFinished
+    | ApplicationReplaced
+    | RestResponse
+)
+
+EVENT_TYPES: tuple[type[Event], ...] = (
+    CallBroadcast,
+    StasisStart,
+    StasisEnd,
+    ChannelDestroyed,
+    ChannelHangupRequest,
+    ChannelStateChange,
+    ChannelDtmfReceived,
+    PlaybackFinished,
+    ApplicationReplaced,
+    RestResponse,
+)
+
+EVENT_NAMES = [str(kind.__struct_config__.tag) for kind in EVENT_TYPES]
+
+
+class Application(msgspec.Struct, frozen=True):
+    """What an application is subscribed to (GET applications/{name})."""
+
+    name: str
+    channel_ids: list[str] = []
+    bridge_ids: list[str] = []
+
+
+class Bridge(msgspec.Struct, frozen=True):
+    """A bridge and the channels in it (GET bridges)."""
+
+    id: str
+    channels: list[str] = []
+
+
+class RestRequest(msgspec.Struct, frozen=True, tag_field="type", tag="RESTRequest"):
+    """A request sent over the event socket (docs.asterisk.org: ARI REST over WebSocket)."""
+
+    request_id: str
+    method: str
+    uri: str
+    query_strings: list[dict[str, str]]
+    content_type: str = "application/json"
+    message_body: str = ""

@@ -1,0 +1,134 @@
+"""Runs one Asterisk for one line: checks its ports, starts it, waits until it serves, stops it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pbx.programs import Programs
+
+
+class AsteriskError(Exception):
+    """Asterisk could not be started; the message says why and what to do."""
+
+
+def check_ports(bind: str, udp: Mapping[str, int], tcp: Mapping[str, int]) -> None:
+    """Raise AsteriskError naming the first port that is taken, and its setting."""
+    for kind, ports in ((socket.SOCK_DGRAM, udp), (socket.SOCK_STREAM, tcp)):
+        for setting, port in ports.items():
+            family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+            with socket.socket(family, kind) as probe:
+                if kind is socket.SOCK_STREAM:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind((bind, port))
+                except OSError as error:
+                    raise AsteriskError(
+                        f"Port {port} cannot be used ({error.strerror}); is another line running? "
+                        f"Set {setting} to another one."
+                    ) from None
+
+
+class Asterisk:
+    """One Asterisk process; its whole state lies in `home`."""
+
+    def __init__(
+        self, programs: Programs, home: Path, *, writable: Sequence[Path], readable: Sequence[Path]
+    ) -> None:
+        self.home = home
+        self._programs = programs
+        self._writable, self._readable = list(writable), list(readable)
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The process that holds Asterisk, while it runs."""
+        return None if self._process is None else self._process.pid
+
+    async def start(self, *, within: float = 30.0, die_with_parent: bool = True) -> None:
+        """Start it and wait until its modules are loaded and it answers on its console socket."""
+        for folder in ("lib", "spool", "run", "log"):
+            (self.home / folder).mkdir(parents=True, exist_ok=True)
+        control = self.home / "run" / "asterisk.ctl"
+        control.unlink(missing_ok=True)
+        command = self._programs.command(
+            "asterisk",
+            "-f",
+            "-C",
+            str(self.home / "etc" / "asterisk.conf"),
+            writable=[self.home, *self._writable],
+            readable=self._readable,
+            die_with_parent=die_with_parent,
+        )
+        output = (self.home / "log" / "console").open("wb")
+        with output:
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        try:
+            async with asyncio.timeout(within):
+                await self._fully_booted()
+        except TimeoutError:
+            await self.stop()
+            raise AsteriskError(
+                f"Asterisk was not ready in {within:.0f} s; see {self.home / 'log'}."
+            ) from None
+
+    async def _fully_booted(self) -> None:
+        while True:
+            assert self._process is not None
+            if self._process.returncode is not None:
+                raise AsteriskError(
+                    f"Asterisk ended at once (exit {self._process.returncode}): "
+                    f"{self._last_words()} See {self.home / 'log'}."
+                )
+            if "fully booted" in await self.console("core waitfullybooted"):
+                return
+            await asyncio.sleep(0.05)
+
+    def _last_words(self) -> str:
+        text = (self.home / "log" / "console").read_text("utf-8", "replace")
+        lines = [line.strip() for line in text.splitlines() if "ERROR" in line]
+        return lines[-1][:300] if lines else "no error on its console."
+
+    async def console(self, command: str, within: float = 10.0) -> str:
+        """Run one CLI command and return what it prints; empty if nobody answers."""
+        argv = self._programs.command(
+            "asterisk",
+            "-C",
+            str(self.home / "etc" / "asterisk.conf"),
+            "-rx",
+            command,
+            writable=[self.home],
+        )
+        process = await asyncio.create_subprocess_exec(
+            *argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        try:
+            async with asyncio.timeout(within):
+                output, _ = await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            return ""
+        return output.decode("utf-8", "replace") if process.returncode == 0 else ""
+
+    async def stop(self, within: float = 10.0) -> None:
+        """Stop it: by SIGTERM, and by SIGKILL if it does not go in time."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        try:
+            async with asyncio.timeout(within):
+                await process.wait()
+        except TimeoutError:
+            process.kill()
+            await process.wait()

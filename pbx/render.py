@@ -1,0 +1,97 @@
+"""Renders the templates in `asterisk_conf/` into the configuration folder of one line.
+
+Decides nothing: every value comes from the caller, a name that a template uses and nobody gave is
+an error. Files are readable by their owner only (they hold passwords) and change atomically, so
+Asterisk never reads half of one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+import jinja2
+
+
+class RenderError(Exception):
+    """A template or a value for it cannot be used; the message says which."""
+
+
+class PhoneAccount(Protocol):
+    """What a phone's section needs: number, password, and a fixed contact if it never registers."""
+
+    @property
+    def number(self) -> str:
+        """Digits; also the SIP user name."""
+
+    @property
+    def password(self) -> str:
+        """The digest password."""
+
+    @property
+    def contact(self) -> str | None:
+        """A SIP URI, or None for a phone that registers."""
+
+
+NUMBER = re.compile(r"^[0-9]{2,6}$")
+PASSWORD = re.compile(r"^[A-Za-z0-9_.~+=-]{8,64}$")
+CONTACT = re.compile(r"^sip:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(:[0-9]{1,5})?(;transport=(udp|tcp))?$")
+
+
+def check_phone(phone: PhoneAccount) -> None:
+    """Raise RenderError unless the phone's values are safe in a configuration file and in SIP."""
+    if not NUMBER.match(phone.number):
+        raise RenderError(f"Phone number {phone.number!r} must be 2 to 6 digits.")
+    if not PASSWORD.match(phone.password):
+        raise RenderError(
+            f"The password of phone {phone.number} must be 8 to 64 letters, digits or _.~+=- ."
+        )
+    if phone.contact is not None and not CONTACT.match(phone.contact):
+        raise RenderError(
+            f"Contact {phone.contact!r} of phone {phone.number} must look like sip:101@host:5060."
+        )
+
+
+def _environment(templates: Path) -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - configuration files, not HTML; values are checked instead
+    )
+
+
+def _write(path: Path, text: str) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def render(templates: Path, out: Path, values: Mapping[str, object]) -> None:
+    """Render every template but phones.conf from `templates` into the folder `out`."""
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    environment = _environment(templates)
+    for template in sorted(templates.glob("*.conf")):
+        if template.name != "phones.conf":
+            _write(out / template.name, _filled(environment, template.name, values))
+
+
+def render_phones(templates: Path, out: Path, phones: Iterable[PhoneAccount]) -> None:
+    """Render phones.conf and phones.list (the numbers only, which the fallback rings)."""
+    known = sorted(phones, key=lambda phone: phone.number)
+    for phone in known:
+        check_phone(phone)
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write(out / "phones.conf", _filled(_environment(templates), "phones.conf", {"phones": known}))
+    _write(out / "phones.list", "".join(f"{phone.number}\n" for phone in known))
+
+
+def _filled(environment: jinja2.Environment, name: str, values: Mapping[str, object]) -> str:
+    try:
+        return environment.get_template(name).render(values)
+    except jinja2.TemplateError as error:
+        raise RenderError(f"asterisk_conf/{name} cannot be rendered: {error}.") from None

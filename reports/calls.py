@@ -1,0 +1,106 @@
+"""The calls one by one: a list of records, and one call with all that happened to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from acd.records import CallEvent, CallRecord, Outcome
+from models.rows import plain
+from models.tables import CallEventRow, CallRow
+from reports.errors import BadQuestion, NoSuchCall, SeveralCalls
+
+LIVE = "live"
+"""What to ask `list_calls` for instead of an outcome: the calls that have not ended."""
+
+_RECORD = CallRow.__table__
+_EVENT = CallEventRow.__table__
+
+
+class CallHistory(msgspec.Struct, frozen=True, kw_only=True):
+    """A call's record and its events in their order."""
+
+    record: CallRecord
+    events: list[CallEvent]
+
+
+async def list_calls(
+    session: AsyncSession,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    outcome: str | None = None,
+    caller: str | None = None,
+    limit: int = 100,
+) -> list[CallRecord]:
+    """Return the newest `limit` calls that arrived from `since` on and before `until`.
+
+    `outcome`: one of `Outcome`, or LIVE. `caller`: a part of the caller's number. The times need
+    a time zone. Raises BadQuestion.
+    """
+    conditions = [*arrived(since, until)]
+    if outcome == LIVE:
+        conditions.append(CallRow.ended_at.is_(None))
+    elif outcome is not None:
+        conditions += [CallRow.outcome == _known(outcome), CallRow.ended_at.is_not(None)]
+    if caller:
+        conditions.append(CallRow.caller_number.contains(_searchable(caller), autoescape=True))
+    query = (
+        select(_RECORD)
+        .where(*conditions)
+        .order_by(CallRow.arrived_at.desc(), CallRow.call_id.desc())
+        .limit(limit)
+    )
+    return [_record(row) for row in (await session.execute(query)).mappings()]
+
+
+async def show_call(session: AsyncSession, call_id: str) -> CallHistory:
+    """Return the call of that id, or the only one whose id begins so.
+
+    Raises NoSuchCall or SeveralCalls.
+    """
+    start = _searchable(call_id)
+    query = select(_RECORD).where(CallRow.call_id == start)
+    found = (await session.execute(query)).mappings().all()
+    if not found and start:
+        query = select(_RECORD).where(CallRow.call_id.startswith(start, autoescape=True)).limit(2)
+        found = (await session.execute(query)).mappings().all()
+    if not found:
+        raise NoSuchCall(f"There is no call {call_id!r}; see `ngalam112 calls list`.")
+    if len(found) > 1:
+        raise SeveralCalls(f"The ids of several calls begin with {call_id!r}; give more of it.")
+    record = _record(found[0])
+    events = select(_EVENT).where(CallEventRow.call_id == record.call_id).order_by(CallEventRow.seq)
+    rows = (await session.execute(events)).mappings()
+    return CallHistory(
+        record=record, events=[msgspec.convert(plain(dict(row)), CallEvent) for row in rows]
+    )
+
+
+def arrived(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
+    """Return the conditions for a call to have arrived from `since` on and before `until`."""
+    conditions = []
+    if since is not None:
+        conditions.append(CallRow.arrived_at >= since)
+    if until is not None:
+        conditions.append(CallRow.arrived_at < until)
+    return conditions
+
+
+def _known(outcome: str) -> str:
+    try:
+        return Outcome(outcome).value
+    except ValueError:
+        names = ", ".join([*(one.value for one in Outcome), LIVE])
+        raise BadQuestion(f"There is no outcome {outcome!r}; choose one of {names}.") from None
+
+
+def _searchable(text: str) -> str:
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _record(row: Any) -> CallRecord:
+    return msgspec.convert(plain(row), CallRecord)

@@ -1,0 +1,88 @@
+"""The way from an empty database to the tables of this version, and back."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+from sqlalchemy.engine import Connection
+
+from models import schema
+from models.database import Database, SchemaError, upgrade
+from models.tables import Base, PhoneRow
+from models.writing import upsert
+
+pytest_plugins = ("databases",)
+
+
+def differences(connection: Connection) -> list[Any]:
+    return compare_metadata(MigrationContext.configure(connection), Base.metadata)
+
+
+def tables(connection: Connection) -> set[str]:
+    return set(inspect(connection).get_table_names()) - {"alembic_version"}
+
+
+async def test_upgrading_an_empty_database_makes_exactly_the_tables_of_the_models(
+    database: Database,
+) -> None:
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(tables) == set(Base.metadata.tables)
+        assert await connection.run_sync(differences) == []
+
+
+async def test_a_downgrade_leaves_nothing_and_an_upgrade_after_it_makes_all_again(
+    database: Database,
+) -> None:
+    async with database.engine.begin() as connection:
+        await connection.run_sync(schema.downgrade)
+        assert await connection.run_sync(tables) == set()
+    await database.upgrade()
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_upgrading_twice_keeps_what_is_there(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await upsert(connection, PhoneRow, [{"number": "101", "password": "x", "contact": None}])
+    await database.upgrade()
+    async with database.engine.connect() as connection:
+        assert (await connection.execute(text("SELECT number FROM phones"))).scalars().all() == [
+            "101"
+        ]
+
+
+async def test_several_upgrades_at_once_all_succeed(database_url: str) -> None:
+    await asyncio.gather(*(upgrade(database_url) for _ in range(4)))
+    async with Database(database_url) as database:
+        await database.check_schema()
+
+
+async def test_an_interrupted_upgrade_leaves_nothing_half_made(database_url: str) -> None:
+    async with Database(database_url) as database:
+        with pytest.raises(RuntimeError, match="power cut"):
+            async with database.engine.begin() as connection:
+                await connection.run_sync(schema.upgrade)
+                raise RuntimeError("power cut")
+        async with database.engine.connect() as connection:
+            assert await connection.run_sync(tables) == set()
+
+
+async def test_an_empty_database_is_told_to_be_upgraded(database_url: str) -> None:
+    async with Database(database_url) as database:
+        with pytest.raises(SchemaError, match=r"no tables yet; run `ngalam112 db upgrade`\.$"):
+            await database.check_schema()
+
+
+async def test_tables_of_a_newer_program_are_left_alone(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for use in (database.check_schema, database.upgrade):
+        with pytest.raises(SchemaError, match="version 9999, which this program does not know"):
+            await use()
+    async with database.engine.connect() as connection:
+        assert await connection.run_sync(tables) == set(Base.metadata.tables)

@@ -1,0 +1,262 @@
+"""What the recorder was given is in the database: all of it, once, in order, whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import func, make_url, select
+from structlog.testing import capture_logs
+
+from acd.operators import Operator
+from acd.recorder import Recorder
+from acd.records import CallEvent, CallRecord, EventKind, apply, fold
+from models.database import Database, upgrade
+from models.tables import CallEventRow, CallRow, OperatorEventRow, OperatorRow
+from reports.calls import show_call
+
+if TYPE_CHECKING:
+    from databases import PostgresServer
+
+pytest_plugins = ("databases",)
+
+STEPS: list[tuple[EventKind, dict[str, Any]]] = [
+    (EventKind.ARRIVED, {"caller_number": "0812\0345", "called_number": "112"}),
+    (EventKind.MENU_DONE, {"category": "fire", "category_source": "menu"}),
+    (EventKind.QUEUED, {"category": "fire", "position": 1}),
+    (EventKind.OFFERED, {"operator": "1001", "phone": "101"}),
+    (EventKind.ANSWERED, {"operator": "1001", "phone": "101"}),
+    (EventKind.ENDED, {"ended_by": "caller", "hangup_cause": 16}),
+]
+
+
+async def eventually(holds: Callable[[], bool], what: str, limit_s: float = 20.0) -> None:
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline, f"not within {limit_s} s: {what}"
+        await asyncio.sleep(0.01)
+
+
+@asynccontextmanager
+async def recording(database: Database, **limits: float) -> AsyncIterator[Recorder]:
+    recorder = Recorder(database, first_pause_s=0.02, longest_pause_s=0.2, **limits)
+    task = asyncio.create_task(recorder.run())
+    try:
+        yield recorder
+    finally:
+        await recorder.close(10.0)
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def tell(recorder: Recorder, call_id: str, steps: int = len(STEPS), **first: Any) -> None:
+    """Let the first `steps` things happen to a call, as the engine does: on one live record."""
+    record = CallRecord(call_id=call_id)
+    for seq, (kind, data) in enumerate(STEPS[:steps], 1):
+        data = data | first if kind is EventKind.ARRIVED else data
+        event = CallEvent(call_id=call_id, seq=seq, at=1_776_000_000.0 + seq, kind=kind, data=data)
+        apply(record, event)
+        recorder.call_event(event, record)
+
+
+async def count(database: Database, model: type[Any]) -> int:
+    async with database.session() as session:
+        return (await session.execute(select(func.count()).select_from(model))).scalar_one()
+
+
+async def stored(database: Database) -> list[tuple[str, int, int]]:
+    """Every call with the number of its events, as its record and as the events table have it."""
+    found = (
+        select(CallRow.call_id, CallRow.events, func.count(CallEventRow.seq))
+        .join(CallEventRow)
+        .group_by(CallRow.call_id, CallRow.events)
+        .order_by(CallRow.call_id)
+    )
+    async with database.session() as session:
+        return [(row[0], row[1], row[2]) for row in await session.execute(found)]
+
+
+@contextmanager
+def outage(url: str, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Nobody can write: PostgreSQL throws everybody out, SQLite's file is locked by another."""
+    if url.startswith("sqlite"):
+        other = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+        other.execute("BEGIN EXCLUSIVE")
+        try:
+            yield
+        finally:
+            other.close()
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = make_url(url).database
+    server.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    server.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+    try:
+        yield
+    finally:
+        server.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
+
+
+async def test_a_call_is_kept_with_its_events_and_its_record_is_their_fold(
+    database: Database,
+) -> None:
+    async with recording(database) as recorder:
+        tell(recorder, "one")
+        await recorder.flushed()
+        async with database.session() as session:
+            history = await show_call(session, "one")
+    assert [event.kind for event in history.events] == [kind for kind, _ in STEPS]
+    assert history.record == fold("one", history.events)
+    assert history.record.caller_number == "0812345"
+
+
+async def test_the_record_is_kept_as_it_was_at_its_event(database: Database) -> None:
+    async with recording(database) as recorder:
+        record = CallRecord(call_id="one")
+        event = CallEvent(call_id="one", seq=1, at=1.0, kind=EventKind.ARRIVED)
+        apply(record, event)
+        recorder.call_event(event, record)
+        record.category = "changed later"
+        await recorder.flushed()
+        async with database.session() as session:
+            assert (await show_call(session, "one")).record.category is None
+
+
+async def test_thousands_of_entries_are_all_written(database: Database) -> None:
+    async with recording(database) as recorder:
+        for number in range(500):
+            tell(recorder, f"call {number:03}")
+        assert recorder.backlog == 500 * len(STEPS)
+        await recorder.flushed()
+        assert (recorder.backlog, recorder.written) == (0, 500 * len(STEPS))
+    assert await stored(database) == [(f"call {n:03}", 6, 6) for n in range(500)]
+
+
+async def test_operators_are_kept_as_they_are_and_as_they_were(database: Database) -> None:
+    sari = Operator(id="1001", name="Sari", pin_hash="x")
+    async with recording(database) as recorder:
+        for at, kind in enumerate(("login", "pause", "ready", "logout")):
+            sari.calls_taken = at
+            recorder.operator_state(sari.row())
+            recorder.operator_event("1001", 5.0, kind, "101", "break" * 99)
+        await recorder.flushed()
+    async with database.session() as session:
+        kinds = select(OperatorEventRow.kind).order_by(OperatorEventRow.at, OperatorEventRow.id)
+        assert list(await session.scalars(kinds)) == ["login", "pause", "ready", "logout"]
+        (kept,) = await session.scalars(select(OperatorRow))
+    assert (kept.name, kept.calls_taken, kept.status) == ("Sari", 3, "logged_out")
+
+
+async def test_an_outage_delays_writing_and_loses_nothing(
+    database: Database, database_url: str, request: pytest.FixtureRequest
+) -> None:
+    with capture_logs() as logs:
+        async with recording(database) as recorder:
+            tell(recorder, "before")
+            await recorder.flushed()
+            with outage(database_url, request):
+                for number in range(100):
+                    tell(recorder, f"during {number:03}")
+                await eventually(lambda: recorder.failing_since is not None, "the outage is seen")
+                tell(recorder, "later")
+                assert recorder.backlog == 101 * len(STEPS)
+            await asyncio.wait_for(recorder.flushed(), 20)
+            await eventually(lambda: recorder.failing_since is None, "the end is seen")
+    assert [one["event"] for one in logs] == ["recording_fails", "recording_again"]
+    calls = ["before", *(f"during {n:03}" for n in range(100)), "later"]
+    assert await stored(database) == [(name, 6, 6) for name in calls]
+
+
+async def test_a_connection_that_freezes_is_given_up(postgres_server: PostgresServer) -> None:
+    name = postgres_server.create()
+    url = postgres_server.url(name)
+    await upgrade(url)
+    async with Database(url) as database:
+        async with database.engine.connect() as connection:
+            frozen: int = (await connection.execute(select(func.pg_backend_pid()))).scalar_one()
+        os.kill(frozen, signal.SIGSTOP)
+        try:
+            async with recording(database, write_limit_s=0.5) as recorder:
+                tell(recorder, "one")
+                await asyncio.wait_for(recorder.flushed(), 20)
+                assert await stored(database) == [("one", 6, 6)]
+        finally:
+            os.kill(frozen, signal.SIGCONT)
+    postgres_server.drop(name)
+
+
+async def test_a_writer_that_is_cut_off_at_any_moment_writes_nothing_twice(
+    database: Database,
+) -> None:
+    recorder = Recorder(database, first_pause_s=0.01)
+    for number in range(30):
+        tell(recorder, f"call {number:02}")
+        recorder.operator_event("1001", 1.0, "missed", "101", None)
+        writer = asyncio.create_task(recorder.run())
+        await asyncio.wait([writer], timeout=0.048 + number / 2000)
+        writer.cancel()
+        await asyncio.wait([writer])
+    async with asyncio.TaskGroup() as group:
+        group.create_task(recorder.run())
+        assert await recorder.close(10.0) == 0
+    assert await stored(database) == [(f"call {n:02}", 6, 6) for n in range(30)]
+    assert await count(database, OperatorEventRow) == 30
+
+
+async def test_what_the_database_refuses_for_ever_does_not_hold_up_the_rest(
+    database: Database,
+) -> None:
+    with capture_logs() as logs:
+        async with recording(database) as recorder:
+            tell(recorder, "first", asterisk_id="1.1")
+            await recorder.flushed()
+            for number in range(50):
+                tell(recorder, f"good {number:02}")
+            tell(recorder, "twin", steps=1, asterisk_id="1.1")
+            recorder.operator_state(Operator(id="1001", name="Sari").row() | {"name": None})
+            recorder.operator_state({"id": "1002", "nonsense": 1, "pin_hash": "hush"})
+            recorder.operator_state({"id": "1003"})
+            recorder.operator_event("1001", float("nan"), "login", "1" * 99, "\ud800")
+            tell(recorder, "last")
+            await recorder.flushed()
+            assert recorder.refused == 4
+            assert recorder.failing_since is None
+    names = ["first", *(f"good {n:02}" for n in range(50)), "last"]
+    assert await stored(database) == [(name, 6, 6) for name in names]
+    assert await count(database, OperatorEventRow) == 1
+    assert [one["event"] for one in logs] == ["record_refused"] * 4
+    assert logs[0]["entry"]["call_id"] == "twin"
+    assert "hush" not in str(logs)
+
+
+async def test_closing_writes_what_is_left_and_ends_the_writer(database: Database) -> None:
+    recorder = Recorder(database)
+    writer = asyncio.create_task(recorder.run())
+    tell(recorder, "one")
+    assert await recorder.close(10.0) == 0
+    await asyncio.wait_for(writer, 5)
+    assert await stored(database) == [("one", 6, 6)]
+
+
+async def test_closing_in_an_outage_ends_in_time_and_logs_what_was_not_written(
+    database: Database, database_url: str, request: pytest.FixtureRequest
+) -> None:
+    recorder = Recorder(database, first_pause_s=0.02)
+    writer = asyncio.create_task(recorder.run())
+    with capture_logs() as logs, outage(database_url, request):
+        tell(recorder, "one")
+        assert await asyncio.wait_for(recorder.close(0.3), 5) == len(STEPS)
+        await asyncio.wait_for(writer, 10)
+    unwritten = [one["entry"] for one in logs if one["event"] == "record_not_written"]
+    assert [entry["seq"] for entry in unwritten] == [1, 2, 3, 4, 5, 6]
+
+
+async def test_waiting_for_nothing_ends_at_once(database: Database) -> None:
+    await asyncio.wait_for(Recorder(database).flushed(), 1)
