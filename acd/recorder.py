@@ -26,7 +26,7 @@ from models.writing import insert_new, upsert
 
 log = structlog.get_logger("recorder")
 
-_BATCH = 500  # entries of one transaction
+_BATCH = 200  # entries of one transaction; it holds the loop for 20 ms, 500 held it for 30 to 40
 _LINGER_S = 0.05  # how long an entry waits for others to share its transaction
 _CLOSING_PAUSE_S = 0.1
 _DATA_ERRORS = ("22", "23")  # SQLSTATE classes: the value, not the database, is at fault

@@ -145,7 +145,7 @@ def apply(record: CallRecord, event: CallEvent) -> None:
         case EventKind.OFFERED:
             record.offers += 1
             record.last_offer_at = at
-            record.first_offer_at = record.first_offer_at or at
+            record.first_offer_at = at if record.first_offer_at is None else record.first_offer_at
             record.operator, record.phone = data["operator"], data["phone"]
         case EventKind.OFFER_FAILED:
             record.last_offer_at = record.operator = record.phone = None

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import itertools
 import signal
+import sqlite3
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import make_url
 
 from models.database import Database, upgrade
 from pbx.programs import Programs
@@ -22,6 +25,8 @@ from pbx.programs import Programs
 _START_LIMIT_S = 30.0
 _STOP_LIMIT_S = 20.0
 _QUICK = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+Outage = Callable[[], AbstractContextManager[None]]
 
 
 class PostgresServer:
@@ -37,10 +42,10 @@ class PostgresServer:
 
     def start(self) -> None:
         """Make its files, start it, and wait until it answers."""
-        options = ("-D", str(self._data), "-U", "ngalam", "-A", "trust", "-E", "UTF8")
-        self._run("initdb", *options, "--locale=C.UTF-8", "--no-sync")
+        who = ("-U", "ngalam", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+        self._run("initdb", "-D", str(self._data), *who, "--no-sync")
         settings = (*_QUICK, "listen_addresses=", f"unix_socket_directories={self._folder}")
-        options = tuple(part for setting in settings for part in ("-c", setting))
+        options = [part for setting in settings for part in ("-c", setting)]
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
                 self._command("postgres", "-D", str(self._data), *options),
@@ -130,3 +135,38 @@ async def database(database_url: str) -> AsyncIterator[Database]:
     await upgrade(database_url)
     async with Database(database_url) as opened:
         yield opened
+
+
+@pytest.fixture
+def outage(request: pytest.FixtureRequest, database_url: str) -> Outage:
+    """`with outage():` nobody can write to the test's database.
+
+    PostgreSQL throws everybody out and lets nobody in; SQLite's file is locked by another.
+    """
+    if database_url.startswith("sqlite"):
+        return lambda: _locked(database_url.removeprefix("sqlite:///"))
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    name = make_url(database_url).database
+    assert name is not None
+    return lambda: _closed(server, name)
+
+
+@contextmanager
+def _locked(file: str) -> Iterator[None]:
+    other = sqlite3.connect(file, isolation_level=None)
+    try:
+        other.execute("BEGIN EXCLUSIVE")
+        yield
+    finally:
+        other.close()
+
+
+@contextmanager
+def _closed(server: PostgresServer, name: str) -> Iterator[None]:
+    server.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+    try:
+        everybody = f"FROM pg_stat_activity WHERE datname = '{name}'"
+        server.sql(f"SELECT pg_terminate_backend(pid) {everybody}")
+        yield
+    finally:
+        server.sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")

@@ -20,7 +20,8 @@ pytest_plugins = ("databases",)
 
 
 def differences(connection: Connection) -> list[Any]:
-    return compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    found: list[Any] = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    return found
 
 
 def tables(connection: Connection) -> set[str]:

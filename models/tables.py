@@ -1,0 +1,169 @@
+"""The tables. Times are UTC; every text has a largest length, which `models.rows.fit` keeps to.
+
+`calls` holds one record a call, as `acd.records.fold` computes it; `call_events` and
+`operator_events` are only ever added to.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    ForeignKey,
+    Index,
+    MetaData,
+    String,
+    TypeDecorator,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+ID = 40  # characters of an id of ours
+NUMBER = 64  # ... of a number that somebody dialled or dials from
+NAME = 128  # ... of a name
+WORD = 32  # ... of a word out of a fixed list
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment. It must have a time zone when it is written and has UTC when it is read."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Turn a moment into UTC; SQLite keeps it without the zone."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"The time {value} has no time zone; give it one, such as UTC.")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give a moment that was read its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """What all tables share: the types and the names of keys, equal on every database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "pk": "pk_%(table_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "ix": "ix_%(table_name)s_%(column_0_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012
+
+
+_HAS_ASTERISK_ID = text("asterisk_id <> ''")
+_LIVES = text("ended_at IS NULL")
+
+
+class CallRow(Base):
+    """A call record; the columns are the fields of `acd.records.CallRecord`."""
+
+    __tablename__ = "calls"
+    __table_args__ = (
+        Index(
+            "uq_calls_asterisk_id",
+            "asterisk_id",
+            unique=True,
+            sqlite_where=_HAS_ASTERISK_ID,
+            postgresql_where=_HAS_ASTERISK_ID,
+        ),
+        # what a restarted engine asks first: which calls were alive?
+        Index("ix_calls_live", "arrived_at", sqlite_where=_LIVES, postgresql_where=_LIVES),
+    )
+
+    call_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    asterisk_id: Mapped[str] = mapped_column(String(150))
+    caller_number: Mapped[str] = mapped_column(String(NUMBER), index=True)
+    caller_name: Mapped[str] = mapped_column(String(NAME))
+    called_number: Mapped[str] = mapped_column(String(NUMBER))
+    language: Mapped[str] = mapped_column(String(WORD))
+    category: Mapped[str | None] = mapped_column(String(WORD))
+    category_source: Mapped[str] = mapped_column(String(WORD))
+    arrived_at: Mapped[datetime] = mapped_column(index=True)
+    menu_done_at: Mapped[datetime | None]
+    queued_at: Mapped[datetime | None]
+    first_offer_at: Mapped[datetime | None]
+    last_offer_at: Mapped[datetime | None]
+    operator_answered_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    operator: Mapped[str | None] = mapped_column(String(WORD))
+    phone: Mapped[str | None] = mapped_column(String(WORD))
+    outcome: Mapped[str | None] = mapped_column(String(WORD))
+    ended_by: Mapped[str | None] = mapped_column(String(WORD))
+    hangup_cause: Mapped[int | None]
+    wait_ms: Mapped[int | None] = mapped_column(BigInteger)
+    ring_ms: Mapped[int | None] = mapped_column(BigInteger)
+    talk_ms: Mapped[int | None] = mapped_column(BigInteger)
+    loss_percent: Mapped[float | None]
+    jitter_ms: Mapped[float | None]
+    offers: Mapped[int]
+    informed: Mapped[bool]
+    events: Mapped[int]
+
+
+class CallEventRow(Base):
+    """One thing that happened to one call; `seq` counts from 1 within the call."""
+
+    __tablename__ = "call_events"
+
+    call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id"), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(WORD))
+    data: Mapped[dict[str, Any]]
+
+
+class PhoneRow(Base):
+    """A SIP account; `contact` is a fixed SIP address of a phone that does not register."""
+
+    __tablename__ = "phones"
+
+    number: Mapped[str] = mapped_column(String(WORD), primary_key=True)
+    password: Mapped[str] = mapped_column(String(NAME))
+    contact: Mapped[str | None] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+
+
+class OperatorRow(Base):
+    """A person who answers. `status`: logged_out, ready or paused; `phone`: where logged in."""
+
+    __tablename__ = "operators"
+
+    id: Mapped[str] = mapped_column(String(WORD), primary_key=True)
+    name: Mapped[str] = mapped_column(String(NAME))
+    pin_hash: Mapped[str] = mapped_column(String(255))
+    home_phone: Mapped[str | None] = mapped_column(String(WORD))
+    status: Mapped[str] = mapped_column(String(WORD))
+    pause_reason: Mapped[str | None] = mapped_column(String(255))
+    phone: Mapped[str | None] = mapped_column(String(WORD))
+    status_since: Mapped[datetime]
+    idle_since: Mapped[datetime]
+    calls_taken: Mapped[int]
+
+
+class OperatorEventRow(Base):
+    """An operator logged in or out, paused, became ready, missed a call; `id` sorts by time."""
+
+    __tablename__ = "operator_events"
+    __table_args__ = (Index("ix_operator_events_operator_at", "operator", "at"),)
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    operator: Mapped[str] = mapped_column(String(WORD))
+    at: Mapped[datetime] = mapped_column(index=True)
+    kind: Mapped[str] = mapped_column(String(WORD))
+    phone: Mapped[str | None] = mapped_column(String(WORD))
+    reason: Mapped[str | None] = mapped_column(String(255))

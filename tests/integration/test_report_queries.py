@@ -1,0 +1,119 @@
+"""What supervisors ask of the calls, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta, timezone
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from acd.records import CallRecord, Outcome
+from models.database import Database
+from models.tables import CallRow
+from models.writing import upsert
+from reports.calls import LIVE, list_calls, show_call
+from reports.errors import BadQuestion, NoSuchCall, SeveralCalls
+from reports.summary import By, summary
+
+pytest_plugins = ("databases",)
+
+NOON = datetime(2026, 4, 13, 12, tzinfo=timezone(timedelta(hours=7)))
+
+
+@pytest.fixture
+async def session(database: Database) -> AsyncIterator[AsyncSession]:
+    async with database.session() as opened:
+        yield opened
+
+
+async def keep(session: AsyncSession, *records: CallRecord) -> None:
+    await upsert(session, CallRow, [msgspec.structs.asdict(record) for record in records])
+    await session.commit()
+
+
+def a_record(call_id: str, minutes: float = 0, **changes: Any) -> CallRecord:
+    """A lost call, so many minutes after noon."""
+    at = NOON.timestamp() + 60 * minutes
+    given: dict[str, Any] = {
+        "outcome": Outcome.LOST_QUEUE,
+        "ended_at": at + 30,
+        "caller_number": "08123456789",
+    }
+    return CallRecord(call_id=call_id, arrived_at=at, **(given | changes))
+
+
+async def test_an_empty_database_has_a_summary_that_adds_up(session: AsyncSession) -> None:
+    for by in (None, *get_args(By)):
+        total = await summary(session, by=by)
+        assert (total.offered, total.adds_up, total.groups) == (0, True, {})
+    assert await list_calls(session) == []
+    with pytest.raises(NoSuchCall, match="There is no call 'x'"):
+        await show_call(session, "x")
+
+
+async def test_a_summary_counts_from_its_begin_on_and_not_its_end(session: AsyncSession) -> None:
+    await keep(session, *(a_record(f"c{n}", minutes=n) for n in range(4)))
+    total = await summary(session, NOON + timedelta(minutes=1), NOON + timedelta(minutes=3))
+    assert (total.offered, total.lost_queue, total.lost_queue_percent) == (2, 2, 100.0)
+
+
+async def test_hours_come_in_the_order_of_time_and_names_in_theirs(session: AsyncSession) -> None:
+    await keep(
+        session,
+        a_record("late", minutes=90, operator="1002"),
+        a_record("early", minutes=-1, operator="1003"),
+        a_record("middle", minutes=0, operator=None),
+    )
+    by_hour = await summary(session, by="hour")
+    assert list(by_hour.groups) == [f"2026-04-13T{hour}:00+07:00" for hour in (11, 12, 13)]
+    by_operator = await summary(session, by="operator")
+    assert list(by_operator.groups) == ["1002", "1003", "none"]
+    assert by_operator.adds_up
+
+
+async def test_a_summary_can_be_sent_as_json(session: AsyncSession) -> None:
+    await keep(session, a_record("one"))
+    sent = msgspec.json.decode(msgspec.json.encode(await summary(session, NOON, by="category")))
+    assert sent["groups"]["none"]["offered"] == 1
+    assert sent["since"] == "2026-04-13T12:00:00+07:00"
+
+
+async def test_calls_are_listed_newest_first_and_by_what_is_asked(session: AsyncSession) -> None:
+    await keep(
+        session,
+        a_record("a", 0),
+        a_record("b", 1, outcome=Outcome.ANSWERED, caller_number="+62341112"),
+        a_record("c", 2, outcome=None, ended_at=None, caller_number="100%_"),
+    )
+
+    async def ids(**question: Any) -> list[str]:
+        return [record.call_id for record in await list_calls(session, **question)]
+
+    assert await ids() == ["c", "b", "a"]
+    assert await ids(limit=1) == ["c"]
+    assert await ids(outcome="answered") == ["b"]
+    assert await ids(outcome=LIVE) == ["c"]
+    assert await ids(caller="341") == ["b"]
+    assert await ids(caller="%") == ["c"]
+    assert await ids(caller="\ud800\0") == []
+    assert await ids(since=NOON + timedelta(minutes=1), until=NOON + timedelta(minutes=2)) == ["b"]
+    with pytest.raises(BadQuestion, match=r"choose one of answered, lost_menu, .*, live\.$"):
+        await ids(outcome="won")
+
+
+async def test_a_call_is_shown_by_the_begin_of_its_id_if_no_other_has_it(
+    session: AsyncSession,
+) -> None:
+    await keep(session, a_record("abc1"), a_record("abc2"), a_record("abc"), a_record("%"))
+    assert (await show_call(session, "abc1")).record == a_record("abc1")
+    assert (await show_call(session, "abc")).record.call_id == "abc"
+    assert (await show_call(session, "%")).record.call_id == "%"
+    with pytest.raises(SeveralCalls, match="give more of it"):
+        await show_call(session, "ab")
+    with pytest.raises(NoSuchCall):
+        await show_call(session, "")
+    with pytest.raises(NoSuchCall):
+        await show_call(session, "a%")
