@@ -63,6 +63,7 @@ class Dispatcher:
 
     def enqueue(self, call: Call, now: float) -> None:
         """The category is known: wait for an operator, or be offered to one at once."""
+        self._release(call, now)
         position = self.queue.add(call)
         call.stage = Stage.QUEUED
         call.rearm(None)
@@ -81,17 +82,35 @@ class Dispatcher:
         if call.stage is Stage.ENDED:
             return
         self.queue.remove(call)
-        operator = self.roster.operators.get(call.operator or "")
-        talked = call.stage is Stage.TALKING
         call.rearm(None)
         call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause)
+        self._release(call, now)
         call.stage = Stage.ENDED
-        self._drop_leg(call)
+
+    def resume_talk(self, call: Call, leg: str, bridge: str, now: float) -> None:
+        """Take up a talk that went on in Asterisk while no engine watched."""
+        call.rearm(None)
+        self.queue.remove(call)
+        if call.leg != leg:
+            if call.stage is Stage.RINGING:
+                self._note_failed(call, "taken_up", now)  # another phone rings for it by now
+            self._release(call, now)
+        call.leg, call.bridge = leg, bridge
+        self.legs[leg] = self.bridges[bridge] = call
+        # an offer that was given up when the connection was lost has left only its leg's phone
+        phone = call.record.phone or self._phone_of_leg.get(leg, "")
+        operator = self.roster.operators.get(
+            call.operator or call.record.operator or ""
+        ) or self.roster.at_phone(phone)
+        who = operator.id if operator is not None else call.record.operator or ""
+        if call.record.operator_answered_at is None:
+            call.note(EventKind.ANSWERED, now, operator=who, phone=phone)
+        call.stage = Stage.TALKING
         if operator is not None:
-            if talked:
-                self._wrap_up(operator, now)
-            else:
-                self.roster.idle(operator, operator.idle_since)
+            call.operator = operator.id
+            operator.state, operator.call = State.TALKING, call.id
+        if phone:
+            self._phone_of_leg[leg] = phone
 
     # --- what happens to an offer -------------------------------------------------------------
 
@@ -134,9 +153,7 @@ class Dispatcher:
 
     def ring_failed(self, leg: str, now: float) -> None:
         """The phone could not be rung at all; that is not the operator's miss."""
-        phone = self._phone_of_leg.pop(leg, None)
-        if phone is not None:
-            self.roster.device(phone, Device.FREE)
+        self._free_phone(leg)
         call = self.legs.get(leg)
         if call is not None and call.stage is Stage.RINGING:
             self._offer_failed(call, "failed", 0.5, now)
@@ -144,9 +161,7 @@ class Dispatcher:
 
     def leg_gone(self, leg: str, cause: int, now: float) -> None:
         """An operator's leg is gone: the offer failed, or the operator hung up."""
-        phone = self._phone_of_leg.pop(leg, None)
-        if phone is not None:
-            self.roster.device(phone, Device.FREE)
+        self._free_phone(leg)
         call = self.legs.pop(leg, None)
         if call is not None and call.stage is Stage.RINGING:
             reason, rest = _FAILED_OFFERS.get(cause, _UNREACHABLE)
@@ -191,20 +206,38 @@ class Dispatcher:
 
     def _offer_failed(self, call: Call, reason: str, rest_s: float, now: float) -> None:
         operator = self.roster.operators[call.operator or ""]
-        call.note(
-            EventKind.OFFER_FAILED,
-            now,
-            operator=operator.id,
-            phone=call.record.phone,
-            reason=reason,
-        )
-        log.info("offer_failed", call_id=call.id, operator=operator.id, reason=reason)
+        self._note_failed(call, reason, now)
+        connecting = call.bridge is not None
         self._drop_leg(call)
+        if connecting:
+            self.switch.music(call.channel)  # connecting had ended it
         call.rearm(None)
         call.operator, call.stage = None, Stage.QUEUED
         self.queue.add(call)
         self.roster.missed(operator, reason, rest_s, now)
         self.timers.at(operator.not_before, self.settle)
+
+    def _note_failed(self, call: Call, reason: str, now: float) -> None:
+        who, phone = call.operator, call.record.phone
+        call.note(EventKind.OFFER_FAILED, now, operator=who, phone=phone, reason=reason)
+        log.info("offer_failed", call_id=call.id, operator=who, reason=reason)
+
+    def _release(self, call: Call, now: float) -> None:
+        operator = self.roster.operators.get(call.operator or "")
+        self._drop_leg(call)
+        call.operator = None
+        if operator is None or operator.call != call.id:
+            return
+        if call.stage is Stage.TALKING:
+            self._wrap_up(operator, now)
+        else:
+            self.roster.idle(operator, operator.idle_since)
+
+    def _free_phone(self, leg: str) -> None:
+        phone = self.roster.phones.get(self._phone_of_leg.pop(leg, ""))
+        # one that has gone away meanwhile is unreachable until Asterisk says otherwise
+        if phone is not None and phone.device is Device.IN_USE:
+            phone.device = Device.FREE
 
     def _drop_leg(self, call: Call) -> None:
         # the phone stays in use until its leg is really gone; leg_gone frees it

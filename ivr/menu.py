@@ -58,6 +58,8 @@ def load_menu(path: Path) -> MenuTree:
         raise MenuError(f"The menu file {path} cannot be read: {error.strerror}.") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
         raise MenuError(f"The menu file {path} is wrong: {error}.") from None
+    except RecursionError:
+        raise MenuError(f"The menu file {path} is wrong: it is nested too deeply.") from None
     for problem in _problems(tree):
         raise MenuError(f"The menu file {path} is wrong: {problem}.")
     return tree
@@ -85,7 +87,7 @@ def _menu_problems(tree: MenuTree, name: str, menu: Menu) -> list[str]:
     found = []
     if menu.category not in tree.categories:
         found.append(f"menu {name}: category {menu.category!r} is not one of the categories")
-    if menu.tries < 1 or menu.silence_s <= 0:
+    if menu.tries < 1 or not menu.silence_s > 0:  # nan is not above 0 either
         found.append(f"menu {name}: tries must be at least 1 and silence_s above 0")
     if not menu.keys:
         found.append(f"menu {name}: it has no keys")

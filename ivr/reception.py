@@ -41,6 +41,11 @@ class Reception:
     def __len__(self) -> int:
         return len(self._sessions)
 
+    @property
+    def default_category(self) -> str:
+        """The category of a call that has said nothing."""
+        return self._tree.menus[self._tree.start].category
+
     def welcome(self, call: Call, now: float) -> None:
         """Answer the call and begin the menu."""
         call.stage = Stage.MENU

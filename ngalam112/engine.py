@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
+import msgspec
 import structlog
 
 from acd.codes import PROMPTS, CodeCalls
 from acd.dispatcher import Dispatcher, Rules
 from acd.operators import device_of
 from acd.ports import Journal
+from acd.records import CallRecord
 from acd.roster import Roster
 from acd.timers import Timers
 from ivr.menu import MenuError, MenuTree, load_menu, missing_prompts
@@ -25,10 +27,12 @@ from ngalam112.clock import SteadyClock
 from ngalam112.line import Claimed, Do, Line, PhoneDevice, Quality
 from ngalam112.pins import pin_matches
 from ngalam112.provision import AMI_USER, APP, ARI_USER
+from ngalam112.recovery import snapshot
 from ngalam112.settings import Settings
 from ngalam112.switch import AriSwitch
+from ngalam112.takeup import TakeUp
 from pbx.ami import AmiEvent, AmiLink, DeviceState
-from pbx.ari import AriClient, Reply
+from pbx.ari import AriClient, AriError, Reply
 
 log = structlog.get_logger("engine")
 T = TypeVar("T")
@@ -57,6 +61,7 @@ class Engine:
         self.event_errors = 0
         self._inbox: deque[object] = deque()
         self._wake = asyncio.Event()
+        self._taking_up: asyncio.Task[None] | None = None
         self.ari = AriClient(
             host="127.0.0.1",
             port=settings.ari_port,
@@ -177,8 +182,25 @@ class Engine:
 
         self.ari.claim(channel, then)
 
+    def remember(self, records: Iterable[CallRecord]) -> None:
+        """Know the calls that were up when the last engine stopped; Asterisk tells their fate."""
+        for record in records:
+            self.line.remember(record)
+
     def _ari_up(self) -> None:
-        log.info("serving", app=APP)
+        knew = frozenset(self.line.calls), frozenset(self.dispatcher.legs)
+        self._taking_up = asyncio.create_task(self._take_up(*knew), name="take up")
+
+    async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
+        try:
+            live = await snapshot(self.ari)
+            await self.reload_phones()
+        except (AriError, msgspec.MsgspecError) as error:
+            # the connection is lost again, or will be: the next one takes the line up
+            log.error("take_up_failed", error=str(error))
+            return
+        self.post(TakeUp(live, calls, legs))
+        log.info("serving", app=APP, legs=len(live.legs))
 
     def _ami_event(self, event: AmiEvent) -> None:
         if isinstance(event, DeviceState):

@@ -21,6 +21,7 @@ from acd.records import CallRecord, EventKind
 from acd.timers import Timers
 from ivr.reception import Reception
 from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
+from ngalam112.takeup import TakeUp, take_up
 from pbx.ari_types import (
     ApplicationReplaced,
     CallBroadcast,
@@ -90,20 +91,20 @@ class Line:
     ) -> None:
         self.calls: dict[str, Call] = {}
         self.replaced = False
-        self._switch, self._journal, self._timers = switch, journal, timers
-        self._dispatcher, self._reception, self._codes = dispatcher, reception, codes
+        self.switch, self._journal, self._timers = switch, journal, timers
+        self.dispatcher, self.reception, self._codes = dispatcher, reception, codes
         self._claim = claim
         self._finished: dict[str, Call] = {}
 
-    def handle(self, event: object, now: float) -> None:  # noqa: C901 - one case an event
+    def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912 - one case an event
         """Let one event happen."""
         match event:
             case ChannelDtmfReceived(digit=digit, channel=channel):
                 if (call := self.calls.get(channel.id)) is not None:
-                    self._reception.digit(call, digit, now)
+                    self.reception.digit(call, digit, now)
             case ChannelStateChange(channel=channel):
                 if channel.state == "Ringing":
-                    self._dispatcher.leg_ringing(channel.id, now)
+                    self.dispatcher.leg_ringing(channel.id, now)
             case PlaybackFinished(playback=playback):
                 self._playback_ended(playback.id, playback.state == "failed", now)
             case CallBroadcast(channel=channel):
@@ -120,36 +121,57 @@ class Line:
             case ChannelDestroyed(channel=channel, cause=cause):
                 self._gone(channel.id, cause, now)
             case Connected(bridge=bridge):
-                self._dispatcher.connected(bridge, now)
+                self.dispatcher.connected(bridge, now)
             case ConnectFailed(bridge=bridge, why=why):
-                self._dispatcher.connect_failed(bridge, why, now)
+                self.dispatcher.connect_failed(bridge, why, now)
             case RingFailed(leg=leg):
-                self._dispatcher.ring_failed(leg, now)
+                self.dispatcher.ring_failed(leg, now)
             case SayFailed(playback=playback_id):
                 self._playback_ended(playback_id, True, now)
             case PhoneDevice(phone=phone, device=device):
-                if self._dispatcher.roster.device(phone, device):
-                    self._dispatcher.settle(now)
+                if self.dispatcher.roster.device(phone, device):
+                    self.dispatcher.settle(now)
             case Quality():
                 self._quality(event, now)
+            case TakeUp():
+                take_up(self, event, now)
             case Do(act=act):
                 act(now)
-                self._dispatcher.settle(now)
+                self.dispatcher.settle(now)
             case ApplicationReplaced():
                 self.replaced = True
                 log.error("application_replaced", what="another engine has taken this line over")
 
     # --- a citizen's leg ----------------------------------------------------------------------
 
-    def _new_call(self, channel: Channel, now: float) -> Call:
+    def remember(self, record: CallRecord) -> None:
+        """Know a call of an earlier engine by its open record, until Asterisk tells its fate."""
+        call = Call(channel=record.asterisk_id, record=record, journal=self._journal)
+        self.calls[call.channel] = call
+
+    def new_call(self, channel_id: str, now: float) -> Call:
+        """Know a call by the citizen's leg; it has no events yet."""
         record = CallRecord(call_id=new_id(now), arrived_at=now)
-        call = Call(channel=channel.id, record=record, journal=self._journal)
-        self.calls[channel.id] = call
+        call = Call(channel=channel_id, record=record, journal=self._journal)
+        self.calls[channel_id] = call
         return call
+
+    @staticmethod
+    def note_arrival(call: Call, number: str, name: str, called: str) -> None:
+        """Begin the call's record with who calls; hostile text is made harmless here."""
+        call.note(
+            EventKind.ARRIVED,
+            call.record.arrived_at,
+            asterisk_id=call.channel,
+            caller_number=readable(number, 32),
+            caller_name=readable(name),
+            called_number=readable(called, 32),
+            language="id",
+        )
 
     def _arrived(self, channel: Channel, now: float) -> None:
         if channel.id not in self.calls:
-            self._new_call(channel, now)
+            self.new_call(channel.id, now)
             self._claim(channel.id)
 
     def _claimed(self, channel_id: str, ours: bool, now: float) -> None:
@@ -164,37 +186,30 @@ class Line:
 
     def _never_came(self, call: Call, now: float) -> None:
         if call.stage is Stage.CLAIMED:
-            call.note(EventKind.ARRIVED, call.record.arrived_at, asterisk_id=call.channel)
-            self._over(call, 0, now)
+            self.note_arrival(call, "", "", "")
+            self.over(call, 0, now)
 
     def _entered(self, args: list[str], channel: Channel, now: float) -> None:
         match args:
             case ["citizen", *_]:
-                call = self.calls.get(channel.id) or self._new_call(channel, now)
+                call = self.calls.get(channel.id) or self.new_call(channel.id, now)
                 call.rearm(None)
-                call.note(
-                    EventKind.ARRIVED,
-                    call.record.arrived_at,
-                    asterisk_id=channel.id,
-                    caller_number=readable(channel.caller.number, 32),
-                    caller_name=readable(channel.caller.name),
-                    called_number=readable(channel.dialplan.exten, 32),
-                    language="id",
-                )
-                self._reception.welcome(call, now)
+                caller = channel.caller
+                self.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
+                self.reception.welcome(call, now)
             case ["operator", *_]:
-                self._dispatcher.leg_answered(channel.id, now)
+                self.dispatcher.leg_answered(channel.id, now)
             case ["code", phone, code]:
                 self._codes.dialled(channel.id, phone, code, now)
-                self._dispatcher.settle(now)
+                self.dispatcher.settle(now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
-                self._switch.hang_up(channel.id)
+                self.switch.hang_up(channel.id)
 
     def _hanging_up(self, channel_id: str, cause: int) -> None:
         call, who = self.calls.get(channel_id), "caller"
         if call is None:
-            call, who = self._dispatcher.legs.get(channel_id), "operator"
+            call, who = self.dispatcher.legs.get(channel_id), "operator"
             if call is None or call.stage is not Stage.TALKING:
                 return
         if call.hung_up_by is None:
@@ -203,21 +218,22 @@ class Line:
     def _gone(self, channel_id: str, cause: int, now: float) -> None:
         call = self.calls.get(channel_id)
         if call is None:
-            self._dispatcher.leg_gone(channel_id, cause, now)
+            self.dispatcher.leg_gone(channel_id, cause, now)
         elif call.record.events:
-            self._over(call, call.cause or cause, now)
+            self.over(call, call.cause or cause, now)
         elif call.timer is not None:
             # claimed, and hung up before it was handed over: nobody else keeps its record
             self._never_came(call, now)
         else:
             del self.calls[channel_id]
 
-    def _over(self, call: Call, cause: int, now: float) -> None:
+    def over(self, call: Call, cause: int, now: float) -> None:
+        """The citizen's leg is gone: close the call, keep it a little for its audio quality."""
         del self.calls[call.channel]
         self._finished[call.channel] = call
         self._timers.at(now + HANDOVER_S, lambda _: self._forget(call))
-        self._reception.gone(call)
-        self._dispatcher.citizen_gone(call, cause, now)
+        self.reception.gone(call)
+        self.dispatcher.citizen_gone(call, cause, now)
 
     def _forget(self, call: Call) -> None:
         self._finished.pop(call.channel, None)
@@ -225,7 +241,7 @@ class Line:
     # --- the rest -----------------------------------------------------------------------------
 
     def _playback_ended(self, playback: str, failed: bool, now: float) -> None:
-        if not self._reception.playback_ended(playback, failed, now):
+        if not self.reception.playback_ended(playback, failed, now):
             self._codes.playback_ended(playback)
 
     def _quality(self, event: Quality, now: float) -> None:

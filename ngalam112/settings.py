@@ -126,6 +126,14 @@ class Settings(BaseSettings):
         """The engine's log, one JSON object a line."""
         return self.home / "log" / "engine.jsonl"
 
+    def environment(self) -> dict[str, str]:
+        """The environment in which a child process reads these same settings."""
+        values = dict(os.environ)
+        for name, value in self:
+            text = ",".join(value) if isinstance(value, list) else str(value)
+            values[f"NGALAM112_{name.upper()}"] = text
+        return values
+
     @cached_property
     def secrets(self) -> Secrets:
         """The line's secrets; made here at the first use."""

@@ -22,8 +22,8 @@ from pbx.programs import Programs
 
 Source = Literal["text", "studio", "tones"]
 
-VOICE = ("-v", "id", "-s", "170", "-p", "45")
-"""Indonesian, 170 words a minute, a little lower than usual."""
+VOICE = ("-v", "id", "-s", "184", "-p", "45")
+"""Indonesian, 184 words a minute (an unhurried 5 syllables a second), a little lower than usual."""
 
 _TRIM = ("silence", "1", "0.02", "0.3%", "reverse") * 2
 _TELEPHONE = ("-r", "8000", "-c", "1", "-b", "16")
@@ -149,8 +149,8 @@ def _read_text(path: Path) -> str:
         words = " ".join(_read(path).decode("utf-8").split())
     except UnicodeDecodeError:
         raise SoundError(f"The text {path} is not UTF-8; save it as UTF-8.") from None
-    if not words:
-        raise SoundError(f"The text {path} is empty; write what the citizen is to hear.")
+    if not any(char.isalnum() for char in words):
+        raise SoundError(f"The text {path} has no words; write what is to be heard.")
     return words
 
 
@@ -175,7 +175,9 @@ def _kept_or_made(
 def _seconds(path: Path) -> float:
     try:
         with wave.open(str(path), "rb") as audio:
-            return audio.getnframes() / audio.getframerate()
+            # counted, because the header of an empty or torn file may promise anything
+            audible = len(audio.readframes(audio.getnframes()))
+            return audible / audio.getsampwidth() / audio.getnchannels() / audio.getframerate()
     except (OSError, EOFError, wave.Error):
         return 0.0
 

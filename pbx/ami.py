@@ -97,9 +97,7 @@ class _Manager(Manager):  # type: ignore[misc]
 
     def connection_lost(self, exc: object) -> None:
         """Called by the protocol once the connection is gone."""
-        if self.pinger is not None:
-            self.pinger.cancel()
-            self.pinger = None
+        self.close()
         self.lost.set()
 
 

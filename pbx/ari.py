@@ -108,7 +108,7 @@ class AriClient:
         self.undecodable = 0
         self.connects = 0
         self._base = f"http://{host}:{port}/ari"
-        self._auth = aiohttp.BasicAuth(user, password)
+        self._headers = {"Authorization": aiohttp.encode_basic_auth(user, password)}
         self._on_event, self._on_up, self._on_down = on_event, on_up, on_down
         self._request_timeout = request_timeout
         self._connect_timeout = connect_timeout
@@ -209,7 +209,7 @@ class AriClient:
                 async with self._session.post(
                     f"{self._base}/events/claim",
                     params={"channelId": channel_id, "application": self.app},
-                    auth=self._auth,
+                    headers=self._headers,
                     timeout=aiohttp.ClientTimeout(total=self._request_timeout),
                 ) as response:
                     reply = Reply(response.status, response.reason or "")
@@ -262,7 +262,7 @@ class AriClient:
         assert self._session is not None
         return await self._session.ws_connect(
             f"{self._base}/events?app={self.app}",
-            auth=self._auth,
+            headers=self._headers,
             heartbeat=self._heartbeat,
             max_msg_size=64 * 1024 * 1024,
             compress=0,

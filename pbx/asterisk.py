@@ -119,6 +119,11 @@ class Asterisk:
             return ""
         return output.decode("utf-8", "replace") if process.returncode == 0 else ""
 
+    async def ended(self) -> int:
+        """Wait for its end; returns the exit code."""
+        assert self._process is not None
+        return await self._process.wait()
+
     async def stop(self, within: float = 10.0) -> None:
         """Stop it: by SIGTERM, and by SIGKILL if it does not go in time."""
         process = self._process

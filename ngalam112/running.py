@@ -1,0 +1,183 @@
+"""The processes of a line: makes the state folder ready, starts and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sys
+
+import aiohttp
+
+from models.database import Database, upgrade
+from ngalam112.admin import load_roster
+from ngalam112.engine import load_checked_menu
+from ngalam112.provision import AGI_SCRIPT, ARI_USER, provision, provision_phones
+from ngalam112.settings import Settings
+from ngalam112.sounds import build_music, build_sounds
+from pbx.asterisk import Asterisk, check_ports
+from pbx.programs import Programs
+
+
+class EngineFailed(Exception):
+    """The engine did not start; the message is its last word."""
+
+
+def check_line_ports(settings: Settings) -> None:
+    """Raise AsteriskError for the first port of the line that is taken."""
+    sip = {"NGALAM112_SIP_PORT": settings.sip_port}
+    check_ports(settings.bind, sip, sip)
+    check_ports(
+        "127.0.0.1",
+        {},
+        {
+            "NGALAM112_ARI_PORT": settings.ari_port,
+            "NGALAM112_AMI_PORT": settings.ami_port,
+            "NGALAM112_API_PORT": settings.api_port,
+        },
+    )
+
+
+async def prepare(settings: Settings, programs: Programs) -> None:
+    """Make the state folder, the database, the sounds and the configuration ready."""
+    check_line_ports(settings)
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await upgrade(settings.url)
+    await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
+    await asyncio.to_thread(build_music, settings.music, programs)
+    load_checked_menu(settings)
+    provision(settings)
+    async with Database(settings.url) as database:
+        _, phones = await load_roster(database)
+    provision_phones(settings, phones)
+
+
+def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
+    """The line's Asterisk, not started yet: it sees its own folders, sounds, spool and the AGI."""
+    return Asterisk(
+        programs,
+        settings.asterisk_home,
+        writable=[settings.spool],
+        readable=[settings.sounds, settings.music, AGI_SCRIPT],
+    )
+
+
+class EngineProcess:
+    """The engine as a child process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process, while it runs."""
+        process = self._process
+        return None if process is None or process.returncode is not None else process.pid
+
+    async def start(self, *, within: float = 30.0) -> None:
+        """Start it and wait until its API answers; raise EngineFailed with its last word."""
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "ngalam112",
+            "engine",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._settings.environment(),
+            start_new_session=True,
+        )
+        ready = asyncio.create_task(self._ready())
+        ended = asyncio.create_task(process.wait())
+        done, _ = await asyncio.wait(
+            {ready, ended}, timeout=within, return_when=asyncio.FIRST_COMPLETED
+        )
+        ready.cancel()
+        if ready in done:
+            return
+        if ended not in done:
+            await self.stop(signal.SIGKILL)
+            raise EngineFailed(f"The engine did not serve within {within:.0f} s; see its log.")
+        assert process.stderr is not None
+        words = (await process.stderr.read()).decode("utf-8", "replace").strip().splitlines()
+        raise EngineFailed(words[-1] if words else f"The engine ended ({process.returncode}).")
+
+    async def _ready(self) -> None:
+        # its API is there once it listens; /healthz says 200 once ARI is up as well
+        while not await healthy(self._settings):
+            await asyncio.sleep(0.05)
+
+    async def ended(self) -> int:
+        """Wait for its end; returns the exit code."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self, number: signal.Signals = signal.SIGINT, within: float = 20.0) -> None:
+        """Stop it, by force if it does not go in time."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(number)
+            try:
+                async with asyncio.timeout(within):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+
+async def healthy(settings: Settings) -> bool:
+    """Whether the engine's /healthz says 200."""
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", settings.api_port)
+            writer.write(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+            status = await reader.readline()
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in status
+
+
+class RunningLine:
+    """Asterisk and engine of one line: `async with RunningLine(...) as line`."""
+
+    def __init__(self, settings: Settings, programs: Programs) -> None:
+        self.settings = settings
+        self.asterisk = line_asterisk(settings, programs)
+        self.engine = EngineProcess(settings)
+
+    async def left_over(self) -> int:
+        """How many channels and bridges Asterisk holds at the moment."""
+        settings = self.settings
+        sign = aiohttp.encode_basic_auth(ARI_USER, settings.secrets.ari_password)
+        base = f"http://127.0.0.1:{settings.ari_port}/ari"
+        async with aiohttp.ClientSession(
+            headers={"Authorization": sign}, raise_for_status=True
+        ) as session:
+            count = 0
+            for kind in ("channels", "bridges"):
+                async with session.get(f"{base}/{kind}") as response:
+                    count += len(await response.json())
+            return count
+
+    async def __aenter__(self) -> RunningLine:
+        try:
+            await self.asterisk.start()
+            await self.engine.start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
+        await asyncio.shield(asyncio.ensure_future(self._stop_both()))
+
+    async def _stop_both(self) -> None:
+        await self.engine.stop()
+        await self.asterisk.stop()

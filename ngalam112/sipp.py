@@ -1,0 +1,175 @@
+"""Runs SIPp as citizens and as phones: real SIP, real RTP, bounded in calls and in time.
+
+Each run has its own SIP port and its own block of RTP ports, writes its counts to a file, and
+ends by itself; whoever starts one also stops it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import csv
+import itertools
+import signal
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from ngalam112.settings import PROJECT
+from pbx.programs import Programs
+
+SCENARIOS = PROJECT / "sipp_scenarios"
+_RTP_BLOCK = 400
+_rtp_blocks = itertools.cycle(range(32000, 60000, _RTP_BLOCK))
+_names = itertools.count(1)
+
+
+class SippError(Exception):
+    """SIPp could not be run; the message is its last word."""
+
+
+class SippResult(msgspec.Struct, frozen=True):
+    """SIPp's own counts of one run."""
+
+    scenario: str
+    calls: int
+    successful: int
+    failed: int
+
+
+def free_port(kind: socket.SocketKind = socket.SOCK_DGRAM, host: str = "127.0.0.1") -> int:
+    """A port that nothing is bound to at the moment."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def injection(rows: Iterable[Sequence[str]]) -> str:
+    """The text of an injection file: one row a call, in order."""
+    return "SEQUENTIAL\n" + "".join(";".join(row) + "\n" for row in rows)
+
+
+def credentials(number: str, password: str, third: str = "") -> tuple[str, str, str]:
+    """An injection row of a phone: number, SIPp's digest keyword, and a third field."""
+    return (number, f"[authentication username={number} password={password}]", third)
+
+
+class SippRun:
+    """One SIPp process: `async with SippRun(...) as run: result = await run.result()`."""
+
+    def __init__(
+        self,
+        programs: Programs,
+        work: Path,
+        scenario: str,
+        *,
+        target: str = "",
+        port: int | None = None,
+        calls: int | None = None,
+        rate: float = 10.0,
+        limit_s: float = 60.0,
+        keys: Mapping[str, str] | None = None,
+        rows: Iterable[Sequence[str]] | None = None,
+        echo: bool = False,
+        trace: bool = False,
+        host: str = "127.0.0.1",
+    ) -> None:
+        self.scenario = scenario
+        self.port = port or free_port(host=host)
+        self._work = work
+        self._stats = work / f"{scenario}-{next(_names)}.csv"
+        self._log = self._stats.with_suffix(".log")
+        self._process: asyncio.subprocess.Process | None = None
+        first = next(_rtp_blocks)
+        args = [
+            *([target] if target else []),
+            *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-nostdin"),
+            *("-i", host, "-mi", host, "-p", str(self.port)),
+            *("-min_rtp_port", str(first), "-max_rtp_port", str(first + _RTP_BLOCK - 2)),
+            *("-trace_stat", "-stf", str(self._stats), "-fd", "1"),
+            *("-timeout", f"{limit_s:.0f}s", "-timeout_error", "-r", f"{rate:g}"),
+        ]
+        if calls is not None:
+            args += ["-m", str(calls)]
+        if echo:
+            args.append("-rtp_echo")
+        self._messages = self._stats.with_suffix(".messages")
+        if trace:
+            args += ["-trace_msg", "-message_file", str(self._messages)]
+        for name, value in (keys or {}).items():
+            args += ["-key", name, value]
+        if rows is not None:
+            listed = self._stats.with_suffix(".rows")
+            work.mkdir(parents=True, exist_ok=True)
+            listed.touch(mode=0o600)
+            listed.write_text(injection(rows))
+            args += ["-inf", str(listed)]
+        self._argv = (programs, args)
+
+    async def __aenter__(self) -> SippRun:
+        self._work.mkdir(parents=True, exist_ok=True)
+        programs, args = self._argv
+        argv = programs.command(
+            "sipp",
+            *args,
+            raw_sockets=True,
+            writable=[self._work],
+            readable=[SCENARIOS],
+            cwd=self._work,
+        )
+        with self._log.open("wb") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                *argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    async def result(self) -> SippResult:
+        """Wait for the end and read the counts."""
+        assert self._process is not None
+        code = await self._process.wait()
+        try:
+            with self._stats.open(newline="") as file:
+                last = list(csv.DictReader(file, delimiter=";"))[-1]
+        except (OSError, IndexError):
+            raise SippError(
+                f"SIPp ({self.scenario}) ended with {code} and no counts: {self._last_words()}"
+            ) from None
+        return SippResult(
+            self.scenario,
+            int(last["TotalCallCreated"]),
+            int(last["SuccessfulCall(C)"]),
+            int(last["FailedCall(C)"]),
+        )
+
+    async def stop(self, within: float = 5.0) -> None:
+        """End it, if it has not ended by itself."""
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(within):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+    def messages(self) -> str:
+        """All SIP messages so far, if it was told to `trace` them."""
+        return self._messages.read_text("utf-8", "replace") if self._messages.exists() else ""
+
+    def _last_words(self) -> str:
+        lines = self._log.read_text("utf-8", "replace").strip().splitlines()
+        return lines[-1][:300] if lines else "nothing printed"
+
+
+async def run_sipp(programs: Programs, work: Path, scenario: str, **options: object) -> SippResult:
+    """Run one scenario to its end; the options are those of SippRun."""
+    async with SippRun(programs, work, scenario, **options) as run:  # type: ignore[arg-type]
+        return await run.result()

@@ -1,0 +1,78 @@
+"""Takes the line up again after a (re)connect: carries out what `reconcile` decided."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+import structlog
+
+from acd.calls import Call, Stage
+from acd.dispatcher import NORMAL
+from acd.records import CategorySource, EventKind
+from acd.recovery import Fate, Verdict, reconcile
+from ngalam112.recovery import Snapshot
+
+if TYPE_CHECKING:
+    from ngalam112.line import Line
+
+log = structlog.get_logger("takeup")
+
+
+class TakeUp(msgspec.Struct, frozen=True):
+    """What Asterisk held after a (re)connect; `calls` and `legs` are those we knew before it."""
+
+    live: Snapshot
+    calls: frozenset[str]
+    legs: frozenset[str]
+
+
+def take_up(line: Line, event: TakeUp, now: float) -> None:
+    """Bring every call that we knew and every leg that lives together again."""
+    live, dispatcher = event.live, line.dispatcher
+    knew = [line.calls[one] for one in event.calls if one in line.calls]
+    for leg in event.legs - live.legs.keys():
+        dispatcher.leg_gone(leg, NORMAL, now)
+    for call in knew:
+        if call.record.events == 0:
+            # only claimed: Asterisk has passed it on, to us as a new call or to the fallback
+            del line.calls[call.channel]
+    stored = [call.record for call in knew if call.record.events and call.channel in line.calls]
+    verdicts = reconcile(stored, live.legs, live.bridges)
+    for verdict in verdicts:
+        _carry_out(line, verdict, event, now)
+    talking = {one.bridge for one in verdicts if one.fate is Fate.TALK}
+    for bridge in live.bridges.keys() - talking - dispatcher.bridges.keys():
+        line.switch.disconnect(bridge)
+    dispatcher.settle(now)
+
+
+def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
+    call = line.calls.get(verdict.leg)
+    log.info("taken_up", fate=verdict.fate, leg=verdict.leg, call_id=call.id if call else None)
+    match verdict.fate:
+        case Fate.DROP if verdict.leg not in line.dispatcher.legs:
+            line.switch.hang_up(verdict.leg)
+        case Fate.END if call is not None:
+            call.hung_up_by = call.hung_up_by or "unknown"
+            line.over(call, call.cause or 0, now)
+        case Fate.TALK if call is not None and call.stage is not Stage.TALKING:
+            line.dispatcher.resume_talk(call, verdict.partner, verdict.bridge, now)
+        case Fate.WAIT if call is not None and call.stage in (Stage.CLAIMED, Stage.TALKING):
+            _to_queue(line, call, now)
+        case Fate.ARRIVE if call is None:
+            leg = event.live.legs[verdict.leg]
+            call = line.new_call(verdict.leg, now)
+            line.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
+            _to_queue(line, call, now)
+
+
+def _to_queue(line: Line, call: Call, now: float) -> None:
+    if call.record.category is None:
+        call.note(
+            EventKind.MENU_DONE,
+            now,
+            category=line.reception.default_category,
+            category_source=CategorySource.NONE.value,
+        )
+    line.dispatcher.enqueue(call, now)

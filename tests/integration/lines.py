@@ -1,0 +1,163 @@
+"""A pytest plugin: whole lines for tests, each with its own ports and state folder.
+
+A line is a real Asterisk and the engine as a process; phones and citizens are SIPp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import shutil
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acd.records import CallRecord
+from models.database import Database, upgrade
+from ngalam112.admin import add_operator, add_phone, load_roster
+from ngalam112.client import Client
+from ngalam112.phones import PlayedPhone, Players
+from ngalam112.provision import provision_phones
+from ngalam112.running import RunningLine, prepare
+from ngalam112.settings import Settings, load_settings
+from ngalam112.sipp import SippRun, free_port
+from ngalam112.sounds import build_music, build_sounds
+from pbx.programs import Programs
+from reports.calls import CallHistory, list_calls, show_call
+
+PASSWORD = "a-phone-password"
+PIN = "4321"
+
+
+async def eventually(check: Callable[[], Any], within: float = 10.0, what: str = "") -> Any:
+    """Poll until `check` gives something true, and return it; fail after `within` seconds."""
+    seen: Any = None
+    try:
+        async with asyncio.timeout(within):
+            while True:
+                seen = check()
+                if inspect.isawaitable(seen):
+                    seen = await seen
+                if seen:
+                    return seen
+                await asyncio.sleep(0.02)
+    except TimeoutError:
+        raise AssertionError(
+            f"{what or check} not within {within} s; last seen: {seen!r}"
+        ) from None
+
+
+class Line:
+    """A line under test: its processes, its players, its records."""
+
+    def __init__(self, settings: Settings, programs: Programs, running: RunningLine) -> None:
+        self.settings, self.programs, self.running = settings, programs, running
+        self.players = Players(programs, settings.home / "sipp", settings.sip_port)
+        self.client = Client(settings)
+        self.phones: dict[str, PlayedPhone] = {}
+
+    async def get(self, path: str) -> Any:
+        """GET from the engine's API."""
+        return await asyncio.to_thread(self.client.get, path)
+
+    async def post(self, path: str, body: Any = None) -> Any:
+        """POST to the engine's API."""
+        return await asyncio.to_thread(self.client.post, path, body or {})
+
+    async def operators_ready(self, *numbers: str, answer: str = "phone_answer_talk_bye") -> None:
+        """Register the phones, let them behave as `answer`, and log their operators in by *11."""
+        for number in numbers:
+            self.phones[number] = await self.players.register(number, PASSWORD)
+            await self.behave(number, answer)
+        await asyncio.gather(*(self.players.dial(self.phones[number], "*11") for number in numbers))
+        await eventually(lambda: self._idle(numbers), what=f"operators at {numbers} idle")
+
+    async def behave(self, number: str, scenario: str) -> SippRun:
+        """Let a registered phone take calls as the scenario says."""
+        return await self.players.behave(self.phones[number], scenario)
+
+    async def _idle(self, numbers: tuple[str, ...]) -> bool:
+        operators = (await self.get("/api/operators"))["operators"]
+        idle = {one["phone"] for one in operators if one["state"] == "idle"}
+        devices = (await self.get("/api/phones"))["phones"]
+        free = {one["number"] for one in devices if one["device"] == "free"}
+        return set(numbers) <= idle & free
+
+    async def records(self, caller: str = "") -> list[CallRecord]:
+        """The call records, oldest first; of callers whose number holds `caller`."""
+        async with Database(self.settings.url) as database, database.session() as session:
+            return (await list_calls(session, caller=caller, limit=10_000))[::-1]
+
+    async def history(self, call_id: str) -> CallHistory:
+        """A record with its events."""
+        async with Database(self.settings.url) as database, database.session() as session:
+            return await show_call(session, call_id)
+
+    async def ended(self, count: int, caller: str = "", within: float = 15.0) -> list[CallRecord]:
+        """The records of `count` calls, once all of them have ended and are written."""
+
+        async def done() -> list[CallRecord]:
+            records = await self.records(caller)
+            return records if len([one for one in records if one.ended_at]) >= count else []
+
+        return list(await eventually(done, within, f"{count} ended calls of {caller!r}"))
+
+    async def is_empty(self, within: float = 10.0) -> None:
+        """Asterisk holds no channel and no bridge any more."""
+
+        async def empty() -> bool:
+            return await self.running.left_over() == 0
+
+        await eventually(empty, within, "no channels and no bridges")
+
+
+@pytest.fixture(scope="session")
+def programs() -> Programs:
+    return Programs.find()
+
+
+@pytest.fixture(scope="session")
+def built_sounds(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("sounds")
+    settings = load_settings(home=home)
+    build_sounds(settings.prompts, settings.sounds, programs)
+    build_music(settings.music, programs)
+    return home
+
+
+def line_settings(home: Path, **changes: Any) -> Settings:
+    """Settings of a line of its own: free ports, and phones that need not answer OPTIONS."""
+    ports = {
+        "sip_port": free_port(),
+        "ari_port": free_port(socket.SOCK_STREAM),
+        "ami_port": free_port(socket.SOCK_STREAM),
+        "api_port": free_port(socket.SOCK_STREAM),
+    }
+    calm = {"qualify_s": 0, "wrap_up_s": 0.5, "rtp_ports": "20000-29999", "database_url": ""}
+    return load_settings(home=home, **{**ports, **calm, **changes})
+
+
+@asynccontextmanager
+async def open_line(
+    home: Path, programs: Programs, sounds: Path, *, desks: int = 4, **changes: Any
+) -> AsyncIterator[Line]:
+    """A line that is up, with `desks` phones (101...) and operators (1101...), none logged in."""
+    settings = line_settings(home, **changes)
+    for name in ("sounds", "music"):
+        shutil.copytree(sounds / name, home / name, dirs_exist_ok=True)
+    await upgrade(settings.url)
+    async with Database(settings.url) as database:
+        for number in (str(101 + index) for index in range(desks)):
+            await add_phone(database, number, PASSWORD, None)
+            await add_operator(database, f"1{number}", f"Petugas {number}", PIN, number)
+    await prepare(settings, programs)
+    async with Database(settings.url) as database:
+        provision_phones(settings, (await load_roster(database))[1])
+    async with RunningLine(settings, programs) as running:
+        line = Line(settings, programs, running)
+        async with line.players:
+            yield line

@@ -1,0 +1,123 @@
+"""The engine dies: new citizens are served by the fallback, those who were up are taken up again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest_asyncio
+from lines import Line, eventually, open_line
+
+from pbx.programs import Programs
+
+
+FALLBACK_RINGS_WITHIN_S = 5.0
+
+
+@pytest_asyncio.fixture
+async def line(programs: Programs, built_sounds: Path, tmp_path: Path) -> AsyncIterator[Line]:
+    async with open_line(tmp_path, programs, built_sounds, desks=2) as line:
+        yield line
+
+
+async def kill(line: Line) -> None:
+    pid = line.running.engine.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await line.running.engine.ended()
+
+
+async def test_without_an_engine_the_fallback_rings_a_phone(line: Line) -> None:
+    await line.operators_ready("101", "102")
+    await kill(line)
+
+    result = await line.players.citizens("citizen_silent_talk_until_bye", 1, caller="0841")
+    assert result.successful == 1, "a phone answered, talked and hung up"
+
+    await line.running.engine.start()
+    record = (await line.ended(1, "0841"))[0]
+    assert record.outcome == "fallback"
+    assert record.phone in ("101", "102")
+    assert record.operator_answered_at is not None
+    # the phone rings half a second before it answers
+    assert record.operator_answered_at - record.arrived_at < FALLBACK_RINGS_WITHIN_S
+    totals = await line.get("/api/summary")
+    assert (totals["offered"], totals["fallback"], totals["adds_up"]) == (1, 1, True)
+
+
+async def test_a_frozen_engine_is_passed_by(line: Line) -> None:
+    await line.operators_ready("101")
+    pid = line.running.engine.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        result = await line.players.citizens("citizen_silent_talk_until_bye", 1, caller="0842")
+        assert result.successful == 1
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    record = (await line.ended(1, "0842"))[0]
+    assert record.outcome == "fallback"
+    assert record.operator_answered_at is not None
+    assert record.operator_answered_at - record.arrived_at < FALLBACK_RINGS_WITHIN_S
+    assert len(await line.records()) == 1, "no engine counts a call that the fallback served"
+
+
+async def test_who_waits_while_the_engine_dies_is_served_by_the_next_one(line: Line) -> None:
+    calling = asyncio.create_task(
+        line.players.citizens("citizen_key_talk_until_bye", 1, caller="0843", keys={"key": "3"})
+    )
+
+    async def waits() -> bool:
+        records = await line.records("0843")
+        return bool(records and records[0].queued_at)
+
+    await eventually(waits, what="the call is in the queue and in the database")
+    await kill(line)
+    await line.running.engine.start()
+    await line.operators_ready("101")
+    assert (await calling).successful == 1
+    record = (await line.ended(1, "0843"))[0]
+    assert (record.outcome, record.category) == ("answered", "fire")
+    await line.is_empty()
+
+
+async def test_who_talks_while_the_engine_dies_talks_on(line: Line) -> None:
+    await line.operators_ready("101", answer="phone_answer_talk_long_bye")
+    calling = asyncio.create_task(
+        line.players.citizens("citizen_key_talk_until_bye", 1, caller="0844", keys={"key": "3"})
+    )
+
+    async def talks() -> bool:
+        records = await line.records("0844")
+        return bool(records and records[0].operator_answered_at)
+
+    await eventually(talks, what="they talk, and the database knows")
+    await kill(line)
+    await line.running.engine.start()
+    assert (await calling).successful == 1, "the operator hung up, not the line"
+    record = (await line.ended(1, "0844"))[0]
+    assert (record.outcome, record.ended_by) == ("answered", "operator")
+    assert record.talk_ms is not None and record.talk_ms > 5000
+    operators = (await line.get("/api/operators"))["operators"]
+    assert operators[0]["state"] in ("idle", "wrap_up")
+    await line.is_empty()
+
+
+async def test_who_hung_up_while_no_engine_lived_has_an_end(line: Line) -> None:
+    calling = asyncio.create_task(
+        line.players.citizens("citizen_key_queue_bye", 1, caller="0845", keys={"key": "3"})
+    )
+
+    async def waits() -> bool:
+        records = await line.records("0845")
+        return bool(records and records[0].queued_at)
+
+    await eventually(waits)
+    await kill(line)
+    await calling
+    await line.running.engine.start()
+    record = (await line.ended(1, "0845"))[0]
+    assert (record.outcome, record.ended_by) == ("lost_queue", "unknown")
