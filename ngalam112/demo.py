@@ -11,19 +11,21 @@ import contextlib
 import secrets
 import shutil
 import socket
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from acd.records import CallRecord
 from models.database import Database, upgrade
 from ngalam112.admin import add_operator, add_phone, load_roster
 from ngalam112.cli_reports import print_summary
-from ngalam112.client import Client
+from ngalam112.client import Client, ClientError
 from ngalam112.demo_plan import (
     NOBODY_ANSWERS,
     NOBODY_THERE,
@@ -33,6 +35,7 @@ from ngalam112.demo_plan import (
     Group,
     compare,
 )
+from ngalam112.output import Column, console, table
 from ngalam112.phones import PlayedPhone, Players
 from ngalam112.provision import provision_phones
 from ngalam112.running import RunningLine, prepare
@@ -130,11 +133,12 @@ def main(settings: Settings, fmt: str) -> int:
 
 
 async def _main(settings: Settings, fmt: str) -> int:
-    console = Console(stderr=fmt == "json", highlight=False)
+    # with json, standard output is for the object alone
+    screen = console(sys.stderr if fmt == "json" else sys.stdout)
     started = time.monotonic()
 
     def say(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - started:5.1f} s[/]  {text}")
+        screen.print(Text.assemble((f"{time.monotonic() - started:5.1f} s  ", "dim"), text))
 
     programs = Programs.find()
     say("preparing sounds, database and configuration")
@@ -158,10 +162,9 @@ async def _main(settings: Settings, fmt: str) -> int:
     if fmt == "json":
         print(msgspec.json.encode(_json(totals, records, agree)).decode())  # noqa: T201
     else:
-        print_summary(totals, console)
-        console.print(_comparison(checks))
-        verdict = "[green]SIPp and the records agree.[/]" if agree else "[red]They do not agree.[/]"
-        console.print(verdict)
+        print_summary(totals, screen)
+        screen.print(_comparison(checks))
+        screen.print("SIPp and the records agree." if agree else "They do not agree.")
     return 0 if agree else 1
 
 
@@ -180,19 +183,22 @@ async def _accounts(settings: Settings) -> dict[str, str]:
 
 
 async def _watch(settings: Settings, say: Callable[[str], None]) -> None:
+    """Tell what the line is doing whenever that has changed."""
     client, before = Client(settings), ""
     while True:
-        with contextlib.suppress(Exception):
-            status = await asyncio.to_thread(client.get, "/api/status")
-            text = _progress(status)
+        with contextlib.suppress(ClientError):
+            text = _progress(await asyncio.to_thread(client.get, "/api/status"))
             if text != before:
                 say(text)
                 before = text
         await asyncio.sleep(1.0)
 
 
-def _progress(status: dict) -> str:  # type: ignore[type-arg]
-    return str(status)
+def _progress(status: dict[str, Any]) -> str:
+    calls, state = status["calls"], status["operators"]["state"]
+    parts = [f"{calls.get(name, 0)} {name}" for name in ("menu", "queued", "ringing", "talking")]
+    wrap_up = f", {state['wrap_up']} in wrap-up" if state.get("wrap_up") else ""
+    return f"calls: {', '.join(parts)}    operators: {state.get('idle', 0)} idle{wrap_up}"
 
 
 async def _empty(line: RunningLine, within: float = 10.0) -> int:
@@ -228,15 +234,15 @@ def _json(totals: Summary, records: Sequence[CallRecord], agree: bool) -> dict[s
 
 
 def _comparison(checks: Sequence[Check]) -> Table:
-    table = Table(
-        "citizens", "must be recorded as", "SIPp", "records", "", title="SIPp and records"
+    rows = [
+        {**msgspec.structs.asdict(check), "agree": "yes" if check.agree else "NO"}
+        for check in checks
+    ]
+    columns = (
+        Column("what", "citizens"),
+        Column("expected", "must be recorded as"),
+        Column("sipp", "SIPp", right=True),
+        Column("records", "records", right=True),
+        Column("agree", "agree"),
     )
-    for check in checks:
-        table.add_row(
-            check.what,
-            check.expected,
-            str(check.sipp),
-            str(check.records),
-            "[green]=[/]" if check.agree else "[red]differ[/]",
-        )
-    return table
+    return table(rows, columns, "SIPp's own counts against the call records")

@@ -122,9 +122,10 @@ def compare(
             == (group.outcome, group.category, group.source)
         ]
         expected = f"{group.outcome}, {group.category or 'no category'}, {group.source}"
-        checks.append(Check(f"{group.count} {group.what}", expected, group.count, len(as_told)))
-        if result.successful != group.count or len(theirs) != group.count:
-            checks.append(Check("  calls that SIPp completed", "", result.successful, len(theirs)))
+        what = f"{group.count} {group.what}"
+        checks.append(Check(what, expected, result.successful, len(as_told)))
+        if result.calls != group.count or len(theirs) != group.count:
+            checks.append(Check("  of these, calls in all", "", result.calls, len(theirs)))
     calls = sum(result.calls for _, _, result in results)
     checks.append(Check("all calls", "offered", calls, len(records)))
     return checks

@@ -171,7 +171,10 @@ class Line:
 
     def _arrived(self, channel: Channel, now: float) -> None:
         if channel.id not in self.calls:
-            self.new_call(channel.id, now)
+            # if the leg never comes, these are all that is left to call the citizen back by
+            record = self.new_call(channel.id, now).record
+            record.caller_number, record.caller_name = channel.caller.number, channel.caller.name
+            record.called_number = channel.dialplan.exten
             self._claim(channel.id)
 
     def _claimed(self, channel_id: str, ours: bool, now: float) -> None:
@@ -186,13 +189,16 @@ class Line:
 
     def _never_came(self, call: Call, now: float) -> None:
         if call.stage is Stage.CLAIMED:
-            self.note_arrival(call, "", "", "")
+            seen = call.record
+            self.note_arrival(call, seen.caller_number, seen.caller_name, seen.called_number)
             self.over(call, 0, now)
 
     def _entered(self, args: list[str], channel: Channel, now: float) -> None:
         match args:
             case ["citizen", *_]:
                 call = self.calls.get(channel.id) or self.new_call(channel.id, now)
+                if call.record.events:
+                    return  # taking up the line has found it first
                 call.rearm(None)
                 caller = channel.caller
                 self.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
@@ -224,8 +230,7 @@ class Line:
         elif call.timer is not None:
             # claimed, and hung up before it was handed over: nobody else keeps its record
             self._never_came(call, now)
-        else:
-            del self.calls[channel_id]
+        # else the answer to its claim is still to come, and decides who keeps its record
 
     def over(self, call: Call, cause: int, now: float) -> None:
         """The citizen's leg is gone: close the call, keep it a little for its audio quality."""

@@ -21,6 +21,7 @@ from ngalam112.admin import load_roster
 from ngalam112.api import Api
 from ngalam112.engine import Engine
 from ngalam112.logs import open_log
+from ngalam112.metrics import CountingJournal
 from ngalam112.provision import provision_phones
 from ngalam112.recovery import is_known, open_calls
 from ngalam112.settings import Settings
@@ -69,7 +70,8 @@ async def serve(settings: Settings) -> int:
 
 
 async def _serve(settings: Settings, database: Database, recorder: Recorder) -> None:
-    engine = Engine(settings, recorder)
+    journal = CountingJournal(recorder)
+    engine = Engine(settings, journal)
     operators, phones = await load_roster(database)
     for phone in phones:
         engine.roster.add_phone(phone)
@@ -81,7 +83,7 @@ async def _serve(settings: Settings, database: Database, recorder: Recorder) -> 
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_until_told(engine), name="signals")
         tasks.create_task(engine.run(), name="engine")
-        tasks.create_task(Api(engine, database, settings).run(), name="api")
+        tasks.create_task(Api(engine, database, settings, journal).run(), name="api")
         tasks.create_task(_spool(settings, database, recorder), name="spool")
 
 

@@ -9,6 +9,7 @@ import structlog
 
 from acd.calls import Call, Stage
 from acd.dispatcher import NORMAL
+from acd.queue import service_key
 from acd.records import CategorySource, EventKind
 from acd.recovery import Fate, Verdict, reconcile
 from ngalam112.recovery import Snapshot
@@ -30,12 +31,14 @@ class TakeUp(msgspec.Struct, frozen=True):
 def take_up(line: Line, event: TakeUp, now: float) -> None:
     """Bring every call that we knew and every leg that lives together again."""
     live, dispatcher = event.live, line.dispatcher
-    knew = [line.calls[one] for one in event.calls if one in line.calls]
+    # in the order of service, so that who has waited longest gets the first free operator
+    knew = sorted((line.calls[one] for one in event.calls if one in line.calls), key=service_key)
     for leg in event.legs - live.legs.keys():
         dispatcher.leg_gone(leg, NORMAL, now)
     for call in knew:
         if call.record.events == 0:
             # only claimed: Asterisk has passed it on, to us as a new call or to the fallback
+            call.rearm(None)
             del line.calls[call.channel]
     stored = [call.record for call in knew if call.record.events and call.channel in line.calls]
     verdicts = reconcile(stored, live.legs, live.bridges)

@@ -1,0 +1,173 @@
+"""Phones and operators as they are kept: reads them, adds them, checks what is given.
+
+Used by the API while the engine lives, and by the command line while it does not.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from acd.operators import Operator, Phone, Status
+from models.database import Database
+from models.rows import moment, seconds
+from models.tables import OperatorRow, PhoneRow
+from ngalam112.pins import PinError, hash_pin
+from pbx.render import RenderError, check_phone
+
+_ID = re.compile(r"[0-9]{1,10}")
+_LONGEST_NAME = 64
+_LONGEST_CONTACT = 255
+
+
+class AdminError(Exception):
+    """A phone or an operator cannot be added as asked. Kinds: WrongValue, AlreadyThere."""
+
+
+class WrongValue(AdminError):
+    """A number, name, password, contact or PIN cannot be used."""
+
+
+class AlreadyThere(AdminError):
+    """There is one of that number, and nobody said that it may be replaced."""
+
+
+async def load_roster(database: Database) -> tuple[list[Operator], list[Phone]]:
+    """Read all operators and phones, in the order of their numbers. Raises a DatabaseError."""
+    try:
+        async with database.session() as session:
+            operators = await session.scalars(select(OperatorRow).order_by(OperatorRow.id))
+            phones = await session.scalars(select(PhoneRow).order_by(PhoneRow.number))
+            return (
+                [_operator(row) for row in operators],
+                [Phone(row.number, row.password, row.contact) for row in phones],
+            )
+    except (OSError, SQLAlchemyError) as error:
+        raise database.unreachable(error) from None
+
+
+async def add_phone(
+    database: Database,
+    number: str,
+    password: str | None,
+    contact: str | None,
+    *,
+    replace: bool = True,
+) -> Phone:
+    """Keep a phone and return it; without a password one is made.
+
+    A phone that is there gets the new password and contact; with `replace` False it stays as it
+    is and AlreadyThere is raised. Raises WrongValue, or a DatabaseError.
+    """
+    phone = Phone(number, password or secrets.token_urlsafe(12), contact)
+    try:
+        check_phone(phone)
+    except RenderError as error:
+        raise WrongValue(str(error)) from None
+    if not f"{number}{phone.password}{contact}".isprintable():
+        raise WrongValue(f"The values of phone {number!r} must be on one line each.")
+    if len(contact or "") > _LONGEST_CONTACT:
+        raise WrongValue(f"The contact of phone {number} is longer than {_LONGEST_CONTACT}.")
+    row = PhoneRow(number=number, password=phone.password, contact=contact)
+    await _keep(database, PhoneRow, number, row, ("password", "contact"), replace)
+    return phone
+
+
+async def add_operator(
+    database: Database,
+    id: str,
+    name: str,
+    pin: str,
+    home_phone: str | None,
+    *,
+    replace: bool = True,
+) -> Operator:
+    """Keep an operator, logged out, and return them.
+
+    An operator who is there gets the new name, PIN and own phone and stays logged in or out; with
+    `replace` False nothing changes and AlreadyThere is raised. Raises WrongValue, or a
+    DatabaseError.
+    """
+    if not _ID.fullmatch(id):
+        raise WrongValue(f"Operator number {id!r} must be 1 to 10 digits.")
+    name = name.strip()
+    if not name or len(name) > _LONGEST_NAME or not name.isprintable():
+        raise WrongValue(
+            f"The name of operator {id} must be 1 to {_LONGEST_NAME} readable characters."
+        )
+    try:
+        operator = Operator(id, name, hash_pin(pin.strip()), home_phone)
+    except PinError as error:
+        raise WrongValue(f"The PIN of operator {id} cannot be used: {error}") from None
+    kept = operator.row()
+    for column in ("status_since", "idle_since"):
+        kept[column] = moment(kept[column])
+    names = ("name", "pin_hash", "home_phone")
+    await _keep(database, OperatorRow, id, OperatorRow(**kept), names, replace)
+    return operator
+
+
+async def _keep(
+    database: Database,
+    model: type[OperatorRow] | type[PhoneRow],
+    key: str,
+    fresh: OperatorRow | PhoneRow,
+    names: tuple[str, ...],
+    replace: bool,
+) -> None:
+    """Add the row `fresh`, or give the row `key` its values of `names`."""
+    try:
+        async with database.session() as session:
+            # whoever reads before writing must hold the lock of SQLite from the start
+            await session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+            if isinstance(fresh, OperatorRow):
+                await _check_home(session, fresh)
+            known = await session.get(model, key)
+            if known is None:
+                session.add(fresh)
+            elif not replace:
+                raise _already_there(fresh, key)
+            else:
+                for name in names:
+                    setattr(known, name, getattr(fresh, name))
+            await session.commit()
+    except IntegrityError:  # somebody else added it in this very moment
+        raise _already_there(fresh, key) from None
+    except (OSError, SQLAlchemyError) as error:
+        raise database.unreachable(error) from None
+
+
+async def _check_home(session: AsyncSession, row: OperatorRow) -> None:
+    if row.home_phone is not None and await session.get(PhoneRow, row.home_phone) is None:
+        raise WrongValue(
+            f"There is no phone {row.home_phone[:10]!r} for operator {row.id}; "
+            "add it first, see `ngalam112 phone list`."
+        )
+
+
+def _already_there(row: OperatorRow | PhoneRow, key: str) -> AlreadyThere:
+    what, gets = ("operator", "name, PIN and phone")
+    if isinstance(row, PhoneRow):
+        what, gets = ("phone", "password and contact")
+    return AlreadyThere(
+        f"There is {what} {key} already; add it with --replace to give it another {gets}."
+    )
+
+
+def _operator(row: OperatorRow) -> Operator:
+    return Operator(
+        id=row.id,
+        name=row.name,
+        pin_hash=row.pin_hash,
+        home_phone=row.home_phone,
+        status=Status(row.status),
+        pause_reason=row.pause_reason,
+        phone=row.phone,
+        status_since=seconds(row.status_since),
+        idle_since=seconds(row.idle_since),
+        calls_taken=row.calls_taken,
+    )

@@ -1,0 +1,232 @@
+"""The engine's HTTP API on loopback: what the command line and Prometheus ask and want done.
+
+Everything but /healthz needs `Authorization: Bearer <api_token>`. Answers are JSON; what cannot be
+done is {"error": one sentence}. Changes go through the engine's one writer; questions about the
+past are answered in a thread with a database connection of its own, so that no call waits for a
+report.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from acd.roster import NoSuchOperator, NoSuchPhone, RosterError
+from models.database import Database, DatabaseError
+from ngalam112 import __version__, questions
+from ngalam112.admin import AdminError, AlreadyThere
+from ngalam112.api_changes import BadBody, Changes, json_response, reply
+from ngalam112.engine import Engine
+from ngalam112.metrics import CONTENT_TYPE, CountingJournal, metrics_text
+from ngalam112.settings import Settings
+from ngalam112.state import line_state, living_calls
+from ngalam112.times import TimeError
+from reports.errors import NoSuchCall, ReportError, SeveralCalls
+
+log = structlog.get_logger("api")
+
+HOST = "127.0.0.1"
+_LARGEST_BODY = 64 * 1024
+_DATABASE_LIMIT_S = 2.0
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# the first that fits counts, so kinds come before their base
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (NoSuchOperator, 404),
+    (NoSuchPhone, 404),
+    (RosterError, 409),
+    (NoSuchCall, 404),
+    (SeveralCalls, 409),
+    (ReportError, 400),
+    (AlreadyThere, 409),
+    (AdminError, 400),
+    (BadBody, 400),
+    (TimeError, 400),
+    (questions.Misunderstood, 400),
+    (DatabaseError, 503),
+)
+
+
+class ApiError(Exception):
+    """The API cannot be served; the message says why and what to do."""
+
+
+class Api:
+    """The API of one engine. `journal`, where there is one, counts calls and knows the recorder."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        database: Database,
+        settings: Settings,
+        journal: CountingJournal | None = None,
+    ) -> None:
+        self._engine, self._database, self._settings = engine, database, settings
+        self._journal = journal
+        self._recorder = None if journal is None else journal.recorder
+        self._started = time.monotonic()
+        self._authorization = f"Bearer {settings.secrets.api_token}".encode()
+        # one report at a time: they share the interpreter with the calls
+        self._reporting = asyncio.Semaphore(1)
+        self._changes = Changes(engine, database, settings, journal)
+
+    async def run(self) -> None:
+        """Serve until cancelled; raises ApiError if the port is taken."""
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        port = self._settings.api_port
+        try:
+            try:
+                await web.TCPSite(runner, HOST, port).start()
+            except OSError as error:
+                raise ApiError(
+                    f"Port {port} cannot be used for the API ({error.strerror}); is another "
+                    "engine running? Set NGALAM112_API_PORT to another one."
+                ) from None
+            log.info("api_up", port=port)
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+    def _application(self) -> web.Application:
+        application = web.Application(
+            middlewares=[_errors, self._authorize], client_max_size=_LARGEST_BODY
+        )
+        route = application.router
+        route.add_get("/healthz", self._healthz)
+        route.add_get("/metrics", self._metrics)
+        route.add_get("/api/status", self._status)
+        route.add_get("/api/operators", self._operators)
+        route.add_get("/api/phones", self._phones)
+        route.add_get("/api/calls", self._past(questions.calls))
+        route.add_get("/api/calls/{id}", self._past(questions.call))
+        route.add_get("/api/summary", self._past(questions.totals))
+        route.add_post("/api/phones", self._changes.add_phone)
+        route.add_post("/api/operators", self._changes.add_operator)
+        for action in ("login", "logout", "pause", "ready"):
+            route.add_post(
+                f"/api/operators/{{id}}/{action}", getattr(self._changes, f"{action}_operator")
+            )
+        return application
+
+    @web.middleware
+    async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
+        if request.path != "/healthz" and not hmac.compare_digest(given, self._authorization):
+            return _refusal(401, "Give the line's API token: Authorization: Bearer TOKEN.")
+        return await handler(request)
+
+    # --- what is ------------------------------------------------------------------------------
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        links = await self._links()
+        down = [name for name, up in links.items() if not up]
+        if down:
+            return reply({"ok": False, "down": down}, 503)
+        return reply({"ok": True})
+
+    async def _links(self) -> dict[str, bool]:
+        engine, recorder = self._engine, self._recorder
+        try:
+            async with asyncio.timeout(_DATABASE_LIMIT_S):
+                await self._database.check_connection()
+            database = True
+        except (DatabaseError, TimeoutError):
+            database = False
+        return {
+            # an engine that another one has replaced gets no calls any more
+            "ari": engine.ari.connected and not engine.line.replaced,
+            "ami": engine.ami.connected,
+            "database": database and (recorder is None or recorder.failing_since is None),
+        }
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        body = metrics_text(self._engine, self._journal)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+    async def _status(self, _: web.Request) -> web.Response:
+        links = await self._links()
+        engine, state, recorder = self._engine, line_state(self._engine), self._recorder
+        return reply(
+            {
+                "engine": {
+                    "version": __version__,
+                    "uptime_s": round(time.monotonic() - self._started, 1),
+                    **links,
+                    "inbox": engine.inbox_depth,
+                    "backlog": None if recorder is None else recorder.backlog,
+                    "event_errors": engine.event_errors,
+                },
+                "queue": {"length": state.queue_length, "longest_wait_s": state.longest_wait_s},
+                "calls": state.calls,
+                "operators": {
+                    "status": state.operators_by_status,
+                    "state": state.operators_by_state,
+                },
+                "phones": state.phones,
+                "living": living_calls(engine),
+            }
+        )
+
+    async def _operators(self, _: web.Request) -> web.Response:
+        zone = ZoneInfo(self._settings.timezone)
+        operators = self._engine.roster.operators.values()
+        return reply({"operators": questions.operator_rows(operators, zone)})
+
+    async def _phones(self, _: web.Request) -> web.Response:
+        roster = self._engine.roster
+        phones, operators = roster.phones.values(), roster.operators.values()
+        return reply({"phones": questions.phone_rows(phones, operators)})
+
+    # --- what was -----------------------------------------------------------------------------
+
+    def _past(self, question: questions.Question) -> Handler:
+        async def handler(request: web.Request) -> web.Response:
+            params = {**request.query, **request.match_info}
+
+            def answer() -> bytes:
+                return msgspec.json.encode(
+                    asyncio.run(questions.ask(question, self._settings, params))
+                )
+
+            async with self._reporting:
+                return json_response(await asyncio.to_thread(answer))
+
+        return handler
+
+
+def _refusal(status: int, sentence: str) -> web.Response:
+    response = reply({"error": sentence}, status)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever a handler raises into one sentence."""
+    try:
+        return await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        return _refusal(400, f"The body is larger than {_LARGEST_BODY // 1024} KiB.")
+    except web.HTTPNotFound:
+        return _refusal(404, f"There is nothing at {request.path[:100]}.")
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return _refusal(405, f"{request.method} does not work at {request.path}; use {allowed}.")
+    except web.HTTPException as error:
+        return _refusal(error.status, f"The request cannot be used: {error.reason}.")
+    except Exception as error:
+        for kind, status in _STATUS:
+            if isinstance(error, kind):
+                return _refusal(status, str(error))
+        log.exception("request_failed", method=request.method, path=request.path)
+        return _refusal(500, "The engine failed at this request; its log tells how.")

@@ -1,0 +1,168 @@
+"""What the API changes: phones, operators, and what operators choose; with effect at once.
+
+A new phone or operator is kept in the database first, then told to the engine's writer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from acd.operators import Operator
+from acd.ports import Journal
+from models.database import Database
+from ngalam112 import admin, questions
+from ngalam112.engine import Engine
+from ngalam112.line import readable
+from ngalam112.provision import provision_phones
+from ngalam112.settings import Settings
+from pbx.ari import AriError
+
+log = structlog.get_logger("api")
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class BadBody(ValueError):
+    """The body of a request is not what was asked for; the message says why."""
+
+
+class _NewPhone(msgspec.Struct, forbid_unknown_fields=True):
+    number: str
+    password: str | None = None
+    contact: str | None = None
+    replace: bool = False
+
+
+class _NewOperator(msgspec.Struct, forbid_unknown_fields=True):
+    id: str
+    name: str
+    pin: str
+    home_phone: str | None = None
+    replace: bool = False
+
+
+class _Login(msgspec.Struct, forbid_unknown_fields=True):
+    phone: str | None = None
+
+
+class _Pause(msgspec.Struct, forbid_unknown_fields=True):
+    reason: str | None = None
+
+
+class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+class Changes:
+    """The handlers of all that is posted. Raises what `api` knows how to refuse."""
+
+    def __init__(
+        self, engine: Engine, database: Database, settings: Settings, journal: Journal | None
+    ) -> None:
+        self._engine, self._database, self._settings = engine, database, settings
+        self._journal = journal
+        # the phones are rendered from the whole roster, so one after the other
+        self._rendering = asyncio.Lock()
+
+    async def add_phone(self, request: web.Request) -> web.Response:
+        """Add a phone; the answer is the only one that ever holds its password.
+
+        `in_effect` is false where Asterisk cannot read it now; it will when it is back.
+        """
+        body = await _body(request, _NewPhone)
+        async with self._rendering:
+            phone = await admin.add_phone(
+                self._database, body.number, body.password, body.contact, replace=body.replace
+            )
+            roster = self._engine.roster
+            await self._engine.do(lambda _: roster.add_phone(phone))
+            await asyncio.to_thread(provision_phones, self._settings, list(roster.phones.values()))
+            in_effect = await self._reload()
+        answer = {
+            "number": phone.number,
+            "password": phone.password,
+            "contact": phone.contact,
+            "in_effect": in_effect,
+        }
+        return reply(answer, 201)
+
+    async def _reload(self) -> bool:
+        try:
+            await self._engine.reload_phones()
+        except AriError as error:
+            log.warning("phones_not_reloaded", error=str(error))
+            return False
+        return self._engine.ari.connected
+
+    async def add_operator(self, request: web.Request) -> web.Response:
+        """Add an operator, logged out."""
+        body = await _body(request, _NewOperator)
+        one = await admin.add_operator(
+            self._database, body.id, body.name, body.pin, body.home_phone, replace=body.replace
+        )
+        await self._engine.do(lambda _: self._know(one))
+        return reply(self._row(self._engine.roster.operators[one.id]), 201)
+
+    def _know(self, one: Operator) -> None:
+        roster = self._engine.roster
+        roster.add_operator(one)
+        if self._journal is not None:
+            # an older state that still waits to be written must not be the last word
+            self._journal.operator_state(roster.operators[one.id].row())
+
+    async def login_operator(self, request: web.Request) -> web.Response:
+        """Log in, at the phone that is named or the operator's own."""
+        body, roster = await _body(request, _Login), self._engine.roster
+        return await self._choose(request, lambda id, now: roster.login(id, body.phone, now))
+
+    async def logout_operator(self, request: web.Request) -> web.Response:
+        """Log out; a talk goes on to its end."""
+        await _body(request, _Nothing)
+        return await self._choose(request, self._engine.roster.logout)
+
+    async def pause_operator(self, request: web.Request) -> web.Response:
+        """Take no calls for now."""
+        body, roster = await _body(request, _Pause), self._engine.roster
+        reason = readable(body.reason or "") or None
+        return await self._choose(request, lambda id, now: roster.pause(id, reason, now))
+
+    async def ready_operator(self, request: web.Request) -> web.Response:
+        """Take calls again."""
+        await _body(request, _Nothing)
+        return await self._choose(request, self._engine.roster.ready)
+
+    async def _choose(
+        self, request: web.Request, act: Callable[[str, float], Operator]
+    ) -> web.Response:
+        id = request.match_info["id"]
+        one = await self._engine.do(lambda now: act(id, now))
+        return reply(self._row(one))
+
+    def _row(self, one: Operator) -> dict[str, Any]:
+        return questions.operator_rows([one], ZoneInfo(self._settings.timezone))[0]
+
+
+async def _body(request: web.Request, kind: type[S]) -> S:
+    """Read the body, which may be empty where nothing has to be said."""
+    try:
+        return msgspec.json.decode(await request.read() or b"{}", type=kind)
+    except msgspec.ValidationError as error:
+        raise BadBody(f"The body cannot be used: {error}.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadBody(f"The body is no JSON: {error}.") from None
+
+
+def reply(value: Any, status: int = 200) -> web.Response:
+    """Return a value as a JSON response."""
+    return json_response(msgspec.json.encode(value), status)
+
+
+def json_response(body: bytes, status: int = 200) -> web.Response:
+    """Return what is JSON already as a response."""
+    return web.Response(body=body, status=status, content_type="application/json")

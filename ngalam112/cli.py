@@ -1,0 +1,192 @@
+"""The command line. `main` is the only place where an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from typing import Annotated, Any
+
+import typer
+
+from ngalam112 import __version__
+from ngalam112.cli_accounts import operators, phones
+from ngalam112.cli_calls import calls
+from ngalam112.cli_common import FormatOption, make_group, read, tell
+from ngalam112.cli_reports import reports
+from ngalam112.output import Column, Format, console, safe, table, write_csv, write_json, write_list
+from ngalam112.settings import load_settings
+
+_OURS = ("models", "acd", "ivr", "pbx", "reports", "ngalam112")
+
+app = typer.Typer(
+    name="ngalam112",
+    help="An emergency call centre for a city, on Asterisk. Settings are NGALAM112_* variables.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+database = make_group("db", "The database.")
+sounds = make_group("sounds", "What citizens hear.")
+for group in (phones, operators, calls, reports, database, sounds):
+    app.add_typer(group)
+
+
+def main() -> None:
+    """Run one command; an error is one line on standard error, and exit 1."""
+    for stream in (sys.stdout, sys.stderr):
+        # a terminal that knows no Unicode is no reason to fail
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        app(prog_name="ngalam112")
+    except Exception as error:
+        if os.environ.get("NGALAM112_LOG_LEVEL") == "debug":
+            raise
+        tell(_sentence(error))
+        sys.exit(1)
+
+
+def _sentence(error: Exception) -> str:
+    ours = type(error).__module__.partition(".")[0] in _OURS
+    text = str(error).removeprefix("ngalam112: ")
+    if ours and text:
+        return text
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or text}."
+    name = type(error).__name__
+    return f"{name}: {text}. That is a fault of ours; NGALAM112_LOG_LEVEL=debug shows where."
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        console().print(f"ngalam112 {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def up() -> None:
+    """Run the line in the foreground: Asterisk and the engine, until Ctrl-C."""
+    from ngalam112.up import main as run
+
+    raise typer.Exit(run(load_settings()))
+
+
+@app.command(hidden=True)
+def engine() -> None:
+    """Run the engine alone, beside an Asterisk that runs already."""
+    from ngalam112.service import main as run
+
+    raise typer.Exit(run(load_settings()))
+
+
+@app.command()
+def demo(fmt: FormatOption = Format.TABLE) -> None:
+    """Play the whole line on loopback, with citizens and operators, and check the records."""
+    from ngalam112.demo import main as run
+
+    if fmt is Format.CSV:
+        raise typer.BadParameter("the demo writes table or json", param_hint="--format")
+    raise typer.Exit(run(load_settings(), fmt.value))
+
+
+@app.command()
+def doctor(fmt: FormatOption = Format.TABLE) -> None:
+    """Say what is missing, wrong or unreachable, and how to mend it; exit 1 if anything is."""
+    from ngalam112.doctor import examine, healthy
+    from ngalam112.doctor_links import Check
+
+    checks = asyncio.run(examine())
+    rows = [{name: getattr(one, name) for name in Check.__struct_fields__} for one in checks]
+    columns = [Column(name, name) for name in Check.__struct_fields__]
+    write_list(rows, columns, fmt, names=Check.__struct_fields__)
+    if not healthy(checks):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(fmt: FormatOption = Format.TABLE) -> None:
+    """Show the line as it is now: links, queue, operators, phones, living calls."""
+    found = read(load_settings(), "/api/status")
+    living = found.pop("living", [])
+    match fmt:
+        case Format.JSON:
+            write_json({**found, "living": living})
+        case Format.CSV:
+            write_csv(_figures(found), ("figure", "value"))
+        case Format.TABLE:
+            say = console().print
+            rows = [{"what": part, "found": _told(value)} for part, value in found.items()]
+            say(table(rows, (Column("what", "line"), Column("found", ""))))
+            if living:
+                say(table(living, _LIVING))
+
+
+_LIVING = (
+    Column("call_id", "call"),
+    Column("stage", "stage"),
+    Column("category", "category"),
+    Column("caller", "caller"),
+    Column("operator", "operator"),
+    Column("seconds", "for s", right=True),
+)
+
+
+def _figures(found: dict[str, Any], before: str = "") -> Iterator[dict[str, Any]]:
+    for name, value in found.items():
+        if isinstance(value, dict):
+            yield from _figures(value, f"{before}{name}_")
+        else:
+            yield {"figure": f"{before}{name}", "value": value}
+
+
+def _told(value: Any) -> str:
+    """Put what belongs to one part of the line on one line."""
+    if value is None:
+        return "down"
+    figures = _figures(value)
+    return ", ".join(f"{one['figure'].replace('_', ' ')} {_word(one['value'])}" for one in figures)
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, bool):
+        return "up" if value else "DOWN"
+    return "?" if value is None else str(value)
+
+
+@database.command("upgrade")
+def database_upgrade() -> None:
+    """Make the tables, or bring them to this version's; nothing is lost."""
+    from models.database import Database, upgrade
+
+    settings = load_settings()
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    asyncio.run(upgrade(settings.url))
+    console().print(f"{safe(Database(settings.url).name)} is up to date.", soft_wrap=True)
+
+
+@sounds.command("build")
+def sounds_build(fmt: FormatOption = Format.TABLE) -> None:
+    """Turn the prompts into audio, and make the music; what has not changed is kept."""
+    from ngalam112.sounds import build_music, build_sounds
+    from pbx.programs import Programs
+
+    settings, programs = load_settings(), Programs.find()
+    made = build_sounds(settings.prompts, settings.sounds, programs)
+    made.append(build_music(settings.music, programs))
+    names = ("name", "source", "seconds", "built")
+    rows = [{name: getattr(sound, name) for name in names} for sound in made]
+    shown = [{**row, "seconds": f"{row['seconds']:.1f}"} for row in rows]
+    columns = (*map(Column, names[:2], names[:2]), Column("seconds", "seconds", right=True))
+    write_list(rows, (*columns, Column("built", "made now")), fmt, names=names, shown=shown)

@@ -1,0 +1,105 @@
+"""The commands for single calls: `ngalam112 calls list` and `ngalam112 calls show`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import typer
+
+from acd.records import CallRecord
+from ngalam112.cli_common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.output import Column, Format, console, table, write_csv, write_json, write_list
+from ngalam112.settings import load_settings
+from ngalam112.times import on_screen
+
+calls = make_group("calls", "The call records.")
+
+_CALLS = (
+    Column("call", "call"),
+    Column("arrived", "arrived"),
+    Column("caller_number", "caller"),
+    Column("category", "category"),
+    Column("outcome", "outcome"),
+    Column("operator", "operator"),
+    Column("wait", "wait s", right=True),
+    Column("talk", "talk s", right=True),
+)
+_SHOWN_ID = 16  # characters; `calls show` finds a call by the begin of its id
+
+
+@calls.command("list")
+def calls_list(
+    begin: FromOption = None,
+    end: ToOption = None,
+    outcome: Annotated[str | None, typer.Option(help="answered, lost_queue, ... or live.")] = None,
+    caller: Annotated[str | None, typer.Option(help="A part of the caller's number.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 50,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """List calls, the newest first."""
+    settings = load_settings()
+    params = period(settings, begin, end, ("since", "until")) | {"limit": str(limit)}
+    if outcome is not None:
+        params["outcome"] = outcome
+    if caller is not None:
+        params["caller"] = caller
+    rows = read(settings, "/api/calls", params)["calls"]
+    zone = ZoneInfo(settings.timezone)
+    shown = [_shown_call(row, zone) for row in rows]
+    names = CallRecord.__struct_fields__
+    write_list(rows, _CALLS, fmt, names=names, shown=shown, nothing="There are no such calls.")
+
+
+@calls.command("show")
+def calls_show(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The call's id, or its begin.")],
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """Show one call: its record, and all that happened to it."""
+    settings = load_settings()
+    found = read(settings, f"/api/calls/{quote(call_id, safe='', errors='replace')}")
+    zone, record, events = ZoneInfo(settings.timezone), found["call"], found["events"]
+    match fmt:
+        case Format.JSON:
+            write_json(found)
+        case Format.CSV:
+            write_csv(events, ("seq", "at", "kind", "data"))
+        case Format.TABLE:
+            say = console().print
+            facts = [
+                {"what": name, "value": on_screen(value, zone) if name.endswith("_at") else value}
+                for name, value in record.items()
+                if value not in (None, "")
+            ]
+            say(table(facts, (Column("what", "record"), Column("value", ""))))
+            steps = [
+                {**one, "at": _clock(one["at"], zone), "data": _words(one["data"])}
+                for one in events
+            ]
+            columns = (Column("at", "time"), Column("kind", "event"), Column("data", "with"))
+            say(table(steps, columns))
+
+
+def _shown_call(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    return {
+        **row,
+        "call": row["call_id"][:_SHOWN_ID],
+        "arrived": on_screen(row["arrived_at"], zone),
+        "outcome": row["outcome"] or "(live)",
+        "wait": _seconds(row["wait_ms"]),
+        "talk": _seconds(row["talk_ms"]),
+    }
+
+
+def _clock(iso: str, zone: ZoneInfo) -> str:
+    return f"{on_screen(iso, zone)}{iso[19:23]}"
+
+
+def _words(data: dict[str, Any]) -> str:
+    return "  ".join(f"{name}={value}" for name, value in data.items() if value not in (None, ""))
+
+
+def _seconds(ms: int | None) -> str | None:
+    return None if ms is None else f"{ms / 1000:.1f}"

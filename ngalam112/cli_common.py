@@ -1,0 +1,81 @@
+"""What all commands share: settings, the format, and where the answers come from."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import unquote
+from zoneinfo import ZoneInfo
+
+import typer
+
+from ngalam112 import times
+from ngalam112.client import Client, EngineDown, EngineSilent
+from ngalam112.output import Format, safe
+from ngalam112.settings import Settings
+
+if TYPE_CHECKING:
+    from models.database import Database
+
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to write it.")]
+FromOption = Annotated[
+    str | None,
+    typer.Option("--from", help="From then on: today, yesterday, 2026-11-23, 2026-11-23T08:00."),
+]
+ToOption = Annotated[
+    str | None, typer.Option("--to", help="Before then; a day that is named belongs to it.")
+]
+
+
+def make_group(name: str, help: str) -> typer.Typer:
+    """Return an empty group of commands; without a command it tells which there are."""
+    return typer.Typer(name=name, help=help, no_args_is_help=True)
+
+
+def tell(sentence: str) -> None:
+    """Say something beside the output: one line on standard error."""
+    print(f"ngalam112: {' '.join(safe(sentence).split())}", file=sys.stderr)  # noqa: T201
+
+
+def read(settings: Settings, path: str, params: Mapping[str, str] | None = None) -> Any:
+    """Ask the engine for `path`; with the engine down, ask the database and say so."""
+    try:
+        return Client(settings).get(path, params)
+    except EngineDown:
+        tell("engine is down: read from the database")
+    except EngineSilent as error:
+        tell(f"engine does not answer: read from the database ({error})")
+    from ngalam112 import questions
+
+    question, given = questions.STORED.get(path), dict(params or {})
+    if question is None:
+        question, given["id"] = questions.call, unquote(path.rpartition("/")[2])
+    return asyncio.run(questions.ask_stored(question, settings, given))
+
+
+@asynccontextmanager
+async def kept_database(settings: Settings) -> AsyncIterator[Database]:
+    """Open the line's database for writing; make it, or bring it up to date, where need be."""
+    from models.database import Database, upgrade
+
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    await upgrade(settings.url)
+    async with Database(settings.url) as database:
+        yield database
+
+
+def period(
+    settings: Settings, begin: str | None, end: str | None, names: tuple[str, str]
+) -> dict[str, str]:
+    """Return the parameters of a question for `--from` and `--to`; raises TimeError."""
+    zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
+    given = {}
+    if begin is not None:
+        given[names[0]] = times.begin(begin, zone, now).isoformat()
+    if end is not None:
+        given[names[1]] = times.end(end, zone, now).isoformat()
+    return given

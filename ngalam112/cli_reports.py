@@ -1,0 +1,180 @@
+"""The command for totals, `ngalam112 report summary`, and the report that it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ngalam112.cli_common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.output import Column, Format, console, table, write_csv, write_json
+from ngalam112.settings import load_settings
+from ngalam112.times import on_screen
+
+if TYPE_CHECKING:
+    from reports.summary import Figures, Summary
+
+reports = make_group("report", "Totals that must add up.")
+
+_OUTCOMES = (
+    ("answered", "answered by an operator"),
+    ("information", "heard the information"),
+    ("lost_menu", "lost in the menu"),
+    ("lost_queue", "lost in the queue"),
+    ("lost_ringing", "lost while a phone rang"),
+    ("fallback", "taken by the fallback"),
+    ("live", "not ended yet"),
+)
+
+
+@reports.command("summary")
+def report_summary(
+    begin: FromOption = None,
+    end: ToOption = None,
+    by: Annotated[str | None, typer.Option(help="hour, category or operator.")] = None,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """Sum up the calls of a time (today, if none is given); exit 1 if the parts do not add up."""
+    from reports.summary import Summary
+
+    settings = load_settings()
+    if begin is None and end is None:
+        begin = "today"
+    params = period(settings, begin, end, ("from", "to"))
+    if by is not None:
+        params["by"] = by
+    answer = read(settings, "/api/summary", params)
+    totals = msgspec.convert(answer, Summary)
+    match fmt:
+        case Format.JSON:
+            write_json(answer)
+        case Format.CSV:
+            _summary_csv(totals)
+        case Format.TABLE:
+            print_summary(totals, console())
+    if not totals.adds_up:
+        raise typer.Exit(1)
+
+
+def print_summary(totals: Summary, to: Console) -> None:
+    """Print the supervisor's report: every outcome with its share, and how fast was answered."""
+    to.print(Text(f"Calls {_named_period(totals)}", "bold"))
+    pair = Table.grid(padding=(0, 2))
+    pair.add_row(_outcomes(totals), _speeds(totals))
+    to.print(pair)
+    if totals.by_category:
+        columns = (Column("name", "category"), *_COUNTS)
+        to.print(table(_categories(totals), columns))
+    if totals.groups:
+        rows = [_group_row(name, one, totals) for name, one in totals.groups.items()]
+        to.print(table(rows, (Column("name", totals.by or ""), *_GROUPS)))
+
+
+_COUNTS = (Column("calls", "calls", right=True), Column("share", "%", right=True))
+_GROUPS = (
+    Column("offered", "offered", right=True),
+    Column("answered", "answered", right=True),
+    Column("share", "%", right=True),
+    Column("lost", "lost", right=True),
+    Column("other", "other", right=True),
+    Column("median", "median s", right=True),
+    Column("p95", "95 % s", right=True),
+)
+
+
+def _outcomes(totals: Figures) -> Table:
+    rows: list[dict[str, Any]] = [
+        {"name": title, "calls": getattr(totals, name), "share": _share(totals, name)}
+        for name, title in _OUTCOMES
+    ]
+    rows.insert(0, {"name": "offered", "calls": totals.offered, "share": _share(totals, "offered")})
+    rows.append({"name": "adds up", "calls": totals.adds_up, "share": " "})
+    return table(rows, (Column("name", "outcome"), *_COUNTS))
+
+
+def _speeds(totals: Figures) -> Table:
+    rows = [
+        {"name": f"answered within {limit} s", "value": _percent(_within(totals, limit))}
+        for limit in (5, 10, 15, 20)
+    ]
+    for name, ms in (
+        ("median", totals.answer_p50_ms),
+        ("95 % at most", totals.answer_p95_ms),
+        ("mean of the longest 10 %", totals.answer_longest_tenth_mean_ms),
+        ("mean talk", totals.talk_mean_ms),
+    ):
+        rows.append({"name": name, "value": _seconds(ms, " s")})
+    return table(rows, (Column("name", "from the call to an operator"), Column("value", "", True)))
+
+
+def _within(totals: Figures, limit: int) -> float | None:
+    value: float | None = getattr(totals, f"within_{limit}s_percent")
+    return value
+
+
+def _categories(totals: Figures) -> Iterable[dict[str, Any]]:
+    for name, count in totals.by_category.items():
+        share = _percent(100 * count / totals.offered)
+        yield {"name": name, "calls": count, "share": share}
+
+
+def _group_row(name: str, one: Figures, totals: Summary) -> dict[str, Any]:
+    lost = one.lost_menu + one.lost_queue + one.lost_ringing
+    return {
+        "name": name.replace("T", " ")[:16] if totals.by == "hour" else name,
+        "offered": one.offered,
+        "answered": one.answered,
+        "share": _share(one, "answered"),
+        "lost": lost,
+        "other": one.offered - one.answered - lost,
+        "median": _seconds(one.answer_p50_ms),
+        "p95": _seconds(one.answer_p95_ms),
+    }
+
+
+def _summary_csv(totals: Summary) -> None:
+    """Write a row for the whole and one for each group; a column for each category."""
+    from reports.summary import Figures
+
+    figures = [name for name in Figures.__struct_fields__ if name != "by_category"]
+    categories = list(totals.by_category)
+    rows = []
+    parts: Sequence[tuple[str, Figures]] = [("total", totals), *totals.groups.items()]
+    for name, one in parts:
+        row = {"group": name, **{figure: getattr(one, figure) for figure in figures}}
+        row |= {f"category_{name}": one.by_category.get(name, 0) for name in categories}
+        rows.append(row)
+    write_csv(rows, ["group", *figures, *(f"category_{name}" for name in categories)])
+
+
+def _named_period(totals: Summary) -> str:
+    zone = ZoneInfo(totals.tz)
+    since, until = (
+        moment and on_screen(moment.isoformat(), zone)[:16]
+        for moment in (totals.since, totals.until)
+    )
+    if since and until:
+        named = f"from {since} until before {until}"
+    elif since or until:
+        named = f"from {since} until now" if since else f"before {until}"
+    else:
+        named = "of all time"
+    return f"{named} ({totals.tz})"
+
+
+def _share(totals: Figures, name: str) -> str | None:
+    return _percent(100 * getattr(totals, name) / totals.offered) if totals.offered else None
+
+
+def _percent(value: float | None) -> str | None:
+    return None if value is None else f"{value:.1f} %"
+
+
+def _seconds(ms: int | None, unit: str = "") -> str | None:
+    return None if ms is None else f"{ms / 1000:.1f}{unit}"

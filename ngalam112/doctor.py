@@ -1,0 +1,139 @@
+"""Looks at all that a line needs; says what is missing, wrong or unreachable, and the mend.
+
+Changes nothing: no file, no database and no secret comes to be by being looked for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+
+from ivr.menu import MenuError, load_menu
+from models.database import Database, DatabaseError
+from ngalam112.doctor_links import (
+    START,
+    Check,
+    check_ami,
+    check_ari,
+    check_engine,
+    check_ports_of_line,
+    ok,
+    wrong,
+)
+from ngalam112.engine import load_checked_menu
+from ngalam112.settings import Settings, SettingsError, load_secrets, load_settings
+from pbx.programs import ProgramMissing, Programs
+from pbx.root import OLDEST_ASTERISK
+
+SETUP = "run make setup"
+
+
+async def examine() -> list[Check]:
+    """Look at everything; what cannot be known because of something else is `unknown`."""
+    checks = await asyncio.to_thread(lambda: list(_programs()))
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        return [*checks, wrong("settings", error, "set it anew, or unset it for the default")]
+    checks.append(ok("settings", f"number {settings.number}, SIP on {settings.bind}"))
+    checks += [_folder(settings), _secrets(settings), _menu(settings), _sounds(settings)]
+    checks.append(await _database(settings))
+    ari, ami = await check_ari(settings), await check_ami(settings)
+    ours, engine, phones = await asyncio.to_thread(check_engine, settings)
+    checks += check_ports_of_line(settings, ari.state == "ok", ami.state == "ok", ours)
+    return [*checks, ari, ami, engine, phones]
+
+
+def _programs() -> Iterator[Check]:
+    try:
+        programs = Programs.find()
+    except ProgramMissing as error:
+        yield wrong("programs", error, SETUP)
+        return
+    yield ok("programs", f"out of {programs.root or 'this machine'}")
+    for name in ("asterisk", "sipp", "espeak-ng", "sox"):
+        try:
+            version = programs.version(name)
+        except ProgramMissing as error:
+            yield wrong(name, error, SETUP)
+            continue
+        found = ".".join(str(part) for part in version)
+        if name == "asterisk" and version < OLDEST_ASTERISK:
+            oldest = ".".join(str(part) for part in OLDEST_ASTERISK)
+            yield wrong(name, f"{found} is older than {oldest}", SETUP)
+        else:
+            yield ok(name, found)
+    bubblewrap = shutil.which("bwrap")
+    if bubblewrap is None and programs.root is not None:
+        yield wrong("bubblewrap", "not there", SETUP)
+    else:
+        yield ok("bubblewrap", bubblewrap or "not needed")
+
+
+def _folder(settings: Settings) -> Check:
+    what, home = "state folder", settings.home
+    if not home.is_dir():
+        return wrong(what, f"there is no folder {home}", START)
+    if not os.access(home, os.W_OK | os.X_OK):
+        return wrong(what, f"{home} cannot be written", "give it to the line's user: chown")
+    mode = stat.S_IMODE(home.stat().st_mode)
+    if mode & 0o077:
+        return wrong(what, f"{home} is open to others (mode {mode:o})", f"chmod 700 {home}")
+    return ok(what, str(home))
+
+
+def _secrets(settings: Settings) -> Check:
+    what, path = "secrets", settings.home / "secrets.json"
+    if not path.exists():
+        return wrong(what, f"there is no {path.name} yet", START)
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        return wrong(what, f"{path} is open to others (mode {mode:o})", f"chmod 600 {path}")
+    try:
+        load_secrets(settings.home)
+    except SettingsError as error:
+        return wrong(what, error, "restore it, or remove it and start the line anew")
+    return ok(what, f"mode {mode:o}")
+
+
+def _menu(settings: Settings) -> Check:
+    what = "menu and prompts"
+    try:
+        tree = load_menu(settings.menu_file)
+    except MenuError as error:
+        return wrong(what, error, "mend the file, or set NGALAM112_MENU_FILE")
+    texts = {path.stem for path in settings.prompts.glob("*.txt")}
+    missing = sorted(tree.prompts() - texts)
+    if missing:
+        found = f"no text for {', '.join(missing)} in {settings.prompts}"
+        return wrong(what, found, "write NAME.txt, or set NGALAM112_PROMPTS")
+    return ok(what, f"{len(tree.menus)} menus, {len(texts)} prompts")
+
+
+def _sounds(settings: Settings) -> Check:
+    try:
+        load_checked_menu(settings)
+    except MenuError as error:
+        return wrong("sounds", error, "run ngalam112 sounds build")
+    return ok("sounds", f"{len(list(settings.sounds.glob('*.wav')))} files")
+
+
+async def _database(settings: Settings) -> Check:
+    what, mend = "database", "check NGALAM112_DATABASE_URL, then run ngalam112 db upgrade"
+    try:
+        database = Database(settings.url)
+        if database.file is not None and not database.file.exists():
+            return wrong(what, f"there is no {database.name} yet", "run ngalam112 db upgrade")
+        async with database:
+            await database.check_schema()
+    except DatabaseError as error:
+        return wrong(what, error, mend)
+    return ok(what, database.name)
+
+
+def healthy(checks: list[Check]) -> bool:
+    """Whether nothing is wrong."""
+    return not any(check.state == "wrong" for check in checks)

@@ -1,0 +1,133 @@
+"""Numbers for Prometheus, read from the engine when they are asked for; the calls pay nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from acd.recorder import Recorder
+from acd.records import CallEvent, CallRecord, EventKind, Outcome
+from ngalam112 import __version__
+from ngalam112.engine import Engine
+from ngalam112.state import line_state
+
+CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+class CountingJournal:
+    """The journal of the line: counts calls as they arrive and end, and hands all to the recorder.
+
+    `offered`, `outcomes`: calls since the start of this engine. A call that an earlier engine took
+    counts here when it ends.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self.recorder = recorder
+        self.offered = 0
+        self.outcomes: Counter[Outcome] = Counter()
+
+    def call_event(self, event: CallEvent, record: CallRecord) -> None:
+        """Count the call if it has arrived or ended; keep the event."""
+        if event.kind is EventKind.ARRIVED:
+            self.offered += 1
+        elif event.kind is EventKind.ENDED and record.outcome is not None:
+            self.outcomes[record.outcome] += 1
+        self.recorder.call_event(event, record)
+
+    def operator_event(
+        self, operator: str, at: float, kind: str, phone: str | None, reason: str | None
+    ) -> None:
+        """Keep what an operator did."""
+        self.recorder.operator_event(operator, at, kind, phone, reason)
+
+    def operator_state(self, row: dict[str, Any]) -> None:
+        """Keep the operator's status and fairness."""
+        self.recorder.operator_state(row)
+
+
+class EngineCollector(Collector):
+    """Reads an engine whenever Prometheus asks; to be called in the event loop's thread."""
+
+    def __init__(self, engine: Engine, journal: CountingJournal | None) -> None:
+        self._engine, self._journal = engine, journal
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all numbers as they are now."""
+        yield InfoMetricFamily("ngalam112_build", "This version", {"version": __version__})
+        yield from self._line()
+        yield from self._links()
+        if self._journal is not None:
+            yield from _kept(self._journal)
+
+    def _line(self) -> Iterator[Metric]:
+        state = line_state(self._engine)
+        yield _gauge("queue_length", "Calls in the queue", state.queue_length)
+        yield _gauge("longest_wait_seconds", "Longest wait of a citizen now", state.longest_wait_s)
+        yield _by("calls", "Living calls", "stage", state.calls)
+        yield _by("operators", "Operators by what they chose", "status", state.operators_by_status)
+        yield _by(
+            "operators_on_duty",
+            "Operators who are logged in, by what they do",
+            "state",
+            state.operators_by_state,
+        )
+        yield _by("phones", "Phones by Asterisk's word on them", "device", state.phones)
+
+    def _links(self) -> Iterator[Metric]:
+        engine, ari = self._engine, self._engine.ari
+        yield _gauge("ari_connected", "1 while there is an event socket", ari.connected)
+        yield _gauge("ari_waiting", "Requests without an answer yet", ari.waiting)
+        yield _counter("ari_requests", "Requests sent to Asterisk", ari.requests_sent)
+        yield _counter("ari_events", "Events from Asterisk", ari.events_received)
+        yield _counter("ari_undecodable", "Events that made no sense", ari.undecodable)
+        yield _gauge("ami_connected", "1 while the AMI link is up", engine.ami.connected)
+        yield _gauge("inbox_depth", "Events that wait for the writer", engine.inbox_depth)
+        yield _counter("event_errors", "Events that failed in the engine", engine.event_errors)
+
+
+def _kept(journal: CountingJournal) -> Iterator[Metric]:
+    recorder = journal.recorder
+    yield _gauge("recorder_backlog", "Entries that are not in the database yet", recorder.backlog)
+    yield _counter("recorder_written", "Entries that the database took", recorder.written)
+    yield _counter("recorder_refused", "Entries that it will never take", recorder.refused)
+    failing = recorder.failing_since is not None
+    yield _gauge("recorder_failing", "1 while the database takes nothing", failing)
+    yield _counter("calls_offered", "Calls that arrived since the start", journal.offered)
+    ended = CounterMetricFamily(
+        "ngalam112_calls_ended", "Calls that ended since the start", labels=["outcome"]
+    )
+    for outcome in Outcome:
+        ended.add_metric([outcome.value], journal.outcomes[outcome])
+    yield ended
+
+
+def _gauge(name: str, text: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"ngalam112_{name}", text, value=float(value))
+
+
+def _counter(name: str, text: str, value: float) -> Metric:
+    return CounterMetricFamily(f"ngalam112_{name}", text, value=value)
+
+
+def _by(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
+    family = GaugeMetricFamily(f"ngalam112_{name}", text, labels=[label])
+    for value, count in counts.items():
+        family.add_metric([value], count)
+    return family
+
+
+def metrics_text(engine: Engine, journal: CountingJournal | None) -> bytes:
+    """Return all numbers as Prometheus reads them."""
+    registry = CollectorRegistry()
+    registry.register(EngineCollector(engine, journal))
+    return generate_latest(registry)

@@ -1,0 +1,229 @@
+"""Reads what the fallback left in the spool folder into the call records.
+
+Each file is one call (`agi_scripts/fallback.py` writes them). Reading one twice changes nothing,
+because the call's id and its events follow from what is in it; so a file is deleted only once its
+events are written, and any failure on the way is mended by the next reading.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import math
+import os
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import msgspec
+import structlog
+
+from acd.records import CallEvent, CallRecord, EventKind, apply
+
+log = structlog.get_logger("spool")
+
+ORPHAN_S = 60.0
+"""A record without an end belongs to a dead script if nobody holds it and it is older than this."""
+
+SETTLE_S = 6.0
+"""Until this age of a citizen's hang-up the engine may still be about to count the call itself."""
+
+_CALLS = uuid.UUID("5f0b9b3e-30cf-4f0e-8c55-54dd0d2c7a11")
+_LARGEST = 64 * 1024  # bytes; a record has about 400
+
+
+class SpoolError(ValueError):
+    """A record of the fallback makes no sense; the message says why."""
+
+
+class Journal(Protocol):
+    """The part of `acd.ports.Journal` that calls are kept with."""
+
+    def call_event(self, event: CallEvent, record: CallRecord) -> None:
+        """Keep an event, and the record as it is after it."""
+
+
+class SpoolRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """One file of the spool folder; times are seconds since the epoch."""
+
+    version: Literal[1]
+    asterisk_id: str
+    caller_number: str
+    caller_name: str
+    called_number: str
+    arrived_at: float
+    answered_at: float | None
+    ended_at: float | None
+    phone: str | None
+    status: Literal["started", "answered", "unanswered", "hung_up"]
+    why: str
+    ended_by: str | None
+
+
+class _File(msgspec.Struct, frozen=True):
+    path: Path
+    mark: tuple[int, int]  # tells whether it is still the same file
+    content: bytes | None  # None: it cannot be read
+    touched_at: float
+    held: bool  # its script lives
+
+
+def events_of(
+    record: Mapping[str, Any], ended_at: float | None = None
+) -> tuple[str, list[CallEvent]]:
+    """Return the call's id and its events; the same record gives the same ones.
+
+    `ended_at` stands in for the end of a record that has none. Raises SpoolError.
+    """
+    try:
+        one = msgspec.convert(dict(record), SpoolRecord)
+    except msgspec.ValidationError as error:
+        raise SpoolError(str(error)) from None
+    ended_at = one.ended_at if one.ended_at is not None else ended_at
+    if ended_at is None:
+        raise SpoolError("it has no end")
+    times = [one.arrived_at, ended_at, *([] if one.answered_at is None else [one.answered_at])]
+    if not all(math.isfinite(at) and at > 0 for at in times):
+        raise SpoolError("it has a time that is none")
+    call_id = str(uuid.uuid5(_CALLS, one.asterisk_id or f"{one.arrived_at}/{one.caller_number}"))
+    ended_at = max(times)
+    answered_at = None if one.answered_at is None else max(one.answered_at, one.arrived_at)
+    caller = {
+        "asterisk_id": one.asterisk_id,
+        "caller_number": one.caller_number,
+        "caller_name": one.caller_name,
+        "called_number": one.called_number,
+        "language": "id",
+    }
+    served = {
+        "status": one.status,
+        "phone": one.phone,
+        "answered_at": answered_at,
+        "why": one.why,
+    }
+    steps: list[tuple[EventKind, float, dict[str, Any]]] = [
+        (EventKind.ARRIVED, one.arrived_at, caller)
+    ]
+    # who hung up before the fallback began was lost like anyone who hangs up before the menu
+    if one.status != "hung_up":
+        steps.append((EventKind.FALLBACK, answered_at or one.arrived_at, served))
+    steps.append((EventKind.ENDED, ended_at, {"ended_by": one.ended_by, "hangup_cause": None}))
+    return call_id, [
+        CallEvent(call_id=call_id, seq=seq, at=at, kind=kind, data=data)
+        for seq, (kind, at, data) in enumerate(steps, start=1)
+    ]
+
+
+async def read_spool(
+    folder: Path,
+    journal: Journal,
+    is_known: Callable[[str], Awaitable[bool]],
+    flushed: Callable[[], Awaitable[None]],
+    now: float,
+) -> int:
+    """Take every finished record of `folder` into the journal; return how many calls that were.
+
+    `is_known` tells whether a record with that asterisk_id is there already, `flushed` returns
+    when all that the journal got is written. What either raises goes to the caller, and no file is
+    deleted then. A broken file is moved to `folder`/rejected and logged; it stops no other.
+    """
+    done: list[_File] = []
+    count = 0
+    files = await asyncio.to_thread(_files, folder)
+    await flushed()  # so that `is_known` sees what the engine has just recorded
+    for file in files:
+        try:
+            taken = await _take(file, journal, is_known, now)
+        except SpoolError as error:
+            await asyncio.to_thread(_reject, file.path, str(error))
+            continue
+        if taken is not None:
+            done.append(file)
+            count += taken
+    await flushed()
+    await asyncio.to_thread(_delete, done)
+    return count
+
+
+async def _take(
+    file: _File, journal: Journal, is_known: Callable[[str], Awaitable[bool]], now: float
+) -> bool | None:
+    """Take one file; None: not finished yet, False: the engine has counted this call."""
+    if file.content is None:
+        raise SpoolError("it cannot be read")
+    try:
+        record = msgspec.json.decode(file.content, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise SpoolError(str(error)) from None
+    age = now - file.touched_at
+    if record.get("ended_at") is None and (file.held or age < ORPHAN_S):
+        return None
+    if record.get("status") == "hung_up" and 0 <= age < SETTLE_S:
+        return None
+    call_id, events = events_of(record, ended_at=file.touched_at)
+    counted = record["status"] == "hung_up" or record["why"] == "SUCCESS"
+    if counted and record["asterisk_id"] and await is_known(record["asterisk_id"]):
+        log.info("spool_known", call_id=call_id, file=file.path.name, record=record)
+        return False
+    call = CallRecord(call_id=call_id)
+    for event in events:
+        apply(call, event)
+        journal.call_event(event, call)
+    return True
+
+
+def _files(folder: Path) -> list[_File]:
+    """Read all records, oldest first."""
+    found = [_read(path) for path in folder.glob("*.json")]
+    return sorted((file for file in found if file is not None), key=lambda file: file.touched_at)
+
+
+def _read(path: Path) -> _File | None:
+    """Read one file; None if it has gone meanwhile."""
+    try:
+        # neither a pipe nor a link may hold this up or lead it astray
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as file:
+            state = os.fstat(file.fileno())
+            held = _is_held(file.fileno())
+            content = file.read(_LARGEST)
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return _File(path, (0, 0), None, 0.0, held=False)
+    return _File(path, (state.st_ino, state.st_mtime_ns), content, state.st_mtime, held)
+
+
+def _is_held(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _reject(path: Path, why: str) -> None:
+    try:
+        aside = path.parent / "rejected"
+        aside.mkdir(mode=0o700, exist_ok=True)
+        target = aside / path.name
+        while target.exists():
+            target = target.with_name(f"{target.stem}+{path.suffix}")
+        path.rename(target)
+    except OSError as error:
+        why = f"{why}; and it cannot be moved aside: {error}"
+        target = path
+    log.error("spool_rejected", file=str(target), why=why)
+
+
+def _delete(files: list[_File]) -> None:
+    for file in files:
+        try:
+            state = file.path.stat()
+            # one that was written again in the meantime is read again
+            if (state.st_ino, state.st_mtime_ns) == file.mark:
+                file.path.unlink()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            log.error("spool_not_deleted", file=file.path.name, error=str(error))

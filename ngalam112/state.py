@@ -1,0 +1,73 @@
+"""What the engine holds at one moment, counted: for the status and for the metrics.
+
+Reads only, in the event loop's thread, so no number is half-way between two events.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from acd.calls import Call, Stage
+from acd.operators import Device, State, Status
+from ngalam112.engine import Engine
+
+_WAITING = (Stage.QUEUED, Stage.RINGING)
+
+
+class LineState(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts of one moment. `longest_wait_s`: of the citizens who have no operator yet."""
+
+    queue_length: int
+    longest_wait_s: float
+    calls: dict[str, int]
+    operators_by_status: dict[str, int]
+    operators_by_state: dict[str, int]
+    phones: dict[str, int]
+
+
+def line_state(engine: Engine) -> LineState:
+    """Count what the engine holds now."""
+    now = engine.clock.now()
+    calls = list(engine.line.calls.values())
+    operators = list(engine.roster.operators.values())
+    waits = [now - (one.record.queued_at or now) for one in calls if one.stage in _WAITING]
+    return LineState(
+        queue_length=len(engine.dispatcher.queue),
+        longest_wait_s=round(max(waits, default=0.0), 3),
+        calls=_counted((one.stage for one in calls), set(Stage) - {Stage.ENDED}),
+        operators_by_status=_counted((one.status for one in operators), Status),
+        operators_by_state=_counted(
+            (one.state for one in operators if one.status is not Status.LOGGED_OUT), State
+        ),
+        phones=_counted((one.device for one in engine.roster.phones.values()), Device),
+    )
+
+
+def living_calls(engine: Engine) -> list[dict[str, Any]]:
+    """The calls that live, the oldest first, with the seconds since they arrived."""
+    now = engine.clock.now()
+    oldest_first = sorted(engine.line.calls.values(), key=lambda one: one.record.arrived_at)
+    return [_living(one, now) for one in oldest_first]
+
+
+def _living(call: Call, now: float) -> dict[str, Any]:
+    return {
+        "call_id": call.id,
+        "stage": call.stage.value,
+        "category": call.record.category,
+        "caller": call.record.caller_number,
+        "operator": call.operator,
+        "phone": call.record.phone,
+        "seconds": round(now - call.record.arrived_at, 1),
+    }
+
+
+def _counted(found: Iterable[StrEnum], kinds: Iterable[StrEnum]) -> dict[str, int]:
+    """Count, with a zero for each kind of which there is none."""
+    counts = Counter(one.value for one in found)
+    return {kind.value: counts[kind.value] for kind in sorted(kinds)}

@@ -1,0 +1,129 @@
+"""Who gets in, and who does not: asked in plain SIP and HTTP from the same machine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from lines import PASSWORD, Line, open_line
+
+from ngalam112.sipp import SippError
+from pbx.programs import Programs
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def line(
+    programs: Programs, built_sounds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Line]:
+    home = tmp_path_factory.mktemp("line")
+    # the trunk is another loopback address than the one that the tests speak from
+    async with open_line(home, programs, built_sounds, trunk_match=["127.0.0.2/32"]) as line:
+        yield line
+
+
+def ask(line: Line, method: str, uri: str, sender: str, host: str = "127.0.0.1") -> int:
+    """Send one SIP request and return the first final status (0: no answer)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        link.bind((host, 0))
+        link.settimeout(3.0)
+        port = link.getsockname()[1]
+        text = (
+            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{port}\r\n"
+            f"From: <sip:{sender}@{host}>;tag=t{port}\r\nTo: <{uri}>\r\nCall-ID: c{port}@{host}\r\n"
+            f"CSeq: 1 {method}\r\nContact: <sip:{sender}@{host}:{port}>\r\nMax-Forwards: 70\r\n"
+            "Content-Length: 0\r\n\r\n"
+        )
+        link.sendto(text.encode(), ("127.0.0.1", line.settings.sip_port))
+        try:
+            while True:
+                status = int(link.recv(65535).split(b" ", 2)[1])
+                if status >= 200:
+                    return status
+        except TimeoutError:
+            return 0
+
+
+async def answer(line: Line, method: str, uri: str, sender: str, host: str = "127.0.0.1") -> int:
+    return await asyncio.to_thread(ask, line, method, uri, sender, host)
+
+
+@pytest.mark.parametrize("sender", ["stranger", "101", "trunk"])
+@pytest.mark.parametrize("uri", ["sip:112@127.0.0.1", "sip:101@127.0.0.1", "sip:*11@127.0.0.1"])
+async def test_a_stranger_reaches_nobody(line: Line, sender: str, uri: str) -> None:
+    assert await answer(line, "INVITE", uri, sender) in (401, 403)
+    assert await line.running.left_over() == 0
+
+
+@pytest.mark.parametrize("uri", ["sip:101@127.0.0.1", "sip:*11@127.0.0.1", "sip:110@127.0.0.1"])
+async def test_the_trunk_reaches_nothing_but_the_number(line: Line, uri: str) -> None:
+    assert await answer(line, "INVITE", uri, "0811", "127.0.0.2") in (401, 403, 404)
+
+
+async def test_the_trunk_reaches_the_number(line: Line) -> None:
+    # without an ACK: Asterisk answers and would ask again until its timer ends
+    assert await answer(line, "INVITE", "sip:112@127.0.0.1", "0811", "127.0.0.2") == 200
+
+
+async def test_a_wrong_password_registers_nothing(line: Line) -> None:
+    with pytest.raises(SippError):
+        await line.players.register("101", "not-the-password")
+
+
+async def test_a_phone_may_dial_codes_and_nothing_else(line: Line) -> None:
+    phone = await line.players.register("102", PASSWORD)
+    for forbidden in ("101", "08123456789", "s", "h"):
+        with pytest.raises(SippError):
+            await line.players.dial(phone, forbidden)
+
+
+async def test_ari_and_ami_are_for_this_machine_and_want_a_password(line: Line) -> None:
+    url = f"http://127.0.0.1:{line.settings.ari_port}/ari/channels"
+    async with aiohttp.ClientSession() as session:
+        async with session.get(url) as reply:
+            assert reply.status == 401
+        wrong = {"Authorization": aiohttp.encode_basic_auth("engine", "wrong")}
+        async with session.get(url, headers=wrong) as reply:
+            assert reply.status == 401
+    for port in (line.settings.ari_port, line.settings.ami_port, line.settings.api_port):
+        with pytest.raises(OSError):
+            await asyncio.open_connection("127.0.0.2", port)
+
+
+async def test_secrets_are_private_and_in_no_log(line: Line) -> None:
+    home, secrets = line.settings.home, line.settings.secrets
+    for path in [home / "secrets.json", *(home / "asterisk" / "etc").glob("*.conf")]:
+        assert path.stat().st_mode & 0o077 == 0, path
+    logged = (home / "log" / "engine.jsonl").read_text()
+    logged += (home / "asterisk" / "log" / "messages").read_text()
+    for secret in (secrets.ari_password, secrets.ami_password, secrets.api_token, PASSWORD):
+        assert secret not in logged
+
+
+async def test_ami_cannot_start_or_change_anything(line: Line) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", line.settings.ami_port)
+    try:
+        async with asyncio.timeout(5):
+            await reader.readline()
+            writer.write(
+                f"Action: Login\r\nUsername: engine\r\n"
+                f"Secret: {line.settings.secrets.ami_password}\r\nEvents: off\r\n\r\n".encode()
+            )
+            assert b"Success" in await reader.readuntil(b"\r\n\r\n")
+            for action in (
+                "Action: Command\r\nCommand: core show version",
+                "Action: Originate\r\nChannel: PJSIP/101\r\nApplication: Echo",
+                "Action: Redirect\r\nChannel: x\r\nContext: phones\r\nExten: s\r\nPriority: 1",
+                "Action: UpdateConfig\r\nSrcFilename: pjsip.conf\r\nDstFilename: pjsip.conf",
+            ):
+                writer.write(f"{action}\r\n\r\n".encode())
+                reply = await reader.readuntil(b"\r\n\r\n")
+                assert b"Response: Error" in reply and b"Permission denied" in reply, action
+    finally:
+        writer.close()
