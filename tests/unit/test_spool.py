@@ -1,0 +1,89 @@
+"""A record of the fallback becomes a call record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from spooled import ARRIVED, HUNG_UP, served
+
+from acd.records import Outcome, fold
+from ngalam112.spool import SpoolError, events_of
+
+
+def test_an_answered_call_becomes_a_record_of_the_fallback() -> None:
+    call_id, events = events_of(served())
+    record = fold(call_id, events)
+    assert [event.kind for event in events] == ["arrived", "fallback", "ended"]
+    assert [event.seq for event in events] == [1, 2, 3]
+    assert (record.outcome, record.phone, record.ended_by) == (Outcome.FALLBACK, "101", "operator")
+    assert (record.caller_number, record.caller_name) == ("0812", "Warga")
+    assert (record.asterisk_id, record.called_number) == ("1800000000.1", "112")
+    assert (record.arrived_at, record.operator_answered_at) == (ARRIVED, ARRIVED + 2)
+    assert (record.ended_at, record.talk_ms) == (ARRIVED + 32, 30_000)
+
+
+def test_a_call_that_nobody_answered_is_the_fallbacks_without_a_talk() -> None:
+    call_id, events = events_of(served(status="unanswered", answered_at=None, phone=None))
+    record = fold(call_id, events)
+    assert (record.outcome, record.talk_ms) == (Outcome.FALLBACK, None)
+
+
+def test_who_hung_up_before_anybody_took_the_call_counts_as_lost() -> None:
+    call_id, events = events_of(HUNG_UP)
+    assert fold(call_id, events).outcome == Outcome.LOST_MENU
+
+
+def test_the_same_call_has_the_same_id_and_another_one_another() -> None:
+    assert events_of(served()) == events_of(served())
+    assert events_of(served())[0] != events_of(served(asterisk_id="1800000000.2"))[0]
+    nameless = [events_of(served(asterisk_id="", arrived_at=ARRIVED - at))[0] for at in (0, 1)]
+    assert len(set(nameless)) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"version": 2},
+        {"status": "lost"},
+        {"arrived_at": "yesterday"},
+        {"arrived_at": -1},
+        {"ended_at": None},
+        {"ended_at": float("inf")},
+        {"caller_number": None},
+        {"phone": 101},
+    ],
+)
+def test_what_makes_no_sense_is_refused(change: dict[str, Any]) -> None:
+    with pytest.raises(SpoolError):
+        events_of(served(**change))
+
+
+def test_a_field_that_is_missing_is_named() -> None:
+    record = served()
+    del record["caller_number"]
+    with pytest.raises(SpoolError, match="caller_number"):
+        events_of(record)
+
+
+times = st.one_of(st.none(), st.floats())
+statuses = st.sampled_from(["started", "answered", "unanswered", "hung_up"])
+
+
+@given(st.text(), st.text(), times, times, times, statuses)
+def test_whatever_the_file_says_the_record_has_one_outcome_and_times_in_order(
+    asterisk_id: str, number: str, arrived: Any, answered: Any, ended: Any, status: str
+) -> None:
+    said = {"arrived_at": arrived, "answered_at": answered, "ended_at": ended}
+    record = served(asterisk_id=asterisk_id, caller_number=number, status=status, **said)
+    try:
+        call_id, events = events_of(record)
+    except SpoolError:
+        return
+    call = fold(call_id, events)
+    assert call.outcome in (Outcome.FALLBACK, Outcome.LOST_MENU)
+    assert call.ended_at is not None
+    assert call.arrived_at <= (call.operator_answered_at or call.arrived_at) <= call.ended_at
+    assert len(call_id) <= 40

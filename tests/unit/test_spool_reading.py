@@ -1,0 +1,175 @@
+"""The spool folder is read once and only once, whatever lies in it."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import os
+from pathlib import Path
+
+import pytest
+from spooled import ARRIVED, HUNG_UP, LATER, STARTED, Kept, put, served
+from structlog.testing import capture_logs
+
+from acd.records import EventKind, Outcome
+from ngalam112.spool import ORPHAN_S, SETTLE_S, read_spool
+
+DEEP = b'{"a":' + b"[" * 60_000
+
+
+async def test_a_file_is_read_and_deleted_once_it_is_written(tmp_path: Path) -> None:
+    path, kept = put(tmp_path, served()), Kept()
+    assert await kept.read(tmp_path) == 1
+    assert not path.exists()
+    assert [record.outcome for record in kept.records.values()] == [Outcome.FALLBACK]
+    assert await kept.read(tmp_path) == 0
+
+
+async def test_nothing_is_deleted_while_the_database_is_away_and_nothing_is_there_twice(
+    tmp_path: Path,
+) -> None:
+    path, kept = put(tmp_path, served()), Kept()
+    kept.outage = OSError("no database")
+    with pytest.raises(OSError, match="no database"):
+        await kept.read(tmp_path)
+    assert path.exists()
+    kept.outage = None
+    assert await kept.read(tmp_path) == 1
+    assert (len(kept.events), len(kept.records)) == (3, 1)
+
+
+async def test_what_is_not_written_before_a_crash_is_read_again(tmp_path: Path) -> None:
+    kept = Kept()
+    path = put(tmp_path, served())
+    stuck = asyncio.Event()
+
+    async def never() -> None:
+        if kept.events:
+            stuck.set()
+            await asyncio.Event().wait()
+
+    reading = asyncio.create_task(read_spool(tmp_path, kept, kept.is_known, never, LATER))
+    await stuck.wait()
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    assert path.exists()
+    kept.known = {"1800000000.1"}
+    assert await kept.read(tmp_path) == 1
+    assert (len(kept.events), len(kept.records)) == (3, 1)
+
+
+async def test_a_hang_up_that_the_engine_counted_is_dropped(tmp_path: Path) -> None:
+    path, kept = put(tmp_path, HUNG_UP), Kept(known=["1800000000.1"])
+    assert await kept.read(tmp_path) == 0
+    assert (kept.events, path.exists()) == ({}, False)
+
+
+async def test_a_hang_up_that_no_engine_counted_is_kept(tmp_path: Path) -> None:
+    put(tmp_path, HUNG_UP)
+    kept = Kept()
+    assert await kept.read(tmp_path) == 1
+    assert [record.outcome for record in kept.records.values()] == [Outcome.LOST_MENU]
+
+
+async def test_a_hang_up_waits_until_the_engine_can_have_counted_it(tmp_path: Path) -> None:
+    path, kept = put(tmp_path, HUNG_UP, at=LATER), Kept()
+    assert await kept.read(tmp_path, LATER + SETTLE_S - 1) == 0
+    assert path.exists()
+    assert await kept.read(tmp_path, LATER + SETTLE_S + 1) == 1
+
+
+async def test_a_call_that_the_engine_gave_back_is_not_counted_twice(tmp_path: Path) -> None:
+    put(tmp_path, served(why="SUCCESS"))
+    kept = Kept(known=["1800000000.1"])
+    with capture_logs() as logs:
+        assert await kept.read(tmp_path) == 0
+    assert kept.events == {}
+    assert logs[0]["record"]["phone"] == "101", "who talked is in the log"
+
+
+async def test_a_call_that_still_lives_is_left_alone(tmp_path: Path) -> None:
+    path, kept = put(tmp_path, STARTED), Kept()
+    with path.open() as script:
+        fcntl.flock(script, fcntl.LOCK_EX)
+        assert await kept.read(tmp_path) == 0
+    assert path.exists()
+
+
+async def test_the_record_of_a_dead_script_is_closed_with_what_is_known(tmp_path: Path) -> None:
+    path, kept = put(tmp_path, STARTED, at=ARRIVED + 3), Kept()
+    assert await kept.read(tmp_path, ARRIVED + 3 + ORPHAN_S - 1) == 0
+    assert path.exists()
+    assert await kept.read(tmp_path, ARRIVED + 3 + ORPHAN_S + 1) == 1
+    (record,) = kept.records.values()
+    assert (record.outcome, record.ended_at) == (Outcome.FALLBACK, ARRIVED + 3)
+    assert (record.operator_answered_at, record.ended_by) == (None, None)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b'{"version": 1', b"[]", b"\xff\xfe", b"{}", b'"x"', b'{"ended_at": NaN}', DEEP],
+)
+async def test_a_broken_file_is_put_aside_and_stops_no_other(
+    tmp_path: Path, content: bytes
+) -> None:
+    put(tmp_path, content, "call-0")
+    put(tmp_path, served())
+    kept = Kept()
+    with capture_logs() as logs:
+        assert await kept.read(tmp_path) == 1
+    assert (tmp_path / "rejected" / "call-0.json").read_bytes() == content
+    assert [one["event"] for one in logs] == ["spool_rejected"]
+    assert logs[0]["why"]
+
+
+async def test_a_second_broken_file_does_not_replace_the_first(tmp_path: Path) -> None:
+    for content in (b"one", b"two"):
+        put(tmp_path, content)
+        await Kept().read(tmp_path)
+    found = {path.read_bytes() for path in (tmp_path / "rejected").iterdir()}
+    assert found == {b"one", b"two"}
+
+
+async def test_what_is_no_file_is_put_aside_unread(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text(json.dumps(served()))
+    os.mkfifo(tmp_path / "pipe.json")
+    (tmp_path / "link.json").symlink_to(secret)
+    (tmp_path / "folder.json").mkdir()
+    kept = Kept()
+    assert await kept.read(tmp_path) == 0
+    assert kept.events == {}
+    names = {path.name for path in (tmp_path / "rejected").iterdir()}
+    assert names == {"pipe.json", "link.json", "folder.json"}
+
+
+async def test_a_half_written_file_of_a_script_is_not_looked_at(tmp_path: Path) -> None:
+    (tmp_path / ".call-1.json.77").write_text("{")
+    assert await Kept().read(tmp_path) == 0
+    assert (tmp_path / ".call-1.json.77").exists()
+
+
+async def test_a_file_that_was_written_again_meanwhile_is_kept(tmp_path: Path) -> None:
+    path, kept = put(tmp_path, STARTED), Kept()
+
+    async def flushed() -> None:
+        if kept.events:
+            put(tmp_path, served(), "new", at=ARRIVED + 32).replace(path)
+
+    await read_spool(tmp_path, kept, kept.is_known, flushed, LATER)
+    assert json.loads(path.read_bytes())["status"] == "answered"
+
+
+async def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    assert await Kept().read(tmp_path / "none") == 0
+
+
+async def test_the_oldest_call_comes_first(tmp_path: Path) -> None:
+    put(tmp_path, served(asterisk_id="new"), "a", at=ARRIVED + 50)
+    put(tmp_path, served(asterisk_id="old"), "b", at=ARRIVED + 40)
+    kept = Kept()
+    assert await kept.read(tmp_path) == 2
+    arrivals = [one for one in kept.events.values() if one.kind is EventKind.ARRIVED]
+    assert [one.data["asterisk_id"] for one in arrivals] == ["old", "new"]
