@@ -118,6 +118,8 @@ class Record:
         text = json.dumps(self.fields)
         new = self.path.with_name(f".{self.path.name}.{os.getpid()}")
         try:
+            if not self.path.is_absolute():
+                raise OSError("no spool folder was given")
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # never closed: a record without an end that nobody holds was left by a dead process
             file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

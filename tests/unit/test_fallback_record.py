@@ -83,11 +83,15 @@ def test_even_a_call_of_which_asterisk_tells_nothing_leaves_a_record(
     assert asterisk.record()["asterisk_id"] == asterisk.uniqueid
 
 
-def test_without_any_pipes_or_arguments_it_ends_by_itself(tmp_path: Path) -> None:
+def test_without_any_pipes_or_arguments_it_ends_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     pid = os.posix_spawn(
         SCRIPT, [str(SCRIPT)], os.environ, file_actions=[(os.POSIX_SPAWN_CLOSE, n) for n in (0, 1)]
     )
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 1
+    assert not list(tmp_path.iterdir()), "no record is left where nobody reads it"
 
 
 def test_who_hung_up_before_anybody_took_the_call_gets_a_record(asterisk: Asterisk) -> None:
