@@ -67,7 +67,7 @@ def leg_quality(headers: Any) -> LegQuality:
     loss = jitter = None
     try:
         received, lost = int(values["rxcount"]), max(0, int(values["lp"]))
-        if received:
+        if received > 0:
             loss = round(100 * lost / (received + lost), 2)
             jitter = round(1000 * float(values["rxjitter"]), 2)
     except (KeyError, ValueError):

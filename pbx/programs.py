@@ -211,7 +211,7 @@ def _in_root(
 def _on_host(
     program: list[str], user: str | None, raw_sockets: bool, cwd: Path | None
 ) -> list[str]:
-    argv = ["env", "LC_ALL=C.UTF-8", *([] if cwd is None else [f"--chdir={cwd}"])]
+    argv = ["env", *([] if cwd is None else [f"--chdir={cwd}"]), "LC_ALL=C.UTF-8"]
     if os.geteuid() == 0 and user is not None:
         uid, gid = _ids(Path("/etc/passwd"), user)
         ids = [f"--map-user={uid}", f"--map-group={gid}"]

@@ -36,9 +36,11 @@ class PhoneAccount(Protocol):
         """A SIP URI, or None for a phone that registers."""
 
 
-NUMBER = re.compile(r"^[0-9]{2,6}$")
-PASSWORD = re.compile(r"^[A-Za-z0-9_.~+=-]{8,64}$")
-CONTACT = re.compile(r"^sip:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(:[0-9]{1,5})?(;transport=(udp|tcp))?$")
+NUMBER = re.compile(r"^[0-9]{2,6}\Z")
+PASSWORD = re.compile(r"^[A-Za-z0-9_.~+=-]{8,64}\Z")
+CONTACT = re.compile(r"^sip:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(:[0-9]{1,5})?(;transport=(udp|tcp))?\Z")
+# ends a line, begins a comment, parts arguments, or stands for something else in Asterisk's files
+MEANT_OTHERWISE = re.compile(r"[\x00-\x1f\x7f;,\"\\${}]")
 
 
 def check_phone(phone: PhoneAccount) -> None:
@@ -73,6 +75,8 @@ def _write(path: Path, text: str) -> None:
 
 def render(templates: Path, out: Path, values: Mapping[str, object]) -> None:
     """Render every template but phones.conf from `templates` into the folder `out`."""
+    for name, value in values.items():
+        _check(name, value)
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     environment = _environment(templates)
     for template in sorted(templates.glob("*.conf")):
@@ -88,6 +92,14 @@ def render_phones(templates: Path, out: Path, phones: Iterable[PhoneAccount]) ->
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(out / "phones.conf", _filled(_environment(templates), "phones.conf", {"phones": known}))
     _write(out / "phones.list", "".join(f"{phone.number}\n" for phone in known))
+
+
+def _check(name: str, value: object) -> None:
+    for one in value if isinstance(value, list) else [value]:
+        if sign := MEANT_OTHERWISE.search(str(one)):
+            raise RenderError(
+                f"{name} = {one!r} cannot be told to Asterisk: it must not contain {sign[0]!r}."
+            )
 
 
 def _filled(environment: jinja2.Environment, name: str, values: Mapping[str, object]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -24,7 +25,6 @@ place = pathlib.Path(sys.argv[1])
 (place / "new").rename(place / "pid")
 time.sleep(60)
 """
-# starts what it is given, and is then killed by the test
 PARENT = "import subprocess, sys, time; subprocess.Popen(sys.argv[1:]); time.sleep(60)"
 STATUS = "print(open('/proc/self/status').read())"
 RAW = "import socket; socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_UDP)"
@@ -41,6 +41,16 @@ def place(tmp_path: Path) -> Iterator[Path]:
     yield tmp_path
     if (tmp_path / "pid").exists() and alive(pid_in(tmp_path)):
         os.kill(pid_in(tmp_path), signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def running(argv: list[str], **options: int) -> Iterator[subprocess.Popen[bytes]]:
+    """A started program, which is ended whatever the test says."""
+    with subprocess.Popen(argv, **options) as process:  # type: ignore[call-overload]
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def run(argv: list[str], **options: object) -> subprocess.CompletedProcess[str]:
@@ -97,7 +107,7 @@ def test_a_signal_reaches_the_program_and_its_exit_code_comes_back(
     programs: Programs, place: Path
 ) -> None:
     argv = programs.command("python3", "-c", OBEDIENT, str(place), writable=[place])
-    with subprocess.Popen(argv) as started:
+    with running(argv) as started:
         pid = pid_in(place)
         started.send_signal(signal.SIGTERM)
         assert started.wait(10) == 7
@@ -106,7 +116,7 @@ def test_a_signal_reaches_the_program_and_its_exit_code_comes_back(
 
 def test_a_program_told_to_stop_at_any_moment_of_its_start_stops(programs: Programs) -> None:
     for delay_ms in range(0, 40, 2):
-        with subprocess.Popen(programs.command("python3", "-c", "input()"), stdin=-1) as started:
+        with running(programs.command("python3", "-c", "input()"), stdin=-1) as started:
             time.sleep(delay_ms / 1000)  # the moment is what is tested
             started.terminate()
             assert started.wait(10) != 0
@@ -124,7 +134,7 @@ def test_killing_what_was_started_ends_the_program(
     argv = programs.command(
         "python3", "-c", OBEDIENT, str(place), writable=[place], die_with_parent=die_with_parent
     )
-    with subprocess.Popen(argv) as started:
+    with running(argv) as started:
         pid = pid_in(place)
         started.kill()
     eventually(lambda: not alive(pid))
@@ -132,7 +142,7 @@ def test_killing_what_was_started_ends_the_program(
 
 def test_the_program_dies_with_the_process_that_started_it(programs: Programs, place: Path) -> None:
     argv = programs.command("python3", "-c", OBEDIENT, str(place), writable=[place])
-    with subprocess.Popen([sys.executable, "-c", PARENT, *argv]) as parent:
+    with running([sys.executable, "-c", PARENT, *argv]) as parent:
         pid = pid_in(place)
         parent.kill()
     eventually(lambda: not alive(pid))
@@ -144,7 +154,7 @@ def test_the_program_outlives_the_process_that_started_it_if_told_so(
     argv = programs.command(
         "python3", "-c", OBEDIENT, str(place), writable=[place], die_with_parent=False
     )
-    with subprocess.Popen([sys.executable, "-c", PARENT, *argv]) as parent:
+    with running([sys.executable, "-c", PARENT, *argv]) as parent:
         pid = pid_in(place)
         parent.kill()
     assert alive(pid)
@@ -173,8 +183,8 @@ def test_a_program_from_the_root_sees_only_the_folders_that_it_was_given(
         code = f"import os; print(open('{folder}/word').read(), os.path.exists('{tmp_path}'))"
         done = run(programs.command("python3", "-c", code, readable=[folder]))
         assert done.stdout == "seen False\n", done.stderr
-        code = f"open('{folder}/word', 'w')"
-        done = run(programs.command("python3", "-c", code, readable=[folder]))
+        write = ["python3", "-c", f"open('{folder}/word', 'w')"]
+        done = run(programs.command(*write, readable=[folder]))
         assert "Read-only file system" in done.stderr
     finally:
         (folder / "word").unlink()
@@ -182,16 +192,16 @@ def test_a_program_from_the_root_sees_only_the_folders_that_it_was_given(
 
 
 def test_a_folder_named_twice_is_writable(programs: Programs, tmp_path: Path) -> None:
-    code = f"open({str(tmp_path / 'made')!r}, 'w')"
-    argv = programs.command("python3", "-c", code, readable=[tmp_path], writable=[tmp_path])
+    write = ["python3", "-c", f"open({str(tmp_path / 'made')!r}, 'w')"]
+    argv = programs.command(*write, readable=[tmp_path], writable=[tmp_path])
     assert run(argv).returncode == 0
 
 
 def test_a_program_starts_in_the_folder_that_it_is_given(
     programs: Programs, tmp_path: Path
 ) -> None:
-    code = "import os; print(os.getcwd())"
-    argv = programs.command("python3", "-c", code, readable=[tmp_path], cwd=tmp_path)
+    tell = ["python3", "-c", "import os; print(os.getcwd())"]
+    argv = programs.command(*tell, readable=[tmp_path], cwd=tmp_path)
     assert run(argv).stdout.strip() == str(tmp_path)
 
 
@@ -204,16 +214,15 @@ def test_raw_sockets_are_had_on_demand_only_and_nothing_else_is(programs: Progra
     done = run(programs.command("python3", "-c", RAW, raw_sockets=True))
     assert done.returncode == 0, f"needs root or sudo without a password: {done.stderr}"
     if programs.root is not None:
-        status = run(programs.command("python3", "-c", STATUS, raw_sockets=True)).stdout
-        assert "CapEff:\t0000000000002000" in status
+        done = run(programs.command("python3", "-c", STATUS, raw_sockets=True))
+        assert "CapEff:\t0000000000002000" in done.stdout
         assert run(programs.command("python3", "-c", RAW)).returncode != 0
 
 
 def test_a_program_with_raw_sockets_obeys_signals_too(programs: Programs, place: Path) -> None:
-    argv = programs.command(
-        "python3", "-c", OBEDIENT, str(place), writable=[place], raw_sockets=True
-    )
-    with subprocess.Popen(argv) as started:
+    obedient = ["python3", "-c", OBEDIENT, str(place)]
+    argv = programs.command(*obedient, writable=[place], raw_sockets=True)
+    with running(argv) as started:
         pid_in(place)
         started.send_signal(signal.SIGTERM)
         assert started.wait(10) == 7
@@ -225,20 +234,15 @@ def test_postgresql_runs_as_its_own_user_and_its_files_are_ours(
 ) -> None:
     data = tmp_path / "data"
 
-    def do(name: str, *args: str) -> str:
-        done = run(programs.command(name, *args, writable=[tmp_path], user="postgres"))
-        assert done.returncode == 0, done.stderr
-        return done.stdout
-
-    do("initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync")
+    initdb = ["initdb", "-D", str(data), "-U", "postgres", "--auth=trust", "--no-sync"]
+    done = run(programs.command(*initdb, writable=[tmp_path], user="postgres"))
+    assert done.returncode == 0, done.stderr
     assert (data / "PG_VERSION").stat().st_uid == os.geteuid()
-    argv = programs.command(
-        "postgres", "-D", str(data), "-k", str(tmp_path), "-c", "listen_addresses=",
-        writable=[tmp_path], user="postgres",
-    )  # fmt: skip
-    with subprocess.Popen(argv, stderr=subprocess.DEVNULL) as server:
-        eventually((tmp_path / ".s.PGSQL.5432").exists, 20)
-        ask = ["-h", str(tmp_path), "-U", "postgres", "-Atc", "select 6 * 7"]
-        assert do("psql", *ask) == "42\n"
+    postgres = ["postgres", "-D", str(data), "-k", str(tmp_path), "-c", "listen_addresses="]
+    argv = programs.command(*postgres, writable=[tmp_path], user="postgres")
+    with running(argv, stderr=subprocess.DEVNULL) as server:
+        ask = ["psql", "-h", str(tmp_path), "-U", "postgres", "-Atc", "select 6 * 7"]
+        psql = programs.command(*ask, writable=[tmp_path], user="postgres")
+        eventually(lambda: run(psql).stdout == "42\n", 20)
         server.terminate()
         assert server.wait(20) == 0

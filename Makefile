@@ -1,0 +1,51 @@
+# Everything starts here. Settings are environment variables, or are given to make:
+#   make run NGALAM112_SIP_PORT=5070      make demo ARGS="--format json"      make test ARGS="-k menu"
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help setup ready demo run test lint bench requirements clean
+
+help: ## show this
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@sed -n 's/^#  //p' Makefile
+
+setup: ## install what is missing: packages, the Asterisk root, .venv
+	@$(PYTHON) -m deploy.setup
+
+# what every other target needs; silent and quick when nothing is missing
+ready:
+	@$(PYTHON) -m deploy.setup --quiet
+
+demo: ready ## the whole line on loopback: 4 operators, 29 citizens, then the report
+	@$(BIN)/ngalam112 demo $(ARGS)
+
+run: ready ## the line in the foreground for real softphones, until Ctrl-C
+	@$(BIN)/ngalam112 up $(ARGS)
+
+test: ready ## every test, with a real Asterisk and real databases
+	@$(BIN)/pytest $(ARGS)
+
+lint: ready ## style, types, and the direction of imports
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/mypy -p deploy
+	@$(BIN)/lint-imports
+
+bench: ## the comparison with app_queue; not there yet
+	@echo 'make bench: there is no benchmark yet; it comes with a later version.' >&2; exit 2
+
+requirements: ready ## pin the newest packages that pyproject.toml allows, with their hashes
+	@CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile $(PIN) -o requirements.txt pyproject.toml
+	@CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile $(PIN) --extra dev \
+		-c requirements.txt -o requirements-dev.txt pyproject.toml
+PIN = --quiet --upgrade --generate-hashes --strip-extras --allow-unsafe --no-emit-options \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+clean: ## remove .venv and what the tools left; the state (var/) and the cached root stay
+	@rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis \
+		.import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

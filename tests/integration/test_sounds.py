@@ -1,0 +1,225 @@
+"""Prompts and music made for real by espeak-ng and sox: how long, how loud, and when made anew."""
+
+from __future__ import annotations
+
+import array
+import math
+import os
+import shutil
+import wave
+from pathlib import Path
+
+import pytest
+
+from ngalam112.settings import PROJECT
+from ngalam112.sounds import Sound, SoundError, build_music, build_sounds
+from pbx.programs import Programs
+
+PROMPTS = PROJECT / "ivr" / "prompts" / "id"
+LONGEST_S = {
+    "menu": 6.5,
+    "menu_retry": 2.5,
+    "menu_covid": 3.5,
+    "info_covid": 25.0,
+    "connecting": 1.5,
+    "queue_wait": 5.0,
+    "fallback": 5.0,
+    "operator_logged_in": 2.5,
+    "operator_logged_out": 2.5,
+    "operator_paused": 2.5,
+    "operator_ready": 2.5,
+    "operator_unknown": 2.5,
+    "operator_not_logged_in": 2.5,
+    "code_unknown": 2.5,
+    "engine_away": 6.0,
+}
+
+
+@pytest.fixture(scope="module")
+def programs() -> Programs:
+    return Programs.find()
+
+
+@pytest.fixture(scope="module")
+def built(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sound]:
+    out = tmp_path_factory.mktemp("sounds")
+    return {sound.name: sound for sound in build_sounds(PROMPTS, out, programs)}
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    """A folder with two short prompts."""
+    folder = tmp_path / "prompts"
+    folder.mkdir()
+    (folder / "one.txt").write_text("Satu.")
+    (folder / "two.txt").write_text("Dua.")
+    return folder
+
+
+def samples(path: Path) -> array.array[int]:
+    with wave.open(str(path), "rb") as audio:
+        shape = (audio.getframerate(), audio.getnchannels(), audio.getsampwidth())
+        assert shape == (8000, 1, 2), f"{path.name} is not 8 kHz mono 16 bit"
+        return array.array("h", audio.readframes(audio.getnframes()))
+
+
+def loudness_db(path: Path) -> float:
+    found = samples(path)
+    mean = sum(sample * sample for sample in found) / len(found)
+    return 10 * math.log10(mean / 32768**2)
+
+
+def record(path: Path, *, rate: int = 44100, level: int = 9000, seconds: float = 1.0) -> None:
+    """Write a stereo recording as a studio would: a tone between half seconds of silence."""
+    silence = [0] * rate  # half a second of two channels
+    tone = [
+        int(level * math.sin(i * math.tau * 440 / rate))
+        for i in range(int(rate * seconds))
+        for _ in "lr"
+    ]
+    with wave.open(str(path), "wb") as audio:
+        audio.setnchannels(2)
+        audio.setsampwidth(2)
+        audio.setframerate(rate)
+        audio.writeframes(array.array("h", silence + tone + silence).tobytes())
+
+
+def test_every_prompt_is_there_and_no_other(built: dict[str, Sound]) -> None:
+    assert built.keys() == LONGEST_S.keys()
+
+
+@pytest.mark.parametrize("name", LONGEST_S)
+def test_a_prompt_is_no_longer_than_it_may_be(built: dict[str, Sound], name: str) -> None:
+    seconds = len(samples(built[name].path)) / 8000
+    assert built[name].seconds == pytest.approx(seconds)
+    assert 0.8 <= seconds <= LONGEST_S[name]
+
+
+def test_the_information_takes_its_time(built: dict[str, Sound]) -> None:
+    assert built["info_covid"].seconds >= 15
+
+
+def test_prompts_start_and_end_without_silence(built: dict[str, Sound]) -> None:
+    for sound in built.values():
+        found = samples(sound.path)
+        tenth = 800
+        for end in (found[:tenth], found[-tenth:]):
+            assert max(map(abs, end)) > 150, f"{sound.name} has silence at an end"
+
+
+def test_prompts_are_about_as_loud_as_each_other(built: dict[str, Sound]) -> None:
+    found = {name: loudness_db(sound.path) for name, sound in built.items()}
+    assert max(found.values()) - min(found.values()) < 6, found
+
+
+def test_music_is_quiet_long_and_has_no_jump_where_it_starts_again(
+    programs: Programs, tmp_path: Path
+) -> None:
+    told: list[Sound] = []
+    music = build_music(tmp_path / "music", programs, told.append)
+    found = samples(music.path)
+    assert music.path == tmp_path / "music" / "queue.wav"
+    assert 24 <= music.seconds <= 26
+    assert -40 < loudness_db(music.path) < -25
+    assert abs(found[0] - found[-1]) < 50
+    assert (told, music.built) == ([music], True)
+    assert not build_music(tmp_path / "music", programs).built
+
+
+def test_only_what_has_changed_is_made_anew(
+    programs: Programs, prompts: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    told: list[Sound] = []
+    first = build_sounds(prompts, out, programs, told.append)
+    assert [(sound.name, sound.source, sound.built) for sound in first] == [
+        ("one", "text", True),
+        ("two", "text", True),
+    ]
+    assert told == first
+    (prompts / "two.txt").write_text("Dua puluh dua.")
+    (prompts / "one.txt").write_text("  Satu.\n")  # only the layout
+    again = build_sounds(prompts, out, programs)
+    assert [sound.built for sound in again] == [False, True]
+    assert again[1].seconds > first[1].seconds
+    assert not any(sound.built for sound in build_sounds(prompts, out, programs))
+
+
+def test_a_lost_or_broken_file_is_made_anew(
+    programs: Programs, prompts: Path, tmp_path: Path
+) -> None:
+    first = build_sounds(prompts, tmp_path / "out", programs)
+    before = first[1].path.read_bytes()
+    first[0].path.unlink()
+    first[1].path.write_bytes(b"RIFF")
+    again = build_sounds(prompts, tmp_path / "out", programs)
+    assert [sound.built for sound in again] == [True, True]
+    assert again[1].path.read_bytes() == before
+
+
+def test_nothing_but_the_audio_and_its_mark_is_left(
+    programs: Programs, prompts: Path, tmp_path: Path
+) -> None:
+    build_sounds(prompts, tmp_path / "out", programs)
+    assert sorted(os.listdir(tmp_path / "out")) == [  # noqa: PTH208
+        ".one.made-from",
+        ".two.made-from",
+        "one.wav",
+        "two.wav",
+    ]
+
+
+def test_a_studio_recording_wins_and_is_fitted_to_the_telephone(
+    programs: Programs, prompts: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    spoken = build_sounds(prompts, out, programs)[1]
+    record(prompts / "two.wav")
+    studio = build_sounds(prompts, out, programs)[1]
+    assert (studio.source, studio.built) == ("studio", True)
+    assert studio.seconds == pytest.approx(1.0, abs=0.05)
+    assert max(map(abs, samples(studio.path))) == pytest.approx(32768 * 10 ** (-3 / 20), rel=0.02)
+    (prompts / "two.wav").unlink()
+    assert build_sounds(prompts, out, programs)[1] == spoken
+
+
+def test_bad_sources_are_named_in_one_sentence_and_the_old_audio_stays(
+    programs: Programs, prompts: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    build_sounds(prompts, out, programs)
+    before = (out / "two.wav").read_bytes()
+    text, recording = prompts / "two.txt", prompts / "two.wav"
+
+    def error() -> str:
+        with pytest.raises(SoundError) as caught:
+            build_sounds(prompts, out, programs)
+        assert "\n" not in str(caught.value)
+        assert (out / "two.wav").read_bytes() == before
+        return str(caught.value)
+
+    text.write_bytes(b"\xff\xfe\x00D")
+    assert str(text) in error()
+    text.write_text(" \n")
+    assert f"{text} has no words" in error()
+    text.write_text("... !")
+    assert f"{text} has no words" in error()
+    text.unlink()
+    text.mkdir()
+    assert f"{text} cannot be read" in error()
+    text.rmdir()
+    text.write_text("Dua.")
+    recording.write_bytes(b"this is no audio")
+    assert f"cannot use the recording {recording}" in error()
+    record(recording, level=0)
+    assert f"nothing to hear in the recording {recording}" in error()
+    recording.rename(prompts / "three.wav")
+    assert "has no three.txt beside it" in error()
+    shutil.move(prompts / "three.wav", tmp_path / "three.wav")
+    (prompts / "Salah nama.txt").write_text("Dua.")
+    assert "Salah nama.txt cannot be used" in error()
+
+
+def test_a_folder_without_prompts_is_named(programs: Programs, tmp_path: Path) -> None:
+    with pytest.raises(SoundError, match="no prompts"):
+        build_sounds(tmp_path / "nowhere", tmp_path / "out", programs)
