@@ -1,4 +1,4 @@
-"""The engine dies: new citizens are served by the fallback, those who were up are taken up again."""
+"""The engine dies: new citizens get the fallback, those who were up are taken up again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pytest_asyncio
 from lines import Line, eventually, open_line
 
 from pbx.programs import Programs
-
 
 FALLBACK_RINGS_WITHIN_S = 5.0
 

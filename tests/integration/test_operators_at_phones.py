@@ -13,7 +13,6 @@ from lines import PASSWORD, PIN, Line, eventually, open_line
 
 from pbx.programs import Programs
 
-
 RING_TIMEOUT_S = 2.0
 WRAP_UP_S = 1.5
 

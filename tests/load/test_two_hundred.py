@@ -11,7 +11,6 @@ from lines import Line, open_line
 from ngalam112.sipp import SippResult
 from pbx.programs import Programs
 
-
 DESKS = 20
 # scenario, count, keys, outcomes that these citizens may have
 CITIZENS = (
