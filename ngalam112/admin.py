@@ -68,8 +68,6 @@ async def add_phone(
         check_phone(phone)
     except RenderError as error:
         raise WrongValue(str(error)) from None
-    if not f"{number}{phone.password}{contact}".isprintable():
-        raise WrongValue(f"The values of phone {number!r} must be on one line each.")
     if len(contact or "") > _LONGEST_CONTACT:
         raise WrongValue(f"The contact of phone {number} is longer than {_LONGEST_CONTACT}.")
     row = PhoneRow(number=number, password=phone.password, contact=contact)

@@ -60,18 +60,18 @@ class ApiError(Exception):
 
 
 class Api:
-    """The API of one engine. `journal`, where there is one, counts calls and knows the recorder."""
+    """The API of one engine, whose `journal` counts calls and knows the recorder."""
 
     def __init__(
         self,
         engine: Engine,
         database: Database,
         settings: Settings,
-        journal: CountingJournal | None = None,
+        journal: CountingJournal,
     ) -> None:
         self._engine, self._database, self._settings = engine, database, settings
         self._journal = journal
-        self._recorder = None if journal is None else journal.recorder
+        self._recorder = journal.recorder
         self._started = time.monotonic()
         self._authorization = f"Bearer {settings.secrets.api_token}".encode()
         # one report at a time: they share the interpreter with the calls
@@ -145,7 +145,7 @@ class Api:
             # an engine that another one has replaced gets no calls any more
             "ari": engine.ari.connected and not engine.line.replaced,
             "ami": engine.ami.connected,
-            "database": database and (recorder is None or recorder.failing_since is None),
+            "database": database and recorder.failing_since is None,
         }
 
     async def _metrics(self, _: web.Request) -> web.Response:
@@ -162,7 +162,7 @@ class Api:
                     "uptime_s": round(time.monotonic() - self._started, 1),
                     **links,
                     "inbox": engine.inbox_depth,
-                    "backlog": None if recorder is None else recorder.backlog,
+                    "backlog": recorder.backlog,
                     "event_errors": engine.event_errors,
                 },
                 "queue": {"length": state.queue_length, "longest_wait_s": state.longest_wait_s},

@@ -63,7 +63,7 @@ class Changes:
     """The handlers of all that is posted. Raises what `api` knows how to refuse."""
 
     def __init__(
-        self, engine: Engine, database: Database, settings: Settings, journal: Journal | None
+        self, engine: Engine, database: Database, settings: Settings, journal: Journal
     ) -> None:
         self._engine, self._database, self._settings = engine, database, settings
         self._journal = journal
@@ -112,9 +112,8 @@ class Changes:
     def _know(self, one: Operator) -> None:
         roster = self._engine.roster
         roster.add_operator(one)
-        if self._journal is not None:
-            # an older state that still waits to be written must not be the last word
-            self._journal.operator_state(roster.operators[one.id].row())
+        # an older state that still waits to be written must not be the last word
+        self._journal.operator_state(roster.operators[one.id].row())
 
     async def login_operator(self, request: web.Request) -> web.Response:
         """Log in, at the phone that is named or the operator's own."""

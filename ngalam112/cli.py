@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Iterator
-from typing import Annotated, Any
+import threading
+from typing import Annotated
 
 import typer
 
@@ -15,7 +15,8 @@ from ngalam112.cli_accounts import operators, phones
 from ngalam112.cli_calls import calls
 from ngalam112.cli_common import FormatOption, make_group, read, tell
 from ngalam112.cli_reports import reports
-from ngalam112.output import Column, Format, console, safe, table, write_csv, write_json, write_list
+from ngalam112.cli_status import write_status
+from ngalam112.output import Column, Format, console, safe, write_list
 from ngalam112.settings import load_settings
 
 _OURS = ("models", "acd", "ivr", "pbx", "reports", "ngalam112")
@@ -39,6 +40,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         # a terminal that knows no Unicode is no reason to fail
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    threading.excepthook = _thread_failed
     try:
         app(prog_name="ngalam112")
     except Exception as error:
@@ -46,6 +48,13 @@ def main() -> None:
             raise
         tell(_sentence(error))
         sys.exit(1)
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    # aiosqlite's thread still wants to tell a loop that has ended that a file cannot be opened;
+    # the command has told it already
+    if str(failure.exc_value) != "Event loop is closed":
+        threading.__excepthook__(failure)
 
 
 def _sentence(error: Exception) -> str:
@@ -118,51 +127,7 @@ def doctor(fmt: FormatOption = Format.TABLE) -> None:
 @app.command()
 def status(fmt: FormatOption = Format.TABLE) -> None:
     """Show the line as it is now: links, queue, operators, phones, living calls."""
-    found = read(load_settings(), "/api/status")
-    living = found.pop("living", [])
-    match fmt:
-        case Format.JSON:
-            write_json({**found, "living": living})
-        case Format.CSV:
-            write_csv(_figures(found), ("figure", "value"))
-        case Format.TABLE:
-            say = console().print
-            rows = [{"what": part, "found": _told(value)} for part, value in found.items()]
-            say(table(rows, (Column("what", "line"), Column("found", ""))))
-            if living:
-                say(table(living, _LIVING))
-
-
-_LIVING = (
-    Column("call_id", "call"),
-    Column("stage", "stage"),
-    Column("category", "category"),
-    Column("caller", "caller"),
-    Column("operator", "operator"),
-    Column("seconds", "for s", right=True),
-)
-
-
-def _figures(found: dict[str, Any], before: str = "") -> Iterator[dict[str, Any]]:
-    for name, value in found.items():
-        if isinstance(value, dict):
-            yield from _figures(value, f"{before}{name}_")
-        else:
-            yield {"figure": f"{before}{name}", "value": value}
-
-
-def _told(value: Any) -> str:
-    """Put what belongs to one part of the line on one line."""
-    if value is None:
-        return "down"
-    figures = _figures(value)
-    return ", ".join(f"{one['figure'].replace('_', ' ')} {_word(one['value'])}" for one in figures)
-
-
-def _word(value: Any) -> str:
-    if isinstance(value, bool):
-        return "up" if value else "DOWN"
-    return "?" if value is None else str(value)
+    write_status(read(load_settings(), "/api/status"), fmt)
 
 
 @database.command("upgrade")
@@ -183,6 +148,7 @@ def sounds_build(fmt: FormatOption = Format.TABLE) -> None:
     from pbx.programs import Programs
 
     settings, programs = load_settings(), Programs.find()
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     made = build_sounds(settings.prompts, settings.sounds, programs)
     made.append(build_music(settings.music, programs))
     names = ("name", "source", "seconds", "built")

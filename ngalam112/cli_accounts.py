@@ -32,7 +32,7 @@ _OPERATOR_COLUMNS = (
     Column("status", "status"),
     Column("state", "does"),
     Column("phone", "at phone"),
-    Column("since", "since"),
+    Column("since", "since", spare=True),
     Column("calls_taken", "calls", right=True),
     Column("pause_reason", "reason"),
 )

@@ -22,11 +22,11 @@ _CALLS = (
     Column("caller_number", "caller"),
     Column("category", "category"),
     Column("outcome", "outcome"),
-    Column("operator", "operator"),
+    Column("operator", "operator", spare=True),
     Column("wait", "wait s", right=True),
-    Column("talk", "talk s", right=True),
+    Column("talk", "talk s", right=True, spare=True),
 )
-_SHOWN_ID = 16  # characters; `calls show` finds a call by the begin of its id
+_SHOWN_ID = 14  # characters; `calls show` finds a call by the begin of its id
 
 
 @calls.command("list")
@@ -78,6 +78,7 @@ def calls_show(
                 {**one, "at": _clock(one["at"], zone), "data": _words(one["data"])}
                 for one in events
             ]
+            say()
             columns = (Column("at", "time"), Column("kind", "event"), Column("data", "with"))
             say(table(steps, columns))
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 reports = make_group("report", "Totals that must add up.")
 
 _OUTCOMES = (
-    ("answered", "answered by an operator"),
-    ("information", "heard the information"),
+    ("answered", "answered"),
+    ("information", "information heard"),
     ("lost_menu", "lost in the menu"),
     ("lost_queue", "lost in the queue"),
-    ("lost_ringing", "lost while a phone rang"),
-    ("fallback", "taken by the fallback"),
+    ("lost_ringing", "lost while ringing"),
+    ("fallback", "fallback"),
     ("live", "not ended yet"),
 )
 
@@ -64,15 +64,17 @@ def report_summary(
 
 def print_summary(totals: Summary, to: Console) -> None:
     """Print the supervisor's report: every outcome with its share, and how fast was answered."""
-    to.print(Text(f"Calls {_named_period(totals)}", "bold"))
-    pair = Table.grid(padding=(0, 2))
+    to.print(Text(f"Calls {_named_period(totals)}\n", "bold"))
+    pair = Table.grid(padding=(0, 4))
     pair.add_row(_outcomes(totals), _speeds(totals))
     to.print(pair)
     if totals.by_category:
         columns = (Column("name", "category"), *_COUNTS)
+        to.print()
         to.print(table(_categories(totals), columns))
     if totals.groups:
         rows = [_group_row(name, one, totals) for name, one in totals.groups.items()]
+        to.print()
         to.print(table(rows, (Column("name", totals.by or ""), *_GROUPS)))
 
 
@@ -110,7 +112,7 @@ def _speeds(totals: Figures) -> Table:
         ("mean talk", totals.talk_mean_ms),
     ):
         rows.append({"name": name, "value": _seconds(ms, " s")})
-    return table(rows, (Column("name", "from the call to an operator"), Column("value", "", True)))
+    return table(rows, (Column("name", "time to an operator"), Column("value", "", True)))
 
 
 def _within(totals: Figures, limit: int) -> float | None:
@@ -160,9 +162,9 @@ def _named_period(totals: Summary) -> str:
         for moment in (totals.since, totals.until)
     )
     if since and until:
-        named = f"from {since} until before {until}"
+        named = f"from {since} to {until}"
     elif since or until:
-        named = f"from {since} until now" if since else f"before {until}"
+        named = f"from {since} to now" if since else f"before {until}"
     else:
         named = "of all time"
     return f"{named} ({totals.tz})"

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from ngalam112.settings import Settings
 
 HOST = "127.0.0.1"
+_START = "start the line: ngalam112 up"
 
 
 class ClientError(Exception):
@@ -55,7 +56,9 @@ class Client:
         port = self._settings.api_port
         if not (self._settings.home / "secrets.json").exists():
             # to ask is no reason to make the secrets of a line that was never started
-            raise EngineDown(f"No engine has ever run in {self._settings.home}.")
+            raise EngineDown(
+                f"The engine is down (no line has ever run in {self._settings.home}); {_START}."
+            )
         connection = http.client.HTTPConnection(HOST, port, timeout=self._timeout_s)
         token = {"Authorization": f"Bearer {self._settings.secrets.api_token}"}
         try:
@@ -64,7 +67,9 @@ class Client:
             status, text = answer.status, answer.read()
             value = json.loads(text)
         except ConnectionRefusedError:
-            raise EngineDown(f"Nobody listens at port {port}; start the line.") from None
+            raise EngineDown(
+                f"The engine is down (nobody listens at port {port}); {_START}."
+            ) from None
         except TimeoutError:
             raise EngineSilent(
                 f"The engine at port {port} did not answer in {self._timeout_s:g} s; "

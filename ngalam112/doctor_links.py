@@ -136,7 +136,7 @@ def _phones(phones: list[dict[str, Any]], operators: list[dict[str, Any]]) -> Ch
     what = "phones"
     if not phones:
         return wrong(what, "there are none", "add one: ngalam112 phone add 101")
-    missing = [one["number"] for one in phones if one["device"] == "unreachable"]
+    missing = [one["number"] for one in phones if one["device"] not in ("free", "in_use")]
     there = f"{len(phones) - len(missing)} of {len(phones)} can be reached"
     seats = {one["phone"] for one in operators if one["status"] != "logged_out"}
     needed = [number for number in missing if number in seats]

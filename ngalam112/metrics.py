@@ -58,7 +58,7 @@ class CountingJournal:
 class EngineCollector(Collector):
     """Reads an engine whenever Prometheus asks; to be called in the event loop's thread."""
 
-    def __init__(self, engine: Engine, journal: CountingJournal | None) -> None:
+    def __init__(self, engine: Engine, journal: CountingJournal) -> None:
         self._engine, self._journal = engine, journal
 
     def collect(self) -> Iterator[Metric]:
@@ -66,8 +66,7 @@ class EngineCollector(Collector):
         yield InfoMetricFamily("ngalam112_build", "This version", {"version": __version__})
         yield from self._line()
         yield from self._links()
-        if self._journal is not None:
-            yield from _kept(self._journal)
+        yield from _kept(self._journal)
 
     def _line(self) -> Iterator[Metric]:
         state = line_state(self._engine)
@@ -126,7 +125,7 @@ def _by(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
     return family
 
 
-def metrics_text(engine: Engine, journal: CountingJournal | None) -> bytes:
+def metrics_text(engine: Engine, journal: CountingJournal) -> bytes:
     """Return all numbers as Prometheus reads them."""
     registry = CollectorRegistry()
     registry.register(EngineCollector(engine, journal))

@@ -23,6 +23,9 @@ from rich.text import Text
 PIPE_COLUMNS = 120
 """How wide a table is where there is no terminal and COLUMNS says nothing."""
 
+WIDE = 100
+"""From so many columns on, tables show all that they have."""
+
 Row = Mapping[str, Any]
 
 _FORMULA = frozenset("=+-@＝＋－＠")
@@ -53,11 +56,15 @@ class Format(StrEnum):
 
 
 class Column(NamedTuple):
-    """A column of a table: the name of the value in each row, the title, and its side."""
+    """A column of a table: the name of the value in each row, the title, and its side.
+
+    One that is `spare` is left out where there are fewer than 100 columns of characters.
+    """
 
     name: str
     title: str
     right: bool = False
+    spare: bool = False
 
 
 def safe(text: str) -> str:
@@ -102,11 +109,21 @@ def cell(value: Any) -> Text:
 
 def table(rows: Iterable[Row], columns: Sequence[Column], title: str | None = None) -> Table:
     """Return a table of the rows; values that a row lacks are dashes."""
-    made = Table(box=box.SIMPLE_HEAD, title=title and Text(safe(title)), title_justify="left")
+    made = Table(
+        box=box.SIMPLE_HEAD,
+        show_edge=False,
+        pad_edge=False,
+        padding=(0, 1, 0, 0),
+        title=title and Text(safe(title)),
+        title_justify="left",
+    )
     for column in columns:
         # long words are folded, so nothing of a value is ever cut off
         made.add_column(
-            Text(column.title), justify="right" if column.right else "left", overflow="fold"
+            Text(column.title),
+            justify="right" if column.right else "left",
+            overflow="fold",
+            min_width=len(column.title),
         )
     for row in rows:
         made.add_row(*(cell(row.get(column.name)) for column in columns))
@@ -143,6 +160,8 @@ def write_list(
         case Format.CSV:
             write_csv(rows, names)
         case Format.TABLE if rows:
-            console().print(table(rows if shown is None else shown, columns))
+            to = console()
+            fitting = [one for one in columns if to.width >= WIDE or not one.spare]
+            to.print(table(rows if shown is None else shown, fitting))
         case Format.TABLE:
             console().print(nothing)

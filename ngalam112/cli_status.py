@@ -1,0 +1,71 @@
+"""How `ngalam112 status` shows the line: what is up, who waits, who works, which calls live."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+from ngalam112.output import Column, Format, console, table, write_csv, write_json
+
+_LIVING = (
+    Column("call_id", "call"),
+    Column("stage", "stage"),
+    Column("category", "category"),
+    Column("caller", "caller"),
+    Column("operator", "operator"),
+    Column("seconds", "for s", right=True),
+)
+
+
+def write_status(found: Mapping[str, Any], fmt: Format) -> None:
+    """Write the answer to /api/status, or what the database knows in its place."""
+    match fmt:
+        case Format.JSON:
+            write_json(found)
+        case Format.CSV:
+            figures = {name: value for name, value in found.items() if name != "living"}
+            write_csv(_figures(figures), ("figure", "value"))
+        case Format.TABLE:
+            say = console().print
+            lines = _stored(found) if found["engine"] is None else _serving(found)
+            rows = [{"what": what, "found": text} for what, text in lines]
+            say(table(rows, (Column("what", "line"), Column("found", ""))))
+            if found.get("living"):
+                say()
+                say(table(found["living"], _LIVING))
+
+
+def _serving(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    engine, queue, operators = found["engine"], found["queue"], found["operators"]
+    up = timedelta(seconds=int(engine["uptime_s"]))
+    inside = ("inbox", "backlog", "event_errors")
+    figures = ", ".join(f"{name.replace('_', ' ')} {engine[name]}" for name in inside)
+    yield "engine", f"version {engine['version']}, up {up}, {figures}"
+    links = (("ARI", engine["ari"]), ("AMI", engine["ami"]), ("database", engine["database"]))
+    yield "links", ", ".join(f"{name} {'up' if there else 'DOWN'}" for name, there in links)
+    yield "queue", f"{queue['length']} waiting, the longest wait is {queue['longest_wait_s']:.1f} s"
+    yield "calls", _counts(found["calls"])
+    yield "operators", _counts(operators["status"])
+    yield "on duty", _counts(operators["state"])
+    yield "phones", _counts(found["phones"])
+
+
+def _stored(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "engine", "down"
+    yield "operators", _counts(found["operators"]["status"])
+    yield "phones", str(found["phones"]["known"])
+    yield "calls", f"{found['calls']['without_an_end']} without an end"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    there = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]
+    return ", ".join(there) or "none"
+
+
+def _figures(found: Mapping[str, Any], before: str = "") -> Iterator[dict[str, Any]]:
+    for name, value in found.items():
+        if isinstance(value, Mapping):
+            yield from _figures(value, f"{before}{name}_")
+        else:
+            yield {"figure": f"{before}{name}", "value": value}

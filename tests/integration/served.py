@@ -1,0 +1,144 @@
+"""An engine in the test's own process with its API up, a real database, and no Asterisk."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from lines import eventually, line_settings
+
+from acd.codes import PROMPTS
+from acd.recorder import Recorder
+from acd.records import CallRecord, Outcome
+from ivr.menu import load_menu
+from models.database import Database, upgrade
+from models.tables import CallRow
+from models.writing import upsert
+from ngalam112.api import Api
+from ngalam112.client import Client, EngineRefused
+from ngalam112.engine import Engine
+from ngalam112.metrics import CountingJournal
+from ngalam112.settings import Settings
+from pbx import ari_types as ari
+
+CLIENTS = ThreadPoolExecutor(max_workers=16)
+
+
+class ServedEngine:
+    """An engine whose API is up, and everything that it is made of."""
+
+    def __init__(self, engine: Engine, database: Database, journal: CountingJournal) -> None:
+        self.engine, self.database, self.journal = engine, database, journal
+        self.settings = engine.settings
+        self.client = Client(self.settings, 20.0)
+
+    @staticmethod
+    async def at_a_client(ask: Callable[..., Any], *args: Any) -> Any:
+        # threads of their own: the engine must not wait for its clients' threads
+        return await asyncio.get_running_loop().run_in_executor(CLIENTS, ask, *args)
+
+    async def get(self, path: str, **params: str) -> Any:
+        return await self.at_a_client(self.client.get, path, params)
+
+    async def post(self, path: str, **body: Any) -> Any:
+        return await self.at_a_client(self.client.post, path, body)
+
+    async def refusal(self, method: str, path: str, **values: Any) -> tuple[int, str]:
+        with pytest.raises(EngineRefused) as caught:
+            await getattr(self, method)(path, **values)
+        assert "\n" not in str(caught.value) and "Traceback" not in str(caught.value)
+        return caught.value.status, str(caught.value)
+
+    async def raw(
+        self, method: str, path: str, body: bytes | None = None, *, token: str | None = None
+    ) -> tuple[int, bytes]:
+        status, answer = await self.at_a_client(raw, self.settings, method, path, body, token)
+        return status, answer
+
+    async def citizen(self, channel: str, number: str = "08123") -> None:
+        """Let a citizen's call come in."""
+        arriving = ari.StasisStart(
+            ["citizen"],
+            ari.Channel(
+                id=channel,
+                state="Up",
+                caller=ari.CallerId("Budi", number),
+                dialplan=ari.DialplanPlace("citizens", "112"),
+            ),
+        )
+        self.engine.post(arriving)
+        await eventually(lambda: channel in self.engine.line.calls)
+
+
+def raw(
+    settings: Settings, method: str, path: str, body: bytes | None, token: str | None
+) -> tuple[int, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", settings.api_port, timeout=20)
+    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+def with_silent_prompts(settings: Settings) -> Settings:
+    """The engine looks whether the prompts are there; nobody will hear them."""
+    settings.sounds.mkdir(parents=True)
+    for name in (*load_menu(settings.menu_file).prompts(), *PROMPTS):
+        (settings.sounds / f"{name}.wav").touch()
+    return settings
+
+
+@asynccontextmanager
+async def an_engine(home: Path) -> AsyncIterator[ServedEngine]:
+    settings = with_silent_prompts(line_settings(home))
+    await upgrade(settings.url)
+    async with Database(settings.url) as database:
+        recorder = Recorder(database)
+        journal = CountingJournal(recorder)
+        engine = Engine(settings, journal)
+        api = Api(engine, database, settings, journal)
+        tasks = [
+            asyncio.create_task(work)
+            for work in (recorder.run(), engine.run(first_within=3600), api.run())
+        ]
+        try:
+            served = ServedEngine(engine, database, journal)
+            await eventually(lambda: answers(served), what="the API answers")
+            yield served
+        finally:
+            await recorder.close(5)
+            for task in tasks:
+                task.cancel()
+            for task in tasks:
+                with suppress(asyncio.CancelledError):
+                    await task
+
+
+async def answers(served: ServedEngine) -> bool:
+    try:
+        await served.raw("GET", "/healthz")
+    except OSError:
+        return False
+    return True
+
+
+async def keep(database: Database, *records: CallRecord) -> None:
+    async with database.session() as session:
+        await upsert(session, CallRow, [msgspec.structs.asdict(record) for record in records])
+        await session.commit()
+
+
+def a_record(call_id: str, at: float, **changes: Any) -> CallRecord:
+    given: dict[str, Any] = {"outcome": Outcome.LOST_QUEUE, "ended_at": at + 30}
+    given["caller_number"] = "08123456789"
+    return CallRecord(call_id=call_id, arrived_at=at, **(given | changes))

@@ -1,0 +1,203 @@
+"""The API of a real engine with a real database, asked over real HTTP; Asterisk is down."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from lines import eventually
+from prometheus_client.parser import text_string_to_metric_families
+from served import ServedEngine, a_record, an_engine, keep
+
+from acd.records import Outcome
+from ngalam112.admin import load_roster
+
+PATHS = (
+    ("GET", "/metrics"),
+    ("GET", "/api/status"),
+    ("GET", "/api/calls"),
+    ("GET", "/api/calls/x"),
+    ("GET", "/api/summary"),
+    ("GET", "/api/operators"),
+    ("POST", "/api/operators"),
+    ("POST", "/api/operators/1001/login"),
+    ("GET", "/api/phones"),
+    ("POST", "/api/phones"),
+    ("GET", "/nothing"),
+)
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
+    async with an_engine(tmp_path) as one:
+        yield one
+
+
+async def test_health_tells_what_is_down_and_nothing_else_without_the_token(
+    served: ServedEngine,
+) -> None:
+    status, body = await served.raw("GET", "/healthz")
+    assert (status, json.loads(body)) == (503, {"ok": False, "down": ["ari", "ami"]})
+    for token in (None, "", "wrong", served.settings.secrets.api_token + "x", "\xff"):
+        for method, path in PATHS:
+            status, body = await served.raw(method, path, token=token)
+            assert (status, list(json.loads(body))) == (401, ["error"]), path
+
+
+async def test_the_status_says_that_asterisk_is_down_and_what_the_line_holds(
+    served: ServedEngine,
+) -> None:
+    await served.post("/api/phones", number="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators/1001/login")
+    await served.post("/api/operators/1001/pause")
+    await served.citizen("c1")
+    status = await served.get("/api/status")
+    links = {name: status["engine"][name] for name in ("ari", "ami", "database")}
+    assert links == {"ari": False, "ami": False, "database": True}
+    assert status["engine"]["uptime_s"] >= 0 and status["engine"]["inbox"] == 0
+    assert status["operators"]["status"] == {"logged_out": 0, "paused": 1, "ready": 0}
+    assert status["operators"]["state"]["idle"] == 1
+    assert status["phones"]["unknown"] == 1
+    assert status["queue"]["length"] in (0, 1), "the menu cannot be played, so it goes on"
+    (living,) = status["living"]
+    assert (living["caller"], living["operator"]) == ("08123", None)
+    assert sum(status["calls"].values()) == 1 and status["calls"][living["stage"]] == 1
+
+
+async def test_a_waiting_call_is_in_the_queue_and_its_wait_grows(served: ServedEngine) -> None:
+    await served.citizen("c1")
+
+    async def queued() -> bool:
+        return bool((await served.get("/api/status"))["queue"]["length"] == 1)
+
+    await eventually(queued, within=20, what="the call is in the queue")
+    first = (await served.get("/api/status"))["queue"]["longest_wait_s"]
+    second = (await served.get("/api/status"))["queue"]["longest_wait_s"]
+    assert 0 <= first < second
+
+
+async def test_a_new_phone_is_known_at_once_and_its_password_told_once(
+    served: ServedEngine,
+) -> None:
+    made = await served.post("/api/phones", number="105")
+    assert len(made["password"]) >= 12 and made["in_effect"] is False
+    rendered = (served.settings.asterisk_home / "etc" / "phones.conf").read_text()
+    assert made["password"] in rendered
+    listed = await served.get("/api/phones")
+    assert listed["phones"] == [
+        {"number": "105", "contact": None, "device": "unknown", "operator": None}
+    ]
+    _, stored = await load_roster(served.database)
+    assert [(one.number, one.password) for one in stored] == [("105", made["password"])]
+    assert served.engine.roster.phones["105"].password == made["password"]
+
+
+async def test_a_phone_that_is_there_keeps_its_password_unless_told_otherwise(
+    served: ServedEngine,
+) -> None:
+    first = await served.post("/api/phones", number="105")
+    status, sentence = await served.refusal("post", "/api/phones", number="105")
+    assert status == 409 and "--replace" in sentence
+    assert served.engine.roster.phones["105"].password == first["password"]
+    second = await served.post("/api/phones", number="105", replace=True, password="another-one")
+    assert second["password"] == "another-one"
+    assert served.engine.roster.phones["105"].password == "another-one"
+
+
+async def test_phones_added_at_once_are_all_rendered(served: ServedEngine) -> None:
+    numbers = [str(number) for number in range(201, 213)]
+    await asyncio.gather(*(served.post("/api/phones", number=number) for number in numbers))
+    listed = (served.settings.asterisk_home / "etc" / "phones.list").read_text().split()
+    assert listed == numbers
+
+
+async def test_an_operator_logs_in_pauses_is_ready_and_logs_out(served: ServedEngine) -> None:
+    await served.post("/api/phones", number="101")
+    await served.post("/api/phones", number="102")
+    made = await served.post("/api/operators", id="1001", name="Sari", pin="4321")
+    assert (made["status"], made["name"]) == ("logged_out", "Sari")
+    assert "pin_hash" not in made
+    one = await served.post("/api/operators/1001/login", phone="102")
+    assert (one["status"], one["phone"]) == ("ready", "102")
+    one = await served.post("/api/operators/1001/pause", reason="solat\x1b[2J")
+    assert (one["status"], one["pause_reason"]) == ("paused", "solat[2J")
+    assert (await served.get("/api/phones"))["phones"][1]["operator"] == "1001"
+    assert (await served.post("/api/operators/1001/ready"))["status"] == "ready"
+    await served.journal.recorder.flushed()
+    stored, _ = await load_roster(served.database)
+    assert (stored[0].status, stored[0].phone) == ("ready", "102")
+    one = await served.post("/api/operators/1001/logout")
+    assert (one["status"], one["phone"]) == ("logged_out", None)
+    assert (await served.get("/api/operators"))["operators"] == [one]
+
+
+async def test_an_operator_with_a_new_name_stays_logged_in(served: ServedEngine) -> None:
+    await served.post("/api/phones", number="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators/1001/login")
+    status, _ = await served.refusal("post", "/api/operators", id="1001", name="Dewi", pin="4321")
+    assert status == 409
+    made = await served.post("/api/operators", id="1001", name="Dewi", pin="4321", replace=True)
+    assert (made["name"], made["status"], made["phone"]) == ("Dewi", "ready", "101")
+    await served.journal.recorder.flushed()
+    stored, _ = await load_roster(served.database)
+    assert (stored[0].name, stored[0].status, stored[0].phone) == ("Dewi", "ready", "101")
+
+
+async def test_calls_and_totals_are_those_of_the_database(served: ServedEngine) -> None:
+    noon = 1_776_056_400.0  # 2026-04-13T12:00+07:00
+    await keep(
+        served.database,
+        a_record("aa1", noon, category="police", caller_name="=cmd()"),
+        a_record("aa2", noon + 60, outcome=Outcome.ANSWERED, operator_answered_at=noon + 64),
+        a_record("bb1", noon + 86_400, outcome=None, ended_at=None),
+    )
+    listed = (await served.get("/api/calls"))["calls"]
+    assert [one["call_id"] for one in listed] == ["bb1", "aa2", "aa1"]
+    assert listed[2]["arrived_at"] == "2026-04-13T12:00:00.000+07:00"
+
+    async def ids(**params: str) -> list[str]:
+        return [one["call_id"] for one in (await served.get("/api/calls", **params))["calls"]]
+
+    assert await ids(since="2026-04-14") == ["bb1"]
+    assert await ids(until="2026-04-13") == ["aa2", "aa1"]
+    assert await ids(since="2026-04-13T12:01", until="2026-04-13T12:02") == ["aa2"]
+    assert await ids(since="2026-04-13T05:01:00Z", limit="1") == ["bb1"]
+    assert await ids(outcome="live") == ["bb1"]
+    assert await ids(caller="6789", outcome="answered") == ["aa2"]
+    assert (await served.get("/api/calls/bb"))["call"]["call_id"] == "bb1"
+    totals = await served.get("/api/summary", **{"from": "2026-04-13", "to": "2026-04-13"})
+    assert (totals["offered"], totals["answered"], totals["adds_up"]) == (2, 1, True)
+    by_hour = await served.get("/api/summary", by="hour")
+    assert list(by_hour["groups"]) == ["2026-04-13T12:00+07:00", "2026-04-14T12:00+07:00"]
+
+
+async def test_the_metrics_count_what_has_happened(served: ServedEngine) -> None:
+    async def numbers() -> dict[str, float]:
+        token = served.settings.secrets.api_token
+        _, body = await served.raw("GET", "/metrics", token=token)
+        return {
+            ",".join([one.name, *one.labels.values()]): one.value
+            for family in text_string_to_metric_families(body.decode())
+            for one in family.samples
+        }
+
+    before = await numbers()
+    assert before["ngalam112_calls_offered_total"] == 0
+    assert before["ngalam112_ari_connected"] == before["ngalam112_ami_connected"] == 0
+    await served.citizen("c1")
+    await served.citizen("c2")
+    during = await numbers()
+    assert during["ngalam112_calls_offered_total"] == 2
+    await served.engine.do(served.engine.hang_up_all)
+    await served.journal.recorder.flushed()
+    after = await numbers()
+    ended = {name: value for name, value in after.items() if "calls_ended" in name}
+    assert sum(ended.values()) == 2 and len(ended) == len(Outcome)
+    assert after["ngalam112_recorder_backlog"] == after["ngalam112_recorder_failing"] == 0
+    assert after["ngalam112_recorder_written_total"] > 0
+    assert after["ngalam112_queue_length"] == 0

@@ -1,0 +1,134 @@
+"""What the API refuses and how it says so; nothing that is asked for wrongly is done."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from lines import line_settings
+from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
+from sqlalchemy import text
+
+from acd.recorder import Recorder
+from models.database import Database, upgrade
+from ngalam112.admin import add_operator
+from ngalam112.api import Api, ApiError
+from ngalam112.client import Client, EngineDown, EngineRefused, EngineSilent
+from ngalam112.engine import Engine
+from ngalam112.metrics import CountingJournal
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
+    async with an_engine(tmp_path) as one:
+        yield one
+
+
+async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngine) -> None:
+    await add_operator(served.database, "1002", "Dewi", "4321", None)
+    await served.post("/api/operators", id="1001", name="Sari", pin="4321")
+    for status, words, path, body in (
+        (404, "no operator 9", "/api/operators/9/login", {}),
+        (409, "not logged in", "/api/operators/1001/pause", {}),
+        (404, "no phone 999", "/api/operators/1001/login", {"phone": "999"}),
+        (404, "no phone of their own", "/api/operators/1001/login", {}),
+        (404, "nothing at /api/operators/1001/dance", "/api/operators/1001/dance", {}),
+        (405, "use GET", "/api/status", {}),
+        (400, "2 to 6 digits", "/api/phones", {"number": "1"}),
+        (400, "2 to 6 digits", "/api/phones", {"number": "101]\n[evil"}),
+        (400, "2 to 6 digits", "/api/phones", {"number": "101\n"}),
+        (400, "8 to 64", "/api/phones", {"number": "101", "password": "short"}),
+        (400, "must look like", "/api/phones", {"number": "101", "contact": "101@host"}),
+        (400, "255", "/api/phones", {"number": "101", "contact": f"sip:{'a' * 300}@host"}),
+        (400, "unknown field", "/api/phones", {"number": "101", "colour": "red"}),
+        (400, "number", "/api/phones", {}),
+        (400, "1 to 10 digits", "/api/operators", {"id": "x", "name": "A", "pin": "4321"}),
+        (400, "readable", "/api/operators", {"id": "1", "name": " ", "pin": "4321"}),
+        (400, "readable", "/api/operators", {"id": "1", "name": "a\x1b[2J", "pin": "4321"}),
+        (400, "readable", "/api/operators", {"id": "1", "name": "a" * 65, "pin": "4321"}),
+        (400, "4 to 12 digits", "/api/operators", {"id": "1", "name": "A", "pin": "abc"}),
+        (
+            *(400, "no phone '777'", "/api/operators"),
+            {"id": "1", "name": "A", "pin": "4321", "home_phone": "777"},
+        ),
+    ):
+        found = await served.refusal("post", path, **body)
+        assert found[0] == status and words in found[1], (path, body, found)
+
+
+async def test_bodies_that_are_no_json_or_too_large_are_refused(served: ServedEngine) -> None:
+    token = served.settings.secrets.api_token
+    large = json.dumps({"number": "1" * 100_000}).encode()
+    for body in (b"{", b"[]", b"\xff\xfe", b"null", b'"101"', b"{} {}", large, b"[" * 5000):
+        status, answer = await served.raw("POST", "/api/phones", body, token=token)
+        assert (status, list(json.loads(answer))) == (400, ["error"]), body[:20]
+    assert served.engine.roster.phones == {}
+
+
+async def test_questions_that_make_no_sense_are_refused(served: ServedEngine) -> None:
+    await keep(served.database, a_record("aa1", 1.0), a_record("aa2", 2.0))
+    for status, words, path, params in (
+        (404, "no call 'x'", "/api/calls/x", {}),
+        (409, "give more", "/api/calls/aa", {}),
+        (400, "no outcome", "/api/calls", {"outcome": "won"}),
+        (400, "limit", "/api/calls", {"limit": "0"}),
+        (400, "limit", "/api/calls", {"limit": "many"}),
+        (400, "unknown field", "/api/calls", {"colour": "red"}),
+        (400, "is no time", "/api/calls", {"since": "now"}),
+        (400, "out of reach", "/api/calls", {"since": "0001-01-01"}),
+        (400, "grouping", "/api/summary", {"by": "colour"}),
+        (400, "unknown field", "/api/summary", {"since": "today"}),
+    ):
+        found = await served.refusal("get", path, **params)
+        assert found[0] == status and words in found[1], (path, params, found)
+
+
+async def test_a_database_that_fails_is_told_in_one_sentence(served: ServedEngine) -> None:
+    async with served.database.engine.begin() as connection:
+        await connection.execute(text("DROP TABLE call_events"))
+        await connection.execute(text("DROP TABLE calls"))
+        await connection.execute(text("DROP TABLE phones"))
+    for method, path, values in (
+        ("get", "/api/summary", {}),
+        ("get", "/api/calls/x", {}),
+        ("post", "/api/phones", {"number": "101"}),
+    ):
+        status, sentence = await served.refusal(method, path, **values)
+        assert status == 503 and "cannot be used" in sentence
+    assert served.engine.roster.phones == {}, "what is not kept is not told to the engine"
+
+
+async def test_a_fault_of_ours_shows_no_traceback(served: ServedEngine) -> None:
+    served.engine.roster.operators["1"] = None  # type: ignore[assignment]
+    status, sentence = await served.refusal("get", "/api/operators")
+    assert (status, sentence) == (500, "The engine failed at this request; its log tells how.")
+
+
+async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    settings = with_silent_prompts(line_settings(tmp_path))
+    await upgrade(settings.url)
+    with socket.create_server(("127.0.0.1", settings.api_port)):
+        async with Database(settings.url) as database:
+            journal = CountingJournal(Recorder(database))
+            api = Api(Engine(settings, journal), database, settings, journal)
+            with pytest.raises(ApiError, match=f"Port {settings.api_port} .*NGALAM112_API_PORT"):
+                await api.run()
+
+
+async def test_the_client_tells_who_is_not_there(tmp_path: Path, served: ServedEngine) -> None:
+    settings = line_settings(tmp_path / "other")
+    with pytest.raises(EngineDown):
+        Client(settings).get("/api/status")
+    assert not settings.home.exists(), "asking makes no secrets"
+    assert settings.secrets.api_token
+    with pytest.raises(EngineDown):
+        Client(settings).get("/api/status")
+    stranger = line_settings(tmp_path / "other", api_port=served.settings.api_port)
+    with pytest.raises(EngineRefused, match="another line's"):
+        await asyncio.to_thread(Client(stranger).get, "/api/status")
+    with socket.create_server(("127.0.0.1", settings.api_port)), pytest.raises(EngineSilent):
+        await asyncio.to_thread(Client(settings, 0.2).get, "/api/status")

@@ -1,0 +1,226 @@
+"""What the command line understands, and that every error is one line and a non-zero exit."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from ngalam112.cli import main
+from ngalam112.sipp import free_port
+
+ENGINE_DOWN = "ngalam112: engine is down: read from the database\n"
+KEPT = "ngalam112: engine is down: kept in the database, takes effect when the line starts\n"
+COMMANDS = {
+    (): "up demo doctor status phone operator calls report db sounds",
+    ("phone",): "add list",
+    ("operator",): "add list login logout pause ready",
+    ("calls",): "list show",
+    ("report",): "summary",
+    ("db",): "upgrade",
+    ("sounds",): "build",
+}
+
+
+class Ran(NamedTuple):
+    """How a command ended, and what it printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+Run = Callable[..., Ran]
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """The environment of a line of its own that has never run."""
+    monkeypatch.setenv("NGALAM112_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NGALAM112_API_PORT", str(free_port(socket.SOCK_STREAM)))
+    monkeypatch.setenv("NGALAM112_DATABASE_URL", "")
+    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.delenv("NGALAM112_LOG_LEVEL", raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def run(line: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    def ran(*args: str) -> Ran:
+        line.setattr(sys, "argv", ["ngalam112", *args])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Ran(int(ended.value.code or 0), *capsys.readouterr())
+
+    return ran
+
+
+def one_line(ran: Ran, words: str) -> None:
+    """The command failed, printed nothing else, and said why in one line that has `words`."""
+    assert ran.code == 1 and ran.out == ""
+    assert ran.err.startswith("ngalam112: ") and ran.err.count("\n") == 1, ran.err
+    assert words in ran.err
+
+
+@pytest.mark.parametrize("group", COMMANDS)
+def test_help_names_every_command(run: Run, group: tuple[str, ...]) -> None:
+    ran = run(*group, "--help")
+    assert ran.code == 0
+    assert all(f" {name} " in ran.out for name in COMMANDS[group].split())
+    assert " engine " not in ran.out
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version") == (0, "ngalam112 0.1.0\n", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("NGALAM112_API_PORT", "eighty", "NGALAM112_API_PORT='eighty' cannot be used"),
+        ("NGALAM112_TIMEZONE", "Malang", "no such time zone"),
+        ("NGALAM112_DATABASE_URL", "mysql://root:secret@host/x", "sqlite:///FILE"),
+        ("NGALAM112_DATABASE_URL", "nonsense", "cannot be understood"),
+        ("NGALAM112_DATABASE_URL", "sqlite:////nowhere/at/all.db", "does not exist yet"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(
+    run: Run, line: pytest.MonkeyPatch, name: str, value: str, words: str
+) -> None:
+    line.setenv(name, value)
+    ran = run("calls", "list")
+    assert "secret" not in ran.err and "Traceback" not in ran.err
+    one_line(ran._replace(err=ran.err.removeprefix(ENGINE_DOWN)), words)
+
+
+def test_a_database_that_nobody_serves_is_one_line(run: Run, line: pytest.MonkeyPatch) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    line.setenv("NGALAM112_DATABASE_URL", f"postgresql://me:secret@127.0.0.1:{port}/calls")
+    ran = run("db", "upgrade")
+    one_line(ran, "cannot be used")
+    assert "secret" not in ran.err
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("report", "summary", "--from", "now"), "give today, yesterday"),
+        (("report", "summary", "--to", "2026-13-01"), "'2026-13-01' is no time"),
+        (("report", "summary", "--by", "colour"), "There is no grouping by 'colour'"),
+        (("calls", "list", "--outcome", "won"), "There is no outcome 'won'"),
+        (("calls", "show", "x/../y%\x1b[2J"), "There is no call"),
+        (("phone", "add", "1"), "2 to 6 digits"),
+        (("phone", "add", "101", "--password", "short"), "8 to 64"),
+        (("phone", "add", "101", "--contact", "here"), "must look like sip:"),
+        (("operator", "add", "Sari", "--name", "Sari", "--pin", "4321"), "1 to 10 digits"),
+        (("operator", "add", "1", "--name", "Sari", "--pin", "1"), "4 to 12 digits"),
+        (("operator", "add", "1", "--name", "\x1b[2J", "--pin", "4321"), "readable"),
+        (
+            ("operator", "add", "1", "--name", "Sari", "--pin", "4321", "--phone", "9"),
+            "There is no phone '9'",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_one_line(run: Run, args: tuple[str, ...], words: str) -> None:
+    assert run("db", "upgrade").code == 0
+    ran = run(*args)
+    assert ran.err.isprintable() or ran.err.replace("\n", "").isprintable()
+    one_line(ran._replace(err=ran.err.removeprefix(ENGINE_DOWN)), words)
+
+
+@pytest.mark.parametrize("action", ["login", "logout", "pause", "ready"])
+def test_what_only_an_engine_can_do_fails_without_one(run: Run, action: str) -> None:
+    one_line(run("operator", action, "1001"), "start the line")
+
+
+def test_without_a_database_it_says_how_to_make_one(run: Run, tmp_path: Path) -> None:
+    ran = run("operator", "list")
+    assert ran.code == 1
+    assert ran.err.startswith(ENGINE_DOWN) and "run `ngalam112 db upgrade`" in ran.err
+    assert not (tmp_path / "home").exists(), "reading makes nothing"
+
+
+def test_a_command_that_does_not_exist_is_told(run: Run) -> None:
+    for args in (
+        ("dance",),
+        ("calls", "list", "--format", "xml"),
+        ("calls", "list", "--limit", "0"),
+    ):
+        ran = run(*args)
+        assert ran.code == 2 and ran.out == "" and "Error" in ran.err
+
+
+def test_a_fault_of_ours_is_one_line_unless_debugging(run: Run, line: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise KeyError("a\nb")
+
+    line.setattr("ngalam112.cli.read", lambda *_: fail(None))
+    one_line(run("status"), "KeyError")
+    line.setenv("NGALAM112_LOG_LEVEL", "debug")
+    with pytest.raises(KeyError):
+        main()
+
+
+def test_phones_and_operators_are_kept_while_the_engine_is_down(run: Run, tmp_path: Path) -> None:
+    ran = run("phone", "add", "101", "--format", "json")
+    assert (ran.code, ran.err) == (0, KEPT)
+    made = json.loads(ran.out)
+    assert made["number"] == "101" and len(made["password"]) >= 12 and not made["in_effect"]
+    assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
+    ran = run("operator", "add", "1001", "--name", "=Sari", "--pin", "4321", "--phone", "101")
+    assert ran == (0, "Operator 1001 (=Sari) is added.\n", KEPT)
+    one_line(run("phone", "add", "101"), "--replace")
+    ran = run("phone", "add", "101", "--replace", "--password", "another-one")
+    assert "Password (shown only now): another-one" in ran.out
+    ran = run("phone", "list", "--format", "json")
+    assert ran.err == ENGINE_DOWN
+    assert json.loads(ran.out) == [
+        {"number": "101", "contact": None, "device": None, "operator": None}
+    ]
+    (operator,) = csv.DictReader(io.StringIO(run("operator", "list", "--format", "csv").out))
+    assert (operator["name"], operator["status"]) == ("'=Sari", "logged_out")
+    assert "another-one" not in run("phone", "list").out
+
+
+def test_a_report_of_no_calls_adds_up(run: Run) -> None:
+    assert run("db", "upgrade").code == 0
+    ran = run("report", "summary")
+    assert ran.code == 0 and ran.err == ENGINE_DOWN
+    rows = [row.split() for row in ran.out.splitlines()]
+    assert ["adds", "up", "yes"] in [row[:3] for row in rows]
+    total: dict[str, Any] = json.loads(run("report", "summary", "--format", "json").out)
+    assert (total["offered"], total["adds_up"]) == (0, True)
+    assert run("calls", "list").out == "There are no such calls.\n"
+
+
+def test_the_status_tells_that_the_engine_is_down(run: Run) -> None:
+    assert run("db", "upgrade").code == 0
+    ran = run("status")
+    assert (ran.code, ran.err) == (0, ENGINE_DOWN)
+    assert ["engine", "down"] in [row.split() for row in ran.out.splitlines()]
+    assert json.loads(run("status", "--format", "json").out)["engine"] is None
+    assert "engine,\n" in run("status", "--format", "csv").out
+
+
+def test_the_doctor_finds_what_is_missing_and_makes_nothing(run: Run, tmp_path: Path) -> None:
+    ran = run("doctor", "--format", "json")
+    assert ran.code == 1
+    found = {one["what"]: one for one in json.loads(ran.out)}
+    for what in ("state folder", "secrets", "sounds", "database", "ARI", "AMI", "engine"):
+        assert found[what]["state"] == "wrong" and found[what]["mend"], what
+    for what in ("settings", "menu and prompts"):
+        assert found[what]["state"] == "ok"
+    assert not (tmp_path / "home").exists()
+
+
+def test_the_doctor_names_a_wrong_setting(run: Run, line: pytest.MonkeyPatch) -> None:
+    line.setenv("NGALAM112_BIND", "everywhere")
+    ran = run("doctor")
+    assert ran.code == 1 and "NGALAM112_BIND" in ran.out
