@@ -157,7 +157,7 @@ class Dispatcher:
         call = self.legs.get(leg)
         if call is not None and call.stage is Stage.RINGING:
             self._offer_failed(call, "failed", 0.5, now)
-            self.settle(now)
+        self.settle(now)
 
     def leg_gone(self, leg: str, cause: int, now: float) -> None:
         """An operator's leg is gone: the offer failed, or the operator hung up."""

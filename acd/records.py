@@ -142,8 +142,9 @@ def apply(record: CallRecord, event: CallEvent) -> None:
             record.informed = True
         case EventKind.QUEUED:
             record.queued_at = at if record.queued_at is None else record.queued_at
-            # an offer of an engine that died is over: whoever waits now, waits in the queue
-            record.last_offer_at = record.operator = record.phone = None
+            if record.operator_answered_at is None:
+                # an offer of an engine that died is over: who waits now, waits in the queue
+                record.last_offer_at = record.operator = record.phone = None
         case EventKind.OFFERED:
             record.offers += 1
             record.last_offer_at = at

@@ -137,7 +137,8 @@ class Engine:
     def hang_up_all(self, now: float) -> None:
         """The whole line stops: end every call, with its record."""
         for call in list(self.line.calls.values()):
-            self.dispatcher.finish(call, "line_stopped", None, now)
+            if call.record.events:
+                self.dispatcher.finish(call, "line_stopped", None, now)
             self.ari.send("DELETE", f"channels/{call.channel}")
 
     async def _write(self) -> None:

@@ -30,7 +30,11 @@ def pin_matches(operator: Operator, pin: str) -> bool:
     """Whether `pin` is the operator's."""
     method, _, rest = operator.pin_hash.partition("$")
     salt, _, known = rest.partition("$")
+    try:
+        grains = bytes.fromhex(salt)
+    except ValueError:
+        return False
     if method != "scrypt" or not known:
         return False
-    tried = hashlib.scrypt(pin.encode(), salt=bytes.fromhex(salt), **_COST)
+    tried = hashlib.scrypt(pin.encode(), salt=grains, **_COST)
     return hmac.compare_digest(tried.hex(), known)

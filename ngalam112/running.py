@@ -41,7 +41,9 @@ def check_line_ports(settings: Settings) -> None:
 async def prepare(settings: Settings, programs: Programs) -> None:
     """Make the state folder, the database, the sounds and the configuration ready."""
     check_line_ports(settings)
-    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    # callers' data: for the line's own user only, whoever made the folder
+    settings.home.chmod(0o700)
     await upgrade(settings.url)
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)

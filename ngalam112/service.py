@@ -18,10 +18,10 @@ import uvloop
 from acd.recorder import Recorder
 from models.database import Database, upgrade
 from ngalam112.admin import load_roster
-from ngalam112.api import Api
+from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.server import Api
 from ngalam112.engine import Engine
 from ngalam112.logs import open_log
-from ngalam112.metrics import CountingJournal
 from ngalam112.provision import provision_phones
 from ngalam112.recovery import is_known, open_calls
 from ngalam112.settings import Settings
@@ -80,11 +80,14 @@ async def _serve(settings: Settings, database: Database, recorder: Recorder) -> 
     engine.remember(await open_calls(database))
     provision_phones(settings, phones)
     log.info("engine_started", pid=os.getpid(), phones=len(phones), operators=len(operators))
+    api = Api(engine, database, settings, journal)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_until_told(engine), name="signals")
+        tasks.create_task(api.run(), name="api")
+        # a second engine must fail at the port before it takes the line over in Asterisk
+        await api.listening.wait()
         tasks.create_task(engine.run(), name="engine")
-        tasks.create_task(Api(engine, database, settings, journal).run(), name="api")
-        tasks.create_task(_spool(settings, database, recorder), name="spool")
+        tasks.create_task(_spool(settings, database, journal), name="spool")
 
 
 async def _until_told(engine: Engine) -> None:
@@ -107,15 +110,15 @@ async def _until_told(engine: Engine) -> None:
     raise _Stopped
 
 
-async def _spool(settings: Settings, database: Database, recorder: Recorder) -> None:
+async def _spool(settings: Settings, database: Database, journal: CountingJournal) -> None:
     """Read what the fallback left, for ever; the database's troubles end with it, not this."""
     while True:
         try:
             count = await read_spool(
                 settings.spool,
-                recorder,
+                journal,
                 is_known=lambda asterisk_id: is_known(database, asterisk_id),
-                flushed=recorder.flushed,
+                flushed=journal.recorder.flushed,
                 now=time.time(),
             )
             if count:

@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     rtp_ports: str = "10000-19999"
     trunk_match: Annotated[list[str], NoDecode] = ["127.0.0.0/8"]
     database_url: str = ""
-    number: str = Field(default="112", pattern=r"^\d{2,6}$")
+    number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
     prompts: Path = PROJECT / "ivr" / "prompts" / "id"
     timezone: str = "Asia/Jakarta"
@@ -59,7 +59,10 @@ class Settings(BaseSettings):
     @field_validator("home", "menu_file", "prompts")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
-        return value.expanduser().absolute()
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no such user's home") from None
 
     @field_validator("bind")
     @classmethod
@@ -159,7 +162,12 @@ def load_secrets(home: Path) -> Secrets:
         pass
     except (OSError, msgspec.DecodeError) as error:
         raise SettingsError(f"{path} cannot be read ({error}); mend it or remove it.") from None
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"The state folder {home} cannot be made ({error.strerror}); set NGALAM112_HOME."
+        ) from None
     made = {name: random_secrets.token_urlsafe(24) for name in Secrets.__struct_fields__}
     fresh = path.with_suffix(f".{os.getpid()}.new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

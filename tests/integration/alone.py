@@ -15,8 +15,8 @@ from typing import Any
 import jinja2
 from lines import eventually
 
+from ngalam112.demo.sipp import SippRun, free_port, run_sipp
 from ngalam112.settings import PROJECT
-from ngalam112.sipp import SippRun, free_port, run_sipp
 from pbx.asterisk import Asterisk
 from pbx.programs import Programs
 

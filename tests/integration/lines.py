@@ -19,12 +19,12 @@ import pytest
 from acd.records import CallRecord
 from models.database import Database, upgrade
 from ngalam112.admin import add_operator, add_phone, load_roster
-from ngalam112.client import Client
-from ngalam112.phones import PlayedPhone, Players
+from ngalam112.cli.client import Client
+from ngalam112.demo.players import PlayedPhone, Players
+from ngalam112.demo.sipp import SippRun, free_port
 from ngalam112.provision import provision_phones
 from ngalam112.running import RunningLine, prepare
 from ngalam112.settings import Settings, load_settings
-from ngalam112.sipp import SippRun, free_port
 from ngalam112.sounds import build_music, build_sounds
 from pbx.programs import Programs
 from reports.calls import CallHistory, list_calls, show_call

@@ -21,10 +21,10 @@ from ivr.menu import load_menu
 from models.database import Database, upgrade
 from models.tables import CallRow
 from models.writing import upsert
-from ngalam112.api import Api
-from ngalam112.client import Client, EngineRefused
+from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.server import Api
+from ngalam112.cli.client import Client, EngineRefused
 from ngalam112.engine import Engine
-from ngalam112.metrics import CountingJournal
 from ngalam112.settings import Settings
 from pbx import ari_types as ari
 

@@ -16,10 +16,10 @@ from sqlalchemy import text
 from acd.recorder import Recorder
 from models.database import Database, upgrade
 from ngalam112.admin import add_operator
-from ngalam112.api import Api, ApiError
-from ngalam112.client import Client, EngineDown, EngineRefused, EngineSilent
+from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.server import Api, ApiError
+from ngalam112.cli.client import Client, EngineDown, EngineRefused, EngineSilent
 from ngalam112.engine import Engine
-from ngalam112.metrics import CountingJournal
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lines import Line, open_line
 
-from ngalam112.sipp import SippResult
+from ngalam112.demo.sipp import SippResult
 from pbx.programs import Programs
 
 DESKS = 20

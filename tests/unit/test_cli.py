@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from ngalam112.cli import main
-from ngalam112.sipp import free_port
+from ngalam112.cli.app import main
+from ngalam112.demo.sipp import free_port
 
 ENGINE_DOWN = "ngalam112: engine is down: read from the database\n"
 KEPT = "ngalam112: engine is down: kept in the database, takes effect when the line starts\n"
@@ -161,7 +161,7 @@ def test_a_fault_of_ours_is_one_line_unless_debugging(run: Run, line: pytest.Mon
     def fail(_: object) -> None:
         raise KeyError("a\nb")
 
-    line.setattr("ngalam112.cli.read", lambda *_: fail(None))
+    line.setattr("ngalam112.cli.app.read", lambda *_: fail(None))
     one_line(run("status"), "KeyError")
     line.setenv("NGALAM112_LOG_LEVEL", "debug")
     with pytest.raises(KeyError):

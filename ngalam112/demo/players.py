@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from ngalam112.sipp import SippError, SippResult, SippRun, credentials, free_port, run_sipp
+from ngalam112.demo.sipp import SippError, SippResult, SippRun, credentials, free_port, run_sipp
 from pbx.programs import Programs
 
 

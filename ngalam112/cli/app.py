@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from ngalam112 import __version__
-from ngalam112.cli_accounts import operators, phones
-from ngalam112.cli_calls import calls
-from ngalam112.cli_common import FormatOption, make_group, read, tell
-from ngalam112.cli_reports import reports
-from ngalam112.cli_status import write_status
-from ngalam112.output import Column, Format, console, safe, write_list
+from ngalam112.cli.accounts import operators, phones
+from ngalam112.cli.calls import calls
+from ngalam112.cli.common import FormatOption, make_group, read, tell
+from ngalam112.cli.output import Column, Format, console, safe, write_list
+from ngalam112.cli.reports import reports
+from ngalam112.cli.status import write_status
 from ngalam112.settings import load_settings
 
 _OURS = ("models", "acd", "ivr", "pbx", "reports", "ngalam112")
@@ -103,7 +103,7 @@ def engine() -> None:
 @app.command()
 def demo(fmt: FormatOption = Format.TABLE) -> None:
     """Play the whole line on loopback, with citizens and operators, and check the records."""
-    from ngalam112.demo import main as run
+    from ngalam112.demo.run import main as run
 
     if fmt is Format.CSV:
         raise typer.BadParameter("the demo writes table or json", param_hint="--format")
@@ -113,8 +113,8 @@ def demo(fmt: FormatOption = Format.TABLE) -> None:
 @app.command()
 def doctor(fmt: FormatOption = Format.TABLE) -> None:
     """Say what is missing, wrong or unreachable, and how to mend it; exit 1 if anything is."""
-    from ngalam112.doctor import examine, healthy
-    from ngalam112.doctor_links import Check
+    from ngalam112.cli.doctor import examine, healthy
+    from ngalam112.cli.doctor_links import Check
 
     checks = asyncio.run(examine())
     rows = [{name: getattr(one, name) for name in Check.__struct_fields__} for one in checks]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from acd.records import CallRecord
-from ngalam112.sipp import SippResult
+from ngalam112.demo.sipp import SippResult
 
 PHONES = ("101", "102", "103", "104")
 

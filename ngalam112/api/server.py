@@ -22,11 +22,11 @@ from acd.roster import NoSuchOperator, NoSuchPhone, RosterError
 from models.database import Database, DatabaseError
 from ngalam112 import __version__, questions
 from ngalam112.admin import AdminError, AlreadyThere
-from ngalam112.api_changes import BadBody, Changes, json_response, reply
+from ngalam112.api.changes import BadBody, Changes, json_response, reply
+from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
+from ngalam112.api.state import line_state, living_calls
 from ngalam112.engine import Engine
-from ngalam112.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.settings import Settings
-from ngalam112.state import line_state, living_calls
 from ngalam112.times import TimeError
 from reports.errors import NoSuchCall, ReportError, SeveralCalls
 
@@ -73,6 +73,7 @@ class Api:
         self._journal = journal
         self._recorder = journal.recorder
         self._started = time.monotonic()
+        self.listening = asyncio.Event()
         self._authorization = f"Bearer {settings.secrets.api_token}".encode()
         # one report at a time: they share the interpreter with the calls
         self._reporting = asyncio.Semaphore(1)
@@ -91,6 +92,7 @@ class Api:
                     f"Port {port} cannot be used for the API ({error.strerror}); is another "
                     "engine running? Set NGALAM112_API_PORT to another one."
                 ) from None
+            self.listening.set()
             log.info("api_up", port=port)
             await asyncio.Event().wait()
         finally:

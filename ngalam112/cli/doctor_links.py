@@ -9,7 +9,7 @@ from typing import Any, Literal
 import aiohttp
 import msgspec
 
-from ngalam112.client import Client, ClientError, EngineDown
+from ngalam112.cli.client import Client, ClientError, EngineDown
 from ngalam112.provision import AMI_USER, ARI_USER
 from ngalam112.settings import Settings, SettingsError
 from pbx.asterisk import AsteriskError, check_ports

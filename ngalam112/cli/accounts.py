@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from ngalam112.cli_common import FormatOption, kept_database, make_group, read, tell
-from ngalam112.client import Client, EngineDown
-from ngalam112.output import Column, Format, console, safe, write_json, write_list
+from ngalam112.cli.client import Client, EngineDown
+from ngalam112.cli.common import FormatOption, kept_database, make_group, read, tell
+from ngalam112.cli.output import Column, Format, console, safe, write_json, write_list
 from ngalam112.settings import Settings, load_settings
 from ngalam112.times import on_screen
 

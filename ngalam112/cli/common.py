@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from ngalam112 import times
-from ngalam112.client import Client, EngineDown, EngineSilent
-from ngalam112.output import Format, safe
+from ngalam112.cli.client import Client, EngineDown, EngineSilent
+from ngalam112.cli.output import Format, safe
 from ngalam112.settings import Settings
 
 if TYPE_CHECKING:

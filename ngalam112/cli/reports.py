@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ngalam112.cli_common import FormatOption, FromOption, ToOption, make_group, period, read
-from ngalam112.output import Column, Format, console, table, write_csv, write_json
+from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.cli.output import Column, Format, console, table, write_csv, write_json
 from ngalam112.settings import load_settings
 from ngalam112.times import on_screen
 

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import typer
 
 from acd.records import CallRecord
-from ngalam112.cli_common import FormatOption, FromOption, ToOption, make_group, period, read
-from ngalam112.output import Column, Format, console, table, write_csv, write_json, write_list
+from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.cli.output import Column, Format, console, table, write_csv, write_json, write_list
 from ngalam112.settings import load_settings
 from ngalam112.times import on_screen
 

@@ -18,8 +18,8 @@ from prometheus_client.registry import Collector
 from acd.recorder import Recorder
 from acd.records import CallEvent, CallRecord, EventKind, Outcome
 from ngalam112 import __version__
+from ngalam112.api.state import line_state
 from ngalam112.engine import Engine
-from ngalam112.state import line_state
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 

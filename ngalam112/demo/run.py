@@ -24,9 +24,10 @@ from rich.text import Text
 from acd.records import CallRecord
 from models.database import Database, upgrade
 from ngalam112.admin import add_operator, add_phone, load_roster
-from ngalam112.cli_reports import print_summary
-from ngalam112.client import Client, ClientError
-from ngalam112.demo_plan import (
+from ngalam112.cli.client import Client, ClientError
+from ngalam112.cli.output import Column, console, table
+from ngalam112.cli.reports import print_summary
+from ngalam112.demo.plan import (
     NOBODY_ANSWERS,
     NOBODY_THERE,
     PHONES,
@@ -35,12 +36,11 @@ from ngalam112.demo_plan import (
     Group,
     compare,
 )
-from ngalam112.output import Column, console, table
-from ngalam112.phones import PlayedPhone, Players
+from ngalam112.demo.players import PlayedPhone, Players
+from ngalam112.demo.sipp import SippResult, free_port
 from ngalam112.provision import provision_phones
 from ngalam112.running import RunningLine, prepare
 from ngalam112.settings import Settings, load_settings
-from ngalam112.sipp import SippResult, free_port
 from pbx.programs import Programs
 from reports.calls import list_calls
 from reports.summary import Summary, summary

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from ivr.menu import MenuError, load_menu
 from models.database import Database, DatabaseError
-from ngalam112.doctor_links import (
+from ngalam112.cli.doctor_links import (
     START,
     Check,
     check_ami,

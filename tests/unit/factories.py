@@ -1,0 +1,172 @@
+"""What tests begin with; every default can be overridden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fakes import FakeJournal, FakeSwitch
+from hypothesis import settings
+
+from acd.calls import Call
+from acd.codes import CodeCalls
+from acd.dispatcher import Dispatcher, Rules
+from acd.operators import Device, Operator, Phone, Status
+from acd.ports import Journal
+from acd.records import CallRecord, EventKind
+from acd.recovery import LiveLeg
+from acd.roster import Roster
+from acd.timers import Timers
+from ivr.menu import MenuTree, load_menu
+from ivr.reception import Reception
+from ngalam112.line import Line
+from ngalam112.recovery import Snapshot
+from ngalam112.settings import PROJECT
+from ngalam112.takeup import TakeUp
+from pbx import ari_types as ari
+
+# without a deadline: how busy the machine is tells nothing of the code
+OFTEN = settings(max_examples=50, deadline=None)
+THE_MENU = load_menu(PROJECT / "ivr" / "menu.toml")
+
+
+def an_operator(number: str = "1001", **changes: Any) -> Operator:
+    """An operator who is ready at phone 101, idle since the second 10."""
+    values: dict[str, Any] = {
+        "name": "Sari",
+        "phone": "101",
+        "status": Status.READY,
+        "idle_since": 10.0,
+    }
+    return Operator(number, **(values | changes))
+
+
+def a_phone(number: str = "101", **changes: Any) -> Phone:
+    """A phone that is free."""
+    return Phone(number, **({"password": "a-phone-password", "device": Device.FREE} | changes))
+
+
+def a_call(
+    channel: str = "c1",
+    journal: Journal | None = None,
+    *,
+    at: float = 100.0,
+    category: str | None = "police",
+    number: str = "08123",
+) -> Call:
+    """A call that has arrived and has been through the menu, unless `category` is None."""
+    record = CallRecord(call_id=f"call-{channel}", arrived_at=at)
+    call = Call(channel=channel, record=record, journal=journal or FakeJournal())
+    call.note(EventKind.ARRIVED, at, asterisk_id=channel, caller_number=number)
+    if category is not None:
+        call.note(EventKind.MENU_DONE, at, category=category, category_source="menu")
+    return call
+
+
+def a_record(asterisk_id: str = "c1", **changes: Any) -> CallRecord:
+    """A stored record that has no end: a call that was up when the last engine stopped."""
+    values: dict[str, Any] = {"call_id": f"call-{asterisk_id}", "arrived_at": 100.0, "events": 1}
+    return CallRecord(asterisk_id=asterisk_id, **(values | changes))
+
+
+class Desk:
+    """A roster with phones 101, 102... and operators 1001, 1002... logged in, and a dispatcher."""
+
+    def __init__(self, operators: int = 1, **rules: Any) -> None:
+        self.switch, self.journal, self.timers = FakeSwitch(), FakeJournal(), Timers()
+        self.roster = Roster(self.journal)
+        for one in range(1, operators + 1):
+            self.roster.add_phone(a_phone(f"{100 + one}"))
+            self.roster.add_operator(
+                an_operator(f"{1000 + one}", phone=f"{100 + one}", idle_since=float(one))
+            )
+        self.rules = Rules(**rules)
+        self.dispatcher = Dispatcher(self.switch, self.roster, self.timers, self.rules)
+
+    def operator(self, number: str = "1001") -> Operator:
+        """One of the operators."""
+        return self.roster.operators[number]
+
+    def phone(self, number: str = "101") -> Phone:
+        """One of the phones."""
+        return self.roster.phones[number]
+
+    def queued(self, channel: str = "c1", now: float = 100.0, **changes: Any) -> Call:
+        """A call that has just joined the queue, and may ring a phone by now."""
+        call = a_call(channel, self.journal, at=now, **changes)
+        self.dispatcher.enqueue(call, now)
+        return call
+
+    def talking(self, channel: str = "c1", now: float = 100.0) -> Call:
+        """A call that an operator has just answered."""
+        call = self.queued(channel, now)
+        assert call.leg is not None
+        self.dispatcher.leg_answered(call.leg, now)
+        assert call.bridge is not None
+        self.dispatcher.connected(call.bridge, now)
+        return call
+
+
+class LineDesk(Desk):
+    """A desk with everything in front of it: a whole line, but for Asterisk."""
+
+    def __init__(self, operators: int = 1, tree: MenuTree = THE_MENU, **rules: Any) -> None:
+        super().__init__(operators, **({"labels": tree.categories} | rules))
+        self.claims: list[str] = []
+        self.reception = Reception(self.switch, self.dispatcher, self.timers, tree)
+        self.line = Line(
+            switch=self.switch,
+            journal=self.journal,
+            timers=self.timers,
+            dispatcher=self.dispatcher,
+            reception=self.reception,
+            codes=CodeCalls(self.switch, self.roster, lambda one, pin: one.pin_hash == pin),
+            claim=self.claims.append,
+        )
+
+    def handle(self, *events: object, now: float = 100.0) -> None:
+        """Let events happen, all at `now`."""
+        for event in events:
+            self.line.handle(event, now)
+
+    def citizen(self, channel: str = "c1", now: float = 100.0, **changes: Any) -> Call:
+        """A citizen's call that hears the menu."""
+        self.handle(ari.StasisStart(["citizen"], a_channel(channel, **changes)), now=now)
+        return self.line.calls[channel]
+
+    def press(self, digit: str, channel: str = "c1", now: float = 101.0) -> None:
+        """The citizen presses a key."""
+        self.handle(ari.ChannelDtmfReceived(digit, a_channel(channel)), now=now)
+
+    def take_up(
+        self,
+        *legs: LiveLeg,
+        bridges: Mapping[str, list[str]] | None = None,
+        now: float = 200.0,
+    ) -> None:
+        """The engine is connected again, and this is what Asterisk holds."""
+        live = Snapshot({leg.id: leg for leg in legs}, dict(bridges or {}))
+        knew = frozenset(self.line.calls), frozenset(self.dispatcher.legs)
+        self.handle(TakeUp(live, *knew), now=now)
+
+
+def a_channel(
+    channel: str = "c1",
+    *,
+    number: str = "08123",
+    name: str = "Budi",
+    exten: str = "112",
+    state: str = "Up",
+) -> ari.Channel:
+    """A channel as Asterisk tells of it."""
+    return ari.Channel(
+        id=channel,
+        state=state,
+        caller=ari.CallerId(name, number),
+        dialplan=ari.DialplanPlace("citizens", exten),
+    )
+
+
+def a_leg(channel: str = "c1", **changes: Any) -> LiveLeg:
+    """A citizen's leg that Asterisk holds; `citizen=False` for an operator's."""
+    return LiveLeg(id=channel, **({"citizen": True} | changes))

@@ -1,0 +1,108 @@
+"""Fakes that record: what a switch was told to do, what a journal was given to keep."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import copy
+from typing import Any, NamedTuple
+
+from acd.ports import Journal, Switch
+from acd.records import CallEvent, CallRecord
+
+
+class Did(NamedTuple):
+    """One thing that the switch was told to do, and to what."""
+
+    what: str
+    to: str
+    more: tuple[Any, ...] = ()
+
+
+class FakeSwitch:
+    """acd.ports.Switch that keeps every order, in order."""
+
+    def __init__(self) -> None:
+        self.did: list[Did] = []
+        self.hears: Callable[[Did], None] = lambda _: None
+
+    def _do(self, what: str, to: str, *more: Any) -> None:
+        did = Did(what, to, more)
+        self.did.append(did)
+        self.hears(did)
+
+    def answer(self, channel: str) -> None:
+        self._do("answer", channel)
+
+    def say(self, channel: str, playback: str, prompt: str) -> None:
+        self._do("say", channel, playback, prompt)
+
+    def stop(self, playback: str) -> None:
+        self._do("stop", playback)
+
+    def music(self, channel: str) -> None:
+        self._do("music", channel)
+
+    def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
+        self._do("ring", leg, phone, display, citizen)
+
+    def connect(self, bridge: str, citizen: str, leg: str) -> None:
+        self._do("connect", bridge, citizen, leg)
+
+    def disconnect(self, bridge: str) -> None:
+        self._do("disconnect", bridge)
+
+    def hang_up(self, channel: str, cause: int = 16) -> None:
+        self._do("hang_up", channel, cause)
+
+    def all(self, what: str) -> list[Did]:
+        """All orders of one kind."""
+        return [did for did in self.did if did.what == what]
+
+    def last(self, what: str) -> Did:
+        """The newest order of one kind; there must be one."""
+        assert self.all(what), f"the switch was never told to {what}: {self.did}"
+        return self.all(what)[-1]
+
+    def told(self, what: str) -> list[str]:
+        """To what an order of one kind was given, in order."""
+        return [did.to for did in self.all(what)]
+
+    def playing(self) -> tuple[str, str]:
+        """The playback and the prompt that were begun last."""
+        playback, prompt = self.last("say").more
+        return playback, prompt
+
+
+class FakeJournal:
+    """acd.ports.Journal in memory. `records`: each call's record as it was last told."""
+
+    def __init__(self) -> None:
+        self.events: dict[str, list[CallEvent]] = {}
+        self.records: dict[str, CallRecord] = {}
+        self.operator_events: list[tuple[str, float, str, str | None, str | None]] = []
+        self.rows: dict[str, dict[str, Any]] = {}
+
+    def call_event(self, event: CallEvent, record: CallRecord) -> None:
+        self.events.setdefault(event.call_id, []).append(event)
+        self.records[event.call_id] = copy(record)
+
+    def operator_event(
+        self, operator: str, at: float, kind: str, phone: str | None, reason: str | None
+    ) -> None:
+        self.operator_events.append((operator, at, kind, phone, reason))
+
+    def operator_state(self, row: dict[str, Any]) -> None:
+        self.rows[row["id"]] = row
+
+    def kinds(self, call_id: str) -> list[str]:
+        """What happened to a call, in order."""
+        return [event.kind.value for event in self.events[call_id]]
+
+    def only(self) -> CallRecord:
+        """The record of the only call that there was."""
+        (record,) = self.records.values()
+        return record
+
+
+def _fit(switch: FakeSwitch, journal: FakeJournal) -> tuple[Switch, Journal]:
+    return switch, journal  # mypy holds the fakes against the ports here

@@ -1,0 +1,215 @@
+"""What Asterisk says over AMI is read whole, and a link that is lost or mute is made anew."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from factories import OFTEN
+from hypothesis import given
+from hypothesis import strategies as st
+from panoramisk.message import Message
+
+from pbx.ami import (
+    AmiEvent,
+    AmiLink,
+    DeviceState,
+    LegQuality,
+    _Manager,
+    _Protocol,
+    device_state,
+    leg_quality,
+)
+
+QOS = (
+    "ssrc=1043513384;themssrc=3735928559;lp=2;rxjitter=0.004500;rxcount=198;txjitter=0.000000;"
+    "txcount=200;rlp=0;rtt=0.000000;rxmes=88.5;txmes=0.0"
+)
+
+
+def headers(text: str) -> Message:
+    """A message as panoramisk reads it."""
+    return Message.from_line(text.replace("\n", "\r\n"))
+
+
+def test_the_state_of_a_phone_is_read_whatever_the_case_of_the_headers() -> None:
+    text = "Event: DeviceStateChange\nPrivilege: call,all\nDevice: PJSIP/101\nState: NOT_INUSE"
+    assert device_state(headers(text)) == DeviceState("101", "NOT_INUSE")
+    assert device_state(headers(text.replace("Device:", "DEVICE:"))) is not None
+
+
+@pytest.mark.parametrize(
+    "device", ["PJSIP/trunk", "Queue:fire", "PJSIP/1", "PJSIP/1234567", "PJSIP/101-0001", ""]
+)
+def test_a_device_that_is_no_phone_is_nothing_to_us(device: str) -> None:
+    assert device_state(headers(f"Event: DeviceStateChange\nDevice: {device}\nState: X")) is None
+
+
+def test_the_quality_of_a_leg_is_read_in_per_cent_and_milliseconds() -> None:
+    text = f"Event: VarSet\nUniqueid: 1.1\nVariable: RTPAUDIOQOS\nValue: {QOS}"
+    assert leg_quality(headers(text)) == LegQuality("1.1", 1.0, 4.5)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "ssrc=1",
+        QOS.replace("rxcount=198", "rxcount=0"),
+        QOS.replace("rxcount=198", "rxcount=many"),
+        QOS.replace("rxcount=198", "rxcount=-2"),
+        QOS.replace("lp=2;", ""),
+    ],
+)
+def test_a_quality_that_nobody_measured_is_unknown(value: str) -> None:
+    text = f"Event: VarSet\nUniqueid: 1.1\nVariable: RTPAUDIOQOS\nValue: {value}"
+    assert leg_quality(headers(text)) == LegQuality("1.1", None, None)
+
+
+@OFTEN
+@given(
+    st.dictionaries(
+        st.sampled_from(["lp", "rxjitter", "rxcount"]),
+        st.integers(-(2**40), 2**40) | st.floats() | st.text(";=x1-", max_size=4),
+    )
+)
+def test_whatever_is_in_the_value_loss_is_a_percentage(values: dict[str, object]) -> None:
+    text = ";".join(f"{name}={value}" for name, value in values.items())
+    quality = leg_quality({"uniqueid": "1.1", "value": text})
+    assert quality.loss_percent is None or 0 <= quality.loss_percent <= 100
+
+
+@OFTEN
+@given(st.data())
+def test_a_character_split_between_two_packets_arrives_whole(data: st.DataObject) -> None:
+    name = data.draw(st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1))
+    stream = f"Event: Hello\r\nCallerIDName: {name}\r\n\r\n".encode()
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(stream)), max_size=6)))
+    heard: list[Message] = []
+    protocol = _Protocol()
+    protocol.connection_made(asyncio.Transport())
+    protocol.encoding = "utf8"
+    protocol.handle_message = heard.append
+    for first, last in zip([0, *cuts], [*cuts, len(stream)], strict=True):
+        protocol.data_received(stream[first:last])
+    assert [one["CallerIDName"] for one in heard] == [name]
+
+
+async def eventually(holds: Callable[[], bool], what: str) -> None:
+    """Poll until it holds; fail after ten seconds."""
+    try:
+        async with asyncio.timeout(10):
+            while not holds():
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        raise AssertionError(f"{what} did not come within 10 s") from None
+
+
+class AmiServer:
+    """As much of Asterisk's AMI as the link needs; `pings`: whether it answers them."""
+
+    def __init__(self) -> None:
+        self.accepts, self.pings, self.logins, self.port = True, True, 0, 0
+        self.writer: asyncio.StreamWriter | None = None
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"Asterisk Call Manager/11.0.0\r\n")
+        while text := (await reader.read(4096)).decode():
+            for part in filter(None, text.split("\r\n\r\n")):
+                asked = dict(line.split(": ", 1) for line in part.split("\r\n") if ": " in line)
+                self.answer(asked, writer)
+        writer.close()
+
+    def answer(self, asked: dict[str, str], writer: asyncio.StreamWriter) -> None:
+        reply = f"ActionID: {asked['ActionID']}\r\n"
+        match asked["Action"].lower():
+            case "login":
+                self.logins, self.writer = self.logins + 1, writer
+                said = "Success" if self.accepts else "Error"
+                writer.write(f"Response: {said}\r\n{reply}Message: x\r\n\r\n".encode())
+            case "ping" if self.pings:
+                writer.write(f"Response: Success\r\n{reply}Ping: Pong\r\n\r\n".encode())
+            case "devicestatelist":
+                states = "".join(
+                    f"Event: DeviceStateChange\r\n{reply}Device: {device}\r\nState: INUSE\r\n\r\n"
+                    for device in ("PJSIP/101", "PJSIP/trunk", "PJSIP/102")
+                )
+                begin = f"Response: Success\r\n{reply}EventList: start\r\nMessage: x\r\n\r\n"
+                end = f"Event: DeviceStateListComplete\r\n{reply}EventList: Complete\r\n\r\n"
+                writer.write((begin + states + end).encode())
+
+    def tell(self, device: str, state: str) -> None:
+        assert self.writer is not None
+        self.writer.write(
+            f"Event: DeviceStateChange\r\nDevice: {device}\r\nState: {state}\r\n\r\n".encode()
+        )
+
+
+@asynccontextmanager
+async def linked(
+    server: AmiServer, **limits: float
+) -> AsyncIterator[tuple[AmiLink, list[AmiEvent]]]:
+    heard: list[AmiEvent] = []
+    listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
+    server.port = listening.sockets[0].getsockname()[1]
+    link = AmiLink(
+        host="127.0.0.1",
+        port=server.port,
+        user="engine",
+        password="secret",
+        on_event=heard.append,
+        **limits,
+    )
+    running = asyncio.create_task(link.run())
+    try:
+        yield link, heard
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        listening.close()
+
+
+async def test_the_states_of_all_phones_are_read_first_and_then_each_change() -> None:
+    server = AmiServer()
+    async with linked(server) as (link, heard):
+        await eventually(lambda: len(heard) == 2, "the state of the phones")
+        assert heard == [DeviceState("101", "INUSE"), DeviceState("102", "INUSE")]
+        server.tell("PJSIP/101", "NOT_INUSE")
+        await eventually(lambda: len(heard) == 3, "a change")
+        assert heard[2] == DeviceState("101", "NOT_INUSE")
+        assert link.connected
+
+
+async def test_a_link_that_is_lost_is_made_anew_and_the_states_are_read_again() -> None:
+    server = AmiServer()
+    async with linked(server) as (_, heard):
+        await eventually(lambda: len(heard) == 2, "the state of the phones")
+        assert server.writer is not None
+        server.writer.close()
+        await eventually(lambda: len(heard) == 4, "the state of the phones, again")
+
+
+async def test_an_asterisk_that_does_not_answer_pings_is_left_and_called_again() -> None:
+    server = AmiServer()
+    server.pings = False
+    async with linked(server, ping_interval=0.05, reply_timeout=0.2):
+        await eventually(lambda: server.logins >= 2, "a second login")
+
+
+async def test_a_refused_password_is_tried_again_and_works_once_it_is_right() -> None:
+    server = AmiServer()
+    server.accepts = False
+    async with linked(server) as (link, _):
+        await eventually(lambda: server.logins >= 2, "a second login")
+        assert not link.connected
+        server.accepts = True
+        await eventually(lambda: link.connected, "the link")
+
+
+def test_one_connection_does_not_ping_or_reconnect_by_itself() -> None:
+    manager = _Manager(host="127.0.0.1", port=1)
+    assert manager.ping_delay >= 10**6
+    manager.connection_lost(None)
+    assert manager.lost.is_set()

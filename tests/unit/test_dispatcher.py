@@ -1,0 +1,247 @@
+"""The dispatcher keeps its promises whatever happens in whatever order, and case by case."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import pytest
+from factories import OFTEN, Desk
+from fakes import Did
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from acd.allocation import available
+from acd.calls import Call, Stage
+from acd.dispatcher import dialable
+from acd.operators import Device, State
+from acd.queue import service_key
+from acd.records import fold
+from acd.roster import RosterError
+
+CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 27, 127])
+PHONES = ["101", "102", "103"]
+
+
+class Centre(RuleBasedStateMachine):
+    """Asterisk, citizens and operators at their worst, against one dispatcher."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.desk, self.now = Desk(3), 1000.0
+        self.calls: list[Call] = []
+        self.citizens: dict[str, Call] = {}  # legs that live in Asterisk
+        self.legs: dict[str, str] = {}  # operators' legs that live: ringing, answered
+        self.asked: list[str] = []  # bridges whose connecting has not been answered yet
+        self.hears: dict[str, bool] = {}  # music
+        self.desk.switch.hears = self.obey
+
+    def obey(self, did: Did) -> None:
+        if did.what == "ring":
+            self.legs[did.to] = "ringing"
+        elif did.what == "connect":
+            self.asked.append(did.to)
+            self.hears[did.more[0]] = False
+        elif did.what == "music":
+            self.hears[did.to] = True
+
+    def pick(self, data: st.DataObject, of: Any) -> Any:
+        return data.draw(st.sampled_from(list(of)))  # ids are random: keep their order of birth
+
+    def pick_ringing(self, data: st.DataObject) -> Any:
+        return self.pick(data, [leg for leg, state in self.legs.items() if state == "ringing"])
+
+    @rule()
+    def a_citizen_is_through_the_menu(self) -> None:
+        self.calls.append(self.desk.queued(f"c{len(self.calls)}", self.now))
+        self.citizens[self.calls[-1].channel] = self.calls[-1]
+
+    @precondition(lambda self: self.citizens)
+    @rule(data=st.data(), cause=CAUSES)
+    def a_citizen_is_gone(self, data: st.DataObject, cause: int) -> None:
+        call = self.citizens.pop(self.pick(data, self.citizens))
+        self.desk.dispatcher.citizen_gone(call, cause, self.now)
+
+    @precondition(lambda self: "ringing" in self.legs.values())
+    @rule(data=st.data())
+    def an_operator_answers(self, data: st.DataObject) -> None:
+        leg = self.pick_ringing(data)
+        self.legs[leg] = "answered"
+        self.desk.dispatcher.leg_ringing(leg, self.now)
+        self.desk.dispatcher.leg_answered(leg, self.now)
+
+    @precondition(lambda self: "ringing" in self.legs.values())
+    @rule(data=st.data())
+    def a_phone_cannot_be_rung(self, data: st.DataObject) -> None:
+        leg = self.pick_ringing(data)
+        del self.legs[leg]
+        self.desk.dispatcher.ring_failed(leg, self.now)
+
+    @precondition(lambda self: self.asked)
+    @rule(works=st.booleans())
+    def asterisk_answers_about_connecting(self, works: bool) -> None:
+        bridge = self.asked.pop(0)
+        if works:
+            self.desk.dispatcher.connected(bridge, self.now)
+        else:
+            self.desk.dispatcher.connect_failed(bridge, "no answer", self.now)
+
+    @precondition(lambda self: self.legs)
+    @rule(data=st.data(), cause=CAUSES)
+    def an_operators_leg_is_gone(self, data: st.DataObject, cause: int) -> None:
+        leg = self.pick(data, self.legs)
+        del self.legs[leg]
+        self.desk.dispatcher.leg_gone(leg, cause, self.now)
+
+    @rule(seconds=st.sampled_from([0.0, 0.4, 1.0, 6.0, 13.0]))
+    def time_goes_by(self, seconds: float) -> None:
+        self.now += seconds
+        self.desk.timers.fire(self.now)
+
+    @rule(
+        who=st.sampled_from(["1001", "1002", "1003"]),
+        wish=st.sampled_from(["login", "login", "logout", "pause", "ready"]),
+        phone=st.sampled_from(PHONES),
+    )
+    def an_operator_wishes(self, who: str, wish: str, phone: str) -> None:
+        roster = self.desk.roster
+        with contextlib.suppress(RosterError):
+            if wish == "login":
+                roster.login(who, phone, self.now)
+            elif wish == "pause":
+                roster.pause(who, None, self.now)
+            else:
+                getattr(roster, wish)(who, self.now)
+        self.desk.dispatcher.settle(self.now)
+
+    @rule(phone=st.sampled_from(PHONES), device=st.sampled_from(Device))
+    def asterisk_tells_of_a_phone(self, phone: str, device: Device) -> None:
+        if self.desk.roster.device(phone, device):
+            self.desk.dispatcher.settle(self.now)
+
+    @rule(name=st.sampled_from(["leg_ringing", "leg_answered", "connected"]))
+    def something_strange_happens(self, name: str) -> None:
+        getattr(self.desk.dispatcher, name)("nobody", self.now)
+        self.desk.dispatcher.leg_gone("nobody", 16, self.now)
+
+    @invariant()
+    def no_operator_holds_two_calls_and_each_state_fits(self) -> None:
+        held = [call for call in self.calls if call.stage in (Stage.RINGING, Stage.TALKING)]
+        for one in self.desk.roster.operators.values():
+            mine = [call for call in held if call.operator == one.id]
+            stages = {State.OFFERED: [Stage.RINGING], State.TALKING: [Stage.TALKING]}
+            assert [call.stage for call in mine] == stages.get(one.state, [])
+            assert [call.id for call in mine] == ([one.call] if one.call else [])
+
+    @invariant()
+    def nobody_free_is_beside_a_waiting_call(self) -> None:
+        roster = self.desk.roster
+        free = [one for one in roster.operators.values() if available(one, roster.phones, self.now)]
+        assert not free or not len(self.desk.dispatcher.queue)
+
+    @invariant()
+    def every_call_is_where_its_stage_says(self) -> None:
+        dispatcher = self.desk.dispatcher
+        queued = [call for call in self.calls if call.stage is Stage.QUEUED]
+        assert list(dispatcher.queue) == sorted(queued, key=service_key)
+        held = {call.leg: call for call in self.calls if call.leg is not None}
+        assert dispatcher.legs == held
+        assert dispatcher.bridges == {one.bridge: one for one in self.calls if one.bridge}
+
+    @invariant()
+    def whoever_waits_hears_music(self) -> None:
+        for call in self.calls:
+            if call.stage is Stage.QUEUED or (call.stage is Stage.RINGING and not call.bridge):
+                assert self.hears[call.channel]
+
+    @invariant()
+    def every_record_is_the_fold_of_its_events_and_ends_once(self) -> None:
+        journal = self.desk.journal
+        for call in self.calls:
+            events = journal.events[call.id]
+            assert journal.records[call.id] == call.record == fold(call.id, events)
+            ended = journal.kinds(call.id).count("ended")
+            assert ended == (call.stage is Stage.ENDED) == (call.record.outcome is not None)
+
+    def teardown(self) -> None:
+        desk = self.desk
+        for call in self.citizens.values():
+            desk.dispatcher.citizen_gone(call, 16, self.now)
+        assert self.legs.keys() <= set(desk.switch.told("hang_up"))
+        assert all(call.stage is Stage.ENDED for call in self.calls)
+        for leg in self.legs:
+            desk.dispatcher.leg_gone(leg, 16, self.now)
+        for bridge in self.asked:
+            desk.dispatcher.connected(bridge, self.now)
+        self.now += 1000
+        desk.timers.fire(self.now)
+        assert (desk.dispatcher.legs, desk.dispatcher.bridges) == ({}, {})
+        assert list(desk.dispatcher.queue) == []
+        assert set(desk.switch.told("connect")) <= set(desk.switch.told("disconnect"))
+        assert {one.state for one in desk.roster.operators.values()} == {State.IDLE}
+        for who, phone in zip(desk.roster.operators, PHONES, strict=True):
+            desk.roster.device(phone, Device.FREE)
+            desk.roster.login(who, phone, self.now)
+            desk.roster.ready(who, self.now)
+            assert desk.queued(f"last{who}", self.now).stage is Stage.RINGING
+
+
+Centre.TestCase.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestTheDispatcherKeepsItsPromisesWhateverHappens = Centre.TestCase
+
+
+@pytest.mark.parametrize(
+    ("cause", "reason", "rest_s"),
+    [(17, "busy", 3), (18, "no_answer", 0.5), (21, "rejected", 5), (20, "unreachable", 5)],
+)
+def test_a_phone_that_does_not_take_a_call_rests_and_the_next_one_rings(
+    cause: int, reason: str, rest_s: float
+) -> None:
+    desk = Desk(2)
+    call = desk.queued()
+    desk.dispatcher.leg_gone(call.leg or "", cause, 101.0)
+    assert desk.journal.events[call.id][-2].data["reason"] == reason
+    assert desk.operator("1001").not_before == 101.0 + rest_s
+    assert (call.operator, desk.switch.last("ring").more[0]) == ("1002", "102")
+
+
+def test_a_phone_that_rings_in_vain_is_given_up_after_the_ring_timeout() -> None:
+    desk = Desk(2, ring_timeout_s=12.0)
+    call = desk.queued()
+    leg = call.leg
+    assert desk.timers.next() == 112.0
+    desk.timers.fire(112.0)
+    assert desk.switch.last("hang_up") == Did("hang_up", leg or "", (19,))
+    assert call.operator == "1002"
+
+
+def test_wrap_up_keeps_the_next_call_away_and_its_end_brings_it() -> None:
+    desk = Desk(1, wrap_up_s=10.0)
+    first = desk.talking()
+    desk.dispatcher.leg_gone(first.leg or "", 16, 150.0)
+    call = desk.queued("c2", 151.0)
+    desk.timers.fire(159.9)
+    assert (call.stage, desk.operator().state) == (Stage.QUEUED, State.WRAP_UP)
+    desk.timers.fire(160.0)
+    assert call.stage is Stage.RINGING
+
+
+def test_a_phone_that_went_away_while_it_rang_is_not_taken_for_free() -> None:
+    desk = Desk(1)
+    call = desk.queued()
+    desk.roster.device("101", Device.UNREACHABLE)
+    desk.dispatcher.leg_gone(call.leg or "", 20, 101.0)
+    desk.timers.fire(200.0)
+    assert desk.phone().device is Device.UNREACHABLE
+    assert call.stage is Stage.QUEUED
+
+
+@OFTEN
+@given(st.text(max_size=60) | st.text('+0123456789\r\n"<>', max_size=60))
+def test_whatever_a_caller_calls_itself_only_what_can_be_dialled_is_shown(number: str) -> None:
+    assert set(dialable(number)) <= set("+*#0123456789")
+    desk = Desk(1)
+    desk.queued(number=number, category="fire")
+    shown = dialable(number) or "anonim"
+    assert desk.switch.last("ring").more[1] == (f"FIRE {shown}", shown)

@@ -1,0 +1,219 @@
+"""Each event reaches the call it is about, and only that; nobody falls between two events."""
+
+from __future__ import annotations
+
+import pytest
+from factories import OFTEN, LineDesk, a_channel
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acd.calls import Stage
+from acd.operators import Device, State
+from acd.records import EventKind, Outcome, fold
+from ngalam112.line import HANDOVER_S, Claimed, Do, PhoneDevice, Quality, readable
+from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
+from pbx import ari_types as ari
+
+GONE = [ari.StasisEnd(a_channel()), ari.ChannelDestroyed(a_channel(), 16)]
+
+
+def an_answered_call(desk: LineDesk, key: str = "2") -> tuple[str, str]:
+    """A citizen talks with an operator; returns the operator's leg and the bridge."""
+    call = desk.citizen()
+    desk.press(key)
+    assert call.leg is not None
+    desk.handle(ari.StasisStart(["operator"], a_channel(call.leg)), now=103.0)
+    assert call.bridge is not None
+    desk.handle(Connected(call.bridge), Connected(call.bridge), now=103.0)
+    assert desk.operator().calls_taken == 1
+    return call.leg, call.bridge
+
+
+def test_the_way_of_an_answered_call() -> None:
+    desk = LineDesk()
+    desk.handle(ari.CallBroadcast(a_channel()), ari.CallBroadcast(a_channel()), now=99.0)
+    assert desk.claims == ["c1"]
+    desk.handle(Claimed("c1", True), now=99.1)
+    leg, bridge = an_answered_call(desk)
+    desk.handle(ari.ChannelHangupRequest(a_channel(), 16), *GONE, now=120.0)
+    record = desk.journal.only()
+    assert (record.outcome, record.ended_by, record.talk_ms) == (Outcome.ANSWERED, "caller", 17000)
+    assert (record.arrived_at, record.operator, record.phone) == (99.0, "1001", "101")
+    assert record == fold(record.call_id, desk.journal.events[record.call_id])
+    assert (desk.switch.told("disconnect"), desk.switch.told("hang_up")) == ([bridge], [leg])
+    assert (desk.line.calls, desk.operator().state) == ({}, State.WRAP_UP)
+
+
+def test_an_operator_who_hangs_up_ends_the_call_for_both() -> None:
+    desk = LineDesk()
+    leg, _ = an_answered_call(desk)
+    desk.handle(ari.ChannelHangupRequest(a_channel(leg), 16), now=120.0)
+    desk.handle(ari.ChannelDestroyed(a_channel(leg), 16), now=120.0)
+    assert desk.switch.told("hang_up") == ["c1"]
+    desk.handle(ari.ChannelHangupRequest(a_channel(), 16), *GONE, now=120.1)
+    assert (desk.journal.only().ended_by, desk.line.calls) == ("operator", {})
+
+
+def test_a_call_that_another_engine_claimed_leaves_no_trace() -> None:
+    desk = LineDesk()
+    desk.handle(ari.CallBroadcast(a_channel()), Claimed("c1", False))
+    desk.handle(*GONE)
+    assert (desk.line.calls, desk.journal.events, desk.timers.next()) == ({}, {}, None)
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (Claimed("c1", True),),
+        (Claimed("c1", True), GONE[1]),
+        (GONE[1], Claimed("c1", True)),
+    ],
+    ids=["told nothing more", "gone after the claim", "gone before the claim's answer"],
+)
+def test_who_hangs_up_before_the_hand_over_is_on_record_as_lost(events: tuple[object, ...]) -> None:
+    desk = LineDesk()
+    desk.handle(ari.CallBroadcast(a_channel()), *events, now=100.0)
+    desk.timers.fire(100.0 + HANDOVER_S)
+    record = desk.journal.only()
+    assert (record.outcome, record.arrived_at) == (Outcome.LOST_MENU, 100.0)
+    assert (record.asterisk_id, desk.line.calls) == ("c1", {})
+    assert (record.caller_number, record.called_number) == ("08123", "112")
+
+
+def test_a_leg_that_comes_before_the_claims_answer_is_served_all_the_same() -> None:
+    desk = LineDesk()
+    desk.handle(ari.CallBroadcast(a_channel()))
+    call = desk.citizen()
+    desk.handle(Claimed("c1", True), Claimed("c1", False))
+    desk.timers.fire(100.0 + HANDOVER_S)
+    assert (desk.line.calls, call.stage) == ({"c1": call}, Stage.MENU)
+
+
+def test_a_leg_that_is_told_of_twice_is_welcomed_once() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    assert desk.citizen() is call
+    assert (call.stage, desk.journal.kinds(call.id).count("arrived")) == (Stage.RINGING, 1)
+
+
+def test_a_citizen_who_comes_without_a_broadcast_is_served() -> None:
+    desk = LineDesk()
+    assert desk.citizen(now=100.0).record.arrived_at == 100.0
+
+
+@pytest.mark.parametrize("args", [[], ["something"], ["code", "101"]], ids=str)
+def test_a_channel_that_nobody_expects_is_hung_up(args: list[str]) -> None:
+    desk = LineDesk()
+    desk.handle(ari.StasisStart(args, a_channel("x")))
+    assert desk.switch.told("hang_up") == ["x"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        ari.ChannelDtmfReceived("1", a_channel("x")),
+        ari.ChannelStateChange(a_channel("x", state="Ringing")),
+        ari.PlaybackFinished(ari.Playback("x", "failed")),
+        ari.ChannelHangupRequest(a_channel("x"), 16),
+        ari.ChannelDestroyed(a_channel("x"), 16),
+        ari.StasisEnd(a_channel("x")),
+        Claimed("x", True),
+        Connected("x"),
+        ConnectFailed("x", "gone"),
+        RingFailed("x"),
+        SayFailed("x"),
+        Quality("x", 1.0, 1.0),
+        PhoneDevice("999", Device.FREE),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_an_event_about_something_unknown_touches_nobody(event: object) -> None:
+    desk = LineDesk()
+    an_answered_call(desk)
+    before = repr((desk.line.calls, desk.roster.operators, desk.switch.did))
+    desk.handle(event)
+    assert repr((desk.line.calls, desk.roster.operators, desk.switch.did)) == before
+
+
+def test_a_phone_that_rings_is_on_record() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    desk.handle(ari.ChannelStateChange(a_channel(call.leg or "", state="Ringing")), now=102.0)
+    desk.handle(ari.ChannelStateChange(a_channel(call.leg or "", state="Up")), now=103.0)
+    assert desk.journal.kinds(call.id)[-1] == EventKind.RINGING
+
+
+def test_two_who_cannot_be_connected_part_and_the_citizen_waits_on_with_music() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    leg = call.leg or ""
+    desk.handle(ari.StasisStart(["operator"], a_channel(leg)))
+    desk.handle(ConnectFailed(call.bridge or "", "gone"))
+    assert (call.stage, call.record.operator) == (Stage.QUEUED, None)
+    assert desk.switch.told("hang_up") == [leg]
+    assert [did.what for did in desk.switch.did if did.to == "c1"][-1] == "music"
+    desk.handle(ari.ChannelDestroyed(a_channel(leg), 16), now=105.0)
+    assert call.stage is Stage.RINGING
+
+
+def test_a_phone_that_cannot_be_rung_is_tried_again_after_a_short_rest() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    desk.handle(RingFailed(call.leg or ""), now=102.0)
+    assert (call.stage, desk.operator().misses) == (Stage.QUEUED, 0)
+    desk.timers.fire(102.5)
+    assert call.stage is Stage.RINGING
+
+
+def test_a_leg_that_answers_after_its_citizen_has_gone_is_hung_up() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    leg = call.leg or ""
+    desk.handle(*GONE)
+    desk.handle(ari.StasisStart(["operator"], a_channel(leg)))
+    assert desk.switch.told("hang_up") == [leg, leg]
+    assert (call.record.outcome, desk.operator().state) == (Outcome.LOST_RINGING, State.IDLE)
+
+
+@pytest.mark.parametrize("after", [1.0, 4.9])
+def test_the_audio_quality_reaches_the_record_even_after_the_end(after: float) -> None:
+    desk = LineDesk()
+    desk.citizen()
+    desk.handle(GONE[1], now=120.0)
+    desk.timers.fire(120.0 + after)
+    desk.handle(Quality("c1", 0.5, 3.0), now=120.0 + after)
+    assert (desk.journal.only().loss_percent, desk.journal.only().jitter_ms) == (0.5, 3.0)
+
+
+def test_what_the_api_wants_is_done_by_the_writer_and_settled() -> None:
+    desk = LineDesk()
+    desk.roster.logout("1001", 90.0)
+    call = desk.citizen()
+    desk.press("2")
+    desk.handle(Do(lambda now: desk.roster.login("1001", "101", now)))
+    assert call.stage is Stage.RINGING
+    desk.handle(ari.ApplicationReplaced())
+    assert desk.line.replaced
+
+
+@OFTEN
+@given(st.text(max_size=3000) | st.text("=cmd()\x00\x1b[2J\u202e\r\n\t\";'", max_size=200))
+def test_whatever_a_caller_sends_the_record_is_normal_and_safe_to_show(text: str) -> None:
+    assert readable(readable(text)) == readable(text)
+    desk = LineDesk()
+    desk.citizen(number=text, name=text, exten=text)
+    desk.handle(*GONE)
+    record = desk.journal.only()
+    for kept, longest in (
+        (record.caller_number, 32),
+        (record.caller_name, 64),
+        (record.called_number, 32),
+    ):
+        assert len(kept) <= longest
+        assert kept.isprintable()
+    assert record.outcome is Outcome.LOST_MENU

@@ -1,0 +1,125 @@
+"""A menu file is either right, or refused with one sentence that says where it is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from factories import OFTEN, THE_MENU
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ivr.menu import LONGEST_MENU_S, MenuError, load_menu, missing_prompts
+from ngalam112.settings import PROJECT
+
+RIGHT = """
+start = "main"
+limit_s = 10.0
+[menus.main]
+prompt = "menu"
+retry_prompt = "again"
+category = "general"
+[menus.main.keys]
+1 = { category = "fire", information = "info" }
+2 = { menu = "main" }
+[categories]
+general = "UMUM"
+fire = "API"
+"""
+
+
+def refusal(folder: Path, text: str | bytes) -> str:
+    """What is said about a menu file with this text."""
+    path = folder / "menu.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(MenuError) as error:
+        load_menu(path)
+    said = str(error.value)
+    assert str(path) in said
+    assert said.endswith(".")
+    assert "\n" not in said
+    return said
+
+
+def test_the_menu_that_we_ship_is_right_and_all_its_texts_exist() -> None:
+    texts = {path.stem for path in (PROJECT / "ivr" / "prompts" / "id").glob("*.txt")}
+    assert THE_MENU.prompts() <= texts
+    assert THE_MENU.limit_s <= LONGEST_MENU_S
+
+
+def test_a_right_file_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "menu.toml"
+    path.write_text(RIGHT)
+    tree = load_menu(path)
+    assert tree.prompts() == {"menu", "again", "info"}
+    assert tree.categories["fire"] == "API"
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ('start = "main"', 'start = "mian"', "start = 'mian' is not one of the menus"),
+        ('start = "main"\n', "", "`start`"),
+        ("limit_s = 10.0", "limit_s = 12.5", "limit_s = 12.5 must be between 1 and 12"),
+        ("limit_s = 10.0", "limit_s = 0", "limit_s = 0.0 must be"),
+        ("limit_s = 10.0", "limit_s = nan", "limit_s = nan must be"),
+        ("limit_s = 10.0", 'limit_s = "ten"', "limit_s"),
+        ('prompt = "menu"\n', "", "`prompt`"),
+        ('category = "general"\n', 'category = "genral"\n', "menu main: category 'genral'"),
+        ('category = "general"\n', 'category = "general"\ntries = 0\n', "menu main: tries"),
+        ('category = "general"\n', 'category = "general"\nsilence_s = 0\n', "silence_s above 0"),
+        ('category = "general"\n', 'category = "general"\nsilence_s = nan\n', "silence_s above 0"),
+        ('category = "general"\n', 'category = "general"\ntrys = 3\n', "`trys`"),
+        ('1 = { category = "fire"', '12 = { category = "fire"', "menu main, key 12: a key is"),
+        ('1 = { category = "fire"', '"" = { category = "fire"', "a key is one of"),
+        ('1 = { category = "fire"', 'A = { category = "fire"', "menu main, key A: a key is"),
+        ('"fire", information', '"fir", information', "key 1: 'fir' is not one of the"),
+        ('{ menu = "main" }', '{ menu = "second" }', "key 2: there is no menu 'second'"),
+        ('{ menu = "main" }', "{ }", "key 2: it must lead either to a menu or to a category"),
+        ('{ menu = "main" }', '{ menu = "main", category = "fire" }', "key 2: it must lead"),
+        ('{ menu = "main" }', '{ menu = "main", information = "i" }', "key 2: information goes"),
+        ('{ menu = "main" }', '{ menü = "main" }', "line 10"),
+        ("[menus.main.keys]", "[menus.main.kees]", "kees"),
+        ("[menus.main]", "[menus.main", "line"),
+        ('general = "UMUM"\nfire = "API"\n', "", "there are no categories"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_sentence(
+    tmp_path: Path, right: str, wrong: str, said: str
+) -> None:
+    assert RIGHT.count(right) == 1
+    assert said in refusal(tmp_path, RIGHT.replace(right, wrong))
+
+
+def test_a_menu_without_keys_is_refused(tmp_path: Path) -> None:
+    text = "\n".join(line for line in RIGHT.splitlines() if not line.startswith(("1 =", "2 =")))
+    assert "menu main: it has no keys" in refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize("text", [b"\xff\xfe", b"", b"\x00", b"a = " + b"[" * 500], ids=len)
+def test_a_file_that_is_no_menu_at_all_is_refused(tmp_path: Path, text: bytes) -> None:
+    refusal(tmp_path, text)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(MenuError, match=r"nowhere\.toml cannot be read: No such file"):
+        load_menu(tmp_path / "nowhere.toml")
+    with pytest.raises(MenuError, match="cannot be read: Is a directory"):
+        load_menu(tmp_path)
+
+
+@OFTEN
+@given(st.text(max_size=60))
+def test_no_text_at_all_brings_another_error_than_ours(
+    tmp_path_factory: pytest.TempPathFactory, text: str
+) -> None:
+    path = tmp_path_factory.mktemp("menu", numbered=True) / "menu.toml"
+    path.write_text(text, "utf-8", errors="surrogatepass")
+    with pytest.raises(MenuError):
+        load_menu(path)
+
+
+def test_audio_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
+    for name in THE_MENU.prompts() - {"menu", "info_covid"}:
+        (tmp_path / f"{name}.wav").touch()
+    assert missing_prompts(THE_MENU, tmp_path) == ["info_covid", "menu"]

@@ -1,0 +1,166 @@
+"""The reception lets the session decide, and keeps audio, timers and records in step with it."""
+
+from __future__ import annotations
+
+import pytest
+from factories import OFTEN, THE_MENU, LineDesk, a_channel
+from hypothesis import given
+from hypothesis import strategies as st
+
+from acd.calls import Stage
+from acd.records import CategorySource, Outcome, fold
+from ngalam112.switch import SayFailed
+from pbx.ari_types import ChannelDestroyed, ChannelHangupRequest, Playback, PlaybackFinished
+
+
+def ended(desk: LineDesk, state: str = "done", now: float = 105.0) -> None:
+    """What was begun last has come to its end."""
+    desk.handle(PlaybackFinished(Playback(desk.switch.playing()[0], state)), now=now)
+
+
+def test_a_citizen_is_answered_and_asked() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    assert [did.what for did in desk.switch.did] == ["answer", "say"]
+    assert desk.switch.playing()[1] == "menu"
+    assert (call.stage, len(desk.reception)) == (Stage.MENU, 1)
+    assert desk.timers.next() == 100.0 + THE_MENU.limit_s
+
+
+def test_a_digit_stops_the_audio_at_once_and_rings_an_operator() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    playback, _ = desk.switch.playing()
+    desk.press("3")
+    assert [did.what for did in desk.switch.did] == ["answer", "say", "stop", "ring", "music"]
+    assert desk.switch.told("stop") == [playback]
+    assert desk.switch.last("ring").more[1] == ("KEBAKARAN 08123", "08123")
+    assert desk.journal.kinds(call.id) == ["arrived", "digit", "menu_done", "queued", "offered"]
+    assert (call.record.category, call.record.category_source) == ("fire", CategorySource.MENU)
+    assert len(desk.reception) == 0
+
+
+def test_silence_after_the_prompt_leads_to_an_operator_when_its_time_is_up() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    ended(desk, now=105.0)
+    assert desk.timers.next() == 107.0
+    desk.timers.fire(107.0)
+    assert call.stage is Stage.RINGING
+    assert call.record.category_source is CategorySource.SILENCE
+    assert call.record.menu_done_at == 107.0
+
+
+def test_a_wrong_digit_stops_the_prompt_whose_end_then_means_nothing() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    first, _ = desk.switch.playing()
+    desk.press("9")
+    assert desk.switch.told("stop") == [first]
+    assert desk.switch.playing()[1] == "menu_retry"
+    desk.handle(PlaybackFinished(Playback(first, "failed")))
+    assert call.stage is Stage.MENU
+    assert "trouble" not in desk.journal.kinds(call.id)
+    assert desk.timers.next() == 100.0 + THE_MENU.limit_s
+
+
+@pytest.mark.parametrize("how", ["told as an event", "told as an answer"])
+def test_a_prompt_that_cannot_be_played_is_trouble_on_record_and_leads_to_an_operator(
+    how: str,
+) -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    if how == "told as an event":
+        ended(desk, "failed")
+    else:
+        desk.handle(SayFailed(desk.switch.playing()[0]))
+    assert call.stage is Stage.RINGING
+    assert call.record.category_source is CategorySource.NONE
+    assert "trouble" in desk.journal.kinds(call.id)
+
+
+def test_information_is_told_on_record_and_ends_with_an_operator() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("1")
+    desk.press("1")
+    assert (call.stage, desk.switch.playing()[1]) == (Stage.INFORMATION, "info_covid")
+    ended(desk, now=160.0)
+    assert call.stage is Stage.RINGING
+    assert desk.journal.kinds(call.id).count("menu_done") == 1
+    assert (call.record.menu_done_at, call.record.queued_at) == (101.0, 160.0)
+
+
+def test_who_hangs_up_content_with_the_information_is_not_a_lost_call() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("1")
+    desk.press("1")
+    desk.handle(ChannelHangupRequest(a_channel(), 16), now=130.0)
+    ended(desk, now=130.0)
+    desk.handle(ChannelDestroyed(a_channel(), 16), now=130.0)
+    assert call.record.outcome is Outcome.INFORMATION
+    assert desk.switch.all("ring") == []
+
+
+@pytest.mark.parametrize("state", ["done", "failed"])
+def test_a_prompt_that_ends_because_the_citizen_hangs_up_asks_for_nobody(state: str) -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.handle(ChannelHangupRequest(a_channel(), 16))
+    ended(desk, state)
+    desk.timers.fire(300.0)
+    desk.press("2")
+    assert (call.stage, desk.switch.all("ring")) == (Stage.MENU, [])
+    desk.handle(ChannelDestroyed(a_channel(), 16))
+    assert call.record.outcome is Outcome.LOST_MENU
+    assert "trouble" not in desk.journal.kinds(call.id)
+
+
+def test_a_digit_after_the_menu_is_nobodys() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    before = desk.journal.kinds(call.id)
+    desk.press("3")
+    assert desk.journal.kinds(call.id) == before
+
+
+def test_the_category_of_who_said_nothing_is_the_first_menus() -> None:
+    assert LineDesk().reception.default_category == "general"
+
+
+@OFTEN
+@given(
+    st.lists(
+        st.sampled_from(["7", "1", "2", "0", "done", "failed", "tick", "hang up", "stale"]),
+        max_size=12,
+    )
+)
+def test_whatever_a_citizen_does_the_call_leaves_the_menu_once_and_nothing_of_it_stays(
+    steps: list[str],
+) -> None:
+    desk = LineDesk(operators=0)
+    call = desk.citizen()
+    now, stale = 100.0, desk.switch.playing()[0]
+    for one in steps:
+        now += 1.0
+        match one:
+            case "done" | "failed":
+                ended(desk, one, now)
+            case "tick":
+                desk.timers.fire(now := max(now, desk.timers.next() or now))
+            case "hang up":
+                desk.handle(ChannelHangupRequest(a_channel(), 16), now=now)
+            case "stale":
+                desk.handle(PlaybackFinished(Playback(stale)), now=now)
+            case digit:
+                desk.press(digit, now=now)
+    desk.handle(ChannelDestroyed(a_channel(), 16), now=now)
+    desk.timers.fire(now + 1000)
+    kinds = desk.journal.kinds(call.id)
+    assert kinds.count("menu_done") <= 1
+    assert kinds.count("queued") <= 1
+    assert (kinds.count("ended"), len(desk.reception), desk.timers.next()) == (1, 0, None)
+    assert call.record == fold(call.id, desk.journal.events[call.id])
+    assert len(desk.switch.told("stop")) <= len(desk.switch.told("say"))

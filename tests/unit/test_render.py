@@ -1,0 +1,156 @@
+"""The configuration is rendered whole and safe, or not at all."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import OFTEN, a_phone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ngalam112.provision import TEMPLATES, asterisk_values, provision, provision_phones
+from ngalam112.settings import Settings, load_settings
+from pbx.render import RenderError, check_phone, render, render_phones
+
+NAMES = sorted(path.name for path in TEMPLATES.glob("*.conf"))
+
+
+def a_line(home: Path, **changes: Any) -> Settings:
+    return load_settings(**({"home": home / "line", "bind": "127.0.0.1"} | changes))
+
+
+def test_every_template_renders_with_the_values_of_a_line(tmp_path: Path) -> None:
+    settings = a_line(tmp_path)
+    provision(settings)
+    provision_phones(settings, [a_phone("102"), a_phone("101", contact="sip:101@10.0.0.7:5080")])
+    etc = settings.asterisk_home / "etc"
+    assert sorted(path.name for path in etc.iterdir()) == sorted([*NAMES, "phones.list"])
+    for path in etc.iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "{{" not in path.read_text()
+        assert "{%" not in path.read_text()
+    assert stat.S_IMODE(etc.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize("bind", ["127.0.0.1", "::1", "0.0.0.0", "::"])  # noqa: S104
+def test_the_address_to_listen_on_is_written_as_asterisk_reads_it(
+    tmp_path: Path, bind: str
+) -> None:
+    settings = a_line(tmp_path, bind=bind, sip_port=15060)
+    provision(settings)
+    pjsip = (settings.asterisk_home / "etc" / "pjsip.conf").read_text()
+    written = f"[{bind}]" if ":" in bind else bind
+    assert f"bind = {written}:15060\n" in pjsip
+    assert ("media_address" in pjsip) is (bind in ("127.0.0.1", "::1"))
+
+
+def test_every_value_is_used_by_a_template(tmp_path: Path) -> None:
+    text = "".join((TEMPLATES / name).read_text() for name in NAMES)
+    for name in asterisk_values(a_line(tmp_path)):
+        assert re.search(rf"{{[{{%][^}}]*\b{name}\b", text), name
+
+
+def test_a_name_that_nobody_gave_is_an_error_that_names_the_template(tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text("port = {{ port }}\n")
+    with pytest.raises(RenderError, match=r"asterisk_conf/a\.conf cannot be rendered: 'port'"):
+        render(tmp_path, tmp_path / "out", {"ports": 1})
+    assert not (tmp_path / "out" / "a.conf").exists()
+
+
+def test_a_template_that_is_wrong_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.conf").write_text("{% for %}\n")
+    with pytest.raises(RenderError, match=r"asterisk_conf/a\.conf cannot be rendered"):
+        render(tmp_path, tmp_path / "out", {})
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["a\nexten = _X.,1,System(id)", "a\rb", "a;b", "a,b", "${SHELL(id)}", 'a"b', "a\x00b", "a\\b"],
+)
+@pytest.mark.parametrize("place", ["alone", "in a list"])
+def test_a_value_that_asterisk_would_read_as_something_else_is_refused(
+    tmp_path: Path, value: str, place: str
+) -> None:
+    (tmp_path / "a.conf").write_text("sounds = {{ sounds }}\n")
+    given_value = value if place == "alone" else ["fine", value]
+    with pytest.raises(RenderError, match="sounds") as error:
+        render(tmp_path, tmp_path / "out", {"sounds": given_value})
+    assert "\n" not in str(error.value)
+    assert not (tmp_path / "out" / "a.conf").exists()
+
+
+@pytest.mark.parametrize(
+    ("hostile", "said"),
+    [
+        ({"number": "1"}, "Phone number '1' must be 2 to 6 digits"),
+        ({"number": "101\n"}, "must be 2 to 6 digits"),
+        ({"number": "１０１"}, "must be 2 to 6 digits"),
+        ({"number": "101](!)"}, "must be 2 to 6 digits"),
+        ({"password": "short"}, "password of phone 101 must be"),
+        ({"password": "a-phone-password\n"}, "password of phone 101 must be"),
+        ({"password": "a-phone;password"}, "password of phone 101 must be"),
+        ({"password": "a" * 65}, "password of phone 101 must be"),
+        ({"contact": ""}, "of phone 101 must look like"),
+        ({"contact": "101@host"}, "of phone 101 must look like"),
+        ({"contact": "sip:101@host:5060\n"}, "of phone 101 must look like"),
+        ({"contact": "sip:101@host;x=y"}, "of phone 101 must look like"),
+        ({"contact": "sip:101@host,sip:102@host"}, "of phone 101 must look like"),
+    ],
+    ids=str,
+)
+def test_a_hostile_phone_is_refused_and_nothing_is_written(
+    tmp_path: Path, hostile: dict[str, str], said: str
+) -> None:
+    number = hostile.pop("number", "101")
+    with pytest.raises(RenderError, match=re.escape(said)) as error:
+        render_phones(TEMPLATES, tmp_path, [a_phone("100"), a_phone(number, **hostile)])
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_refusal_does_not_tell_the_password() -> None:
+    with pytest.raises(RenderError) as error:
+        check_phone(a_phone(password="secret;secret"))
+    assert "secret;secret" not in str(error.value)
+
+
+@OFTEN
+@given(st.text(max_size=70), st.text(max_size=70), st.text(max_size=70))
+def test_a_phone_that_passes_cannot_begin_a_line_of_its_own(
+    number: str, password: str, contact: str
+) -> None:
+    phone = a_phone(number, password=password, contact=contact)
+    try:
+        check_phone(phone)
+    except RenderError:
+        return
+    for value in (number, password, contact):
+        assert value.isascii()
+        assert not set(value) & set("\n\r[](){}\"' \t")
+
+
+def test_phones_are_written_in_order_and_their_numbers_beside_them(tmp_path: Path) -> None:
+    render_phones(TEMPLATES, tmp_path, [a_phone("103"), a_phone("101", contact="sip:101@h")])
+    assert (tmp_path / "phones.list").read_text() == "101\n103\n"
+    text = (tmp_path / "phones.conf").read_text()
+    assert text.index("[101]") < text.index("[103]")
+    assert text.count("contact = ") == 1
+    assert text.count("password = a-phone-password\n") == 2
+
+
+def test_no_phones_are_phones_too(tmp_path: Path) -> None:
+    render_phones(TEMPLATES, tmp_path, [])
+    assert (tmp_path / "phones.list").read_text() == ""
+    assert "[" not in (tmp_path / "phones.conf").read_text().partition("\n")[2]
+
+
+def test_a_file_is_replaced_in_one_step_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    render_phones(TEMPLATES, tmp_path, [a_phone("101")])
+    before = (tmp_path / "phones.conf").stat().st_ino
+    render_phones(TEMPLATES, tmp_path, [a_phone("102")])
+    assert (tmp_path / "phones.conf").stat().st_ino != before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["phones.conf", "phones.list"]
