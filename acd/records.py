@@ -111,6 +111,14 @@ def _outcome(record: CallRecord, ringing: bool) -> Outcome:
     return Outcome.INFORMATION if record.informed else Outcome.LOST_MENU
 
 
+def _wait(record: CallRecord, at: float) -> None:
+    if record.queued_at is None:
+        record.queued_at = at
+    if record.operator_answered_at is None:
+        # an offer of an engine that died is over: who waits now, waits in the queue
+        record.last_offer_at = record.operator = record.phone = None
+
+
 def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
     ringing = record.last_offer_at is not None
     record.ended_at = at
@@ -141,10 +149,7 @@ def apply(record: CallRecord, event: CallEvent) -> None:
         case EventKind.INFORMATION_STARTED:
             record.informed = True
         case EventKind.QUEUED:
-            record.queued_at = at if record.queued_at is None else record.queued_at
-            if record.operator_answered_at is None:
-                # an offer of an engine that died is over: who waits now, waits in the queue
-                record.last_offer_at = record.operator = record.phone = None
+            _wait(record, at)
         case EventKind.OFFERED:
             record.offers += 1
             record.last_offer_at = at
