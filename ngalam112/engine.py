@@ -32,7 +32,8 @@ from ngalam112.settings import Settings
 from ngalam112.switch import AriSwitch
 from ngalam112.takeup import TakeUp
 from pbx.ami import AmiEvent, AmiLink, DeviceState
-from pbx.ari import AriClient, AriError, Reply
+from pbx.ari import AriClient
+from pbx.ari_reply import AriError, Reply
 
 log = structlog.get_logger("engine")
 T = TypeVar("T")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import sys
 
@@ -16,6 +15,7 @@ from ngalam112.provision import AGI_SCRIPT, ARI_USER, provision, provision_phone
 from ngalam112.settings import Settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.asterisk import Asterisk, check_ports
+from pbx.processes import end
 from pbx.programs import Programs
 
 
@@ -117,17 +117,7 @@ class EngineProcess:
 
     async def stop(self, number: signal.Signals = signal.SIGINT, within: float = 20.0) -> None:
         """Stop it, by force if it does not go in time."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(number)
-            try:
-                async with asyncio.timeout(within):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        await end(self._process, number, within=within)
 
 
 async def healthy(settings: Settings) -> bool:

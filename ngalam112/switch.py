@@ -11,7 +11,8 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
-from pbx.ari import AriClient, Reply
+from pbx.ari import AriClient
+from pbx.ari_reply import Reply
 
 log = structlog.get_logger("switch")
 

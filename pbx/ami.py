@@ -18,7 +18,7 @@ import structlog
 from panoramisk import Manager
 from panoramisk.ami_protocol import AMIProtocol
 
-from pbx.ari import reconnect_delays
+from pbx.reconnect import reconnect_delays
 
 log = structlog.get_logger("ami")
 

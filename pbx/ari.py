@@ -10,67 +10,29 @@ Sources: docs.asterisk.org, "ARI REST over WebSocket" and "StasisBroadcast".
 from __future__ import annotations
 
 import asyncio
-import random
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
 
 import aiohttp
 import msgspec
 import structlog
 
+from pbx.ari_reply import (
+    LATE,
+    LOST,
+    AriError,
+    AriRefused,
+    AriUnreachable,
+    ChannelGone,
+    Reply,
+    Then,
+)
 from pbx.ari_types import EVENT_NAMES, AnyEvent, Event, RestRequest, RestResponse
+from pbx.reconnect import reconnect_delays
 
 log = structlog.get_logger("ari")
 T = TypeVar("T")
-
-
-class AriError(Exception):
-    """Asterisk did not do as asked. Kinds: ChannelGone, AriUnreachable, AriRefused."""
-
-
-class ChannelGone(AriError):
-    """The channel, bridge or playback no longer exists (HTTP 404)."""
-
-
-class AriUnreachable(AriError):
-    """No connection to Asterisk, or no answer in time; trying again may help."""
-
-
-class AriRefused(AriError):
-    """Asterisk does not know our user or password (HTTP 401 or 403); trying again does not help."""
-
-
-class Reply(msgspec.Struct, frozen=True):
-    """The answer to a request: HTTP status (0: none came), reason, body text."""
-
-    status: int
-    reason: str = ""
-    body: str = ""
-
-    @property
-    def ok(self) -> bool:
-        """Asterisk did it."""
-        return 200 <= self.status < 300
-
-    @property
-    def gone(self) -> bool:
-        """What the request was about no longer exists."""
-        return self.status == 404
-
-
-LOST = Reply(0, "connection to Asterisk lost")
-LATE = Reply(0, "no answer from Asterisk in time")
-
-Then = Callable[[Reply], None]
-
-
-def reconnect_delays(first: float = 0.05, longest: float = 2.0) -> Iterator[float]:
-    """Seconds to wait before each further try: doubling, with jitter, never above `longest`."""
-    delay = first
-    while True:
-        yield delay * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-        delay = min(longest, delay * 2)
 
 
 class _Pending(msgspec.Struct):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pbx.processes import end
 from pbx.programs import Programs
 
 
@@ -125,15 +125,5 @@ class Asterisk:
         return await self._process.wait()
 
     async def stop(self, within: float = 10.0) -> None:
-        """Stop it: by SIGTERM, and by SIGKILL if it does not go in time."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        try:
-            async with asyncio.timeout(within):
-                await process.wait()
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        """Stop it, by force if it does not go in time."""
+        await end(self._process, within=within)

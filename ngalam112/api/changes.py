@@ -22,7 +22,7 @@ from ngalam112.engine import Engine
 from ngalam112.line import readable
 from ngalam112.provision import provision_phones
 from ngalam112.settings import Settings
-from pbx.ari import AriError
+from pbx.ari_reply import AriError
 
 log = structlog.get_logger("api")
 S = TypeVar("S", bound=msgspec.Struct)

@@ -7,10 +7,8 @@ ends by itself; whoever starts one also stops it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import csv
 import itertools
-import signal
 import socket
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ from pathlib import Path
 import msgspec
 
 from ngalam112.settings import PROJECT
+from pbx.processes import end
 from pbx.programs import Programs
 
 SCENARIOS = PROJECT / "sipp_scenarios"
@@ -148,17 +147,7 @@ class SippRun:
 
     async def stop(self, within: float = 5.0) -> None:
         """End it, if it has not ended by itself."""
-        process = self._process
-        if process is None or process.returncode is not None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(signal.SIGTERM)
-            try:
-                async with asyncio.timeout(within):
-                    await process.wait()
-            except TimeoutError:
-                process.kill()
-                await process.wait()
+        await end(self._process, within=within)
 
     def messages(self) -> str:
         """All SIP messages so far, if it was told to `trace` them."""

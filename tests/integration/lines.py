@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from acd.records import CallRecord
 from models.database import Database, upgrade
@@ -161,3 +162,14 @@ async def open_line(
         line = Line(settings, programs, running)
         async with line.players:
             yield line
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def line(
+    programs: Programs, built_sounds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Line]:
+    """A line for all tests of a module, with four operators who answer; modules may have others."""
+    home = tmp_path_factory.mktemp("line")
+    async with open_line(home, programs, built_sounds) as line:
+        await line.operators_ready("101", "102", "103", "104")
+        yield line

@@ -3,29 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
-import pytest_asyncio
-from lines import Line, open_line
+from lines import Line
 
 from acd.records import CallRecord
-from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NUMBER = "<sip:085{}@127.0.0.1>"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def line(
-    programs: Programs, built_sounds: Path, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Line]:
-    home = tmp_path_factory.mktemp("line")
-    async with open_line(home, programs, built_sounds) as line:
-        await line.operators_ready("101", "102", "103", "104")
-        yield line
 
 
 async def call(line: Line, sender: str, header: str = "Subject: darurat") -> None:
