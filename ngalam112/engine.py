@@ -30,7 +30,7 @@ from ngalam112.provision import AMI_USER, APP, ARI_USER
 from ngalam112.recovery import snapshot
 from ngalam112.settings import Settings
 from ngalam112.switch import AriSwitch
-from ngalam112.takeup import TakeUp
+from ngalam112.takeup import TakeUp, take_up
 from pbx.ami import AmiEvent, AmiLink, DeviceState
 from pbx.ari import AriClient
 from pbx.ari_reply import AriError, Reply
@@ -201,7 +201,8 @@ class Engine:
             # the connection is lost again, or will be: the next one takes the line up
             log.error("take_up_failed", error=str(error))
             return
-        self.post(TakeUp(live, calls, legs))
+        found = TakeUp(live, calls, legs)
+        self.post(Do(lambda now: take_up(self.line, found, now)))
         log.info("serving", app=APP, legs=len(live.legs))
 
     def _ami_event(self, event: AmiEvent) -> None:

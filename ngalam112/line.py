@@ -21,7 +21,6 @@ from acd.records import CallRecord, EventKind
 from acd.timers import Timers
 from ivr.reception import Reception
 from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
-from ngalam112.takeup import TakeUp, take_up
 from pbx.ari_types import (
     ApplicationReplaced,
     CallBroadcast,
@@ -133,8 +132,6 @@ class Line:
                     self.dispatcher.settle(now)
             case Quality():
                 self._quality(event, now)
-            case TakeUp():
-                take_up(self, event, now)
             case Do(act=act):
                 act(now)
                 self.dispatcher.settle(now)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 import structlog
 
@@ -12,10 +10,8 @@ from acd.dispatcher import NORMAL
 from acd.queue import service_key
 from acd.records import CategorySource, EventKind
 from acd.recovery import Fate, Verdict, reconcile
+from ngalam112.line import Line
 from ngalam112.recovery import Snapshot
-
-if TYPE_CHECKING:
-    from ngalam112.line import Line
 
 log = structlog.get_logger("takeup")
 

@@ -22,7 +22,7 @@ from ivr.reception import Reception
 from ngalam112.line import Line
 from ngalam112.recovery import Snapshot
 from ngalam112.settings import PROJECT
-from ngalam112.takeup import TakeUp
+from ngalam112.takeup import TakeUp, take_up
 from pbx import ari_types as ari
 
 # without a deadline: how busy the machine is tells nothing of the code
@@ -147,7 +147,7 @@ class LineDesk(Desk):
         """The engine is connected again, and this is what Asterisk holds."""
         live = Snapshot({leg.id: leg for leg in legs}, dict(bridges or {}))
         knew = frozenset(self.line.calls), frozenset(self.dispatcher.legs)
-        self.handle(TakeUp(live, *knew), now=now)
+        take_up(self.line, TakeUp(live, *knew), now)
 
 
 def a_channel(
