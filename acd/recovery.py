@@ -14,11 +14,13 @@ from acd.records import CallRecord
 
 
 class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
-    """A channel that Asterisk holds for us. `citizen`: it came in by dialling the number."""
+    """A channel that Asterisk holds for us.
+
+    `citizen`: it came in by dialling the number. `up`: it has been answered.
+    """
 
     id: str
     citizen: bool
-    phone: str | None = None
     up: bool = True
     caller_number: str = ""
     caller_name: str = ""

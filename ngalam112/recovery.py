@@ -34,6 +34,7 @@ async def snapshot(ari: AriClient) -> Snapshot:
         one.id: LiveLeg(
             id=one.id,
             citizen=one.dialplan.context == CITIZENS,
+            up=one.state == "Up",
             caller_number=one.caller.number,
             caller_name=one.caller.name,
             called_number=one.dialplan.exten,

@@ -29,6 +29,9 @@ def take_up(line: Line, event: TakeUp, now: float) -> None:
     live, dispatcher = event.live, line.dispatcher
     # in the order of service, so that who has waited longest gets the first free operator
     knew = sorted((line.calls[one] for one in event.calls if one in line.calls), key=service_key)
+    for call in knew:
+        if call.stage is Stage.ENDED and call.channel in live.legs:
+            line.switch.hang_up(call.channel)  # asked before, and lost with the connection
     for leg in event.legs - live.legs.keys():
         dispatcher.leg_gone(leg, NORMAL, now)
     for call in knew:
@@ -50,7 +53,11 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
     call = line.calls.get(verdict.leg)
     log.info("taken_up", fate=verdict.fate, leg=verdict.leg, call_id=call.id if call else None)
     match verdict.fate:
-        case Fate.DROP if verdict.leg not in line.dispatcher.legs:
+        case Fate.DROP if (offered := line.dispatcher.legs.get(verdict.leg)) is not None:
+            # an operator who answered in the gap hears nothing until the two are connected
+            if event.live.legs[verdict.leg].up and offered.bridge is None:
+                line.dispatcher.leg_answered(verdict.leg, now)
+        case Fate.DROP:
             line.switch.hang_up(verdict.leg)
         case Fate.END if call is not None:
             call.hung_up_by = call.hung_up_by or "unknown"

@@ -206,6 +206,7 @@ class AriClient:
                     continue
                 give_up, delays = None, reconnect_delays()
                 await self._serve(socket)
+                await asyncio.sleep(next(delays))
 
     def _failed_connect(self, error: BaseException, give_up: float | None) -> None:
         refused = isinstance(error, aiohttp.WSServerHandshakeError) and error.status in (401, 403)

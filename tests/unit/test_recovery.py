@@ -170,9 +170,10 @@ def test_a_short_gap_disturbs_nobody_who_is_still_there() -> None:
     desk.handle(StasisStart(["operator"], a_channel(talking.leg or "")))
     desk.handle(Connected(talking.bridge or ""))
     before = list(desk.switch.did)
-    legs = [a_leg(one.leg, citizen=False) for one in (ringing, talking) if one.leg]
+    rings = a_leg(ringing.leg or "", citizen=False, up=False)
+    talks = a_leg(talking.leg or "", citizen=False)
     bridges = {talking.bridge or "": ["c3", talking.leg or ""]}
-    desk.take_up(*map(a_leg, ("c1", "c2", "c3")), *legs, bridges=bridges)
+    desk.take_up(*map(a_leg, ("c1", "c2", "c3")), rings, talks, bridges=bridges)
     assert desk.switch.did == before
     assert [one.stage for one in (menu, ringing, talking)] == ["menu", "ringing", "talking"]
 
@@ -220,3 +221,19 @@ def test_an_operator_who_hung_up_in_the_gap_ends_the_call() -> None:
     desk.handle(Connected(call.bridge or ""))
     desk.take_up(a_leg())
     assert (call.record.outcome, desk.switch.told("hang_up")) == (Outcome.ANSWERED, ["c1"])
+
+
+def test_an_operator_who_answered_in_the_gap_is_connected() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    desk.take_up(a_leg(), a_leg(call.leg or "", citizen=False, up=True))
+    assert desk.switch.told("connect") == [call.bridge]
+
+
+def test_a_hang_up_that_was_lost_with_the_connection_is_asked_for_again() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.dispatcher.finish(call, "operator", 16, 150.0)
+    desk.take_up(a_leg())
+    assert desk.switch.told("hang_up") == ["c1"]
