@@ -30,6 +30,9 @@ PROMPTS = (
 # *11<operator>*<PIN>, with or without a closing #
 _LOGIN = re.compile(r"^\*11([0-9]{1,10})\*([0-9]{1,12})#?$")
 
+WRONG_PINS = 3
+PHONE_WAITS_S = 60.0
+
 PinMatches = Callable[[Operator, str], bool]
 
 
@@ -39,6 +42,9 @@ class CodeCalls:
     def __init__(self, switch: Switch, roster: Roster, pin_matches: PinMatches) -> None:
         self._switch, self._roster, self._pin_matches = switch, roster, pin_matches
         self._channels: dict[str, str] = {}  # playback -> channel
+        self._wrong_pins: dict[
+            str, tuple[int, float]
+        ] = {}  # phone -> how many, the last one's time
 
     def dialled(self, channel: str, phone: str, code: str, now: float) -> None:
         """A phone dialled a code: do it and say what came of it."""
@@ -67,11 +73,7 @@ class CodeCalls:
             own = self._roster.at_phone(phone) or self._roster.at_home(phone)
             return self._login(own, phone, now)
         if login := _LOGIN.match(code):
-            one = self._roster.operators.get(login[1])
-            right = one is not None and self._pin_matches(one, login[2])
-            if not right:
-                log.warning("wrong_pin", phone=phone, operator=login[1])
-            return self._login(one if right else None, phone, now)
+            return self._login(self._proven(phone, login[1], login[2], now), phone, now)
         if code not in ("*12", "*13", "*14"):
             return "code_unknown"
         one = self._roster.at_phone(phone)
@@ -85,6 +87,20 @@ class CodeCalls:
             return "operator_paused"
         self._roster.ready(one.id, now)
         return "operator_ready"
+
+    def _proven(self, phone: str, number: str, pin: str, now: float) -> Operator | None:
+        """The operator, if the PIN is right and the phone has not guessed too often."""
+        count, last = self._wrong_pins.get(phone, (0, 0.0))
+        if count >= WRONG_PINS and now < last + PHONE_WAITS_S:
+            log.warning("phone_waits", phone=phone, operator=number)
+            return None
+        one = self._roster.operators.get(number)
+        if one is not None and self._pin_matches(one, pin):
+            self._wrong_pins.pop(phone, None)
+            return one
+        self._wrong_pins[phone] = (count % WRONG_PINS + 1, now)
+        log.warning("wrong_pin", phone=phone, operator=number)
+        return None
 
     def _login(self, one: Operator | None, phone: str, now: float) -> str:
         if one is None:

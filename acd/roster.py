@@ -29,10 +29,11 @@ class NotLoggedIn(RosterError):
 class Roster:
     """All operators and phones of the line. One writer calls it; it never waits."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, misses_to_pause: int = 0) -> None:
         self.operators: dict[str, Operator] = {}
         self.phones: dict[str, Phone] = {}
         self._journal = journal
+        self._misses_to_pause = misses_to_pause
 
     def operator(self, operator_id: str) -> Operator:
         """The operator of that number."""
@@ -104,13 +105,29 @@ class Roster:
         self._journal.operator_state(one.row())
 
     def missed(self, one: Operator, reason: str, rest_s: float, now: float) -> None:
-        """An offer failed: last in line again, and no further offer for `rest_s` seconds."""
+        """An offer failed: last in line again, and no further offer for `rest_s` seconds.
+
+        Who misses too many in a row is paused, so that citizens do not wait for an empty chair; but
+        never the last one who is ready.
+        """
         self.idle(one, now)
         one.not_before = now + rest_s
         if reason == "failed":
             return
         one.misses += 1
         self._journal.operator_event(one.id, now, "missed", one.phone, reason)
+        too_many = 0 < self._misses_to_pause <= one.misses
+        if too_many and one.status is Status.READY and self._others_ready(one):
+            self.pause(one.id, "missed", now)
+
+    def _others_ready(self, one: Operator) -> bool:
+        return any(
+            other.status is Status.READY
+            and other is not one
+            and other.phone in self.phones
+            and self.phones[other.phone].device is not Device.UNREACHABLE
+            for other in self.operators.values()
+        )
 
     def device(self, number: str, device: Device) -> bool:
         """Asterisk's word on a phone; True if it changes anything."""

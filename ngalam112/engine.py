@@ -81,7 +81,7 @@ class Engine:
             on_event=self._ami_event,
         )
         self.timers = Timers()
-        self.roster = Roster(journal)
+        self.roster = Roster(journal, settings.misses_to_pause)
         switch = AriSwitch(self.ari, str(settings.sounds), self.post)
         rules = Rules(
             ring_timeout_s=settings.ring_timeout_s,

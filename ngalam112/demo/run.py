@@ -65,8 +65,6 @@ def demo_settings(settings: Settings) -> Settings:
         trunk_match=["127.0.0.0/8"],
         database_url=settings.database_url,
         wrap_up_s=0.5,
-        # SIPp's phones do not answer OPTIONS
-        qualify_s=0,
         timezone=settings.timezone,
     )
 

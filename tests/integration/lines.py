@@ -131,14 +131,14 @@ def built_sounds(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -
 
 
 def line_settings(home: Path, **changes: Any) -> Settings:
-    """Settings of a line of its own: free ports, and phones that need not answer OPTIONS."""
+    """Settings of a line of its own: free ports, short wrap-up."""
     ports = {
         "sip_port": free_port(),
         "ari_port": free_port(socket.SOCK_STREAM),
         "ami_port": free_port(socket.SOCK_STREAM),
         "api_port": free_port(socket.SOCK_STREAM),
     }
-    calm = {"qualify_s": 0, "wrap_up_s": 0.5, "rtp_ports": "20000-29999", "database_url": ""}
+    calm = {"wrap_up_s": 0.5, "rtp_ports": "20000-29999", "database_url": ""}
     return load_settings(home=home, **{**ports, **calm, **changes})
 
 

@@ -129,3 +129,19 @@ def test_nobody_is_logged_in_at_a_strange_phone_without_the_pin(code: str) -> No
     desk = a_desk(home_phone="102")
     dial(desk, "*11" + code)
     assert desk.operator().status is Status.LOGGED_OUT
+
+
+def test_after_three_wrong_pins_the_phone_waits_a_minute_even_for_the_right_one() -> None:
+    desk = a_desk()
+    for turn in range(3):
+        dial(desk, "*111001*0000", now=100.0 + turn)
+    assert dial(desk, "*111001*4321", now=161.9) == "operator_unknown"
+    assert desk.operator().status is Status.LOGGED_OUT
+    assert dial(desk, "*111001*4321", now=162.1) == "operator_logged_in"
+
+
+def test_a_right_pin_forgives_the_wrong_ones() -> None:
+    desk = a_desk()
+    for code in ("*111001*0000", "*111001*0000", "*111001*4321", "*111001*0000"):
+        dial(desk, code)
+    assert dial(desk, "*111001*4321") == "operator_logged_in"

@@ -10,9 +10,11 @@ from acd.operators import Device, Operator, State, Status, device_of
 from acd.roster import NoSuchOperator, NoSuchPhone, NotLoggedIn, Roster
 
 
-def a_roster(*operators: Operator, phones: int = 3) -> tuple[Roster, FakeJournal]:
+def a_roster(
+    *operators: Operator, phones: int = 3, misses_to_pause: int = 0
+) -> tuple[Roster, FakeJournal]:
     journal = FakeJournal()
-    roster = Roster(journal)
+    roster = Roster(journal, misses_to_pause)
     for one in range(1, phones + 1):
         roster.add_phone(a_phone(f"{100 + one}"))
     for operator in operators:
@@ -170,3 +172,32 @@ def test_only_news_of_a_known_phone_are_news() -> None:
 )
 def test_a_device_state_that_nobody_knows_counts_as_unreachable(told: str, device: Device) -> None:
     assert device_of(told) is device
+
+
+def missed(roster: Roster, times: int) -> Operator:
+    one = roster.operators["1001"]
+    for turn in range(times):
+        roster.missed(one, "no_answer", 0.5, 60.0 + turn)
+    return one
+
+
+def test_who_misses_three_in_a_row_is_paused_and_the_reason_says_so() -> None:
+    operators = an_operator("1001"), an_operator("1002", phone="102")
+    roster, journal = a_roster(*operators, misses_to_pause=3)
+    assert missed(roster, 2).status is Status.READY
+    one = missed(roster, 1)
+    assert (one.status, one.pause_reason) == (Status.PAUSED, "missed")
+    assert journal.operator_events[-1][2:] == ("pause", "101", "missed")
+    assert roster.ready("1001", 70.0).misses == 0
+
+
+@pytest.mark.parametrize("other", ["nobody", "paused", "unreachable"])
+def test_the_last_one_who_is_ready_is_never_paused_for_misses(other: str) -> None:
+    second = an_operator("1002", phone="102")
+    if other == "paused":
+        second.status = Status.PAUSED
+    operators = [an_operator("1001")] if other == "nobody" else [an_operator("1001"), second]
+    roster, _ = a_roster(*operators, misses_to_pause=3)
+    if other == "unreachable":
+        roster.device("102", Device.UNREACHABLE)
+    assert missed(roster, 5).status is Status.READY
