@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 from acd.calls import Call
 from acd.operators import Device, Operator, Phone, State, Status
+from acd.rules import Rules
+from acd.strategies import STRATEGIES
 
 
 class Offer(NamedTuple):
@@ -15,11 +17,6 @@ class Offer(NamedTuple):
     call: Call
     operator: Operator
     phone: Phone
-
-
-def longest_idle(operator: Operator) -> tuple[float, int, str]:
-    """Sort key: who has been idle longest comes first, then who has taken fewest calls."""
-    return (operator.idle_since, operator.calls_taken, operator.id)
 
 
 def available(operator: Operator, phones: Mapping[str, Phone], now: float) -> bool:
@@ -33,17 +30,24 @@ def available(operator: Operator, phones: Mapping[str, Phone], now: float) -> bo
 
 
 def allocate(
-    queue: Iterable[Call], operators: Iterable[Operator], phones: Mapping[str, Phone], now: float
+    queue: Iterable[Call],
+    operators: Iterable[Operator],
+    phones: Mapping[str, Phone],
+    now: float,
+    rules: Rules,
 ) -> list[Offer]:
-    """Decide the offers of this moment: the first of the queue to whoever has idled longest.
+    """Decide the offers of this moment: each waiting call, in the order of service, to the free
+    operator whom its category's strategy puts first; to the preferred one, if that one is free.
 
-    `queue` comes in the order of service. Reads no further in it than there are free operators,
-    so its length costs nothing.
+    Reads no further in `queue` than there are free operators, so its length costs nothing.
     """
-    free = sorted((one for one in operators if available(one, phones, now)), key=longest_idle)
-    if not free:
-        return []
-    return [
-        Offer(call, operator, phones[operator.phone or ""])
-        for call, operator in zip(queue, free, strict=False)
-    ]
+    free = [one for one in operators if available(one, phones, now)]
+    offers = []
+    for call in queue if free else ():
+        strategy = STRATEGIES[rules.category(call.record.category).strategy]
+        chosen = min(free, key=lambda one: (one.id != call.preferred, *strategy(one, call)))
+        offers.append(Offer(call, chosen, phones[chosen.phone or ""]))
+        free.remove(chosen)
+        if not free:
+            break
+    return offers

@@ -36,6 +36,8 @@ class Call:
     operator: str | None = None
     timer: Timer | None = None
     playback: str | None = None
+    head_start_s: float = 0.0  # served as if it had arrived so much earlier
+    preferred: str | None = None  # the operator who spoke with this caller last
     hung_up_by: str | None = None  # who was first to hang up, once somebody has
     cause: int | None = None  # the Q.850 cause that came with it
 

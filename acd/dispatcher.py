@@ -6,9 +6,6 @@ to do and never waits. After every one of them no ready, free operator is beside
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-
 import structlog
 
 from acd.allocation import Offer, allocate
@@ -19,6 +16,7 @@ from acd.ports import Switch
 from acd.queue import WaitingQueue
 from acd.records import EventKind
 from acd.roster import Roster
+from acd.rules import Rules
 from acd.timers import Timers
 
 log = structlog.get_logger("acd")
@@ -29,19 +27,6 @@ _NO_ANSWER = ("no_answer", 0.5)
 _FAILED_OFFERS = {17: ("busy", 3.0), 19: _NO_ANSWER, 18: _NO_ANSWER, 21: ("rejected", 5.0)}
 _UNREACHABLE = ("unreachable", 5.0)
 NORMAL, NO_ANSWER = 16, 19
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
-    """The times of distribution, in seconds, and what a category is called on the display."""
-
-    ring_timeout_s: float = 12.0
-    wrap_up_s: float = 10.0
-    labels: Mapping[str, str] | None = None
-
-    def label(self, category: str | None) -> str:
-        """What an operator's display shows for a category."""
-        return (self.labels or {}).get(category or "", (category or "112").upper())
 
 
 def dialable(number: str) -> str:
@@ -58,12 +43,16 @@ class Dispatcher:
         self.legs: dict[str, Call] = {}  # operators' legs that ring or talk
         self.bridges: dict[str, Call] = {}
         self._phone_of_leg: dict[str, str] = {}
+        self._spoke_with: dict[str, tuple[str, float]] = {}  # caller -> operator, time
 
     # --- what happens to the citizen ---------------------------------------------------------
 
     def enqueue(self, call: Call, now: float) -> None:
         """The category is known: wait for an operator, or be offered to one at once."""
         self._release(call, now)
+        self.queue.remove(call)
+        call.head_start_s = self.rules.category(call.record.category).head_start_s
+        call.preferred = self._preferred(call, now)
         position = self.queue.add(call)
         call.stage = Stage.QUEUED
         call.rearm(None)
@@ -177,8 +166,10 @@ class Dispatcher:
         """Offer waiting calls to free operators until one of the two runs out."""
         if not len(self.queue):
             return
-        decided = allocate(self.queue, self.roster.operators.values(), self.roster.phones, now)
-        for offer in decided:
+        roster = self.roster
+        for offer in allocate(
+            self.queue, roster.operators.values(), roster.phones, now, self.rules
+        ):
             self._offer(offer, now)
 
     def _offer(self, offer: Offer, now: float) -> None:
@@ -186,7 +177,7 @@ class Dispatcher:
         self.queue.remove(call)
         leg = new_id(now)
         call.leg, call.operator, call.stage = leg, operator.id, Stage.RINGING
-        operator.state, operator.call = State.OFFERED, call.id
+        operator.state, operator.call, operator.offered_at = State.OFFERED, call.id, now
         phone.device = Device.IN_USE
         self.legs[leg] = call
         self._phone_of_leg[leg] = phone.number
@@ -195,7 +186,7 @@ class Dispatcher:
             self.timers.at(now + self.rules.ring_timeout_s, lambda at: self._rang_out(leg, at))
         )
         number = dialable(call.record.caller_number)
-        display = f"{self.rules.label(call.record.category)} {number or 'anonim'}"
+        display = f"{self.rules.category(call.record.category).label} {number or 'anonim'}"
         self.switch.ring(leg, phone.number, (display, number or "anonim"), call.channel)
 
     def _rang_out(self, leg: str, now: float) -> None:
@@ -229,7 +220,8 @@ class Dispatcher:
         if operator is None or operator.call != call.id:
             return
         if call.stage is Stage.TALKING:
-            self._wrap_up(operator, now)
+            self._note_talk(operator, call, now)
+            self._wrap_up(operator, self.rules.wrap_up(call.record.category), now)
         else:
             self.roster.idle(operator, operator.idle_since)
 
@@ -250,12 +242,28 @@ class Dispatcher:
             self.switch.disconnect(call.bridge)
             call.bridge = None
 
-    def _wrap_up(self, operator: Operator, now: float) -> None:
-        if self.rules.wrap_up_s <= 0:
+    def _preferred(self, call: Call, now: float) -> str | None:
+        operator, at = self._spoke_with.get(call.record.caller_number, ("", 0.0))
+        return operator if operator and now - at <= self.rules.preferred_s else None
+
+    def _note_talk(self, operator: Operator, call: Call, now: float) -> None:
+        operator.talk_s += now - (call.record.operator_answered_at or now)
+        number, spoke_with = call.record.caller_number, self._spoke_with
+        if not number or self.rules.preferred_s <= 0:
+            return
+        spoke_with.pop(number, None)
+        spoke_with[number] = (operator.id, now)
+        oldest = next(iter(spoke_with))
+        while now - spoke_with[oldest][1] > self.rules.preferred_s:
+            del spoke_with[oldest]
+            oldest = next(iter(spoke_with))
+
+    def _wrap_up(self, operator: Operator, seconds: float, now: float) -> None:
+        if seconds <= 0:
             self.roster.idle(operator, now)
             return
         operator.state, operator.call = State.WRAP_UP, None
-        until = operator.wrap_up_until = now + self.rules.wrap_up_s
+        until = operator.wrap_up_until = now + seconds
         self.timers.at(until, lambda at: self._wrapped_up(operator, until, at))
 
     def _wrapped_up(self, operator: Operator, until: float, now: float) -> None:

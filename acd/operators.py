@@ -89,6 +89,8 @@ class Operator:
     not_before: float = 0.0
     wrap_up_until: float = 0.0
     misses: int = 0
+    talk_s: float = 0.0
+    offered_at: float = 0.0
 
     def row(self) -> dict[str, Any]:
         """What is kept over a restart: the row of `operators`."""
@@ -103,4 +105,5 @@ class Operator:
             "status_since": self.status_since,
             "idle_since": self.idle_since,
             "calls_taken": self.calls_taken,
+            "talk_s": self.talk_s,
         }

@@ -11,8 +11,12 @@ Key = tuple[float, str]
 
 
 def service_key(call: Call) -> Key:
-    """Sort key of a waiting call: first come, first served, by arrival at the line."""
-    return (call.record.arrived_at, call.id)
+    """Sort key of a waiting call: first come, first served, with the head start of its category.
+
+    The key does not change while a call waits, so priority and ageing cost nothing: a call passes
+    another by at most its head start, and no call is passed for longer than the largest of them.
+    """
+    return (call.record.arrived_at - call.head_start_s, call.id)
 
 
 class WaitingQueue:

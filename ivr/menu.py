@@ -7,7 +7,12 @@ from pathlib import Path
 
 import msgspec
 
+from acd.rules import Category
+from acd.strategies import STRATEGIES
+
 LONGEST_MENU_S = 12.0
+LONGEST_HEAD_START_S = 600.0
+LONGEST_WRAP_UP_S = 3600.0
 
 
 class MenuError(Exception):
@@ -38,7 +43,7 @@ class MenuTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     start: str
     menus: dict[str, Menu]
-    categories: dict[str, str]
+    categories: dict[str, Category]
     limit_s: float = 11.5
 
     def prompts(self) -> set[str]:
@@ -78,8 +83,24 @@ def _problems(tree: MenuTree) -> list[str]:
         found.append(f"limit_s = {tree.limit_s} must be between 1 and {LONGEST_MENU_S:g}")
     if not tree.categories:
         found.append("there are no categories")
+    for name, category in tree.categories.items():
+        found += _category_problems(name, category)
     for name, menu in tree.menus.items():
         found += _menu_problems(tree, name, menu)
+    return found
+
+
+def _category_problems(name: str, category: Category) -> list[str]:
+    found = []
+    if category.strategy not in STRATEGIES:
+        known = ", ".join(STRATEGIES)
+        found.append(f"category {name}: strategy {category.strategy!r} is none of {known}")
+    if not 0 <= category.head_start_s <= LONGEST_HEAD_START_S:
+        limit = f"{LONGEST_HEAD_START_S:g}"
+        found.append(f"category {name}: head_start_s must be between 0 and {limit}")
+    if category.wrap_up_s is not None and not 0 <= category.wrap_up_s <= LONGEST_WRAP_UP_S:
+        limit = f"{LONGEST_WRAP_UP_S:g}"
+        found.append(f"category {name}: wrap_up_s must be between 0 and {limit}")
     return found
 
 

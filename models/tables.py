@@ -153,6 +153,7 @@ class OperatorRow(Base):
     status_since: Mapped[datetime]
     idle_since: Mapped[datetime]
     calls_taken: Mapped[int]
+    talk_s: Mapped[float]
 
 
 class OperatorEventRow(Base):

@@ -168,4 +168,5 @@ def _operator(row: OperatorRow) -> Operator:
         status_since=seconds(row.status_since),
         idle_since=seconds(row.idle_since),
         calls_taken=row.calls_taken,
+        talk_s=row.talk_s,
     )

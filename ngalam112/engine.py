@@ -15,11 +15,12 @@ import msgspec
 import structlog
 
 from acd.codes import PROMPTS, CodeCalls
-from acd.dispatcher import Dispatcher, Rules
+from acd.dispatcher import Dispatcher
 from acd.operators import device_of
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
+from acd.rules import Rules
 from acd.timers import Timers
 from ivr.menu import MenuError, MenuTree, load_menu, missing_prompts
 from ivr.reception import Reception
@@ -86,7 +87,8 @@ class Engine:
         rules = Rules(
             ring_timeout_s=settings.ring_timeout_s,
             wrap_up_s=settings.wrap_up_s,
-            labels=tree.categories,
+            preferred_s=settings.preferred_s,
+            categories=tree.categories,
         )
         self.dispatcher = Dispatcher(switch, self.roster, self.timers, rules)
         self.reception = Reception(switch, self.dispatcher, self.timers, tree)

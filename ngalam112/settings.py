@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     claim_ms: int = Field(default=1000, ge=50, le=10_000)
     ring_timeout_s: float = Field(default=12.0, ge=1, le=120)
     wrap_up_s: float = Field(default=10.0, ge=0, le=3600)
+    preferred_s: float = Field(default=900.0, ge=0, le=86_400)
     misses_to_pause: int = Field(default=3, ge=0, le=100)
     # off, because a phone that does not answer OPTIONS would count as gone
     qualify_s: int = Field(default=0, ge=0, le=3600)

@@ -92,6 +92,7 @@ def upgrade() -> None:
         sa.Column("status_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("idle_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("calls_taken", sa.Integer(), nullable=False),
+        sa.Column("talk_s", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_operators")),
     )
     op.create_table(

@@ -10,12 +10,13 @@ from hypothesis import settings
 
 from acd.calls import Call
 from acd.codes import CodeCalls
-from acd.dispatcher import Dispatcher, Rules
+from acd.dispatcher import Dispatcher
 from acd.operators import Device, Operator, Phone, Status
 from acd.ports import Journal
 from acd.records import CallRecord, EventKind
 from acd.recovery import LiveLeg
 from acd.roster import Roster
+from acd.rules import Rules
 from acd.timers import Timers
 from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
@@ -111,7 +112,7 @@ class LineDesk(Desk):
     """A desk with everything in front of it: a whole line, but for Asterisk."""
 
     def __init__(self, operators: int = 1, tree: MenuTree = THE_MENU, **rules: Any) -> None:
-        super().__init__(operators, **({"labels": tree.categories} | rules))
+        super().__init__(operators, **({"categories": tree.categories} | rules))
         self.claims: list[str] = []
         self.reception = Reception(self.switch, self.dispatcher, self.timers, tree)
         self.line = Line(

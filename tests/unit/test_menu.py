@@ -23,8 +23,8 @@ category = "general"
 1 = { category = "fire", information = "info" }
 2 = { menu = "main" }
 [categories]
-general = "UMUM"
-fire = "API"
+general = { label = "UMUM" }
+fire = { label = "API" }
 """
 
 
@@ -52,7 +52,7 @@ def test_a_right_file_is_read(tmp_path: Path) -> None:
     path.write_text(RIGHT)
     tree = load_menu(path)
     assert tree.prompts() == {"menu", "again", "info"}
-    assert tree.categories["fire"] == "API"
+    assert tree.categories["fire"].label == "API"
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,12 @@ def test_a_right_file_is_read(tmp_path: Path) -> None:
         ('{ menu = "main" }', '{ menü = "main" }', "line 10"),
         ("[menus.main.keys]", "[menus.main.kees]", "kees"),
         ("[menus.main]", "[menus.main", "line"),
-        ('general = "UMUM"\nfire = "API"\n', "", "there are no categories"),
+        ('general = { label = "UMUM" }\nfire = { label = "API" }\n', "", "there are no categories"),
+        ('label = "API"', "", "`label`"),
+        ('label = "API"', 'label = "API", strategy = "best"', "'best' is none of longest-idle"),
+        ('label = "API"', 'label = "API", head_start_s = 601', "fire: head_start_s must be"),
+        ('label = "API"', 'label = "API", head_start_s = nan', "fire: head_start_s must be"),
+        ('label = "API"', 'label = "API", wrap_up_s = -1', "fire: wrap_up_s must be"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(

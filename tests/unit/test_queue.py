@@ -60,3 +60,20 @@ def test_taking_out_a_call_that_does_not_wait_changes_nothing() -> None:
     assert queue.remove(call)
     assert not queue.remove(call)
     assert (len(queue), list(queue)) == (0, [])
+
+
+@OFTEN
+@given(st.lists(st.tuples(st.floats(0.0, 99.0), st.sampled_from([0.0, 5.0, 30.0])), max_size=30))
+def test_a_head_start_passes_others_but_never_one_that_has_waited_so_much_longer(
+    arrivals: list[tuple[float, float]],
+) -> None:
+    queue = WaitingQueue()
+    for one, (at, head_start) in enumerate(arrivals):
+        call = a_call(f"c{one}", at=at)
+        call.head_start_s = head_start
+        queue.add(call)
+    served = list(queue)
+    for place, call in enumerate(served):
+        for later in served[place + 1 :]:
+            passed_by = call.record.arrived_at - later.record.arrived_at
+            assert passed_by <= call.head_start_s - later.head_start_s + 1e-9

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.records import CategorySource
+from acd.rules import Category
 from ivr.menu import Key, Menu, MenuTree
 from ivr.session import (
     LONGEST_INFORMATION_S,
@@ -35,7 +36,7 @@ LOOP = MenuTree(
         "a": Menu("pa", "ra", "x", {"1": Key(menu="b"), "2": Key(category="y")}, tries=9),
         "b": Menu("pb", "rb", "y", {"1": Key(menu="a"), "9": Key(None, "x", "info")}, tries=9),
     },
-    categories={"x": "X", "y": "Y"},
+    categories={"x": Category("X"), "y": Category("Y")},
     limit_s=3.0,
 )
 TREES = st.sampled_from([THE_MENU, LOOP])
