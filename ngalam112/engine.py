@@ -16,7 +16,6 @@ import structlog
 
 from acd.codes import PROMPTS, CodeCalls
 from acd.dispatcher import Dispatcher
-from acd.operators import device_of
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
@@ -25,14 +24,14 @@ from acd.timers import Timers
 from ivr.menu import MenuError, MenuTree, load_menu, missing_prompts
 from ivr.reception import Reception
 from ngalam112.clock import SteadyClock
-from ngalam112.line import Claimed, Do, Line, PhoneDevice, Quality
+from ngalam112.line import Claimed, Do, Line
 from ngalam112.pins import pin_matches
 from ngalam112.provision import AMI_USER, APP, ARI_USER
 from ngalam112.recovery import snapshot
 from ngalam112.settings import Settings
 from ngalam112.switch import AriSwitch
 from ngalam112.takeup import TakeUp, take_up
-from pbx.ami import AmiEvent, AmiLink, DeviceState
+from pbx.ami import AmiLink
 from pbx.ari import AriClient
 from pbx.ari_reply import AriError, Reply
 
@@ -79,7 +78,7 @@ class Engine:
             port=settings.ami_port,
             user=AMI_USER,
             password=settings.secrets.ami_password,
-            on_event=self._ami_event,
+            on_event=self.post,
         )
         self.timers = Timers()
         self.roster = Roster(journal, settings.misses_to_pause)
@@ -206,9 +205,3 @@ class Engine:
         found = TakeUp(live, calls, legs)
         self.post(Do(lambda now: take_up(self.line, found, now)))
         log.info("serving", app=APP, legs=len(live.legs))
-
-    def _ami_event(self, event: AmiEvent) -> None:
-        if isinstance(event, DeviceState):
-            self.post(PhoneDevice(event.phone, device_of(event.state)))
-        else:
-            self.post(Quality(event.channel, event.loss_percent, event.jitter_ms))

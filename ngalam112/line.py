@@ -15,12 +15,13 @@ from acd.calls import Call, Stage
 from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
 from acd.ids import new_id
-from acd.operators import Device
+from acd.operators import device_of
 from acd.ports import Journal, Switch
 from acd.records import CallRecord, EventKind
 from acd.timers import Timers
 from ivr.reception import Reception
 from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
+from pbx.ami import DeviceState, LegQuality
 from pbx.ari_types import (
     ApplicationReplaced,
     CallBroadcast,
@@ -46,21 +47,6 @@ class Claimed(msgspec.Struct, frozen=True):
 
     channel: str
     ours: bool
-
-
-class PhoneDevice(msgspec.Struct, frozen=True):
-    """Asterisk's word on a phone."""
-
-    phone: str
-    device: Device
-
-
-class Quality(msgspec.Struct, frozen=True):
-    """The audio of a leg as Asterisk received it; told when the leg ends."""
-
-    channel: str
-    loss_percent: float | None
-    jitter_ms: float | None
 
 
 class Do(msgspec.Struct, frozen=True):
@@ -127,10 +113,10 @@ class Line:
                 self.dispatcher.ring_failed(leg, now)
             case SayFailed(playback=playback_id):
                 self._playback_ended(playback_id, True, now)
-            case PhoneDevice(phone=phone, device=device):
-                if self.dispatcher.roster.device(phone, device):
+            case DeviceState(phone=phone, state=state):
+                if self.dispatcher.roster.device(phone, device_of(state)):
                     self.dispatcher.settle(now)
-            case Quality():
+            case LegQuality():
                 self._quality(event, now)
             case Do(act=act):
                 act(now)
@@ -246,7 +232,7 @@ class Line:
         if not self.reception.playback_ended(playback, failed, now):
             self._codes.playback_ended(playback)
 
-    def _quality(self, event: Quality, now: float) -> None:
+    def _quality(self, event: LegQuality, now: float) -> None:
         call = self.calls.get(event.channel) or self._finished.get(event.channel)
         if call is not None and call.record.events:
             call.note(

@@ -8,11 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.calls import Stage
-from acd.operators import Device, State
+from acd.operators import State
 from acd.records import EventKind, Outcome, fold
-from ngalam112.line import HANDOVER_S, Claimed, Do, PhoneDevice, Quality, readable
+from ngalam112.line import HANDOVER_S, Claimed, Do, readable
 from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
 from pbx import ari_types as ari
+from pbx.ami import DeviceState, LegQuality
 
 GONE = [ari.StasisEnd(a_channel()), ari.ChannelDestroyed(a_channel(), 16)]
 
@@ -123,8 +124,8 @@ def test_a_channel_that_nobody_expects_is_hung_up(args: list[str]) -> None:
         ConnectFailed("x", "gone"),
         RingFailed("x"),
         SayFailed("x"),
-        Quality("x", 1.0, 1.0),
-        PhoneDevice("999", Device.FREE),
+        LegQuality("x", 1.0, 1.0),
+        DeviceState("999", "NOT_INUSE"),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -186,7 +187,7 @@ def test_the_audio_quality_reaches_the_record_even_after_the_end(after: float) -
     desk.citizen()
     desk.handle(GONE[1], now=120.0)
     desk.timers.fire(120.0 + after)
-    desk.handle(Quality("c1", 0.5, 3.0), now=120.0 + after)
+    desk.handle(LegQuality("c1", 0.5, 3.0), now=120.0 + after)
     assert (desk.journal.only().loss_percent, desk.journal.only().jitter_ms) == (0.5, 3.0)
 
 
