@@ -29,6 +29,16 @@ async def kill(line: Line) -> None:
     await line.running.engine.ended()
 
 
+async def stored(line: Line, caller: str, field: str) -> None:
+    """Wait until the record of a living call has reached the database with `field` set."""
+
+    async def is_stored() -> bool:
+        records = await line.records(caller)
+        return bool(records and getattr(records[0], field))
+
+    await eventually(is_stored, what=f"{field} of {caller} is in the database")
+
+
 async def test_without_an_engine_the_fallback_rings_a_phone(line: Line) -> None:
     await line.operators_ready("101", "102")
     await kill(line)
@@ -68,12 +78,7 @@ async def test_who_waits_while_the_engine_dies_is_served_by_the_next_one(line: L
     calling = asyncio.create_task(
         line.players.citizens("citizen_key_talk_until_bye", 1, caller="0843", keys={"key": "3"})
     )
-
-    async def waits() -> bool:
-        records = await line.records("0843")
-        return bool(records and records[0].queued_at)
-
-    await eventually(waits, what="the call is in the queue and in the database")
+    await stored(line, "0843", "queued_at")
     await kill(line)
     await line.running.engine.start()
     await line.operators_ready("101")
@@ -88,12 +93,7 @@ async def test_who_talks_while_the_engine_dies_talks_on(line: Line) -> None:
     calling = asyncio.create_task(
         line.players.citizens("citizen_key_talk_until_bye", 1, caller="0844", keys={"key": "3"})
     )
-
-    async def talks() -> bool:
-        records = await line.records("0844")
-        return bool(records and records[0].operator_answered_at)
-
-    await eventually(talks, what="they talk, and the database knows")
+    await stored(line, "0844", "operator_answered_at")
     await kill(line)
     await line.running.engine.start()
     assert (await calling).successful == 1, "the operator hung up, not the line"
@@ -109,14 +109,21 @@ async def test_who_hung_up_while_no_engine_lived_has_an_end(line: Line) -> None:
     calling = asyncio.create_task(
         line.players.citizens("citizen_key_queue_bye", 1, caller="0845", keys={"key": "3"})
     )
-
-    async def waits() -> bool:
-        records = await line.records("0845")
-        return bool(records and records[0].queued_at)
-
-    await eventually(waits)
+    await stored(line, "0845", "queued_at")
     await kill(line)
     await calling
     await line.running.engine.start()
     record = (await line.ended(1, "0845"))[0]
     assert (record.outcome, record.ended_by) == ("lost_queue", "unknown")
+
+
+async def test_a_line_that_is_stopped_ends_its_calls_with_their_records(line: Line) -> None:
+    calling = asyncio.create_task(
+        line.players.citizens("citizen_silent_talk_until_bye", 1, caller="0846")
+    )
+    await stored(line, "0846", "arrived_at")
+    await line.running.engine.stop()
+    assert (await calling).successful == 1, "the citizen got a BYE"
+    record = (await line.ended(1, "0846"))[0]
+    assert (record.outcome, record.ended_by) == ("lost_menu", "line_stopped")
+    await line.is_empty()
