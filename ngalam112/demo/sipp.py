@@ -21,6 +21,7 @@ from pbx.programs import Programs
 
 SCENARIOS = PROJECT / "sipp_scenarios"
 _RTP_BLOCK = 400
+_AT_ONCE = 3000
 _rtp_blocks = itertools.cycle(range(32000, 60000, _RTP_BLOCK))
 _names = itertools.count(1)
 
@@ -88,7 +89,9 @@ class SippRun:
             *("-i", host, "-mi", host, "-p", str(self.port)),
             *("-min_rtp_port", str(first), "-max_rtp_port", str(first + _RTP_BLOCK - 2)),
             *("-trace_stat", "-stf", str(self._stats), "-fd", "1"),
-            *("-timeout", f"{limit_s:.0f}s", "-timeout_error", "-r", f"{rate:g}"),
+            *("-timeout", f"{limit_s:.0f}s", "-timeout_error"),
+            # SIPp reads the rate as a whole number, and holds calls back at a few times the rate
+            *("-r", str(max(1, round(rate * 10))), "-rp", "10000", "-l", str(_AT_ONCE)),
         ]
         if calls is not None:
             args += ["-m", str(calls)]

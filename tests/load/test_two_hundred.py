@@ -40,6 +40,8 @@ async def test_all_are_answered_or_lost_by_their_own_hang_up(
         await line.is_empty(within=20)
         totals = await line.get("/api/summary")
     assert len(records) == 200
+    arrived = [one.arrived_at for one in records]
+    assert max(arrived) - min(arrived) < 25, "they came at about ten a second"
     assert totals["offered"] == 200 and totals["adds_up"] and totals["live"] == 0
     for index, (_, count, _, outcomes) in enumerate(CITIZENS):
         theirs = [one for one in records if one.caller_number.startswith(f"083{index}000")]
