@@ -61,15 +61,14 @@ class Reception:
             self._step(call, Digit(digit), now)
 
     def playback_ended(self, playback: str, failed: bool, now: float) -> bool:
-        """A prompt has ended; False if it is none of ours. One that we replaced is past caring."""
+        """A prompt has ended; False if it is none of ours, or one that we cut off."""
         call = self._playbacks.pop(playback, None)
         if call is None:
             return False
-        if call.playback == playback:
-            call.playback = None
-            if failed and call.hung_up_by is None:
-                self._trouble(call, f"prompt {playback} could not be played", now)
-            self._step(call, PromptEnded(failed), now)
+        call.playback = None
+        if failed and call.hung_up_by is None:
+            self._trouble(call, f"prompt {playback} could not be played", now)
+        self._step(call, PromptEnded(failed), now)
         return True
 
     def gone(self, call: Call) -> None:
