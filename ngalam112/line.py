@@ -87,6 +87,8 @@ class Line:
             case ChannelDtmfReceived(digit=digit, channel=channel):
                 if (call := self.calls.get(channel.id)) is not None:
                     self.reception.digit(call, digit, now)
+                else:
+                    self._codes.digit(channel.id, digit, now)
             case ChannelStateChange(channel=channel):
                 if channel.state == "Ringing":
                     self.dispatcher.leg_ringing(channel.id, now)
@@ -190,7 +192,6 @@ class Line:
                 self.dispatcher.leg_answered(channel.id, now)
             case ["code", phone, code]:
                 self._codes.dialled(channel.id, phone, code, now)
-                self.dispatcher.settle(now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
@@ -207,7 +208,8 @@ class Line:
     def _gone(self, channel_id: str, cause: int, now: float) -> None:
         call = self.calls.get(channel_id)
         if call is None:
-            self.dispatcher.leg_gone(channel_id, cause, now)
+            if not self._codes.gone(channel_id):
+                self.dispatcher.leg_gone(channel_id, cause, now)
         elif call.record.events:
             self.over(call, call.cause or cause, now)
         elif call.timer is not None:
@@ -230,7 +232,7 @@ class Line:
 
     def _playback_ended(self, playback: str, failed: bool, now: float) -> None:
         if not self.reception.playback_ended(playback, failed, now):
-            self._codes.playback_ended(playback)
+            self._codes.playback_ended(playback, now)
 
     def _quality(self, event: LegQuality, now: float) -> None:
         call = self.calls.get(event.channel) or self._finished.get(event.channel)
