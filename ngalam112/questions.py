@@ -174,6 +174,9 @@ def operator_rows(operators: Iterable[Operator], zone: ZoneInfo) -> list[Answer]
             "pause_reason": one.pause_reason,
             "status_since": _iso(one.status_since, zone) if one.status_since else None,
             "calls_taken": one.calls_taken,
+            "skills": one.skills,
+            "weight": one.weight,
+            "wrap_up_until": _iso(one.wrap_up_until, zone) if one.wrap_up_until else None,
             "call": one.call,
         }
         for one in sorted(operators, key=lambda one: one.id)
