@@ -19,11 +19,12 @@ from ngalam112.demo.sipp import free_port
 ENGINE_DOWN = "ngalam112: engine is down: read from the database\n"
 KEPT = "ngalam112: engine is down: kept in the database, takes effect when the line starts\n"
 COMMANDS = {
-    (): "up demo doctor status phone operator calls report db sounds",
+    (): "up demo doctor status phone operator calls report export db sounds",
     ("phone",): "add list",
     ("operator",): "add list login logout pause ready",
     ("calls",): "list show",
     ("report",): "summary",
+    ("export",): "queue_log",
     ("db",): "upgrade",
     ("sounds",): "build",
 }
