@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 import pytest
 from factories import a_call, a_phone, an_operator
 from fakes import FakeJournal
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from acd.allocation import allocate
 from acd.calls import Call
 from acd.operators import Operator, Phone
 from acd.queue import WaitingQueue
 from acd.rules import Ring, Rules
+from acd.skills import eligible
 
 NOW = 100.0
 RULES = Rules(rings=(Ring(0.0, 7), Ring(10.0, 1), Ring(30.0, 0)))
@@ -97,3 +100,46 @@ def test_calls_that_nobody_may_have_are_skipped_without_looking_at_them() -> Non
     served = [a_call(f"s{one}", at=99.0 + one / 10, category="covid") for one in range(4)]
     assert touched_by_allocate(2000, at_the_end=[]) == 1
     assert touched_by_allocate(2000, at_the_end=served) == 1
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["police", "fire"]),
+            st.sampled_from(["id", "id", "en"]),
+            st.sampled_from([0.0, 0.0, 20.0]),
+            st.sampled_from([0.0, 9.0, 12.0, 29.0, 31.0]),
+            st.booleans(),
+        ),
+        max_size=8,
+    ),
+    st.lists(
+        st.dictionaries(
+            st.sampled_from(["police", "fire", "lang:id", "lang:en"]),
+            st.sampled_from([1, 5, 9]),
+            max_size=3,
+        ),
+        max_size=4,
+    ),
+)
+def test_whoever_is_left_may_have_none_of_the_calls_that_are_left(
+    waiting: list[tuple[str, str, float, float, bool]], skills: list[dict[str, int]]
+) -> None:
+    queue = WaitingQueue()
+    for one, (category, language, seconds, late_s, aged) in enumerate(waiting):
+        call = a_call(f"c{one}", at=NOW - late_s, category=category)
+        call.record.language, call.head_start_s = language, seconds
+        call.aged = aged and late_s > 30.0
+        queue.add(call)
+    operators, phones = free(len(skills), {})
+    for operator, own in zip(operators, skills, strict=True):
+        operator.skills = own
+    served = {
+        offer.call.id: offer.desks[0].operator.id
+        for offer in allocate(queue, operators, phones, NOW, RULES)
+    }
+    for call in queue:
+        for operator in operators:
+            if call.id not in served and operator.id not in served.values():
+                assert not eligible(operator, call, NOW, RULES)
