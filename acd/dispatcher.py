@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import structlog
 
+from acd.agencies import Directory
 from acd.allocation import Offer, allocate
 from acd.calls import Call, Stage
 from acd.ids import new_id
@@ -41,13 +42,20 @@ def dialable(number: str) -> str:
 class Dispatcher:
     """Queues calls, offers them to operators, connects them, ends them."""
 
-    def __init__(self, switch: Switch, roster: Roster, timers: Timers, rules: Rules) -> None:
+    def __init__(
+        self,
+        switch: Switch,
+        roster: Roster,
+        timers: Timers,
+        rules: Rules,
+        directory: Directory | None = None,
+    ) -> None:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
         self.wrap_ups = WrapUps(roster, timers, self.settle)
         self.queue = WaitingQueue()
         self.legs: dict[str, Leg] = {}  # operators' and agencies' legs that ring or talk
         self.bridges: dict[str, Call] = {}
-        self.transfers = Transfers(self)
+        self.transfers = Transfers(self, directory or Directory())
         self.overflow = Overflow(self, rules.overflow, rules.overflow_again_s)
         self._phone_of_leg: dict[str, str] = {}
         self._spoke_with: dict[str, tuple[str, float]] = {}  # caller -> operator, time

@@ -10,8 +10,8 @@ import aiohttp
 
 from models.database import Database, upgrade
 from ngalam112.admin import load_roster
-from ngalam112.engine import load_checked_distribution, load_checked_menu
 from ngalam112.provision import AGI_SCRIPT, ARI_USER, provision, provision_phones
+from ngalam112.rulebook import load_checked_distribution, load_checked_menu
 from ngalam112.settings import Settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.asterisk import Asterisk, check_ports
