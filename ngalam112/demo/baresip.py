@@ -143,7 +143,13 @@ class Baresip:
 
     async def stop(self) -> None:
         """Hang up, unregister and end; by force after some seconds."""
-        await end(self._process, within=5.0)
+        if self._process is not None and self._process.returncode is None:
+            # a transfer whose outcome is open keeps it for half a minute; told twice, it goes
+            with contextlib.suppress(TimeoutError, ProcessLookupError):
+                self._process.terminate()
+                async with asyncio.timeout(1.0):
+                    await self._process.wait()
+        await end(self._process, within=4.0)
         if self._writer is not None:
             self._writer.close()
         for task in self._tasks:

@@ -224,20 +224,28 @@ class Softphone:
                 await self.baresip.command("sndcode", digit)
             await asyncio.sleep(DIGIT_S)
 
-    async def blind_transfer(self, to: str, call: str = "", within: float = 20.0) -> Transfer:
+    async def blind_transfer(
+        self, to: str, call: str = "", *, notify: bool = True, within: float = 20.0
+    ) -> Transfer:
         """Send a REFER to a number or address, and return what became of it.
 
-        When the line says that the other side answered, baresip hangs up. It does so after a
-        refusal as well (others keep the call), so its leg is gone then, whatever the line does.
+        When the line notifies that the other side answered, baresip hangs up. It does so after a
+        failure as well (other softphones keep the call). So for what follows a failure ask not to
+        be notified: `notify=False` sends Refer-Sub: false (RFC 4488) and returns the answer to
+        the REFER alone; the call then lives until the line ends it. To a REFER that is refused
+        by its answer baresip hangs up in any case.
         """
         call, before = self.current(call), len(self.messages)
         async with self._one_at_a_time:
             await self.baresip.command("callfind", call)
-            await self.baresip.command("transfer", self.uri(to))
+            # baresip writes this behind "Refer-To: " as it stands
+            more = "" if notify else "\r\nRefer-Sub: false"
+            await self.baresip.command("transfer", self.uri(to) + more)
 
         def over() -> Transfer | None:
             seen = follow_transfer(self.messages[before:], call)
-            return seen if seen.ended or not seen.is_open else None
+            told = seen.ended or not seen.is_open or (seen.answer and not notify)
+            return seen if told else None
 
         transfer = await self.baresip.until(over, within, f"end of the transfer to {to}")
         if not transfer.is_open:
@@ -245,12 +253,16 @@ class Softphone:
         return transfer
 
     async def attended_transfer(
-        self, second: str, first: str = "", within: float = 20.0
+        self, second: str, first: str = "", *, notify: bool = True, within: float = 20.0
     ) -> Transfer:
-        """Connect the other sides of two calls: REFER in `first`, Replaces of `second`."""
+        """Connect the other sides of two calls: REFER in `first`, Replaces of `second`.
+
+        What is said of `blind_transfer` holds here too.
+        """
         others = [one.id for one in self.calls.values() if one.state == "established"]
         first = first or next(one for one in others if one != second)
-        return await self.blind_transfer(refer_to(self.messages, second), first, within)
+        to = refer_to(self.messages, second)
+        return await self.blind_transfer(to, first, notify=notify, within=within)
 
     async def audio(self, call: str = "") -> Audio:
         """The RTP packets of a call so far; only while it lives."""

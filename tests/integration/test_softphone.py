@@ -133,8 +133,9 @@ async def test_a_call_that_it_declines_is_offered_again(line: Line) -> None:
 async def test_a_blind_transfer_leaves_as_a_refer_and_its_answer_is_told(line: Line) -> None:
     async with line.operator_at("101") as operator, line.softphone("0846") as citizen:
         call, _ = await talk(operator, citizen)
-        transfer = await operator.blind_transfer("102", call)
+        transfer = await operator.blind_transfer("102", call, notify=False)
         refer = sent(operator, "REFER")[-1]
+        assert refer.header("refer-sub") == "false"
         assert refer.header("refer-to") == f"sip:102@127.0.0.1:{line.settings.sip_port}"
         assert transfer.answer >= 200
 
@@ -145,7 +146,7 @@ async def test_an_attended_transfer_names_the_call_to_be_replaced(line: Line) ->
         second = await operator.dial("112")
         await operator.established(second)
         assert operator.current() == second
-        transfer = await operator.attended_transfer(second, call)
+        transfer = await operator.attended_transfer(second, call, notify=False)
         refer = sent(operator, "REFER")[-1]
         assert refer.header("call-id") == call
         answer = next(
