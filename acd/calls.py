@@ -37,6 +37,10 @@ class Call:
     timer: Timer | None = None
     playback: str | None = None
     head_start_s: float = 0.0  # served as if it had arrived so much earlier
+    resource_priority: str = ""  # of the Resource-Priority header, such as `esnet.1` or `wps.0`
+    callback: bool = False  # a citizen who is called back
+    silent: bool = False  # a citizen who says nothing, and may not be able to
+    aged: bool = False  # has waited beyond the cap: before all others, to anybody
     preferred: str | None = None  # the operator who spoke with this caller last
     hung_up_by: str | None = None  # who was first to hang up, once somebody has
     cause: int | None = None  # the Q.850 cause that came with it

@@ -173,7 +173,7 @@ class Dispatcher:
             self._offer(offer, now)
 
     def _offer(self, offer: Offer, now: float) -> None:
-        call, operator, phone = offer
+        call, ((operator, phone), *_) = offer
         self.queue.remove(call)
         leg = new_id(now)
         call.leg, call.operator, call.stage = leg, operator.id, Stage.RINGING

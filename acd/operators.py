@@ -6,7 +6,7 @@ calls (idle, offered, talking, wrap-up). Whether the phone can be reached comes 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -25,6 +25,8 @@ class State(StrEnum):
     IDLE = "idle"
     OFFERED = "offered"
     TALKING = "talking"
+    HOLDING = "holding"  # talks with a citizen who is on hold
+    CALLING = "calling"  # is on a call of their own: to a colleague, or back to a citizen
     WRAP_UP = "wrap_up"
 
 
@@ -72,6 +74,8 @@ class Operator:
 
     `not_before`: no offer before this time (after a reject, say). `wrap_up_until`: when the work
     after the last call is over; arithmetic on stored times, so a restart does not change it.
+    `skills`: a category or `lang:xx` -> level 1 (some) to 9 (best); who has none takes everything.
+    `weight`: the chance among others where a strategy draws lots.
     """
 
     id: str
@@ -91,6 +95,8 @@ class Operator:
     misses: int = 0
     talk_s: float = 0.0
     offered_at: float = 0.0
+    skills: dict[str, int] = field(default_factory=dict)
+    weight: int = 1
 
     def row(self) -> dict[str, Any]:
         """What is kept over a restart: the row of `operators`."""
@@ -106,4 +112,9 @@ class Operator:
             "idle_since": self.idle_since,
             "calls_taken": self.calls_taken,
             "talk_s": self.talk_s,
+            "skills": self.skills,
+            "weight": self.weight,
+            "misses": self.misses,
+            "offered_at": self.offered_at or None,
+            "wrap_up_until": self.wrap_up_until or None,
         }

@@ -102,7 +102,7 @@ class Recorder:
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         """Keep an event, and the record as it is now; it may go on changing."""
         self._accept(
-            _Row(CallRow, msgspec.structs.asdict(record)),
+            _Row(CallRow, record.row()),
             _Row(CallEventRow, msgspec.structs.asdict(event)),
         )
 

@@ -41,13 +41,21 @@ class EventKind(StrEnum):
     MENU_DONE = "menu_done"  # category, category_source
     INFORMATION_STARTED = "information_started"  # prompt
     QUEUED = "queued"  # category, position
-    OFFERED = "offered"  # operator, phone
-    RINGING = "ringing"  # operator, phone
-    OFFER_FAILED = "offer_failed"  # operator, phone, reason, cause
-    ANSWERED = "answered"  # operator, phone
+    OVERFLOW = "overflow"  # step, to: nobody was ready at all
+    OFFERED = "offered"  # operator, phone, leg
+    RINGING = "ringing"  # operator, phone, leg
+    OFFER_FAILED = "offer_failed"  # operator, phone, leg, reason
+    ANSWERED = "answered"  # operator, phone, leg
+    HELD = "held"  # operator, phone, leg: the citizen hears music
+    RESUMED = "resumed"  # operator, phone, leg
+    TRANSFER_STARTED = "transfer_started"  # operator, phone, kind, to, form
+    TRANSFER_FAILED = "transfer_failed"  # operator, phone, kind, to, reason
+    JOINED = "joined"  # operator, phone, leg, how: another one speaks with the citizen
+    LEFT = "left"  # operator, phone, leg, reason: ... and has left the others
+    TRANSFERRED = "transferred"  # operator, phone, kind, to, form: the first one has handed over
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
     TROUBLE = "trouble"  # what
-    ENDED = "ended"  # ended_by, hangup_cause
+    ENDED = "ended"  # ended_by, hangup_cause, position (of who hung up while waiting)
     FALLBACK = "fallback"  # status, phone, answered_at
 
 
@@ -61,12 +69,30 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
     data: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class LegRecord(msgspec.Struct, kw_only=True):
+    """A leg that spoke with the citizen: an operator's, an agency's. Times as in CallRecord.
+
+    `phone`: the phone's number, the agency's number or its SIP address. `how`: answered (out of the
+    queue), transfer or conference. `reason`: how it ended.
+    """
+
+    leg: str
+    operator: str | None = None
+    phone: str | None = None
+    how: str = "answered"
+    joined_at: float = 0.0
+    left_at: float | None = None
+    reason: str | None = None
+
+
 class CallRecord(msgspec.Struct, kw_only=True):
     """The row of `calls`; the fields and their names are the columns.
 
     `wait_ms`: from joining the queue to the operator's answer, or to the end. `ring_ms`: from the
     last offer to its answer, or to the end if the call ended while it rang. `talk_ms`: from the
-    answer to the end. Each is None where the call never got so far.
+    answer to the end. Each is None where the call never got so far. `operator`, `phone`: who
+    answered first, or is being rung; who came later is in `legs`, one for each who spoke with the
+    citizen. `held_ms`: how long the citizen was on hold, in `holds` turns.
     """
 
     call_id: str
@@ -97,6 +123,16 @@ class CallRecord(msgspec.Struct, kw_only=True):
     offers: int = 0
     informed: bool = False
     events: int = 0
+    legs: list[LegRecord] = []
+    holds: int = 0
+    held_ms: int = 0
+    transfers: int = 0
+
+    def row(self) -> dict[str, Any]:
+        """The record as the columns of `calls`; a copy, for the record goes on changing."""
+        row = msgspec.structs.asdict(self)
+        row["legs"] = [msgspec.structs.asdict(leg) for leg in self.legs]
+        return row
 
 
 def _ms(start: float | None, end: float | None) -> int | None:
@@ -111,12 +147,47 @@ def _outcome(record: CallRecord, ringing: bool) -> Outcome:
     return Outcome.INFORMATION if record.informed else Outcome.LOST_MENU
 
 
-def _wait(record: CallRecord, at: float) -> None:
+def _wait(record: CallRecord, at: float, category: str | None) -> None:
     if record.queued_at is None:
         record.queued_at = at
+    record.category = category or record.category  # an operator may have known better
     if record.operator_answered_at is None:
         # an offer of an engine that died is over: who waits now, waits in the queue
         record.last_offer_at = record.operator = record.phone = None
+
+
+def _offered(record: CallRecord, at: float, data: dict[str, Any]) -> None:
+    record.offers += 1
+    record.first_offer_at = at if record.first_offer_at is None else record.first_offer_at
+    if record.operator_answered_at is None:
+        record.last_offer_at = at
+        record.operator, record.phone = data["operator"], data["phone"]
+
+
+def _answered(record: CallRecord, at: float, data: dict[str, Any]) -> None:
+    if record.operator_answered_at is None:
+        record.operator, record.phone = data["operator"], data["phone"]
+        record.operator_answered_at = at
+        record.ring_ms = _ms(record.last_offer_at, at)
+    _joined(record, at, data)
+
+
+def _joined(record: CallRecord, at: float, data: dict[str, Any]) -> None:
+    record.legs.append(
+        LegRecord(
+            leg=data.get("leg", ""),
+            operator=data["operator"],
+            phone=data["phone"],
+            how=data.get("how", "answered"),
+            joined_at=at,
+        )
+    )
+
+
+def _left(record: CallRecord, at: float, leg: str, reason: str | None) -> None:
+    for one in record.legs:
+        if one.leg == leg and one.left_at is None:
+            one.left_at, one.reason = at, reason
 
 
 def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
@@ -130,6 +201,30 @@ def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
     if answered is None and ringing:
         record.ring_ms = _ms(record.last_offer_at, at)
     record.talk_ms = _ms(answered, at)
+    for leg in record.legs:
+        _left(record, at, leg.leg, record.ended_by)
+
+
+def _apply_to_legs(record: CallRecord, event: CallEvent) -> None:
+    data, at = event.data, event.at
+    match event.kind:
+        case EventKind.OFFERED:
+            _offered(record, at, data)
+        case EventKind.OFFER_FAILED if record.operator_answered_at is None:
+            if not data.get("ringing"):  # ... elsewhere
+                record.last_offer_at = record.operator = record.phone = None
+        case EventKind.ANSWERED:
+            _answered(record, at, data)
+        case EventKind.JOINED:
+            _joined(record, at, data)
+        case EventKind.LEFT:
+            _left(record, at, data["leg"], data.get("reason"))
+        case EventKind.HELD:
+            record.holds += 1
+        case EventKind.RESUMED:
+            record.held_ms += data.get("held_ms", 0)
+        case EventKind.TRANSFERRED:
+            record.transfers += 1
 
 
 def apply(record: CallRecord, event: CallEvent) -> None:
@@ -149,18 +244,7 @@ def apply(record: CallRecord, event: CallEvent) -> None:
         case EventKind.INFORMATION_STARTED:
             record.informed = True
         case EventKind.QUEUED:
-            _wait(record, at)
-        case EventKind.OFFERED:
-            record.offers += 1
-            record.last_offer_at = at
-            record.first_offer_at = at if record.first_offer_at is None else record.first_offer_at
-            record.operator, record.phone = data["operator"], data["phone"]
-        case EventKind.OFFER_FAILED:
-            record.last_offer_at = record.operator = record.phone = None
-        case EventKind.ANSWERED:
-            record.operator, record.phone = data["operator"], data["phone"]
-            record.operator_answered_at = at
-            record.ring_ms = _ms(record.last_offer_at, at)
+            _wait(record, at, data.get("category"))
         case EventKind.QUALITY if data.get("leg") == "citizen":
             record.loss_percent = data.get("loss_percent")
             record.jitter_ms = data.get("jitter_ms")
@@ -170,6 +254,8 @@ def apply(record: CallRecord, event: CallEvent) -> None:
             record.phone = data.get("phone")
         case EventKind.ENDED:
             _end(record, at, data)
+        case _:
+            _apply_to_legs(record, event)
 
 
 def fold(call_id: str, events: list[CallEvent]) -> CallRecord:

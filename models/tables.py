@@ -62,7 +62,11 @@ class Base(DeclarativeBase):
             "uq": "uq_%(table_name)s_%(column_0_name)s",
         }
     )
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON}  # noqa: RUF012
+    type_annotation_map = {  # noqa: RUF012
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        list[dict[str, Any]]: JSON,
+    }
 
 
 _HAS_ASTERISK_ID = text("asterisk_id <> ''")
@@ -113,6 +117,10 @@ class CallRow(Base):
     offers: Mapped[int]
     informed: Mapped[bool]
     events: Mapped[int]
+    legs: Mapped[list[dict[str, Any]]]
+    holds: Mapped[int]
+    held_ms: Mapped[int] = mapped_column(BigInteger)
+    transfers: Mapped[int]
 
 
 class CallEventRow(Base):
@@ -154,6 +162,11 @@ class OperatorRow(Base):
     idle_since: Mapped[datetime]
     calls_taken: Mapped[int]
     talk_s: Mapped[float]
+    skills: Mapped[dict[str, Any]]
+    weight: Mapped[int]
+    misses: Mapped[int]
+    offered_at: Mapped[datetime | None]
+    wrap_up_until: Mapped[datetime | None]
 
 
 class OperatorEventRow(Base):

@@ -169,4 +169,9 @@ def _operator(row: OperatorRow) -> Operator:
         idle_since=seconds(row.idle_since),
         calls_taken=row.calls_taken,
         talk_s=row.talk_s,
+        skills={str(name): int(level) for name, level in row.skills.items()},
+        weight=row.weight,
+        misses=row.misses,
+        offered_at=seconds(row.offered_at) if row.offered_at is not None else 0.0,
+        wrap_up_until=seconds(row.wrap_up_until) if row.wrap_up_until is not None else 0.0,
     )

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from lines import eventually, line_settings
 
@@ -134,7 +133,7 @@ async def answers(served: ServedEngine) -> bool:
 
 async def keep(database: Database, *records: CallRecord) -> None:
     async with database.session() as session:
-        await upsert(session, CallRow, [msgspec.structs.asdict(record) for record in records])
+        await upsert(session, CallRow, [record.row() for record in records])
         await session.commit()
 
 

@@ -30,7 +30,7 @@ async def session(database: Database) -> AsyncIterator[AsyncSession]:
 
 
 async def keep(session: AsyncSession, *records: CallRecord) -> None:
-    await upsert(session, CallRow, [msgspec.structs.asdict(record) for record in records])
+    await upsert(session, CallRow, [record.row() for record in records])
     await session.commit()
 
 
