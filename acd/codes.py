@@ -55,9 +55,13 @@ class CodeCalls:
         except RosterError as error:
             log.warning("code_refused", phone=phone, error=str(error))
             prompt = "operator_unknown"
+        self._switch.answer(channel)
+        self.say(channel, prompt, now)
+
+    def say(self, channel: str, prompt: str, now: float) -> None:
+        """Say something to a channel, and hang it up then."""
         playback = new_id(now)
         self._channels[playback] = channel
-        self._switch.answer(channel)
         self._switch.say(channel, playback, prompt)
 
     def playback_ended(self, playback: str) -> bool:

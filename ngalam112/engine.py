@@ -16,6 +16,7 @@ import structlog
 
 from acd.codes import PROMPTS, CodeCalls
 from acd.dispatcher import Dispatcher
+from acd.internal import InternalCalls
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
@@ -91,13 +92,20 @@ class Engine:
         )
         self.dispatcher = Dispatcher(switch, self.roster, self.timers, rules)
         self.reception = Reception(switch, self.dispatcher, self.timers, tree)
+        codes = CodeCalls(switch, self.roster, pin_matches)
+
+        def answer_in_words(channel: str, prompt: str, now: float) -> None:
+            switch.answer(channel)
+            codes.say(channel, prompt, now)
+
         self.line = Line(
             switch=switch,
             journal=journal,
             timers=self.timers,
             dispatcher=self.dispatcher,
             reception=self.reception,
-            codes=CodeCalls(switch, self.roster, pin_matches),
+            codes=codes,
+            internal=InternalCalls(self.dispatcher, answer_in_words),
             claim=self._claim,
         )
 

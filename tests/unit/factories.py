@@ -11,6 +11,7 @@ from hypothesis import settings
 from acd.calls import Call
 from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
+from acd.internal import InternalCalls
 from acd.operators import Device, Operator, Phone, Status
 from acd.ports import Journal
 from acd.records import CallRecord, EventKind
@@ -115,13 +116,15 @@ class LineDesk(Desk):
         super().__init__(operators, **({"categories": tree.categories} | rules))
         self.claims: list[str] = []
         self.reception = Reception(self.switch, self.dispatcher, self.timers, tree)
+        self.codes = CodeCalls(self.switch, self.roster, lambda one, pin: one.pin_hash == pin)
         self.line = Line(
             switch=self.switch,
             journal=self.journal,
             timers=self.timers,
             dispatcher=self.dispatcher,
             reception=self.reception,
-            codes=CodeCalls(self.switch, self.roster, lambda one, pin: one.pin_hash == pin),
+            codes=self.codes,
+            internal=InternalCalls(self.dispatcher, self.codes.say),
             claim=self.claims.append,
         )
 
