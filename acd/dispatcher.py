@@ -23,6 +23,7 @@ from acd.rules import Rules
 from acd.skills import next_widening
 from acd.timers import Timers
 from acd.transfers import Transfers
+from acd.wrapup import WrapUps
 
 log = structlog.get_logger("acd")
 
@@ -42,6 +43,7 @@ class Dispatcher:
 
     def __init__(self, switch: Switch, roster: Roster, timers: Timers, rules: Rules) -> None:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
+        self.wrap_ups = WrapUps(roster, timers, self.settle)
         self.queue = WaitingQueue()
         self.legs: dict[str, Leg] = {}  # operators' and agencies' legs that ring or talk
         self.bridges: dict[str, Call] = {}
@@ -405,7 +407,7 @@ class Dispatcher:
             return
         if leg.talks_since:
             self._note_talk(operator, leg, now)
-            self._wrap_up(operator, self.rules.wrap_up(leg.call.record.category), now)
+            self.wrap_ups.begin(operator, self.rules.wrap_up(leg.call.record.category), now)
         else:
             self.roster.idle(operator, operator.idle_since)
 
@@ -430,20 +432,6 @@ class Dispatcher:
         while now - spoke_with[oldest][1] > self.rules.preferred_s:
             del spoke_with[oldest]
             oldest = next(iter(spoke_with))
-
-    def _wrap_up(self, operator: Operator, seconds: float, now: float) -> None:
-        if seconds <= 0:
-            self.roster.idle(operator, now)
-            return
-        operator.state, operator.call = State.WRAP_UP, None
-        until = operator.wrap_up_until = now + seconds
-        self.timers.at(until, lambda at: self._wrapped_up(operator, until, at))
-
-    def _wrapped_up(self, operator: Operator, until: float, now: float) -> None:
-        # one that was ended early, or has begun anew since, is none of this deadline's
-        if operator.state is State.WRAP_UP and operator.wrap_up_until == until:
-            self.roster.idle(operator, now)
-            self.settle(now)
 
 
 def about(leg: Leg) -> dict[str, str | None]:

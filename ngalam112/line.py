@@ -220,7 +220,6 @@ class Line:
                 self._codes.say(channel.id, prompt, now)
             case ["code", phone, code]:
                 self._codes.dialled(channel.id, phone, code, now)
-                self.dispatcher.settle(now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
@@ -239,7 +238,7 @@ class Line:
     def _gone(self, channel_id: str, cause: int, now: float) -> None:
         call = self.calls.get(channel_id)
         if call is None:
-            if not self.internal.gone(channel_id, now):
+            if not (self._codes.gone(channel_id) or self.internal.gone(channel_id, now)):
                 self.dispatcher.leg_gone(channel_id, cause, now)
         elif call.record.events:
             self.over(call, call.cause or cause, now)
@@ -267,6 +266,8 @@ class Line:
             self.reception.digit(call, digit, now)
         elif channel_id in self.dispatcher.legs:
             self.dispatcher.transfers.pressed(channel_id, digit, now)
+        else:
+            self._codes.digit(channel_id, digit, now)
 
     def _referred(self, event: ChannelTransfer, now: float) -> None:
         source, refer_to = event.referred_by.source_channel, event.refer_to
@@ -306,7 +307,7 @@ class Line:
 
     def _playback_ended(self, playback: str, failed: bool, now: float) -> None:
         if not self.reception.playback_ended(playback, failed, now):
-            self._codes.playback_ended(playback)
+            self._codes.playback_ended(playback, now)
 
     def _quality(self, event: LegQuality, now: float) -> None:
         call = self.calls.get(event.channel) or self._finished.get(event.channel)

@@ -14,6 +14,7 @@ import pytest
 from lines import eventually, line_settings
 
 from acd.codes import PROMPTS
+from acd.distribution import load_distribution
 from acd.recorder import Recorder
 from acd.records import CallRecord, Outcome
 from ivr.menu import load_menu
@@ -92,7 +93,11 @@ def raw(
 def with_silent_prompts(settings: Settings) -> Settings:
     """The engine looks whether the prompts are there; nobody will hear them."""
     settings.sounds.mkdir(parents=True)
-    for name in (*load_menu(settings.menu_file).prompts(), *PROMPTS):
+    menu, distribution = (
+        load_menu(settings.menu_file),
+        load_distribution(settings.distribution_file),
+    )
+    for name in (*menu.prompts(), *distribution.prompts(), *PROMPTS):
         (settings.sounds / f"{name}.wav").touch()
     return settings
 
