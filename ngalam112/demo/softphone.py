@@ -230,10 +230,10 @@ class Softphone:
         """Send a REFER to a number or address, and return what became of it.
 
         When the line notifies that the other side answered, baresip hangs up. It does so after a
-        failure as well (other softphones keep the call). So for what follows a failure ask not to
-        be notified: `notify=False` sends Refer-Sub: false (RFC 4488) and returns the answer to
-        the REFER alone; the call then lives until the line ends it. To a REFER that is refused
-        by its answer baresip hangs up in any case.
+        failure as well, and if the REFER is refused (other softphones keep the call). To see what
+        follows a failure, ask not to be notified: `notify=False` sends Refer-Sub: false (RFC 4488)
+        and returns the answer to the REFER alone; the call lives until the line ends it. But where
+        the engine decides on transfers, that ends an Asterisk before 22.11 (asterisk#2021).
         """
         call, before = self.current(call), len(self.messages)
         async with self._one_at_a_time:
