@@ -91,6 +91,12 @@ class CodeCalls:
             self._last_words(call, prompt, now)
             self._settle(now)
 
+    def say(self, channel: str, prompt: str, now: float) -> None:
+        """Say something to a channel that is answered already, and hang it up then."""
+        self.gone(channel)
+        call = self._calls[channel] = _CodeCall(channel, "")
+        self._last_words(call, prompt, now)
+
     def digit(self, channel: str, digit: str, now: float) -> None:
         """A key was pressed in a call; none of ours, or after the last words: nothing."""
         if (call := self._calls.get(channel)) is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from acd.distribution import MISSED
 from acd.operators import Device, Operator, Phone, State, Status
 from acd.ports import Journal
+from acd.rules import Failure
 
 
 class RosterError(Exception):
@@ -166,20 +167,20 @@ class Roster:
             raise NotInWrapUp(f"Operator {operator_id} is not in wrap-up.")
         return one
 
-    def missed(self, one: Operator, reason: str, rest_s: float, now: float) -> None:
-        """An offer failed: last in line again, and no further offer for `rest_s` seconds.
+    def missed(self, one: Operator, reason: str, failure: Failure, now: float) -> None:
+        """An offer failed: last in line again, and a rest before the next offer.
 
         Who misses too many in a row is paused, so that citizens do not wait for an empty chair; but
         never the last one who is ready.
         """
         self.idle(one, now)
-        one.not_before = now + rest_s
-        if reason == "failed":
+        one.not_before = now + failure.rest_s
+        if not failure.counts:
             return
         one.misses += 1
         self._journal.operator_event(one.id, now, "missed", one.phone, reason)
         self._journal.operator_state(one.row())
-        too_many = 0 < self._misses_to_pause <= one.misses
+        too_many = failure.pauses or 0 < self._misses_to_pause <= one.misses
         if too_many and one.status is Status.READY and self._others_ready(one):
             self.pause(one.id, MISSED, now)
 

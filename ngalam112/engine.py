@@ -17,6 +17,7 @@ import structlog
 from acd.codes import PROMPTS, CodeCalls
 from acd.dispatcher import Dispatcher
 from acd.distribution import Distribution, DistributionError, load_distribution
+from acd.internal import InternalCalls
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
@@ -112,22 +113,29 @@ class Engine:
         self.dispatcher = Dispatcher(switch, self.roster, self.timers, rules)
         self.wrap_ups = self.dispatcher.wrap_ups
         self.reception = Reception(switch, self.dispatcher, self.timers, tree)
+        codes = CodeCalls(
+            switch,
+            self.roster,
+            self.timers,
+            self.wrap_ups,
+            settle=self.dispatcher.settle,
+            pin_matches=pin_matches,
+            distribution=self.distribution,
+            extension_s=settings.wrap_up_extension_s,
+        )
+
+        def answer_in_words(channel: str, prompt: str, now: float) -> None:
+            switch.answer(channel)
+            codes.say(channel, prompt, now)
+
         self.line = Line(
             switch=switch,
             journal=journal,
             timers=self.timers,
             dispatcher=self.dispatcher,
             reception=self.reception,
-            codes=CodeCalls(
-                switch,
-                self.roster,
-                self.timers,
-                self.wrap_ups,
-                settle=self.dispatcher.settle,
-                pin_matches=pin_matches,
-                distribution=self.distribution,
-                extension_s=settings.wrap_up_extension_s,
-            ),
+            codes=codes,
+            internal=InternalCalls(self.dispatcher, answer_in_words),
             claim=self._claim,
         )
 

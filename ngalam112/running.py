@@ -49,7 +49,7 @@ async def prepare(settings: Settings, programs: Programs) -> None:
     await asyncio.to_thread(build_music, settings.music, programs)
     load_checked_menu(settings)
     load_checked_distribution(settings)
-    provision(settings)
+    provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
     async with Database(settings.url) as database:
         _, phones = await load_roster(database)
     provision_phones(settings, phones)

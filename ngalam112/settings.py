@@ -8,7 +8,7 @@ import os
 import secrets as random_secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -59,6 +59,11 @@ class Settings(BaseSettings):
     misses_to_pause: int = Field(default=3, ge=0, le=100)
     # off, because a phone that does not answer OPTIONS would count as gone
     qualify_s: int = Field(default=0, ge=0, le=3600)
+    # whisper to the operator what the call is about
+    whisper: bool = False
+    # where digits of agencies are dialled, such as sip.carrier.example:5060
+    carrier: str = Field(default="", pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?)?$")
+    refer: Literal["auto", "on", "off"] = "auto"
     engine_restart_s: float = Field(default=10.0, ge=0, le=300)
 
     @field_validator("home", "menu_file", "distribution_file", "prompts")

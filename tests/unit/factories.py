@@ -12,6 +12,7 @@ from acd.calls import Call
 from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
 from acd.distribution import load_distribution
+from acd.internal import InternalCalls
 from acd.operators import Device, Operator, Phone, Status
 from acd.ports import Journal
 from acd.records import CallRecord, EventKind
@@ -134,6 +135,7 @@ class LineDesk(Desk):
             dispatcher=self.dispatcher,
             reception=self.reception,
             codes=self.codes,
+            internal=InternalCalls(self.dispatcher, self.codes.say),
             claim=self.claims.append,
         )
 
