@@ -32,6 +32,7 @@ log = structlog.get_logger("acd")
 _REASONS = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
 NORMAL, NO_ANSWER, ANSWERED_ELSEWHERE = 16, 19, 26
 CONNECT_RETRY_S = 0.5
+AT_ONCE_S = 0.5  # nobody has helped a citizen in so short a talk
 
 
 def dialable(number: str) -> str:
@@ -142,11 +143,13 @@ class Dispatcher:
         if leg is not None and leg.stage is LegStage.RINGING:
             leg.call.note(EventKind.RINGING, now, **about(leg))
 
-    def _sits_there(self, leg: Leg) -> None:
+    def _sits_there(self, leg: Leg, now: float) -> None:
         """A phone that was rung whoever sits there has been answered by whoever sits there."""
         one = self.roster.at_phone(leg.phone) if leg.operator is None else None
+        if one is not None and one.state is State.WRAP_UP:
+            self.roster.wrapped_up(one, "early", now)
         if one is not None and one.state is State.IDLE:
-            leg.operator, one.call = one.id, leg.call.id
+            leg.operator, one.state, one.call = one.id, State.OFFERED, leg.call.id
 
     def leg_answered(self, leg_id: str, now: float) -> None:
         """Somebody has answered: connect, unless the offer is no longer wanted."""
@@ -157,7 +160,7 @@ class Dispatcher:
         leg.rearm(None)
         leg.stage = LegStage.CONNECTING
         self._answered_elsewhere(leg, now)
-        self._sits_there(leg)
+        self._sits_there(leg, now)
         self.queue.remove(leg.call)
         leg.call.unwatch()
         if leg.transfer is not None:
@@ -190,7 +193,7 @@ class Dispatcher:
 
     def ring_failed(self, leg_id: str, now: float) -> None:
         """The phone could not be rung at all; that is not the operator's miss."""
-        self._free_phone(leg_id)
+        self.free_phone(leg_id)
         leg = self.legs.get(leg_id)
         if leg is not None and leg.stage is LegStage.RINGING:
             self.offer_failed(leg, "failed", now)
@@ -198,7 +201,7 @@ class Dispatcher:
 
     def leg_gone(self, leg_id: str, cause: int, now: float) -> None:
         """An operator's leg is gone: the offer failed, or the operator hung up."""
-        self._free_phone(leg_id)
+        self.free_phone(leg_id)
         self.transfers.forget(leg_id)
         leg = self.legs.pop(leg_id, None)
         if leg is None:
@@ -212,7 +215,9 @@ class Dispatcher:
         elif leg.call.talkers(but=leg) or leg.call.transfer is not None:
             self.leave(leg, "hung_up", now)
             if not leg.call.talkers():
-                self.switch.hold(leg.call.channel)  # who consults for the citizen comes back
+                self.transfers.alone(leg.call, now)
+        elif now - leg.talks_since < AT_ONCE_S:
+            self.lost(leg, "hung_up", now)
         else:
             call = leg.call
             self.finish(call, call.hung_up_by or "operator", cause, now)
@@ -281,21 +286,29 @@ class Dispatcher:
     def ring(self, call: Call, phone: str, operator: str | None, now: float) -> Leg:
         """Ring a phone or an address outside for a call."""
         leg = self.add_leg(Leg(new_id(now), call, phone, operator, transfer=call.transfer))
-        call.note(EventKind.OFFERED, now, **about(leg))
-        leg.rearm(
-            self.timers.at(now + self.rules.ring_timeout_s, lambda at: self._rang_out(leg, at))
-        )
+        self.rings(leg, now)
         number = dialable(call.record.caller_number)
         display = f"{self.rules.category(call.record.category).label} {number or 'anonim'}"
         self.switch.ring(leg.id, phone, (display, number or "anonim"), call.channel)
         return leg
 
+    def rings(self, leg: Leg, now: float) -> None:
+        """A leg rings from now on, and not for ever."""
+        leg.call.note(EventKind.OFFERED, now, **about(leg))
+        leg.rearm(
+            self.timers.at(now + self.rules.ring_timeout_s, lambda at: self._rang_out(leg, at))
+        )
+
     def add_leg(self, leg: Leg) -> Leg:
         """Know a leg, by its call and by the phone that it occupies."""
         self.legs[leg.id] = leg.call.legs[leg.id] = leg
-        if leg.phone in self.roster.phones:
-            self._phone_of_leg[leg.id] = leg.phone
+        self.occupy(leg.phone, leg.id)
         return leg
+
+    def occupy(self, number: str, leg_id: str) -> None:
+        """Know that a phone is in use until this leg of it is really gone."""
+        if number in self.roster.phones:
+            self._phone_of_leg[leg_id] = number
 
     def _rang_out(self, leg: Leg, now: float) -> None:
         if leg.stage is LegStage.RINGING and leg.id in self.legs:
@@ -354,7 +367,10 @@ class Dispatcher:
         """The first one talks with the citizen, out of the queue."""
         call = leg.call
         leg.stage, leg.talks_since = LegStage.TALKING, now
-        if not any(one.leg == leg.id and one.left_at is None for one in call.record.legs):
+        kept = [one for one in call.record.legs if one.leg == leg.id and one.left_at is None]
+        if kept:
+            leg.talks_since = kept[0].joined_at  # a talk that is taken up again
+        else:
             call.note(EventKind.ANSWERED, now, **about(leg))
             self.took(leg)
         self._set_state(leg, State.TALKING)
@@ -370,6 +386,25 @@ class Dispatcher:
             operator.state, operator.call = state, leg.call.id
 
     # --- taking apart -------------------------------------------------------------------------
+
+    def lost(self, leg: Leg, reason: str, now: float) -> None:
+        """A leg has gone in the moment of its answer: that is a refusal, and no end of the call."""
+        call, operator = leg.call, self.roster.operators.get(leg.operator or "")
+        call.hung_up_by = call.cause = None
+        leg.talks_since = 0.0
+        self.leave(leg, reason, now)
+        if operator is not None and operator.state is State.IDLE:
+            self.roster.missed(operator, reason, self.rules.failure("rejected"), now)
+            self.timers.at(operator.not_before, self.settle)
+        if call.talkers():
+            return
+        handed_over = [one.operator for one in call.record.legs if one.reason == "transferred"]
+        if handed_over:
+            call.preferred = handed_over[-1]
+            first = self.roster.operators.get(call.preferred or "")
+            if first is not None and first.state is State.WRAP_UP:
+                self.roster.wrapped_up(first, "early", now)
+        self.enqueue(call, now)
 
     def leave(self, leg: Leg, reason: str, now: float) -> None:
         """One who talked leaves; the citizen stays with the others."""
@@ -419,7 +454,8 @@ class Dispatcher:
         else:
             self.roster.idle(operator, operator.idle_since)
 
-    def _free_phone(self, leg_id: str) -> None:
+    def free_phone(self, leg_id: str) -> None:
+        """A leg is really gone, and its phone can be rung again."""
         phone = self.roster.phones.get(self._phone_of_leg.pop(leg_id, ""))
         # one that has gone away meanwhile is unreachable until Asterisk says otherwise
         if phone is not None and phone.device is Device.IN_USE:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import structlog
 
 from acd.agencies import Directory, Kind, Refusal, Target
-from acd.calls import Call
 from acd.dispatcher import NO_ANSWER, NORMAL, Dispatcher
 from acd.ids import new_id
 from acd.legs import Leg, LegStage
@@ -84,6 +83,7 @@ class InternalCalls:
         if called is not None:
             called.state, called.call = State.OFFERED, channel
             dispatcher.roster.phones[address].device = Device.IN_USE
+            dispatcher.occupy(address, leg)
         dispatcher.switch.ringing(channel)
         name = one.name if one is not None else phone
         dispatcher.switch.ring(leg, address, (name, phone), channel)
@@ -106,30 +106,37 @@ class InternalCalls:
         call = self.by_channel.get(channel) or self.by_leg.get(channel)
         if call is None:
             return False
-        self._end(call, now, but=channel)
-        self._free_phone(call.address if channel == call.leg else "")
+        if channel == call.leg and call.bridge is None:
+            self._in_vain(call, now)
+        else:
+            self._end(call, now, but=channel)
+        self._dispatcher.free_phone(channel)
         self._dispatcher.settle(now)
         return True
 
-    def hand_over(self, channel: str, citizen: Call, now: float) -> Consulted | None:
-        """Take the called one out of a call of the phone's, to be joined to a citizen."""
+    def hand_over(self, channel: str, by: Leg, now: float) -> Consulted | None:
+        """Take the called one out of a call of the same phone's, to be joined to its citizen."""
         call = self.by_channel.get(channel)
-        if call is None:
+        if call is None or call.phone != by.phone:
             return None
         self._forget(call)
         self._free(call.operator, call.channel, now)
         stage = LegStage.RINGING if call.bridge is None else LegStage.CONSULTING
-        leg = Leg(call.leg, citizen, call.address, call.target.operator, stage)
-        return Consulted(channel, leg, call.bridge)
+        leg = Leg(call.leg, by.call, call.address, call.target.operator, stage)
+        return Consulted(channel, leg, call.target, call.bridge)
 
     def _rang_out(self, channel: str, now: float) -> None:
         call = self.by_channel.get(channel)
         if call is not None and call.bridge is None:
-            self._forget(call)
             self._dispatcher.switch.hang_up(call.leg, NO_ANSWER)
-            self._free_both(call, now)
-            self._say(channel, "transfer_failed", now)
+            self._in_vain(call, now)
             self._dispatcher.settle(now)
+
+    def _in_vain(self, call: InternalCall, now: float) -> None:
+        """The one who was called does not answer: who called hears it in words."""
+        self._forget(call)
+        self._free_both(call, now)
+        self._say(call.channel, "transfer_failed", now)
 
     def _end(self, call: InternalCall, now: float, but: str) -> None:
         self._forget(call)
@@ -153,8 +160,3 @@ class InternalCalls:
         one = self._dispatcher.roster.operators.get(operator or "")
         if one is not None and one.call == channel:
             self._dispatcher.roster.idle(one, one.idle_since)
-
-    def _free_phone(self, number: str) -> None:
-        phone = self._dispatcher.roster.phones.get(number)
-        if phone is not None and phone.device is Device.IN_USE:
-            phone.device = Device.FREE

@@ -13,6 +13,8 @@ from acd.skills import eligible
 if TYPE_CHECKING:
     from acd.dispatcher import Dispatcher
 
+LOOK_AGAIN_S = 5.0  # whether those who are on duty still are
+
 
 def nobody_on_duty(call: Call, dispatcher: Dispatcher, now: float) -> bool:
     """Whether no operator who may have this call is ready, idle or not."""
@@ -52,8 +54,10 @@ class Overflow:
         if nobody_on_duty(call, self._dispatcher, now):
             self._take(call, step, now)
             call.overflow = (call.overflow + 1) % len(self._plan)
-        following = self._plan[call.overflow].after_s
-        wait = following - step.after_s if following > step.after_s else self._again_s
+            following = self._plan[call.overflow].after_s
+            wait = following - step.after_s if following > step.after_s else self._again_s
+        else:
+            wait = LOOK_AGAIN_S
         self._arm(call, now + max(wait, 1.0))
 
     def _take(self, call: Call, step: OverflowStep, now: float) -> None:

@@ -78,11 +78,12 @@ class Transfer:
 class Consulted(NamedTuple):
     """Whom a phone talks with by itself: `other`'s leg, answered or ringing, in `bridge`.
 
-    `second` is the phone's own channel there.
+    `second` is the phone's own channel there; `target` is what it dialled.
     """
 
     second: str
     other: Leg
+    target: Target
     bridge: str | None
 
 
@@ -124,6 +125,7 @@ class Transfers:
                 transfer.stays = True
                 self._finish_when_answered(transfer)
             case Complete():
+                transfer.stays = False
                 self._finish_when_answered(transfer)
 
     def referred(self, leg_id: str, number: str, now: float) -> None:
@@ -139,19 +141,21 @@ class Transfers:
         """Whether an operator's leg may hand its citizen over at this moment."""
         return leg.operator is not None and self._why_not(leg) is None
 
-    def replaced(self, leg: Leg, number: str, consulted: Consulted, now: float) -> None:
+    def replaced(self, leg: Leg, consulted: Consulted, now: float) -> None:
         """... that the citizen be handed to whom the phone talks with by itself."""
-        second, other, dispatcher = consulted.second, consulted.other, self._dispatcher
-        target = Target(Kind.OPERATOR if other.operator else Kind.AGENCY, number, number)
-        transfer = self._start(leg, target, Form.REPLACES, now)
-        transfer.second, transfer.other, other.transfer = second, other, transfer
+        other, dispatcher = consulted.other, self._dispatcher
+        transfer = self._start(leg, consulted.target, Form.REPLACES, now)
+        transfer.second, transfer.other, other.transfer = consulted.second, other, transfer
         transfer.bridge, transfer.at_once = consulted.bridge, True
+        transfer.tried = len(consulted.target.addresses)  # the phone has tried by itself
         dispatcher.switch.progress(leg.id, "trying")
         other.call = leg.call
         dispatcher.add_leg(other)
         if other.operator is not None and other.operator in dispatcher.roster.operators:
             dispatcher.roster.operators[other.operator].call = leg.call.id
-        if other.stage is not LegStage.RINGING:
+        if other.stage is LegStage.RINGING:
+            dispatcher.rings(other, now)
+        else:
             self._join(transfer)
 
     def _why_not(self, leg: Leg) -> Refusal | None:
@@ -181,8 +185,7 @@ class Transfers:
         else:
             dispatcher.switch.tell(leg.id, "transfer_rings")
         if found.kind is Kind.CATEGORY:
-            transfer.step = Step.WAITING
-            dispatcher.wait(leg.call, now, alone=False)
+            self._wait(transfer, now)
         else:
             self._ring(transfer, now)
 
@@ -190,6 +193,17 @@ class Transfers:
         transfer = leg.call.transfer = Transfer(leg.call, leg, target, form)
         leg.call.note(EventKind.TRANSFER_STARTED, now, **_by(leg), **_whereto(transfer))
         return transfer
+
+    def _wait(self, transfer: Transfer, now: float) -> None:
+        """The queue of a category: whoever gets the call is the other side."""
+        call, dispatcher = transfer.call, self._dispatcher
+        transfer.step = Step.WAITING
+        if transfer.left and not call.talkers():
+            # the citizen waits there like everybody else, in the place that the arrival gives
+            call.note(EventKind.TRANSFERRED, now, **_by(transfer.by), **_whereto(transfer))
+            dispatcher.enqueue(call, now)
+        else:
+            dispatcher.wait(call, now, alone=False)
 
     def _ring(self, transfer: Transfer, now: float) -> None:
         dispatcher, target = self._dispatcher, transfer.target
@@ -223,6 +237,7 @@ class Transfers:
         switch.join(transfer.bridge, leg.id)
         dispatcher.resumed(by, now)
         by.stage = leg.stage = LegStage.CONSULTING
+        self._set_talking(by)
         self._set_talking(leg)
 
     def _finish_when_answered(self, transfer: Transfer) -> None:
@@ -265,13 +280,25 @@ class Transfers:
                 dispatcher.leave(by, "transferred", now)
         self._close(transfer)
 
-    def join_failed(self, leg_id: str, why: str, now: float) -> None:
-        """The other side could not be joined; the citizen comes back."""
+    def join_failed(self, bridge: str, leg_id: str, why: str, now: float) -> None:
+        """A leg could not be put where it was wanted: it hears nobody, so it goes."""
         leg = self._dispatcher.legs.get(leg_id)
-        if leg is not None and leg.transfer is not None:
-            log.warning("join_failed", call_id=leg.call.id, why=why)
+        if leg is None or bridge != self.bridge_of(leg):
+            return
+        log.warning("join_failed", call_id=leg.call.id, leg=leg_id, why=why)
+        if leg.transfer is not None:
             self._dispatcher.offer_failed(leg, "failed", now)
-            self._dispatcher.settle(now)
+        elif leg.call.transfer is not None and leg.call.transfer.by is leg:
+            self.left(leg, now)
+        else:
+            self._dispatcher.lost(leg, "failed", now)
+        self._dispatcher.settle(now)
+
+    @staticmethod
+    def bridge_of(leg: Leg) -> str | None:
+        """Where a leg is to be: with the citizen, or apart with whom it consults."""
+        apart = leg.stage is LegStage.CONSULTING and leg.call.transfer is not None
+        return leg.call.transfer.bridge if apart and leg.call.transfer else leg.call.bridge
 
     def failed(self, leg: Leg, reason: str, now: float) -> None:
         """The other side did not answer, or is gone; the dispatcher has let it go already."""
@@ -283,8 +310,7 @@ class Transfers:
         if transfer.target.kind is Kind.CATEGORY and not consulted:
             if any(one.transfer is transfer for one in transfer.call.legs.values()):
                 return  # others still ring
-            transfer.step = Step.WAITING
-            self._dispatcher.queue.add(transfer.call)
+            self._wait(transfer, now)
         elif transfer.tried < len(transfer.target.addresses) and not consulted:
             self._ring(transfer, now)
         else:
@@ -297,18 +323,22 @@ class Transfers:
         if leg is not transfer.by:
             dispatcher.offer_failed(leg, "hung_up", now)
             return
-        call = transfer.call
         transfer.left = transfer.at_once = True
         transfer.stays = False
         dispatcher.leave(leg, "hung_up", now)
         if transfer.step is Step.CONSULTING:
             self._join(transfer)
-        elif transfer.step is Step.WAITING and not call.talkers():
-            # the citizen waits there like everybody else, in the place that the arrival gives
-            call.note(EventKind.TRANSFERRED, now, **_by(leg), **_whereto(transfer))
-            dispatcher.enqueue(call, now)
-        elif not call.talkers() and transfer.step is Step.RINGING:
-            dispatcher.switch.hold(call.channel)
+        elif not transfer.call.talkers():
+            self.alone(transfer.call, now)
+
+    def alone(self, call: Call, now: float) -> None:
+        """The last one who talked with the citizen has left while somebody else is to come."""
+        transfer = call.transfer
+        assert transfer is not None
+        if transfer.step is Step.WAITING and transfer.left:
+            self._wait(transfer, now)
+        elif transfer.step is not Step.JOINING:
+            self._dispatcher.switch.hold(call.channel)
 
     def _back(self, transfer: Transfer, reason: str, now: float) -> None:
         """Undo: the citizen is with who wanted to hand over, or waits for somebody else."""

@@ -128,14 +128,15 @@ class Line:
             case Joined(bridge=bridge, leg=leg):
                 self.dispatcher.transfers.joined(bridge, leg, now)
                 self.dispatcher.settle(now)
-            case JoinFailed(leg=leg, why=why):
-                self.dispatcher.transfers.join_failed(leg, why, now)
+            case JoinFailed(bridge=bridge, leg=leg, why=why):
+                self.dispatcher.transfers.join_failed(bridge, leg, why, now)
             case Connected(bridge=bridge):
                 self.dispatcher.connected(bridge, now)
             case ConnectFailed(bridge=bridge, why=why):
                 self.dispatcher.connect_failed(bridge, why, now)
             case RingFailed(leg=leg):
-                self.dispatcher.ring_failed(leg, now)
+                if not self.internal.gone(leg, now):
+                    self.dispatcher.ring_failed(leg, now)
             case SayFailed(playback=playback_id):
                 self._playback_ended(playback_id, True, now)
             case DeviceState(phone=phone, state=state):
@@ -272,9 +273,12 @@ class Line:
     def _referred(self, event: ChannelTransfer, now: float) -> None:
         source, refer_to = event.referred_by.source_channel, event.refer_to
         leg = self.dispatcher.legs.get(source.id) if source is not None else None
-        if source is None or leg is None:
-            # a citizen's, or of a leg that has just gone: Asterisk tells that as a REFER too
-            log.warning("refer_ignored", channel=source.id if source else None)
+        if source is None:
+            return
+        if leg is None:
+            # a call among colleagues; or a leg that has just gone: Asterisk tells that so too
+            log.warning("refer_refused", channel=source.id)
+            self.switch.progress(source.id, "declined")
             return
         transfers, number = self.dispatcher.transfers, refer_to.requested_destination.destination
         second = refer_to.destination_channel
@@ -283,11 +287,12 @@ class Line:
             return
         consulted = None
         if second is not None and transfers.may_hand_over(leg):
-            consulted = self.internal.hand_over(second.id, leg.call, now)
+            consulted = self.internal.hand_over(second.id, leg, now)
         if consulted is None:
             self.switch.progress(leg.id, "declined")
         else:
-            transfers.replaced(leg, dialable(number), consulted, now)
+            transfers.replaced(leg, consulted, now)
+            self.dispatcher.settle(now)
 
     def _took_the_place(self, event: StasisStart, now: float) -> None:
         """Someone came in by INVITE with Replaces: out again, and the one whose place it was back.
@@ -299,9 +304,11 @@ class Line:
         log.warning("replaces_refused", channel=event.channel.id, instead_of=replaced.id)
         self.switch.hang_up(event.channel.id)
         leg = self.dispatcher.legs.get(replaced.id)
-        call = leg.call if leg is not None else self.calls.get(replaced.id)
-        if call is not None and call.bridge is not None:
-            self.switch.join(call.bridge, replaced.id)
+        call = self.calls.get(replaced.id)
+        here = call.bridge if call is not None else None
+        bridge = self.dispatcher.transfers.bridge_of(leg) if leg is not None else here
+        if bridge is not None:
+            self.switch.join(bridge, replaced.id)
 
     # --- the rest -----------------------------------------------------------------------------
 
