@@ -8,7 +8,7 @@ import os
 import secrets as random_secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     ring_timeout_s: float = Field(default=12.0, ge=1, le=120)
     wrap_up_s: float = Field(default=10.0, ge=0, le=3600)
     preferred_s: float = Field(default=900.0, ge=0, le=86_400)
+    announce: Literal["off", "position", "wait"] = "wait"
+    announce_first_s: float = Field(default=3.0, ge=0, le=5)
+    announce_every_s: float = Field(default=30.0, ge=5, le=600)
     misses_to_pause: int = Field(default=3, ge=0, le=100)
     # off, because a phone that does not answer OPTIONS would count as gone
     qualify_s: int = Field(default=0, ge=0, le=3600)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from lines import eventually, line_settings
 
+from acd.announcements import PROMPTS as ANNOUNCED
 from acd.codes import PROMPTS
 from acd.recorder import Recorder
 from acd.records import CallRecord, Outcome
@@ -92,7 +93,7 @@ def raw(
 def with_silent_prompts(settings: Settings) -> Settings:
     """The engine looks whether the prompts are there; nobody will hear them."""
     settings.sounds.mkdir(parents=True)
-    for name in (*load_menu(settings.menu_file).prompts(), *PROMPTS):
+    for name in (*load_menu(settings.menu_file).prompts(), *PROMPTS, *ANNOUNCED):
         (settings.sounds / f"{name}.wav").touch()
     return settings
 
