@@ -9,6 +9,7 @@ from __future__ import annotations
 import structlog
 
 from acd.allocation import Offer, allocate
+from acd.announcements import Announcements, on_duty
 from acd.calls import Call, Stage
 from acd.ids import new_id
 from acd.operators import Device, Operator, State
@@ -40,6 +41,9 @@ class Dispatcher:
     def __init__(self, switch: Switch, roster: Roster, timers: Timers, rules: Rules) -> None:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
         self.queue = WaitingQueue()
+        self.announcements = Announcements(
+            switch, timers, rules.announce, position=self.queue.position, operators=self._on_duty
+        )
         self.legs: dict[str, Call] = {}  # operators' legs that ring or talk
         self.bridges: dict[str, Call] = {}
         self._phone_of_leg: dict[str, str] = {}
@@ -60,6 +64,7 @@ class Dispatcher:
         self.settle(now)
         if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
             self.switch.music(call.channel)
+            self.announcements.waiting(call, now)
 
     def citizen_gone(self, call: Call, cause: int, now: float) -> None:
         """The citizen's leg is gone: whatever was done for the call is undone."""
@@ -75,11 +80,13 @@ class Dispatcher:
         call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause)
         self._release(call, now)
         call.stage = Stage.ENDED
+        self.announcements.forget(call)
 
     def resume_talk(self, call: Call, leg: str, bridge: str, now: float) -> None:
         """Take up a talk that went on in Asterisk while no engine watched."""
         call.rearm(None)
         self.queue.remove(call)
+        self.announcements.stop(call)
         if call.leg != leg:
             if call.stage is Stage.RINGING:
                 self._note_failed(call, "taken_up", now)  # another phone rings for it by now
@@ -120,6 +127,7 @@ class Dispatcher:
         call.rearm(None)
         call.bridge = new_id(now)
         self.bridges[call.bridge] = call
+        self.announcements.stop(call)
         self.switch.connect(call.bridge, call.channel, leg)
 
     def connected(self, bridge: str, now: float) -> None:
@@ -202,6 +210,7 @@ class Dispatcher:
         self._drop_leg(call)
         if connecting:
             self.switch.music(call.channel)  # connecting had ended it
+            self.announcements.again(call, now)
         call.rearm(None)
         call.operator, call.stage = None, Stage.QUEUED
         self.queue.add(call)
@@ -221,7 +230,9 @@ class Dispatcher:
             return
         if call.stage is Stage.TALKING:
             self._note_talk(operator, call, now)
-            self._wrap_up(operator, self.rules.wrap_up(call.record.category), now)
+            wrap_up_s = self.rules.wrap_up(call.record.category)
+            self.announcements.handled(now - (call.record.operator_answered_at or now) + wrap_up_s)
+            self._wrap_up(operator, wrap_up_s, now)
         else:
             self.roster.idle(operator, operator.idle_since)
 
@@ -245,6 +256,10 @@ class Dispatcher:
     def _preferred(self, call: Call, now: float) -> str | None:
         operator, at = self._spoke_with.get(call.record.caller_number, ("", 0.0))
         return operator if operator and now - at <= self.rules.preferred_s else None
+
+    def _on_duty(self, call: Call, now: float) -> int:
+        roster = self.roster
+        return on_duty(roster.operators.values(), roster.phones, call, now, self.rules)
 
     def _note_talk(self, operator: Operator, call: Call, now: float) -> None:
         operator.talk_s += now - (call.record.operator_answered_at or now)

@@ -14,12 +14,14 @@ from typing import TypeVar
 import msgspec
 import structlog
 
+from acd.announcements import IN_LINE
+from acd.announcements import PROMPTS as ANNOUNCED
 from acd.codes import PROMPTS, CodeCalls
 from acd.dispatcher import Dispatcher
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
-from acd.rules import Rules
+from acd.rules import Announce, Rules
 from acd.timers import Timers
 from ivr.menu import MenuError, MenuTree, load_menu, missing_prompts
 from ivr.reception import Reception
@@ -29,6 +31,7 @@ from ngalam112.pins import pin_matches
 from ngalam112.provision import AMI_USER, APP, ARI_USER
 from ngalam112.recovery import snapshot
 from ngalam112.settings import Settings
+from ngalam112.sounds import seconds_of
 from ngalam112.switch import AriSwitch
 from ngalam112.takeup import TakeUp, take_up
 from pbx.ami import AmiLink
@@ -43,7 +46,9 @@ def load_checked_menu(settings: Settings) -> MenuTree:
     """Load the menu and make sure that all audio is there; raise MenuError if not."""
     tree = load_menu(settings.menu_file)
     missing = missing_prompts(tree, settings.sounds)
-    missing += [name for name in PROMPTS if not (settings.sounds / f"{name}.wav").is_file()]
+    missing += [
+        name for name in (*PROMPTS, *ANNOUNCED) if not (settings.sounds / f"{name}.wav").is_file()
+    ]
     if missing:
         raise MenuError(
             f"There is no audio for {', '.join(sorted(set(missing)))} in {settings.sounds}; "
@@ -88,6 +93,12 @@ class Engine:
             wrap_up_s=settings.wrap_up_s,
             preferred_s=settings.preferred_s,
             categories=tree.categories,
+            announce=Announce(
+                mode=settings.announce,
+                first_s=settings.announce_first_s,
+                every_s=settings.announce_every_s,
+                text_s=seconds_of(settings.sounds / f"{IN_LINE}.wav"),
+            ),
         )
         self.dispatcher = Dispatcher(switch, self.roster, self.timers, rules)
         self.reception = Reception(switch, self.dispatcher, self.timers, tree)
