@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import msgspec
 
@@ -88,6 +89,23 @@ class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rings: tuple[Ring, ...] | None = None
 
 
+Mode = Literal["off", "position", "wait"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Announce:
+    """What waiting citizens are told beside "you are in line": nothing, their place, or the wait.
+
+    `first_s`: from joining the queue to the first figure; `every_s`: from one to the next.
+    `text_s`: how long the music's own words take, which no figure cuts off.
+    """
+
+    mode: Mode = "off"
+    first_s: float = 3.0
+    every_s: float = 30.0
+    text_s: float = 0.0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
     """The rules of one line; times in seconds.
@@ -113,6 +131,7 @@ class Rules:
     overflow: tuple[OverflowStep, ...] = ()
     overflow_again_s: float = 30.0
     whisper: bool = False
+    announce: Announce = Announce()
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:

@@ -306,7 +306,10 @@ class Line:
     # --- the rest -----------------------------------------------------------------------------
 
     def _playback_ended(self, playback: str, failed: bool, now: float) -> None:
-        if not self.reception.playback_ended(playback, failed, now):
+        if not (
+            self.reception.playback_ended(playback, failed, now)
+            or self.dispatcher.announcements.playback_ended(playback)
+        ):
             self._codes.playback_ended(playback, now)
 
     def _quality(self, event: LegQuality, now: float) -> None:
