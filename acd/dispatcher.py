@@ -262,8 +262,7 @@ class Dispatcher:
         if seconds <= 0:
             self.roster.idle(operator, now)
             return
-        operator.state, operator.call = State.WRAP_UP, None
-        until = operator.wrap_up_until = now + seconds
+        until = self.roster.wrap_up(operator, seconds, now)
         self.timers.at(until, lambda at: self._wrapped_up(operator, until, at))
 
     def _wrapped_up(self, operator: Operator, until: float, now: float) -> None:

@@ -93,12 +93,21 @@ class Roster:
         """Take calls again; ends wrap-up early."""
         one = self._logged_in(operator_id)
         if one.state is State.WRAP_UP:
-            self.idle(one, now)
+            self.idle(one, now, wrap_up="early")
         one.misses, one.not_before = 0, 0.0
         return self._status(one, Status.READY, "ready", now)
 
-    def idle(self, one: Operator, now: float) -> None:
-        """The operator has nothing to do any more, as of `now`."""
+    def wrap_up(self, one: Operator, seconds: float, now: float) -> float:
+        """The operator works on after a call; returns when that is over."""
+        one.state, one.call = State.WRAP_UP, None
+        one.wrap_up_until = now + seconds
+        self._journal.operator_event(one.id, now, "wrap_up", one.phone, f"{seconds:g}")
+        return one.wrap_up_until
+
+    def idle(self, one: Operator, now: float, *, wrap_up: str = "over") -> None:
+        """The operator has nothing to do any more, as of `now`; `wrap_up`: why that ended."""
+        if one.state is State.WRAP_UP:
+            self._journal.operator_event(one.id, now, "wrap_up_end", one.phone, wrap_up)
         one.state, one.call = State.IDLE, None
         one.wrap_up_until = 0.0
         one.idle_since = now
