@@ -122,7 +122,7 @@ def storm(
 
     if fmt is Format.CSV:
         raise typer.BadParameter("the storm writes table or json", param_hint="--format")
-    raise typer.Exit(run(load_settings(), seed, calls, fmt.value, keep))
+    raise typer.Exit(run(load_settings(), seed, calls, fmt.value, keep=keep))
 
 
 @app.command()

@@ -96,6 +96,7 @@ PHONES = (
     PhoneKind(scenario="phone_answer_digits_talk_bye", weight=5, talk_ms=(800, 3500)),
     PhoneKind(scenario="phone_answer_bye_at_once", weight=5),
     PhoneKind(scenario="phone_answer_twice_talk_bye", weight=4),
+    PhoneKind(scenario="phone_answer_as_two_talk_bye", weight=3),
     PhoneKind(scenario="phone_hold_storm_talk_bye", weight=5),
     PhoneKind(scenario="phone_ring_some_time_busy", weight=4),
     PhoneKind(scenario="phone_ring_some_time_decline", weight=4),
@@ -103,6 +104,7 @@ PHONES = (
     PhoneKind(scenario="phone_not_available", weight=3),
     PhoneKind(scenario="phone_out_of_service", weight=3),
     PhoneKind(scenario="phone_moved", weight=3),
+    PhoneKind(scenario="phone_silent", weight=2),
 )
 """How phones take calls."""
 

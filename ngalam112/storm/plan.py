@@ -25,7 +25,7 @@ from ngalam112.storm.kinds import (
 )
 
 DESKS = 20
-CALLS_A_SECOND = 5.0
+CALLS_A_SECOND = 6.0
 DUTY_EVERY_S = 20.0  # on average, for one operator
 _SHORTEST_S = 12.0
 _CALLS_AGAIN = 0.04  # so many of the citizens use a number that has called before

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from acd.records import EventKind, fold
+from acd.records import fold
 from reports.calls import CallHistory
 
 WRAP_UP_LIMIT_MS = 500
@@ -33,7 +33,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     """What is known after a storm.
 
     `offered`: the number of each call that SIPp made. `operators`, `phones`: as the API tells.
-    `channels`, `bridges`: how many Asterisk holds. `events`: of operators, in their order.
+    `channels`, `bridges`: how many Asterisk holds. `engine_errors`: events that failed in the
+    engine. `refers_accepted`: REFERs of citizens that were not refused. `events`: of operators,
+    in their order.
     """
 
     offered: Sequence[str]
@@ -42,6 +44,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     phones: Sequence[Mapping[str, Any]]
     channels: int
     bridges: int
+    engine_errors: int
+    refers_accepted: int
     events: Sequence[OperatorEvent]
 
 
@@ -53,6 +57,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     orphan_bridges: int
     records_missing: int
     wrapup_worst_ms: int
+    refers_accepted: int
+    engine_errors: int
 
     @property
     def held(self) -> bool:
@@ -62,6 +68,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
             self.orphan_channels,
             self.orphan_bridges,
             self.records_missing,
+            self.refers_accepted,
+            self.engine_errors,
         )
         return not any(zeros) and self.wrapup_worst_ms <= WRAP_UP_LIMIT_MS
 
@@ -75,6 +83,8 @@ def judge(facts: Facts) -> Verdict:
         orphan_bridges=facts.bridges,
         records_missing=len(missing(facts.offered, facts.calls)),
         wrapup_worst_ms=worst,
+        refers_accepted=facts.refers_accepted,
+        engine_errors=facts.engine_errors,
     )
 
 
@@ -149,24 +159,3 @@ def wrap_ups(events: Sequence[OperatorEvent]) -> tuple[int, set[str]]:
             elif event.reason != "early":
                 worst = max(worst, abs(event.at - start.at - float(start.reason or 0)))
     return round(worst * 1000), unended | set(begun)
-
-
-def outcomes(calls: Sequence[CallHistory]) -> dict[str, int]:
-    """Count the records by outcome."""
-    return _sorted(Counter(str(one.record.outcome) for one in calls))
-
-
-def failed_offers(calls: Sequence[CallHistory]) -> dict[str, int]:
-    """Count the offers that failed, by reason."""
-    return _sorted(
-        Counter(
-            str(event.data.get("reason"))
-            for one in calls
-            for event in one.events
-            if event.kind is EventKind.OFFER_FAILED
-        )
-    )
-
-
-def _sorted(counts: Counter[str]) -> dict[str, int]:
-    return dict(sorted(counts.items()))
