@@ -203,10 +203,11 @@ class Line:
 
     def _entered(self, args: list[str], channel: Channel, now: float) -> None:
         match args:
-            case ["citizen", *_]:
+            case ["citizen", *priority]:
                 call = self.calls.get(channel.id) or self.new_call(channel.id, now)
                 if call.record.events:
                     return  # taking up the line has found it first
+                call.resource_priority = priority[0] if priority else ""
                 call.rearm(None)
                 caller = channel.caller
                 self.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
