@@ -30,10 +30,38 @@ class Switch(Protocol):
         """
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
-        """Ring `phone` as the new leg `leg`, showing `display` (name, number)."""
+        """Ring `phone` as the new leg `leg`, showing `display` (name, number).
+
+        `phone`: the number of a phone of the line, or an address outside: digits with "tel:"
+        before them, or a SIP address with "sip:".
+        """
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
         """End the citizen's music and let the two legs talk in the new bridge `bridge`."""
+
+    def open(self, bridge: str) -> None:
+        """Make a further bridge, for two who consult apart."""
+
+    def join(self, bridge: str, leg: str) -> None:
+        """Put a leg into a bridge, out of another one if it is in one."""
+
+    def pair(self, bridge: str, channel: str, leg: str) -> None:
+        """Answer the channel and let the two talk in the new bridge `bridge`."""
+
+    def hold(self, channel: str) -> None:
+        """Let the citizen, who stays in the bridge, hear music without words."""
+
+    def unhold(self, channel: str) -> None:
+        """End that music; harmless if there is none."""
+
+    def ringing(self, channel: str) -> None:
+        """Let who called hear that it rings."""
+
+    def tell(self, leg: str, prompt: str) -> None:
+        """Whisper a prompt to one leg, while it goes on hearing the others and being heard."""
+
+    def progress(self, leg: str, outcome: str) -> None:
+        """Tell a phone that sent REFER: trying, answered, unavailable or declined."""
 
     def disconnect(self, bridge: str) -> None:
         """Remove a bridge."""

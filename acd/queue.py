@@ -37,7 +37,8 @@ def service_key(call: Call) -> Key:
     with their head start.
 
     The key of a call changes only by `WaitingQueue.age`. A call passes another by at most its head
-    start, and no call is passed for longer than the largest of them.
+    start, so none is passed for longer than the largest of them; or, where caps differ, by the
+    difference of the caps.
     """
     arrived = call.record.arrived_at
     if call.aged:

@@ -34,6 +34,40 @@ RESOURCE_PRIORITY: Mapping[str, float] = {
 }
 
 
+class Failure(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What follows for an operator from an offer that failed for one reason.
+
+    `rest_s`: no further offer for so long. `counts`: as a miss; too many in a row pause the
+    operator. `pauses`: at once.
+    """
+
+    rest_s: float = 0.5
+    counts: bool = False
+    pauses: bool = False
+
+
+# A phone that rang in vain may be tried again at once, one that refuses may not. What is not here
+# (the phone could not be rung, the talk could not be joined) is no fault of the operator's.
+FAILURES: Mapping[str, Failure] = {
+    "no_answer": Failure(0.5, counts=True),
+    "busy": Failure(3.0, counts=True),
+    "rejected": Failure(5.0, counts=True),
+    "unreachable": Failure(5.0, counts=True),
+}
+_NO_FAULT = Failure()
+
+
+class OverflowStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """After a call has waited `after_s` with nobody on duty for it, `to` is tried.
+
+    `to`: "anybody" (whoever is ready, whatever they know), "all_phones" (every phone that can be
+    rung, whoever sits there), or the number of an agency.
+    """
+
+    after_s: float
+    to: str
+
+
 class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a category means for a call.
 
@@ -77,7 +111,9 @@ class Rules:
     one is free. `rings`: how the circle of operators who may have a call widens while it waits; the
     last one is of level 0, so that no call waits for a skill that never comes. `ring_all_most`: how
     many phones one call rings together at most. Head starts beside the category's: by the value of
-    a Resource-Priority header, for a callback, for a silent call.
+    a Resource-Priority header, for a callback, for a silent call. `failures`: what follows from an
+    offer that failed, by its reason. `overflow`: what is tried when nobody is on duty, and after
+    `overflow_again_s` once more. `whisper`: say to the operator what the call is about.
     """
 
     ring_timeout_s: float = 12.0
@@ -88,8 +124,16 @@ class Rules:
     resource_priority: Mapping[str, float] = field(default_factory=lambda: RESOURCE_PRIORITY)
     callback_head_start_s: float = 30.0
     silent_head_start_s: float = 30.0
+    failures: Mapping[str, Failure] = field(default_factory=lambda: FAILURES)
+    overflow: tuple[OverflowStep, ...] = ()
+    overflow_again_s: float = 30.0
+    whisper: bool = False
     announce: Announce = Announce()
     categories: Mapping[str, Category] = field(default_factory=dict)
+
+    def failure(self, reason: str) -> Failure:
+        """What follows from an offer that failed for this reason."""
+        return self.failures.get(reason, _NO_FAULT)
 
     def category(self, name: str | None) -> Category:
         """What a category means; one that is not in the data has its name as label."""

@@ -18,6 +18,8 @@ from acd.announcements import IN_LINE
 from acd.announcements import PROMPTS as ANNOUNCED
 from acd.codes import PROMPTS, CodeCalls
 from acd.dispatcher import Dispatcher
+from acd.distribution import Distribution, DistributionError, load_distribution
+from acd.internal import InternalCalls
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
@@ -46,15 +48,31 @@ def load_checked_menu(settings: Settings) -> MenuTree:
     """Load the menu and make sure that all audio is there; raise MenuError if not."""
     tree = load_menu(settings.menu_file)
     missing = missing_prompts(tree, settings.sounds)
-    missing += [
-        name for name in (*PROMPTS, *ANNOUNCED) if not (settings.sounds / f"{name}.wav").is_file()
-    ]
+    missing += _without_audio((*PROMPTS, *ANNOUNCED), settings)
     if missing:
-        raise MenuError(
-            f"There is no audio for {', '.join(sorted(set(missing)))} in {settings.sounds}; "
-            "run `ngalam112 sounds build`."
-        )
+        raise MenuError(_no_audio(missing, settings))
     return tree
+
+
+def load_checked_distribution(settings: Settings) -> Distribution:
+    """Load the distribution file and make sure that all audio is there.
+
+    Raises DistributionError if not.
+    """
+    found = load_distribution(settings.distribution_file)
+    missing = _without_audio(found.prompts(), settings)
+    if missing:
+        raise DistributionError(_no_audio(missing, settings))
+    return found
+
+
+def _without_audio(prompts: Iterable[str], settings: Settings) -> list[str]:
+    return [name for name in prompts if not (settings.sounds / f"{name}.wav").is_file()]
+
+
+def _no_audio(missing: Iterable[str], settings: Settings) -> str:
+    names = ", ".join(sorted(set(missing)))
+    return f"There is no audio for {names} in {settings.sounds}; run `ngalam112 sounds build`."
 
 
 class Engine:
@@ -62,6 +80,7 @@ class Engine:
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
         tree = load_checked_menu(settings)
+        self.menu, self.distribution = tree, load_checked_distribution(settings)
         self.settings = settings
         self.clock = SteadyClock()
         self.event_errors = 0
@@ -101,14 +120,31 @@ class Engine:
             ),
         )
         self.dispatcher = Dispatcher(switch, self.roster, self.timers, rules)
+        self.wrap_ups = self.dispatcher.wrap_ups
         self.reception = Reception(switch, self.dispatcher, self.timers, tree)
+        codes = CodeCalls(
+            switch,
+            self.roster,
+            self.timers,
+            self.wrap_ups,
+            settle=self.dispatcher.settle,
+            pin_matches=pin_matches,
+            distribution=self.distribution,
+            extension_s=settings.wrap_up_extension_s,
+        )
+
+        def answer_in_words(channel: str, prompt: str, now: float) -> None:
+            switch.answer(channel)
+            codes.say(channel, prompt, now)
+
         self.line = Line(
             switch=switch,
             journal=journal,
             timers=self.timers,
             dispatcher=self.dispatcher,
             reception=self.reception,
-            codes=CodeCalls(switch, self.roster, pin_matches),
+            codes=codes,
+            internal=InternalCalls(self.dispatcher, answer_in_words),
             claim=self._claim,
         )
 

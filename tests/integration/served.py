@@ -15,6 +15,7 @@ from lines import eventually, line_settings
 
 from acd.announcements import PROMPTS as ANNOUNCED
 from acd.codes import PROMPTS
+from acd.distribution import load_distribution
 from acd.recorder import Recorder
 from acd.records import CallRecord, Outcome
 from ivr.menu import load_menu
@@ -93,7 +94,11 @@ def raw(
 def with_silent_prompts(settings: Settings) -> Settings:
     """The engine looks whether the prompts are there; nobody will hear them."""
     settings.sounds.mkdir(parents=True)
-    for name in (*load_menu(settings.menu_file).prompts(), *PROMPTS, *ANNOUNCED):
+    menu, distribution = (
+        load_menu(settings.menu_file),
+        load_distribution(settings.distribution_file),
+    )
+    for name in (*menu.prompts(), *distribution.prompts(), *PROMPTS, *ANNOUNCED):
         (settings.sounds / f"{name}.wav").touch()
     return settings
 

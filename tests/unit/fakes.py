@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from acd.ports import Journal, Switch
@@ -48,6 +48,30 @@ class FakeSwitch:
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
         self._do("connect", bridge, citizen, leg)
 
+    def open(self, bridge: str) -> None:
+        self._do("open", bridge)
+
+    def join(self, bridge: str, leg: str) -> None:
+        self._do("join", bridge, leg)
+
+    def pair(self, bridge: str, channel: str, leg: str) -> None:
+        self._do("pair", bridge, channel, leg)
+
+    def hold(self, channel: str) -> None:
+        self._do("hold", channel)
+
+    def unhold(self, channel: str) -> None:
+        self._do("unhold", channel)
+
+    def ringing(self, channel: str) -> None:
+        self._do("ringing", channel)
+
+    def tell(self, leg: str, prompt: str) -> None:
+        self._do("tell", leg, prompt)
+
+    def progress(self, leg: str, outcome: str) -> None:
+        self._do("progress", leg, outcome)
+
     def disconnect(self, bridge: str) -> None:
         self._do("disconnect", bridge)
 
@@ -84,7 +108,7 @@ class FakeJournal:
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         self.events.setdefault(event.call_id, []).append(event)
-        self.records[event.call_id] = copy(record)
+        self.records[event.call_id] = deepcopy(record)
 
     def operator_event(
         self, operator: str, at: float, kind: str, phone: str | None, reason: str | None

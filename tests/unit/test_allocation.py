@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from factories import OFTEN, a_call, a_phone, an_operator
-from fakes import FakeJournal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -217,44 +216,3 @@ def test_ring_all_rings_no_more_than_it_may_and_those_who_were_idle_longest() ->
     first, second = allocate(a_queue(calls(2, "fire")), operators, phones, NOW, RING_ALL)
     assert [desk.operator.id for desk in first.desks] == ["1005", "1004", "1003"]
     assert [desk.operator.id for desk in second.desks] == ["1002", "1001"]
-
-
-def test_a_call_that_nobody_may_have_yet_does_not_hold_up_the_others() -> None:
-    operators, phones = free(1, skills={"covid": 3})
-    fire, covid = a_call("c1", at=80.0, category="fire"), a_call("c2", at=95.0, category="covid")
-    [offer] = allocate(a_queue([fire, covid]), operators, phones, NOW, RULES)
-    assert offer.call is covid
-    [offer] = allocate(a_queue([fire, covid]), operators, phones, 110.0, RULES)
-    assert offer.call is fire
-
-
-class WatchedCall(Call):
-    """A call that notes that somebody has looked at it."""
-
-    touched: ClassVar[set[int]] = set()
-
-    def __getattribute__(self, name: str) -> Any:
-        WatchedCall.touched.add(id(self))
-        return super().__getattribute__(name)
-
-
-def touched_by_allocate(waiting: int, *, at_the_end: list[Call]) -> int:
-    """How many calls are looked at while so many wait that nobody may have."""
-    operators, phones = free(3, skills={"covid": 1})
-    unwanted = [
-        WatchedCall(
-            channel=f"c{one}", record=a_call(f"c{one}", at=at).record, journal=FakeJournal()
-        )
-        for one, at in enumerate(80.0 + 10.0 * one / waiting for one in range(waiting))
-    ]
-    queue = a_queue([*unwanted, *at_the_end])
-    WatchedCall.touched.clear()
-    offers = allocate(queue, operators, phones, NOW, RULES)
-    assert [offer.call for offer in offers] == at_the_end[:3]
-    return len(WatchedCall.touched)
-
-
-def test_calls_that_nobody_may_have_are_skipped_without_looking_at_them() -> None:
-    served = [a_call(f"s{one}", at=99.0 + one / 10, category="covid") for one in range(4)]
-    assert touched_by_allocate(2000, at_the_end=[]) == 1
-    assert touched_by_allocate(2000, at_the_end=served) == 1

@@ -145,7 +145,7 @@ class Centre(RuleBasedStateMachine):
         dispatcher = self.desk.dispatcher
         queued = [call for call in self.calls if call.stage is Stage.QUEUED]
         assert list(dispatcher.queue) == sorted(queued, key=service_key)
-        held = {call.leg: call for call in self.calls if call.leg is not None}
+        held = {leg: of for call in self.calls for leg, of in call.legs.items()}
         assert dispatcher.legs == held
         assert dispatcher.bridges == {one.bridge: one for one in self.calls if one.bridge}
 

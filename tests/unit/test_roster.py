@@ -8,6 +8,7 @@ from fakes import FakeJournal
 
 from acd.operators import Device, Operator, State, Status, device_of
 from acd.roster import NoSuchOperator, NoSuchPhone, NotLoggedIn, Roster
+from acd.rules import Failure
 
 
 def a_roster(
@@ -90,7 +91,7 @@ def test_becoming_ready_ends_wrap_up_early() -> None:
 def test_a_missed_call_puts_last_in_line_and_gives_a_rest() -> None:
     roster, journal = a_roster(an_operator(state=State.OFFERED, call="call-c1"))
     one = roster.operators["1001"]
-    roster.missed(one, "rejected", 5.0, 60.0)
+    roster.missed(one, "rejected", Failure(5.0, counts=True), 60.0)
     assert (one.state, one.call, one.idle_since) == (State.IDLE, None, 60.0)
     assert (one.not_before, one.misses) == (65.0, 1)
     assert journal.operator_events[-1] == ("1001", 60.0, "missed", "101", "rejected")
@@ -98,7 +99,7 @@ def test_a_missed_call_puts_last_in_line_and_gives_a_rest() -> None:
 
 def test_an_offer_that_failed_by_itself_is_nobodys_miss() -> None:
     roster, journal = a_roster(an_operator(state=State.OFFERED))
-    roster.missed(roster.operators["1001"], "failed", 0.5, 60.0)
+    roster.missed(roster.operators["1001"], "failed", Failure(0.5), 60.0)
     assert roster.operators["1001"].misses == 0
     assert journal.operator_events == []
 
@@ -177,7 +178,7 @@ def test_a_device_state_that_nobody_knows_counts_as_unreachable(told: str, devic
 def missed(roster: Roster, times: int) -> Operator:
     one = roster.operators["1001"]
     for turn in range(times):
-        roster.missed(one, "no_answer", 0.5, 60.0 + turn)
+        roster.missed(one, "no_answer", Failure(0.5, counts=True), 60.0 + turn)
     return one
 
 

@@ -1,0 +1,92 @@
+"""The distribution file: what the city decides about its operators, as data, checked when read."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import msgspec
+
+# the reason of a pause that the engine itself has begun
+MISSED = "missed"
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_PROMPT = re.compile(r"[a-z0-9_]{1,64}")
+
+
+class DistributionError(Exception):
+    """The distribution file cannot be used; the message says where it is wrong."""
+
+
+class NoSuchReason(ValueError):
+    """A pause has a reason that is not in the data; the message lists those that are."""
+
+
+class PauseReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Why an operator is away: `name` for the records, `prompt` for the operator's ear."""
+
+    name: str
+    prompt: str
+
+
+class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file, one field a table. `pause_reasons`: by the digit that is dialled."""
+
+    pause_reasons: dict[str, PauseReason] = {}
+
+    def prompts(self) -> set[str]:
+        """The names of all prompts that can be played."""
+        return {reason.prompt for reason in self.pause_reasons.values()}
+
+    def check_reason(self, name: str | None) -> None:
+        """Raise NoSuchReason unless `name` is one of the data, or None: without a reason."""
+        names = [reason.name for reason in self.pause_reasons.values()]
+        if name is not None and name not in names:
+            known = ", ".join(names) or "none at all"
+            raise NoSuchReason(f"There is no pause reason {name[:32]!r}; known are: {known}.")
+
+
+def load_distribution(path: Path) -> Distribution:
+    """Read and check the file; raise DistributionError with one sentence if it cannot be used."""
+    try:
+        found = msgspec.convert(tomllib.loads(path.read_text("utf-8")), Distribution)
+    except OSError as error:
+        raise DistributionError(
+            f"The distribution file {path} cannot be read: {error.strerror}."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise DistributionError(f"The distribution file {path} is wrong: {error}.") from None
+    except RecursionError:
+        raise DistributionError(
+            f"The distribution file {path} is wrong: it is nested too deeply."
+        ) from None
+    for problem in _problems(found):
+        raise DistributionError(f"The distribution file {path} is wrong: {problem}.")
+    return found
+
+
+def _problems(found: Distribution) -> Iterator[str]:
+    """All that is wrong; each table has its own checks."""
+    yield from _reason_problems(found.pause_reasons)
+
+
+def _reason_problems(reasons: Mapping[str, PauseReason]) -> Iterator[str]:
+    names: set[str] = set()
+    for digit, reason in reasons.items():
+        where = f"pause reason {digit!r}"
+        if len(digit) != 1 or digit not in "0123456789":
+            yield f"{where}: its key must be one of the digits 0 to 9"
+        if not _NAME.fullmatch(reason.name):
+            yield (
+                f"{where}: the name {reason.name!r} must be 1 to 32 small letters, digits, _ or -, "
+                "beginning with a letter"
+            )
+        if reason.name == MISSED:
+            yield f"{where}: the name {MISSED!r} is the engine's own"
+        if reason.name in names:
+            yield f"{where}: the name {reason.name!r} is there twice"
+        if not _PROMPT.fullmatch(reason.prompt):
+            yield f"{where}: the prompt {reason.prompt!r} must be a-z, 0-9 and _ only"
+        names.add(reason.name)
