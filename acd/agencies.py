@@ -30,6 +30,11 @@ class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fallback: str | None = None
     hours: str | None = None
 
+    @property
+    def needs_carrier(self) -> bool:
+        """Whether a number of digits is to be dialled for it."""
+        return any(one.isdigit() for one in (self.number, self.fallback) if one)
+
 
 class Kind(StrEnum):
     """What a citizen is handed to."""

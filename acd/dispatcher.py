@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import structlog
 
+from acd.agencies import Directory
 from acd.allocation import Offer, allocate
 from acd.announcements import Announcements, on_duty
 from acd.calls import Call, Stage
@@ -42,7 +43,14 @@ def dialable(number: str) -> str:
 class Dispatcher:
     """Queues calls, offers them to operators, connects them, ends them."""
 
-    def __init__(self, switch: Switch, roster: Roster, timers: Timers, rules: Rules) -> None:
+    def __init__(
+        self,
+        switch: Switch,
+        roster: Roster,
+        timers: Timers,
+        rules: Rules,
+        directory: Directory | None = None,
+    ) -> None:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
         self.wrap_ups = WrapUps(roster, timers, self.settle)
         self.queue = WaitingQueue()
@@ -51,7 +59,7 @@ class Dispatcher:
         )
         self.legs: dict[str, Leg] = {}  # operators' and agencies' legs that ring or talk
         self.bridges: dict[str, Call] = {}
-        self.transfers = Transfers(self)
+        self.transfers = Transfers(self, directory or Directory())
         self.overflow = Overflow(self, rules.overflow, rules.overflow_again_s)
         self._phone_of_leg: dict[str, str] = {}
         self._spoke_with: dict[str, tuple[str, float]] = {}  # caller -> operator, time
@@ -159,7 +167,6 @@ class Dispatcher:
         self._sits_there(leg)
         self.queue.remove(leg.call)
         leg.call.unwatch()
-        self.announcements.stop(leg.call)
         if leg.transfer is not None:
             self.transfers.answered(leg, now)
             return
@@ -167,6 +174,7 @@ class Dispatcher:
         call.rearm(None)
         call.bridge = new_id(now)
         self.bridges[call.bridge] = call
+        self.announcements.stop(call)
         self.switch.connect(call.bridge, call.channel, leg.id)
 
     def connected(self, bridge: str, now: float) -> None:

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import msgspec
 
-# the reason of a pause that the engine itself has begun
-MISSED = "missed"
+from acd.agencies import Agency
+from acd.agencies import problems as directory_problems
+from acd.operators import MISSED
+from acd.rules import ALL_PHONES, ANYBODY, FAILURES, Failure, OverflowStep
+
+LONGEST_REST_S = 3600.0
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 _PROMPT = re.compile(r"[a-z0-9_]{1,64}")
@@ -32,9 +36,20 @@ class PauseReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file, one field a table. `pause_reasons`: by the digit that is dialled."""
+    """The whole file, one field a table.
+
+    `pause_reasons`: by the digit that is dialled. `failures`: what follows from an offer that
+    failed, by the reason. `overflow`: what is tried for who waits with nobody on duty, in the order
+    of time, and `overflow_again_s` after the last step from the first. `agencies`,
+    `category_numbers`: by the number that operators dial.
+    """
 
     pause_reasons: dict[str, PauseReason] = {}
+    failures: dict[str, Failure] = {}
+    overflow: list[OverflowStep] = []
+    overflow_again_s: float = 30.0
+    agencies: dict[str, Agency] = {}
+    category_numbers: dict[str, str] = {}
 
     def prompts(self) -> set[str]:
         """The names of all prompts that can be played."""
@@ -70,6 +85,33 @@ def load_distribution(path: Path) -> Distribution:
 def _problems(found: Distribution) -> Iterator[str]:
     """All that is wrong; each table has its own checks."""
     yield from _reason_problems(found.pause_reasons)
+    yield from directory_problems(found.agencies, found.category_numbers)
+    yield from _failure_problems(found.failures)
+    yield from _overflow_problems(found)
+
+
+def _failure_problems(failures: Mapping[str, Failure]) -> Iterator[str]:
+    for reason, failure in failures.items():
+        if reason not in FAILURES:
+            yield f"failures: {reason!r} is none of {', '.join(FAILURES)}"
+        if not 0 <= failure.rest_s <= LONGEST_REST_S:
+            yield f"failures, {reason}: rest_s must be between 0 and {LONGEST_REST_S:g}"
+
+
+def _overflow_problems(found: Distribution) -> Iterator[str]:
+    if not 1 <= found.overflow_again_s <= LONGEST_REST_S:
+        yield f"overflow_again_s must be between 1 and {LONGEST_REST_S:g}"
+    before = 0.0
+    for number, step in enumerate(found.overflow, 1):
+        where = f"overflow, step {number}"
+        if step.to not in (ANYBODY, ALL_PHONES) and step.to not in found.agencies:
+            yield f"{where}: {step.to!r} is neither {ANYBODY}, {ALL_PHONES} nor an agency's number"
+        if not before <= step.after_s <= LONGEST_REST_S:
+            yield (
+                f"{where}: after_s must be between 0 and {LONGEST_REST_S:g}, and not below that of "
+                "the step before"
+            )
+        before = step.after_s
 
 
 def _reason_problems(reasons: Mapping[str, PauseReason]) -> Iterator[str]:

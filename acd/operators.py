@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+# the reason of a pause that the engine itself has begun
+MISSED = "missed"
+
 
 class Status(StrEnum):
     """What the operator has chosen."""

@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 from acd.calls import Call, Stage
 from acd.operators import Device, Phone, Status
 from acd.records import EventKind
-from acd.rules import OverflowStep
+from acd.rules import ALL_PHONES, ANYBODY, OverflowStep
 from acd.skills import eligible
 
 if TYPE_CHECKING:
     from acd.dispatcher import Dispatcher
-
-ANYBODY = "anybody"  # whoever is ready, whatever they know
-ALL_PHONES = "all_phones"  # every phone that can be rung, whoever sits there
 
 
 def nobody_on_duty(call: Call, dispatcher: Dispatcher, now: float) -> bool:

@@ -6,8 +6,7 @@ that can be shown to the person who asked.
 
 from __future__ import annotations
 
-from acd.distribution import MISSED
-from acd.operators import Device, Operator, Phone, State, Status
+from acd.operators import MISSED, Device, Operator, Phone, State, Status
 from acd.ports import Journal
 from acd.rules import Failure
 

@@ -57,11 +57,14 @@ FAILURES: Mapping[str, Failure] = {
 _NO_FAULT = Failure()
 
 
+ANYBODY = "anybody"  # whoever is ready, whatever they know
+ALL_PHONES = "all_phones"  # every phone that can be rung, whoever sits there
+
+
 class OverflowStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After a call has waited `after_s` with nobody on duty for it, `to` is tried.
 
-    `to`: "anybody" (whoever is ready, whatever they know), "all_phones" (every phone that can be
-    rung, whoever sits there), or the number of an agency.
+    `to`: ANYBODY, ALL_PHONES, or the number of an agency.
     """
 
     after_s: float

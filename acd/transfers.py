@@ -89,8 +89,8 @@ class Consulted(NamedTuple):
 class Transfers:
     """All handing over of one line; a part of the dispatcher, which owns the calls and the legs."""
 
-    def __init__(self, dispatcher: Dispatcher) -> None:
-        self.directory = Directory()
+    def __init__(self, dispatcher: Dispatcher, directory: Directory) -> None:
+        self.directory = directory
         self._dispatcher = dispatcher
         self._keys: dict[str, Keys] = {}
 

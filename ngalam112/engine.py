@@ -14,26 +14,26 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from acd.announcements import IN_LINE
-from acd.announcements import PROMPTS as ANNOUNCED
-from acd.codes import PROMPTS, CodeCalls
+from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
-from acd.distribution import Distribution, DistributionError, load_distribution
 from acd.internal import InternalCalls
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
-from acd.rules import Announce, Rules
 from acd.timers import Timers
-from ivr.menu import MenuError, MenuTree, load_menu, missing_prompts
 from ivr.reception import Reception
 from ngalam112.clock import SteadyClock
 from ngalam112.line import Claimed, Do, Line
 from ngalam112.pins import pin_matches
 from ngalam112.provision import AMI_USER, APP, ARI_USER
 from ngalam112.recovery import snapshot
+from ngalam112.rulebook import (
+    directory_of,
+    load_checked_distribution,
+    load_checked_menu,
+    rules_of,
+)
 from ngalam112.settings import Settings
-from ngalam112.sounds import seconds_of
 from ngalam112.switch import AriSwitch
 from ngalam112.takeup import TakeUp, take_up
 from pbx.ami import AmiLink
@@ -42,37 +42,6 @@ from pbx.ari_reply import AriError, Reply
 
 log = structlog.get_logger("engine")
 T = TypeVar("T")
-
-
-def load_checked_menu(settings: Settings) -> MenuTree:
-    """Load the menu and make sure that all audio is there; raise MenuError if not."""
-    tree = load_menu(settings.menu_file)
-    missing = missing_prompts(tree, settings.sounds)
-    missing += _without_audio((*PROMPTS, *ANNOUNCED), settings)
-    if missing:
-        raise MenuError(_no_audio(missing, settings))
-    return tree
-
-
-def load_checked_distribution(settings: Settings) -> Distribution:
-    """Load the distribution file and make sure that all audio is there.
-
-    Raises DistributionError if not.
-    """
-    found = load_distribution(settings.distribution_file)
-    missing = _without_audio(found.prompts(), settings)
-    if missing:
-        raise DistributionError(_no_audio(missing, settings))
-    return found
-
-
-def _without_audio(prompts: Iterable[str], settings: Settings) -> list[str]:
-    return [name for name in prompts if not (settings.sounds / f"{name}.wav").is_file()]
-
-
-def _no_audio(missing: Iterable[str], settings: Settings) -> str:
-    names = ", ".join(sorted(set(missing)))
-    return f"There is no audio for {names} in {settings.sounds}; run `ngalam112 sounds build`."
 
 
 class Engine:
@@ -106,20 +75,14 @@ class Engine:
         )
         self.timers = Timers()
         self.roster = Roster(journal, settings.misses_to_pause)
-        switch = AriSwitch(self.ari, str(settings.sounds), self.post)
-        rules = Rules(
-            ring_timeout_s=settings.ring_timeout_s,
-            wrap_up_s=settings.wrap_up_s,
-            preferred_s=settings.preferred_s,
-            categories=tree.categories,
-            announce=Announce(
-                mode=settings.announce,
-                first_s=settings.announce_first_s,
-                every_s=settings.announce_every_s,
-                text_s=seconds_of(settings.sounds / f"{IN_LINE}.wav"),
-            ),
+        switch = AriSwitch(self.ari, str(settings.sounds), self.post, settings.carrier)
+        self.dispatcher = Dispatcher(
+            switch,
+            self.roster,
+            self.timers,
+            rules_of(settings, tree, self.distribution),
+            directory_of(settings, self.distribution),
         )
-        self.dispatcher = Dispatcher(switch, self.roster, self.timers, rules)
         self.wrap_ups = self.dispatcher.wrap_ups
         self.reception = Reception(switch, self.dispatcher, self.timers, tree)
         codes = CodeCalls(

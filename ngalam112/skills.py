@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 
-BEST_LEVEL = 9
+from acd.rules import BEST_LEVEL
+
 MOST_WEIGHT = 100
 
 _LANGUAGE = re.compile(r"lang:[a-z]{2,3}")

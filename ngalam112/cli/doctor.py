@@ -24,7 +24,7 @@ from ngalam112.cli.doctor_links import (
     ok,
     wrong,
 )
-from ngalam112.engine import load_checked_distribution, load_checked_menu
+from ngalam112.rulebook import load_checked_distribution, load_checked_menu
 from ngalam112.settings import Settings, SettingsError, load_secrets, load_settings
 from pbx.programs import ProgramMissing, Programs
 from pbx.root import OLDEST_ASTERISK

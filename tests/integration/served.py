@@ -18,6 +18,7 @@ from acd.codes import PROMPTS
 from acd.distribution import load_distribution
 from acd.recorder import Recorder
 from acd.records import CallRecord, Outcome
+from acd.transfers import PROMPTS as TRANSFER_PROMPTS
 from ivr.menu import load_menu
 from models.database import Database, upgrade
 from models.tables import CallRow
@@ -98,7 +99,8 @@ def with_silent_prompts(settings: Settings) -> Settings:
         load_menu(settings.menu_file),
         load_distribution(settings.distribution_file),
     )
-    for name in (*menu.prompts(), *distribution.prompts(), *PROMPTS, *ANNOUNCED):
+    spoken = (*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS)
+    for name in (*menu.prompts(), *distribution.prompts(), *spoken):
         (settings.sounds / f"{name}.wav").touch()
     return settings
 

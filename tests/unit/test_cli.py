@@ -244,6 +244,20 @@ def test_the_doctor_finds_what_is_missing_and_makes_nothing(run: Run, tmp_path: 
     assert not (tmp_path / "home").exists()
 
 
+def test_the_doctor_names_a_wrong_distribution_file(
+    run: Run, line: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for text, words in (
+        ("[pause_reason]", "is wrong"),
+        ('[pause_reasons]\n1 = { name = "nap", prompt = "operator_naps" }', "no text for"),
+    ):
+        (tmp_path / "distribution.toml").write_text(text)
+        line.setenv("NGALAM112_DISTRIBUTION_FILE", str(tmp_path / "distribution.toml"))
+        found = {one["what"]: one for one in json.loads(run("doctor", "--format", "json").out)}
+        menu = found["menu and prompts"]
+        assert menu["state"] == "wrong" and words in menu["found"], menu
+
+
 def test_the_doctor_names_a_wrong_setting(run: Run, line: pytest.MonkeyPatch) -> None:
     line.setenv("NGALAM112_BIND", "everywhere")
     ran = run("doctor")
