@@ -33,7 +33,7 @@ LONGEST_S = {
     "operator_unknown": 2.5,
     "operator_not_logged_in": 2.5,
     "code_unknown": 2.5,
-    "code_again": 5.5,
+    "code_again": 6.0,
     "code_operator": 4.0,
     "code_pin": 4.0,
     "code_reason_unknown": 4.0,
