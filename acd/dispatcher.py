@@ -11,6 +11,7 @@ import structlog
 
 from acd.agencies import Directory
 from acd.allocation import Offer, allocate
+from acd.announcements import Announcements, on_duty
 from acd.calls import Call, Stage
 from acd.ids import new_id
 from acd.legs import Leg, LegStage
@@ -54,6 +55,9 @@ class Dispatcher:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
         self.wrap_ups = WrapUps(roster, timers, self.settle)
         self.queue = WaitingQueue()
+        self.announcements = Announcements(
+            switch, timers, rules.announce, position=self.queue.position, operators=self._on_duty
+        )
         self.legs: dict[str, Leg] = {}  # operators' and agencies' legs that ring or talk
         self.bridges: dict[str, Call] = {}
         self.transfers = Transfers(self, directory or Directory())
@@ -72,6 +76,7 @@ class Dispatcher:
         self.settle(now)
         if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
             self.switch.music(call.channel)
+            self.announcements.waiting(call, now)
 
     def wait(self, call: Call, now: float, *, alone: bool = True) -> None:
         """Put a call into the queue, where its arrival and its category want it.
@@ -106,12 +111,14 @@ class Dispatcher:
         call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause, **waited)
         self._release(call, now)
         call.stage = Stage.ENDED
+        self.announcements.forget(call)
 
     def resume_talk(self, call: Call, legs: list[str], bridge: str, now: float) -> None:
         """Take up a talk that went on in Asterisk while no engine watched."""
         call.rearm(None)
         call.unwatch()
         self.queue.remove(call)
+        self.announcements.stop(call)
         if set(call.legs) != set(legs):
             for leg in call.legs.values():
                 if leg.stage is LegStage.RINGING:
@@ -170,6 +177,7 @@ class Dispatcher:
         call.rearm(None)
         call.bridge = new_id(now)
         self.bridges[call.bridge] = call
+        self.announcements.stop(call)
         self.switch.connect(call.bridge, call.channel, leg.id)
 
     def connected(self, bridge: str, now: float) -> None:
@@ -341,6 +349,7 @@ class Dispatcher:
         self._close_bridge(call)
         if connecting:
             self.switch.music(call.channel)  # connecting had ended it
+            self.announcements.again(call, now)
         if not call.legs:
             call.stage = Stage.QUEUED
         if call not in self.queue:
@@ -450,7 +459,9 @@ class Dispatcher:
             return
         if leg.talks_since:
             self._note_talk(operator, leg, now)
-            self.wrap_ups.begin(operator, self.rules.wrap_up(leg.call.record.category), now)
+            wrap_up_s = self.rules.wrap_up(leg.call.record.category)
+            self.announcements.handled(now - leg.talks_since + wrap_up_s)
+            self.wrap_ups.begin(operator, wrap_up_s, now)
         else:
             self.roster.idle(operator, operator.idle_since)
 
@@ -464,6 +475,10 @@ class Dispatcher:
     def _preferred(self, call: Call, now: float) -> str | None:
         operator, at = self._spoke_with.get(call.record.caller_number, ("", 0.0))
         return operator if operator and now - at <= self.rules.preferred_s else None
+
+    def _on_duty(self, call: Call, now: float) -> int:
+        roster = self.roster
+        return on_duty(roster.operators.values(), roster.phones, call, now, self.rules)
 
     def _note_talk(self, operator: Operator, leg: Leg, now: float) -> None:
         operator.talk_s += now - leg.talks_since

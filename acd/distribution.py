@@ -12,7 +12,18 @@ import msgspec
 from acd.agencies import Agency
 from acd.agencies import problems as directory_problems
 from acd.operators import MISSED
-from acd.rules import ALL_PHONES, ANYBODY, FAILURES, Failure, OverflowStep
+from acd.rules import (
+    ALL_PHONES,
+    ANYBODY,
+    FAILURES,
+    LONGEST_HEAD_START_S,
+    RESOURCE_PRIORITY,
+    RINGS,
+    Failure,
+    OverflowStep,
+    Ring,
+    ring_problems,
+)
 
 LONGEST_REST_S = 3600.0
 
@@ -35,16 +46,33 @@ class PauseReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     prompt: str
 
 
+class Priority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Head starts in seconds, beside that of a call's category.
+
+    `callback`, `silent`: of calls with these flags. `resource`: by the value of a Resource-Priority
+    header, such as esnet.4.
+    """
+
+    callback: float = 30.0
+    silent: float = 30.0
+    resource: dict[str, float] = msgspec.field(default_factory=lambda: dict(RESOURCE_PRIORITY))
+
+
 class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file, one field a table.
 
-    `pause_reasons`: by the digit that is dialled. `failures`: what follows from an offer that
-    failed, by the reason. `overflow`: what is tried for who waits with nobody on duty, in the order
-    of time, and `overflow_again_s` after the last step from the first. `agencies`,
-    `category_numbers`: by the number that operators dial.
+    `pause_reasons`: by the digit that is dialled. `rings`: how the circle of operators widens while
+    a call waits, where its category says nothing else. `ring_all_most`: how many phones the
+    strategy ring-all rings together. `failures`: what follows from an offer that failed, by the
+    reason. `overflow`: what is tried for who waits with nobody on duty, in the order of time, and
+    `overflow_again_s` after the last step from the first. `agencies`, `category_numbers`: by the
+    number that operators dial.
     """
 
     pause_reasons: dict[str, PauseReason] = {}
+    priority: Priority = Priority()
+    rings: tuple[Ring, ...] = RINGS
+    ring_all_most: int = 20
     failures: dict[str, Failure] = {}
     overflow: list[OverflowStep] = []
     overflow_again_s: float = 30.0
@@ -85,9 +113,22 @@ def load_distribution(path: Path) -> Distribution:
 def _problems(found: Distribution) -> Iterator[str]:
     """All that is wrong; each table has its own checks."""
     yield from _reason_problems(found.pause_reasons)
+    yield from _priority_problems(found.priority)
+    yield from ring_problems(found.rings)
+    if not 1 <= found.ring_all_most <= 1000:
+        yield "ring_all_most must be between 1 and 1000"
     yield from directory_problems(found.agencies, found.category_numbers)
     yield from _failure_problems(found.failures)
     yield from _overflow_problems(found)
+
+
+def _priority_problems(priority: Priority) -> Iterator[str]:
+    starts = {"callback": priority.callback, "silent": priority.silent, **priority.resource}
+    for name, seconds in starts.items():
+        if not 0 <= seconds <= LONGEST_HEAD_START_S:
+            yield f"priority, {name}: seconds must be between 0 and {LONGEST_HEAD_START_S:g}"
+        if name != name.lower():
+            yield f"priority, {name}: names are written small"
 
 
 def _failure_problems(failures: Mapping[str, Failure]) -> Iterator[str]:

@@ -16,14 +16,18 @@ class Switch(Protocol):
     def answer(self, channel: str) -> None:
         """Answer a leg that came in."""
 
-    def say(self, channel: str, playback: str, prompt: str) -> None:
-        """Play the prompt `prompt`; its end comes back with the id `playback`."""
+    def say(self, channel: str, playback: str, *prompts: str) -> None:
+        """Play prompts, one behind the other; their end comes back with the id `playback`."""
 
     def stop(self, playback: str) -> None:
         """Cut a prompt off at once."""
 
-    def music(self, channel: str) -> None:
-        """Let a waiting citizen hear music and, now and then, "stay on the line"."""
+    def music(self, channel: str, turn: int = 0) -> None:
+        """Let a waiting citizen hear music and, now and then, "stay on the line".
+
+        Begins with these words, but not at a further `turn` (1, 2...), when they have just been
+        said; it begins after what plays has come to its end.
+        """
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
         """Ring `phone` as the new leg `leg`, showing `display` (name, number).

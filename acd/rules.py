@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Literal
 
 import msgspec
 
+LONGEST_HEAD_START_S = 600.0
+LONGEST_CAP_S = 3600.0
 # Levels of a skill; 0 is no skill at all.
 BEST_LEVEL = 9
 
@@ -88,6 +92,23 @@ class Category(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     rings: tuple[Ring, ...] | None = None
 
 
+Mode = Literal["off", "position", "wait"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Announce:
+    """What waiting citizens are told beside "you are in line": nothing, their place, or the wait.
+
+    `first_s`: from joining the queue to the first figure; `every_s`: from one to the next.
+    `text_s`: how long the music's own words take, which no figure cuts off.
+    """
+
+    mode: Mode = "off"
+    first_s: float = 3.0
+    every_s: float = 30.0
+    text_s: float = 0.0
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
     """The rules of one line; times in seconds.
@@ -113,6 +134,7 @@ class Rules:
     overflow: tuple[OverflowStep, ...] = ()
     overflow_again_s: float = 30.0
     whisper: bool = False
+    announce: Announce = Announce()
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:
@@ -132,3 +154,25 @@ class Rules:
         """How the circle of operators widens for a call of this category."""
         own = self.category(category).rings
         return self.rings if own is None else own
+
+
+def ring_problems(rings: Sequence[Ring]) -> list[str]:
+    """What is wrong with rings, as clauses."""
+    found = []
+    if not rings or rings[0].after_s != 0:
+        found.append("the first of the rings must have after_s = 0")
+    elif rings[-1].min_level != 0:
+        found.append(
+            "the last of the rings must have min_level = 0, so that somebody has each call"
+        )
+    for ring in rings:
+        if not 0 <= ring.min_level <= BEST_LEVEL:
+            found.append(f"min_level of a ring must be between 0 and {BEST_LEVEL}")
+        if not 0 <= ring.after_s <= LONGEST_CAP_S:
+            found.append(f"after_s of a ring must be between 0 and {LONGEST_CAP_S:g}")
+    for one, wider in pairwise(rings):
+        if not (one.after_s < wider.after_s and one.min_level > wider.min_level):
+            found.append(
+                "each of the rings must be later and of a lower min_level than the one before"
+            )
+    return found

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import tomllib
-from itertools import pairwise
 from pathlib import Path
 
 import msgspec
 
-from acd.rules import BEST_LEVEL, Category, Ring
+from acd.rules import LONGEST_CAP_S, LONGEST_HEAD_START_S, Category, ring_problems
 from acd.strategies import STRATEGIES
 
 LONGEST_MENU_S = 12.0
-LONGEST_HEAD_START_S = 600.0
 LONGEST_WRAP_UP_S = 3600.0
-LONGEST_CAP_S = 3600.0
 
 
 class MenuError(Exception):
@@ -106,28 +103,7 @@ def _category_problems(name: str, category: Category) -> list[str]:
     if not 1 <= category.cap_s <= LONGEST_CAP_S:
         found.append(f"category {name}: cap_s must be between 1 and {LONGEST_CAP_S:g}")
     if category.rings is not None:
-        found += [f"category {name}: {problem}" for problem in _ring_problems(category.rings)]
-    return found
-
-
-def _ring_problems(rings: tuple[Ring, ...]) -> list[str]:
-    found = []
-    if not rings or rings[0].after_s != 0:
-        found.append("the first of the rings must have after_s = 0")
-    elif rings[-1].min_level != 0:
-        found.append(
-            "the last of the rings must have min_level = 0, so that somebody has each call"
-        )
-    for ring in rings:
-        if not 0 <= ring.min_level <= BEST_LEVEL:
-            found.append(f"min_level of a ring must be between 0 and {BEST_LEVEL}")
-        if not 0 <= ring.after_s <= LONGEST_CAP_S:
-            found.append(f"after_s of a ring must be between 0 and {LONGEST_CAP_S:g}")
-    for one, wider in pairwise(rings):
-        if not (one.after_s < wider.after_s and one.min_level > wider.min_level):
-            found.append(
-                "each of the rings must be later and of a lower min_level than the one before"
-            )
+        found += [f"category {name}: {problem}" for problem in ring_problems(category.rings)]
     return found
 
 

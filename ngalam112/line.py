@@ -204,10 +204,11 @@ class Line:
 
     def _entered(self, args: list[str], channel: Channel, now: float) -> None:
         match args:
-            case ["citizen", *_]:
+            case ["citizen", *priority]:
                 call = self.calls.get(channel.id) or self.new_call(channel.id, now)
                 if call.record.events:
                     return  # taking up the line has found it first
+                call.resource_priority = priority[0] if priority else ""
                 call.rearm(None)
                 caller = channel.caller
                 self.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
@@ -313,7 +314,10 @@ class Line:
     # --- the rest -----------------------------------------------------------------------------
 
     def _playback_ended(self, playback: str, failed: bool, now: float) -> None:
-        if not self.reception.playback_ended(playback, failed, now):
+        if not (
+            self.reception.playback_ended(playback, failed, now)
+            or self.dispatcher.announcements.playback_ended(playback)
+        ):
             self._codes.playback_ended(playback, now)
 
     def _quality(self, event: LegQuality, now: float) -> None:

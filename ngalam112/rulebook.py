@@ -7,19 +7,22 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from acd.agencies import Directory
+from acd.announcements import IN_LINE
+from acd.announcements import PROMPTS as ANNOUNCED
 from acd.codes import PROMPTS
 from acd.distribution import Distribution, DistributionError, load_distribution
-from acd.rules import FAILURES, Rules
+from acd.rules import FAILURES, Announce, Rules
 from acd.transfers import PROMPTS as TRANSFER_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu, missing_prompts
 from ngalam112.settings import Settings
+from ngalam112.sounds import seconds_of
 
 
 def load_checked_menu(settings: Settings) -> MenuTree:
     """Load the menu and make sure that all audio is there; raise MenuError if not."""
     tree = load_menu(settings.menu_file)
     missing = missing_prompts(tree, settings.sounds)
-    spoken = [*PROMPTS, *TRANSFER_PROMPTS]
+    spoken = [*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS]
     if settings.whisper:
         spoken += [f"whisper_{category}" for category in tree.categories]
     missing += _without_audio(spoken, settings)
@@ -58,10 +61,21 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         ring_timeout_s=settings.ring_timeout_s,
         wrap_up_s=settings.wrap_up_s,
         preferred_s=settings.preferred_s,
+        rings=found.rings,
+        ring_all_most=found.ring_all_most,
+        resource_priority=found.priority.resource,
+        callback_head_start_s=found.priority.callback,
+        silent_head_start_s=found.priority.silent,
         failures={**FAILURES, **found.failures},
         overflow=tuple(found.overflow),
         overflow_again_s=found.overflow_again_s,
         whisper=settings.whisper,
+        announce=Announce(
+            mode=settings.announce,
+            first_s=settings.announce_first_s,
+            every_s=settings.announce_every_s,
+            text_s=seconds_of(settings.sounds / f"{IN_LINE}.wav"),
+        ),
         categories=tree.categories,
     )
 

@@ -144,17 +144,21 @@ class RunningLine:
 
     async def left_over(self) -> int:
         """How many channels and bridges Asterisk holds at the moment."""
+        return sum(await self.held())
+
+    async def held(self) -> tuple[int, int]:
+        """How many channels Asterisk holds at the moment, and how many bridges."""
         settings = self.settings
         sign = aiohttp.encode_basic_auth(ARI_USER, settings.secrets.ari_password)
         base = f"http://127.0.0.1:{settings.ari_port}/ari"
         async with aiohttp.ClientSession(
             headers={"Authorization": sign}, raise_for_status=True
         ) as session:
-            count = 0
-            for kind in ("channels", "bridges"):
-                async with session.get(f"{base}/{kind}") as response:
-                    count += len(await response.json())
-            return count
+            async with session.get(f"{base}/channels") as response:
+                channels = len(await response.json())
+            async with session.get(f"{base}/bridges") as response:
+                bridges = len(await response.json())
+            return channels, bridges
 
     async def __aenter__(self) -> RunningLine:
         try:

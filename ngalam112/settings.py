@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     wrap_up_s: float = Field(default=10.0, ge=0, le=3600)
     wrap_up_extension_s: float = Field(default=30.0, ge=1, le=3600)
     preferred_s: float = Field(default=900.0, ge=0, le=86_400)
+    announce: Literal["off", "position", "wait"] = "wait"
+    announce_first_s: float = Field(default=3.0, ge=0, le=5)
+    announce_every_s: float = Field(default=30.0, ge=5, le=600)
     misses_to_pause: int = Field(default=3, ge=0, le=100)
     # off, because a phone that does not answer OPTIONS would count as gone
     qualify_s: int = Field(default=0, ge=0, le=3600)

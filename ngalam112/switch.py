@@ -83,18 +83,18 @@ class AriSwitch:
         """Answer a leg that came in."""
         self._ari.send("POST", f"channels/{channel}/answer", then=_logged("answer", channel))
 
-    def say(self, channel: str, playback: str, prompt: str) -> None:
-        """Play a prompt from the folder of built sounds."""
+    def say(self, channel: str, playback: str, *prompts: str) -> None:
+        """Play prompts from the folder of built sounds."""
 
         def then(reply: Reply) -> None:
             if not reply.ok:
-                log.warning("say_failed", channel=channel, prompt=prompt, reason=reply.reason)
+                log.warning("say_failed", channel=channel, prompts=prompts, reason=reply.reason)
                 self._post(SayFailed(playback))
 
         self._ari.send(
             "POST",
             f"channels/{channel}/play/{playback}",
-            {"media": f"sound:{self._sounds}/{prompt}"},
+            {"media": ",".join(f"sound:{self._sounds}/{prompt}" for prompt in prompts)},
             then=then,
         )
 
@@ -102,12 +102,14 @@ class AriSwitch:
         """Cut a prompt off; one that has just ended is fine."""
         self._ari.send("DELETE", f"playbacks/{playback}")
 
-    def music(self, channel: str) -> None:
-        """Music and "stay on the line", from the music class `queue`."""
+    def music(self, channel: str, turn: int = 0) -> None:
+        """Music and "stay on the line", from the music classes `queue` and `queue_1`, `queue_2`."""
+        # two by turns: the same one would go on where it was, with its words at any time
+        music_class = f"queue_{2 - turn % 2}" if turn else "queue"
         self._ari.send(
             "POST",
             f"channels/{channel}/moh",
-            {"mohClass": "queue"},
+            {"mohClass": music_class},
             then=_logged("music", channel),
         )
 

@@ -113,6 +113,21 @@ def demo(fmt: FormatOption = Format.TABLE) -> None:
 
 
 @app.command()
+def storm(
+    seed: Annotated[int | None, typer.Option(min=0, help="Repeat a storm; else random.")] = None,
+    calls: Annotated[int, typer.Option(min=1, max=20_000, help="How many citizens.")] = 1000,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the state folder and logs.")] = False,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """Let random citizens and phones storm a line on loopback; exit 1 if it does not hold."""
+    from ngalam112.storm.run import main as run
+
+    if fmt is Format.CSV:
+        raise typer.BadParameter("the storm writes table or json", param_hint="--format")
+    raise typer.Exit(run(load_settings(), seed, calls, fmt.value, keep=keep))
+
+
+@app.command()
 def doctor(fmt: FormatOption = Format.TABLE) -> None:
     """Say what is missing, wrong or unreachable, and how to mend it; exit 1 if anything is."""
     from ngalam112.cli.doctor import examine, healthy

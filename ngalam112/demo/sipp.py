@@ -75,9 +75,11 @@ class SippRun:
         echo: bool = False,
         trace: bool = False,
         host: str = "127.0.0.1",
+        scenarios: Path = SCENARIOS,
     ) -> None:
         self.scenario = scenario
         self.port = port or free_port(host=host)
+        self._scenarios = scenarios
         self._work = work
         self._stats = work / f"{scenario}-{next(_names)}.csv"
         self._log = self._stats.with_suffix(".log")
@@ -85,7 +87,7 @@ class SippRun:
         first = next(_rtp_blocks)
         args = [
             *([target] if target else []),
-            *("-sf", str(SCENARIOS / f"{scenario}.xml"), "-nostdin"),
+            *("-sf", str(scenarios / f"{scenario}.xml"), "-nostdin"),
             *("-i", host, "-mi", host, "-p", str(self.port)),
             *("-min_rtp_port", str(first), "-max_rtp_port", str(first + _RTP_BLOCK - 2)),
             *("-trace_stat", "-stf", str(self._stats), "-fd", "1"),
@@ -118,7 +120,7 @@ class SippRun:
             *args,
             raw_sockets=True,
             writable=[self._work],
-            readable=[SCENARIOS],
+            readable=[self._scenarios],
             cwd=self._work,
         )
         with self._log.open("wb") as log:

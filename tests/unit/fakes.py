@@ -33,14 +33,14 @@ class FakeSwitch:
     def answer(self, channel: str) -> None:
         self._do("answer", channel)
 
-    def say(self, channel: str, playback: str, prompt: str) -> None:
-        self._do("say", channel, playback, prompt)
+    def say(self, channel: str, playback: str, *prompts: str) -> None:
+        self._do("say", channel, playback, *prompts)
 
     def stop(self, playback: str) -> None:
         self._do("stop", playback)
 
-    def music(self, channel: str) -> None:
-        self._do("music", channel)
+    def music(self, channel: str, turn: int = 0) -> None:
+        self._do("music", channel, *([turn] if turn else []))
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
         self._do("ring", leg, phone, display, citizen)

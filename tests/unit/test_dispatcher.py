@@ -227,6 +227,18 @@ def test_wrap_up_keeps_the_next_call_away_and_its_end_brings_it() -> None:
     assert call.stage is Stage.RINGING
 
 
+def test_when_a_wrap_up_began_and_ended_is_kept_with_its_setting() -> None:
+    desk = Desk(1, wrap_up_s=10.0)
+    call = desk.talking()
+    desk.dispatcher.leg_gone(call.leg or "", 16, 150.0)
+    desk.timers.fire(160.25)
+    kept = [event for event in desk.journal.operator_events if event[2].startswith("wrap_up")]
+    assert kept == [
+        ("1001", 150.0, "wrap_up", "101", "10"),
+        ("1001", 160.25, "wrap_up_end", "101", "done"),
+    ]
+
+
 def test_a_phone_that_went_away_while_it_rang_is_not_taken_for_free() -> None:
     desk = Desk(1)
     call = desk.queued()

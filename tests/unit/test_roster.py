@@ -83,9 +83,12 @@ def test_a_pause_keeps_its_reason_until_it_is_over() -> None:
 
 
 def test_becoming_ready_ends_wrap_up_early() -> None:
-    roster, _ = a_roster(an_operator(state=State.WRAP_UP, wrap_up_until=99.0, not_before=70.0))
+    roster, journal = a_roster(
+        an_operator(state=State.WRAP_UP, wrap_up_until=99.0, not_before=70.0)
+    )
     one = roster.ready("1001", 60.0)
     assert (one.state, one.idle_since, one.not_before) == (State.IDLE, 60.0, 0.0)
+    assert journal.operator_events[0] == ("1001", 60.0, "wrap_up_end", "101", "early")
 
 
 def test_a_missed_call_puts_last_in_line_and_gives_a_rest() -> None:

@@ -1,0 +1,1 @@
+"""A storm on a whole line: random citizens, random phones, operators who come and go; seeded."""

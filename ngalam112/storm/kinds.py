@@ -1,0 +1,193 @@
+"""What can happen in a storm, as tables: a new kind of behaviour is a new row.
+
+Ranges are milliseconds, drawn evenly; weights say how often a kind comes beside the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+
+import msgspec
+
+Range = tuple[int, int]
+ANY_KEY = "0123456789*#"
+CATEGORY_KEYS = "0234"
+WRONG_PIN = "999999"
+
+
+class CitizenKind(msgspec.Struct, frozen=True, kw_only=True):
+    """Citizens who play the same scenario in the same way.
+
+    `first_ms`: from the answer to the first keys. `stay_ms`: from then to the next thing that the
+    scenario does: hang up, send REFER... `keys`: how many keys, out of `pressed`.
+    """
+
+    name: str
+    scenario: str
+    weight: int
+    first_ms: Range = (300, 3000)
+    stay_ms: Range = (0, 0)
+    keys: Range = (1, 1)
+    pressed: str = CATEGORY_KEYS
+
+
+CITIZENS = (
+    CitizenKind(name="talk", scenario="citizen_some_key_talk_until_bye", weight=30),
+    CitizenKind(name="silent", scenario="citizen_silent_some_time_until_bye", weight=5),
+    CitizenKind(
+        name="random_keys",
+        scenario="citizen_some_keys_all_the_time_until_bye",
+        weight=10,
+        first_ms=(100, 6000),
+        stay_ms=(1500, 5000),
+        keys=(1, 4),
+        pressed=ANY_KEY,
+    ),
+    CitizenKind(name="bye_in_menu", scenario="citizen_bye_some_time", weight=8, stay_ms=(0, 4000)),
+    CitizenKind(
+        name="bye_at_random",
+        scenario="citizen_some_key_bye_some_time",
+        weight=14,
+        stay_ms=(0, 6000),
+    ),
+    # SIPp sends a key's sound 0.4 s after the order; a phone answers a few hundred ms later
+    CitizenKind(
+        name="bye_at_answer",
+        scenario="citizen_some_key_bye_some_time",
+        weight=10,
+        first_ms=(300, 1000),
+        stay_ms=(480, 1000),
+    ),
+    CitizenKind(name="cancel", scenario="citizen_cancel_some_time", weight=6, stay_ms=(0, 60)),
+    CitizenKind(
+        name="no_ack",
+        scenario="citizen_no_ack_bye_some_time",
+        weight=3,
+        stay_ms=(500, 36_000),
+    ),
+    CitizenKind(name="late_ack", scenario="citizen_late_ack_until_bye", weight=4),
+    CitizenKind(
+        name="hold_storm",
+        scenario="citizen_hold_storm_until_bye",
+        weight=5,
+        stay_ms=(0, 3000),
+    ),
+    CitizenKind(
+        name="refer", scenario="citizen_refer_refused_until_bye", weight=5, stay_ms=(0, 3000)
+    ),
+)
+"""Who calls."""
+REFERS = "refer"
+"""The kind whose SIPp calls fail if the line does not refuse them."""
+
+
+class PhoneKind(msgspec.Struct, frozen=True, kw_only=True):
+    """How a phone takes one call. The scenario's own name is the kind's."""
+
+    scenario: str
+    weight: int
+    ring_ms: Range = (0, 700)
+    talk_ms: Range = (300, 3500)
+
+
+PHONES = (
+    PhoneKind(scenario="phone_answer_some_talk_bye", weight=60),
+    PhoneKind(scenario="phone_answer_digits_talk_bye", weight=5, talk_ms=(800, 3500)),
+    PhoneKind(scenario="phone_answer_bye_at_once", weight=5),
+    PhoneKind(scenario="phone_answer_twice_talk_bye", weight=4),
+    PhoneKind(scenario="phone_answer_as_two_talk_bye", weight=3),
+    PhoneKind(scenario="phone_hold_storm_talk_bye", weight=5),
+    PhoneKind(scenario="phone_ring_some_time_busy", weight=4),
+    PhoneKind(scenario="phone_ring_some_time_decline", weight=4),
+    PhoneKind(scenario="phone_ring_forever_until_cancel", weight=4),
+    PhoneKind(scenario="phone_not_available", weight=3),
+    PhoneKind(scenario="phone_out_of_service", weight=3),
+    PhoneKind(scenario="phone_moved", weight=3),
+    PhoneKind(scenario="phone_silent", weight=2),
+)
+"""How phones take calls."""
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator and the phone that is theirs."""
+
+    operator: str
+    phone: str
+    pin: str
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator does of their own accord: `after_s` from the beginning of the duty.
+
+    With `phone`, `does` is dialled there; without, it is asked of the API for `operator`.
+    """
+
+    after_s: float
+    operator: str
+    does: str
+    phone: str | None = None
+
+
+class Duty(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that operators do now and then; whoever goes away comes back by the same duty."""
+
+    name: str
+    weight: int
+    acts: Callable[[Random, Desk, Desk], list[Act]]
+
+
+def _dials(*codes: str) -> Callable[[Random, Desk, Desk], list[Act]]:
+    """Dial the codes at one's own phone, one to six seconds between them."""
+
+    def acts(random: Random, desk: Desk, _: Desk) -> list[Act]:
+        after, result = 0.0, []
+        for code in codes:
+            does = code.format(operator=desk.operator, pin=desk.pin, wrong=WRONG_PIN)
+            result.append(Act(after_s=after, operator=desk.operator, does=does, phone=desk.phone))
+            after += random.uniform(1.0, 6.0)
+        return result
+
+    return acts
+
+
+def _asks(*wishes: str) -> Callable[[Random, Desk, Desk], list[Act]]:
+    """Have the supervisor do it by the API."""
+
+    def acts(random: Random, desk: Desk, _: Desk) -> list[Act]:
+        pauses = [0.0, *(random.uniform(0.5, 5.0) for _ in wishes[1:])]
+        return [
+            Act(after_s=sum(pauses[: index + 1]), operator=desk.operator, does=wish)
+            for index, wish in enumerate(wishes)
+        ]
+
+    return acts
+
+
+def _swaps(random: Random, desk: Desk, other: Desk) -> list[Act]:
+    """Sit down at a colleague's phone, which logs the colleague out; later all go home."""
+    back = random.uniform(2.0, 6.0)
+    code = f"*11{desk.operator}*{desk.pin}"
+    return [
+        Act(after_s=0.0, operator=desk.operator, does=code, phone=other.phone),
+        Act(after_s=back, operator=desk.operator, does="*11", phone=desk.phone),
+        Act(
+            after_s=back + 0.5,
+            operator=other.operator,
+            does=f"*11{other.operator}*{other.pin}",
+            phone=other.phone,
+        ),
+    ]
+
+
+DUTIES = (
+    Duty(name="pause", weight=10, acts=_dials("*13", "*14")),
+    Duty(name="log_out", weight=6, acts=_dials("*12", "*11{operator}*{pin}")),
+    Duty(name="ready", weight=8, acts=_dials("*14")),
+    Duty(name="wrong_pin", weight=2, acts=_dials("*11{operator}*{wrong}", "*14")),
+    Duty(name="unknown_code", weight=2, acts=_dials("*99", "*1#")),
+    Duty(name="swap", weight=2, acts=_swaps),
+    Duty(name="pause_by_api", weight=4, acts=_asks("pause", "ready")),
+    Duty(name="log_out_by_api", weight=3, acts=_asks("logout", "login")),
+)
+"""What operators do besides answering."""

@@ -1,0 +1,137 @@
+"""What a storm leaves behind, put together: facts for the verdict, and details for people."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from acd.records import EventKind
+from models.database import Database
+from models.rows import plain
+from models.tables import OperatorEventRow
+from ngalam112.cli.client import Client
+from ngalam112.demo.sipp import SippResult
+from ngalam112.running import RunningLine
+from ngalam112.settings import Settings
+from ngalam112.storm.kinds import CITIZENS, REFERS
+from ngalam112.storm.plan import Plan
+from ngalam112.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, stuck
+from reports.calls import CallHistory, list_calls, show_call
+
+_REFERRING = {kind.scenario for kind in CITIZENS if kind.name == REFERS}
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What the line holds once the last citizen has gone."""
+
+    operators: Sequence[Mapping[str, Any]]
+    phones: Sequence[Mapping[str, Any]]
+    channels: int
+    bridges: int
+    engine_errors: int
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What SIPp did: its counts for each scenario, the codes dialled, the ways of phones."""
+
+    citizens: Sequence[SippResult]
+    dialled: SippResult
+    phones: Mapping[str, int]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict, what it was made of, and a sentence for each thing that is wrong."""
+
+    verdict: Verdict
+    details: dict[str, Any]
+    wrong: list[str]
+
+
+async def what_is_left(line: RunningLine, client: Client, within: float) -> Left:
+    """Look at what the line holds, until nothing is left or the time is over."""
+    end = time.monotonic() + within
+    while True:
+        operators = (await asyncio.to_thread(client.get, "/api/operators"))["operators"]
+        phones = (await asyncio.to_thread(client.get, "/api/phones"))["phones"]
+        status = await asyncio.to_thread(client.get, "/api/status")
+        channels, bridges = await line.held()
+        quiet = not channels and not bridges and not stuck(operators, phones)
+        if quiet or time.monotonic() > end:
+            return Left(
+                operators=operators,
+                phones=phones,
+                channels=channels,
+                bridges=bridges,
+                engine_errors=status["engine"]["event_errors"],
+            )
+        await asyncio.sleep(0.2)
+
+
+async def what_is_kept(settings: Settings) -> tuple[list[CallHistory], list[OperatorEvent]]:
+    """Read all records with their events, and the operators' events in their order."""
+    events = select(OperatorEventRow.__table__).order_by(OperatorEventRow.id)
+    async with Database(settings.url) as database, database.session() as session:
+        records = await list_calls(session, limit=1_000_000)
+        calls = [await show_call(session, record.call_id) for record in records]
+        rows = (await session.execute(events)).mappings()
+        return calls, [msgspec.convert(plain(dict(row)), OperatorEvent) for row in rows]
+
+
+def report(
+    plan: Plan,
+    played: Played,
+    left: Left,
+    calls: Sequence[CallHistory],
+    events: Sequence[OperatorEvent],
+) -> Report:
+    """Judge a storm."""
+    refused_not = sum(one.failed for one in played.citizens if one.scenario in _REFERRING)
+    facts = Facts(
+        offered=[one.number for one in plan.citizens],
+        calls=calls,
+        operators=left.operators,
+        phones=left.phones,
+        channels=left.channels,
+        bridges=left.bridges,
+        engine_errors=left.engine_errors,
+        refers_accepted=refused_not,
+        events=events,
+    )
+    stuck_ones = stuck(left.operators, left.phones)
+    return Report(
+        verdict=judge(facts),
+        details={
+            "outcomes": _counts(str(one.record.outcome) for one in calls),
+            "failed_offers": _counts(
+                str(event.data.get("reason"))
+                for one in calls
+                for event in one.events
+                if event.kind is EventKind.OFFER_FAILED
+            ),
+            "phones": dict(played.phones),
+            "citizens": _counts(one.kind.name for one in plan.citizens),
+            "citizens_failed": {one.scenario: one.failed for one in played.citizens if one.failed},
+            "codes_dialled": played.dialled.calls,
+            "codes_failed": played.dialled.failed,
+            "operators": _counts(_name(event) for event in events),
+        },
+        wrong=[
+            *missing(facts.offered, calls),
+            *(f"stuck: {one}" for one in left.operators if one["id"] in stuck_ones),
+            *(f"not free: {one}" for one in left.phones if one["device"] != "free"),
+        ],
+    )
+
+
+def _name(event: OperatorEvent) -> str:
+    return f"{event.kind}_{event.reason}" if event.kind == "wrap_up_end" else event.kind
+
+
+def _counts(names: Any) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))

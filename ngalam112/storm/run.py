@@ -1,0 +1,238 @@
+"""`ngalam112 storm`: plays a plan on a line of its own, and says whether the line has held.
+
+The line has its own state folder, ports and SQLite database; all of it is removed in the end, also
+when the storm fails or is interrupted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.text import Text
+
+from models.database import Database
+from ngalam112.admin import add_operator, add_phone, load_roster
+from ngalam112.cli.client import Client, ClientError
+from ngalam112.cli.output import Column, console, table
+from ngalam112.demo.sipp import SippResult, free_port
+from ngalam112.provision import provision_phones
+from ngalam112.running import RunningLine, prepare
+from ngalam112.settings import Settings, load_settings
+from ngalam112.storm.plan import Plan, make_plan
+from ngalam112.storm.players import StormPlayers
+from ngalam112.storm.report import Played, Report, report, what_is_kept, what_is_left
+from pbx.programs import Programs
+
+WRAP_UP_S = 1.0
+RING_TIMEOUT_S = 3.0
+SETTLE_S = 5.0  # after the last citizen has gone and the last wrap-up is over
+_AFTER_S = 120.0  # the last citizens may wait, give up and be cleaned up so long after the plan
+_WRONG_SHOWN = 20
+
+Say = Callable[[str], None]
+
+
+class StormFailed(Exception):
+    """The storm could not be played; the message says what went wrong."""
+
+
+def storm_settings(settings: Settings, home: Path) -> Settings:
+    """A line of its own beside any other: own folder, free ports, short wrap-up and ringing."""
+    tcp = [free_port(socket.SOCK_STREAM) for _ in range(3)]
+    return load_settings(
+        home=home,
+        sip_port=free_port(),
+        ari_port=tcp[0],
+        ami_port=tcp[1],
+        api_port=tcp[2],
+        rtp_ports="20000-29999",
+        bind="127.0.0.1",
+        trunk_match=["127.0.0.0/8"],
+        # never the city's own
+        database_url="",
+        wrap_up_s=WRAP_UP_S,
+        ring_timeout_s=RING_TIMEOUT_S,
+        timezone=settings.timezone,
+    )
+
+
+def main(settings: Settings, seed: int | None, calls: int, fmt: str, *, keep: bool = False) -> int:
+    """Play a storm; the last line on standard output is JSON. Returns 0 only if it was held."""
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    # with json, standard output is for the object alone
+    screen = console(sys.stderr if fmt == "json" else sys.stdout)
+    started = time.monotonic()
+
+    def say(text: str) -> None:
+        screen.print(Text.assemble((f"{time.monotonic() - started:6.1f} s  ", "dim"), text))
+
+    say(f"to repeat this storm: make storm SEED={seed} CALLS={calls}")
+    home = settings.home / f"storm-{os.getpid()}"
+    try:
+        found = asyncio.run(
+            _unless_ended(play(make_plan(seed, calls), storm_settings(settings, home), say))
+        )
+    finally:
+        if keep:
+            say(f"kept: {home}")
+        else:
+            shutil.rmtree(home, ignore_errors=True)
+    line = {
+        "seed": seed,
+        "calls": calls,
+        **msgspec.structs.asdict(found.verdict),
+        **found.details,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    for sentence in found.wrong[:_WRONG_SHOWN]:
+        say(sentence)
+    if fmt == "table":
+        rows = [{"what": name, "count": value} for name, value in _flat(line)]
+        screen.print(table(rows, (Column("what", "storm"), Column("count", "", right=True)), ""))
+        screen.print("The line has held." if found.verdict.held else "The line has NOT held.")
+    print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201
+    return 0 if found.verdict.held else 1
+
+
+async def _unless_ended(storm: Coroutine[Any, Any, Report]) -> Report:
+    """Run to the end; SIGTERM ends it in order, as Ctrl-C does anyway."""
+    task = asyncio.create_task(storm)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        raise StormFailed("The storm was interrupted.") from None
+
+
+async def play(plan: Plan, settings: Settings, say: Say) -> Report:
+    """Play the plan on a line with these settings, and judge; bounded in time."""
+    limit_s = plan.seconds + _AFTER_S
+    programs = Programs.find()
+    say("preparing sounds, database and configuration")
+    await prepare(settings, programs)
+    passwords = await _accounts(settings, plan)
+    client = Client(settings)
+    try:
+        async with (
+            RunningLine(settings, programs) as line,
+            asyncio.timeout(limit_s + 60),
+            StormPlayers(
+                programs, settings.home / "sipp", settings.sip_port, passwords, limit_s
+            ) as players,
+        ):
+            say(f"Asterisk and the engine are up (SIP on 127.0.0.1:{settings.sip_port})")
+            await _log_in(plan, players)
+            say(f"{len(plan.desks)} phones are registered, their operators have dialled *11")
+            citizens, dialled = await _storm(plan, players, client, say)
+            say("the last citizen has gone")
+            left = await what_is_left(line, client, settings.wrap_up_s + SETTLE_S)
+            await players.stop_phones()
+            phones = await players.taken(plan)
+    except TimeoutError:
+        raise StormFailed(f"The storm was not over within {limit_s + 60:.0f} s.") from None
+    say("the line has stopped")
+    calls, events = await what_is_kept(settings)
+    played = Played(citizens=citizens, dialled=dialled, phones=phones)
+    return report(plan, played, left, calls, events)
+
+
+async def _log_in(plan: Plan, players: StormPlayers) -> None:
+    await players.phones(plan)
+    logged_in = await players.log_in(plan)
+    if logged_in.successful != len(plan.desks):
+        raise StormFailed(
+            f"Only {logged_in.successful} of {len(plan.desks)} operators could log in by *11."
+        )
+
+
+async def _storm(
+    plan: Plan, players: StormPlayers, client: Client, say: Say
+) -> tuple[list[SippResult], SippResult]:
+    """Let everybody do what the plan says, until the last citizen has gone."""
+    scenarios = sorted({one.kind.scenario for one in plan.citizens})
+    dialling = asyncio.create_task(players.dial(plan))
+    aside = [
+        asyncio.create_task(_supervise(plan, client)),
+        asyncio.create_task(_watch(client, say)),
+    ]
+    try:
+        citizens = await asyncio.gather(*(players.citizens(plan, one) for one in scenarios))
+        dialled = await dialling
+    finally:
+        for task in (*aside, dialling):
+            task.cancel()
+        await asyncio.gather(*aside, dialling, return_exceptions=True)
+    played = sum(result.calls for result in citizens)
+    if played != len(plan.citizens):
+        raise StormFailed(f"SIPp made {played} calls of {len(plan.citizens)}.")
+    return list(citizens), dialled
+
+
+async def _supervise(plan: Plan, client: Client) -> None:
+    """Do what the supervisor does; in the end, bring back everybody who is away."""
+    begin = time.monotonic()
+    for one in plan.asks:
+        await asyncio.sleep(max(0.0, begin + one.at - time.monotonic()))
+        await _ask(client, one.operator, one.does)
+    # nobody may wait for operators whose phones have missed too many calls
+    while True:
+        await asyncio.sleep(max(5.0, begin + plan.seconds - time.monotonic()))
+        operators = (await asyncio.to_thread(client.get, "/api/operators"))["operators"]
+        for operator in operators:
+            does = {"logged_out": "login", "paused": "ready"}.get(operator["status"])
+            if does is not None:
+                await _ask(client, operator["id"], does)
+
+
+async def _ask(client: Client, operator: str, does: str) -> None:
+    # a wish that cannot be met, such as to pause who is logged out, is part of the storm
+    with contextlib.suppress(ClientError):
+        await asyncio.to_thread(client.post, f"/api/operators/{operator}/{does}", {})
+
+
+async def _watch(client: Client, say: Say, every_s: float = 10.0) -> None:
+    while True:
+        await asyncio.sleep(every_s)
+        with contextlib.suppress(ClientError):
+            status = await asyncio.to_thread(client.get, "/api/status")
+            calls, states = status["calls"], status["operators"]["state"]
+            say(f"calls: {_shown(calls)}    operators: {_shown(states)}")
+
+
+def _shown(counts: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
+
+
+def _flat(line: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
+    rows: list[tuple[str, Any]] = []
+    for name, value in line.items():
+        if isinstance(value, dict):
+            rows += _flat(value, f"{before}{name}: ")
+        else:
+            rows.append((before + name, value))
+    return rows
+
+
+async def _accounts(settings: Settings, plan: Plan) -> dict[str, str]:
+    passwords = {desk.phone: secrets.token_urlsafe(12) for desk in plan.desks}
+    async with Database(settings.url) as database:
+        for desk in plan.desks:
+            await add_phone(database, desk.phone, passwords[desk.phone], None)
+            await add_operator(
+                database, desk.operator, f"Petugas {desk.operator}", desk.pin, desk.phone
+            )
+        _, phones = await load_roster(database)
+    provision_phones(settings, phones)
+    return passwords

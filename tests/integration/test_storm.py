@@ -1,0 +1,87 @@
+"""A small storm on a real line, as people start it: it is held, and nothing of it is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from lines import eventually
+from test_whole_lines import of_this_line
+
+from ngalam112.storm.kinds import CITIZENS, PHONES
+
+CALLS = 60
+
+
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+async def storm(home: Path, *options: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "ngalam112",
+        "storm",
+        *options,
+        env={**os.environ, "NGALAM112_HOME": str(home), "NGALAM112_DATABASE_URL": "oracle://x/y"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.timeout(300)
+async def test_a_small_storm_is_held_and_leaves_nothing(tmp_path: Path) -> None:
+    running = await storm(tmp_path, "--seed", "112", "--calls", str(CALLS))
+    out, err = await running.communicate()
+    assert running.returncode == 0, (out[-2000:], err[-2000:])
+    lines = out.decode().strip().splitlines()
+    assert "SEED=112 CALLS=60" in lines[0]
+    found = json.loads(lines[-1])
+    assert list(found)[:7] == [
+        "seed",
+        "calls",
+        "stuck_operators",
+        "orphan_channels",
+        "orphan_bridges",
+        "records_missing",
+        "wrapup_worst_ms",
+    ]
+    assert (found["seed"], found["calls"]) == (112, CALLS)
+    for name in (
+        "stuck_operators",
+        "orphan_channels",
+        "orphan_bridges",
+        "records_missing",
+        "refers_accepted",
+        "engine_errors",
+    ):
+        assert found[name] == 0, name
+    assert found["wrapup_worst_ms"] <= 500
+    # it was a storm: all kinds of citizens and phones were there, and talks came of it
+    assert sum(found["outcomes"].values()) == CALLS and found["outcomes"]["answered"] >= 15
+    assert set(found["citizens"]) == {kind.name for kind in CITIZENS}
+    assert len([count for count in found["phones"].values() if count]) >= len(PHONES) - 3
+    assert found["citizens_failed"] == {} and found["codes_failed"] == 0
+    assert found["operators"]["wrap_up"] == found["outcomes"]["answered"]
+    assert left_in(tmp_path) == []
+    assert of_this_line(tmp_path) == []
+
+
+async def test_a_storm_that_is_interrupted_leaves_nothing(tmp_path: Path) -> None:
+    running = await storm(tmp_path, "--calls", "100", "--format", "json")
+    assert running.stderr is not None
+    while b"have dialled *11" not in (line := await running.stderr.readline()):
+        assert line, "it ended too early"
+    running.send_signal(signal.SIGTERM)
+    out, err = await asyncio.wait_for(running.communicate(), 30)
+    assert (running.returncode, out) == (1, b"")
+    assert err.decode().strip().splitlines()[-1] == "ngalam112: The storm was interrupted."
+    assert left_in(tmp_path) == []
+    await eventually(lambda: not of_this_line(tmp_path), what="no process is left")

@@ -1,0 +1,112 @@
+"""The plan of a storm: the same seed is the same storm, and every kind of trouble is in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import pairwise
+from random import Random
+
+import pytest
+
+from ngalam112.demo.sipp import SCENARIOS
+from ngalam112.storm.kinds import CITIZENS, DUTIES, PHONES
+from ngalam112.storm.phones import CannotJoin, join
+from ngalam112.storm.plan import CALLS_A_SECOND, make_plan
+
+
+def as_text(seed: int, calls: int) -> str:
+    plan = make_plan(seed, calls)
+    return repr((plan.citizens, plan.turns, plan.dials, plan.asks))
+
+
+def test_the_same_seed_is_the_same_storm_and_another_is_not() -> None:
+    assert as_text(5, 200) == as_text(5, 200)
+    assert as_text(5, 200) != as_text(6, 200)
+
+
+def test_so_many_citizens_call_as_were_asked_for_in_the_time_that_the_rate_gives() -> None:
+    plan = make_plan(1, 300)
+    assert len(plan.citizens) == 300
+    assert plan.seconds == 300 / CALLS_A_SECOND
+    assert all(0.0 <= one.at <= plan.seconds for one in plan.citizens)
+    assert all(one.at <= other.at for one, other in pairwise(plan.citizens))
+
+
+def test_a_small_storm_has_every_kind_of_citizen_and_of_phone() -> None:
+    for seed in range(20):
+        plan = make_plan(seed, 60)
+        assert {one.kind.name for one in plan.citizens} == {kind.name for kind in CITIZENS}
+        firsts = {turns[0].kind.scenario for turns in plan.turns.values()}
+        assert firsts == {kind.scenario for kind in PHONES}
+
+
+def test_what_is_drawn_is_within_the_bounds_of_its_kind() -> None:
+    plan = make_plan(2, 1000)
+    for one in plan.citizens:
+        assert one.kind.first_ms[0] <= one.first_ms <= one.kind.first_ms[1]
+        assert one.kind.stay_ms[0] <= one.stay_ms <= one.kind.stay_ms[1]
+        assert one.kind.keys[0] <= len(one.keys) <= one.kind.keys[1]
+        assert set(one.keys) <= set(one.kind.pressed)
+    for turn in (turn for turns in plan.turns.values() for turn in turns):
+        assert turn.kind.ring_ms[0] <= turn.ring_ms <= turn.kind.ring_ms[1]
+        assert turn.kind.talk_ms[0] <= turn.talk_ms <= turn.kind.talk_ms[1]
+
+
+def test_heavy_kinds_come_more_often_than_light_ones() -> None:
+    counts = Counter(one.kind.name for one in make_plan(3, 2000).citizens)
+    assert counts["talk"] > counts["cancel"] > 0
+
+
+def test_some_citizens_call_again() -> None:
+    numbers = Counter(one.number for one in make_plan(4, 500).citizens)
+    assert 0 < len([count for count in numbers.values() if count > 1]) < 100
+
+
+def test_operators_go_away_and_come_back_by_codes_and_by_the_api() -> None:
+    plan = make_plan(8, 1000)
+    dialled = Counter(one.code[:3] for one in plan.dials)
+    assert set(dialled) >= {"*11", "*12", "*13", "*14", "*99"}
+    assert any("999999" in one.code for one in plan.dials), "a wrong PIN"
+    assert {one.does for one in plan.asks} == {"pause", "ready", "logout", "login"}
+    last_dials = {one.phone: one for one in plan.dials}
+    assert {one.phone for one in plan.dials} <= {desk.phone for desk in plan.desks}
+    assert len(last_dials) > 15, "nearly every operator does something"
+
+
+def test_every_duty_that_takes_an_operator_away_brings_them_back() -> None:
+    away = {"*12", "*13", "pause", "logout"}
+    for seed in range(30):
+        plan = make_plan(seed, 60)
+        for duty in DUTIES:
+            acts = duty.acts(Random(seed), plan.desks[0], plan.desks[1])
+            assert acts[-1].does not in away, duty.name
+            assert all(one.after_s <= other.after_s for one, other in pairwise(acts))
+
+
+def test_every_scenario_of_the_tables_is_there() -> None:
+    names = {kind.scenario for kind in CITIZENS} | {kind.scenario for kind in PHONES}
+    assert [name for name in sorted(names) if not (SCENARIOS / f"{name}.xml").exists()] == []
+
+
+def test_phones_are_joined_into_one_that_plays_each_by_its_number() -> None:
+    files = [SCENARIOS / f"{kind.scenario}.xml" for kind in PHONES]
+    text = join(files)
+    assert text.count("</scenario>") == 1 and text.count('<recv request="INVITE">') == 1
+    for index in range(len(files)):
+        assert text.count(f'<label id="{index}_" />') == 1
+    assert set(Counter(_labels(text)).values()) == {1}, "no label is there twice"
+    assert set(_targets(text)) <= set(_labels(text)), "every jump leads somewhere"
+
+
+def test_a_scenario_that_takes_no_rows_cannot_be_joined() -> None:
+    with pytest.raises(CannotJoin, match="phone_busy"):
+        join([SCENARIOS / "phone_busy.xml"])
+
+
+def _labels(text: str) -> list[str]:
+    return [part.partition('"')[0] for part in text.split('<label id="')[1:]]
+
+
+def _targets(text: str) -> list[str]:
+    parts = text.split('next="')[1:] + text.split('ontimeout="')[1:]
+    return [part.partition('"')[0] for part in parts]

@@ -1,0 +1,160 @@
+"""The verdict on a storm: each number changes when its own thing is wrong, and no other does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from acd.records import CallEvent, EventKind, fold
+from ngalam112.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, wrap_ups
+from reports.calls import CallHistory
+
+HELD = Verdict(
+    stuck_operators=0,
+    orphan_channels=0,
+    orphan_bridges=0,
+    records_missing=0,
+    wrapup_worst_ms=40,
+    refers_accepted=0,
+    engine_errors=0,
+)
+
+
+def a_call(number: str, ended_by: str | None = "caller") -> CallHistory:
+    what: list[tuple[EventKind, float, dict[str, Any]]] = [
+        (EventKind.ARRIVED, 100.0, {"caller_number": number, "asterisk_id": number}),
+        (EventKind.QUEUED, 102.0, {"category": "police", "position": 1}),
+        (EventKind.OFFERED, 102.1, {"operator": "1001", "phone": "101", "leg": "l"}),
+        (EventKind.ANSWERED, 103.0, {"operator": "1001", "phone": "101", "leg": "l"}),
+    ]
+    if ended_by is not None:
+        what.append((EventKind.ENDED, 110.0, {"ended_by": ended_by, "hangup_cause": 16}))
+    events = [
+        CallEvent(call_id=number, seq=seq, at=at, kind=kind, data=data)
+        for seq, (kind, at, data) in enumerate(what, 1)
+    ]
+    return CallHistory(record=fold(number, events), events=events)
+
+
+def an_operator(**changes: Any) -> dict[str, Any]:
+    one = {"id": "1001", "state": "idle", "call": None, "phone": "101", "home_phone": "101"}
+    return one | changes
+
+
+def a_wrap_up(seconds: float, setting: str = "1", reason: str = "done") -> list[OperatorEvent]:
+    return [
+        OperatorEvent(operator="1001", at=110.0, kind="wrap_up", reason=setting),
+        OperatorEvent(operator="1001", at=110.0 + seconds, kind="wrap_up_end", reason=reason),
+    ]
+
+
+def facts(**changes: Any) -> Facts:
+    values: dict[str, Any] = {
+        "offered": ["081", "082"],
+        "calls": [a_call("081"), a_call("082", "operator")],
+        "operators": [an_operator()],
+        "phones": [{"number": "101", "device": "free"}],
+        "channels": 0,
+        "bridges": 0,
+        "engine_errors": 0,
+        "refers_accepted": 0,
+        "events": a_wrap_up(1.04),
+    }
+    return Facts(**(values | changes))
+
+
+def bent() -> CallHistory:
+    call = a_call("082")
+    return msgspec.structs.replace(
+        call, record=msgspec.structs.replace(call.record, outcome="lost_queue")
+    )
+
+
+def test_a_storm_that_was_held_has_zeros() -> None:
+    assert judge(facts()) == HELD
+    assert HELD.held
+
+
+@pytest.mark.parametrize(
+    ("changes", "number", "count"),
+    [
+        ({"operators": [an_operator(state="talking")]}, "stuck_operators", 1),
+        ({"operators": [an_operator(call="c")]}, "stuck_operators", 1),
+        ({"phones": [{"number": "101", "device": "in_use"}]}, "stuck_operators", 1),
+        ({"phones": [{"number": "101", "device": "unreachable"}]}, "stuck_operators", 1),
+        ({"phones": []}, "stuck_operators", 1),
+        ({"operators": [an_operator(phone=None, state="wrap_up")]}, "stuck_operators", 1),
+        ({"channels": 2}, "orphan_channels", 2),
+        ({"bridges": 1}, "orphan_bridges", 1),
+        ({"offered": ["081", "082", "083"]}, "records_missing", 1),
+        ({"offered": ["081", "082", "082"]}, "records_missing", 1),
+        ({"offered": ["081"]}, "records_missing", 1),
+        ({"calls": [a_call("081")]}, "records_missing", 1),
+        ({"calls": [a_call("081"), a_call("082"), a_call("082")]}, "records_missing", 1),
+        ({"calls": [a_call("081"), a_call("082", None)]}, "records_missing", 1),
+        ({"calls": [a_call("081"), a_call("082", "line_stopped")]}, "records_missing", 1),
+        ({"calls": [a_call("081"), a_call("082", "unknown")]}, "records_missing", 1),
+        ({"calls": [a_call("081"), bent()]}, "records_missing", 1),
+        ({"events": a_wrap_up(1.6)}, "wrapup_worst_ms", 600),
+        ({"events": a_wrap_up(0.3)}, "wrapup_worst_ms", 700),
+        ({"events": a_wrap_up(1.0, setting="2.5")}, "wrapup_worst_ms", 1500),
+        ({"refers_accepted": 1}, "refers_accepted", 1),
+        ({"engine_errors": 3}, "engine_errors", 3),
+    ],
+)
+def test_a_number_tells_what_is_wrong(changes: dict[str, Any], number: str, count: int) -> None:
+    verdict = judge(facts(**changes))
+    assert verdict == msgspec.structs.replace(HELD, **{number: count})
+    assert not verdict.held
+
+
+def test_a_wrap_up_that_never_ends_is_a_stuck_operator() -> None:
+    verdict = judge(facts(events=a_wrap_up(1.04)[:1]))
+    assert verdict.stuck_operators == 1
+
+
+def test_wrap_ups_that_do_not_pair_are_told() -> None:
+    begin, end = a_wrap_up(1.0)
+    assert wrap_ups([begin, begin, end]) == (0, {"1001"})
+    assert wrap_ups([end]) == (0, {"1001"})
+
+
+def test_a_wrap_up_that_its_operator_ended_has_no_setting_to_keep() -> None:
+    assert wrap_ups(a_wrap_up(0.2, setting="10", reason="early")) == (0, set())
+
+
+def test_the_worst_of_several_wrap_ups_counts() -> None:
+    later = [
+        msgspec.structs.replace(one, operator="1002", at=one.at + 0.5) for one in a_wrap_up(1.25)
+    ]
+    begin, end = a_wrap_up(1.01)
+    assert wrap_ups([begin, later[0], end, later[1]]) == (250, set())
+
+
+def test_half_a_second_is_the_bound_of_a_wrap_up() -> None:
+    assert msgspec.structs.replace(HELD, wrapup_worst_ms=500).held
+    assert not msgspec.structs.replace(HELD, wrapup_worst_ms=501).held
+
+
+def test_who_is_paused_or_logged_out_is_not_stuck() -> None:
+    gone = an_operator(phone=None, status="logged_out")
+    assert judge(facts(operators=[gone])).stuck_operators == 0
+    assert judge(facts(operators=[an_operator(status="paused")])).stuck_operators == 0
+
+
+def test_what_a_database_rounds_is_no_difference_but_more_than_that_is() -> None:
+    call = a_call("081")
+    record = call.record
+    assert record.ended_at is not None and record.wait_ms is not None
+    rounded = msgspec.structs.replace(
+        record, ended_at=record.ended_at + 1e-6, wait_ms=record.wait_ms + 1
+    )
+    assert missing(["081"], [msgspec.structs.replace(call, record=rounded)]) == []
+    for changes in ({"ended_at": record.ended_at + 1e-3}, {"wait_ms": record.wait_ms + 2}):
+        other = msgspec.structs.replace(record, **changes)
+        assert len(missing(["081"], [msgspec.structs.replace(call, record=other)])) == 1
+    legs = [msgspec.structs.replace(record.legs[0], operator="1002")]
+    other = msgspec.structs.replace(record, legs=legs)
+    assert len(missing(["081"], [msgspec.structs.replace(call, record=other)])) == 1
