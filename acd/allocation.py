@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from heapq import heapify, heappop, heapreplace
+from itertools import islice
 from typing import NamedTuple
 
 from acd.calls import Call
 from acd.operators import Device, Operator, Phone, State, Status
+from acd.queue import WaitingQueue, service_key
 from acd.rules import Rules
+from acd.skills import eligible
 from acd.strategies import STRATEGIES
 
 
-class Offer(NamedTuple):
-    """A decision: ring `phone`, where `operator` sits, for `call`."""
+class Desk(NamedTuple):
+    """A free operator, and the phone where that operator sits."""
 
-    call: Call
     operator: Operator
     phone: Phone
+
+
+class Offer(NamedTuple):
+    """A decision: ring the phones of these desks for `call`; the first answer wins."""
+
+    call: Call
+    desks: list[Desk]
 
 
 def available(operator: Operator, phones: Mapping[str, Phone], now: float) -> bool:
@@ -30,24 +40,46 @@ def available(operator: Operator, phones: Mapping[str, Phone], now: float) -> bo
 
 
 def allocate(
-    queue: Iterable[Call],
+    queue: WaitingQueue,
     operators: Iterable[Operator],
     phones: Mapping[str, Phone],
     now: float,
     rules: Rules,
 ) -> list[Offer]:
-    """Decide the offers of this moment: each waiting call, in the order of service, to the free
-    operator whom its category's strategy puts first; to the preferred one, if that one is free.
+    """Decide the offers of this moment: each waiting call, in the order of service, to the eligible
+    free operator whom its category's strategy puts first, or to the preferred one; or to all.
 
-    Reads no further in `queue` than there are free operators, so its length costs nothing.
+    Once they are carried out, no free operator is beside a call that this operator may have. Reads
+    no more calls than there are free operators and lanes, so the queue's length costs nothing.
     """
-    free = [one for one in operators if available(one, phones, now)]
+    free = {one.id: one for one in operators if available(one, phones, now)}
+    if not free:
+        return []
+    heads = [
+        (service_key(first), first, lane) for lane in queue.lanes() for first in islice(lane, 1)
+    ]
+    heapify(heads)
     offers = []
-    for call in queue if free else ():
-        strategy = STRATEGIES[rules.category(call.record.category).strategy]
-        chosen = min(free, key=lambda one: (one.id != call.preferred, *strategy(one, call)))
-        offers.append(Offer(call, chosen, phones[chosen.phone or ""]))
-        free.remove(chosen)
-        if not free:
-            break
+    while free and heads:
+        _, call, lane = heads[0]
+        chosen = _choose(call, free.values(), now, rules)
+        following = next(lane, None) if chosen else None  # nobody for this one: nobody for the lane
+        if following is None:
+            heappop(heads)
+        else:
+            heapreplace(heads, (service_key(following), following, lane))
+        if chosen:
+            offers.append(Offer(call, [Desk(one, phones[one.phone or ""]) for one in chosen]))
+        for one in chosen:
+            del free[one.id]
     return offers
+
+
+def _choose(call: Call, free: Iterable[Operator], now: float, rules: Rules) -> list[Operator]:
+    """Choose who of the free operators gets a call; none if none may have it."""
+    may = [one for one in free if eligible(one, call, now, rules)]
+    strategy = STRATEGIES[rules.category(call.record.category).strategy]
+    if strategy.rings_all:
+        return sorted(may, key=lambda one: strategy.key(one, call))[: rules.ring_all_most]
+    may.sort(key=lambda one: (one.id != call.preferred, *strategy.key(one, call)))
+    return may[:1]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from acd.ports import Journal
 from acd.records import CallEvent, CallRecord, EventKind, apply
 from acd.timers import Timer
+
+if TYPE_CHECKING:
+    from acd.legs import Leg
+    from acd.transfers import Transfer
 
 
 class Stage(StrEnum):
@@ -23,7 +27,7 @@ class Stage(StrEnum):
     ENDED = "ended"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Call:
     """One citizen's call. `channel` is the citizen's leg."""
 
@@ -31,12 +35,19 @@ class Call:
     record: CallRecord
     journal: Journal
     stage: Stage = Stage.CLAIMED
-    leg: str | None = None  # the operator's leg, while one rings or talks
-    bridge: str | None = None
-    operator: str | None = None
+    legs: dict[str, Leg] = field(default_factory=dict)  # operators' and agencies', by their ids
+    bridge: str | None = None  # where the citizen talks
+    transfer: Transfer | None = None  # a handing over that is under way
     timer: Timer | None = None
+    widening: Timer | None = None
+    overflowing: Timer | None = None
+    overflow: int = 0  # the step of the overflow plan that comes next
     playback: str | None = None
     head_start_s: float = 0.0  # served as if it had arrived so much earlier
+    resource_priority: str = ""  # of the Resource-Priority header, such as `esnet.1` or `wps.0`
+    callback: bool = False  # a citizen who is called back
+    silent: bool = False  # a citizen who says nothing, and may not be able to
+    aged: bool = False  # has waited beyond the cap: before all others, to anybody
     preferred: str | None = None  # the operator who spoke with this caller last
     hung_up_by: str | None = None  # who was first to hang up, once somebody has
     cause: int | None = None  # the Q.850 cause that came with it
@@ -46,11 +57,44 @@ class Call:
         """The id of the call and of its record."""
         return self.record.call_id
 
-    def note(self, kind: EventKind, now: float, **data: Any) -> None:
+    @property
+    def leg(self) -> str | None:
+        """The first of the legs that ring or talk for the call."""
+        return next(iter(self.legs), None)
+
+    @property
+    def operator(self) -> str | None:
+        """The operator of that leg."""
+        return next((leg.operator for leg in self.legs.values()), None)
+
+    def note(self, kind: EventKind, now: float, /, **data: Any) -> None:
         """Let an event happen to the call: into its record and into the journal."""
         event = CallEvent(call_id=self.id, seq=self.record.events + 1, at=now, kind=kind, data=data)
         apply(self.record, event)
         self.journal.call_event(event, self.record)
+
+    def talkers(self, but: Leg | None = None) -> list[Leg]:
+        """The legs that the citizen talks with."""
+        return [leg for leg in self.legs.values() if leg.stage.hears_citizen and leg is not but]
+
+    def watch(self, timer: Timer) -> None:
+        """Replace the time at which more operators may have the call."""
+        if self.widening is not None:
+            self.widening.cancel()
+        self.widening = timer
+
+    def overflow_at(self, timer: Timer) -> None:
+        """Replace the time at which the overflow plan goes on."""
+        if self.overflowing is not None:
+            self.overflowing.cancel()
+        self.overflowing = timer
+
+    def unwatch(self) -> None:
+        """The call waits no more."""
+        for timer in (self.widening, self.overflowing):
+            if timer is not None:
+                timer.cancel()
+        self.widening = self.overflowing = None
 
     def rearm(self, timer: Timer | None) -> None:
         """Replace the call's deadline by another one, or by none."""

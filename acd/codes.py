@@ -1,109 +1,187 @@
-"""What operators dial on their phones: *11 log in, *12 log out, *13 pause, *14 ready.
+"""What operators dial on their phones: *11 log in, *12 log out, *13 pause, *14 ready, *15 longer
+wrap-up. A code is answered in words: the call is answered, a prompt played, and hung up.
 
-A code is answered in words: the call is answered, a prompt played, and hung up.
+*11 alone logs in the one operator whose own phone it is; at any other phone it begins a dialogue
+(`acd.code_dialogue` decides how it goes on, `acd.code_wishes` what a code does, this one acts).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
+from dataclasses import dataclass
 
-import structlog
-
-from acd.ids import new_id
-from acd.operators import Operator
-from acd.ports import Switch
-from acd.roster import NotLoggedIn, Roster, RosterError
-
-log = structlog.get_logger("acd")
-
-PROMPTS = (
-    "operator_logged_in",
-    "operator_logged_out",
-    "operator_paused",
-    "operator_ready",
-    "operator_unknown",
-    "operator_not_logged_in",
-    "code_unknown",
+from acd import code_dialogue, code_wishes
+from acd.code_dialogue import (
+    LONGEST_PROMPT_S,
+    Dialogue,
+    Digit,
+    End,
+    Event,
+    Hush,
+    PromptEnded,
+    Prove,
+    Refused,
+    Say,
+    Started,
+    Tick,
+    begin,
+    step,
 )
+from acd.code_wishes import WAITS, Wishes
+from acd.distribution import Distribution
+from acd.ids import new_id
+from acd.pin_gate import Answer, PinGate, PinMatches
+from acd.ports import Switch
+from acd.roster import Roster
+from acd.timers import Timer, Timers
+from acd.wrapup import WrapUps
 
-# *11<operator>*<PIN>, with or without a closing #
-_LOGIN = re.compile(r"^\*11([0-9]{1,10})\*([0-9]{1,12})#?$")
+PROMPTS = (*code_dialogue.PROMPTS, *code_wishes.PROMPTS)
 
-WRONG_PINS = 3
-PHONE_WAITS_S = 60.0
 
-PinMatches = Callable[[Operator, str], bool]
+@dataclass(slots=True, eq=False)
+class _CodeCall:
+    """One call to a code, while its leg lives."""
+
+    channel: str
+    phone: str
+    dialogue: Dialogue | None = None
+    playback: str | None = None
+    timer: Timer | None = None
 
 
 class CodeCalls:
-    """Calls from phones to a code, from answer to hang-up."""
+    """Calls from phones to a code, from answer to hang-up. `settle(now)`: operators may be free."""
 
-    def __init__(self, switch: Switch, roster: Roster, pin_matches: PinMatches) -> None:
-        self._switch, self._roster, self._pin_matches = switch, roster, pin_matches
-        self._channels: dict[str, str] = {}  # playback -> channel
-        self._wrong_pins: dict[
-            str, tuple[int, float]
-        ] = {}  # phone -> how many, the last one's time
+    def __init__(
+        self,
+        switch: Switch,
+        roster: Roster,
+        timers: Timers,
+        wrap_ups: WrapUps,
+        *,
+        settle: Callable[[float], None],
+        pin_matches: PinMatches,
+        distribution: Distribution,
+        extension_s: float,
+    ) -> None:
+        self._switch, self._timers = switch, timers
+        self._settle = settle
+        self._gate = PinGate(roster, pin_matches)
+        reasons = distribution.pause_reasons
+        self._wishes = Wishes(roster, self._gate, wrap_ups, reasons, extension_s)
+        self._calls: dict[str, _CodeCall] = {}  # by channel
+        self._playbacks: dict[str, _CodeCall] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    # --- what happens to a call ---------------------------------------------------------------
 
     def dialled(self, channel: str, phone: str, code: str, now: float) -> None:
-        """A phone dialled a code: do it and say what came of it."""
-        try:
-            prompt = self._do(phone, code.rstrip("#"), now)
-        except NotLoggedIn:
-            prompt = "operator_not_logged_in"
-        except RosterError as error:
-            log.warning("code_refused", phone=phone, error=str(error))
-            prompt = "operator_unknown"
-        playback = new_id(now)
-        self._channels[playback] = channel
+        """A phone dialled a code: do it and say what came of it, or begin the dialogue."""
+        self.gone(channel)
+        call = self._calls[channel] = _CodeCall(channel, phone)
         self._switch.answer(channel)
-        self._switch.say(channel, playback, prompt)
+        prompt = self._wishes.do(phone, code.rstrip("#"), now)
+        if prompt is None:
+            call.dialogue = begin(now)
+            self._step(call, Started(), now)
+        else:
+            self._last_words(call, prompt, now)
+            self._settle(now)
 
-    def playback_ended(self, playback: str) -> bool:
-        """The words have been said; False if they were none of ours."""
-        channel = self._channels.pop(playback, None)
-        if channel is None:
+    def say(self, channel: str, prompt: str, now: float) -> None:
+        """Say something to a channel that is answered already, and hang it up then."""
+        self.gone(channel)
+        call = self._calls[channel] = _CodeCall(channel, "")
+        self._last_words(call, prompt, now)
+
+    def digit(self, channel: str, digit: str, now: float) -> None:
+        """A key was pressed in a call; none of ours, or after the last words: nothing."""
+        if (call := self._calls.get(channel)) is not None:
+            self._step(call, Digit(digit), now)
+
+    def playback_ended(self, playback: str, now: float) -> bool:
+        """The words have been said, or cannot be; False if they were none of ours."""
+        call = self._playbacks.pop(playback, None)
+        if call is None:
             return False
-        self._switch.hang_up(channel)
+        call.playback = None
+        if call.dialogue is None:
+            self._hang_up(call)
+        else:
+            self._step(call, PromptEnded(), now)
         return True
 
-    def _do(self, phone: str, code: str, now: float) -> str:
-        if code == "*11":
-            own = self._roster.at_phone(phone) or self._roster.at_home(phone)
-            return self._login(own, phone, now)
-        if login := _LOGIN.match(code):
-            return self._login(self._proven(phone, login[1], login[2], now), phone, now)
-        if code not in ("*12", "*13", "*14"):
-            return "code_unknown"
-        one = self._roster.at_phone(phone)
-        if one is None:
-            return "operator_not_logged_in"
-        if code == "*12":
-            self._roster.logout(one.id, now)
-            return "operator_logged_out"
-        if code == "*13":
-            self._roster.pause(one.id, None, now)
-            return "operator_paused"
-        self._roster.ready(one.id, now)
-        return "operator_ready"
+    def gone(self, channel: str) -> bool:
+        """The leg is gone, and with it all that was known of the call; False if none of ours."""
+        call = self._calls.pop(channel, None)
+        if call is None:
+            return False
+        self._playbacks.pop(call.playback or "", None)
+        self._rearm(call, None)
+        return True
 
-    def _proven(self, phone: str, number: str, pin: str, now: float) -> Operator | None:
-        """The operator, if the PIN is right and the phone has not guessed too often."""
-        count, last = self._wrong_pins.get(phone, (0, 0.0))
-        if count >= WRONG_PINS and now < last + PHONE_WAITS_S:
-            log.warning("phone_waits", phone=phone, operator=number)
-            return None
-        one = self._roster.operators.get(number)
-        if one is not None and self._pin_matches(one, pin):
-            self._wrong_pins.pop(phone, None)
-            return one
-        self._wrong_pins[phone] = (count % WRONG_PINS + 1, now)
-        log.warning("wrong_pin", phone=phone, operator=number)
-        return None
+    # --- the dialogue -------------------------------------------------------------------------
 
-    def _login(self, one: Operator | None, phone: str, now: float) -> str:
-        if one is None:
-            return "operator_unknown"
-        self._roster.login(one.id, phone, now)
-        return "operator_logged_in"
+    def _step(self, call: _CodeCall, event: Event, now: float) -> None:
+        if call.dialogue is None:
+            return
+        before = call.dialogue
+        call.dialogue, actions = step(before, event, now)
+        if call.dialogue != before:
+            self._rearm(call, self._timers.at(call.dialogue.due, lambda at: self._tick(call, at)))
+        for action in actions:
+            match action:
+                case Say(prompt):
+                    self._say(call, prompt, now)
+                case Hush():
+                    self._hush(call)
+                case Prove(operator, pin):
+                    self._prove(call, operator, pin, now)
+                case End(prompt):
+                    self._last_words(call, prompt, now)
+
+    def _tick(self, call: _CodeCall, now: float) -> None:
+        self._step(call, Tick(), now)
+
+    def _prove(self, call: _CodeCall, operator: str, pin: str, now: float) -> None:
+        answer = self._gate.prove(call.phone, operator, pin, now)
+        if answer is Answer.WRONG:
+            self._step(call, Refused(), now)
+            return
+        right = answer is Answer.RIGHT
+        prompt = self._wishes.login(operator, call.phone, now) if right else WAITS
+        self._last_words(call, prompt, now)
+        self._settle(now)
+
+    # --- what is heard ------------------------------------------------------------------------
+
+    def _last_words(self, call: _CodeCall, prompt: str, now: float) -> None:
+        call.dialogue = None
+        self._say(call, prompt, now)
+        # if their end is never told, the leg must not stay for ever
+        self._rearm(call, self._timers.at(now + LONGEST_PROMPT_S, lambda _: self._hang_up(call)))
+
+    def _say(self, call: _CodeCall, prompt: str, now: float) -> None:
+        self._hush(call)
+        call.playback = new_id(now)
+        self._playbacks[call.playback] = call
+        self._switch.say(call.channel, call.playback, prompt)
+
+    def _hush(self, call: _CodeCall) -> None:
+        if call.playback is not None:
+            self._playbacks.pop(call.playback, None)
+            self._switch.stop(call.playback)
+            call.playback = None
+
+    def _hang_up(self, call: _CodeCall) -> None:
+        if self.gone(call.channel):
+            self._switch.hang_up(call.channel)
+
+    @staticmethod
+    def _rearm(call: _CodeCall, timer: Timer | None) -> None:
+        if call.timer is not None:
+            call.timer.cancel()
+        call.timer = timer

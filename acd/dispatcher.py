@@ -1,32 +1,38 @@
 """The dispatcher: the one writer of the queue, the offers and the talks.
 
 Its methods are the things that can happen; each changes the state at once, tells the switch what
-to do and never waits. After every one of them no ready, free operator is beside a waiting call.
+to do and never waits. After every one of them no ready, free operator is beside a waiting call
+that this operator may have. Handing over is `acd.transfers`, which uses the parts here.
 """
 
 from __future__ import annotations
 
 import structlog
 
+from acd.agencies import Directory
 from acd.allocation import Offer, allocate
+from acd.announcements import Announcements, on_duty
 from acd.calls import Call, Stage
 from acd.ids import new_id
-from acd.operators import Device, Operator, State
+from acd.legs import Leg, LegStage
+from acd.operators import Device, Operator, Phone, State
+from acd.overflow import Overflow
 from acd.ports import Switch
-from acd.queue import WaitingQueue
+from acd.queue import WaitingQueue, cap_at, head_start
 from acd.records import EventKind
 from acd.roster import Roster
 from acd.rules import Rules
+from acd.skills import next_widening
 from acd.timers import Timers
+from acd.transfers import Transfers
+from acd.wrapup import WrapUps
 
 log = structlog.get_logger("acd")
 
-# Q.850 causes of an offer that failed: reason, and the seconds before the same operator is
-# offered another call (ringing in vain may be tried again at once, a phone that refuses may not)
-_NO_ANSWER = ("no_answer", 0.5)
-_FAILED_OFFERS = {17: ("busy", 3.0), 19: _NO_ANSWER, 18: _NO_ANSWER, 21: ("rejected", 5.0)}
-_UNREACHABLE = ("unreachable", 5.0)
-NORMAL, NO_ANSWER = 16, 19
+# Q.850 causes of an offer that failed; what follows from each is data (`Rules.failures`)
+_REASONS = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
+NORMAL, NO_ANSWER, ANSWERED_ELSEWHERE = 16, 19, 26
+CONNECT_RETRY_S = 0.5
 
 
 def dialable(number: str) -> str:
@@ -37,11 +43,24 @@ def dialable(number: str) -> str:
 class Dispatcher:
     """Queues calls, offers them to operators, connects them, ends them."""
 
-    def __init__(self, switch: Switch, roster: Roster, timers: Timers, rules: Rules) -> None:
+    def __init__(
+        self,
+        switch: Switch,
+        roster: Roster,
+        timers: Timers,
+        rules: Rules,
+        directory: Directory | None = None,
+    ) -> None:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
+        self.wrap_ups = WrapUps(roster, timers, self.settle)
         self.queue = WaitingQueue()
-        self.legs: dict[str, Call] = {}  # operators' legs that ring or talk
+        self.announcements = Announcements(
+            switch, timers, rules.announce, position=self.queue.position, operators=self._on_duty
+        )
+        self.legs: dict[str, Leg] = {}  # operators' and agencies' legs that ring or talk
         self.bridges: dict[str, Call] = {}
+        self.transfers = Transfers(self, directory or Directory())
+        self.overflow = Overflow(self, rules.overflow, rules.overflow_again_s)
         self._phone_of_leg: dict[str, str] = {}
         self._spoke_with: dict[str, tuple[str, float]] = {}  # caller -> operator, time
 
@@ -50,16 +69,26 @@ class Dispatcher:
     def enqueue(self, call: Call, now: float) -> None:
         """The category is known: wait for an operator, or be offered to one at once."""
         self._release(call, now)
-        self.queue.remove(call)
-        call.head_start_s = self.rules.category(call.record.category).head_start_s
-        call.preferred = self._preferred(call, now)
-        position = self.queue.add(call)
+        call.preferred = call.preferred or self._preferred(call, now)
         call.stage = Stage.QUEUED
-        call.rearm(None)
-        call.note(EventKind.QUEUED, now, category=call.record.category, position=position)
+        self.wait(call, now)
         self.settle(now)
         if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
             self.switch.music(call.channel)
+            self.announcements.waiting(call, now)
+
+    def wait(self, call: Call, now: float, *, alone: bool = True) -> None:
+        """Put a call into the queue, where its arrival and its category want it.
+
+        Not `alone`: an operator stays with the citizen meanwhile, so that is no waiting.
+        """
+        self.queue.remove(call)
+        call.head_start_s = head_start(call, self.rules)
+        position = self.queue.add(call)
+        self._watch(call, now)
+        if alone:
+            call.note(EventKind.QUEUED, now, category=call.record.category, position=position)
+            self.overflow.watch(call, now)
 
     def citizen_gone(self, call: Call, cause: int, now: float) -> None:
         """The citizen's leg is gone: whatever was done for the call is undone."""
@@ -70,95 +99,148 @@ class Dispatcher:
         """The call is over; its record is final. Safe to call twice."""
         if call.stage is Stage.ENDED:
             return
+        waited = {}
+        if call.stage in (Stage.QUEUED, Stage.RINGING):
+            waited["position"] = self.queue.position(call) or 1
         self.queue.remove(call)
         call.rearm(None)
-        call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause)
+        call.unwatch()
+        for leg in call.legs.values():
+            self.resumed(leg, now)
+        call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause, **waited)
         self._release(call, now)
         call.stage = Stage.ENDED
+        self.announcements.forget(call)
 
-    def resume_talk(self, call: Call, leg: str, bridge: str, now: float) -> None:
+    def resume_talk(self, call: Call, legs: list[str], bridge: str, now: float) -> None:
         """Take up a talk that went on in Asterisk while no engine watched."""
         call.rearm(None)
+        call.unwatch()
         self.queue.remove(call)
-        if call.leg != leg:
-            if call.stage is Stage.RINGING:
-                self._note_failed(call, "taken_up", now)  # another phone rings for it by now
+        self.announcements.stop(call)
+        if set(call.legs) != set(legs):
+            for leg in call.legs.values():
+                if leg.stage is LegStage.RINGING:
+                    self._note_failed(leg, "taken_up", now)  # another phone rings for it by now
             self._release(call, now)
-        call.leg, call.bridge = leg, bridge
-        self.legs[leg] = self.bridges[bridge] = call
-        # an offer that was given up when the connection was lost has left only its leg's phone
-        phone = call.record.phone or self._phone_of_leg.get(leg, "")
-        operator = self.roster.operators.get(
-            call.operator or call.record.operator or ""
-        ) or self.roster.at_phone(phone)
-        who = operator.id if operator is not None else call.record.operator or ""
-        if call.record.operator_answered_at is None:
-            call.note(EventKind.ANSWERED, now, operator=who, phone=phone)
+        call.bridge = bridge
+        self.bridges[bridge] = call
         call.stage = Stage.TALKING
-        if operator is not None:
-            call.operator = operator.id
-            operator.state, operator.call = State.TALKING, call.id
-        if phone:
-            self._phone_of_leg[leg] = phone
+        for leg_id in legs:
+            leg = call.legs.get(leg_id) or self._known_leg(call, leg_id)
+            leg.rearm(None)
+            self._talk(leg, now)
 
-    # --- what happens to an offer -------------------------------------------------------------
+    def _known_leg(self, call: Call, leg_id: str) -> Leg:
+        # an offer that was given up when the connection was lost has left only its leg's phone
+        kept = next((one for one in call.record.legs if one.leg == leg_id), None)
+        phone = (kept.phone if kept else None) or call.record.phone
+        phone = phone or self._phone_of_leg.get(leg_id, "")
+        who = kept.operator if kept else call.record.operator
+        if who is None and kept is None and (sits := self.roster.at_phone(phone)) is not None:
+            who = sits.id
+        return self.add_leg(Leg(leg_id, call, phone, who))
 
-    def leg_ringing(self, leg: str, now: float) -> None:
-        """The operator's phone rings."""
-        call = self.legs.get(leg)
-        if call is not None and call.stage is Stage.RINGING:
-            call.note(
-                EventKind.RINGING, now, operator=call.record.operator, phone=call.record.phone
-            )
+    # --- what happens to a leg ----------------------------------------------------------------
 
-    def leg_answered(self, leg: str, now: float) -> None:
-        """The operator has answered: connect, unless the offer is no longer wanted."""
-        call = self.legs.get(leg)
-        if call is None or call.stage is not Stage.RINGING:
-            self.switch.hang_up(leg, NORMAL)
+    def leg_ringing(self, leg_id: str, now: float) -> None:
+        """A phone rings."""
+        leg = self.legs.get(leg_id)
+        if leg is not None and leg.stage is LegStage.RINGING:
+            leg.call.note(EventKind.RINGING, now, **about(leg))
+
+    def _sits_there(self, leg: Leg) -> None:
+        """A phone that was rung whoever sits there has been answered by whoever sits there."""
+        one = self.roster.at_phone(leg.phone) if leg.operator is None else None
+        if one is not None and one.state is State.IDLE:
+            leg.operator, one.call = one.id, leg.call.id
+
+    def leg_answered(self, leg_id: str, now: float) -> None:
+        """Somebody has answered: connect, unless the offer is no longer wanted."""
+        leg = self.legs.get(leg_id)
+        if leg is None or leg.stage is not LegStage.RINGING:
+            self.switch.hang_up(leg_id, NORMAL)
             return
+        leg.rearm(None)
+        leg.stage = LegStage.CONNECTING
+        self._answered_elsewhere(leg, now)
+        self._sits_there(leg)
+        self.queue.remove(leg.call)
+        leg.call.unwatch()
+        if leg.transfer is not None:
+            self.transfers.answered(leg, now)
+            return
+        call = leg.call
         call.rearm(None)
         call.bridge = new_id(now)
         self.bridges[call.bridge] = call
-        self.switch.connect(call.bridge, call.channel, leg)
+        self.announcements.stop(call)
+        self.switch.connect(call.bridge, call.channel, leg.id)
 
     def connected(self, bridge: str, now: float) -> None:
         """The operator and the citizen can hear each other."""
         call = self.bridges.get(bridge)
         if call is None or call.stage is not Stage.RINGING:
             return
+        leg = next(iter(call.legs.values()))
         call.stage = Stage.TALKING
-        operator = self.roster.operators[call.operator or ""]
-        operator.state, operator.misses = State.TALKING, 0
-        operator.calls_taken += 1
-        call.note(EventKind.ANSWERED, now, operator=operator.id, phone=call.record.phone)
+        self._talk(leg, now)
+        if self.rules.whisper and leg.operator is not None:
+            self.switch.tell(leg.id, f"whisper_{call.record.category}")
 
     def connect_failed(self, bridge: str, why: str, now: float) -> None:
         """The two could not be connected; the citizen waits on, if there still is one."""
         call = self.bridges.get(bridge)
         if call is not None and call.stage is Stage.RINGING:
-            self._offer_failed(call, why, 0.5, now)
+            log.warning("connect_failed", call_id=call.id, why=why)
+            self.offer_failed(next(iter(call.legs.values())), "failed", now)
             self.settle(now)
 
-    def ring_failed(self, leg: str, now: float) -> None:
+    def ring_failed(self, leg_id: str, now: float) -> None:
         """The phone could not be rung at all; that is not the operator's miss."""
-        self._free_phone(leg)
-        call = self.legs.get(leg)
-        if call is not None and call.stage is Stage.RINGING:
-            self._offer_failed(call, "failed", 0.5, now)
+        self._free_phone(leg_id)
+        leg = self.legs.get(leg_id)
+        if leg is not None and leg.stage is LegStage.RINGING:
+            self.offer_failed(leg, "failed", now)
         self.settle(now)
 
-    def leg_gone(self, leg: str, cause: int, now: float) -> None:
+    def leg_gone(self, leg_id: str, cause: int, now: float) -> None:
         """An operator's leg is gone: the offer failed, or the operator hung up."""
-        self._free_phone(leg)
-        call = self.legs.pop(leg, None)
-        if call is not None and call.stage is Stage.RINGING:
-            reason, rest = _FAILED_OFFERS.get(cause, _UNREACHABLE)
-            self._offer_failed(call, reason, rest, now)
-        elif call is not None and call.stage is Stage.TALKING:
+        self._free_phone(leg_id)
+        self.transfers.forget(leg_id)
+        leg = self.legs.pop(leg_id, None)
+        if leg is None:
+            pass
+        elif leg.stage is LegStage.RINGING:
+            self.offer_failed(leg, _REASONS.get(cause, "unreachable"), now)
+        elif leg.call.transfer is not None and leg.call.transfer.has(leg):
+            self.transfers.left(leg, now)
+        elif leg.stage is LegStage.CONNECTING:
+            self.offer_failed(leg, _REASONS.get(cause, "unreachable"), now)
+        elif leg.call.talkers(but=leg) or leg.call.transfer is not None:
+            self.leave(leg, "hung_up", now)
+            if not leg.call.talkers():
+                self.switch.hold(leg.call.channel)  # who consults for the citizen comes back
+        else:
+            call = leg.call
             self.finish(call, call.hung_up_by or "operator", cause, now)
             self.switch.hang_up(call.channel, NORMAL)
         self.settle(now)
+
+    def held(self, leg_id: str, now: float) -> None:
+        """An operator has put the citizen on hold, who now hears music."""
+        leg = self.legs.get(leg_id)
+        if leg is None or leg.stage is not LegStage.TALKING or leg.held_since is not None:
+            return
+        leg.held_since = now
+        leg.call.note(EventKind.HELD, now, **about(leg))
+        self._set_state(leg, State.HOLDING)
+
+    def unheld(self, leg_id: str, now: float) -> None:
+        """The operator talks with the citizen again."""
+        leg = self.legs.get(leg_id)
+        if leg is not None and self.resumed(leg, now):
+            self._set_state(leg, State.TALKING)
 
     # --- what the dispatcher does of itself ---------------------------------------------------
 
@@ -172,83 +254,199 @@ class Dispatcher:
         ):
             self._offer(offer, now)
 
+    def _watch(self, call: Call, now: float) -> None:
+        """Look at a waiting call again when more operators may have it, and at its cap."""
+        if call.aged:
+            return
+        cap = cap_at(call, self.rules)
+        if cap <= now:
+            self.queue.age(call)
+            return
+        wider = next_widening(call, now, self.rules)
+        when = cap if wider is None else min(cap, wider)
+
+        def look(at: float) -> None:
+            if call in self.queue:
+                self._watch(call, at)
+                self.settle(at)
+
+        call.watch(self.timers.at(when, look))
+
     def _offer(self, offer: Offer, now: float) -> None:
-        call, operator, phone = offer
+        call = offer.call
         self.queue.remove(call)
-        leg = new_id(now)
-        call.leg, call.operator, call.stage = leg, operator.id, Stage.RINGING
+        if call.stage is Stage.QUEUED:
+            call.stage = Stage.RINGING
+        for operator, phone in offer.desks:
+            self.ring_desk(call, operator, phone, now)
+
+    def ring_desk(self, call: Call, operator: Operator, phone: Phone, now: float) -> Leg:
+        """Ring the phone where an operator sits."""
         operator.state, operator.call, operator.offered_at = State.OFFERED, call.id, now
         phone.device = Device.IN_USE
-        self.legs[leg] = call
-        self._phone_of_leg[leg] = phone.number
-        call.note(EventKind.OFFERED, now, operator=operator.id, phone=phone.number)
-        call.rearm(
+        return self.ring(call, phone.number, operator.id, now)
+
+    def ring(self, call: Call, phone: str, operator: str | None, now: float) -> Leg:
+        """Ring a phone or an address outside for a call."""
+        leg = self.add_leg(Leg(new_id(now), call, phone, operator, transfer=call.transfer))
+        call.note(EventKind.OFFERED, now, **about(leg))
+        leg.rearm(
             self.timers.at(now + self.rules.ring_timeout_s, lambda at: self._rang_out(leg, at))
         )
         number = dialable(call.record.caller_number)
         display = f"{self.rules.category(call.record.category).label} {number or 'anonim'}"
-        self.switch.ring(leg, phone.number, (display, number or "anonim"), call.channel)
+        self.switch.ring(leg.id, phone, (display, number or "anonim"), call.channel)
+        return leg
 
-    def _rang_out(self, leg: str, now: float) -> None:
-        call = self.legs.get(leg)
-        if call is not None and call.stage is Stage.RINGING:
-            self._offer_failed(call, *_NO_ANSWER, now)
+    def add_leg(self, leg: Leg) -> Leg:
+        """Know a leg, by its call and by the phone that it occupies."""
+        self.legs[leg.id] = leg.call.legs[leg.id] = leg
+        if leg.phone in self.roster.phones:
+            self._phone_of_leg[leg.id] = leg.phone
+        return leg
+
+    def _rang_out(self, leg: Leg, now: float) -> None:
+        if leg.stage is LegStage.RINGING and leg.id in self.legs:
+            self.offer_failed(leg, "no_answer", now)
             self.settle(now)
 
-    def _offer_failed(self, call: Call, reason: str, rest_s: float, now: float) -> None:
-        operator = self.roster.operators[call.operator or ""]
-        self._note_failed(call, reason, now)
-        connecting = call.bridge is not None
-        self._drop_leg(call)
+    def offer_failed(self, leg: Leg, reason: str, now: float) -> None:
+        """Nobody answered this leg: the operator rests, the call waits on or rings elsewhere."""
+        call, connecting = leg.call, leg.stage is LegStage.CONNECTING
+        call.legs.pop(leg.id, None)
+        self._note_failed(leg, reason, now)
+        self.drop(leg, NORMAL if connecting else NO_ANSWER)
+        operator = self.roster.operators.get(leg.operator or "")
+        if operator is not None and operator.call == call.id:
+            self.roster.missed(operator, reason, self.rules.failure(reason), now)
+            self.timers.at(operator.not_before, self.settle)
+        if leg.transfer is not None:
+            self.transfers.failed(leg, reason, now)
+        elif all(one.operator is None for one in call.legs.values()):
+            # phones that ring for a call that overflows do not take it out of the queue
+            self._wait_on(call, connecting, now)
+
+    def let_go(self, leg: Leg, reason: str, now: float) -> None:
+        """The other side of a handing over is wanted no more; that is nobody's miss."""
+        self._note_failed(leg, reason, now)
+        self.drop(leg, NO_ANSWER if leg.stage is LegStage.RINGING else NORMAL)
+        self._free_operator(leg, now)
+
+    def _wait_on(self, call: Call, connecting: bool, now: float) -> None:
+        self._close_bridge(call)
         if connecting:
             self.switch.music(call.channel)  # connecting had ended it
-        call.rearm(None)
-        call.operator, call.stage = None, Stage.QUEUED
-        self.queue.add(call)
-        self.roster.missed(operator, reason, rest_s, now)
-        self.timers.at(operator.not_before, self.settle)
+            self.announcements.again(call, now)
+        if not call.legs:
+            call.stage = Stage.QUEUED
+        if call not in self.queue:
+            self.queue.add(call)
+            self._watch(call, now)
+        if call.overflowing is None:
+            self.overflow.watch(call, now)
 
-    def _note_failed(self, call: Call, reason: str, now: float) -> None:
-        who, phone = call.operator, call.record.phone
-        call.note(EventKind.OFFER_FAILED, now, operator=who, phone=phone, reason=reason)
-        log.info("offer_failed", call_id=call.id, operator=who, reason=reason)
+    def _answered_elsewhere(self, winner: Leg, now: float) -> None:
+        """The first answer wins: the other phones stop ringing, and it is nobody's miss."""
+        for leg in [one for one in winner.call.legs.values() if one.stage is LegStage.RINGING]:
+            self._note_failed(leg, "answered_elsewhere", now)
+            self.drop(leg, ANSWERED_ELSEWHERE)
+            self._free_operator(leg, now)
+
+    def _note_failed(self, leg: Leg, reason: str, now: float) -> None:
+        ringing = sum(
+            one.stage is LegStage.RINGING for one in leg.call.legs.values() if one is not leg
+        )
+        leg.call.note(EventKind.OFFER_FAILED, now, **about(leg), reason=reason, ringing=ringing)
+        log.info("offer_failed", call_id=leg.call.id, **about(leg), reason=reason)
+
+    def _talk(self, leg: Leg, now: float) -> None:
+        """The first one talks with the citizen, out of the queue."""
+        call = leg.call
+        leg.stage, leg.talks_since = LegStage.TALKING, now
+        if not any(one.leg == leg.id and one.left_at is None for one in call.record.legs):
+            call.note(EventKind.ANSWERED, now, **about(leg))
+            self.took(leg)
+        self._set_state(leg, State.TALKING)
+
+    def took(self, leg: Leg) -> None:
+        """An operator has taken a call: it counts."""
+        if (operator := self.roster.operators.get(leg.operator or "")) is not None:
+            operator.misses = 0
+            operator.calls_taken += 1
+
+    def _set_state(self, leg: Leg, state: State) -> None:
+        if (operator := self.roster.operators.get(leg.operator or "")) is not None:
+            operator.state, operator.call = state, leg.call.id
+
+    # --- taking apart -------------------------------------------------------------------------
+
+    def leave(self, leg: Leg, reason: str, now: float) -> None:
+        """One who talked leaves; the citizen stays with the others."""
+        self.resumed(leg, now)
+        leg.call.note(EventKind.LEFT, now, **about(leg), reason=reason)
+        self.drop(leg, NORMAL)
+        self._free_operator(leg, now)
+
+    def resumed(self, leg: Leg, now: float) -> bool:
+        """The hold, if there is one, is over."""
+        if leg.held_since is None:
+            return False
+        held_ms = round((now - leg.held_since) * 1000)
+        leg.held_since = None
+        leg.call.note(EventKind.RESUMED, now, **about(leg), held_ms=held_ms)
+        return True
+
+    def drop(self, leg: Leg, cause: int) -> None:
+        """Hang a leg up and forget it; its phone stays in use until the leg is really gone."""
+        leg.rearm(None)
+        leg.call.legs.pop(leg.id, None)
+        if self.legs.pop(leg.id, None) is not None:
+            self.switch.hang_up(leg.id, cause)
 
     def _release(self, call: Call, now: float) -> None:
-        operator = self.roster.operators.get(call.operator or "")
-        self._drop_leg(call)
-        call.operator = None
-        if operator is None or operator.call != call.id:
-            return
-        if call.stage is Stage.TALKING:
-            self._note_talk(operator, call, now)
-            self._wrap_up(operator, self.rules.wrap_up(call.record.category), now)
-        else:
-            self.roster.idle(operator, operator.idle_since)
+        self.transfers.call_over(call)
+        for leg in list(call.legs.values()):
+            connected = leg.stage is not LegStage.RINGING
+            self.resumed(leg, now)
+            self.drop(leg, NORMAL if connected else NO_ANSWER)
+            self._free_operator(leg, now)
+        self._close_bridge(call)
 
-    def _free_phone(self, leg: str) -> None:
-        phone = self.roster.phones.get(self._phone_of_leg.pop(leg, ""))
-        # one that has gone away meanwhile is unreachable until Asterisk says otherwise
-        if phone is not None and phone.device is Device.IN_USE:
-            phone.device = Device.FREE
-
-    def _drop_leg(self, call: Call) -> None:
-        # the phone stays in use until its leg is really gone; leg_gone frees it
-        if call.leg is not None:
-            if self.legs.pop(call.leg, None) is not None:
-                self.switch.hang_up(call.leg, NO_ANSWER if call.bridge is None else NORMAL)
-            call.leg = None
+    def _close_bridge(self, call: Call) -> None:
         if call.bridge is not None:
             self.bridges.pop(call.bridge, None)
             self.switch.disconnect(call.bridge)
             call.bridge = None
 
+    def _free_operator(self, leg: Leg, now: float) -> None:
+        operator = self.roster.operators.get(leg.operator or "")
+        if operator is None or operator.call != leg.call.id:
+            return
+        if leg.talks_since:
+            self._note_talk(operator, leg, now)
+            wrap_up_s = self.rules.wrap_up(leg.call.record.category)
+            self.announcements.handled(now - leg.talks_since + wrap_up_s)
+            self.wrap_ups.begin(operator, wrap_up_s, now)
+        else:
+            self.roster.idle(operator, operator.idle_since)
+
+    def _free_phone(self, leg_id: str) -> None:
+        phone = self.roster.phones.get(self._phone_of_leg.pop(leg_id, ""))
+        # one that has gone away meanwhile is unreachable until Asterisk says otherwise
+        if phone is not None and phone.device is Device.IN_USE:
+            phone.device = Device.FREE
+
     def _preferred(self, call: Call, now: float) -> str | None:
         operator, at = self._spoke_with.get(call.record.caller_number, ("", 0.0))
         return operator if operator and now - at <= self.rules.preferred_s else None
 
-    def _note_talk(self, operator: Operator, call: Call, now: float) -> None:
-        operator.talk_s += now - (call.record.operator_answered_at or now)
-        number, spoke_with = call.record.caller_number, self._spoke_with
+    def _on_duty(self, call: Call, now: float) -> int:
+        roster = self.roster
+        return on_duty(roster.operators.values(), roster.phones, call, now, self.rules)
+
+    def _note_talk(self, operator: Operator, leg: Leg, now: float) -> None:
+        operator.talk_s += now - leg.talks_since
+        number, spoke_with = leg.call.record.caller_number, self._spoke_with
         if not number or self.rules.preferred_s <= 0:
             return
         spoke_with.pop(number, None)
@@ -258,15 +456,7 @@ class Dispatcher:
             del spoke_with[oldest]
             oldest = next(iter(spoke_with))
 
-    def _wrap_up(self, operator: Operator, seconds: float, now: float) -> None:
-        if seconds <= 0:
-            self.roster.idle(operator, now)
-            return
-        until = self.roster.wrap_up(operator, seconds, now)
-        self.timers.at(until, lambda at: self._wrapped_up(operator, until, at))
 
-    def _wrapped_up(self, operator: Operator, until: float, now: float) -> None:
-        # one that was ended early, or has begun anew since, is none of this deadline's
-        if operator.state is State.WRAP_UP and operator.wrap_up_until == until:
-            self.roster.idle(operator, now)
-            self.settle(now)
+def about(leg: Leg) -> dict[str, str | None]:
+    """What an event tells of a leg."""
+    return {"operator": leg.operator, "phone": leg.phone, "leg": leg.id}

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+# the reason of a pause that the engine itself has begun
+MISSED = "missed"
+
 
 class Status(StrEnum):
     """What the operator has chosen."""
@@ -74,6 +77,7 @@ class Operator:
 
     `not_before`: no offer before this time (after a reject, say). `wrap_up_until`: when the work
     after the last call is over; arithmetic on stored times, so a restart does not change it.
+    `extensions`: how often it was made longer.
     `skills`: a category or `lang:xx` -> level 1 (some) to 9 (best); who has none takes everything.
     `weight`: the chance among others where a strategy draws lots.
     """
@@ -92,6 +96,7 @@ class Operator:
     call: str | None = None
     not_before: float = 0.0
     wrap_up_until: float = 0.0
+    extensions: int = 0
     misses: int = 0
     talk_s: float = 0.0
     offered_at: float = 0.0

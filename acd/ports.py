@@ -16,20 +16,52 @@ class Switch(Protocol):
     def answer(self, channel: str) -> None:
         """Answer a leg that came in."""
 
-    def say(self, channel: str, playback: str, prompt: str) -> None:
-        """Play the prompt `prompt`; its end comes back with the id `playback`."""
+    def say(self, channel: str, playback: str, *prompts: str) -> None:
+        """Play prompts, one behind the other; their end comes back with the id `playback`."""
 
     def stop(self, playback: str) -> None:
         """Cut a prompt off at once."""
 
-    def music(self, channel: str) -> None:
-        """Let a waiting citizen hear music and, now and then, "stay on the line"."""
+    def music(self, channel: str, turn: int = 0) -> None:
+        """Let a waiting citizen hear music and, now and then, "stay on the line".
+
+        Begins with these words, but not at a further `turn` (1, 2...), when they have just been
+        said; it begins after what plays has come to its end.
+        """
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
-        """Ring `phone` as the new leg `leg`, showing `display` (name, number)."""
+        """Ring `phone` as the new leg `leg`, showing `display` (name, number).
+
+        `phone`: the number of a phone of the line, or an address outside: digits with "tel:"
+        before them, or a SIP address with "sip:".
+        """
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
         """End the citizen's music and let the two legs talk in the new bridge `bridge`."""
+
+    def open(self, bridge: str) -> None:
+        """Make a further bridge, for two who consult apart."""
+
+    def join(self, bridge: str, leg: str) -> None:
+        """Put a leg into a bridge, out of another one if it is in one."""
+
+    def pair(self, bridge: str, channel: str, leg: str) -> None:
+        """Answer the channel and let the two talk in the new bridge `bridge`."""
+
+    def hold(self, channel: str) -> None:
+        """Let the citizen, who stays in the bridge, hear music without words."""
+
+    def unhold(self, channel: str) -> None:
+        """End that music; harmless if there is none."""
+
+    def ringing(self, channel: str) -> None:
+        """Let who called hear that it rings."""
+
+    def tell(self, leg: str, prompt: str) -> None:
+        """Whisper a prompt to one leg, while it goes on hearing the others and being heard."""
+
+    def progress(self, leg: str, outcome: str) -> None:
+        """Tell a phone that sent REFER: trying, answered, unavailable or declined."""
 
     def disconnect(self, bridge: str) -> None:
         """Remove a bridge."""

@@ -147,10 +147,9 @@ def _outcome(record: CallRecord, ringing: bool) -> Outcome:
     return Outcome.INFORMATION if record.informed else Outcome.LOST_MENU
 
 
-def _wait(record: CallRecord, at: float, category: str | None) -> None:
+def _wait(record: CallRecord, at: float) -> None:
     if record.queued_at is None:
         record.queued_at = at
-    record.category = category or record.category  # an operator may have known better
     if record.operator_answered_at is None:
         # an offer of an engine that died is over: who waits now, waits in the queue
         record.last_offer_at = record.operator = record.phone = None
@@ -223,6 +222,8 @@ def _apply_to_legs(record: CallRecord, event: CallEvent) -> None:
             record.holds += 1
         case EventKind.RESUMED:
             record.held_ms += data.get("held_ms", 0)
+        case EventKind.TRANSFER_STARTED if data.get("kind") == "category":
+            record.category = data["to"]  # an operator knows better than a key
         case EventKind.TRANSFERRED:
             record.transfers += 1
 
@@ -244,7 +245,7 @@ def apply(record: CallRecord, event: CallEvent) -> None:
         case EventKind.INFORMATION_STARTED:
             record.informed = True
         case EventKind.QUEUED:
-            _wait(record, at, data.get("category"))
+            _wait(record, at)
         case EventKind.QUALITY if data.get("leg") == "citizen":
             record.loss_percent = data.get("loss_percent")
             record.jitter_ms = data.get("jitter_ms")

@@ -43,7 +43,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     fate: Fate
     leg: str = ""  # the citizen's leg, or the leg to drop
     record: CallRecord | None = None
-    partner: str = ""  # the operator's leg
+    partners: tuple[str, ...] = ()  # who the citizen talks with
     bridge: str = ""
 
 
@@ -69,12 +69,12 @@ def reconcile(
             continue
         used.add(leg.id)
         bridge = bridge_of.get(leg.id, "")
-        partner = next((one for one in members.get(bridge, []) if one in operators_legs), None)
-        if partner is not None:
-            operators_legs.remove(partner)
-            used.add(partner)
+        partners = tuple(one for one in members.get(bridge, []) if one in operators_legs)
+        if partners:
+            operators_legs.difference_update(partners)
+            used.update(partners)
             verdicts.append(
-                Verdict(fate=Fate.TALK, leg=leg.id, record=record, partner=partner, bridge=bridge)
+                Verdict(fate=Fate.TALK, leg=leg.id, record=record, partners=partners, bridge=bridge)
             )
         else:
             verdicts.append(Verdict(fate=Fate.WAIT, leg=leg.id, record=record))

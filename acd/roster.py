@@ -1,4 +1,4 @@
-"""The roster: who is on duty, at which phone; logging in and out, pausing, becoming ready.
+"""The roster: who is on duty, at which phone; logging in and out, pausing, wrap-up, becoming ready.
 
 Every change is kept in the journal. What cannot be done raises a RosterError with one sentence
 that can be shown to the person who asked.
@@ -6,16 +6,24 @@ that can be shown to the person who asked.
 
 from __future__ import annotations
 
-from acd.operators import Device, Operator, Phone, State, Status
+from acd.operators import MISSED, Device, Operator, Phone, State, Status
 from acd.ports import Journal
+from acd.rules import Failure
 
 
 class RosterError(Exception):
-    """An operator's wish cannot be met. Kinds: NoSuchOperator, NoSuchPhone, NotLoggedIn."""
+    """An operator's wish cannot be met. Kinds: NoSuchOperator, NoSuchPhone, NotLoggedIn,
+    NotInWrapUp, NoMoreWrapUp.
+    """
 
 
 class NoSuchOperator(RosterError):
     """Nobody of that number is known."""
+
+    @classmethod
+    def of(cls, operator_id: str) -> NoSuchOperator:
+        """The error for this number."""
+        return cls(f"There is no operator {operator_id[:32]}; see `ngalam112 operator list`.")
 
 
 class NoSuchPhone(RosterError):
@@ -24,6 +32,17 @@ class NoSuchPhone(RosterError):
 
 class NotLoggedIn(RosterError):
     """The operator is not logged in at any phone."""
+
+
+class NotInWrapUp(RosterError):
+    """There is no wrap-up that could be made longer or ended."""
+
+
+class NoMoreWrapUp(RosterError):
+    """The wrap-up has been made longer as often as it may be."""
+
+
+MOST_EXTENSIONS = 3
 
 
 class Roster:
@@ -40,9 +59,7 @@ class Roster:
         try:
             return self.operators[operator_id]
         except KeyError:
-            raise NoSuchOperator(
-                f"There is no operator {operator_id}; see `ngalam112 operator list`."
-            ) from None
+            raise NoSuchOperator.of(operator_id) from None
 
     def at_phone(self, number: str) -> Operator | None:
         """Who is logged in at the phone."""
@@ -93,41 +110,78 @@ class Roster:
         """Take calls again; ends wrap-up early."""
         one = self._logged_in(operator_id)
         if one.state is State.WRAP_UP:
-            self.idle(one, now, wrap_up="early")
+            self.wrapped_up(one, "early", now)
         one.misses, one.not_before = 0, 0.0
         return self._status(one, Status.READY, "ready", now)
 
-    def wrap_up(self, one: Operator, seconds: float, now: float) -> float:
-        """The operator works on after a call; returns when that is over."""
-        one.state, one.call = State.WRAP_UP, None
-        one.wrap_up_until = now + seconds
-        self._journal.operator_event(one.id, now, "wrap_up", one.phone, f"{seconds:g}")
-        return one.wrap_up_until
-
-    def idle(self, one: Operator, now: float, *, wrap_up: str = "over") -> None:
-        """The operator has nothing to do any more, as of `now`; `wrap_up`: why that ended."""
-        if one.state is State.WRAP_UP:
-            self._journal.operator_event(one.id, now, "wrap_up_end", one.phone, wrap_up)
+    def idle(self, one: Operator, now: float) -> None:
+        """The operator has nothing to do any more, as of `now`."""
         one.state, one.call = State.IDLE, None
-        one.wrap_up_until = 0.0
+        one.wrap_up_until, one.extensions = 0.0, 0
         one.idle_since = now
         self._journal.operator_state(one.row())
 
-    def missed(self, one: Operator, reason: str, rest_s: float, now: float) -> None:
-        """An offer failed: last in line again, and no further offer for `rest_s` seconds.
+    # --- wrap-up; `acd.wrapup.WrapUps` keeps the deadlines ------------------------------------
+
+    def wrap_up(self, one: Operator, seconds: float, now: float) -> None:
+        """A call is over: `seconds` of work after it begin."""
+        one.state, one.call = State.WRAP_UP, None
+        one.wrap_up_until, one.extensions = now + seconds, 0
+        self._wrap_up_event(one, seconds, now)
+
+    def extend_wrap_up(self, operator_id: str, seconds: float, now: float) -> Operator:
+        """Let the wrap-up end `seconds` later than it would have."""
+        one = self._in_wrap_up(operator_id)
+        if one.extensions >= MOST_EXTENSIONS:
+            raise NoMoreWrapUp(
+                f"Operator {operator_id} has made this wrap-up longer {MOST_EXTENSIONS} times; "
+                "more is not allowed."
+            )
+        self._journal.operator_event(one.id, now, "wrap_up_end", one.phone, "extended")
+        one.extensions += 1
+        one.wrap_up_until += seconds
+        self._wrap_up_event(one, one.wrap_up_until - now, now)
+        return one
+
+    def end_wrap_up(self, operator_id: str, now: float) -> Operator:
+        """End the wrap-up early; the status stays as it is."""
+        one = self._in_wrap_up(operator_id)
+        self.wrapped_up(one, "early", now)
+        return one
+
+    def wrapped_up(self, one: Operator, why: str, now: float) -> None:
+        """The wrap-up is over: "done", or "early"."""
+        self._journal.operator_event(one.id, now, "wrap_up_end", one.phone, why)
+        self.idle(one, now)
+
+    def _wrap_up_event(self, one: Operator, seconds: float, now: float) -> None:
+        # each "wrap_up" tells how long it is to be and has one "wrap_up_end", so a reader can
+        # hold the two against each other
+        self._journal.operator_event(one.id, now, "wrap_up", one.phone, f"{seconds:g}")
+        self._journal.operator_state(one.row())
+
+    def _in_wrap_up(self, operator_id: str) -> Operator:
+        one = self.operator(operator_id)
+        if one.state is not State.WRAP_UP:
+            raise NotInWrapUp(f"Operator {operator_id} is not in wrap-up.")
+        return one
+
+    def missed(self, one: Operator, reason: str, failure: Failure, now: float) -> None:
+        """An offer failed: last in line again, and a rest before the next offer.
 
         Who misses too many in a row is paused, so that citizens do not wait for an empty chair; but
         never the last one who is ready.
         """
         self.idle(one, now)
-        one.not_before = now + rest_s
-        if reason == "failed":
+        one.not_before = now + failure.rest_s
+        if not failure.counts:
             return
         one.misses += 1
         self._journal.operator_event(one.id, now, "missed", one.phone, reason)
-        too_many = 0 < self._misses_to_pause <= one.misses
+        self._journal.operator_state(one.row())
+        too_many = failure.pauses or 0 < self._misses_to_pause <= one.misses
         if too_many and one.status is Status.READY and self._others_ready(one):
-            self.pause(one.id, "missed", now)
+            self.pause(one.id, MISSED, now)
 
     def _others_ready(self, one: Operator) -> bool:
         return any(
@@ -162,6 +216,16 @@ class Roster:
             known.home_phone = operator.home_phone
         else:
             self.operators[operator.id] = operator
+
+    def set_skills(
+        self, operator_id: str, skills: dict[str, int] | None, weight: int | None
+    ) -> Operator:
+        """Give an operator other skills or another weight; None leaves what is there."""
+        one = self.operator(operator_id)
+        one.skills = one.skills if skills is None else dict(skills)
+        one.weight = one.weight if weight is None else weight
+        self._journal.operator_state(one.row())
+        return one
 
     def _logged_in(self, operator_id: str) -> Operator:
         one = self.operator(operator_id)

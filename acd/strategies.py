@@ -1,19 +1,28 @@
-"""Who of the free operators gets a call: sort keys in one table; the smallest key wins.
+"""Who of the eligible operators gets a call: sort keys in one table; the smallest key wins.
 
 A strategy reads its two arguments and nothing else, so the same state always gives the same choice;
-`random` too, which draws from the ids.
+`random` and `weighted-random` too, which draw from the ids.
 """
 
 from __future__ import annotations
 
-import zlib
+import math
 from collections.abc import Callable
-from typing import Any
+from hashlib import blake2b
+from typing import Any, NamedTuple
 
 from acd.calls import Call
 from acd.operators import Operator
+from acd.skills import level
 
-Strategy = Callable[[Operator, Call], tuple[Any, ...]]
+SortKey = Callable[[Operator, Call], tuple[Any, ...]]
+
+
+class Strategy(NamedTuple):
+    """The order of the operators for a call, and whether the phones of all of them ring."""
+
+    key: SortKey
+    rings_all: bool = False
 
 
 def longest_idle(operator: Operator, call: Call) -> tuple[Any, ...]:
@@ -43,14 +52,37 @@ def linear(operator: Operator, call: Call) -> tuple[Any, ...]:
 
 def random(operator: Operator, call: Call) -> tuple[Any, ...]:
     """Anybody, with the same chance for each."""
-    return (zlib.crc32(f"{call.id} {operator.id}".encode()), operator.id)
+    return (_draw(operator, call), operator.id)
+
+
+def weighted_random(operator: Operator, call: Call) -> tuple[Any, ...]:
+    """Anybody, with a chance that grows with the weight times the level of the skill.
+
+    Who came in by the last ring, without the skill, counts as level 1. A weight of 0 is for who
+    shall have a call only if nobody else can.
+    """
+    weight = max(operator.weight, 0) * max(level(operator, call), 1)
+    # a race: the time to the first event of a process of this rate; twice the rate, twice the wins
+    time = -math.log(_draw(operator, call)) / weight if weight else math.inf
+    return (time, operator.id)
+
+
+def _draw(operator: Operator, call: Call) -> float:
+    """Draw a number above 0 and up to 1; another one each time that the call is offered."""
+    # a real hash: the checksums of similar texts differ by the same bits, which is no fair draw
+    text = f"{call.id} {call.record.offers} {operator.id}"
+    drawn = int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big")
+    return (drawn + 1) / 2**48
 
 
 STRATEGIES: dict[str, Strategy] = {
-    "longest-idle": longest_idle,
-    "fewest-calls": fewest_calls,
-    "least-talk-time": least_talk_time,
-    "round-robin": round_robin,
-    "linear": linear,
-    "random": random,
+    "longest-idle": Strategy(longest_idle),
+    "fewest-calls": Strategy(fewest_calls),
+    "least-talk-time": Strategy(least_talk_time),
+    "round-robin": Strategy(round_robin),
+    "linear": Strategy(linear),
+    "random": Strategy(random),
+    "weighted-random": Strategy(weighted_random),
+    # where more are free than may ring, those who have been idle longest do
+    "ring-all": Strategy(longest_idle, rings_all=True),
 }

@@ -33,6 +33,7 @@ APART = ["setpriv", "--pdeathsig", "KILL", "--"]
 APART += ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--"]
 HOST_PACKAGES = {
     "sipp": "sip-tester",
+    "baresip": "baresip-core",
     "espeak-ng": "espeak-ng",
     "sox": "sox",
     "python3": "python3",

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import msgspec
 
-from acd.rules import Category
+from acd.rules import LONGEST_CAP_S, LONGEST_HEAD_START_S, Category, ring_problems
 from acd.strategies import STRATEGIES
 
 LONGEST_MENU_S = 12.0
-LONGEST_HEAD_START_S = 600.0
 LONGEST_WRAP_UP_S = 3600.0
 
 
@@ -101,6 +100,10 @@ def _category_problems(name: str, category: Category) -> list[str]:
     if category.wrap_up_s is not None and not 0 <= category.wrap_up_s <= LONGEST_WRAP_UP_S:
         limit = f"{LONGEST_WRAP_UP_S:g}"
         found.append(f"category {name}: wrap_up_s must be between 0 and {limit}")
+    if not 1 <= category.cap_s <= LONGEST_CAP_S:
+        found.append(f"category {name}: cap_s must be between 1 and {LONGEST_CAP_S:g}")
+    if category.rings is not None:
+        found += [f"category {name}: {problem}" for problem in ring_problems(category.rings)]
     return found
 
 

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from acd.operators import Operator, Phone, Status
+from acd.roster import NoSuchOperator
 from models.database import Database
 from models.rows import moment, seconds
 from models.tables import OperatorRow, PhoneRow
@@ -82,13 +84,15 @@ async def add_operator(
     pin: str,
     home_phone: str | None,
     *,
+    skills: Mapping[str, int] | None = None,
+    weight: int | None = None,
     replace: bool = True,
 ) -> Operator:
     """Keep an operator, logged out, and return them.
 
-    An operator who is there gets the new name, PIN and own phone and stays logged in or out; with
-    `replace` False nothing changes and AlreadyThere is raised. Raises WrongValue, or a
-    DatabaseError.
+    An operator who is there gets the new name, PIN and own phone (and the skills and the weight, if
+    given) and stays logged in or out; with `replace` False nothing changes and AlreadyThere is
+    raised. `skills` and `weight` have been checked. Raises WrongValue, or a DatabaseError.
     """
     if not _ID.fullmatch(id):
         raise WrongValue(f"Operator number {id!r} must be 1 to 10 digits.")
@@ -101,12 +105,41 @@ async def add_operator(
         operator = Operator(id, name, hash_pin(pin.strip()), home_phone)
     except PinError as error:
         raise WrongValue(f"The PIN of operator {id} cannot be used: {error}") from None
+    names = ["name", "pin_hash", "home_phone"]
+    if skills is not None:
+        operator.skills = dict(skills)
+        names.append("skills")
+    if weight is not None:
+        operator.weight = weight
+        names.append("weight")
     kept = operator.row()
     for column in ("status_since", "idle_since"):
         kept[column] = moment(kept[column])
-    names = ("name", "pin_hash", "home_phone")
     await _keep(database, OperatorRow, id, OperatorRow(**kept), names, replace)
     return operator
+
+
+async def set_skills(
+    database: Database, id: str, skills: Mapping[str, int] | None, weight: int | None
+) -> Operator:
+    """Give an operator other skills or another weight; None leaves what is there.
+
+    Both have been checked. Raises NoSuchOperator, or a DatabaseError.
+    """
+    try:
+        async with database.session() as session:
+            await session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+            row = await session.get(OperatorRow, id)
+            if row is None:
+                raise NoSuchOperator.of(id)
+            if skills is not None:
+                row.skills = dict(skills)
+            if weight is not None:
+                row.weight = weight
+            await session.commit()
+            return _operator(row)
+    except (OSError, SQLAlchemyError) as error:
+        raise database.unreachable(error) from None
 
 
 async def _keep(
@@ -114,7 +147,7 @@ async def _keep(
     model: type[OperatorRow] | type[PhoneRow],
     key: str,
     fresh: OperatorRow | PhoneRow,
-    names: tuple[str, ...],
+    names: Sequence[str],
     replace: bool,
 ) -> None:
     """Add the row `fresh`, or give the row `key` its values of `names`."""

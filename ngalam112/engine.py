@@ -14,20 +14,25 @@ from typing import TypeVar
 import msgspec
 import structlog
 
-from acd.codes import PROMPTS, CodeCalls
+from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
+from acd.internal import InternalCalls
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
-from acd.rules import Rules
 from acd.timers import Timers
-from ivr.menu import MenuError, MenuTree, load_menu, missing_prompts
 from ivr.reception import Reception
 from ngalam112.clock import SteadyClock
 from ngalam112.line import Claimed, Do, Line
 from ngalam112.pins import pin_matches
 from ngalam112.provision import AMI_USER, APP, ARI_USER
 from ngalam112.recovery import snapshot
+from ngalam112.rulebook import (
+    directory_of,
+    load_checked_distribution,
+    load_checked_menu,
+    rules_of,
+)
 from ngalam112.settings import Settings
 from ngalam112.switch import AriSwitch
 from ngalam112.takeup import TakeUp, take_up
@@ -39,24 +44,12 @@ log = structlog.get_logger("engine")
 T = TypeVar("T")
 
 
-def load_checked_menu(settings: Settings) -> MenuTree:
-    """Load the menu and make sure that all audio is there; raise MenuError if not."""
-    tree = load_menu(settings.menu_file)
-    missing = missing_prompts(tree, settings.sounds)
-    missing += [name for name in PROMPTS if not (settings.sounds / f"{name}.wav").is_file()]
-    if missing:
-        raise MenuError(
-            f"There is no audio for {', '.join(sorted(set(missing)))} in {settings.sounds}; "
-            "run `ngalam112 sounds build`."
-        )
-    return tree
-
-
 class Engine:
     """All parts of one line, bound together. Made inside the running event loop."""
 
     def __init__(self, settings: Settings, journal: Journal) -> None:
         tree = load_checked_menu(settings)
+        self.menu, self.distribution = tree, load_checked_distribution(settings)
         self.settings = settings
         self.clock = SteadyClock()
         self.event_errors = 0
@@ -82,22 +75,39 @@ class Engine:
         )
         self.timers = Timers()
         self.roster = Roster(journal, settings.misses_to_pause)
-        switch = AriSwitch(self.ari, str(settings.sounds), self.post)
-        rules = Rules(
-            ring_timeout_s=settings.ring_timeout_s,
-            wrap_up_s=settings.wrap_up_s,
-            preferred_s=settings.preferred_s,
-            categories=tree.categories,
+        switch = AriSwitch(self.ari, str(settings.sounds), self.post, settings.carrier)
+        self.dispatcher = Dispatcher(
+            switch,
+            self.roster,
+            self.timers,
+            rules_of(settings, tree, self.distribution),
+            directory_of(settings, self.distribution),
         )
-        self.dispatcher = Dispatcher(switch, self.roster, self.timers, rules)
+        self.wrap_ups = self.dispatcher.wrap_ups
         self.reception = Reception(switch, self.dispatcher, self.timers, tree)
+        codes = CodeCalls(
+            switch,
+            self.roster,
+            self.timers,
+            self.wrap_ups,
+            settle=self.dispatcher.settle,
+            pin_matches=pin_matches,
+            distribution=self.distribution,
+            extension_s=settings.wrap_up_extension_s,
+        )
+
+        def answer_in_words(channel: str, prompt: str, now: float) -> None:
+            switch.answer(channel)
+            codes.say(channel, prompt, now)
+
         self.line = Line(
             switch=switch,
             journal=journal,
             timers=self.timers,
             dispatcher=self.dispatcher,
             reception=self.reception,
-            codes=CodeCalls(switch, self.roster, pin_matches),
+            codes=codes,
+            internal=InternalCalls(self.dispatcher, answer_in_words),
             claim=self._claim,
         )
 

@@ -13,14 +13,22 @@ import structlog
 
 from acd.calls import Call, Stage
 from acd.codes import CodeCalls
-from acd.dispatcher import Dispatcher
+from acd.dispatcher import Dispatcher, dialable
 from acd.ids import new_id
+from acd.internal import InternalCalls
 from acd.operators import device_of
 from acd.ports import Journal, Switch
 from acd.records import CallRecord, EventKind
 from acd.timers import Timers
 from ivr.reception import Reception
-from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
+from ngalam112.switch import (
+    Connected,
+    ConnectFailed,
+    Joined,
+    JoinFailed,
+    RingFailed,
+    SayFailed,
+)
 from pbx.ami import DeviceState, LegQuality
 from pbx.ari_types import (
     ApplicationReplaced,
@@ -29,7 +37,10 @@ from pbx.ari_types import (
     ChannelDestroyed,
     ChannelDtmfReceived,
     ChannelHangupRequest,
+    ChannelHold,
     ChannelStateChange,
+    ChannelTransfer,
+    ChannelUnhold,
     PlaybackFinished,
     StasisEnd,
     StasisStart,
@@ -72,21 +83,22 @@ class Line:
         dispatcher: Dispatcher,
         reception: Reception,
         codes: CodeCalls,
+        internal: InternalCalls,
         claim: Callable[[str], None],
     ) -> None:
         self.calls: dict[str, Call] = {}
         self.replaced = False
         self.switch, self._journal, self._timers = switch, journal, timers
         self.dispatcher, self.reception, self._codes = dispatcher, reception, codes
+        self.internal = internal
         self._claim = claim
         self._finished: dict[str, Call] = {}
 
-    def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912 - one case an event
+    def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Let one event happen."""
         match event:
             case ChannelDtmfReceived(digit=digit, channel=channel):
-                if (call := self.calls.get(channel.id)) is not None:
-                    self.reception.digit(call, digit, now)
+                self._pressed(channel.id, digit, now)
             case ChannelStateChange(channel=channel):
                 if channel.state == "Ringing":
                     self.dispatcher.leg_ringing(channel.id, now)
@@ -96,6 +108,8 @@ class Line:
                 self._arrived(channel, now)
             case Claimed(channel=channel_id, ours=ours):
                 self._claimed(channel_id, ours, now)
+            case StasisStart(replace_channel=Channel(), channel=channel):
+                self._took_the_place(event, now)
             case StasisStart(args=args, channel=channel):
                 self._entered(args, channel, now)
             case ChannelHangupRequest(channel=channel, cause=cause):
@@ -105,6 +119,17 @@ class Line:
                 self._gone(channel.id, NORMAL, now)
             case ChannelDestroyed(channel=channel, cause=cause):
                 self._gone(channel.id, cause, now)
+            case ChannelHold(channel=channel):
+                self.dispatcher.held(channel.id, now)
+            case ChannelUnhold(channel=channel):
+                self.dispatcher.unheld(channel.id, now)
+            case ChannelTransfer(state=None):
+                self._referred(event, now)
+            case Joined(bridge=bridge, leg=leg):
+                self.dispatcher.transfers.joined(bridge, leg, now)
+                self.dispatcher.settle(now)
+            case JoinFailed(leg=leg, why=why):
+                self.dispatcher.transfers.join_failed(leg, why, now)
             case Connected(bridge=bridge):
                 self.dispatcher.connected(bridge, now)
             case ConnectFailed(bridge=bridge, why=why):
@@ -178,19 +203,24 @@ class Line:
 
     def _entered(self, args: list[str], channel: Channel, now: float) -> None:
         match args:
-            case ["citizen", *_]:
+            case ["citizen", *priority]:
                 call = self.calls.get(channel.id) or self.new_call(channel.id, now)
                 if call.record.events:
                     return  # taking up the line has found it first
+                call.resource_priority = priority[0] if priority else ""
                 call.rearm(None)
                 caller = channel.caller
                 self.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
                 self.reception.welcome(call, now)
             case ["operator", *_]:
-                self.dispatcher.leg_answered(channel.id, now)
+                if not self.internal.answered(channel.id, now):
+                    self.dispatcher.leg_answered(channel.id, now)
+            case ["number", phone, number]:
+                self.internal.dialled(channel.id, phone, number.rstrip("#"), now)
+            case ["whisper", prompt]:
+                self._codes.say(channel.id, prompt, now)
             case ["code", phone, code]:
                 self._codes.dialled(channel.id, phone, code, now)
-                self.dispatcher.settle(now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
@@ -198,16 +228,19 @@ class Line:
     def _hanging_up(self, channel_id: str, cause: int) -> None:
         call, who = self.calls.get(channel_id), "caller"
         if call is None:
-            call, who = self.dispatcher.legs.get(channel_id), "operator"
-            if call is None or call.stage is not Stage.TALKING:
+            leg = self.dispatcher.legs.get(channel_id)
+            # while somebody else talks with the citizen, or is to, the call goes on
+            if leg is None or leg.call.talkers() != [leg] or leg.call.transfer is not None:
                 return
+            call, who = leg.call, "operator"
         if call.hung_up_by is None:
             call.hung_up_by, call.cause = who, cause or NORMAL
 
     def _gone(self, channel_id: str, cause: int, now: float) -> None:
         call = self.calls.get(channel_id)
         if call is None:
-            self.dispatcher.leg_gone(channel_id, cause, now)
+            if not (self._codes.gone(channel_id) or self.internal.gone(channel_id, now)):
+                self.dispatcher.leg_gone(channel_id, cause, now)
         elif call.record.events:
             self.over(call, call.cause or cause, now)
         elif call.timer is not None:
@@ -226,11 +259,59 @@ class Line:
     def _forget(self, call: Call) -> None:
         self._finished.pop(call.channel, None)
 
+    # --- what phones ask for in a talk --------------------------------------------------------
+
+    def _pressed(self, channel_id: str, digit: str, now: float) -> None:
+        call = self.calls.get(channel_id)
+        if call is not None:
+            self.reception.digit(call, digit, now)
+        elif channel_id in self.dispatcher.legs:
+            self.dispatcher.transfers.pressed(channel_id, digit, now)
+        else:
+            self._codes.digit(channel_id, digit, now)
+
+    def _referred(self, event: ChannelTransfer, now: float) -> None:
+        source, refer_to = event.referred_by.source_channel, event.refer_to
+        leg = self.dispatcher.legs.get(source.id) if source is not None else None
+        if source is None or leg is None:
+            # a citizen's, or of a leg that has just gone: Asterisk tells that as a REFER too
+            log.warning("refer_ignored", channel=source.id if source else None)
+            return
+        transfers, number = self.dispatcher.transfers, refer_to.requested_destination.destination
+        second = refer_to.destination_channel
+        if second is None and not refer_to.requested_destination.protocol_id:
+            transfers.referred(leg.id, dialable(number), now)
+            return
+        consulted = None
+        if second is not None and transfers.may_hand_over(leg):
+            consulted = self.internal.hand_over(second.id, leg.call, now)
+        if consulted is None:
+            self.switch.progress(leg.id, "declined")
+        else:
+            transfers.replaced(leg, dialable(number), consulted, now)
+
+    def _took_the_place(self, event: StasisStart, now: float) -> None:
+        """Someone came in by INVITE with Replaces: out again, and the one whose place it was back.
+
+        Asterisk serves such a call whoever sends it; only who knows a dialog's tags can.
+        """
+        replaced = event.replace_channel
+        assert replaced is not None
+        log.warning("replaces_refused", channel=event.channel.id, instead_of=replaced.id)
+        self.switch.hang_up(event.channel.id)
+        leg = self.dispatcher.legs.get(replaced.id)
+        call = leg.call if leg is not None else self.calls.get(replaced.id)
+        if call is not None and call.bridge is not None:
+            self.switch.join(call.bridge, replaced.id)
+
     # --- the rest -----------------------------------------------------------------------------
 
     def _playback_ended(self, playback: str, failed: bool, now: float) -> None:
-        if not self.reception.playback_ended(playback, failed, now):
-            self._codes.playback_ended(playback)
+        if not (
+            self.reception.playback_ended(playback, failed, now)
+            or self.dispatcher.announcements.playback_ended(playback)
+        ):
+            self._codes.playback_ended(playback, now)
 
     def _quality(self, event: LegQuality, now: float) -> None:
         call = self.calls.get(event.channel) or self._finished.get(event.channel)

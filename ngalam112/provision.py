@@ -14,8 +14,17 @@ TEMPLATES = PROJECT / "asterisk_conf"
 AGI_SCRIPT = PROJECT / "agi_scripts" / "fallback.py"
 
 
-def asterisk_values(settings: Settings) -> dict[str, object]:
-    """Every name that a template in `asterisk_conf/` may use."""
+# Before it, one REFER with `Refer-Sub: false` ends Asterisk with all its calls (asterisk#2021).
+SAFE_REFER = (22, 11)
+
+
+def takes_refer(settings: Settings, asterisk: tuple[int, ...]) -> bool:
+    """Whether phones may hand over by REFER, on this version of Asterisk."""
+    return settings.refer == "on" or (settings.refer == "auto" and asterisk >= SAFE_REFER)
+
+
+def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, object]:
+    """Every name that a template in `asterisk_conf/` may use; `asterisk` is the version."""
     home = settings.asterisk_home
     first, last = settings.rtp_range
     return {
@@ -34,6 +43,7 @@ def asterisk_values(settings: Settings) -> dict[str, object]:
         "trunk_match": settings.trunk_match,
         "qualify_s": settings.qualify_s,
         "number": settings.number,
+        "refer": takes_refer(settings, asterisk),
         "claim_ms": settings.claim_ms,
         "app": APP,
         "ari_user": ARI_USER,
@@ -49,11 +59,11 @@ def asterisk_values(settings: Settings) -> dict[str, object]:
     }
 
 
-def provision(settings: Settings) -> None:
-    """Make the folders and render everything but the phones."""
+def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
+    """Make the folders and render everything but the phones, for this version of Asterisk."""
     for folder in (settings.home, settings.asterisk_home, settings.spool, settings.log_file.parent):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    render(TEMPLATES, settings.asterisk_home / "etc", asterisk_values(settings))
+    render(TEMPLATES, settings.asterisk_home / "etc", asterisk_values(settings, asterisk))
 
 
 def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None:

@@ -8,7 +8,8 @@ engine down the command line asks the same questions itself.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -73,6 +74,13 @@ async def ask_stored(question: Question, settings: Settings, params: Params) -> 
 
     Raises what `ask` raises, and SchemaError if the tables are not those of this version.
     """
+    async with open_stored(settings) as database:
+        return await ask(question, settings, params, database)
+
+
+@asynccontextmanager
+async def open_stored(settings: Settings) -> AsyncIterator[Database]:
+    """Open the line's database for reading; raises SchemaError if it is not as this version's."""
     database = Database(settings.url)
     if database.file is not None and not database.file.exists():
         raise SchemaError(
@@ -80,7 +88,7 @@ async def ask_stored(question: Question, settings: Settings, params: Params) -> 
         )
     async with database:
         await database.check_schema()
-        return await ask(question, settings, params, database)
+        yield database
 
 
 async def calls(database: Database, settings: Settings, params: Params) -> Answer:
@@ -166,6 +174,9 @@ def operator_rows(operators: Iterable[Operator], zone: ZoneInfo) -> list[Answer]
             "pause_reason": one.pause_reason,
             "status_since": _iso(one.status_since, zone) if one.status_since else None,
             "calls_taken": one.calls_taken,
+            "skills": one.skills,
+            "weight": one.weight,
+            "wrap_up_until": _iso(one.wrap_up_until, zone) if one.wrap_up_until else None,
             "call": one.call,
         }
         for one in sorted(operators, key=lambda one: one.id)

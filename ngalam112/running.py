@@ -10,8 +10,8 @@ import aiohttp
 
 from models.database import Database, upgrade
 from ngalam112.admin import load_roster
-from ngalam112.engine import load_checked_menu
 from ngalam112.provision import AGI_SCRIPT, ARI_USER, provision, provision_phones
+from ngalam112.rulebook import load_checked_distribution, load_checked_menu
 from ngalam112.settings import Settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.asterisk import Asterisk, check_ports
@@ -48,7 +48,8 @@ async def prepare(settings: Settings, programs: Programs) -> None:
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
     load_checked_menu(settings)
-    provision(settings)
+    load_checked_distribution(settings)
+    provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
     async with Database(settings.url) as database:
         _, phones = await load_roster(database)
     provision_phones(settings, phones)

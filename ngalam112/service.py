@@ -77,6 +77,7 @@ async def _serve(settings: Settings, database: Database, recorder: Recorder) -> 
         engine.roster.add_phone(phone)
     for operator in operators:
         engine.roster.add_operator(operator)
+    engine.wrap_ups.restore(engine.clock.now())
     engine.remember(await open_calls(database))
     provision_phones(settings, phones)
     log.info("engine_started", pid=os.getpid(), phones=len(phones), operators=len(operators))

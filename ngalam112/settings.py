@@ -8,7 +8,7 @@ import os
 import secrets as random_secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -46,6 +46,7 @@ class Settings(BaseSettings):
     database_url: str = ""
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
+    distribution_file: Path = PROJECT / "acd" / "distribution.toml"
     prompts: Path = PROJECT / "ivr" / "prompts" / "id"
     timezone: str = "Asia/Jakarta"
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
@@ -53,13 +54,22 @@ class Settings(BaseSettings):
     claim_ms: int = Field(default=1000, ge=50, le=10_000)
     ring_timeout_s: float = Field(default=12.0, ge=1, le=120)
     wrap_up_s: float = Field(default=10.0, ge=0, le=3600)
+    wrap_up_extension_s: float = Field(default=30.0, ge=1, le=3600)
     preferred_s: float = Field(default=900.0, ge=0, le=86_400)
+    announce: Literal["off", "position", "wait"] = "wait"
+    announce_first_s: float = Field(default=3.0, ge=0, le=5)
+    announce_every_s: float = Field(default=30.0, ge=5, le=600)
     misses_to_pause: int = Field(default=3, ge=0, le=100)
     # off, because a phone that does not answer OPTIONS would count as gone
     qualify_s: int = Field(default=0, ge=0, le=3600)
+    # whisper to the operator what the call is about
+    whisper: bool = False
+    # where digits of agencies are dialled, such as sip.carrier.example:5060
+    carrier: str = Field(default="", pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?)?$")
+    refer: Literal["auto", "on", "off"] = "auto"
     engine_restart_s: float = Field(default=10.0, ge=0, le=300)
 
-    @field_validator("home", "menu_file", "prompts")
+    @field_validator("home", "menu_file", "distribution_file", "prompts")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         try:

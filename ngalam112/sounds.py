@@ -36,7 +36,7 @@ CHORDS = (
     ("196.00", "261.63", "329.63", "392.00"),
 )
 """Am7, Fmaj7, G7, C: the notes in Hz of what waiting citizens hear, over and over."""
-_CHORD_S = "6.25"
+_CHORD_S = "7"
 _MELLOW = ("fade", "h", "2", _CHORD_S, "2.5", "norm", "-18")
 
 _SHORTEST_S = 0.2
@@ -78,7 +78,7 @@ def build_sounds(
 def build_music(
     out: Path, programs: Programs, report: Callable[[Sound], object] = lambda sound: None
 ) -> Sound:
-    """Make `out`/queue.wav, 25 s of quiet chords without an end that one could hear."""
+    """Make `out`/queue.wav, 28 s of quiet chords without an end that one could hear."""
     out.mkdir(parents=True, exist_ok=True)
 
     def make(work: Path) -> None:
@@ -159,7 +159,7 @@ def _kept_or_made(
 ) -> Sound:
     path, mark = out / f"{name}.wav", out / f".{name}.made-from"
     wanted = hashlib.sha256(content).hexdigest()
-    seconds = _seconds(path)
+    seconds = seconds_of(path)
     if seconds and mark.is_file() and mark.read_text("ascii", "replace") == wanted:
         return Sound(name=name, path=path, seconds=seconds, source=source, built=False)
     with tempfile.TemporaryDirectory(dir=out, prefix=f".{name}-") as folder:
@@ -169,10 +169,11 @@ def _kept_or_made(
         # in this order: cut short in between, the file is made once more
         (work / "made.wav").replace(path)
         (work / "mark").replace(mark)
-    return Sound(name=name, path=path, seconds=_seconds(path), source=source, built=True)
+    return Sound(name=name, path=path, seconds=seconds_of(path), source=source, built=True)
 
 
-def _seconds(path: Path) -> float:
+def seconds_of(path: Path) -> float:
+    """How long a WAV file plays; 0 if it is missing or broken."""
     try:
         with wave.open(str(path), "rb") as audio:
             # counted, because the header of an empty or torn file may promise anything
@@ -185,7 +186,7 @@ def _seconds(path: Path) -> float:
 def _even(programs: Programs, work: Path, what: str) -> None:
     made = work / "made.wav"
     _sox(programs, work, [str(work / "raw.wav"), *_TELEPHONE, str(made), *_EVEN], what)
-    if _seconds(made) < _SHORTEST_S:
+    if seconds_of(made) < _SHORTEST_S:
         raise SoundError(f"There is nothing to hear in {what}.")
 
 

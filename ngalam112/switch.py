@@ -1,7 +1,7 @@
 """Binds what `acd` and `ivr` want done (acd.ports.Switch) to ARI requests.
 
 Requests per answered call: claim, answer, one for each prompt, music, ring, music off, bridge,
-connect, remove the bridge, hang up the leg that is left.
+two to connect, remove the bridge, hang up the leg that is left.
 """
 
 from __future__ import annotations
@@ -42,31 +42,59 @@ class ConnectFailed(msgspec.Struct, frozen=True):
     why: str
 
 
-Outcome = SayFailed | RingFailed | Connected | ConnectFailed
+class Joined(msgspec.Struct, frozen=True):
+    """A leg is in the bridge where it was wanted."""
+
+    bridge: str
+    leg: str
+
+
+class JoinFailed(msgspec.Struct, frozen=True):
+    """A leg could not be put into the bridge."""
+
+    bridge: str
+    leg: str
+    why: str
+
+
+Outcome = SayFailed | RingFailed | Connected | ConnectFailed | Joined | JoinFailed
+
+# `acd`'s words for the states of POST channels/{id}/transfer_progress
+_PROGRESS = {
+    "trying": "channel_progress",
+    "answered": "channel_answered",
+    "unavailable": "channel_unavailable",
+    "declined": "channel_declined",
+}
 
 
 class AriSwitch:
-    """acd.ports.Switch over ARI; outcomes go to `post` as events."""
+    """acd.ports.Switch over ARI; outcomes go to `post` as events.
 
-    def __init__(self, ari: AriClient, sounds: str, post: Callable[[Outcome], None]) -> None:
-        self._ari, self._sounds, self._post = ari, sounds, post
+    `carrier`: the host (and port) through which numbers outside are dialled; "" if there is none.
+    """
+
+    def __init__(
+        self, ari: AriClient, sounds: str, post: Callable[[Outcome], None], carrier: str = ""
+    ) -> None:
+        self._ari, self._sounds, self._post, self._carrier = ari, sounds, post, carrier
 
     def answer(self, channel: str) -> None:
         """Answer a leg that came in."""
         self._ari.send("POST", f"channels/{channel}/answer", then=_logged("answer", channel))
 
-    def say(self, channel: str, playback: str, prompt: str) -> None:
-        """Play a prompt from the folder of built sounds."""
+    def say(self, channel: str, playback: str, *prompts: str) -> None:
+        """Play prompts from the folder of built sounds."""
 
         def then(reply: Reply) -> None:
             if not reply.ok:
-                log.warning("say_failed", channel=channel, prompt=prompt, reason=reply.reason)
+                log.warning("say_failed", channel=channel, prompts=prompts, reason=reply.reason)
                 self._post(SayFailed(playback))
 
         self._ari.send(
             "POST",
             f"channels/{channel}/play/{playback}",
-            {"media": f"sound:{self._sounds}/{prompt}"},
+            {"media": ",".join(f"sound:{self._sounds}/{prompt}" for prompt in prompts)},
             then=then,
         )
 
@@ -74,12 +102,14 @@ class AriSwitch:
         """Cut a prompt off; one that has just ended is fine."""
         self._ari.send("DELETE", f"playbacks/{playback}")
 
-    def music(self, channel: str) -> None:
-        """Music and "stay on the line", from the music class `queue`."""
+    def music(self, channel: str, turn: int = 0) -> None:
+        """Music and "stay on the line", from the music classes `queue` and `queue_1`, `queue_2`."""
+        # two by turns: the same one would go on where it was, with its words at any time
+        music_class = f"queue_{2 - turn % 2}" if turn else "queue"
         self._ari.send(
             "POST",
             f"channels/{channel}/moh",
-            {"mohClass": "queue"},
+            {"mohClass": music_class},
             then=_logged("music", channel),
         )
 
@@ -96,27 +126,106 @@ class AriSwitch:
             "POST",
             "channels",
             {
-                "endpoint": f"PJSIP/{phone}",
+                "endpoint": self._endpoint(phone),
                 "app": self._ari.app,
                 "appArgs": "operator",
                 "channelId": leg,
                 "callerId": f'"{name}" <{number}>',
                 "originator": citizen,
-                "timeout": "120",
+                "timeout": "120",  # the engine's own deadline comes first
             },
             then=then,
         )
 
+    def _endpoint(self, phone: str) -> str:
+        if phone.startswith("sip:"):
+            return f"PJSIP/outside/{phone}"
+        if phone.startswith("tel:"):
+            return f"PJSIP/outside/sip:{phone.removeprefix('tel:')}@{self._carrier}"
+        return f"PJSIP/{phone}"
+
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
-        """Music off, bridge, both legs in: three requests, in this order on one socket."""
+        """Music off, bridge, both legs in: four requests, in this order on one socket.
+
+        The operator's keys are commands and do not reach the citizen's ear (absorbDTMF); the
+        citizen's keys do reach the operator's: who cannot speak can press.
+        """
 
         def then(reply: Reply) -> None:
             self._post(Connected(bridge) if reply.ok else ConnectFailed(bridge, reply.reason))
 
         self._ari.send("DELETE", f"channels/{citizen}/moh")
-        self._ari.send("POST", f"bridges/{bridge}", {"type": "mixing,dtmf_events"})
+        self.open(bridge)
+        self._ari.send("POST", f"bridges/{bridge}/addChannel", {"channel": citizen})
         self._ari.send(
-            "POST", f"bridges/{bridge}/addChannel", {"channel": f"{citizen},{leg}"}, then=then
+            "POST",
+            f"bridges/{bridge}/addChannel",
+            {"channel": leg, "absorbDTMF": "true"},
+            then=then,
+        )
+
+    def open(self, bridge: str) -> None:
+        """Make a bridge that tells of the keys pressed in it."""
+        self._ari.send("POST", f"bridges/{bridge}", {"type": "mixing,dtmf_events"})
+
+    def join(self, bridge: str, leg: str) -> None:
+        """Put a leg into a bridge; Asterisk takes it straight out of the one that it is in."""
+
+        def then(reply: Reply) -> None:
+            ok = Joined(bridge, leg) if reply.ok else JoinFailed(bridge, leg, reply.reason)
+            self._post(ok)
+
+        self._ari.send(
+            "POST",
+            f"bridges/{bridge}/addChannel",
+            {"channel": leg, "absorbDTMF": "true"},
+            then=then,
+        )
+
+    def pair(self, bridge: str, channel: str, leg: str) -> None:
+        """Answer a phone that called, and put it together with whom it called."""
+        self.answer(channel)
+        self._ari.send("POST", f"bridges/{bridge}", {"type": "mixing"})
+        self._ari.send(
+            "POST",
+            f"bridges/{bridge}/addChannel",
+            {"channel": f"{channel},{leg}"},
+            then=_logged("pair", channel),
+        )
+
+    def hold(self, channel: str) -> None:
+        """Music of the class `hold`, in the bridge where the channel is."""
+        self._ari.send(
+            "POST", f"channels/{channel}/moh", {"mohClass": "hold"}, then=_logged("hold", channel)
+        )
+
+    def unhold(self, channel: str) -> None:
+        """End the music: joining a bridge does not do that by itself."""
+        self._ari.send("DELETE", f"channels/{channel}/moh")
+
+    def ringing(self, channel: str) -> None:
+        """180 Ringing to a phone that called."""
+        self._ari.send("POST", f"channels/{channel}/ring", then=_logged("ringing", channel))
+
+    def tell(self, leg: str, prompt: str) -> None:
+        """Whisper through a snoop channel: a prompt played on the leg itself would cut its talk.
+
+        The snoop channel comes as StasisStart with the prompt's name; the line plays it there.
+        """
+        self._ari.send(
+            "POST",
+            f"channels/{leg}/snoop",
+            {"app": self._ari.app, "appArgs": f"whisper,{prompt}", "whisper": "out", "spy": "none"},
+            then=_logged("tell", leg),
+        )
+
+    def progress(self, leg: str, outcome: str) -> None:
+        """NOTIFY the phone of what became of its REFER."""
+        self._ari.send(
+            "POST",
+            f"channels/{leg}/transfer_progress",
+            {"states": _PROGRESS[outcome]},
+            then=_logged("progress", leg),
         )
 
     def disconnect(self, bridge: str) -> None:

@@ -7,6 +7,7 @@ import structlog
 
 from acd.calls import Call, Stage
 from acd.dispatcher import NORMAL
+from acd.legs import LegStage
 from acd.queue import service_key
 from acd.records import CategorySource, EventKind
 from acd.recovery import Fate, Verdict, reconcile
@@ -39,13 +40,24 @@ def take_up(line: Line, event: TakeUp, now: float) -> None:
             # only claimed: Asterisk has passed it on, to us as a new call or to the fallback
             call.rearm(None)
             del line.calls[call.channel]
-    stored = [call.record for call in knew if call.record.events and call.channel in line.calls]
-    verdicts = reconcile(stored, live.legs, live.bridges)
+    # who is being handed over by this engine, and who talks among colleagues, is in good hands
+    busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
+    hands_off = line.internal.channels() | {call.channel for call in busy}
+    hands_off = hands_off.union(*(call.legs for call in busy))
+    stored = [
+        call.record
+        for call in knew
+        if call.record.events and call.channel in line.calls and call not in busy
+    ]
+    legs = {one: leg for one, leg in live.legs.items() if one not in hands_off}
+    verdicts = reconcile(stored, legs, live.bridges)
     for verdict in verdicts:
         _carry_out(line, verdict, event, now)
     talking = {one.bridge for one in verdicts if one.fate is Fate.TALK}
-    for bridge in live.bridges.keys() - talking - dispatcher.bridges.keys():
-        line.switch.disconnect(bridge)
+    kept = talking | dispatcher.bridges.keys()
+    for bridge, members in live.bridges.items():
+        if bridge not in kept and not hands_off.intersection(members):
+            line.switch.disconnect(bridge)
     dispatcher.settle(now)
 
 
@@ -55,7 +67,7 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
     match verdict.fate:
         case Fate.DROP if (offered := line.dispatcher.legs.get(verdict.leg)) is not None:
             # an operator who answered in the gap hears nothing until the two are connected
-            if event.live.legs[verdict.leg].up and offered.bridge is None:
+            if event.live.legs[verdict.leg].up and offered.stage is LegStage.RINGING:
                 line.dispatcher.leg_answered(verdict.leg, now)
         case Fate.DROP:
             line.switch.hang_up(verdict.leg)
@@ -63,7 +75,7 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
             call.hung_up_by = call.hung_up_by or "unknown"
             line.over(call, call.cause or 0, now)
         case Fate.TALK if call is not None and call.stage is not Stage.TALKING:
-            line.dispatcher.resume_talk(call, verdict.partner, verdict.bridge, now)
+            line.dispatcher.resume_talk(call, list(verdict.partners), verdict.bridge, now)
         case Fate.WAIT if call is not None and call.stage in (Stage.CLAIMED, Stage.TALKING):
             _to_queue(line, call, now)
         case Fate.ARRIVE if call is None:

@@ -58,6 +58,7 @@ class StasisStart(Event, frozen=True, tag="StasisStart"):
 
     args: list[str]
     channel: Channel
+    replace_channel: Channel | None = None
 
 
 class StasisEnd(Event, frozen=True, tag="StasisEnd"):
@@ -95,6 +96,55 @@ class ChannelDtmfReceived(Event, frozen=True, tag="ChannelDtmfReceived"):
     duration_ms: int = 0
 
 
+class ChannelHold(Event, frozen=True, tag="ChannelHold"):
+    """A phone has put the others on hold (re-INVITE: sendonly, inactive or c=0.0.0.0)."""
+
+    channel: Channel
+
+
+class ChannelUnhold(Event, frozen=True, tag="ChannelUnhold"):
+    """... and talks again."""
+
+    channel: Channel
+
+
+class RequestedDestination(msgspec.Struct, frozen=True):
+    """The user part of a Refer-To; `protocol_id` is the Call-ID of its Replaces, if it has one."""
+
+    destination: str = ""
+    protocol_id: str = ""
+
+
+class ReferTo(msgspec.Struct, frozen=True):
+    """Where a REFER points to.
+
+    With Replaces of a dialog that lives: `destination_channel` is the phone's own second channel,
+    `connected_channel` the one that it talks with.
+    """
+
+    requested_destination: RequestedDestination = RequestedDestination()
+    destination_channel: Channel | None = None
+    connected_channel: Channel | None = None
+
+
+class ReferredBy(msgspec.Struct, frozen=True):
+    """Who sent a REFER."""
+
+    source_channel: Channel | None = None
+
+
+class ChannelTransfer(Event, frozen=True, tag="ChannelTransfer"):
+    """A phone sent REFER (PJSIP_TRANSFER_HANDLING is ari-only); we decide and tell the progress.
+
+    With `state` it is the echo of what we told. Another one without `state` comes when the leg of
+    an open REFER goes.
+    """
+
+    refer_to: ReferTo
+    referred_by: ReferredBy
+    state: str | None = None
+
+
 class PlaybackFinished(Event, frozen=True, tag="PlaybackFinished"):
     """A prompt came to its end, was stopped, or failed."""
 
@@ -123,6 +173,9 @@ AnyEvent = (
     | ChannelStateChange
     | ChannelDtmfReceived
     | PlaybackFinished
+    | ChannelHold
+    | ChannelUnhold
+    | ChannelTransfer
     | ApplicationReplaced
     | RestResponse
 )
@@ -136,6 +189,9 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     ChannelStateChange,
     ChannelDtmfReceived,
     PlaybackFinished,
+    ChannelHold,
+    ChannelUnhold,
+    ChannelTransfer,
     ApplicationReplaced,
     RestResponse,
 )

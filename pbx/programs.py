@@ -1,4 +1,4 @@
-"""How to start asterisk, sipp, espeak-ng, sox, python3 and PostgreSQL, wherever they come from.
+"""How to start asterisk, sipp, baresip, sox, PostgreSQL and the like, wherever they come from.
 
 Out of the root of `pbx.root` a program runs by bubblewrap: it sees the root's own files read-only,
 the host's network and processes, and only those host folders that it was given, at their own paths.
@@ -29,6 +29,7 @@ from pbx.root import OLDEST_ASTERISK, host_asterisk, host_serves, parse_version,
 FOLDERS = {
     "asterisk": "usr/sbin",
     "sipp": "usr/bin",
+    "baresip": "usr/bin",
     "espeak-ng": "usr/bin",
     "sox": "usr/bin",
     "python3": "usr/bin",
@@ -135,7 +136,7 @@ class Programs:
 
     def version(self, name: str) -> tuple[int, ...]:
         """Ask a program for its version; raise ProgramMissing if it cannot be started."""
-        flag = {"asterisk": "-V", "sipp": "-v"}.get(name, "--version")
+        flag = {"asterisk": "-V", "sipp": "-v", "baresip": "-h"}.get(name, "--version")
         argv = self.command(name, flag)
         try:
             said = subprocess.run(argv, capture_output=True, text=True, timeout=30)

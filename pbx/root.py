@@ -15,7 +15,7 @@ import subprocess
 from pathlib import Path
 
 SUITE = "forky"
-PACKAGES = ("asterisk", "sip-tester", "espeak-ng", "sox", "postgresql", "python3")
+PACKAGES = ("asterisk", "sip-tester", "baresip-core", "espeak-ng", "sox", "postgresql", "python3")
 FORMAT = 1
 """To be raised when roots are built differently from the same suite and packages."""
 

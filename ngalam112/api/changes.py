@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,13 +19,15 @@ from acd.ports import Journal
 from models.database import Database
 from ngalam112 import admin, questions
 from ngalam112.engine import Engine
-from ngalam112.line import readable
 from ngalam112.provision import provision_phones
 from ngalam112.settings import Settings
+from ngalam112.skills import check_skills, check_weight
 from pbx.ari_reply import AriError
 
 log = structlog.get_logger("api")
 S = TypeVar("S", bound=msgspec.Struct)
+
+LONGEST_EXTENSION_S = 3600
 
 
 class BadBody(ValueError):
@@ -44,7 +46,19 @@ class _NewOperator(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     pin: str
     home_phone: str | None = None
+    skills: dict[str, int] | None = None
+    weight: int | None = None
     replace: bool = False
+
+
+class _Skills(msgspec.Struct, forbid_unknown_fields=True):
+    skills: dict[str, int] | None = None
+    weight: int | None = None
+
+
+class _WrapUp(msgspec.Struct, forbid_unknown_fields=True):
+    extend_s: Annotated[float, msgspec.Meta(ge=1, le=LONGEST_EXTENSION_S)] | None = None
+    end: bool = False
 
 
 class _Login(msgspec.Struct, forbid_unknown_fields=True):
@@ -103,17 +117,41 @@ class Changes:
     async def add_operator(self, request: web.Request) -> web.Response:
         """Add an operator, logged out."""
         body = await _body(request, _NewOperator)
+        self._check(body.skills, body.weight)
         one = await admin.add_operator(
-            self._database, body.id, body.name, body.pin, body.home_phone, replace=body.replace
+            self._database,
+            body.id,
+            body.name,
+            body.pin,
+            body.home_phone,
+            skills=body.skills,
+            weight=body.weight,
+            replace=body.replace,
         )
-        await self._engine.do(lambda _: self._know(one))
+        await self._engine.do(lambda _: self._know(one, body.skills, body.weight))
         return reply(self._row(self._engine.roster.operators[one.id]), 201)
 
-    def _know(self, one: Operator) -> None:
+    def _know(self, one: Operator, skills: dict[str, int] | None, weight: int | None) -> None:
         roster = self._engine.roster
         roster.add_operator(one)
-        # an older state that still waits to be written must not be the last word
-        self._journal.operator_state(roster.operators[one.id].row())
+        # keeps the row as well: an older state that waits to be written must not be the last word
+        roster.set_skills(one.id, skills, weight)
+
+    def _check(self, skills: dict[str, int] | None, weight: int | None) -> None:
+        if skills is not None:
+            check_skills(skills, self._engine.menu.categories)
+        if weight is not None:
+            check_weight(weight)
+
+    async def skills_operator(self, request: web.Request) -> web.Response:
+        """Give other skills or another weight, with effect on the next offer."""
+        body, roster = await _body(request, _Skills), self._engine.roster
+        if body.skills is None and body.weight is None:
+            raise BadBody("Give skills, a weight, or both.")
+        self._check(body.skills, body.weight)
+        return await self._choose(
+            request, lambda id, _: roster.set_skills(id, body.skills, body.weight)
+        )
 
     async def login_operator(self, request: web.Request) -> web.Response:
         """Log in, at the phone that is named or the operator's own."""
@@ -128,13 +166,24 @@ class Changes:
     async def pause_operator(self, request: web.Request) -> web.Response:
         """Take no calls for now."""
         body, roster = await _body(request, _Pause), self._engine.roster
-        reason = readable(body.reason or "") or None
+        reason = body.reason or None
+        self._engine.distribution.check_reason(reason)
         return await self._choose(request, lambda id, now: roster.pause(id, reason, now))
 
     async def ready_operator(self, request: web.Request) -> web.Response:
         """Take calls again."""
         await _body(request, _Nothing)
         return await self._choose(request, self._engine.roster.ready)
+
+    async def wrap_up_operator(self, request: web.Request) -> web.Response:
+        """Make the wrap-up longer, or end it."""
+        body, engine = await _body(request, _WrapUp), self._engine
+        if (body.extend_s is None) == (not body.end):
+            raise BadBody("Give either extend_s, in seconds, or end: true.")
+        seconds = body.extend_s
+        if seconds is None:
+            return await self._choose(request, engine.roster.end_wrap_up)
+        return await self._choose(request, lambda id, now: engine.wrap_ups.extend(id, seconds, now))
 
     async def _choose(
         self, request: web.Request, act: Callable[[str, float], Operator]

@@ -18,6 +18,7 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from acd.distribution import NoSuchReason
 from acd.roster import NoSuchOperator, NoSuchPhone, RosterError
 from models.database import Database, DatabaseError
 from ngalam112 import __version__, questions
@@ -27,6 +28,7 @@ from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.state import line_state, living_calls
 from ngalam112.engine import Engine
 from ngalam112.settings import Settings
+from ngalam112.skills import WrongSkill
 from ngalam112.times import TimeError
 from reports.errors import NoSuchCall, ReportError, SeveralCalls
 
@@ -49,6 +51,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (AlreadyThere, 409),
     (AdminError, 400),
     (BadBody, 400),
+    (NoSuchReason, 400),
+    (WrongSkill, 400),
     (TimeError, 400),
     (questions.Misunderstood, 400),
     (DatabaseError, 503),
@@ -113,7 +117,7 @@ class Api:
         route.add_get("/api/summary", self._past(questions.totals))
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
-        for action in ("login", "logout", "pause", "ready"):
+        for action in ("login", "logout", "pause", "ready", "wrap_up", "skills"):
             route.add_post(
                 f"/api/operators/{{id}}/{action}", getattr(self._changes, f"{action}_operator")
             )

@@ -1,31 +1,23 @@
-"""The commands for phones and operators: `ngalam112 phone ...`, `ngalam112 operator ...`."""
+"""The commands for operators: `ngalam112 operator ...`."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 import typer
 
-from ngalam112.cli.client import Client, EngineDown
-from ngalam112.cli.common import FormatOption, kept_database, make_group, read, tell
-from ngalam112.cli.output import Column, Format, console, safe, write_json, write_list
+from ngalam112.cli.adding import Replace, add, write_one
+from ngalam112.cli.client import Client
+from ngalam112.cli.common import FormatOption, kept_database, make_group, read
+from ngalam112.cli.output import Column, Format, console, safe, write_list
 from ngalam112.settings import Settings, load_settings
+from ngalam112.skills import check_skills, check_weight, parse_skills
 from ngalam112.times import on_screen
 
-phones = make_group("phone", "SIP accounts that operators log in at.")
 operators = make_group("operator", "People who answer, and what they do now.")
 
-_PHONE_COLUMNS = (
-    Column("number", "phone"),
-    Column("device", "Asterisk says"),
-    Column("operator", "logged in"),
-    Column("contact", "fixed contact"),
-)
-_PHONE_NAMES = ("number", "contact", "device", "operator")
 _OPERATOR_COLUMNS = (
     Column("id", "operator"),
     Column("name", "name"),
@@ -35,54 +27,21 @@ _OPERATOR_COLUMNS = (
     Column("since", "since", spare=True),
     Column("calls_taken", "calls", right=True),
     Column("pause_reason", "reason"),
+    Column("skills", "skills"),
+    Column("weight", "weight", right=True, spare=True),
 )
 _OPERATOR_NAMES = (
     *("id", "name", "status", "state", "phone", "home_phone"),
     *("pause_reason", "status_since", "calls_taken", "call"),
+    *("skills", "weight", "wrap_up_until"),
 )
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The operator's number.")]
-Replace = Annotated[bool, typer.Option("--replace", help="Change one that is there already.")]
-
-
-@phones.command("add")
-def phone_add(
-    number: Annotated[str, typer.Argument(metavar="NUMBER", help="2 to 6 digits.")],
-    password: Annotated[str | None, typer.Option(help="Made if not given.")] = None,
-    contact: Annotated[
-        str | None,
-        typer.Option(help="sip:101@host:port of a phone that never registers."),
-    ] = None,
-    replace: Replace = False,
-    fmt: FormatOption = Format.TABLE,
-) -> None:
-    """Add a phone; its password is shown once."""
-    settings = load_settings()
-    body = {"number": number, "password": password, "contact": contact, "replace": replace}
-
-    async def offline() -> dict[str, Any]:
-        from ngalam112.admin import add_phone
-
-        async with kept_database(settings) as database:
-            phone = await add_phone(database, number, password, contact, replace=replace)
-        return {**body, "password": phone.password, "in_effect": False}
-
-    made = _add(settings, "/api/phones", body, offline)
-    made = {name: made[name] for name in ("number", "password", "contact", "in_effect")}
-    if fmt is Format.TABLE:
-        say = console().print
-        say(f"Phone {safe(made['number'])} is added.")
-        say(f"Password (shown only now): {safe(made['password'])}", soft_wrap=True)
-    else:
-        _one(made, fmt)
-
-
-@phones.command("list")
-def phone_list(fmt: FormatOption = Format.TABLE) -> None:
-    """List all phones, and whether they can be reached."""
-    rows = read(load_settings(), "/api/phones")["phones"]
-    nothing = "There are no phones yet; add one: ngalam112 phone add 101"
-    write_list(rows, _PHONE_COLUMNS, fmt, names=_PHONE_NAMES, nothing=nothing)
+Skills = Annotated[
+    list[str] | None,
+    typer.Option("--skill", metavar="NAME=LEVEL", help="Such as police=9 or lang:jv=5; repeat it."),
+]
+Weight = Annotated[int | None, typer.Option(help="1 to 100; for lots that are weighted.")]
 
 
 @operators.command("add")
@@ -94,26 +53,39 @@ def operator_add(
         typer.Option(help="4 to 12 digits; asked for if not given.", prompt="PIN", hide_input=True),
     ],
     phone: Annotated[str | None, typer.Option(help="Their own phone, where *11 suffices.")] = None,
+    skill: Skills = None,
+    weight: Weight = None,
     replace: Replace = False,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Add an operator."""
     settings = load_settings()
-    body = {"id": id, "name": name, "pin": pin, "home_phone": phone, "replace": replace}
+    skills = parse_skills(skill) if skill else None
+    body: dict[str, Any] = {
+        "id": id,
+        "name": name,
+        "pin": pin,
+        "home_phone": phone,
+        "replace": replace,
+    }
+    body |= {"skills": skills, "weight": weight}
 
     async def offline() -> dict[str, Any]:
         from ngalam112.admin import add_operator
         from ngalam112.questions import operator_rows
 
+        _check(settings, skills, weight)
         async with kept_database(settings) as database:
-            one = await add_operator(database, id, name, pin, phone, replace=replace)
+            one = await add_operator(
+                database, id, name, pin, phone, skills=skills, weight=weight, replace=replace
+            )
         return operator_rows([one], ZoneInfo(settings.timezone))[0]
 
-    made = _add(settings, "/api/operators", body, offline)
+    made = add(settings, "/api/operators", body, offline)
     if fmt is Format.TABLE:
         console().print(f"Operator {safe(made['id'])} ({safe(made['name'])}) is added.")
     else:
-        _one(made, fmt)
+        write_one(made, fmt)
 
 
 @operators.command("list")
@@ -145,7 +117,9 @@ def operator_logout(id: Id, fmt: FormatOption = Format.TABLE) -> None:
 @operators.command("pause")
 def operator_pause(
     id: Id,
-    reason: Annotated[str | None, typer.Option(help="Shown in the list.")] = None,
+    reason: Annotated[
+        str | None, typer.Option(help="One of the distribution file: break, prayer, meal...")
+    ] = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Give an operator no calls for now."""
@@ -158,38 +132,76 @@ def operator_ready(id: Id, fmt: FormatOption = Format.TABLE) -> None:
     _choose(id, "ready", {}, fmt)
 
 
+@operators.command("wrap-up")
+def operator_wrap_up(
+    id: Id,
+    extend: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Let it end so much later.")
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="End it now.")] = False,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """Make an operator's wrap-up longer, or end it early."""
+    if (extend is None) == (not end):
+        raise typer.BadParameter("give either --extend SECONDS or --end")
+    _choose(id, "wrap_up", {"end": True} if end else {"extend_s": extend}, fmt)
+
+
+@operators.command("skills")
+def operator_skills(
+    id: Id,
+    skill: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="NAME=LEVEL...", help="Such as police=9 lang:jv=5."),
+    ] = None,
+    none: Annotated[bool, typer.Option("--none", help="No skills: every call suits.")] = False,
+    weight: Weight = None,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """Give an operator other skills (levels 1 to 9, 9 is the best), with effect at once."""
+    if (none and skill) or not (none or skill or weight is not None):
+        raise typer.BadParameter("give the skills like police=9, or --none, or --weight")
+    settings = load_settings()
+    skills = parse_skills(skill or []) if skill or none else None
+
+    async def offline() -> dict[str, Any]:
+        from ngalam112.admin import set_skills
+        from ngalam112.questions import operator_rows
+
+        _check(settings, skills, weight)
+        async with kept_database(settings) as database:
+            one = await set_skills(database, id, skills, weight)
+        return operator_rows([one], ZoneInfo(settings.timezone))[0]
+
+    path = f"/api/operators/{quote(id, safe='')}/skills"
+    _write(add(settings, path, {"skills": skills, "weight": weight}, offline), settings, fmt)
+
+
+def _check(settings: Settings, skills: dict[str, int] | None, weight: int | None) -> None:
+    """Check what the engine would check, were it up."""
+    from ivr.menu import load_menu
+
+    if skills is not None:
+        check_skills(skills, load_menu(settings.menu_file).categories)
+    if weight is not None:
+        check_weight(weight)
+
+
 def _choose(id: str, action: str, body: dict[str, Any], fmt: Format) -> None:
     settings = load_settings()
     row = Client(settings).post(f"/api/operators/{quote(id, safe='')}/{action}", body)
+    _write(row, settings, fmt)
+
+
+def _write(row: dict[str, Any], settings: Settings, fmt: Format) -> None:
     if fmt is Format.TABLE:
         write_list([row], _OPERATOR_COLUMNS, fmt, names=(), shown=[_shown(row, settings)])
     else:
-        _one(row, fmt)
-
-
-def _one(row: dict[str, Any], fmt: Format) -> None:
-    if fmt is Format.JSON:
-        write_json(row)
-    else:
-        write_list([row], (), fmt, names=tuple(row))
+        write_one(row, fmt)
 
 
 def _shown(row: dict[str, Any], settings: Settings) -> dict[str, Any]:
     since = on_screen(row["status_since"], ZoneInfo(settings.timezone))
     away = row["status"] == "logged_out"
-    return {**row, "since": since, "state": None if away else row["state"]}
-
-
-def _add(
-    settings: Settings,
-    path: str,
-    body: dict[str, Any],
-    offline: Callable[[], Coroutine[Any, Any, dict[str, Any]]],
-) -> Any:
-    """Add through the engine, or, while it is down, in the database."""
-    try:
-        return Client(settings).post(path, body)
-    except EngineDown:
-        made = asyncio.run(offline())
-        tell("engine is down: kept in the database, takes effect when the line starts")
-        return made
+    skills = ", ".join(f"{name}={level}" for name, level in row["skills"].items())
+    return {**row, "since": since, "state": None if away else row["state"], "skills": skills}

@@ -11,10 +11,12 @@ from typing import Annotated
 import typer
 
 from ngalam112 import __version__
-from ngalam112.cli.accounts import operators, phones
+from ngalam112.cli.accounts import operators
 from ngalam112.cli.calls import calls
 from ngalam112.cli.common import FormatOption, make_group, read, tell
+from ngalam112.cli.export import exports
 from ngalam112.cli.output import Column, Format, console, safe, write_list
+from ngalam112.cli.phones import phones
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.settings import load_settings
@@ -31,7 +33,7 @@ app = typer.Typer(
 )
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
-for group in (phones, operators, calls, reports, database, sounds):
+for group in (phones, operators, calls, reports, exports, database, sounds):
     app.add_typer(group)
 
 

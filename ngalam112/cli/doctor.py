@@ -11,6 +11,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 
+from acd.distribution import DistributionError, load_distribution
 from ivr.menu import MenuError, load_menu
 from models.database import Database, DatabaseError
 from ngalam112.cli.doctor_links import (
@@ -23,7 +24,7 @@ from ngalam112.cli.doctor_links import (
     ok,
     wrong,
 )
-from ngalam112.engine import load_checked_menu
+from ngalam112.rulebook import load_checked_distribution, load_checked_menu
 from ngalam112.settings import Settings, SettingsError, load_secrets, load_settings
 from pbx.programs import ProgramMissing, Programs
 from pbx.root import OLDEST_ASTERISK
@@ -105,8 +106,12 @@ def _menu(settings: Settings) -> Check:
         tree = load_menu(settings.menu_file)
     except MenuError as error:
         return wrong(what, error, "mend the file, or set NGALAM112_MENU_FILE")
+    try:
+        distribution = load_distribution(settings.distribution_file)
+    except DistributionError as error:
+        return wrong(what, error, "mend the file, or set NGALAM112_DISTRIBUTION_FILE")
     texts = {path.stem for path in settings.prompts.glob("*.txt")}
-    missing = sorted(tree.prompts() - texts)
+    missing = sorted((tree.prompts() | distribution.prompts()) - texts)
     if missing:
         found = f"no text for {', '.join(missing)} in {settings.prompts}"
         return wrong(what, found, "write NAME.txt, or set NGALAM112_PROMPTS")
@@ -116,7 +121,8 @@ def _menu(settings: Settings) -> Check:
 def _sounds(settings: Settings) -> Check:
     try:
         load_checked_menu(settings)
-    except MenuError as error:
+        load_checked_distribution(settings)
+    except (MenuError, DistributionError) as error:
         return wrong("sounds", error, "run ngalam112 sounds build")
     return ok("sounds", f"{len(list(settings.sounds.glob('*.wav')))} files")
 

@@ -37,14 +37,21 @@ class Players:
     async def register(self, number: str, password: str) -> PlayedPhone:
         """Register a phone with digest; it will be called at the port it registered from."""
         phone = PlayedPhone(number=number, password=password, port=free_port())
-        await self._succeed("phone_register_ok", phone, "")
+        await self._succeed("phone_register_ok", phone)
         return phone
 
     async def dial(self, phone: PlayedPhone, code: str) -> None:
         """Dial a code from a phone (with digest) and listen to the answer."""
         await self._succeed("phone_dial_code_until_bye", phone, code)
 
-    async def _succeed(self, scenario: str, phone: PlayedPhone, third: str) -> None:
+    async def dial_and_press(
+        self, phone: PlayedPhone, code: str, *keys: str, hang_up: bool = False
+    ) -> None:
+        """Dial a code and press keys, twice; or once, and `hang_up`."""
+        scenario = "phone_dial_code_keys_bye" if hang_up else "phone_dial_code_keys_until_bye"
+        await self._succeed(scenario, phone, code, *keys)
+
+    async def _succeed(self, scenario: str, phone: PlayedPhone, *more: str) -> None:
         result = await run_sipp(
             self._programs,
             self._work,
@@ -52,11 +59,11 @@ class Players:
             target=self._target,
             port=phone.port if scenario == "phone_register_ok" else None,
             calls=1,
-            limit_s=20,
-            rows=[credentials(phone.number, phone.password, third)],
+            limit_s=30,
+            rows=[credentials(phone.number, phone.password, *more)],
         )
         if result.successful != 1:
-            raise SippError(f"Phone {phone.number} could not do {scenario} {third}.")
+            raise SippError(f"Phone {phone.number} could not do {scenario} {more[:1]}.")
 
     async def behave(
         self, phone: PlayedPhone, scenario: str, *, limit_s: float = 600, trace: bool = False

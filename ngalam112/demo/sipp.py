@@ -51,9 +51,9 @@ def injection(rows: Iterable[Sequence[str]]) -> str:
     return "SEQUENTIAL\n" + "".join(";".join(row) + "\n" for row in rows)
 
 
-def credentials(number: str, password: str, third: str = "") -> tuple[str, str, str]:
-    """An injection row of a phone: number, SIPp's digest keyword, and a third field."""
-    return (number, f"[authentication username={number} password={password}]", third)
+def credentials(number: str, password: str, *more: str) -> tuple[str, ...]:
+    """An injection row of a phone: number, SIPp's digest keyword, and more fields."""
+    return (number, f"[authentication username={number} password={password}]", *more)
 
 
 class SippRun:

@@ -156,6 +156,6 @@ def wrap_ups(events: Sequence[OperatorEvent]) -> tuple[int, set[str]]:
             start = begun.pop(event.operator, None)
             if start is None:
                 unended.add(event.operator)
-            elif event.reason != "early":
+            elif event.reason == "done":
                 worst = max(worst, abs(event.at - start.at - float(start.reason or 0)))
     return round(worst * 1000), unended | set(begun)

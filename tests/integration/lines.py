@@ -23,6 +23,7 @@ from ngalam112.admin import add_operator, add_phone, load_roster
 from ngalam112.cli.client import Client
 from ngalam112.demo.players import PlayedPhone, Players
 from ngalam112.demo.sipp import SippRun, free_port
+from ngalam112.demo.softphone import Softphone
 from ngalam112.provision import provision_phones
 from ngalam112.running import RunningLine, prepare
 from ngalam112.settings import Settings, load_settings
@@ -76,6 +77,22 @@ class Line:
             await self.behave(number, answer)
         await asyncio.gather(*(self.players.dial(self.phones[number], "*11") for number in numbers))
         await eventually(lambda: self._idle(numbers), what=f"operators at {numbers} idle")
+
+    def softphone(self, number: str, password: str = "", *, tone_hz: int = 400) -> Softphone:
+        """A real softphone; with a password it registers, without one it is a citizen's."""
+        work = self.settings.home / "softphones"
+        return Softphone(
+            self.programs, work, self.settings.sip_port, number, password, tone_hz=tone_hz
+        )
+
+    @asynccontextmanager
+    async def operator_at(self, number: str, *, tone_hz: int = 700) -> AsyncIterator[Softphone]:
+        """A softphone at which its operator has logged in by *11; logged out afterwards."""
+        async with self.softphone(number, PASSWORD, tone_hz=tone_hz) as phone:
+            await phone.closed(await phone.dial("*11"))
+            await eventually(lambda: self._idle((number,)), what=f"operator at {number} idle")
+            yield phone
+        await self.post(f"/api/operators/1{number}/logout")
 
     async def behave(self, number: str, scenario: str) -> SippRun:
         """Let a registered phone take calls as the scenario says."""

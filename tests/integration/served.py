@@ -13,9 +13,12 @@ from typing import Any
 import pytest
 from lines import eventually, line_settings
 
+from acd.announcements import PROMPTS as ANNOUNCED
 from acd.codes import PROMPTS
+from acd.distribution import load_distribution
 from acd.recorder import Recorder
 from acd.records import CallRecord, Outcome
+from acd.transfers import PROMPTS as TRANSFER_PROMPTS
 from ivr.menu import load_menu
 from models.database import Database, upgrade
 from models.tables import CallRow
@@ -92,7 +95,12 @@ def raw(
 def with_silent_prompts(settings: Settings) -> Settings:
     """The engine looks whether the prompts are there; nobody will hear them."""
     settings.sounds.mkdir(parents=True)
-    for name in (*load_menu(settings.menu_file).prompts(), *PROMPTS):
+    menu, distribution = (
+        load_menu(settings.menu_file),
+        load_distribution(settings.distribution_file),
+    )
+    spoken = (*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS)
+    for name in (*menu.prompts(), *distribution.prompts(), *spoken):
         (settings.sounds / f"{name}.wav").touch()
     return settings
 

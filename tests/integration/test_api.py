@@ -123,8 +123,8 @@ async def test_an_operator_logs_in_pauses_is_ready_and_logs_out(served: ServedEn
     assert "pin_hash" not in made
     one = await served.post("/api/operators/1001/login", phone="102")
     assert (one["status"], one["phone"]) == ("ready", "102")
-    one = await served.post("/api/operators/1001/pause", reason="solat\x1b[2J")
-    assert (one["status"], one["pause_reason"]) == ("paused", "solat[2J")
+    one = await served.post("/api/operators/1001/pause", reason="prayer")
+    assert (one["status"], one["pause_reason"]) == ("paused", "prayer")
     assert (await served.get("/api/phones"))["phones"][1]["operator"] == "1001"
     assert (await served.post("/api/operators/1001/ready"))["status"] == "ready"
     await served.journal.recorder.flushed()
@@ -146,6 +146,49 @@ async def test_an_operator_with_a_new_name_stays_logged_in(served: ServedEngine)
     await served.journal.recorder.flushed()
     stored, _ = await load_roster(served.database)
     assert (stored[0].name, stored[0].status, stored[0].phone) == ("Dewi", "ready", "101")
+
+
+async def test_a_wrap_up_is_made_longer_and_ended(served: ServedEngine) -> None:
+    await served.post("/api/phones", number="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators/1001/login")
+    engine = served.engine
+    one = engine.roster.operators["1001"]
+    await engine.do(lambda now: engine.wrap_ups.begin(one, 10.0, now))
+    until = one.wrap_up_until
+    row = await served.post("/api/operators/1001/wrap_up", extend_s=30)
+    assert (row["state"], one.wrap_up_until) == ("wrap_up", until + 30.0)
+    assert row["wrap_up_until"].endswith("+07:00")
+    await served.journal.recorder.flushed()
+    (stored,), _ = await load_roster(served.database)
+    assert stored.wrap_up_until == pytest.approx(until + 30.0, abs=1e-5)
+    row = await served.post("/api/operators/1001/wrap_up", end=True)
+    assert (row["state"], row["status"], row["wrap_up_until"]) == ("idle", "ready", None)
+    status, sentence = await served.refusal("post", "/api/operators/1001/wrap_up", end=True)
+    assert (status, sentence) == (409, "Operator 1001 is not in wrap-up.")
+
+
+async def test_skills_take_effect_at_once_and_are_kept(served: ServedEngine) -> None:
+    async def stored() -> tuple[dict[str, int], int]:
+        await served.journal.recorder.flushed()
+        (one,), _ = await load_roster(served.database)
+        return one.skills, one.weight
+
+    skills = {"police": 9, "lang:jv": 5}
+    made = await served.post(
+        "/api/operators", id="1001", name="Sari", pin="4321", skills=skills, weight=2
+    )
+    assert (made["skills"], made["weight"]) == (skills, 2)
+    living = served.engine.roster.operators["1001"]
+    assert (living.skills, living.weight) == (skills, 2) == await stored()
+    await served.post("/api/operators", id="1001", name="Dewi", pin="4321", replace=True)
+    assert (living.name, living.skills, living.weight) == ("Dewi", skills, 2)
+    assert await stored() == (skills, 2), "who gets a new name keeps the skills"
+    row = await served.post("/api/operators/1001/skills", skills={"fire": 1})
+    assert (row["skills"], row["weight"]) == ({"fire": 1}, 2)
+    assert (living.skills, await stored()) == ({"fire": 1}, ({"fire": 1}, 2))
+    await served.post("/api/operators/1001/skills", skills={}, weight=100)
+    assert await stored() == ({}, 100)
 
 
 async def test_calls_and_totals_are_those_of_the_database(served: ServedEngine) -> None:

@@ -21,6 +21,8 @@ from ngalam112.api.server import Api, ApiError
 from ngalam112.cli.client import Client, EngineDown, EngineRefused, EngineSilent
 from ngalam112.engine import Engine
 
+_PAUSE, _WRAP_UP, _SKILLS = (f"/api/operators/1001/{one}" for one in ("pause", "wrap_up", "skills"))
+
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
@@ -51,6 +53,29 @@ async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngi
         (400, "readable", "/api/operators", {"id": "1", "name": "a\x1b[2J", "pin": "4321"}),
         (400, "readable", "/api/operators", {"id": "1", "name": "a" * 65, "pin": "4321"}),
         (400, "4 to 12 digits", "/api/operators", {"id": "1", "name": "A", "pin": "abc"}),
+        (400, "no pause reason 'lunch'; known are: break", _PAUSE, {"reason": "lunch"}),
+        (400, "no pause reason 'missed'", _PAUSE, {"reason": "missed"}),
+        (400, "no pause reason 'x\\x1b[2J'", _PAUSE, {"reason": "x\x1b[2J"}),
+        (409, "not in wrap-up", _WRAP_UP, {"extend_s": 30}),
+        (409, "not in wrap-up", _WRAP_UP, {"end": True}),
+        (404, "no operator 9", "/api/operators/9/wrap_up", {"end": True}),
+        (400, "either extend_s", _WRAP_UP, {}),
+        (400, "either extend_s", _WRAP_UP, {"extend_s": 30, "end": True}),
+        (400, ">= 1", _WRAP_UP, {"extend_s": 0}),
+        (400, "<= 3600", _WRAP_UP, {"extend_s": 1e300}),
+        (400, "Give skills", _SKILLS, {}),
+        (400, "no skill 'dance'; give a category (covid", _SKILLS, {"skills": {"dance": 5}}),
+        (400, "no skill 'lang:JV'", _SKILLS, {"skills": {"lang:JV": 5}}),
+        (400, "from 1 to 9", _SKILLS, {"skills": {"police": 10}}),
+        (400, "from 1 to 9", _SKILLS, {"skills": {"lang:jv": 0}}),
+        (400, "int", _SKILLS, {"skills": {"police": "9"}}),
+        (400, "weight must be from 1 to 100", _SKILLS, {"weight": 101}),
+        (400, "weight must be from 1 to 100", _SKILLS, {"skills": {}, "weight": 0}),
+        (404, "no operator 9", "/api/operators/9/skills", {"weight": 2}),
+        (
+            *(400, "no skill 'x'", "/api/operators"),
+            {"id": "1", "name": "A", "pin": "4321", "skills": {"x": 1}},
+        ),
         (
             *(400, "no phone '777'", "/api/operators"),
             {"id": "1", "name": "A", "pin": "4321", "home_phone": "777"},
@@ -58,6 +83,8 @@ async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngi
     ):
         found = await served.refusal("post", path, **body)
         assert found[0] == status and words in found[1], (path, body, found)
+    assert list(served.engine.roster.operators) == ["1001"]
+    assert served.engine.roster.operators["1001"].skills == {}
 
 
 async def test_bodies_that_are_no_json_or_too_large_are_refused(served: ServedEngine) -> None:

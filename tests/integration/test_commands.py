@@ -83,8 +83,34 @@ async def test_commands_reach_the_engine_while_it_is_up(served: ServedEngine) ->
     assert ran.err == "" and "1001" in ran.out and "idle" in ran.out
     (phone,) = json.loads((await run(settings, "phone", "list", "--format", "json")).out)
     assert (phone["number"], phone["operator"]) == ("101", "1001")
+    paused = ("operator", "pause", "1001", "--reason", "prayer", "--format", "json")
+    assert json.loads((await run(settings, *paused)).out)["pause_reason"] == "prayer"
     ran = await run(settings, "operator", "logout", "1001")
     assert ran.code == 0 and "logged_out" in ran.out
+
+
+async def test_skills_and_wrap_up_by_command(served: ServedEngine) -> None:
+    settings, engine = served.settings, served.engine
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--weight", "2")
+    added = (*added, "--skill", "police=9", "--skill", "lang:jv=5")
+    assert (await run(settings, *added)).code == 0
+    one = engine.roster.operators["1001"]
+    assert (one.skills, one.weight) == ({"police": 9, "lang:jv": 5}, 2)
+    assert "police=9, lang:jv=5" in (await run(settings, "operator", "list")).out
+    ran = await run(settings, "operator", "skills", "1001", "fire=3", "--format", "json")
+    assert (ran.code, json.loads(ran.out)["skills"]) == (0, {"fire": 3}) == (0, one.skills)
+    assert (await run(settings, "operator", "skills", "1001", "--none")).code == 0
+    assert (one.skills, one.weight) == ({}, 2)
+    await engine.do(lambda now: engine.wrap_ups.begin(one, 60.0, now))
+    until = one.wrap_up_until
+    ran = await run(settings, "operator", "wrap-up", "1001", "--extend", "30")
+    assert (ran.code, ran.err, one.wrap_up_until) == (0, "", until + 30.0)
+    ran = await run(settings, "operator", "wrap-up", "1001", "--end", "--format", "json")
+    assert (ran.code, json.loads(ran.out)["state"], one.wrap_up_until) == (0, "idle", 0.0)
+    again = await run(settings, "operator", "wrap-up", "1001", "--end")
+    failed_in_one_line(again, "Operator 1001 is not in wrap-up.")
+    refused = await run(settings, "operator", "pause", "1001", "--reason", "lunch")
+    failed_in_one_line(refused, "no pause reason 'lunch'", "break, prayer, meal")
 
 
 async def test_what_the_engine_refuses_is_one_line(served: ServedEngine) -> None:
@@ -183,9 +209,15 @@ async def test_an_engine_that_cannot_start_says_why_in_one_line(tmp_path: Path) 
     settings = with_silent_prompts(line_settings(tmp_path / "home"))
     menu = tmp_path / "menu.toml"
     menu.write_text('start = "nowhere"\n[menus]\n[categories]\n')
+    distribution = tmp_path / "distribution.toml"
+    distribution.write_text('[pause_reasons]\n1 = { name = "missed", prompt = "x" }\n')
+    unspoken = tmp_path / "unspoken.toml"
+    unspoken.write_text('[pause_reasons]\n1 = { name = "nap", prompt = "operator_naps" }\n')
     for changes, words in (
         ({"NGALAM112_MENU_FILE": str(menu)}, ("menu file", "nowhere")),
         ({"NGALAM112_MENU_FILE": str(tmp_path / "none")}, ("cannot be read",)),
+        ({"NGALAM112_DISTRIBUTION_FILE": str(distribution)}, ("distribution file", "'missed'")),
+        ({"NGALAM112_DISTRIBUTION_FILE": str(unspoken)}, ("no audio for operator_naps",)),
         ({"NGALAM112_DATABASE_URL": "mysql://me:secret@host/x"}, ("mysql", "sqlite:///FILE")),
         ({"NGALAM112_DATABASE_URL": f"sqlite:///{tmp_path}"}, ("cannot be used",)),
         ({"NGALAM112_SIP_PORT": "99999"}, ("NGALAM112_SIP_PORT",)),

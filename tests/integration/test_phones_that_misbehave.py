@@ -55,5 +55,5 @@ async def test_a_phone_that_forwards_its_calls_sends_no_citizen_away(
         assert (record.outcome, record.phone) == ("answered", "102")
         await line.is_empty()
         said = (line.settings.asterisk_home / "log" / "messages").read_text("utf-8", "replace")
-        assert "*12@forwarding-is-refused" in said
+        assert "*12@nowhere" in said
         assert "Unknown or unavailable item requested" not in said, "no code was dialled by it"

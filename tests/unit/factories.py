@@ -11,6 +11,8 @@ from hypothesis import settings
 from acd.calls import Call
 from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
+from acd.distribution import load_distribution
+from acd.internal import InternalCalls
 from acd.operators import Device, Operator, Phone, Status
 from acd.ports import Journal
 from acd.records import CallRecord, EventKind
@@ -29,6 +31,7 @@ from pbx import ari_types as ari
 # without a deadline: how busy the machine is tells nothing of the code
 OFTEN = settings(max_examples=50, deadline=None)
 THE_MENU = load_menu(PROJECT / "ivr" / "menu.toml")
+THE_DISTRIBUTION = load_distribution(PROJECT / "acd" / "distribution.toml")
 
 
 def an_operator(number: str = "1001", **changes: Any) -> Operator:
@@ -115,13 +118,24 @@ class LineDesk(Desk):
         super().__init__(operators, **({"categories": tree.categories} | rules))
         self.claims: list[str] = []
         self.reception = Reception(self.switch, self.dispatcher, self.timers, tree)
+        self.codes = CodeCalls(
+            self.switch,
+            self.roster,
+            self.timers,
+            self.dispatcher.wrap_ups,
+            settle=self.dispatcher.settle,
+            pin_matches=lambda one, pin: one.pin_hash == pin,
+            distribution=THE_DISTRIBUTION,
+            extension_s=30.0,
+        )
         self.line = Line(
             switch=self.switch,
             journal=self.journal,
             timers=self.timers,
             dispatcher=self.dispatcher,
             reception=self.reception,
-            codes=CodeCalls(self.switch, self.roster, lambda one, pin: one.pin_hash == pin),
+            codes=self.codes,
+            internal=InternalCalls(self.dispatcher, self.codes.say),
             claim=self.claims.append,
         )
 

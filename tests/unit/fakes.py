@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from copy import copy
+from copy import deepcopy
 from typing import Any, NamedTuple
 
 from acd.ports import Journal, Switch
@@ -33,20 +33,44 @@ class FakeSwitch:
     def answer(self, channel: str) -> None:
         self._do("answer", channel)
 
-    def say(self, channel: str, playback: str, prompt: str) -> None:
-        self._do("say", channel, playback, prompt)
+    def say(self, channel: str, playback: str, *prompts: str) -> None:
+        self._do("say", channel, playback, *prompts)
 
     def stop(self, playback: str) -> None:
         self._do("stop", playback)
 
-    def music(self, channel: str) -> None:
-        self._do("music", channel)
+    def music(self, channel: str, turn: int = 0) -> None:
+        self._do("music", channel, *([turn] if turn else []))
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
         self._do("ring", leg, phone, display, citizen)
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
         self._do("connect", bridge, citizen, leg)
+
+    def open(self, bridge: str) -> None:
+        self._do("open", bridge)
+
+    def join(self, bridge: str, leg: str) -> None:
+        self._do("join", bridge, leg)
+
+    def pair(self, bridge: str, channel: str, leg: str) -> None:
+        self._do("pair", bridge, channel, leg)
+
+    def hold(self, channel: str) -> None:
+        self._do("hold", channel)
+
+    def unhold(self, channel: str) -> None:
+        self._do("unhold", channel)
+
+    def ringing(self, channel: str) -> None:
+        self._do("ringing", channel)
+
+    def tell(self, leg: str, prompt: str) -> None:
+        self._do("tell", leg, prompt)
+
+    def progress(self, leg: str, outcome: str) -> None:
+        self._do("progress", leg, outcome)
 
     def disconnect(self, bridge: str) -> None:
         self._do("disconnect", bridge)
@@ -84,7 +108,7 @@ class FakeJournal:
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         self.events.setdefault(event.call_id, []).append(event)
-        self.records[event.call_id] = copy(record)
+        self.records[event.call_id] = deepcopy(record)
 
     def operator_event(
         self, operator: str, at: float, kind: str, phone: str | None, reason: str | None

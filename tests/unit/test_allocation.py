@@ -1,7 +1,8 @@
-"""Who gets which call: the first of the queue goes to whoever has been idle longest."""
+"""Who gets which call: the first of the queue goes to whom its strategy puts first, or to all."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from factories import OFTEN, a_call, a_phone, an_operator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.allocation import allocate, available
+from acd.allocation import Offer, allocate, available
 from acd.calls import Call
 from acd.operators import Device, Operator, Phone, State, Status
+from acd.queue import WaitingQueue
 from acd.rules import Category, Rules
 from acd.strategies import STRATEGIES, longest_idle
 
@@ -43,8 +45,21 @@ def crews(draw: st.DrawFn) -> tuple[list[Operator], dict[str, Phone]]:
     return operators, phones
 
 
-def calls(count: int) -> list[Call]:
-    return [a_call(f"c{one}", at=float(one)) for one in range(count)]
+def calls(count: int, category: str = "police") -> list[Call]:
+    return [a_call(f"c{one}", at=90.0 + one, category=category) for one in range(count)]
+
+
+def a_queue(waiting: Iterable[Call]) -> WaitingQueue:
+    queue = WaitingQueue()
+    for call in waiting:
+        queue.add(call)
+    return queue
+
+
+def chosen(offers: list[Offer]) -> list[Operator]:
+    """Who is offered a call, where no call is offered to two."""
+    assert all(len(offer.desks) == 1 for offer in offers)
+    return [offer.desks[0].operator for offer in offers]
 
 
 @OFTEN
@@ -52,9 +67,9 @@ def calls(count: int) -> list[Call]:
 def test_no_operator_no_phone_and_no_call_is_in_two_offers(
     crew: tuple[list[Operator], dict[str, Phone]], waiting: int
 ) -> None:
-    offers = allocate(calls(waiting), *crew, NOW, RULES)
-    assert len({offer.operator.id for offer in offers}) == len(offers)
-    assert len({offer.phone.number for offer in offers}) == len(offers)
+    offers = allocate(a_queue(calls(waiting)), *crew, NOW, RULES)
+    assert len({one.id for one in chosen(offers)}) == len(offers)
+    assert len({offer.desks[0].phone.number for offer in offers}) == len(offers)
     assert len({offer.call.id for offer in offers}) == len(offers)
 
 
@@ -65,7 +80,8 @@ def test_nobody_who_could_take_a_call_is_left_beside_a_waiting_one(
 ) -> None:
     operators, phones = crew
     free = [one for one in operators if available(one, phones, NOW)]
-    assert len(allocate(calls(waiting), operators, phones, NOW, RULES)) == min(len(free), waiting)
+    offers = allocate(a_queue(calls(waiting)), operators, phones, NOW, RULES)
+    assert len(offers) == min(len(free), waiting)
 
 
 @OFTEN
@@ -74,16 +90,16 @@ def test_calls_are_served_in_the_order_of_the_queue_by_the_longest_idle(
     crew: tuple[list[Operator], dict[str, Phone]], waiting: int
 ) -> None:
     queue, (operators, phones) = calls(waiting), crew
-    offers = allocate(queue, operators, phones, NOW, RULES)
+    offers = allocate(a_queue(queue), operators, phones, NOW, RULES)
     assert [offer.call for offer in offers] == queue[: len(offers)]
-    chosen = [longest_idle(offer.operator, ANY) for offer in offers]
-    assert chosen == sorted(chosen)
+    taken = [longest_idle(one, ANY) for one in chosen(offers)]
+    assert taken == sorted(taken)
     passed_over = [
         longest_idle(one, ANY)
         for one in operators
-        if available(one, phones, NOW) and longest_idle(one, ANY) not in chosen
+        if available(one, phones, NOW) and longest_idle(one, ANY) not in taken
     ]
-    assert not chosen or all(key > chosen[-1] for key in passed_over)
+    assert not taken or all(key > taken[-1] for key in passed_over)
 
 
 @OFTEN
@@ -93,9 +109,10 @@ def test_deciding_changes_nothing(
 ) -> None:
     queue, (operators, phones) = calls(waiting), crew
     before = repr((operators, phones, [call.stage for call in queue]))
-    assert allocate(queue, operators, phones, NOW, RULES) == allocate(
-        queue, operators, phones, NOW, RULES
-    )
+    lined_up = a_queue(queue)
+    offers = allocate(lined_up, operators, phones, NOW, RULES)
+    assert allocate(lined_up, operators, phones, NOW, RULES) == offers
+    assert list(lined_up) == queue
     assert repr((operators, phones, [call.stage for call in queue])) == before
 
 
@@ -135,48 +152,12 @@ def test_only_a_phone_that_can_ring_is_rung(device: Device, worth_a_try: bool) -
 def test_who_has_taken_fewer_calls_comes_first_among_equally_idle() -> None:
     busy, fresh = an_operator("1001", calls_taken=5), an_operator("1002", phone="102")
     phones = {"101": a_phone("101"), "102": a_phone("102")}
-    assert allocate(calls(1), [busy, fresh], phones, NOW, RULES)[0].operator is fresh
+    assert chosen(allocate(a_queue(calls(1)), [busy, fresh], phones, NOW, RULES)) == [fresh]
 
 
 def free(count: int, **changes: Any) -> tuple[list[Operator], dict[str, Phone]]:
     operators = [an_operator(f"{1001 + one}", phone=PHONES[one], **changes) for one in range(count)]
     return operators, {one: a_phone(one) for one in PHONES}
-
-
-@pytest.mark.parametrize(
-    ("strategy", "field"),
-    [
-        ("longest-idle", "idle_since"),
-        ("fewest-calls", "calls_taken"),
-        ("least-talk-time", "talk_s"),
-        ("round-robin", "offered_at"),
-    ],
-)
-def test_a_strategy_prefers_the_least_of_what_it_is_about(strategy: str, field: str) -> None:
-    operators, phones = free(3)
-    for one, value in zip(operators, (3, 1, 2), strict=True):
-        setattr(one, field, value)
-    rules = Rules(categories={"fire": Category("API", strategy=strategy)})
-    offers = allocate([a_call(category="fire")], operators, phones, NOW, rules)
-    assert [offer.operator.id for offer in offers] == ["1002"]
-
-
-def test_linear_always_takes_the_first_number_and_nine_comes_before_ten() -> None:
-    operators, phones = free(2)
-    operators[0].id, operators[1].id = "10", "9"
-    rules = Rules(categories={"fire": Category("API", strategy="linear")})
-    offers = allocate([a_call(category="fire")], operators, phones, NOW, rules)
-    assert [offer.operator.id for offer in offers] == ["9"]
-
-
-def test_random_gives_everybody_about_the_same_share() -> None:
-    operators, phones = free(4)
-    rules = Rules(categories={"fire": Category("API", strategy="random")})
-    taken = [
-        allocate([a_call(f"c{one}", category="fire")], operators, phones, NOW, rules)[0].operator.id
-        for one in range(400)
-    ]
-    assert all(60 < taken.count(one.id) < 140 for one in operators)
 
 
 @OFTEN
@@ -185,10 +166,14 @@ def test_whatever_the_strategy_nobody_is_offered_twice_or_left_over(
     crew: tuple[list[Operator], dict[str, Phone]], waiting: int, strategy: str
 ) -> None:
     rules = Rules(categories={"fire": Category("API", strategy=strategy)})
-    queue = [a_call(f"c{one}", category="fire") for one in range(waiting)]
-    offers = allocate(queue, *crew, NOW, rules)
+    offers = allocate(a_queue(calls(waiting, "fire")), *crew, NOW, rules)
+    rung = [desk.operator.id for offer in offers for desk in offer.desks]
     count = len([one for one in crew[0] if available(one, crew[1], NOW)])
-    assert len({offer.operator.id for offer in offers}) == len(offers) == min(count, waiting)
+    assert len(set(rung)) == len(rung)
+    if strategy == "ring-all":
+        assert len(rung) == (count if waiting else 0)
+    else:
+        assert len(rung) == min(count, waiting)
 
 
 def test_a_caller_who_calls_again_gets_the_operator_of_before_if_free() -> None:
@@ -196,6 +181,38 @@ def test_a_caller_who_calls_again_gets_the_operator_of_before_if_free() -> None:
     operators[1].idle_since = 90.0
     call = a_call()
     call.preferred = "1002"
-    assert allocate([call], operators, phones, NOW, RULES)[0].operator.id == "1002"
+    queue = a_queue([call])
+    assert chosen(allocate(queue, operators, phones, NOW, RULES)) == [operators[1]]
     operators[1].status = Status.PAUSED
-    assert allocate([call], operators, phones, NOW, RULES)[0].operator.id == "1001"
+    assert chosen(allocate(queue, operators, phones, NOW, RULES)) == [operators[0]]
+
+
+def test_the_operator_of_before_gets_no_call_that_needs_what_others_know() -> None:
+    operators, phones = free(2)
+    operators[1].skills = {"fire": 9}
+    call = a_call()
+    call.preferred = "1002"
+    assert chosen(allocate(a_queue([call]), operators, phones, NOW, RULES)) == [operators[0]]
+
+
+RING_ALL = Rules(categories={"fire": Category("API", strategy="ring-all")}, ring_all_most=3)
+
+
+def test_ring_all_rings_every_eligible_phone_and_leaves_none_for_the_next_call() -> None:
+    operators, phones = free(4)
+    operators[0].skills = {"police": 9}
+    operators[1].status = Status.PAUSED
+    queue = a_queue(calls(2, "fire"))
+    [offer] = allocate(queue, operators, phones, NOW, RING_ALL)
+    assert offer.call.id == "call-c0"
+    assert [desk.operator.id for desk in offer.desks] == ["1003", "1004"]
+    assert [desk.phone.number for desk in offer.desks] == ["103", "104"]
+
+
+def test_ring_all_rings_no_more_than_it_may_and_those_who_were_idle_longest() -> None:
+    operators, phones = free(5)
+    for one, idle_since in zip(operators, (5.0, 4.0, 3.0, 2.0, 1.0), strict=True):
+        one.idle_since = idle_since
+    first, second = allocate(a_queue(calls(2, "fire")), operators, phones, NOW, RING_ALL)
+    assert [desk.operator.id for desk in first.desks] == ["1005", "1004", "1003"]
+    assert [desk.operator.id for desk in second.desks] == ["1002", "1001"]

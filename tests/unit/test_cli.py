@@ -18,12 +18,14 @@ from ngalam112.demo.sipp import free_port
 
 ENGINE_DOWN = "ngalam112: engine is down: read from the database\n"
 KEPT = "ngalam112: engine is down: kept in the database, takes effect when the line starts\n"
+_SARI = ("operator", "add", "1", "--name", "Sari", "--pin", "4321")
 COMMANDS = {
-    (): "up demo doctor status phone operator calls report db sounds",
+    (): "up demo doctor status phone operator calls report export db sounds",
     ("phone",): "add list",
-    ("operator",): "add list login logout pause ready",
+    ("operator",): "add list login logout pause ready wrap-up skills",
     ("calls",): "list show",
     ("report",): "summary",
+    ("export",): "queue_log",
     ("db",): "upgrade",
     ("sounds",): "build",
 }
@@ -122,6 +124,11 @@ def test_a_database_that_nobody_serves_is_one_line(run: Run, line: pytest.Monkey
         (("operator", "add", "Sari", "--name", "Sari", "--pin", "4321"), "1 to 10 digits"),
         (("operator", "add", "1", "--name", "Sari", "--pin", "1"), "4 to 12 digits"),
         (("operator", "add", "1", "--name", "\x1b[2J", "--pin", "4321"), "readable"),
+        ((*_SARI, "--skill", "police"), "'police' must look like police=9"),
+        ((*_SARI, "--skill", "police=99"), "level of skill police must be from 1 to 9"),
+        ((*_SARI, "--skill", "dance=5"), "no skill 'dance'"),
+        ((*_SARI, "--weight", "0"), "weight must be from 1 to 100"),
+        (("operator", "skills", "7", "police=9"), "There is no operator 7"),
         (
             ("operator", "add", "1", "--name", "Sari", "--pin", "4321", "--phone", "9"),
             "There is no phone '9'",
@@ -135,9 +142,10 @@ def test_what_cannot_be_done_is_one_line(run: Run, args: tuple[str, ...], words:
     one_line(ran._replace(err=ran.err.removeprefix(ENGINE_DOWN)), words)
 
 
-@pytest.mark.parametrize("action", ["login", "logout", "pause", "ready"])
+@pytest.mark.parametrize("action", ["login", "logout", "pause", "ready", "wrap-up"])
 def test_what_only_an_engine_can_do_fails_without_one(run: Run, action: str) -> None:
-    one_line(run("operator", action, "1001"), "start the line")
+    more = ("--end",) if action == "wrap-up" else ()
+    one_line(run("operator", action, "1001", *more), "start the line")
 
 
 def test_without_a_database_it_says_how_to_make_one(run: Run, tmp_path: Path) -> None:
@@ -152,6 +160,10 @@ def test_a_command_that_does_not_exist_is_told(run: Run) -> None:
         ("dance",),
         ("calls", "list", "--format", "xml"),
         ("calls", "list", "--limit", "0"),
+        ("operator", "wrap-up", "1001"),
+        ("operator", "wrap-up", "1001", "--end", "--extend", "30"),
+        ("operator", "skills", "1001"),
+        ("operator", "skills", "1001", "police=9", "--none"),
     ):
         ran = run(*args)
         assert ran.code == 2 and ran.out == "" and "Error" in ran.err
@@ -189,6 +201,18 @@ def test_phones_and_operators_are_kept_while_the_engine_is_down(run: Run, tmp_pa
     assert "another-one" not in run("phone", "list").out
 
 
+def test_skills_are_kept_while_the_engine_is_down(run: Run) -> None:
+    assert run(*_SARI, "--skill", "police=9", "--skill", "lang:jv=5", "--weight", "2").code == 0
+    ran = run("operator", "skills", "1", "fire=3", "--weight", "5", "--format", "json")
+    assert (ran.code, ran.err) == (0, KEPT)
+    (one,) = json.loads(run("operator", "list", "--format", "json").out)
+    assert (one["skills"], one["weight"]) == ({"fire": 3}, 5)
+    assert "fire=3" in run("operator", "list").out
+    assert run("operator", "skills", "1", "--none").code == 0
+    (one,) = json.loads(run("operator", "list", "--format", "json").out)
+    assert (one["skills"], one["weight"]) == ({}, 5)
+
+
 def test_a_report_of_no_calls_adds_up(run: Run) -> None:
     assert run("db", "upgrade").code == 0
     ran = run("report", "summary")
@@ -218,6 +242,20 @@ def test_the_doctor_finds_what_is_missing_and_makes_nothing(run: Run, tmp_path: 
     for what in ("settings", "menu and prompts"):
         assert found[what]["state"] == "ok"
     assert not (tmp_path / "home").exists()
+
+
+def test_the_doctor_names_a_wrong_distribution_file(
+    run: Run, line: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for text, words in (
+        ("[pause_reason]", "is wrong"),
+        ('[pause_reasons]\n1 = { name = "nap", prompt = "operator_naps" }', "no text for"),
+    ):
+        (tmp_path / "distribution.toml").write_text(text)
+        line.setenv("NGALAM112_DISTRIBUTION_FILE", str(tmp_path / "distribution.toml"))
+        found = {one["what"]: one for one in json.loads(run("doctor", "--format", "json").out)}
+        menu = found["menu and prompts"]
+        assert menu["state"] == "wrong" and words in menu["found"], menu
 
 
 def test_the_doctor_names_a_wrong_setting(run: Run, line: pytest.MonkeyPatch) -> None:

@@ -145,7 +145,7 @@ class Centre(RuleBasedStateMachine):
         dispatcher = self.desk.dispatcher
         queued = [call for call in self.calls if call.stage is Stage.QUEUED]
         assert list(dispatcher.queue) == sorted(queued, key=service_key)
-        held = {call.leg: call for call in self.calls if call.leg is not None}
+        held = {leg: of for call in self.calls for leg, of in call.legs.items()}
         assert dispatcher.legs == held
         assert dispatcher.bridges == {one.bridge: one for one in self.calls if one.bridge}
 
@@ -235,7 +235,7 @@ def test_when_a_wrap_up_began_and_ended_is_kept_with_its_setting() -> None:
     kept = [event for event in desk.journal.operator_events if event[2].startswith("wrap_up")]
     assert kept == [
         ("1001", 150.0, "wrap_up", "101", "10"),
-        ("1001", 160.25, "wrap_up_end", "101", "over"),
+        ("1001", 160.25, "wrap_up_end", "101", "done"),
     ]
 
 

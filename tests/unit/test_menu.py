@@ -9,6 +9,7 @@ from factories import OFTEN, THE_MENU
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acd.rules import Ring
 from ivr.menu import LONGEST_MENU_S, MenuError, load_menu, missing_prompts
 from ngalam112.settings import PROJECT
 
@@ -26,6 +27,14 @@ category = "general"
 general = { label = "UMUM" }
 fire = { label = "API" }
 """
+
+
+FIRST, ANYBODY = "after_s = 0, min_level = 7", "after_s = 30, min_level = 0"
+
+
+def rings(*given_: str) -> str:
+    """A category with these rings, as the file says it."""
+    return f'label = "API", rings = [{", ".join("{ " + one + " }" for one in given_)}]'
 
 
 def refusal(folder: Path, text: str | bytes) -> str:
@@ -53,6 +62,25 @@ def test_a_right_file_is_read(tmp_path: Path) -> None:
     tree = load_menu(path)
     assert tree.prompts() == {"menu", "again", "info"}
     assert tree.categories["fire"].label == "API"
+
+
+def test_a_category_may_say_how_long_a_call_waits_and_for_whom(tmp_path: Path) -> None:
+    path = tmp_path / "menu.toml"
+    own = """
+[categories.fire]
+label = "API"
+cap_s = 60
+strategy = "ring-all"
+rings = [
+  { after_s = 0, min_level = 7 },
+  { after_s = 10, min_level = 1 },
+  { after_s = 30, min_level = 0 },
+]
+"""
+    path.write_text(RIGHT.replace('fire = { label = "API" }\n', own))
+    fire = load_menu(path).categories["fire"]
+    assert fire.rings == (Ring(0.0, 7), Ring(10.0, 1), Ring(30.0, 0))
+    assert (fire.cap_s, fire.strategy) == (60.0, "ring-all")
 
 
 @pytest.mark.parametrize(
@@ -87,6 +115,21 @@ def test_a_right_file_is_read(tmp_path: Path) -> None:
         ('label = "API"', 'label = "API", head_start_s = 601', "fire: head_start_s must be"),
         ('label = "API"', 'label = "API", head_start_s = nan', "fire: head_start_s must be"),
         ('label = "API"', 'label = "API", wrap_up_s = -1', "fire: wrap_up_s must be"),
+        ('label = "API"', 'label = "API", cap_s = 0', "fire: cap_s must be between 1 and 3600"),
+        ('label = "API"', 'label = "API", cap_s = inf', "fire: cap_s must be"),
+        ('label = "API"', 'label = "API", rings = []', "fire: the first of the rings"),
+        ('label = "API"', 'label = "API", rings = [[0, 0]]', "categories"),
+        ('label = "API"', rings("after_s = 5, min_level = 0"), "must have after_s = 0"),
+        ('label = "API"', rings("after_s = nan, min_level = 0"), "must have after_s = 0"),
+        ('label = "API"', rings("after_s = 0, min_level = 1"), "must have min_level = 0"),
+        ('label = "API"', rings("after_s = 0, min_level = 10", ANYBODY), "between 0 and 9"),
+        ('label = "API"', rings(FIRST, "after_s = nan, min_level = 0"), "after_s of a ring"),
+        ('label = "API"', rings(FIRST, "after_s = 4000, min_level = 0"), "after_s of a ring"),
+        ('label = "API"', rings(FIRST, "after_s = 0, min_level = 0"), "must be later"),
+        ('label = "API"', rings(FIRST, "after_s = 9, min_level = 7", ANYBODY), "must be later"),
+        ('label = "API"', rings("after_s = 0"), "`min_level`"),
+        ('label = "API"', rings("after_s = 0, min_level = 0, level = 1"), "`level`"),
+        ('label = "API"', rings("after_s = 0, min_level = 0.5"), "min_level"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_sentence(

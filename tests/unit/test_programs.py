@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from deploy.setup import HOST_PACKAGES
 from pbx import programs as programs_module
 from pbx.programs import FOLDERS, ProgramMissing, Programs
+from pbx.root import PACKAGES
 
 # says that it lives by writing its pid, then ends with 7 when it is told to
 OBEDIENT = """
@@ -80,7 +82,13 @@ def test_every_program_tells_its_version(programs: Programs) -> None:
     versions = {name: programs.version(name) for name in FOLDERS}
     assert versions["asterisk"] >= (22, 10)
     assert versions["sipp"] >= (3, 7)
+    assert versions["baresip"] >= (1, 1)
     assert versions["psql"] == versions["initdb"] == versions["postgres"]
+
+
+def test_a_host_with_its_own_asterisk_gets_the_other_programs_from_the_roots_packages() -> None:
+    assert set(HOST_PACKAGES) == set(FOLDERS) - {"asterisk"}
+    assert set(HOST_PACKAGES.values()) | {"asterisk"} == set(PACKAGES)
 
 
 def test_without_a_root_the_error_says_what_to_do(

@@ -60,7 +60,7 @@ def test_every_live_leg_is_in_one_verdict(
         leg
         for one in verdicts_of(line)
         if one.fate is not Fate.END
-        for leg in (one.leg, one.partner)
+        for leg in (one.leg, *one.partners)
         if leg
     ]
     assert sorted(judged) == sorted(line[1])
@@ -84,7 +84,7 @@ def test_no_citizen_who_is_on_the_line_is_ended_or_dropped(
 def test_who_talks_goes_on_talking() -> None:
     legs = {"c1": a_leg("c1"), "o1": a_leg("o1", citizen=False)}
     (verdict,) = reconcile([a_record("c1")], legs, {"b1": ["c1", "o1"]})
-    assert (verdict.fate, verdict.leg, verdict.partner) == (Fate.TALK, "c1", "o1")
+    assert (verdict.fate, verdict.leg, verdict.partners) == (Fate.TALK, "c1", ("o1",))
     assert verdict.bridge == "b1"
 
 
@@ -192,7 +192,7 @@ def test_two_who_were_connected_though_nobody_could_tell_go_on_talking(phone: st
     desk.take_up(a_leg(), *legs, bridges={bridge: ["c1", leg]})
     assert (call.stage, call.leg, call.bridge) == (Stage.TALKING, leg, bridge)
     assert (call.record.operator, call.record.phone) == ("1001", "101")
-    assert (desk.operator().state, desk.dispatcher.legs) == (State.TALKING, {leg: call})
+    assert (desk.operator().state, list(desk.dispatcher.legs)) == (State.TALKING, [leg])
     if second is not None:
         assert desk.switch.last("hang_up").to == second
         assert desk.operator("1002").state is State.IDLE

@@ -7,7 +7,8 @@ from factories import a_phone, an_operator
 from fakes import FakeJournal
 
 from acd.operators import Device, Operator, State, Status, device_of
-from acd.roster import NoSuchOperator, NoSuchPhone, NotLoggedIn, Roster
+from acd.roster import NoSuchOperator, NoSuchPhone, NotInWrapUp, NotLoggedIn, Roster
+from acd.rules import Failure
 
 
 def a_roster(
@@ -93,15 +94,25 @@ def test_becoming_ready_ends_wrap_up_early() -> None:
 def test_a_missed_call_puts_last_in_line_and_gives_a_rest() -> None:
     roster, journal = a_roster(an_operator(state=State.OFFERED, call="call-c1"))
     one = roster.operators["1001"]
-    roster.missed(one, "rejected", 5.0, 60.0)
+    roster.missed(one, "rejected", Failure(5.0, counts=True), 60.0)
     assert (one.state, one.call, one.idle_since) == (State.IDLE, None, 60.0)
     assert (one.not_before, one.misses) == (65.0, 1)
     assert journal.operator_events[-1] == ("1001", 60.0, "missed", "101", "rejected")
+    assert journal.rows["1001"]["misses"] == 1, "a restart does not forgive it"
+
+
+def test_other_skills_or_another_weight_are_kept_at_once() -> None:
+    roster, journal = a_roster(an_operator(skills={"fire": 1}, weight=3))
+    assert roster.set_skills("1001", {"police": 9}, None).skills == {"police": 9}
+    assert roster.set_skills("1001", None, 5).weight == 5
+    row = journal.rows["1001"]
+    assert (row["skills"], row["weight"]) == ({"police": 9}, 5)
+    assert journal.operator_events == []
 
 
 def test_an_offer_that_failed_by_itself_is_nobodys_miss() -> None:
     roster, journal = a_roster(an_operator(state=State.OFFERED))
-    roster.missed(roster.operators["1001"], "failed", 0.5, 60.0)
+    roster.missed(roster.operators["1001"], "failed", Failure(0.5), 60.0)
     assert roster.operators["1001"].misses == 0
     assert journal.operator_events == []
 
@@ -116,6 +127,8 @@ def test_an_offer_that_failed_by_itself_is_nobodys_miss() -> None:
         (lambda roster: roster.pause("1001", None, 1.0), NotLoggedIn, "1001 is not logged in"),
         (lambda roster: roster.ready("1001", 1.0), NotLoggedIn, "1001 is not logged in"),
         (lambda roster: roster.ready("9", 1.0), NoSuchOperator, "no operator 9"),
+        (lambda roster: roster.set_skills("9", {}, 1), NoSuchOperator, "no operator 9"),
+        (lambda roster: roster.end_wrap_up("1001", 1.0), NotInWrapUp, "1001 is not in wrap-up"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence_and_changes_nothing(
@@ -180,7 +193,7 @@ def test_a_device_state_that_nobody_knows_counts_as_unreachable(told: str, devic
 def missed(roster: Roster, times: int) -> Operator:
     one = roster.operators["1001"]
     for turn in range(times):
-        roster.missed(one, "no_answer", 0.5, 60.0 + turn)
+        roster.missed(one, "no_answer", Failure(0.5, counts=True), 60.0 + turn)
     return one
 
 

@@ -6,7 +6,7 @@ import pytest
 from factories import Desk
 
 from acd.operators import State
-from acd.rules import Category, Rules
+from acd.rules import Category, Ring, Rules
 
 CATEGORIES = {
     "fire": Category("API", head_start_s=60.0, wrap_up_s=30.0),
@@ -63,3 +63,11 @@ def test_a_category_that_the_data_does_not_know_has_its_name_on_the_display() ->
     assert rules.category("flood").label == "FLOOD"
     assert rules.category(None).label == "112"
     assert rules.wrap_up("covid") == 10.0
+
+
+def test_the_circle_of_operators_widens_as_the_line_says_unless_the_category_does() -> None:
+    own = (Ring(0.0, 5), Ring(20.0, 0))
+    rules = Rules(categories=CATEGORIES | {"power": Category("LISTRIK", rings=own)})
+    assert rules.rings_of("power") == own
+    assert rules.rings_of("fire") == rules.rings_of(None) == rules.rings
+    assert rules.rings[-1].min_level == 0

@@ -56,6 +56,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("NUMBER", "112\n"),
         ("NUMBER", "١١٢"),
         ("HOME", "~nobody-of-that-name/line"),
+        ("DISTRIBUTION_FILE", "~nobody-of-that-name/distribution.toml"),
+        ("WRAP_UP_EXTENSION_S", "0"),
         ("TIMEZONE", "Malang"),
         ("TIMEZONE", "../etc/passwd"),
         ("TIMEZONE", ""),

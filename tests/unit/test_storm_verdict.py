@@ -43,7 +43,7 @@ def an_operator(**changes: Any) -> dict[str, Any]:
     return one | changes
 
 
-def a_wrap_up(seconds: float, setting: str = "1", reason: str = "over") -> list[OperatorEvent]:
+def a_wrap_up(seconds: float, setting: str = "1", reason: str = "done") -> list[OperatorEvent]:
     return [
         OperatorEvent(operator="1001", at=110.0, kind="wrap_up", reason=setting),
         OperatorEvent(operator="1001", at=110.0 + seconds, kind="wrap_up_end", reason=reason),

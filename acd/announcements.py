@@ -1,0 +1,208 @@
+"""What a waiting citizen is told, and when: the place in line, or about how long it takes yet.
+
+"You are in line, do not hang up" is said by the music itself when it begins (see
+asterisk_conf/musiconhold.conf), so it needs no engine. This adds the figure soon after, and from
+then on says both, once in each period: two requests a caller, however long the queue is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from acd.calls import Call, Stage
+from acd.ids import new_id
+from acd.operators import Device, Operator, Phone, Status
+from acd.ports import Switch
+from acd.rules import Announce, Mode, Rules
+from acd.skills import eligible
+from acd.timers import Timer, Timers
+
+IN_LINE = "queue_wait"
+FURTHEST = 20  # a place behind this one would only dishearten
+LONGEST_MIN = 10
+PROMPTS = (
+    IN_LINE,
+    *(f"queue_position_{place}" for place in range(1, FURTHEST + 1)),
+    # 0 is "less than a minute", the last one "more than ten minutes"
+    *(f"queue_minutes_{minutes}" for minutes in range(LONGEST_MIN + 2)),
+)
+
+_HANDLED = 50  # calls that the average is taken of
+_TEXT_TO_FIGURE_S = 0.2
+
+
+def expected_wait_s(position: int, operators: int, handle_s: float | None) -> float | None:
+    """About how long until the call at `position` is served; None if that is not known.
+
+    `operators` are on duty for it and each is done with a call every `handle_s` on average, so
+    together they take one out of the line every `handle_s / operators`.
+    """
+    if operators < 1 or handle_s is None:
+        return None
+    return position * handle_s / operators
+
+
+def figure(position: int | None, expected_s: float | None, mode: Mode) -> int | None:
+    """What is to be said of the wait: a place, or minutes (0: under one, 11: over ten).
+
+    None if there is nothing to say, because it is not wanted, not known, or too far down the line.
+    """
+    if mode == "position":
+        return position if position is not None and position <= FURTHEST else None
+    if mode == "off" or position is None or expected_s is None:
+        return None
+    if expected_s < 60:
+        return 0
+    return LONGEST_MIN + 1 if expected_s > LONGEST_MIN * 60 else int(expected_s / 60 + 0.5)
+
+
+def words(said: int | None, mode: Mode) -> list[str]:
+    """The prompt for a figure, or none."""
+    what = "position" if mode == "position" else "minutes"
+    return [] if said is None else [f"queue_{what}_{said}"]
+
+
+def on_duty(
+    operators: Iterable[Operator],
+    phones: Mapping[str, Phone],
+    call: Call,
+    now: float,
+    rules: Rules,
+) -> int:
+    """How many operators serve such a call by now: who is ready, at work or not, at a phone."""
+    there = {phone.number for phone in phones.values() if phone.device is not Device.UNREACHABLE}
+    return sum(
+        one.status is Status.READY and one.phone in there and eligible(one, call, now, rules)
+        for one in operators
+    )
+
+
+@dataclass(slots=True, eq=False)
+class _Caller:
+    """What one waiting citizen has been told."""
+
+    call: Call
+    next_at: float
+    timer: Timer | None = None
+    playback: str | None = None
+    figure: int | None = None  # the last one that was said; a larger one never is
+    turns: int = 0  # how often the music has begun again
+    told: bool = False  # the first figure's time has come
+
+
+class Announcements:
+    """Tells every waiting citizen, each in their own rhythm; the one writer calls it.
+
+    `position` and `operators` look up where a call is in the queue and how many are on duty for it.
+    """
+
+    def __init__(
+        self,
+        switch: Switch,
+        timers: Timers,
+        how: Announce,
+        *,
+        position: Callable[[Call], int | None],
+        operators: Callable[[Call, float], int],
+    ) -> None:
+        self._switch, self._timers = switch, timers
+        self._position, self._operators = position, operators
+        self._mode, self._every_s = how.mode, how.every_s
+        self._first_s = max(how.first_s, how.text_s + _TEXT_TO_FIGURE_S)
+        self._callers: dict[str, _Caller] = {}  # by call
+        self._playbacks: dict[str, _Caller] = {}
+        self._handled: deque[float] = deque(maxlen=_HANDLED)
+
+    @property
+    def handle_s(self) -> float | None:
+        """How long a call keeps an operator on average, wrap-up included; None if not known yet."""
+        return sum(self._handled) / len(self._handled) if self._handled else None
+
+    def handled(self, seconds: float) -> None:
+        """An operator has been kept so long by a call, wrap-up included."""
+        self._handled.append(seconds)
+
+    def waiting(self, call: Call, now: float) -> None:
+        """The call has joined the queue, and its music has just begun with the words."""
+        self.forget(call)
+        if self._mode != "off":
+            self._callers[call.id] = _Caller(call, next_at=now)
+            self._arm(self._callers[call.id], now + self._first_s)
+
+    def again(self, call: Call, now: float) -> None:
+        """Connecting the call came to nothing: its music has begun anew, and so does the rhythm."""
+        caller = self._callers.get(call.id)
+        if caller is not None:
+            caller.turns, caller.told, caller.next_at = 0, False, now
+            self._arm(caller, now + self._first_s)
+
+    def stop(self, call: Call) -> None:
+        """An operator has answered: cut off what plays, and say no more.
+
+        Has to come before the request that connects, which Asterisk would keep waiting, and all
+        requests of the line behind it, until a prompt has come to its end.
+        """
+        caller = self._callers.get(call.id)
+        if caller is None:
+            return
+        if caller.timer is not None:
+            caller.timer.cancel()
+        if caller.playback is not None:
+            del self._playbacks[caller.playback]
+            if call.stage is not Stage.ENDED:
+                self._switch.stop(caller.playback)
+            caller.playback = None
+
+    def forget(self, call: Call) -> None:
+        """The call has ended, or waits anew."""
+        self.stop(call)
+        self._callers.pop(call.id, None)
+
+    def playback_ended(self, playback: str) -> bool:
+        """Words have been said, or could not be; False if they were none of ours, or cut off."""
+        caller = self._playbacks.pop(playback, None)
+        if caller is None:
+            return False
+        caller.playback = None
+        return True
+
+    def _arm(self, caller: _Caller, at: float) -> None:
+        if caller.timer is not None:
+            caller.timer.cancel()
+        caller.timer = self._timers.at(at, lambda now: self._due(caller, now))
+
+    def _due(self, caller: _Caller, now: float) -> None:
+        while caller.next_at <= now:  # what was missed while the machine stood still is not made up
+            caller.next_at += self._every_s
+        self._arm(caller, caller.next_at)
+        said = self._news(caller, now)
+        prompts = [IN_LINE] * caller.told + words(said, self._mode)
+        caller.told = True
+        if prompts:
+            self._say(caller, prompts, now)
+
+    def _news(self, caller: _Caller, now: float) -> int | None:
+        position = self._position(caller.call)
+        expected = None
+        if self._mode == "wait" and position is not None:
+            expected = expected_wait_s(position, self._operators(caller.call, now), self.handle_s)
+        said = figure(position, expected, self._mode)
+        # with priorities, or fewer operators, a wait may grow: nobody is told so
+        if said is None or (caller.figure is not None and said > caller.figure):
+            return None
+        caller.figure = said
+        return said
+
+    def _say(self, caller: _Caller, prompts: list[str], now: float) -> None:
+        if caller.playback is not None:
+            # its end was lost with a connection, or it is longer than the period
+            self._switch.stop(caller.playback)
+            del self._playbacks[caller.playback]
+        caller.playback = new_id(now)
+        self._playbacks[caller.playback] = caller
+        caller.turns += 1
+        self._switch.say(caller.call.channel, caller.playback, *prompts)
+        # waits in Asterisk for the end of the words, so it comes even if the engine dies meanwhile
+        self._switch.music(caller.call.channel, caller.turns)

@@ -1,0 +1,60 @@
+"""What an operator's keys mean in a talk: `*2` hands over, `*3` makes three, `*0` returns. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+
+LONGEST_NUMBER = 15
+FORGET_S = 8.0  # between two keys; then what was begun is forgotten
+
+
+class HandOver(msgspec.Struct, frozen=True):
+    """`*2`, a number, `#`: call that one."""
+
+    number: str
+
+
+class Complete(msgspec.Struct, frozen=True):
+    """`*2` once more: leave the two alone."""
+
+
+class Three(msgspec.Struct, frozen=True):
+    """`*3`: all talk together."""
+
+
+class Return(msgspec.Struct, frozen=True):
+    """`*0`: back to the citizen, without the other one."""
+
+
+Command = HandOver | Complete | Three | Return
+
+
+class Keys(msgspec.Struct, frozen=True):
+    """What has been pressed so far, and when last."""
+
+    pressed: str = ""
+    at: float = 0.0
+
+
+def press(keys: Keys, digit: str, underway: bool, now: float) -> tuple[Keys, Command | None]:
+    """Decide what one more key means; `underway`: a handing over has been begun already.
+
+    A `*` always begins anew, so a wrong key is mended by beginning again.
+    """
+    pressed = "" if now - keys.at > FORGET_S else keys.pressed
+    if digit == "*":
+        return Keys("*", now), None
+    match pressed + digit:
+        case "*3":
+            return Keys(), Three()
+        case "*0":
+            return Keys(), Return()
+        case "*2" if underway:
+            return Keys(), Complete()
+        case "*2":
+            return Keys("*2", now), None
+        case number if number.startswith("*2") and digit == "#":
+            return Keys(), HandOver(number[2:-1]) if len(number) > 3 else None
+        case number if number.startswith("*2") and len(number) <= LONGEST_NUMBER + 2:
+            return Keys(number, now), None
+    return Keys(), None

@@ -1,0 +1,160 @@
+"""Calls that an operator makes from a phone: to a colleague, or to an agency about a citizen.
+
+They are no calls of citizens: they have no record of their own. An agency is called only by an
+operator who has a citizen on the line, so whatever goes out belongs to a call record. When the
+phone asks by REFER with Replaces, whom it talks with comes into the citizen's call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from acd.agencies import Directory, Kind, Refusal, Target
+from acd.calls import Call
+from acd.dispatcher import NO_ANSWER, NORMAL, Dispatcher
+from acd.ids import new_id
+from acd.legs import Leg, LegStage
+from acd.operators import Device, State
+from acd.timers import Timer
+from acd.transfers import Consulted
+
+log = structlog.get_logger("acd")
+
+Say = Callable[[str, str, float], None]
+
+
+@dataclass(slots=True, eq=False)
+class InternalCall:
+    """`channel`: the phone that dialled; `leg`: the one that it called."""
+
+    channel: str
+    phone: str
+    operator: str | None
+    leg: str
+    address: str
+    target: Target
+    timer: Timer
+    bridge: str | None = None
+
+
+class InternalCalls:
+    """All of them. `say(channel, prompt, now)` answers a channel in words and hangs it up."""
+
+    def __init__(self, dispatcher: Dispatcher, say: Say) -> None:
+        self._dispatcher, self._say = dispatcher, say
+        self.by_channel: dict[str, InternalCall] = {}
+        self.by_leg: dict[str, InternalCall] = {}
+
+    @property
+    def directory(self) -> Directory:
+        """The numbers that may be dialled."""
+        return self._dispatcher.transfers.directory
+
+    def channels(self) -> set[str]:
+        """The channels of both sides of all of them."""
+        return self.by_channel.keys() | self.by_leg.keys()
+
+    def dialled(self, channel: str, phone: str, number: str, now: float) -> None:
+        """A phone dialled a number: ring who has it, or say why not."""
+        dispatcher = self._dispatcher
+        one = dispatcher.roster.at_phone(phone)
+        who = one.id if one is not None else None
+        has_citizen = any(leg.phone == phone for leg in dispatcher.legs.values())
+        found = self.directory.find(number, who, dispatcher.roster, now)
+        if isinstance(found, Target) and found.kind is Kind.CATEGORY:
+            found = Refusal.NOWHERE  # a queue can be handed to, not called
+        elif isinstance(found, Target) and found.kind is Kind.AGENCY and not has_citizen:
+            found = Refusal.FORBIDDEN
+        if isinstance(found, Refusal):
+            log.info("internal_call_refused", phone=phone, number=number[:32], why=found)
+            self._say(channel, f"transfer_{found}", now)
+            return
+        leg, address = new_id(now), found.addresses[0]
+        timer = dispatcher.timers.at(
+            now + dispatcher.rules.ring_timeout_s, lambda at: self._rang_out(channel, at)
+        )
+        call = InternalCall(channel, phone, who, leg, address, found, timer)
+        self.by_channel[channel] = self.by_leg[leg] = call
+        if one is not None and one.state is State.IDLE:
+            one.state, one.call = State.CALLING, channel
+        called = dispatcher.roster.operators.get(found.operator or "")
+        if called is not None:
+            called.state, called.call = State.OFFERED, channel
+            dispatcher.roster.phones[address].device = Device.IN_USE
+        dispatcher.switch.ringing(channel)
+        name = one.name if one is not None else phone
+        dispatcher.switch.ring(leg, address, (name, phone), channel)
+
+    def answered(self, leg: str, now: float) -> bool:
+        """The one who was called has answered; False if the leg is none of these."""
+        call = self.by_leg.get(leg)
+        if call is None:
+            return False
+        call.timer.cancel()
+        call.bridge = new_id(now)
+        self._dispatcher.switch.pair(call.bridge, call.channel, leg)
+        called = self._dispatcher.roster.operators.get(call.target.operator or "")
+        if called is not None:
+            called.state = State.CALLING
+        return True
+
+    def gone(self, channel: str, now: float) -> bool:
+        """One of the two has hung up: so does the other; False if it is none of these."""
+        call = self.by_channel.get(channel) or self.by_leg.get(channel)
+        if call is None:
+            return False
+        self._end(call, now, but=channel)
+        self._free_phone(call.address if channel == call.leg else "")
+        self._dispatcher.settle(now)
+        return True
+
+    def hand_over(self, channel: str, citizen: Call, now: float) -> Consulted | None:
+        """Take the called one out of a call of the phone's, to be joined to a citizen."""
+        call = self.by_channel.get(channel)
+        if call is None:
+            return None
+        self._forget(call)
+        self._free(call.operator, call.channel, now)
+        stage = LegStage.RINGING if call.bridge is None else LegStage.CONSULTING
+        leg = Leg(call.leg, citizen, call.address, call.target.operator, stage)
+        return Consulted(channel, leg, call.bridge)
+
+    def _rang_out(self, channel: str, now: float) -> None:
+        call = self.by_channel.get(channel)
+        if call is not None and call.bridge is None:
+            self._forget(call)
+            self._dispatcher.switch.hang_up(call.leg, NO_ANSWER)
+            self._free_both(call, now)
+            self._say(channel, "transfer_failed", now)
+            self._dispatcher.settle(now)
+
+    def _end(self, call: InternalCall, now: float, but: str) -> None:
+        self._forget(call)
+        for one in (call.channel, call.leg):
+            if one != but:
+                self._dispatcher.switch.hang_up(one, NORMAL)
+        if call.bridge is not None:
+            self._dispatcher.switch.disconnect(call.bridge)
+        self._free_both(call, now)
+
+    def _forget(self, call: InternalCall) -> None:
+        call.timer.cancel()
+        self.by_channel.pop(call.channel, None)
+        self.by_leg.pop(call.leg, None)
+
+    def _free_both(self, call: InternalCall, now: float) -> None:
+        self._free(call.operator, call.channel, now)
+        self._free(call.target.operator, call.channel, now)
+
+    def _free(self, operator: str | None, channel: str, now: float) -> None:
+        one = self._dispatcher.roster.operators.get(operator or "")
+        if one is not None and one.call == channel:
+            self._dispatcher.roster.idle(one, one.idle_since)
+
+    def _free_phone(self, number: str) -> None:
+        phone = self._dispatcher.roster.phones.get(number)
+        if phone is not None and phone.device is Device.IN_USE:
+            phone.device = Device.FREE

@@ -1,0 +1,376 @@
+"""Handing a citizen over: to an operator, a category or an agency, by keys or by SIP REFER.
+
+The citizen is never alone: who hands over leaves only when the other side has answered and is
+joined, and any failure brings the citizen back. Until the answer all stay as they are; with
+`*2` the two then consult apart while the citizen hears music, with REFER they change at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from acd.agencies import Directory, Kind, Refusal, Target
+from acd.calls import Call, Stage
+from acd.ids import new_id
+from acd.incall import Command, Complete, HandOver, Keys, Return, Three, press
+from acd.legs import Leg, LegStage
+from acd.operators import State
+from acd.records import EventKind
+
+if TYPE_CHECKING:
+    from acd.dispatcher import Dispatcher
+
+log = structlog.get_logger("acd")
+
+NORMAL = 16
+
+PROMPTS = tuple(f"transfer_{one}" for one in (*(why.value for why in Refusal), "failed", "rings"))
+
+
+class Form(StrEnum):
+    """How the handing over was asked for."""
+
+    KEYS = "keys"
+    REFER = "refer"  # blind
+    REPLACES = "replaces"  # REFER with Replaces: the phone has consulted already
+
+
+class Step(StrEnum):
+    """How far a handing over is."""
+
+    WAITING = "waiting"  # in the queue of a category
+    RINGING = "ringing"
+    CONSULTING = "consulting"
+    JOINING = "joining"
+
+
+@dataclass(slots=True, eq=False)
+class Transfer:
+    """One handing over. `by` hands over, `other` is the other side's leg.
+
+    `at_once`: do not consult, join when answered. `stays`: who hands over stays (three talk).
+    `left`: who hands over has hung up. `bridge`: where the two consult. `second`: the phone's own
+    second channel, if it has consulted by itself.
+    """
+
+    call: Call
+    by: Leg
+    target: Target
+    form: Form
+    step: Step = Step.RINGING
+    other: Leg | None = None
+    at_once: bool = False
+    stays: bool = False
+    left: bool = False
+    bridge: str | None = None
+    second: str | None = None
+    tried: int = 0
+
+    def has(self, leg: Leg) -> bool:
+        """Whether the leg is one of the two sides."""
+        return leg is self.by or leg is self.other
+
+
+class Consulted(NamedTuple):
+    """Whom a phone talks with by itself: `other`'s leg, answered or ringing, in `bridge`.
+
+    `second` is the phone's own channel there.
+    """
+
+    second: str
+    other: Leg
+    bridge: str | None
+
+
+class Transfers:
+    """All handing over of one line; a part of the dispatcher, which owns the calls and the legs."""
+
+    def __init__(self, dispatcher: Dispatcher, directory: Directory) -> None:
+        self.directory = directory
+        self._dispatcher = dispatcher
+        self._keys: dict[str, Keys] = {}
+
+    # --- what operators ask for ---------------------------------------------------------------
+
+    def pressed(self, leg_id: str, digit: str, now: float) -> None:
+        """An operator pressed a key in a talk."""
+        leg = self._dispatcher.legs.get(leg_id)
+        if leg is None or leg.operator is None:
+            return  # an agency's keys mean nothing here
+        if leg.stage not in (LegStage.TALKING, LegStage.CONSULTING):
+            return
+        underway = leg.call.transfer is not None and leg.call.transfer.by is leg
+        keys, command = press(self._keys.get(leg_id, Keys()), digit, underway, now)
+        self._keys[leg_id] = keys
+        if command is not None:
+            self._command(leg, command, now)
+            self._dispatcher.settle(now)
+
+    def _command(self, leg: Leg, command: Command, now: float) -> None:
+        transfer = leg.call.transfer
+        if isinstance(command, HandOver):
+            self._begin(leg, command.number, Form.KEYS, now)
+            return
+        if transfer is None or transfer.by is not leg:
+            return
+        match command:
+            case Return() if transfer.step is not Step.JOINING:
+                self._back(transfer, "returned", now)
+            case Three():
+                transfer.stays = True
+                self._finish_when_answered(transfer)
+            case Complete():
+                self._finish_when_answered(transfer)
+
+    def referred(self, leg_id: str, number: str, now: float) -> None:
+        """An operator's phone asks by REFER that the citizen be handed to `number`."""
+        leg = self._dispatcher.legs.get(leg_id)
+        if leg is None or leg.operator is None or leg.stage is not LegStage.TALKING:
+            self._dispatcher.switch.progress(leg_id, "declined")
+            return
+        self._begin(leg, number, Form.REFER, now)
+        self._dispatcher.settle(now)
+
+    def may_hand_over(self, leg: Leg) -> bool:
+        """Whether an operator's leg may hand its citizen over at this moment."""
+        return leg.operator is not None and self._why_not(leg) is None
+
+    def replaced(self, leg: Leg, number: str, consulted: Consulted, now: float) -> None:
+        """... that the citizen be handed to whom the phone talks with by itself."""
+        second, other, dispatcher = consulted.second, consulted.other, self._dispatcher
+        target = Target(Kind.OPERATOR if other.operator else Kind.AGENCY, number, number)
+        transfer = self._start(leg, target, Form.REPLACES, now)
+        transfer.second, transfer.other, other.transfer = second, other, transfer
+        transfer.bridge, transfer.at_once = consulted.bridge, True
+        dispatcher.switch.progress(leg.id, "trying")
+        other.call = leg.call
+        dispatcher.add_leg(other)
+        if other.operator is not None and other.operator in dispatcher.roster.operators:
+            dispatcher.roster.operators[other.operator].call = leg.call.id
+        if other.stage is not LegStage.RINGING:
+            self._join(transfer)
+
+    def _why_not(self, leg: Leg) -> Refusal | None:
+        if leg.call.transfer is not None:
+            return Refusal.UNDERWAY
+        return None if leg.stage is LegStage.TALKING else Refusal.NOWHERE
+
+    def _begin(self, leg: Leg, number: str, form: Form, now: float) -> None:
+        dispatcher = self._dispatcher
+        found = self._why_not(leg) or self.directory.find(
+            number, leg.operator, dispatcher.roster, now
+        )
+        if isinstance(found, Refusal):
+            log.info("transfer_refused", call_id=leg.call.id, operator=leg.operator, why=found)
+            leg.call.note(
+                EventKind.TRANSFER_FAILED, now, **_by(leg), kind=None, to=number[:32], reason=found
+            )
+            if form is Form.REFER:
+                dispatcher.switch.progress(leg.id, "declined")
+            else:
+                dispatcher.switch.tell(leg.id, f"transfer_{found}")
+            return
+        transfer = self._start(leg, found, form, now)
+        transfer.at_once = form is not Form.KEYS
+        if form is Form.REFER:
+            dispatcher.switch.progress(leg.id, "trying")
+        else:
+            dispatcher.switch.tell(leg.id, "transfer_rings")
+        if found.kind is Kind.CATEGORY:
+            transfer.step = Step.WAITING
+            dispatcher.wait(leg.call, now, alone=False)
+        else:
+            self._ring(transfer, now)
+
+    def _start(self, leg: Leg, target: Target, form: Form, now: float) -> Transfer:
+        transfer = leg.call.transfer = Transfer(leg.call, leg, target, form)
+        leg.call.note(EventKind.TRANSFER_STARTED, now, **_by(leg), **_whereto(transfer))
+        return transfer
+
+    def _ring(self, transfer: Transfer, now: float) -> None:
+        dispatcher, target = self._dispatcher, transfer.target
+        address = target.addresses[transfer.tried]
+        transfer.tried += 1
+        operator = dispatcher.roster.operators.get(target.operator or "")
+        if operator is not None:
+            phone = dispatcher.roster.phones[address]
+            transfer.other = dispatcher.ring_desk(transfer.call, operator, phone, now)
+        else:
+            transfer.other = dispatcher.ring(transfer.call, address, None, now)
+
+    # --- what comes of it ---------------------------------------------------------------------
+
+    def answered(self, leg: Leg, now: float) -> None:
+        """The other side has answered."""
+        transfer, dispatcher = leg.transfer, self._dispatcher
+        assert transfer is not None
+        dispatcher.queue.remove(transfer.call)
+        transfer.other = leg
+        if transfer.at_once or transfer.left:
+            self._join(transfer)
+            return
+        transfer.step = Step.CONSULTING
+        transfer.bridge = new_id(now)
+        by, switch = transfer.by, dispatcher.switch
+        switch.open(transfer.bridge)
+        if not transfer.call.talkers(but=by):
+            switch.hold(transfer.call.channel)
+        switch.join(transfer.bridge, by.id)
+        switch.join(transfer.bridge, leg.id)
+        dispatcher.resumed(by, now)
+        by.stage = leg.stage = LegStage.CONSULTING
+        self._set_talking(leg)
+
+    def _finish_when_answered(self, transfer: Transfer) -> None:
+        transfer.at_once = True
+        if transfer.step is Step.CONSULTING:
+            self._join(transfer)
+
+    def _join(self, transfer: Transfer) -> None:
+        call, other, switch = transfer.call, transfer.other, self._dispatcher.switch
+        assert other is not None and call.bridge is not None
+        transfer.step = Step.JOINING
+        other.stage = LegStage.CONNECTING
+        switch.unhold(call.channel)
+        switch.join(call.bridge, other.id)
+
+    def joined(self, bridge: str, leg_id: str, now: float) -> None:
+        """The other side hears the citizen: who handed over may go."""
+        dispatcher = self._dispatcher
+        leg = dispatcher.legs.get(leg_id)
+        transfer = leg.transfer if leg is not None else None
+        if leg is None or transfer is None or transfer.step is not Step.JOINING:
+            return
+        if bridge != transfer.call.bridge:
+            return  # where the two consulted
+        call, by = transfer.call, transfer.by
+        leg.stage, leg.talks_since, leg.transfer = LegStage.TALKING, now, None
+        dispatcher.took(leg)
+        self._set_talking(leg)
+        how = "conference" if transfer.stays else "transfer"
+        call.note(EventKind.JOINED, now, **_by(leg), leg=leg.id, how=how)
+        call.transfer, call.stage = None, Stage.TALKING
+        if transfer.stays and not transfer.left:
+            if by.stage is LegStage.CONSULTING and call.bridge is not None:
+                dispatcher.switch.join(call.bridge, by.id)
+            by.stage = LegStage.TALKING
+        else:
+            call.note(EventKind.TRANSFERRED, now, **_by(by), **_whereto(transfer))
+            self._tell(transfer, "answered")
+            if not transfer.left:
+                dispatcher.leave(by, "transferred", now)
+        self._close(transfer)
+
+    def join_failed(self, leg_id: str, why: str, now: float) -> None:
+        """The other side could not be joined; the citizen comes back."""
+        leg = self._dispatcher.legs.get(leg_id)
+        if leg is not None and leg.transfer is not None:
+            log.warning("join_failed", call_id=leg.call.id, why=why)
+            self._dispatcher.offer_failed(leg, "failed", now)
+            self._dispatcher.settle(now)
+
+    def failed(self, leg: Leg, reason: str, now: float) -> None:
+        """The other side did not answer, or is gone; the dispatcher has let it go already."""
+        transfer = leg.transfer
+        if transfer is None or transfer.call.transfer is not transfer:
+            return
+        transfer.other = None
+        consulted = transfer.step in (Step.CONSULTING, Step.JOINING)
+        if transfer.target.kind is Kind.CATEGORY and not consulted:
+            if any(one.transfer is transfer for one in transfer.call.legs.values()):
+                return  # others still ring
+            transfer.step = Step.WAITING
+            self._dispatcher.queue.add(transfer.call)
+        elif transfer.tried < len(transfer.target.addresses) and not consulted:
+            self._ring(transfer, now)
+        else:
+            self._back(transfer, reason, now)
+
+    def left(self, leg: Leg, now: float) -> None:
+        """One of the two sides has hung up; it is out of `dispatcher.legs` already."""
+        transfer, dispatcher = leg.call.transfer, self._dispatcher
+        assert transfer is not None
+        if leg is not transfer.by:
+            dispatcher.offer_failed(leg, "hung_up", now)
+            return
+        call = transfer.call
+        transfer.left = transfer.at_once = True
+        transfer.stays = False
+        dispatcher.leave(leg, "hung_up", now)
+        if transfer.step is Step.CONSULTING:
+            self._join(transfer)
+        elif transfer.step is Step.WAITING and not call.talkers():
+            # the citizen waits there like everybody else, in the place that the arrival gives
+            call.note(EventKind.TRANSFERRED, now, **_by(leg), **_whereto(transfer))
+            dispatcher.enqueue(call, now)
+        elif not call.talkers() and transfer.step is Step.RINGING:
+            dispatcher.switch.hold(call.channel)
+
+    def _back(self, transfer: Transfer, reason: str, now: float) -> None:
+        """Undo: the citizen is with who wanted to hand over, or waits for somebody else."""
+        dispatcher, call, by = self._dispatcher, transfer.call, transfer.by
+        dispatcher.queue.remove(call)
+        call.transfer = None
+        for leg in [one for one in call.legs.values() if one.transfer is transfer]:
+            leg.transfer = None
+            dispatcher.let_go(leg, reason, now)
+        call.note(EventKind.TRANSFER_FAILED, now, **_by(by), **_whereto(transfer), reason=reason)
+        self._tell(transfer, "unavailable")
+        if transfer.left and not call.talkers():
+            self._close(transfer)
+            call.preferred = by.operator
+            dispatcher.enqueue(call, now)
+            return
+        if not transfer.left and by.stage is LegStage.CONSULTING and call.bridge is not None:
+            dispatcher.switch.unhold(call.channel)
+            dispatcher.switch.join(call.bridge, by.id)
+            by.stage = LegStage.TALKING
+        elif transfer.step is Step.JOINING:
+            dispatcher.switch.unhold(call.channel)
+        self._close(transfer)
+        if reason != "returned" and transfer.form is Form.KEYS and not transfer.left:
+            dispatcher.switch.tell(by.id, "transfer_failed")
+
+    def call_over(self, call: Call) -> None:
+        """The call ends or waits anew: nothing is being handed over any more."""
+        transfer, call.transfer = call.transfer, None
+        if transfer is not None:
+            self._tell(transfer, "unavailable")
+            self._close(transfer)
+        for leg in call.legs.values():
+            leg.transfer = None
+
+    def forget(self, leg_id: str) -> None:
+        """A leg is gone, and what was pressed on it."""
+        self._keys.pop(leg_id, None)
+
+    def _close(self, transfer: Transfer) -> None:
+        switch = self._dispatcher.switch
+        if transfer.bridge is not None:
+            switch.disconnect(transfer.bridge)
+            transfer.bridge = None
+        if transfer.second is not None:
+            switch.hang_up(transfer.second, NORMAL)
+            transfer.second = None
+
+    def _tell(self, transfer: Transfer, outcome: str) -> None:
+        if transfer.form is not Form.KEYS and not transfer.left:
+            self._dispatcher.switch.progress(transfer.by.id, outcome)
+
+    def _set_talking(self, leg: Leg) -> None:
+        operator = self._dispatcher.roster.operators.get(leg.operator or "")
+        if operator is not None:
+            operator.state, operator.call = State.TALKING, leg.call.id
+
+
+def _by(leg: Leg) -> dict[str, str | None]:
+    return {"operator": leg.operator, "phone": leg.phone}
+
+
+def _whereto(transfer: Transfer) -> dict[str, str]:
+    target = transfer.target
+    return {"kind": target.kind.value, "to": target.to, "form": transfer.form.value}

@@ -1,0 +1,39 @@
+"""What the commands share that add or change phones and operators."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+
+from ngalam112.cli.client import Client, EngineDown
+from ngalam112.cli.common import tell
+from ngalam112.cli.output import Format, write_json, write_list
+from ngalam112.settings import Settings
+
+Replace = Annotated[bool, typer.Option("--replace", help="Change one that is there already.")]
+
+
+def add(
+    settings: Settings,
+    path: str,
+    body: dict[str, Any],
+    offline: Callable[[], Coroutine[Any, Any, dict[str, Any]]],
+) -> Any:
+    """Add through the engine, or, while it is down, in the database."""
+    try:
+        return Client(settings).post(path, body)
+    except EngineDown:
+        made = asyncio.run(offline())
+        tell("engine is down: kept in the database, takes effect when the line starts")
+        return made
+
+
+def write_one(row: dict[str, Any], fmt: Format) -> None:
+    """Write one row as JSON or CSV."""
+    if fmt is Format.JSON:
+        write_json(row)
+    else:
+        write_list([row], (), fmt, names=tuple(row))

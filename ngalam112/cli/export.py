@@ -1,0 +1,96 @@
+"""The commands that write the records in the formats of other programs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TextIO
+from zoneinfo import ZoneInfo
+
+import typer
+from sqlalchemy.exc import SQLAlchemyError
+
+from ngalam112 import times
+from ngalam112.cli.common import FromOption, ToOption, make_group
+from ngalam112.settings import Settings, load_settings
+
+exports = make_group("export", "The records in the formats of other programs.")
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="The file to write, anew; without it, to the screen."),
+]
+
+
+@exports.command("queue_log")
+def export_queue_log(
+    begin: FromOption = None, end: ToOption = None, output: OutputOption = None
+) -> None:
+    """Write what happened as app_queue's queue_log, for QueueMetrics, Asternic and the like.
+
+    Without --from and --to, all that is stored. A line belongs to a time by its own moment, so
+    the exports of two days make the export of both.
+    """
+    settings = load_settings()
+    zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
+    since = None if begin is None else times.begin(begin, zone, now)
+    until = None if end is None else times.end(end, zone, now)
+    asyncio.run(_write(settings, since, until, output))
+
+
+async def _write(
+    settings: Settings, since: datetime | None, until: datetime | None, output: Path | None
+) -> None:
+    """Read the database itself, engine or not: months of lines are no work for an engine."""
+    with _written(output) as file:
+        async with aclosing(_lines(settings, since, until)) as lines:
+            async for line in lines:
+                file.write(line + "\n")
+
+
+async def _lines(
+    settings: Settings, since: datetime | None, until: datetime | None
+) -> AsyncGenerator[str, None]:
+    from ivr.menu import load_menu
+    from ngalam112.questions import open_stored
+    from reports.queue_log_export import queue_log
+
+    queues = list(load_menu(settings.menu_file).categories)
+    async with open_stored(settings) as database:
+        try:
+            async for line in queue_log(database, queues, since, until):
+                yield line.text()
+        except (OSError, SQLAlchemyError) as error:
+            raise database.unreachable(error) from None
+
+
+@contextmanager
+def _written(output: Path | None) -> Iterator[TextIO]:
+    """The file to write to; one that could not be written to its end leaves the old one alone."""
+    if output is None:
+        yield sys.stdout
+        return
+    if output.exists() and not output.is_file():
+        # a pipe or a device takes the lines but must not be replaced
+        with output.open("w", encoding="utf-8", newline="\n") as file:
+            yield file
+        return
+    output = output.resolve()  # what a link points at is written, the link stays
+    part = output.with_name(f"{output.name}.{os.getpid()}.part")
+    try:
+        # as with Asterisk's own log, whose lines hold callers' numbers: it is not for everybody
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o640)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(output)) from None
+    try:
+        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            yield file
+        part.replace(output)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,62 @@
+"""The commands for phones: `ngalam112 phone ...`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from ngalam112.cli.adding import Replace, add, write_one
+from ngalam112.cli.common import FormatOption, kept_database, make_group, read
+from ngalam112.cli.output import Column, Format, console, safe, write_list
+from ngalam112.settings import load_settings
+
+phones = make_group("phone", "SIP accounts that operators log in at.")
+
+_COLUMNS = (
+    Column("number", "phone"),
+    Column("device", "Asterisk says"),
+    Column("operator", "logged in"),
+    Column("contact", "fixed contact"),
+)
+_NAMES = ("number", "contact", "device", "operator")
+
+
+@phones.command("add")
+def phone_add(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="2 to 6 digits.")],
+    password: Annotated[str | None, typer.Option(help="Made if not given.")] = None,
+    contact: Annotated[
+        str | None,
+        typer.Option(help="sip:101@host:port of a phone that never registers."),
+    ] = None,
+    replace: Replace = False,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """Add a phone; its password is shown once."""
+    settings = load_settings()
+    body = {"number": number, "password": password, "contact": contact, "replace": replace}
+
+    async def offline() -> dict[str, Any]:
+        from ngalam112.admin import add_phone
+
+        async with kept_database(settings) as database:
+            phone = await add_phone(database, number, password, contact, replace=replace)
+        return {**body, "password": phone.password, "in_effect": False}
+
+    made = add(settings, "/api/phones", body, offline)
+    made = {name: made[name] for name in ("number", "password", "contact", "in_effect")}
+    if fmt is Format.TABLE:
+        say = console().print
+        say(f"Phone {safe(made['number'])} is added.")
+        say(f"Password (shown only now): {safe(made['password'])}", soft_wrap=True)
+    else:
+        write_one(made, fmt)
+
+
+@phones.command("list")
+def phone_list(fmt: FormatOption = Format.TABLE) -> None:
+    """List all phones, and whether they can be reached."""
+    rows = read(load_settings(), "/api/phones")["phones"]
+    nothing = "There are no phones yet; add one: ngalam112 phone add 101"
+    write_list(rows, _COLUMNS, fmt, names=_NAMES, nothing=nothing)
