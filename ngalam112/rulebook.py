@@ -89,7 +89,10 @@ def directory_of(settings: Settings, found: Distribution) -> Directory:
         return local.hour * 60 + local.minute
 
     return Directory(
-        agencies=found.agencies, categories=found.category_numbers, local_minute=local_minute
+        agencies=found.agencies,
+        categories=found.category_numbers,
+        carrier=bool(settings.carrier),
+        local_minute=local_minute,
     )
 
 
