@@ -42,7 +42,7 @@ class Form(StrEnum):
 class Step(StrEnum):
     """How far a handing over is."""
 
-    WAITING = "waiting"  # in the queue of a category
+    WAITING = "waiting"  # in the queue of a category, or a phone of it rings
     RINGING = "ringing"
     CONSULTING = "consulting"
     JOINING = "joining"
@@ -335,7 +335,8 @@ class Transfers:
         """The last one who talked with the citizen has left while somebody else is to come."""
         transfer = call.transfer
         assert transfer is not None
-        if transfer.step is Step.WAITING and transfer.left:
+        rings = any(leg.transfer is transfer for leg in call.legs.values())
+        if transfer.step is Step.WAITING and transfer.left and not rings:
             self._wait(transfer, now)
         elif transfer.step is not Step.JOINING:
             self._dispatcher.switch.hold(call.channel)

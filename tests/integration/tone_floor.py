@@ -119,7 +119,6 @@ class Scene:
         dialog = await first.answered()
         await self.together(first)
         assert citizen.packets(0.3) > 7
-        self.since = time.monotonic()
         return dialog
 
     async def together(self, *phones: TonePhone, within: float = 6.0) -> None:
@@ -127,10 +126,12 @@ class Scene:
         all_hz = {self.citizen_phone.hz, *(one.hz for one in phones)}
         for one in (self.citizen_phone, *phones):
             await one.hears_only(all_hz - {one.hz}, EVERYBODY, within)
+        self.since = self.since or time.monotonic()
 
     async def with_an_echo(self, within: float = 6.0) -> None:
         """The citizen hears its own tone, played back by SIPp: both ways work."""
         await self.citizen_phone.hears_only({CITIZEN_HZ}, EVERYBODY, within)
+        self.since = self.since or time.monotonic()
 
     def not_in_silence(self) -> None:
         """The citizen has never heard nothing for long."""

@@ -1,0 +1,186 @@
+"""Handing over, case by case, on a pretended Asterisk: what each failure leads back to."""
+
+from __future__ import annotations
+
+import pytest
+from exchange import Exchange
+from factories import LineDesk
+
+from acd.agencies import Agency, Directory
+from acd.calls import Call, Stage
+from acd.legs import Leg, LegStage
+from acd.operators import State
+from ngalam112.switch import JoinFailed, RingFailed
+from pbx import ari_types as ari
+
+AGENCIES = {"110": Agency("Polisi", "sip:110@192.0.2.1", fallback="0341112")}
+
+
+class Hand:
+    """A citizen who talks with operator 1001; others can be handed to."""
+
+    def __init__(self, operators: int = 3) -> None:
+        self.desk, self.exchange, self.now = LineDesk(operators, wrap_up_s=10.0), Exchange(), 100.0
+        self.desk.dispatcher.transfers.directory = Directory(
+            agencies=AGENCIES, categories={"93": "fire"}
+        )
+        self.desk.switch.hears = self.exchange.obey
+        channel = self.exchange.arrives("c1", "citizen", "")
+        self.handle(ari.StasisStart(["citizen"], channel), ari.ChannelDtmfReceived("2", channel))
+        self.call: Call = self.desk.line.calls["c1"]
+        self.first = self.newest()
+        self.answer(self.first)
+        self.now = 200.0
+
+    def handle(self, *events: object) -> None:
+        self.desk.handle(*events, now=self.now)
+        while self.exchange.answers:
+            self.desk.handle(self.exchange.answers.pop(0), now=self.now)
+
+    def newest(self) -> Leg:
+        return list(self.call.legs.values())[-1]
+
+    def answer(self, leg: Leg) -> None:
+        self.exchange.channels[leg.id].up = True
+        self.handle(ari.StasisStart(["operator"], ari.Channel(id=leg.id)))
+
+    def press(self, keys: str) -> None:
+        for key in keys:
+            self.handle(ari.ChannelDtmfReceived(key, ari.Channel(id=self.first.id)))
+
+    def gone(self, leg: Leg, cause: int = 16) -> None:
+        self.exchange.drop(leg.id)
+        self.handle(ari.ChannelDestroyed(ari.Channel(id=leg.id), cause))
+
+    def state(self, number: str) -> State:
+        return self.desk.operator(number).state
+
+    def refer(self, to: str) -> None:
+        wanted = ari.ReferTo(ari.RequestedDestination(to))
+        by = ari.ReferredBy(ari.Channel(id=self.first.id))
+        self.handle(ari.ChannelTransfer(wanted, by))
+
+    def progress(self) -> list[str]:
+        return [did.more[0] for did in self.desk.switch.all("progress")]
+
+
+def test_who_answers_and_hangs_up_at_once_sends_the_citizen_back_to_the_first() -> None:
+    hand = Hand()
+    hand.refer("102")
+    second = hand.newest()
+    hand.answer(second)
+    assert hand.progress() == ["trying", "answered"]
+    hand.gone(hand.first)
+    assert hand.state("1001") is State.WRAP_UP
+    hand.now += 0.1
+    hand.gone(second)
+    assert (hand.call.stage, hand.newest().operator) == (Stage.RINGING, "1001")
+    assert hand.state("1002") is State.IDLE
+    assert hand.desk.operator("1002").not_before == hand.now + 5
+
+
+def test_who_hangs_up_after_half_a_second_has_ended_the_call() -> None:
+    hand = Hand()
+    hand.gone(hand.first)
+    assert (hand.call.stage, hand.call.record.ended_by) == (Stage.ENDED, "operator")
+
+
+def test_a_first_answer_that_is_hung_up_at_once_rings_the_next_one() -> None:
+    hand = Hand()
+    hand.now = 100.3
+    hand.gone(hand.first)
+    assert hand.call.stage is Stage.RINGING
+    assert hand.newest().operator == "1002"
+    assert hand.exchange.hears("c1") == {"music"}
+
+
+def test_who_cannot_be_put_back_to_the_citizen_goes_and_the_citizen_waits() -> None:
+    hand = Hand(2)
+    hand.press("*2102#")
+    hand.answer(hand.newest())
+    assert hand.first.stage is LegStage.CONSULTING
+    hand.exchange.fails = 1
+    hand.press("*0")
+    assert hand.call.stage in (Stage.QUEUED, Stage.RINGING)
+    assert hand.exchange.hears("c1") == {"music"}
+    assert hand.first.id in hand.desk.switch.told("hang_up")
+
+
+def test_a_late_answer_about_another_bridge_changes_nothing() -> None:
+    hand = Hand()
+    hand.handle(JoinFailed("an-old-bridge", hand.first.id, "gone"))
+    assert hand.first.stage is LegStage.TALKING
+
+
+def test_a_held_citizen_is_not_on_hold_any_more_in_the_consult() -> None:
+    hand = Hand()
+    hand.handle(ari.ChannelHold(ari.Channel(id=hand.first.id)))
+    assert hand.state("1001") is State.HOLDING
+    hand.press("*2102#")
+    hand.answer(hand.newest())
+    assert hand.state("1001") is State.TALKING
+    assert (hand.call.record.holds, hand.first.held_since) == (1, None)
+
+
+def test_an_agencys_fallback_is_rung_after_its_number() -> None:
+    hand = Hand()
+    hand.press("*2110#")
+    assert hand.newest().phone == "sip:110@192.0.2.1"
+    hand.gone(hand.newest(), 17)
+    assert hand.newest().phone == "tel:0341112"
+    hand.gone(hand.newest(), 17)
+    assert list(hand.call.legs) == [hand.first.id]
+    assert hand.desk.switch.told("tell")[-1] == hand.first.id
+
+
+def test_the_citizen_waits_like_everybody_when_the_first_leaves_before_a_category_answers() -> None:
+    hand = Hand(2)
+    hand.press("*293#")
+    ringing = hand.newest()
+    hand.gone(hand.first)
+    assert list(hand.call.legs) == [ringing.id], "it rings on"
+    hand.gone(ringing, 17)
+    assert (hand.call.stage, hand.call.record.transfers) == (Stage.QUEUED, 1)
+    assert hand.exchange.hears("c1") == {"music"}
+    assert hand.call in hand.desk.dispatcher.queue
+
+
+@pytest.mark.parametrize(
+    ("to", "why"),
+    [("101", "oneself"), ("999", "nowhere"), ("08123456", "forbidden"), ("103", "paused")],
+)
+def test_what_is_refused_is_told_by_keys_and_by_refer(to: str, why: str) -> None:
+    hand = Hand()
+    hand.desk.roster.pause("1003", None, 150.0)
+    hand.press(f"*2{to}#")
+    assert hand.desk.switch.last("tell").more == (f"transfer_{why}",)
+    hand.refer(to)
+    assert hand.progress() == ["declined"]
+    assert hand.first.stage is LegStage.TALKING
+
+
+def test_a_second_handing_over_is_refused_while_one_is_under_way() -> None:
+    hand = Hand()
+    hand.refer("102")
+    hand.refer("103")
+    assert hand.progress() == ["trying", "declined"]
+
+
+def test_who_called_a_colleague_in_vain_hears_it_in_words() -> None:
+    hand = Hand()
+    dialled = hand.exchange.arrives("d1", "dial", "102")
+    hand.handle(ari.StasisStart(["number", "102", "103"], dialled))
+    ringing = hand.desk.switch.last("ring").to
+    assert (hand.state("1002"), hand.state("1003")) == (State.CALLING, State.OFFERED)
+    hand.exchange.drop(ringing)
+    hand.handle(RingFailed(ringing))
+    assert hand.desk.switch.last("say").more[1] == "transfer_failed"
+    assert (hand.state("1002"), hand.state("1003")) == (State.IDLE, State.IDLE)
+    assert hand.desk.phone("103").device.value == "free"
+
+
+def test_a_refer_in_a_call_among_colleagues_is_declined() -> None:
+    hand = Hand()
+    by = ari.ReferredBy(ari.Channel(id="d1"))
+    hand.handle(ari.ChannelTransfer(ari.ReferTo(ari.RequestedDestination("103")), by))
+    assert hand.desk.switch.last("progress") == ("progress", "d1", ("declined",))
