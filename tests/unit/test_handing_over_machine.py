@@ -336,6 +336,7 @@ class HandingOver(RuleBasedStateMachine):
         for channel in self.of_kind("dial"):
             self.gone(channel, 16)
         assert self.of_kind("leg", "citizen") == []
+        assert self.exchange.unanswered() == []
         for channel in self.exchange.dying():
             self.gone(channel, 16)
         self.now += 1000
@@ -345,7 +346,6 @@ class HandingOver(RuleBasedStateMachine):
         assert (self.exchange.channels, self.exchange.bridges) == ({}, set())
         assert {one.state for one in self.desk.roster.operators.values()} == {State.IDLE}
         assert {one.device for one in self.desk.roster.phones.values()} == {Device.FREE}
-        assert self.exchange.unanswered() == []
 
 
 HandingOver.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
