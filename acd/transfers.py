@@ -137,6 +137,11 @@ class Transfers:
         self._begin(leg, number, Form.REFER, now)
         self._dispatcher.settle(now)
 
+    def refuse(self, leg: Leg, now: float) -> None:
+        """Tell a phone that its REFER leads nowhere."""
+        leg.refused_at = now
+        self._dispatcher.switch.progress(leg.id, "declined")
+
     def may_hand_over(self, leg: Leg) -> bool:
         """Whether an operator's leg may hand its citizen over at this moment."""
         return leg.operator is not None and self._why_not(leg) is None
@@ -174,7 +179,7 @@ class Transfers:
                 EventKind.TRANSFER_FAILED, now, **_by(leg), kind=None, to=number[:32], reason=found
             )
             if form is Form.REFER:
-                dispatcher.switch.progress(leg.id, "declined")
+                self.refuse(leg, now)
             else:
                 dispatcher.switch.tell(leg.id, f"transfer_{found}")
             return
@@ -350,6 +355,7 @@ class Transfers:
             dispatcher.let_go(leg, reason, now)
         call.note(EventKind.TRANSFER_FAILED, now, **_by(by), **_whereto(transfer), reason=reason)
         self._tell(transfer, "unavailable")
+        by.refused_at = now if transfer.form is not Form.KEYS else None
         if transfer.left and not call.talkers():
             self._close(transfer)
             call.preferred = by.operator
