@@ -29,11 +29,6 @@ async def room(
         yield room
 
 
-def refers(talk: Talk, to: str) -> asyncio.Task[Transfer]:
-    """The first operator's phone asks for a blind transfer."""
-    return asyncio.create_task(talk.first.blind_transfer(to, talk.call))
-
-
 async def handed_over(talk: Talk, to: Softphone, name: str, asked: asyncio.Task[Transfer]) -> None:
     """While it rings the two talk on; the other one answers and takes over."""
     await to.incoming()
@@ -46,7 +41,7 @@ async def handed_over(talk: Talk, to: Softphone, name: str, asked: asyncio.Task[
 
 async def test_blind_to_an_operator(room: Room) -> None:
     async with room.talk("0821") as talk:
-        asked = refers(talk, talk.operator(talk.second))
+        asked = talk.refers(talk.operator(talk.second))
         await handed_over(talk, talk.second, "second", asked)
         assert (await asked).notified == (100, 200)
         await talk.citizen.hang_up()
@@ -57,14 +52,14 @@ async def test_blind_to_an_operator(room: Room) -> None:
 
 async def test_blind_to_an_agency(room: Room) -> None:
     async with room.talk("0822") as talk:
-        await handed_over(talk, room.agency, "agency", refers(talk, "110"))
+        await handed_over(talk, room.agency, "agency", talk.refers("110"))
         await room.agency.hang_up()
         await talk.over((talk.first, "answered"), (room.agency, "transfer"), transfers=1)
 
 
 async def test_blind_to_a_category(room: Room) -> None:
     async with room.talk("0823") as talk, room.paused(talk.third):
-        await handed_over(talk, talk.second, "second", refers(talk, "93"))
+        await handed_over(talk, talk.second, "second", talk.refers("93"))
         await talk.citizen.hang_up()
         await talk.free("second")
         await talk.back_from_pause(talk.third)
@@ -73,7 +68,8 @@ async def test_blind_to_a_category(room: Room) -> None:
 
 
 async def colleague_rings(talk: Talk) -> str:
-    """The first one dials the second one's number, which puts the citizen on hold."""
+    """The first one puts the citizen on hold and dials the second one's number."""
+    await talk.first.hold(talk.call)
     dialled = await talk.first.dial(talk.operator(talk.second))
     await talk.second.incoming()
     await talk.hear(citizen="music")
@@ -99,8 +95,7 @@ async def test_with_replaces_after_talking(room: Room) -> None:
 async def test_with_replaces_while_it_still_rings(room: Room) -> None:
     async with room.talk("0825") as talk:
         consult = await colleague_rings(talk)
-        asked = asyncio.create_task(talk.first.attended_transfer(consult, talk.call))
-        await talk.first.baresip.until(lambda: talk.refer_answered() or None, 5.0, "202")
+        asked = await talk.refers_while_it_rings(consult)
         await talk.hear(citizen="music")
         await talk.second.answer(talk.second.current())
         assert (await asked).succeeded
@@ -118,25 +113,35 @@ async def comes_back(talk: Talk, asked: asyncio.Task[Transfer]) -> None:
     await talk.talk_together("citizen", "first")
 
 
-async def test_a_blind_transfer_that_is_refused_brings_the_citizen_back(room: Room) -> None:
-    async with room.talk("0826") as talk, room.paused(talk.third):
-        for number in ("77", "0812345678", talk.operator(talk.first), talk.operator(talk.third)):
-            asked = refers(talk, number)
+@pytest.mark.parametrize(
+    ("caller", "refused"),
+    [
+        ("0826", {"77": "nowhere", "0812345678": "forbidden"}),
+        ("0836", {"oneself": "oneself", "third": "paused"}),
+    ],
+)
+async def test_a_blind_transfer_that_is_refused_brings_the_citizen_back(
+    room: Room, caller: str, refused: dict[str, str]
+) -> None:
+    async with room.talk(caller) as talk, room.paused(talk.third):
+        operators = {"oneself": talk.operator(talk.first), "third": talk.operator(talk.third)}
+        for to in refused:
+            asked = talk.refers(operators.get(to, to))
             await comes_back(talk, asked)
             assert (await asked).notified[-1] == 603
-        assert await talk.failures() == ["nowhere", "forbidden", "oneself", "paused"]
+        assert await talk.failures() == list(refused.values())
         await talk.citizen.hang_up()
         await talk.free("first")
         await talk.back_from_pause(talk.third)
-        await talk.over(*[(talk.first, "answered")] * 5)
+        await talk.over(*[(talk.first, "answered")] * 3)
 
 
 async def test_a_blind_transfer_that_nobody_takes_brings_the_citizen_back(room: Room) -> None:
     async with room.talk("0827") as talk, room.paused(talk.third):
-        asked = refers(talk, talk.operator(talk.second))
+        asked = talk.refers(talk.operator(talk.second))
         await talk.second.hang_up((await talk.second.incoming()).id)  # 486
         await comes_back(talk, asked)
-        asked = refers(talk, talk.operator(talk.second))
+        asked = talk.refers(talk.operator(talk.second))
         await talk.second.incoming()
         await talk.talk_together("citizen", "first")
         await comes_back(talk, asked)
@@ -150,8 +155,7 @@ async def test_a_blind_transfer_that_nobody_takes_brings_the_citizen_back(room: 
 async def test_with_replaces_to_who_then_refuses_brings_the_citizen_back(room: Room) -> None:
     async with room.talk("0828") as talk, room.paused(talk.third):
         consult = await colleague_rings(talk)
-        asked = asyncio.create_task(talk.first.attended_transfer(consult, talk.call))
-        await talk.first.baresip.until(lambda: talk.refer_answered() or None, 5.0, "202")
+        asked = await talk.refers_while_it_rings(consult)
         await talk.second.hang_up()
         await comes_back(talk, asked)
         await talk.citizen.hang_up()
@@ -183,7 +187,7 @@ async def test_a_colleague_who_refuses_or_leaves_returns_the_citizen_to_who_hold
 
 async def test_a_citizen_who_hangs_up_while_it_rings_leaves_no_ghost(room: Room) -> None:
     async with room.talk("0830") as talk:
-        asked = refers(talk, talk.operator(talk.second))
+        asked = talk.refers(talk.operator(talk.second))
         await talk.second.incoming()
         await talk.citizen.hang_up()
         await talk.free("first", "second")
