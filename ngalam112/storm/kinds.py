@@ -59,7 +59,9 @@ CITIZENS = (
         first_ms=(300, 1000),
         stay_ms=(480, 1000),
     ),
-    CitizenKind(name="cancel", scenario="citizen_cancel_some_time", weight=6, stay_ms=(0, 60)),
+    CitizenKind(name="cancel_at_once", scenario="citizen_cancel_at_once", weight=4),
+    # the line answers some milliseconds after the INVITE
+    CitizenKind(name="cancel", scenario="citizen_cancel_some_time", weight=4, stay_ms=(0, 20)),
     CitizenKind(
         name="no_ack",
         scenario="citizen_no_ack_bye_some_time",
