@@ -119,7 +119,8 @@ class Leg:
     """One leg. `operator`: None for an agency, and for a phone that nobody sits at.
 
     `phone`: the number of the phone, or the agency's address. `transfer`: the handing over that it
-    is rung for, if it is not an offer out of the queue.
+    is rung for, if it is not an offer out of the queue. `refused_at`: when its phone was told last
+    that its REFER has failed.
     """
 
     id: str
@@ -130,6 +131,7 @@ class Leg:
     transfer: Transfer | None = None
     talks_since: float = 0.0
     held_since: float | None = None
+    refused_at: float | None = None
     timer: Timer | None = None
 
     def rearm(self, timer: Timer | None) -> None:

@@ -32,6 +32,7 @@ log = structlog.get_logger("acd")
 
 # Q.850 causes of an offer that failed; what follows from each is data (`Rules.failures`)
 _REASONS = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
+GAVE_UP_S = 1.0  # a phone that is told of a failed REFER hangs up by itself, or it does not
 AT_ONCE_S = 0.5  # nobody has helped a citizen in so short a talk
 
 
@@ -214,6 +215,11 @@ class Dispatcher:
                 self.transfers.alone(leg.call, now)
         elif now - leg.talks_since < AT_ONCE_S:
             self.lost(leg, "hung_up", now)
+        elif leg.refused_at is not None and now - leg.refused_at < GAVE_UP_S:
+            # the phone did that, and not the operator, who is to have the citizen back
+            leg.call.hung_up_by = leg.call.cause = None
+            self.desks.leave(leg, "hung_up", now)
+            self._back_to(leg.operator, leg.call, now)
         else:
             call = leg.call
             self.finish(call, call.hung_up_by or "operator", cause, now)
@@ -306,11 +312,14 @@ class Dispatcher:
         if call.talkers():
             return
         handed_over = [one.operator for one in call.record.legs if one.reason == "transferred"]
-        if handed_over:
-            call.preferred = handed_over[-1]
-            first = self.roster.operators.get(call.preferred or "")
-            if first is not None and first.state is State.WRAP_UP:
-                self.roster.wrapped_up(first, "early", now)
+        self._back_to(handed_over[-1] if handed_over else None, call, now)
+
+    def _back_to(self, operator: str | None, call: Call, now: float) -> None:
+        """The citizen waits again, and for this operator first, whose wrap-up is no more."""
+        call.preferred = operator or call.preferred
+        one = self.roster.operators.get(operator or "")
+        if one is not None and one.state is State.WRAP_UP:
+            self.roster.wrapped_up(one, "early", now)
         self.enqueue(call, now)
 
     def _release(self, call: Call, now: float) -> None:

@@ -109,6 +109,11 @@ class Transfers:
         self._begin(leg, number, Form.REFER, now)
         self._dispatcher.settle(now)
 
+    def refuse(self, leg: Leg, now: float) -> None:
+        """Tell a phone that its REFER leads nowhere."""
+        leg.refused_at = now
+        self._switch.progress(leg.id, "declined")
+
     def may_hand_over(self, leg: Leg) -> bool:
         """Whether an operator's leg may hand its citizen over at this moment."""
         return leg.operator is not None and self._why_not(leg) is None
@@ -143,7 +148,7 @@ class Transfers:
                 EventKind.TRANSFER_FAILED, now, **_by(leg), kind=None, to=number[:32], reason=found
             )
             if form is Form.REFER:
-                self._switch.progress(leg.id, "declined")
+                self.refuse(leg, now)
             else:
                 self._switch.tell(leg.id, f"transfer_{found}")
             return
@@ -318,6 +323,7 @@ class Transfers:
             self._desks.let_go(leg, reason, now)
         call.note(EventKind.TRANSFER_FAILED, now, **_by(by), **_whereto(transfer), reason=reason)
         self._tell(transfer, "unavailable")
+        by.refused_at = now if transfer.form is not Form.KEYS else None
         if transfer.left and not call.talkers():
             self._close(transfer)
             call.preferred = by.operator

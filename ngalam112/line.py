@@ -293,7 +293,7 @@ class Line:
         if second is not None and transfers.may_hand_over(leg):
             consulted = self.internal.hand_over(second.id, leg, now)
         if consulted is None:
-            self.switch.progress(leg.id, "declined")
+            transfers.refuse(leg, now)
         else:
             transfers.replaced(leg, consulted, now)
             self.dispatcher.settle(now)
