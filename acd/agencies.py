@@ -42,6 +42,7 @@ class Kind(StrEnum):
     OPERATOR = "operator"
     CATEGORY = "category"
     AGENCY = "agency"
+    CITIZEN = "citizen"  # who called before
 
 
 class Refusal(StrEnum):
@@ -77,6 +78,7 @@ class Directory:
 
     agencies: Mapping[str, Agency] = field(default_factory=dict)
     categories: Mapping[str, str] = field(default_factory=dict)
+    carrier: bool = False  # whether numbers outside can be dialled
     local_minute: Callable[[float], int] = minutes_of_day
 
     def find(self, number: str, by: str | None, roster: Roster, now: float) -> Target | Refusal:

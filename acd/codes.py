@@ -36,7 +36,12 @@ from acd.roster import Roster
 from acd.timers import Timer, Timers
 from acd.wrapup import WrapUps
 
-PROMPTS = (*code_dialogue.PROMPTS, *code_wishes.PROMPTS)
+PROMPTS = (
+    *code_dialogue.PROMPTS,
+    *code_wishes.PROMPTS,
+    "callback_nobody",
+    "callback_no_carrier",
+)
 
 
 @dataclass(slots=True, eq=False)

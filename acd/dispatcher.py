@@ -62,6 +62,7 @@ class Dispatcher:
         self.bridges: dict[str, Call] = {}
         self.transfers = Transfers(self, directory or Directory())
         self.overflow = Overflow(self, rules.overflow, rules.overflow_again_s)
+        self.last_calls: dict[str, Call] = {}  # operator -> the last citizen's
         self._phone_of_leg: dict[str, str] = {}
         self._spoke_with: dict[str, tuple[str, float]] = {}  # caller -> operator, time
 
@@ -459,6 +460,7 @@ class Dispatcher:
             return
         if leg.talks_since:
             self._note_talk(operator, leg, now)
+            self.last_calls[operator.id] = leg.call
             wrap_up_s = self.rules.wrap_up(leg.call.record.category)
             self.announcements.handled(now - leg.talks_since + wrap_up_s)
             self.wrap_ups.begin(operator, wrap_up_s, now)

@@ -1,8 +1,9 @@
 """Calls that an operator makes from a phone: to a colleague, or to an agency about a citizen.
 
-They are no calls of citizens: they have no record of their own. An agency is called only by an
-operator who has a citizen on the line, so whatever goes out belongs to a call record. When the
-phone asks by REFER with Replaces, whom it talks with comes into the citizen's call.
+They are no calls of citizens: they have no record of their own. What goes out belongs to a call
+record: an agency is called only by an operator who has a citizen on the line, and a citizen only
+is called back, as a further leg of the operator's last call. When the phone asks by REFER with
+Replaces, whom it talks with comes into the citizen's call.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from dataclasses import dataclass
 import structlog
 
 from acd.agencies import Directory, Kind, Refusal, Target
-from acd.dispatcher import NO_ANSWER, NORMAL, Dispatcher
+from acd.calls import Call, Stage
+from acd.dispatcher import NO_ANSWER, NORMAL, Dispatcher, dialable
 from acd.ids import new_id
 from acd.legs import Leg, LegStage
-from acd.operators import Device, State
+from acd.operators import Device, Operator, State
+from acd.records import EventKind
 from acd.timers import Timer
 from acd.transfers import Consulted
 
@@ -27,7 +30,10 @@ Say = Callable[[str, str, float], None]
 
 @dataclass(slots=True, eq=False)
 class InternalCall:
-    """`channel`: the phone that dialled; `leg`: the one that it called."""
+    """`channel`: the phone that dialled; `leg`: the one that it called.
+
+    `back`: the call whose citizen is called back.
+    """
 
     channel: str
     phone: str
@@ -37,6 +43,11 @@ class InternalCall:
     target: Target
     timer: Timer
     bridge: str | None = None
+    back: Call | None = None
+
+    def about(self) -> dict[str, str | None]:
+        """What an event tells of it."""
+        return {"operator": self.operator, "phone": self.phone, "leg": self.leg}
 
 
 class InternalCalls:
@@ -71,22 +82,52 @@ class InternalCalls:
             log.info("internal_call_refused", phone=phone, number=number[:32], why=found)
             self._say(channel, f"transfer_{found}", now)
             return
-        leg, address = new_id(now), found.addresses[0]
-        timer = dispatcher.timers.at(
-            now + dispatcher.rules.ring_timeout_s, lambda at: self._rang_out(channel, at)
-        )
-        call = InternalCall(channel, phone, who, leg, address, found, timer)
-        self.by_channel[channel] = self.by_leg[leg] = call
-        if one is not None and one.state is State.IDLE:
-            one.state, one.call = State.CALLING, channel
+        call = self._place(channel, phone, one, found, now)
         called = dispatcher.roster.operators.get(found.operator or "")
         if called is not None:
             called.state, called.call = State.OFFERED, channel
-            dispatcher.roster.phones[address].device = Device.IN_USE
-            dispatcher.occupy(address, leg)
-        dispatcher.switch.ringing(channel)
+            dispatcher.roster.phones[call.address].device = Device.IN_USE
+            dispatcher.occupy(call.address, call.leg)
         name = one.name if one is not None else phone
-        dispatcher.switch.ring(leg, address, (name, phone), channel)
+        dispatcher.switch.ring(call.leg, call.address, (name, phone), channel)
+
+    def call_back(self, channel: str, phone: str, now: float) -> None:
+        """A phone dialled *16: ring the citizen of its operator's last call, or say why not."""
+        dispatcher = self._dispatcher
+        one = dispatcher.roster.at_phone(phone)
+        last = dispatcher.last_calls.get(one.id) if one is not None else None
+        number = dialable(last.record.caller_number) if last is not None else ""
+        if one is None or last is None or not number or last.stage is not Stage.ENDED:
+            prompt = "operator_not_logged_in" if one is None else "callback_nobody"
+            self._say(channel, prompt, now)
+            return
+        if not self.directory.carrier:
+            self._say(channel, "callback_no_carrier", now)
+            return
+        if one.state is State.WRAP_UP:
+            dispatcher.roster.wrapped_up(one, "early", now)
+        target = Target(Kind.CITIZEN, number, number, (f"tel:{number}",))
+        call = self._place(channel, phone, one, target, now)
+        call.back = last
+        last.note(EventKind.CALLED_BACK, now, **call.about(), to=number)
+        ours = last.record.called_number
+        dispatcher.switch.ring(call.leg, call.address, (ours, ours), channel)
+
+    def _place(
+        self, channel: str, phone: str, one: Operator | None, target: Target, now: float
+    ) -> InternalCall:
+        dispatcher = self._dispatcher
+        leg, address = new_id(now), target.addresses[0]
+        timer = dispatcher.timers.at(
+            now + dispatcher.rules.ring_timeout_s, lambda at: self._rang_out(channel, at)
+        )
+        who = one.id if one is not None else None
+        call = InternalCall(channel, phone, who, leg, address, target, timer)
+        self.by_channel[channel] = self.by_leg[leg] = call
+        if one is not None and one.state is State.IDLE:
+            one.state, one.call = State.CALLING, channel
+        dispatcher.switch.ringing(channel)
+        return call
 
     def answered(self, leg: str, now: float) -> bool:
         """The one who was called has answered; False if the leg is none of these."""
@@ -99,6 +140,8 @@ class InternalCalls:
         called = self._dispatcher.roster.operators.get(call.target.operator or "")
         if called is not None:
             called.state = State.CALLING
+        if call.back is not None:
+            call.back.note(EventKind.JOINED, now, **call.about(), how="callback")
         return True
 
     def gone(self, channel: str, now: float) -> bool:
@@ -140,6 +183,9 @@ class InternalCalls:
 
     def _end(self, call: InternalCall, now: float, but: str) -> None:
         self._forget(call)
+        if call.back is not None and call.bridge is not None:
+            who = "caller" if but == call.leg else "operator"
+            call.back.note(EventKind.LEFT, now, **call.about(), reason=who)
         for one in (call.channel, call.leg):
             if one != but:
                 self._dispatcher.switch.hang_up(one, NORMAL)

@@ -54,6 +54,7 @@ class EventKind(StrEnum):
     LEFT = "left"  # operator, phone, leg, reason: ... and has left the others
     TRANSFERRED = "transferred"  # operator, phone, kind, to, form: the first one has handed over
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
+    CALLED_BACK = "called_back"  # operator, phone, leg, to: after the end, from the same record
     TROUBLE = "trouble"  # what
     ENDED = "ended"  # ended_by, hangup_cause, position (of who hung up while waiting)
     FALLBACK = "fallback"  # status, phone, answered_at
@@ -73,7 +74,7 @@ class LegRecord(msgspec.Struct, kw_only=True):
     """A leg that spoke with the citizen: an operator's, an agency's. Times as in CallRecord.
 
     `phone`: the phone's number, the agency's number or its SIP address. `how`: answered (out of the
-    queue), transfer or conference. `reason`: how it ended.
+    queue), transfer, conference or callback. `reason`: how it ended.
     """
 
     leg: str

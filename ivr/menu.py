@@ -69,11 +69,6 @@ def load_menu(path: Path) -> MenuTree:
     return tree
 
 
-def missing_prompts(tree: MenuTree, sounds: Path) -> list[str]:
-    """The prompts of the menu for which there is no audio in the folder `sounds`."""
-    return sorted(name for name in tree.prompts() if not (sounds / f"{name}.wav").is_file())
-
-
 def _problems(tree: MenuTree) -> list[str]:
     found = []
     if tree.start not in tree.menus:

@@ -15,5 +15,8 @@ class SteadyClock:
         self._offset = time.time() - time.monotonic()
 
     def now(self) -> float:
-        """The time, seconds since the epoch."""
-        return time.monotonic() + self._offset
+        """The time, seconds since the epoch, in whole microseconds as the database keeps them.
+
+        So a record that is computed again from stored events is the one that was stored.
+        """
+        return round(time.monotonic() + self._offset, 6)

@@ -220,6 +220,8 @@ class Line:
                 self.internal.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["whisper", prompt]:
                 self._codes.say(channel.id, prompt, now)
+            case ["code", phone, "*16"]:
+                self.internal.call_back(channel.id, phone, now)
             case ["code", phone, code]:
                 self._codes.dialled(channel.id, phone, code, now)
             case _:

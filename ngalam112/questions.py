@@ -154,7 +154,11 @@ async def stored_status(database: Database, _settings: Settings, _: Params) -> A
 
 def call_row(record: CallRecord, zone: ZoneInfo) -> Answer:
     """Return a call record as JSON has it."""
-    row: Answer = msgspec.to_builtins(record)
+    row = _with_times(msgspec.to_builtins(record), zone)
+    return row | {"legs": [_with_times(leg, zone) for leg in row["legs"]]}
+
+
+def _with_times(row: Answer, zone: ZoneInfo) -> Answer:
     return {
         name: _iso(value, zone) if name.endswith("_at") and value is not None else value
         for name, value in row.items()

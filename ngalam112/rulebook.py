@@ -13,19 +13,23 @@ from acd.codes import PROMPTS
 from acd.distribution import Distribution, DistributionError, load_distribution
 from acd.rules import FAILURES, Announce, Rules
 from acd.transfers import PROMPTS as TRANSFER_PROMPTS
-from ivr.menu import MenuError, MenuTree, load_menu, missing_prompts
+from ivr.menu import MenuError, MenuTree, load_menu
 from ngalam112.settings import Settings
 from ngalam112.sounds import seconds_of
+
+
+def spoken(settings: Settings, tree: MenuTree) -> set[str]:
+    """The names of all prompts that the line can play, but for those of the distribution file."""
+    names = tree.prompts() | {*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS}
+    if settings.whisper:
+        names |= {f"whisper_{category}" for category in tree.categories}
+    return names
 
 
 def load_checked_menu(settings: Settings) -> MenuTree:
     """Load the menu and make sure that all audio is there; raise MenuError if not."""
     tree = load_menu(settings.menu_file)
-    missing = missing_prompts(tree, settings.sounds)
-    spoken = [*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS]
-    if settings.whisper:
-        spoken += [f"whisper_{category}" for category in tree.categories]
-    missing += _without_audio(spoken, settings)
+    missing = _without_audio(spoken(settings, tree), settings)
     if missing:
         raise MenuError(_no_audio(missing, settings))
     return tree
@@ -89,7 +93,10 @@ def directory_of(settings: Settings, found: Distribution) -> Directory:
         return local.hour * 60 + local.minute
 
     return Directory(
-        agencies=found.agencies, categories=found.category_numbers, local_minute=local_minute
+        agencies=found.agencies,
+        categories=found.category_numbers,
+        carrier=bool(settings.carrier),
+        local_minute=local_minute,
     )
 
 

@@ -26,6 +26,14 @@ _CALLS = (
     Column("wait", "wait s", right=True),
     Column("talk", "talk s", right=True, spare=True),
 )
+_LEGS = (
+    Column("operator", "operator"),
+    Column("phone", "phone"),
+    Column("how", "how"),
+    Column("joined", "joined"),
+    Column("left", "left"),
+    Column("reason", "why"),
+)
 _SHOWN_ID = 14  # characters; `calls show` finds a call by the begin of its id
 
 
@@ -71,9 +79,13 @@ def calls_show(
             facts = [
                 {"what": name, "value": on_screen(value, zone) if name.endswith("_at") else value}
                 for name, value in record.items()
-                if value not in (None, "")
+                if value not in (None, "", [])
+                if name != "legs"
             ]
             say(table(facts, (Column("what", "record"), Column("value", ""))))
+            if record["legs"]:
+                say()
+                say(table([_shown_leg(one, zone) for one in record["legs"]], _LEGS))
             steps = [
                 {**one, "at": _clock(one["at"], zone), "data": _words(one["data"])}
                 for one in events
@@ -91,6 +103,15 @@ def _shown_call(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "outcome": row["outcome"] or "(live)",
         "wait": _seconds(row["wait_ms"]),
         "talk": _seconds(row["talk_ms"]),
+    }
+
+
+def _shown_leg(leg: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    left = leg["left_at"]
+    return {
+        **leg,
+        "joined": _clock(leg["joined_at"], zone),
+        "left": _clock(left, zone) if left is not None else None,
     }
 
 

@@ -157,15 +157,23 @@ def follow_transfer(messages: Sequence[SipMessage], call: str) -> Transfer:
 
 
 def refer_to(messages: Sequence[SipMessage], call: str) -> str:
-    """The Refer-To that replaces this call: its other side's address and its dialog's tags."""
-    for message in messages:
-        if message.header("call-id") == call and message.method == "INVITE" and message.code == 200:
-            ours, theirs = ("to", "from") if message.sent else ("from", "to")
-            tags = [message.header(side).partition("tag=")[2] for side in (theirs, ours)]
-            peer = re.search(r"<([^>]+)>", message.header(theirs))
-            replaces = quote(f"{call};to-tag={tags[0]};from-tag={tags[1]}", safe="")
-            return f"<{peer[1] if peer else ''}?Replaces={replaces}>"
-    raise SoftphoneError(f"Call {call} was not answered, so nothing can replace it.")
+    """The Refer-To that replaces this call: its other side's address and its dialog's tags.
+
+    A call that still rings can be replaced too, if the other side has said so.
+    """
+    for message in reversed(messages):
+        if (
+            message.header("call-id") != call
+            or message.method != "INVITE"
+            or not (180 <= message.code < 300)
+        ):
+            continue
+        ours, theirs = ("to", "from") if message.sent else ("from", "to")
+        tags = [message.header(side).partition("tag=")[2] for side in (theirs, ours)]
+        peer = re.search(r"<([^>]+)>", message.header(theirs))
+        replaces = quote(f"{call};to-tag={tags[0]};from-tag={tags[1]}", safe="")
+        return f"<{peer[1] if peer else ''}?Replaces={replaces}>"
+    raise SoftphoneError(f"Call {call} has not rung, so nothing can replace it.")
 
 
 def parse_audio(said: str) -> Audio:

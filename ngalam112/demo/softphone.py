@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import wave
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from ngalam112.demo.baresip import NO_PLAYER, Baresip
+from ngalam112.demo.ears import RATE, Ears
 from ngalam112.demo.phone_facts import (
     Audio,
     PhoneCall,
@@ -61,6 +61,7 @@ class Softphone:
         self._taken: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
         self._recordings = itertools.count(1)
+        self._ears: Ears | None = None
 
     async def __aenter__(self) -> Softphone:
         try:
@@ -286,12 +287,30 @@ class Softphone:
             ) from None
         return Audio(now.sent - begun.sent, now.received - begun.received)
 
+    async def record(self) -> Ears:
+        """Write what comes in to a file from now on, for `listen` and for whoever reads it.
+
+        Only while the phone has one call: each of several would write over the others.
+        """
+        ears = Ears(self.baresip.folder / f"heard-{next(self._recordings)}.wav")
+        await self.baresip.command("auplay", f"aufile,{ears.path}")
+        self._ears = ears
+        return ears
+
+    async def stop_recording(self) -> None:
+        """Hear without keeping it, as at the beginning."""
+        self._ears = None
+        await self.baresip.command("auplay", NO_PLAYER)
+
+    async def listen(self, for_s: float = 1.0) -> bytes:
+        """What comes in during some time: samples of 16 bits, 8000 a second."""
+        if self._ears is not None:
+            return await self._ears.listen(for_s)
+        ears = await self.record()
+        await asyncio.sleep(STALE_S + for_s)
+        await self.stop_recording()
+        return ears.heard[2 * int(STALE_S * RATE) :]
+
     async def hears(self, tone_hz: int, for_s: float = 1.0) -> float:
         """Listen for some time; how much of what comes in is this tone, from 0 to 1."""
-        path = self.baresip.folder / f"heard-{next(self._recordings)}.wav"
-        await self.baresip.command("auplay", f"aufile,{path}")
-        await asyncio.sleep(STALE_S + for_s)
-        await self.baresip.command("auplay", NO_PLAYER)
-        with wave.open(str(path)) as file:
-            rate, samples = file.getframerate(), file.readframes(file.getnframes())
-        return tone_share(samples[2 * int(STALE_S * rate) :], rate, tone_hz)
+        return tone_share(await self.listen(for_s), RATE, tone_hz)

@@ -76,7 +76,7 @@ class Line:
             self.phones[number] = await self.players.register(number, PASSWORD)
             await self.behave(number, answer)
         await asyncio.gather(*(self.players.dial(self.phones[number], "*11") for number in numbers))
-        await eventually(lambda: self._idle(numbers), what=f"operators at {numbers} idle")
+        await eventually(lambda: self.idle(numbers), what=f"operators at {numbers} idle")
 
     def softphone(self, number: str, password: str = "", *, tone_hz: int = 400) -> Softphone:
         """A real softphone; with a password it registers, without one it is a citizen's."""
@@ -90,7 +90,7 @@ class Line:
         """A softphone at which its operator has logged in by *11; logged out afterwards."""
         async with self.softphone(number, PASSWORD, tone_hz=tone_hz) as phone:
             await phone.closed(await phone.dial("*11"))
-            await eventually(lambda: self._idle((number,)), what=f"operator at {number} idle")
+            await eventually(lambda: self.idle((number,)), what=f"operator at {number} idle")
             yield phone
         await self.post(f"/api/operators/1{number}/logout")
 
@@ -98,7 +98,8 @@ class Line:
         """Let a registered phone take calls as the scenario says."""
         return await self.players.behave(self.phones[number], scenario)
 
-    async def _idle(self, numbers: tuple[str, ...]) -> bool:
+    async def idle(self, numbers: tuple[str, ...]) -> bool:
+        """Whether the operators at these phones are idle, and the phones free."""
         operators = (await self.get("/api/operators"))["operators"]
         idle = {one["phone"] for one in operators if one["state"] == "idle"}
         devices = (await self.get("/api/phones"))["phones"]

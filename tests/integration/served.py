@@ -13,12 +13,9 @@ from typing import Any
 import pytest
 from lines import eventually, line_settings
 
-from acd.announcements import PROMPTS as ANNOUNCED
-from acd.codes import PROMPTS
 from acd.distribution import load_distribution
 from acd.recorder import Recorder
 from acd.records import CallRecord, Outcome
-from acd.transfers import PROMPTS as TRANSFER_PROMPTS
 from ivr.menu import load_menu
 from models.database import Database, upgrade
 from models.tables import CallRow
@@ -27,6 +24,7 @@ from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.cli.client import Client, EngineRefused
 from ngalam112.engine import Engine
+from ngalam112.rulebook import spoken
 from ngalam112.settings import Settings
 from pbx import ari_types as ari
 
@@ -95,12 +93,8 @@ def raw(
 def with_silent_prompts(settings: Settings) -> Settings:
     """The engine looks whether the prompts are there; nobody will hear them."""
     settings.sounds.mkdir(parents=True)
-    menu, distribution = (
-        load_menu(settings.menu_file),
-        load_distribution(settings.distribution_file),
-    )
-    spoken = (*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS)
-    for name in (*menu.prompts(), *distribution.prompts(), *spoken):
+    names = spoken(settings, load_menu(settings.menu_file))
+    for name in names | load_distribution(settings.distribution_file).prompts():
         (settings.sounds / f"{name}.wav").touch()
     return settings
 

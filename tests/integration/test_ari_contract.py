@@ -9,6 +9,7 @@ import asyncio
 import inspect
 import json
 import re
+import types
 import typing
 from collections.abc import AsyncIterator, Callable
 from functools import cache
@@ -18,10 +19,10 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 from aiohttp import WSMsgType, web
-from factories import THE_MENU, a_record
+from factories import a_record
 from fakes import FakeJournal
+from served import with_silent_prompts
 
-from acd.codes import PROMPTS
 from ngalam112.engine import Engine
 from ngalam112.settings import load_settings
 from ngalam112.switch import AriSwitch
@@ -39,6 +40,9 @@ EXAMPLES: dict[str, Any] = {
     "phone": "101",
     "display": ("API 0812", "0812"),
     "cause": 17,
+    "prompts": "menu",
+    "turn": 1,
+    "outcome": "answered",
 }
 FITTING = {str: {"string", "Date"}, int: {"int", "long"}, float: {"double"}, bool: {"boolean"}}
 
@@ -89,6 +93,10 @@ def model(name: str) -> dict[str, dict[str, Any]]:
 
 def misfits(type_: Any, told: str, where: str) -> list[str]:
     """What of our type is not in Asterisk's type `told`."""
+    if typing.get_origin(type_) is types.UnionType:  # what may be missing
+        inner_type, none = typing.get_args(type_)
+        assert none is type(None)
+        return misfits(inner_type, told, where)
     if typing.get_origin(type_) is list:
         inner = re.fullmatch(r"List\[(\w+)\]", told)
         if inner is None:
@@ -169,9 +177,7 @@ async def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     settings = load_settings(home=tmp_path, ari_port=runner.addresses[0][1], ami_port=1)
-    settings.sounds.mkdir(parents=True)
-    for name in THE_MENU.prompts() | set(PROMPTS):
-        (settings.sounds / f"{name}.wav").touch()
+    with_silent_prompts(settings)
     engine = Engine(settings, FakeJournal())
     reads: list[tuple[str, Any]] = []
     get = engine.ari.get

@@ -222,7 +222,7 @@ async def a_day(line: Line) -> None:
     # rings for a second and a half in vain, then again until the citizen hangs up
     await line.players.citizens("citizen_key_queue_bye", 1, caller="0832", keys={"key": "3"})
     await line.ended(1, "0832")
-    await line.post("/api/operators/1102/pause", {"reason": "prayer|"})
+    await line.post("/api/operators/1102/pause", {"reason": "prayer"})
     await line.players.citizens("citizen_key_queue_bye", 1, caller="0833", keys={"key": "2"})
     await line.ended(1, "0833")
     await line.players.citizens("citizen_menu_bye", 1, caller="0834")
@@ -251,8 +251,8 @@ async def as_expected(line: Line, found: list[str]) -> None:
             *of_all(first, "ADDMEMBER"),
             *of_all(first, "REMOVEMEMBER"),
             *of_all(second, "ADDMEMBER"),
-            ("NONE", "NONE", second, "PAUSEALL", "prayer_"),
-            *of_all(second, "PAUSE", "prayer_"),
+            ("NONE", "NONE", second, "PAUSEALL", "prayer"),
+            *of_all(second, "PAUSE", "prayer"),
             ("NONE", "NONE", second, "UNPAUSEALL", ""),
             *of_all(second, "UNPAUSE"),
             *of_all(second, "REMOVEMEMBER"),

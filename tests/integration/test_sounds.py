@@ -33,6 +33,8 @@ LONGEST_S = {
     "operator_unknown": 2.5,
     "operator_not_logged_in": 2.5,
     "code_unknown": 2.5,
+    "callback_nobody": 4.0,
+    "callback_no_carrier": 3.0,
     "code_again": 6.0,
     "code_operator": 4.0,
     "code_pin": 4.0,

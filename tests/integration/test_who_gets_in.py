@@ -76,11 +76,16 @@ async def test_a_wrong_password_registers_nothing(line: Line) -> None:
         await line.players.register("101", "not-the-password")
 
 
-async def test_a_phone_may_dial_codes_and_nothing_else(line: Line) -> None:
+async def test_a_phone_may_dial_codes_and_colleagues_and_nothing_outside(line: Line) -> None:
     phone = await line.players.register("102", PASSWORD)
-    for forbidden in ("101", "08123456789", "s", "h"):
+    for nothing in ("s", "h"):
         with pytest.raises(SippError):
-            await line.players.dial(phone, forbidden)
+            await line.players.dial(phone, nothing)
+    for outside, why in (("08123456789", "forbidden"), ("911", "nowhere"), ("*99", None)):
+        await line.players.dial(phone, outside)  # answered in words, and hung up
+        log = line.settings.log_file.read_text()
+        if why is not None:
+            assert f'"number": "{outside}", "why": "{why}"' in log
 
 
 async def test_ari_and_ami_are_for_this_machine_and_want_a_password(line: Line) -> None:

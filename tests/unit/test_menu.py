@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.rules import Ring
-from ivr.menu import LONGEST_MENU_S, MenuError, load_menu, missing_prompts
+from ivr.menu import LONGEST_MENU_S, MenuError, load_menu
 from ngalam112.settings import PROJECT
 
 RIGHT = """
@@ -165,9 +165,3 @@ def test_no_text_at_all_brings_another_error_than_ours(
     path.write_text(text, "utf-8", errors="surrogatepass")
     with pytest.raises(MenuError):
         load_menu(path)
-
-
-def test_audio_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
-    for name in THE_MENU.prompts() - {"menu", "info_covid"}:
-        (tmp_path / f"{name}.wav").touch()
-    assert missing_prompts(THE_MENU, tmp_path) == ["info_covid", "menu"]

@@ -28,6 +28,7 @@ DATA: dict[EventKind, dict[str, Any]] = {
     K.OFFER_FAILED: {"operator": "1001", "phone": "101", "reason": "busy", "cause": 17},
     K.ANSWERED: {"operator": "1001", "phone": "101", "leg": "l1"},
     K.OVERFLOW: {"step": 1, "to": "all_phones"},
+    K.CALLED_BACK: {"operator": "1001", "phone": "101", "leg": "l3", "to": "0812"},
     K.HELD: {"operator": "1001", "phone": "101", "leg": "l1"},
     K.RESUMED: {"operator": "1001", "phone": "101", "leg": "l1", "held_ms": 1500},
     K.TRANSFER_STARTED: {"operator": "1001", "phone": "101", "kind": "operator", "to": "1002"},

@@ -1,0 +1,95 @@
+"""Calling a citizen back: only the one of the operator's last call, and as a part of its record."""
+
+from __future__ import annotations
+
+import pytest
+from factories import LineDesk, a_channel
+
+from acd.agencies import Directory
+from acd.operators import State
+from acd.records import fold
+from ngalam112.switch import Connected
+from pbx.ari_types import ChannelDestroyed, StasisEnd, StasisStart
+
+
+def after_a_talk(**rules: float) -> LineDesk:
+    desk = LineDesk(**rules)
+    desk.dispatcher.transfers.directory = Directory(carrier=True)
+    call = desk.citizen("c1", number="0812")
+    desk.press("2")
+    leg = call.leg or ""
+    desk.handle(StasisStart(["operator"], a_channel(leg)))
+    desk.handle(Connected(call.bridge or ""))
+    desk.handle(ChannelDestroyed(a_channel(leg), 16), StasisEnd(a_channel("c1")), now=150.0)
+    return desk
+
+
+def dial_back(desk: LineDesk, now: float = 160.0) -> str:
+    desk.handle(StasisStart(["code", "101", "*16"], a_channel("p1")), now=now)
+    return desk.switch.last("ring").to
+
+
+def test_the_citizen_of_the_last_call_is_rung_through_the_carrier_from_the_lines_number() -> None:
+    desk = after_a_talk()
+    dial_back(desk)
+    phone, display, originator = desk.switch.last("ring").more
+    assert (phone, display, originator) == ("tel:0812", ("112", "112"), "p1")
+    assert desk.operator().state is State.CALLING
+
+
+def test_what_is_said_then_is_a_leg_of_the_same_record() -> None:
+    desk = after_a_talk(wrap_up_s=0.0)
+    leg = dial_back(desk)
+    desk.handle(StasisStart(["operator"], a_channel(leg)), now=165.0)
+    assert desk.switch.last("pair").more == ("p1", leg)
+    desk.handle(StasisEnd(a_channel(leg)), now=175.0)
+    assert desk.switch.last("hang_up").to == "p1"
+    record = desk.journal.only()
+    back = record.legs[-1]
+    assert (back.how, back.joined_at, back.left_at, back.reason) == (
+        "callback",
+        165.0,
+        175.0,
+        "caller",
+    )
+    assert (record.outcome, record.talk_ms) == ("answered", 50_000)
+    assert fold(record.call_id, desk.journal.events[record.call_id]) == record
+    assert desk.operator().state is State.IDLE
+
+
+def test_calling_back_ends_the_wrap_up() -> None:
+    desk = after_a_talk(wrap_up_s=60.0)
+    dial_back(desk)
+    assert desk.operator().state is State.CALLING
+
+
+def test_who_does_not_answer_leaves_the_record_as_it_was_but_for_the_try() -> None:
+    desk = after_a_talk(wrap_up_s=0.0, ring_timeout_s=12.0)
+    leg = dial_back(desk)
+    desk.timers.fire(172.0)
+    assert desk.switch.last("hang_up").to == leg
+    assert desk.switch.playing()[1] == "transfer_failed"
+    record = desk.journal.only()
+    assert (len(record.legs), record.outcome) == (1, "answered")
+    assert desk.journal.kinds(record.call_id)[-1] == "called_back"
+    assert desk.operator().state is State.IDLE
+
+
+@pytest.mark.parametrize(
+    ("before", "prompt"),
+    [
+        ("nobody logged in", "operator_not_logged_in"),
+        ("no talk yet", "callback_nobody"),
+        ("no carrier", "callback_no_carrier"),
+    ],
+)
+def test_what_cannot_be_is_said_in_words(before: str, prompt: str) -> None:
+    desk = LineDesk() if before == "no talk yet" else after_a_talk()
+    rung = len(desk.switch.all("ring"))
+    if before == "no carrier":
+        desk.dispatcher.transfers.directory = Directory()
+    if before == "nobody logged in":
+        desk.roster.logout("1001", 155.0)
+    desk.handle(StasisStart(["code", "101", "*16"], a_channel("p1")), now=160.0)
+    assert desk.switch.playing()[1] == prompt
+    assert len(desk.switch.all("ring")) == rung

@@ -1,0 +1,96 @@
+"""The two files are checked against each other, the settings and the audio before anybody calls."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from acd.distribution import DistributionError
+from ivr.menu import MenuError, load_menu
+from ngalam112.rulebook import (
+    directory_of,
+    load_checked_distribution,
+    load_checked_menu,
+    rules_of,
+    spoken,
+)
+from ngalam112.settings import Settings, load_settings
+
+
+def a_line(home: Path, text: str = "", **changes: object) -> Settings:
+    """Settings with all audio, and a distribution file of this text."""
+    file = home / "distribution.toml"
+    file.write_text(text, "utf-8")
+    settings = load_settings(home=home, distribution_file=file, **changes)
+    settings.sounds.mkdir(parents=True)
+    for name in spoken(settings, load_menu(settings.menu_file)):
+        (settings.sounds / f"{name}.wav").touch()
+    return settings
+
+
+def test_audio_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
+    settings = a_line(tmp_path, whisper=True)
+    for name in ("menu", "whisper_fire", "transfer_busy"):
+        (settings.sounds / f"{name}.wav").unlink()
+    with pytest.raises(MenuError, match="There is no audio for menu, transfer_busy, whisper_fire"):
+        load_checked_menu(settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "carrier", "problem"),
+    [
+        ('[category_numbers]\n92 = "ufo"', "", "'ufo' is not one of the menu's categories"),
+        ('[agencies.110]\nname = "P"\nnumber = "110"', "", "set NGALAM112_CARRIER"),
+        ('[agencies.110]\nname = "P"\nnumber = "x y"', "", "neither 2 to 15 digits nor sip:"),
+        ('[agencies.110]\nname = "P"\nnumber = "110"\nhours = "7-9"', "c", "like 07:00-15:30"),
+        ('overflow = [{ after_s = 1, to = "113" }]', "", "nor an agency's number"),
+        (
+            'overflow = [{ after_s = 9, to = "anybody" }, { after_s = 3, to = "all_phones" }]',
+            "",
+            "not below that of the step before",
+        ),
+        ("overflow_again_s = 0", "", "overflow_again_s must be between"),
+        ("rings = []", "", "first of the rings"),
+        ("ring_all_most = 0", "", "ring_all_most must be between"),
+        ("[failures]\nsleepy = {}", "", "failures: 'sleepy' is none of"),
+        ("[failures]\nbusy = { rest_s = -1 }", "", "rest_s must be between"),
+        ("[priority]\ncallback = 601", "", "priority, callback: seconds must be between"),
+        ("[priority.resource]\nWPS = 1", "", "names are written small"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_a_sentence(
+    tmp_path: Path, text: str, carrier: str, problem: str
+) -> None:
+    with pytest.raises(DistributionError) as error:
+        load_checked_distribution(a_line(tmp_path, text, carrier=carrier))
+    assert problem in str(error.value)
+    assert str(error.value).count(". ") == 0, "one sentence"
+
+
+def test_what_is_in_the_files_is_what_the_rules_say(tmp_path: Path) -> None:
+    text = """
+    ring_all_most = 3
+    rings = [{ after_s = 0, min_level = 7 }, { after_s = 9, min_level = 0 }]
+    overflow = [{ after_s = 4, to = "110" }]
+    [failures]
+    busy = { rest_s = 9, pauses = true }
+    [priority]
+    silent = 5
+    [agencies.110]
+    name = "Polresta"
+    number = "0341366444"
+    """
+    settings = a_line(tmp_path, text, carrier="192.0.2.1")
+    found = load_checked_distribution(settings)
+    rules = rules_of(settings, load_menu(settings.menu_file), found)
+    assert (rules.ring_all_most, rules.rings[0].min_level) == (3, 7)
+    assert (rules.silent_head_start_s, rules.callback_head_start_s) == (5, 30)
+    assert rules.failure("busy").pauses
+    assert rules.failure("no_answer").counts, "what is not in the file stays as it was"
+    assert not rules.failure("failed").counts
+    assert [step.to for step in rules.overflow] == ["110"]
+    directory = directory_of(settings, found)
+    assert directory.addresses(found.agencies["110"], 0.0) == ("tel:0341366444",)
+    # 07:30 in Malang
+    assert directory.local_minute(1_800_000_000.0 - 1_800_000_000.0 % 86_400 + 1800) == 7 * 60 + 30
