@@ -123,6 +123,8 @@ class SippRun:
             readable=[self._scenarios],
             cwd=self._work,
         )
+        # callers and phones are elsewhere in truth: on this machine they must not starve the line
+        argv = ["nice", "-n", "10", *argv]
         with self._log.open("wb") as log:
             self._process = await asyncio.create_subprocess_exec(
                 *argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
