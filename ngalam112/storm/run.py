@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -52,21 +51,12 @@ class StormFailed(Exception):
     """The storm could not be played; the message says what went wrong."""
 
 
-def _free_sip_port() -> int:
-    """A port that nothing is bound to, neither for UDP nor for TCP."""
-    while True:
-        port = free_port()
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 def storm_settings(settings: Settings, home: Path) -> Settings:
     """A line of its own beside any other: own folder, free ports, short wrap-up and ringing."""
-    tcp = [free_port(socket.SOCK_STREAM) for _ in range(3)]
+    tcp = [free_port() for _ in range(3)]
     return load_settings(
         home=home,
-        sip_port=_free_sip_port(),
+        sip_port=free_port(),
         ari_port=tcp[0],
         ami_port=tcp[1],
         api_port=tcp[2],
