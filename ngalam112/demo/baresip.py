@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import itertools
 import re
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -21,7 +20,7 @@ import msgspec
 
 from ngalam112.demo.phone_facts import PhoneEvent, SipMessage, SoftphoneError, read_trace
 from ngalam112.demo.sipp import free_port
-from pbx.processes import end
+from pbx.processes import end, start
 from pbx.programs import Programs
 
 RTP_PORTS = "30000-31998"
@@ -86,7 +85,7 @@ class Baresip:
         self, programs: Programs, work: Path, name: str, *, host: str, tone_hz: int
     ) -> None:
         self.name, self.folder = name, work
-        self.port = free_port(host=host)
+        self.port = free_port(host)
         self.events: list[PhoneEvent] = []
         self.messages: list[SipMessage] = []
         self.host = host
@@ -103,7 +102,7 @@ class Baresip:
     async def start(self) -> None:
         """Start the process and connect to its control socket."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        control_port = free_port(socket.SOCK_STREAM, self.host)
+        control_port = free_port(self.host)
         config = _CONFIG.format(
             host=self.host,
             sip_port=self.port,
@@ -119,7 +118,7 @@ class Baresip:
         argv = self._programs.command(
             "baresip", "-f", str(self.folder), "-s", writable=[self.folder], cwd=self.folder
         )
-        self._process = await asyncio.create_subprocess_exec(
+        self._process = await start(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

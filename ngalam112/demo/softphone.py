@@ -266,7 +266,11 @@ class Softphone:
         return await self.blind_transfer(to, first, notify=notify, within=within)
 
     async def audio(self, call: str = "") -> Audio:
-        """The RTP packets of a call so far; only while it lives."""
+        """The RTP packets of a call so far; only while it lives.
+
+        baresip counts what comes from the first eight sources; each piece of music or talk of the
+        line is one.
+        """
         call = self.current(call)
         async with self._one_at_a_time:
             await self.baresip.command("callfind", call)

@@ -16,6 +16,7 @@ from lines import PASSWORD, Line, eventually, open_line
 
 from acd.records import CallRecord, EventKind
 from ngalam112.demo.ears import Ears, longest_gap, voices
+from ngalam112.demo.phone_facts import Transfer
 from ngalam112.demo.sipp import free_port
 from ngalam112.demo.softphone import Softphone
 from ngalam112.settings import PROJECT
@@ -124,9 +125,21 @@ class Talk:
         """The operator there is ready again."""
         await self.line.post(f"/api/operators/{self.operator(phone)}/ready")
 
-    def refer_answered(self) -> bool:
-        """Whether the line has taken the first operator's last REFER."""
-        return any(one.method == "REFER" and one.code == 202 for one in self.first.messages)
+    def refers(self, to: str) -> asyncio.Task[Transfer]:
+        """The first operator's phone asks for a blind transfer."""
+        return asyncio.create_task(self.first.blind_transfer(to, self.call))
+
+    async def refers_while_it_rings(self, consult: str) -> asyncio.Task[Transfer]:
+        """... for one to whom its other call rings; the line has taken the REFER."""
+        before = len(self.first.messages)
+        asked = asyncio.create_task(self.first.attended_transfer(consult, self.call))
+
+        def taken() -> bool | None:
+            news = self.first.messages[before:]
+            return any(one.method == "REFER" and one.code == 202 for one in news) or None
+
+        await self.first.baresip.until(taken, 5.0, "202 to the REFER")
+        return asked
 
     async def failures(self) -> list[str]:
         """Why the handings over so far failed."""

@@ -124,7 +124,7 @@ async def test_what_is_nowhere_oneself_forbidden_or_away_is_declined(floor: Floo
 async def test_who_answers_and_hangs_up_at_once_sends_the_citizen_back(floor: Floor) -> None:
     async with floor.scene("101") as scene:
         call, first = await scene.talk(), scene.phones["101"]
-        await scene.sipp_phone("102", "phone_answer_bye_at_once")
+        await scene.sipp_phone("102", "phone_answer_and_leave")
         assert await first.refer(call, "102") == "202"
         back = await first.answered(2)
         assert back is not call

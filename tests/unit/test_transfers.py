@@ -7,8 +7,7 @@ from exchange import Exchange
 from factories import LineDesk
 
 from acd.agencies import Agency, Directory
-from acd.calls import Call, Stage
-from acd.legs import Leg, LegStage
+from acd.calls import Call, Leg, LegStage, Stage
 from acd.operators import State
 from ngalam112.switch import JoinFailed, RingFailed
 from pbx import ari_types as ari
