@@ -325,6 +325,10 @@ class Dispatcher:
         if number in self.roster.phones:
             self._phone_of_leg[leg_id] = number
 
+    def vacate(self, leg_id: str) -> None:
+        """Forget that a leg occupies its phone: Asterisk's word alone will free it."""
+        self._phone_of_leg.pop(leg_id, None)
+
     def _rang_out(self, leg: Leg, now: float) -> None:
         if leg.stage is LegStage.RINGING and leg.id in self.legs:
             self.offer_failed(leg, "no_answer", now)
@@ -477,8 +481,11 @@ class Dispatcher:
             self.roster.idle(operator, operator.idle_since)
 
     def free_phone(self, leg_id: str) -> None:
-        """A leg is really gone, and its phone can be rung again."""
-        phone = self.roster.phones.get(self._phone_of_leg.pop(leg_id, ""))
+        """A leg is really gone: its phone can be rung again, unless it has another call."""
+        number = self._phone_of_leg.pop(leg_id, "")
+        if number in self._phone_of_leg.values():
+            return
+        phone = self.roster.phones.get(number)
         # one that has gone away meanwhile is unreachable until Asterisk says otherwise
         if phone is not None and phone.device is Device.IN_USE:
             phone.device = Device.FREE

@@ -126,6 +126,7 @@ class InternalCalls:
         self.by_channel[channel] = self.by_leg[leg] = call
         if one is not None and one.state is State.IDLE:
             one.state, one.call = State.CALLING, channel
+        dispatcher.occupy(phone, channel)
         dispatcher.switch.ringing(channel)
         return call
 
@@ -179,6 +180,7 @@ class InternalCalls:
         """The one who was called does not answer: who called hears it in words."""
         self._forget(call)
         self._free_both(call, now)
+        self._dispatcher.vacate(call.channel)
         self._say(call.channel, "transfer_failed", now)
 
     def _end(self, call: InternalCall, now: float, but: str) -> None:
