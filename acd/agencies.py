@@ -9,8 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
-from acd.allocation import available
-from acd.operators import Operator, Status
+from acd.operators import Operator, Status, available
 from acd.roster import Roster
 
 _HOURS = re.compile(r"^([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9])\Z")

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from acd.calls import Call
-from acd.operators import Device, Operator, Phone, State, Status
+from acd.operators import Operator, Phone, available
 from acd.queue import WaitingQueue, service_key
 from acd.rules import Rules
 from acd.skills import eligible
@@ -27,16 +27,6 @@ class Offer(NamedTuple):
 
     call: Call
     desks: list[Desk]
-
-
-def available(operator: Operator, phones: Mapping[str, Phone], now: float) -> bool:
-    """An operator can be offered a call: ready, idle, rested, at a phone that can be rung."""
-    if operator.status is not Status.READY or operator.state is not State.IDLE:
-        return False
-    if operator.not_before > now or operator.phone is None:
-        return False
-    phone = phones.get(operator.phone)
-    return phone is not None and phone.device in (Device.FREE, Device.UNKNOWN)
 
 
 def allocate(

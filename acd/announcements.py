@@ -8,15 +8,13 @@ then on says both, once in each period: two requests a caller, however long the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from acd.calls import Call, Stage
 from acd.ids import new_id
-from acd.operators import Device, Operator, Phone, Status
 from acd.ports import Switch
-from acd.rules import Announce, Mode, Rules
-from acd.skills import eligible
+from acd.rules import Announce, Mode
 from acd.timers import Timer, Timers
 
 IN_LINE = "queue_wait"
@@ -62,21 +60,6 @@ def words(said: int | None, mode: Mode) -> list[str]:
     """The prompt for a figure, or none."""
     what = "position" if mode == "position" else "minutes"
     return [] if said is None else [f"queue_{what}_{said}"]
-
-
-def on_duty(
-    operators: Iterable[Operator],
-    phones: Mapping[str, Phone],
-    call: Call,
-    now: float,
-    rules: Rules,
-) -> int:
-    """How many operators serve such a call by now: who is ready, at work or not, at a phone."""
-    there = {phone.number for phone in phones.values() if phone.device is not Device.UNREACHABLE}
-    return sum(
-        one.status is Status.READY and one.phone in there and eligible(one, call, now, rules)
-        for one in operators
-    )
 
 
 @dataclass(slots=True, eq=False)

@@ -1,18 +1,15 @@
-"""A call to 112 while it lives: its stage, its legs, and the one way in which it changes."""
+"""A call to 112 while it lives: its stage, its legs, how it is handed over, how it changes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from acd.agencies import Target
 from acd.ports import Journal
 from acd.records import CallEvent, CallRecord, EventKind, apply
 from acd.timers import Timer
-
-if TYPE_CHECKING:
-    from acd.legs import Leg
-    from acd.transfers import Transfer
 
 
 class Stage(StrEnum):
@@ -101,3 +98,92 @@ class Call:
         if self.timer is not None:
             self.timer.cancel()
         self.timer = timer
+
+
+class LegStage(StrEnum):
+    """Where a leg is."""
+
+    RINGING = "ringing"
+    CONNECTING = "connecting"  # answered; the switch has been told to join it to the citizen
+    TALKING = "talking"  # hears the citizen
+    CONSULTING = "consulting"  # talks apart, while the citizen hears the others or music
+
+    @property
+    def hears_citizen(self) -> bool:
+        """Whether the leg is in the citizen's bridge."""
+        return self is LegStage.TALKING
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """One leg. `operator`: None for an agency, and for a phone that nobody sits at.
+
+    `phone`: the number of the phone, or the agency's address. `transfer`: the handing over that it
+    is rung for, if it is not an offer out of the queue. `refused_at`: when its phone was told last
+    that its REFER has failed.
+    """
+
+    id: str
+    call: Call
+    phone: str
+    operator: str | None = None
+    stage: LegStage = LegStage.RINGING
+    transfer: Transfer | None = None
+    talks_since: float = 0.0
+    held_since: float | None = None
+    refused_at: float | None = None
+    timer: Timer | None = None
+
+    def rearm(self, timer: Timer | None) -> None:
+        """Replace the leg's deadline by another one, or by none."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = timer
+
+    def about(self) -> dict[str, str | None]:
+        """What an event tells of the leg."""
+        return {"operator": self.operator, "phone": self.phone, "leg": self.id}
+
+
+class Form(StrEnum):
+    """How the handing over was asked for."""
+
+    KEYS = "keys"
+    REFER = "refer"  # blind
+    REPLACES = "replaces"  # REFER with Replaces: the phone has consulted already
+
+
+class Step(StrEnum):
+    """How far a handing over is."""
+
+    WAITING = "waiting"  # in the queue of a category
+    RINGING = "ringing"
+    CONSULTING = "consulting"
+    JOINING = "joining"
+
+
+@dataclass(slots=True, eq=False)
+class Transfer:
+    """One handing over. `by` hands over, `other` is the other side's leg.
+
+    `at_once`: do not consult, join when answered. `stays`: who hands over stays (three talk).
+    `left`: who hands over has hung up. `bridge`: where the two consult. `second`: the phone's own
+    second channel, if it has consulted by itself.
+    """
+
+    call: Call
+    by: Leg
+    target: Target
+    form: Form
+    step: Step = Step.RINGING
+    other: Leg | None = None
+    at_once: bool = False
+    stays: bool = False
+    left: bool = False
+    bridge: str | None = None
+    second: str | None = None
+    tried: int = 0
+
+    def has(self, leg: Leg) -> bool:
+        """Whether the leg is one of the two sides."""
+        return leg is self.by or leg is self.other

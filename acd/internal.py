@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import structlog
 
 from acd.agencies import Directory, Kind, Refusal, Target
-from acd.calls import Call, Stage
-from acd.dispatcher import NO_ANSWER, NORMAL, Dispatcher, dialable
+from acd.calls import Call, Leg, LegStage, Stage
+from acd.desks import NO_ANSWER, NORMAL, dialable
+from acd.dispatcher import Dispatcher
 from acd.ids import new_id
-from acd.legs import Leg, LegStage
 from acd.operators import Device, Operator, State
 from acd.records import EventKind
 from acd.timers import Timer
@@ -72,7 +72,7 @@ class InternalCalls:
         dispatcher = self._dispatcher
         one = dispatcher.roster.at_phone(phone)
         who = one.id if one is not None else None
-        has_citizen = any(leg.phone == phone for leg in dispatcher.legs.values())
+        has_citizen = any(leg.phone == phone for leg in dispatcher.desks.legs.values())
         found = self.directory.find(number, who, dispatcher.roster, now)
         if isinstance(found, Target) and found.kind is Kind.CATEGORY:
             found = Refusal.NOWHERE  # a queue can be handed to, not called
@@ -87,7 +87,7 @@ class InternalCalls:
         if called is not None:
             called.state, called.call = State.OFFERED, channel
             dispatcher.roster.phones[call.address].device = Device.IN_USE
-            dispatcher.occupy(call.address, call.leg)
+            dispatcher.desks.occupy(call.address, call.leg)
         name = one.name if one is not None else phone
         dispatcher.switch.ring(call.leg, call.address, (name, phone), channel)
 
@@ -95,7 +95,7 @@ class InternalCalls:
         """A phone dialled *16: ring the citizen of its operator's last call, or say why not."""
         dispatcher = self._dispatcher
         one = dispatcher.roster.at_phone(phone)
-        last = dispatcher.last_calls.get(one.id) if one is not None else None
+        last = dispatcher.desks.last_calls.get(one.id) if one is not None else None
         number = dialable(last.record.caller_number) if last is not None else ""
         if one is None or last is None or not number or last.stage is not Stage.ENDED:
             prompt = "operator_not_logged_in" if one is None else "callback_nobody"
@@ -126,7 +126,7 @@ class InternalCalls:
         self.by_channel[channel] = self.by_leg[leg] = call
         if one is not None and one.state is State.IDLE:
             one.state, one.call = State.CALLING, channel
-        dispatcher.occupy(phone, channel)
+        dispatcher.desks.occupy(phone, channel)
         dispatcher.switch.ringing(channel)
         return call
 
@@ -154,7 +154,7 @@ class InternalCalls:
             self._in_vain(call, now)
         else:
             self._end(call, now, but=channel)
-        self._dispatcher.free_phone(channel)
+        self._dispatcher.desks.free_phone(channel)
         self._dispatcher.settle(now)
         return True
 
@@ -180,7 +180,6 @@ class InternalCalls:
         """The one who was called does not answer: who called hears it in words."""
         self._forget(call)
         self._free_both(call, now)
-        self._dispatcher.vacate(call.channel)
         self._say(call.channel, "transfer_failed", now)
 
     def _end(self, call: InternalCall, now: float, but: str) -> None:

@@ -6,6 +6,7 @@ calls (idle, offered, talking, wrap-up). Whether the phone can be reached comes 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -123,3 +124,13 @@ class Operator:
             "offered_at": self.offered_at or None,
             "wrap_up_until": self.wrap_up_until or None,
         }
+
+
+def available(operator: Operator, phones: Mapping[str, Phone], now: float) -> bool:
+    """An operator can be offered a call: ready, idle, rested, at a phone that can be rung."""
+    if operator.status is not Status.READY or operator.state is not State.IDLE:
+        return False
+    if operator.not_before > now or operator.phone is None:
+        return False
+    phone = phones.get(operator.phone)
+    return phone is not None and phone.device in (Device.FREE, Device.UNKNOWN)

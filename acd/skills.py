@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+
 from acd.calls import Call
-from acd.operators import Operator
+from acd.operators import Device, Operator, Phone, Status
 from acd.queue import cap_at
 from acd.rules import Ring, Rules
 
@@ -37,6 +39,21 @@ def eligible(operator: Operator, call: Call, now: float, rules: Rules) -> bool:
     """
     least = _least_level(call, now, rules)
     return least == 0 or level(operator, call) >= least
+
+
+def on_duty(
+    operators: Iterable[Operator],
+    phones: Mapping[str, Phone],
+    call: Call,
+    now: float,
+    rules: Rules,
+) -> int:
+    """How many operators serve such a call by now: who is ready, at work or not, at a phone."""
+    there = {phone.number for phone in phones.values() if phone.device is not Device.UNREACHABLE}
+    return sum(
+        one.status is Status.READY and one.phone in there and eligible(one, call, now, rules)
+        for one in operators
+    )
 
 
 def next_widening(call: Call, now: float, rules: Rules) -> float | None:

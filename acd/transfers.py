@@ -7,72 +7,22 @@ joined, and any failure brings the citizen back. Until the answer all stay as th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import structlog
 
 from acd.agencies import Directory, Kind, Refusal, Target
-from acd.calls import Call, Stage
+from acd.calls import Call, Form, Leg, LegStage, Stage, Step, Transfer
+from acd.desks import NORMAL, Desks
 from acd.ids import new_id
 from acd.incall import Command, Complete, HandOver, Keys, Return, Three, press
-from acd.legs import Leg, LegStage
 from acd.operators import State
+from acd.queue import WaitingQueue
 from acd.records import EventKind
-
-if TYPE_CHECKING:
-    from acd.dispatcher import Dispatcher
 
 log = structlog.get_logger("acd")
 
-NORMAL = 16
-
 PROMPTS = tuple(f"transfer_{one}" for one in (*(why.value for why in Refusal), "failed", "rings"))
-
-
-class Form(StrEnum):
-    """How the handing over was asked for."""
-
-    KEYS = "keys"
-    REFER = "refer"  # blind
-    REPLACES = "replaces"  # REFER with Replaces: the phone has consulted already
-
-
-class Step(StrEnum):
-    """How far a handing over is."""
-
-    WAITING = "waiting"  # in the queue of a category
-    RINGING = "ringing"
-    CONSULTING = "consulting"
-    JOINING = "joining"
-
-
-@dataclass(slots=True, eq=False)
-class Transfer:
-    """One handing over. `by` hands over, `other` is the other side's leg.
-
-    `at_once`: do not consult, join when answered. `stays`: who hands over stays (three talk).
-    `left`: who hands over has hung up. `bridge`: where the two consult. `second`: the phone's own
-    second channel, if it has consulted by itself.
-    """
-
-    call: Call
-    by: Leg
-    target: Target
-    form: Form
-    step: Step = Step.RINGING
-    other: Leg | None = None
-    at_once: bool = False
-    stays: bool = False
-    left: bool = False
-    bridge: str | None = None
-    second: str | None = None
-    tried: int = 0
-
-    def has(self, leg: Leg) -> bool:
-        """Whether the leg is one of the two sides."""
-        return leg is self.by or leg is self.other
 
 
 class Consulted(NamedTuple):
@@ -87,19 +37,41 @@ class Consulted(NamedTuple):
     bridge: str | None
 
 
-class Transfers:
-    """All handing over of one line; a part of the dispatcher, which owns the calls and the legs."""
+class Queueing(Protocol):
+    """What handing over wants of the dispatcher above it."""
 
-    def __init__(self, dispatcher: Dispatcher, directory: Directory) -> None:
+    queue: WaitingQueue
+
+    def wait(self, call: Call, now: float, *, alone: bool = True) -> None:
+        """Put a call into the queue; not `alone` if somebody stays with the citizen meanwhile."""
+
+    def enqueue(self, call: Call, now: float) -> None:
+        """Let the citizen wait for an operator, without anybody else."""
+
+    def offer_failed(self, leg: Leg, reason: str, now: float) -> None:
+        """Nobody answered this leg."""
+
+    def lost(self, leg: Leg, reason: str, now: float) -> None:
+        """A leg is of no use, though it was to talk with the citizen."""
+
+    def settle(self, now: float) -> None:
+        """Offer waiting calls to free operators."""
+
+
+class Transfers:
+    """All handing over of one line; between the dispatcher, which owns the calls, and the desks."""
+
+    def __init__(self, dispatcher: Queueing, desks: Desks, directory: Directory) -> None:
         self.directory = directory
-        self._dispatcher = dispatcher
+        self._dispatcher, self._desks = dispatcher, desks
+        self._switch, self._roster = desks.switch, desks.roster
         self._keys: dict[str, Keys] = {}
 
     # --- what operators ask for ---------------------------------------------------------------
 
     def pressed(self, leg_id: str, digit: str, now: float) -> None:
         """An operator pressed a key in a talk."""
-        leg = self._dispatcher.legs.get(leg_id)
+        leg = self._desks.legs.get(leg_id)
         if leg is None or leg.operator is None:
             return  # an agency's keys mean nothing here
         if leg.stage not in (LegStage.TALKING, LegStage.CONSULTING):
@@ -130,9 +102,9 @@ class Transfers:
 
     def referred(self, leg_id: str, number: str, now: float) -> None:
         """An operator's phone asks by REFER that the citizen be handed to `number`."""
-        leg = self._dispatcher.legs.get(leg_id)
+        leg = self._desks.legs.get(leg_id)
         if leg is None or leg.operator is None or leg.stage is not LegStage.TALKING:
-            self._dispatcher.switch.progress(leg_id, "declined")
+            self._switch.progress(leg_id, "declined")
             return
         self._begin(leg, number, Form.REFER, now)
         self._dispatcher.settle(now)
@@ -140,7 +112,7 @@ class Transfers:
     def refuse(self, leg: Leg, now: float) -> None:
         """Tell a phone that its REFER leads nowhere."""
         leg.refused_at = now
-        self._dispatcher.switch.progress(leg.id, "declined")
+        self._switch.progress(leg.id, "declined")
 
     def may_hand_over(self, leg: Leg) -> bool:
         """Whether an operator's leg may hand its citizen over at this moment."""
@@ -148,18 +120,18 @@ class Transfers:
 
     def replaced(self, leg: Leg, consulted: Consulted, now: float) -> None:
         """... that the citizen be handed to whom the phone talks with by itself."""
-        other, dispatcher = consulted.other, self._dispatcher
+        other = consulted.other
         transfer = self._start(leg, consulted.target, Form.REPLACES, now)
         transfer.second, transfer.other, other.transfer = consulted.second, other, transfer
         transfer.bridge, transfer.at_once = consulted.bridge, True
         transfer.tried = len(consulted.target.addresses)  # the phone has tried by itself
-        dispatcher.switch.progress(leg.id, "trying")
+        self._switch.progress(leg.id, "trying")
         other.call = leg.call
-        dispatcher.add_leg(other)
-        if other.operator is not None and other.operator in dispatcher.roster.operators:
-            dispatcher.roster.operators[other.operator].call = leg.call.id
+        self._desks.add_leg(other)
+        if other.operator is not None and other.operator in self._roster.operators:
+            self._roster.operators[other.operator].call = leg.call.id
         if other.stage is LegStage.RINGING:
-            dispatcher.rings(other, now)
+            self._desks.rings(other, now)
         else:
             self._join(transfer)
 
@@ -169,10 +141,7 @@ class Transfers:
         return None if leg.stage is LegStage.TALKING else Refusal.NOWHERE
 
     def _begin(self, leg: Leg, number: str, form: Form, now: float) -> None:
-        dispatcher = self._dispatcher
-        found = self._why_not(leg) or self.directory.find(
-            number, leg.operator, dispatcher.roster, now
-        )
+        found = self._why_not(leg) or self.directory.find(number, leg.operator, self._roster, now)
         if isinstance(found, Refusal):
             log.info("transfer_refused", call_id=leg.call.id, operator=leg.operator, why=found)
             leg.call.note(
@@ -181,14 +150,14 @@ class Transfers:
             if form is Form.REFER:
                 self.refuse(leg, now)
             else:
-                dispatcher.switch.tell(leg.id, f"transfer_{found}")
+                self._switch.tell(leg.id, f"transfer_{found}")
             return
         transfer = self._start(leg, found, form, now)
         transfer.at_once = form is not Form.KEYS
         if form is Form.REFER:
-            dispatcher.switch.progress(leg.id, "trying")
+            self._switch.progress(leg.id, "trying")
         else:
-            dispatcher.switch.tell(leg.id, "transfer_rings")
+            self._switch.tell(leg.id, "transfer_rings")
         if found.kind is Kind.CATEGORY:
             self._wait(transfer, now)
         else:
@@ -201,49 +170,49 @@ class Transfers:
 
     def _wait(self, transfer: Transfer, now: float) -> None:
         """The queue of a category: whoever gets the call is the other side."""
-        call, dispatcher = transfer.call, self._dispatcher
+        call = transfer.call
         transfer.step = Step.WAITING
         if transfer.left and not call.talkers():
             # the citizen waits there like everybody else, in the place that the arrival gives
             call.note(EventKind.TRANSFERRED, now, **_by(transfer.by), **_whereto(transfer))
-            dispatcher.enqueue(call, now)
+            self._dispatcher.enqueue(call, now)
         else:
-            dispatcher.wait(call, now, alone=False)
+            self._dispatcher.wait(call, now, alone=False)
 
     def _ring(self, transfer: Transfer, now: float) -> None:
-        dispatcher, target = self._dispatcher, transfer.target
+        target = transfer.target
         address = target.addresses[transfer.tried]
         transfer.tried += 1
-        operator = dispatcher.roster.operators.get(target.operator or "")
+        operator = self._roster.operators.get(target.operator or "")
         if operator is not None:
-            phone = dispatcher.roster.phones[address]
-            transfer.other = dispatcher.ring_desk(transfer.call, operator, phone, now)
+            phone = self._roster.phones[address]
+            transfer.other = self._desks.ring_desk(transfer.call, operator, phone, now)
         else:
-            transfer.other = dispatcher.ring(transfer.call, address, None, now)
+            transfer.other = self._desks.ring(transfer.call, address, None, now)
 
     # --- what comes of it ---------------------------------------------------------------------
 
     def answered(self, leg: Leg, now: float) -> None:
         """The other side has answered."""
-        transfer, dispatcher = leg.transfer, self._dispatcher
+        transfer = leg.transfer
         assert transfer is not None
-        dispatcher.queue.remove(transfer.call)
+        self._dispatcher.queue.remove(transfer.call)
         transfer.other = leg
         if transfer.at_once or transfer.left:
             self._join(transfer)
             return
         transfer.step = Step.CONSULTING
         transfer.bridge = new_id(now)
-        by, switch = transfer.by, dispatcher.switch
-        switch.open(transfer.bridge)
+        by = transfer.by
+        self._switch.open(transfer.bridge)
         if not transfer.call.talkers(but=by):
-            switch.hold(transfer.call.channel)
-        switch.join(transfer.bridge, by.id)
-        switch.join(transfer.bridge, leg.id)
-        dispatcher.resumed(by, now)
+            self._switch.hold(transfer.call.channel)
+        self._switch.join(transfer.bridge, by.id)
+        self._switch.join(transfer.bridge, leg.id)
+        self._desks.resumed(by, now)
         by.stage = leg.stage = LegStage.CONSULTING
-        self._set_talking(by)
-        self._set_talking(leg)
+        self._desks.set_state(by, State.TALKING)
+        self._desks.set_state(leg, State.TALKING)
 
     def _finish_when_answered(self, transfer: Transfer) -> None:
         transfer.at_once = True
@@ -251,17 +220,16 @@ class Transfers:
             self._join(transfer)
 
     def _join(self, transfer: Transfer) -> None:
-        call, other, switch = transfer.call, transfer.other, self._dispatcher.switch
+        call, other = transfer.call, transfer.other
         assert other is not None and call.bridge is not None
         transfer.step = Step.JOINING
         other.stage = LegStage.CONNECTING
-        switch.unhold(call.channel)
-        switch.join(call.bridge, other.id)
+        self._switch.unhold(call.channel)
+        self._switch.join(call.bridge, other.id)
 
     def joined(self, bridge: str, leg_id: str, now: float) -> None:
         """The other side hears the citizen: who handed over may go."""
-        dispatcher = self._dispatcher
-        leg = dispatcher.legs.get(leg_id)
+        leg = self._desks.legs.get(leg_id)
         transfer = leg.transfer if leg is not None else None
         if leg is None or transfer is None or transfer.step is not Step.JOINING:
             return
@@ -269,25 +237,25 @@ class Transfers:
             return  # where the two consulted
         call, by = transfer.call, transfer.by
         leg.stage, leg.talks_since, leg.transfer = LegStage.TALKING, now, None
-        dispatcher.took(leg)
-        self._set_talking(leg)
+        self._desks.took(leg)
+        self._desks.set_state(leg, State.TALKING)
         how = "conference" if transfer.stays else "transfer"
         call.note(EventKind.JOINED, now, **_by(leg), leg=leg.id, how=how)
         call.transfer, call.stage = None, Stage.TALKING
         if transfer.stays and not transfer.left:
             if by.stage is LegStage.CONSULTING and call.bridge is not None:
-                dispatcher.switch.join(call.bridge, by.id)
+                self._switch.join(call.bridge, by.id)
             by.stage = LegStage.TALKING
         else:
             call.note(EventKind.TRANSFERRED, now, **_by(by), **_whereto(transfer))
             self._tell(transfer, "answered")
             if not transfer.left:
-                dispatcher.leave(by, "transferred", now)
+                self._desks.leave(by, "transferred", now)
         self._close(transfer)
 
     def join_failed(self, bridge: str, leg_id: str, why: str, now: float) -> None:
         """A leg could not be put where it was wanted: it hears nobody, so it goes."""
-        leg = self._dispatcher.legs.get(leg_id)
+        leg = self._desks.legs.get(leg_id)
         if leg is None or bridge != self.bridge_of(leg):
             return
         log.warning("join_failed", call_id=leg.call.id, leg=leg_id, why=why)
@@ -322,15 +290,15 @@ class Transfers:
             self._back(transfer, reason, now)
 
     def left(self, leg: Leg, now: float) -> None:
-        """One of the two sides has hung up; it is out of `dispatcher.legs` already."""
-        transfer, dispatcher = leg.call.transfer, self._dispatcher
+        """One of the two sides has hung up; it is out of `self._desks.legs` already."""
+        transfer = leg.call.transfer
         assert transfer is not None
         if leg is not transfer.by:
-            dispatcher.offer_failed(leg, "hung_up", now)
+            self._dispatcher.offer_failed(leg, "hung_up", now)
             return
         transfer.left = transfer.at_once = True
         transfer.stays = False
-        dispatcher.leave(leg, "hung_up", now)
+        self._desks.leave(leg, "hung_up", now)
         if transfer.step is Step.CONSULTING:
             self._join(transfer)
         elif not transfer.call.talkers():
@@ -343,33 +311,33 @@ class Transfers:
         if transfer.step is Step.WAITING and transfer.left:
             self._wait(transfer, now)
         elif transfer.step is not Step.JOINING:
-            self._dispatcher.switch.hold(call.channel)
+            self._switch.hold(call.channel)
 
     def _back(self, transfer: Transfer, reason: str, now: float) -> None:
         """Undo: the citizen is with who wanted to hand over, or waits for somebody else."""
-        dispatcher, call, by = self._dispatcher, transfer.call, transfer.by
-        dispatcher.queue.remove(call)
+        call, by = transfer.call, transfer.by
+        self._dispatcher.queue.remove(call)
         call.transfer = None
         for leg in [one for one in call.legs.values() if one.transfer is transfer]:
             leg.transfer = None
-            dispatcher.let_go(leg, reason, now)
+            self._desks.let_go(leg, reason, now)
         call.note(EventKind.TRANSFER_FAILED, now, **_by(by), **_whereto(transfer), reason=reason)
         self._tell(transfer, "unavailable")
         by.refused_at = now if transfer.form is not Form.KEYS else None
         if transfer.left and not call.talkers():
             self._close(transfer)
             call.preferred = by.operator
-            dispatcher.enqueue(call, now)
+            self._dispatcher.enqueue(call, now)
             return
         if not transfer.left and by.stage is LegStage.CONSULTING and call.bridge is not None:
-            dispatcher.switch.unhold(call.channel)
-            dispatcher.switch.join(call.bridge, by.id)
+            self._switch.unhold(call.channel)
+            self._switch.join(call.bridge, by.id)
             by.stage = LegStage.TALKING
         elif transfer.step is Step.JOINING:
-            dispatcher.switch.unhold(call.channel)
+            self._switch.unhold(call.channel)
         self._close(transfer)
         if reason != "returned" and transfer.form is Form.KEYS and not transfer.left:
-            dispatcher.switch.tell(by.id, "transfer_failed")
+            self._switch.tell(by.id, "transfer_failed")
 
     def call_over(self, call: Call) -> None:
         """The call ends or waits anew: nothing is being handed over any more."""
@@ -385,22 +353,16 @@ class Transfers:
         self._keys.pop(leg_id, None)
 
     def _close(self, transfer: Transfer) -> None:
-        switch = self._dispatcher.switch
         if transfer.bridge is not None:
-            switch.disconnect(transfer.bridge)
+            self._switch.disconnect(transfer.bridge)
             transfer.bridge = None
         if transfer.second is not None:
-            switch.hang_up(transfer.second, NORMAL)
+            self._switch.hang_up(transfer.second, NORMAL)
             transfer.second = None
 
     def _tell(self, transfer: Transfer, outcome: str) -> None:
         if transfer.form is not Form.KEYS and not transfer.left:
-            self._dispatcher.switch.progress(transfer.by.id, outcome)
-
-    def _set_talking(self, leg: Leg) -> None:
-        operator = self._dispatcher.roster.operators.get(leg.operator or "")
-        if operator is not None:
-            operator.state, operator.call = State.TALKING, leg.call.id
+            self._switch.progress(transfer.by.id, outcome)
 
 
 def _by(leg: Leg) -> dict[str, str | None]:

@@ -201,7 +201,7 @@ class Engine:
             self.line.remember(record)
 
     def _ari_up(self) -> None:
-        knew = frozenset(self.line.calls), frozenset(self.dispatcher.legs)
+        knew = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
         self._taking_up = asyncio.create_task(self._take_up(*knew), name="take up")
 
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:

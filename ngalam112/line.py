@@ -13,7 +13,8 @@ import structlog
 
 from acd.calls import Call, Stage
 from acd.codes import CodeCalls
-from acd.dispatcher import Dispatcher, dialable
+from acd.desks import dialable
+from acd.dispatcher import Dispatcher
 from acd.ids import new_id
 from acd.internal import InternalCalls
 from acd.operators import device_of
@@ -101,7 +102,7 @@ class Line:
                 self._pressed(channel.id, digit, now)
             case ChannelStateChange(channel=channel):
                 if channel.state == "Ringing":
-                    self.dispatcher.leg_ringing(channel.id, now)
+                    self.dispatcher.desks.leg_ringing(channel.id, now)
             case PlaybackFinished(playback=playback):
                 self._playback_ended(playback.id, playback.state == "failed", now)
             case CallBroadcast(channel=channel):
@@ -120,9 +121,9 @@ class Line:
             case ChannelDestroyed(channel=channel, cause=cause):
                 self._gone(channel.id, cause, now)
             case ChannelHold(channel=channel):
-                self.dispatcher.held(channel.id, now)
+                self.dispatcher.desks.held(channel.id, now)
             case ChannelUnhold(channel=channel):
-                self.dispatcher.unheld(channel.id, now)
+                self.dispatcher.desks.unheld(channel.id, now)
             case ChannelTransfer(state=None):
                 self._referred(event, now)
             case Joined(bridge=bridge, leg=leg):
@@ -231,7 +232,7 @@ class Line:
     def _hanging_up(self, channel_id: str, cause: int) -> None:
         call, who = self.calls.get(channel_id), "caller"
         if call is None:
-            leg = self.dispatcher.legs.get(channel_id)
+            leg = self.dispatcher.desks.legs.get(channel_id)
             # while somebody else talks with the citizen, or is to, the call goes on
             if leg is None or leg.call.talkers() != [leg] or leg.call.transfer is not None:
                 return
@@ -242,7 +243,11 @@ class Line:
     def _gone(self, channel_id: str, cause: int, now: float) -> None:
         call = self.calls.get(channel_id)
         if call is None:
-            if not (self._codes.gone(channel_id) or self.internal.gone(channel_id, now)):
+            if self._codes.gone(channel_id):
+                # a phone that has called in vain hears so in words, like one that dialled a code
+                self.dispatcher.desks.free_phone(channel_id)
+                self.dispatcher.settle(now)
+            elif not self.internal.gone(channel_id, now):
                 self.dispatcher.leg_gone(channel_id, cause, now)
         elif call.record.events:
             self.over(call, call.cause or cause, now)
@@ -268,14 +273,14 @@ class Line:
         call = self.calls.get(channel_id)
         if call is not None:
             self.reception.digit(call, digit, now)
-        elif channel_id in self.dispatcher.legs:
+        elif channel_id in self.dispatcher.desks.legs:
             self.dispatcher.transfers.pressed(channel_id, digit, now)
         else:
             self._codes.digit(channel_id, digit, now)
 
     def _referred(self, event: ChannelTransfer, now: float) -> None:
         source, refer_to = event.referred_by.source_channel, event.refer_to
-        leg = self.dispatcher.legs.get(source.id) if source is not None else None
+        leg = self.dispatcher.desks.legs.get(source.id) if source is not None else None
         if source is None:
             return
         if leg is None:
@@ -306,7 +311,7 @@ class Line:
         assert replaced is not None
         log.warning("replaces_refused", channel=event.channel.id, instead_of=replaced.id)
         self.switch.hang_up(event.channel.id)
-        leg = self.dispatcher.legs.get(replaced.id)
+        leg = self.dispatcher.desks.legs.get(replaced.id)
         call = self.calls.get(replaced.id)
         here = call.bridge if call is not None else None
         bridge = self.dispatcher.transfers.bridge_of(leg) if leg is not None else here

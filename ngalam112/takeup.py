@@ -5,9 +5,8 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from acd.calls import Call, Stage
-from acd.dispatcher import NORMAL
-from acd.legs import LegStage
+from acd.calls import Call, LegStage, Stage
+from acd.desks import NORMAL
 from acd.queue import service_key
 from acd.records import CategorySource, EventKind
 from acd.recovery import Fate, Verdict, reconcile
@@ -65,7 +64,7 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
     call = line.calls.get(verdict.leg)
     log.info("taken_up", fate=verdict.fate, leg=verdict.leg, call_id=call.id if call else None)
     match verdict.fate:
-        case Fate.DROP if (offered := line.dispatcher.legs.get(verdict.leg)) is not None:
+        case Fate.DROP if (offered := line.dispatcher.desks.legs.get(verdict.leg)) is not None:
             # an operator who answered in the gap hears nothing until the two are connected
             if event.live.legs[verdict.leg].up and offered.stage is LegStage.RINGING:
                 line.dispatcher.leg_answered(verdict.leg, now)

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import itertools
 import re
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -86,7 +85,7 @@ class Baresip:
         self, programs: Programs, work: Path, name: str, *, host: str, tone_hz: int
     ) -> None:
         self.name, self.folder = name, work
-        self.port = free_port(host=host)
+        self.port = free_port(host)
         self.events: list[PhoneEvent] = []
         self.messages: list[SipMessage] = []
         self.host = host
@@ -103,7 +102,7 @@ class Baresip:
     async def start(self) -> None:
         """Start the process and connect to its control socket."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        control_port = free_port(socket.SOCK_STREAM, self.host)
+        control_port = free_port(self.host)
         config = _CONFIG.format(
             host=self.host,
             sip_port=self.port,

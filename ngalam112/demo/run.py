@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import secrets
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -51,7 +50,7 @@ def demo_settings(settings: Settings) -> Settings:
         shutil.rmtree(home / name, ignore_errors=True)
     for file in home.glob("ngalam112.db*"):
         file.unlink()
-    tcp = [free_port(socket.SOCK_STREAM) for _ in range(3)]
+    tcp = [free_port() for _ in range(3)]
     return load_settings(
         home=home,
         sip_port=free_port(),

@@ -84,13 +84,41 @@ REFERS = "refer"
 """The kind whose SIPp calls fail if the line does not refuse them."""
 
 
+NUMBERS = (
+    "{colleague}",
+    "{colleague}",
+    "{colleague}",
+    "{colleague_phone}",
+    "{oneself}",
+    "92",  # a category
+    "92",
+    "90",
+    "908",  # an agency
+    "908",
+    "908",
+    "909",  # one whose fallback answers
+    "555",  # nowhere
+    "0341366444",  # outside, and no agency
+)
+"""To whom citizens are handed over. A colleague may well be busy, paused or gone."""
+THEN = ("*2", "*2", "*3", "*3", "*0", "*29#", "7")
+"""What is pressed once a handing over has been begun."""
+AGENCY, SHUT_AGENCY = "908", "909"
+
+
 class PhoneKind(msgspec.Struct, frozen=True, kw_only=True):
-    """How a phone takes one call. The scenario's own name is the kind's."""
+    """How a phone takes one call. The scenario's own name is the kind's.
+
+    `keys`: what is pressed or asked for in the talk, `{number}` being one of NUMBERS; after
+    `wait_ms` something of THEN is pressed.
+    """
 
     scenario: str
     weight: int
     ring_ms: Range = (0, 700)
     talk_ms: Range = (300, 3500)
+    keys: str = ""
+    wait_ms: Range = (0, 0)
 
 
 PHONES = (
@@ -107,8 +135,36 @@ PHONES = (
     PhoneKind(scenario="phone_out_of_service", weight=3),
     PhoneKind(scenario="phone_moved", weight=3),
     PhoneKind(scenario="phone_silent", weight=2),
+    PhoneKind(
+        scenario="phone_answer_keys_talk_bye",
+        weight=14,
+        talk_ms=(0, 3500),
+        keys="*2{number}#",
+        wait_ms=(800, 5000),
+    ),
+    PhoneKind(scenario="phone_answer_hold_talk_bye", weight=4, wait_ms=(100, 1500)),
+    PhoneKind(scenario="phone_answer_hold_bye", weight=3, talk_ms=(100, 1500)),
+    PhoneKind(
+        scenario="phone_answer_refer_talk_bye",
+        weight=8,
+        talk_ms=(0, 5000),
+        keys="{number}",
+        wait_ms=(0, 1500),
+    ),
 )
 """How phones take calls."""
+AGENCIES = (
+    "phone_answer_some_talk_bye",
+    "phone_answer_some_talk_bye",
+    "phone_answer_bye_at_once",
+    "phone_answer_hold_bye",
+    "phone_ring_some_time_busy",
+    "phone_ring_some_time_decline",
+    "phone_ring_forever_until_cancel",
+    "phone_out_of_service",
+    "phone_silent",
+)
+"""How agencies take calls: by the scenarios of phones."""
 
 
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,10 +198,16 @@ class Duty(msgspec.Struct, frozen=True, kw_only=True):
 def _dials(*codes: str) -> Callable[[Random, Desk, Desk], list[Act]]:
     """Dial the codes at one's own phone, one to six seconds between them."""
 
-    def acts(random: Random, desk: Desk, _: Desk) -> list[Act]:
+    def acts(random: Random, desk: Desk, other: Desk) -> list[Act]:
         after, result = 0.0, []
         for code in codes:
-            does = code.format(operator=desk.operator, pin=desk.pin, wrong=WRONG_PIN)
+            does = code.format(
+                operator=desk.operator,
+                pin=desk.pin,
+                wrong=WRONG_PIN,
+                colleague=other.operator,
+                colleague_phone=other.phone,
+            )
             result.append(Act(after_s=after, operator=desk.operator, does=does, phone=desk.phone))
             after += random.uniform(1.0, 6.0)
         return result
@@ -189,6 +251,10 @@ DUTIES = (
     Duty(name="wrong_pin", weight=2, acts=_dials("*11{operator}*{wrong}", "*14")),
     Duty(name="unknown_code", weight=2, acts=_dials("*99", "*1#")),
     Duty(name="swap", weight=2, acts=_swaps),
+    Duty(name="call_colleague", weight=6, acts=_dials("{colleague}", "{colleague_phone}")),
+    Duty(name="call_oneself", weight=1, acts=_dials("{operator}")),
+    Duty(name="call_nowhere", weight=1, acts=_dials("555", "92")),
+    Duty(name="call_agency", weight=2, acts=_dials("908", "0341366444")),
     Duty(name="pause_by_api", weight=4, acts=_asks("pause", "ready")),
     Duty(name="log_out_by_api", weight=3, acts=_asks("logout", "login")),
 )

@@ -1,8 +1,9 @@
 """Puts scenarios of phones together, so that one SIPp plays a phone that is never the same twice.
 
-Each scenario of a phone that takes rows (`kind;ring;talk`) begins with the same `recv INVITE` and
-ends with the same handler from the label `_unexp.main` on. Between the two lies what it does; all
-of these go into one scenario, and the row's first field says which of them a call plays.
+Each scenario of a phone that takes rows (`kind;ring;talk;...`) begins with `recv INVITE` and ends
+with a handler of what else may come, from the label `_unexp.main` on. Between the two lies what it
+does; all of these go into one scenario, and the row's first field says which of them a call plays.
+Beginning and handler are the last file's, which has to know all fields and all that may come.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def join(files: Sequence[Path]) -> str:
         '  <nop><action><assignstr assign_to="kind_text" value="[field0]" />'
         '<todouble assign_to="kind" variable="kind_text" /></action></nop>\n'
     )
-    return "".join([heads[0], kind, *ways, *played, tails[0]])
+    return "".join([heads[-1], kind, *ways, *played, tails[-1]])
 
 
 def _parts(file: Path) -> tuple[str, str, str]:

@@ -13,10 +13,13 @@ from typing import TypeVar
 import msgspec
 
 from ngalam112.storm.kinds import (
+    AGENCIES,
     ANY_KEY,
     CITIZENS,
     DUTIES,
+    NUMBERS,
     PHONES,
+    THEN,
     CitizenKind,
     Desk,
     Duty,
@@ -25,7 +28,7 @@ from ngalam112.storm.kinds import (
 )
 
 DESKS = 20
-CALLS_A_SECOND = 6.0
+CALLS_A_SECOND = 5.0
 DUTY_EVERY_S = 20.0  # on average, for one operator
 _SHORTEST_S = 12.0
 _CALLS_AGAIN = 0.04  # so many of the citizens use a number that has called before
@@ -63,6 +66,15 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     kind: PhoneKind
     ring_ms: int
     talk_ms: int
+    keys: str
+    wait_ms: int
+    then: str
+
+    def row(self) -> tuple[str, ...]:
+        """The row of the joined scenario's injection file."""
+        index = str(PHONES.index(self.kind))
+        numbers = (str(self.ring_ms), str(self.talk_ms))
+        return (index, *numbers, self.keys, str(self.wait_ms), self.then)
 
 
 class Dial(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +101,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     desks: list[Desk]
     citizens: list[CitizenCall]
     turns: dict[str, list[Turn]]
+    agency_turns: list[Turn]
     dials: list[Dial]
     asks: list[Ask]
 
@@ -96,8 +109,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 def make_plan(seed: int, calls: int, desks: int = DESKS) -> Plan:
     """Plan a storm of so many calls. Every kind comes at least once where the calls suffice."""
     seconds = max(_SHORTEST_S, calls / CALLS_A_SECOND)
+    # the phones are not 101 to 120: whoever dials 112 is a citizen
     people = [
-        Desk(operator=str(1001 + index), phone=str(101 + index), pin=str(4000 + index))
+        Desk(operator=str(1001 + index), phone=str(201 + index), pin=str(4000 + index))
         for index in range(desks)
     ]
     dials, asks = _duties(Random(f"{seed} duties"), people, seconds)  # noqa: S311
@@ -107,6 +121,7 @@ def make_plan(seed: int, calls: int, desks: int = DESKS) -> Plan:
         desks=people,
         citizens=_citizens(Random(f"{seed} citizens"), calls, seconds),  # noqa: S311
         turns=_turns(Random(f"{seed} phones"), people, calls),  # noqa: S311
+        agency_turns=_agency_turns(Random(f"{seed} agencies"), people, calls),  # noqa: S311
         dials=dials,
         asks=asks,
     )
@@ -158,15 +173,28 @@ def _turns(random: Random, desks: Sequence[Desk], calls: int) -> dict[str, list[
     result = {}
     for desk, first in zip(desks, firsts, strict=True):
         kinds = [first, *random.choices(PHONES, weights, k=many - 1)]
-        result[desk.phone] = [
-            Turn(
-                kind=kind,
-                ring_ms=_within(random, kind.ring_ms),
-                talk_ms=_within(random, kind.talk_ms),
-            )
-            for kind in kinds
-        ]
+        result[desk.phone] = [_turn(random, kind, desk, desks) for kind in kinds]
     return result
+
+
+def _agency_turns(random: Random, desks: Sequence[Desk], calls: int) -> list[Turn]:
+    kinds = [kind for name in AGENCIES for kind in PHONES if kind.scenario == name]
+    return [_turn(random, random.choice(kinds), desks[0], desks) for _ in range(calls)]
+
+
+def _turn(random: Random, kind: PhoneKind, desk: Desk, desks: Sequence[Desk]) -> Turn:
+    colleague = random.choice(desks)
+    number = random.choice(NUMBERS).format(
+        oneself=desk.operator, colleague=colleague.operator, colleague_phone=colleague.phone
+    )
+    return Turn(
+        kind=kind,
+        ring_ms=_within(random, kind.ring_ms),
+        talk_ms=_within(random, kind.talk_ms),
+        keys=kind.keys.format(number=number),
+        wait_ms=_within(random, kind.wait_ms),
+        then=random.choice(THEN),
+    )
 
 
 def _duties(random: Random, desks: Sequence[Desk], seconds: float) -> tuple[list[Dial], list[Ask]]:

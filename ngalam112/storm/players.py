@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from ngalam112.demo.players import PlayedPhone, Players
+from ngalam112.demo.players import Players
 from ngalam112.demo.sipp import SCENARIOS, SippResult, SippRun, credentials, run_sipp
-from ngalam112.storm.kinds import PHONES
+from ngalam112.storm.kinds import AGENCY, PHONES
 from ngalam112.storm.phones import join
-from ngalam112.storm.plan import Plan
+from ngalam112.storm.plan import Plan, Turn
 from pbx.programs import Programs
 
 _ALL_KINDS = "phone_as_told"
+AGENCY_CALLS = "agency"
 _STARTS_A_SECOND = 500.0  # the calls wait in SIPp for their time
 
 
@@ -44,42 +45,42 @@ class StormPlayers:
     ) -> None:
         await self.stop_phones()
 
-    async def phones(self, plan: Plan) -> None:
-        """Register all phones and let them take calls as their turns say."""
+    async def phones(self, plan: Plan, agency_port: int) -> None:
+        """Register all phones and let them and the agency take calls as their turns say."""
         self._work.mkdir(parents=True, exist_ok=True)
         files = [SCENARIOS / f"{kind.scenario}.xml" for kind in PHONES]
         text = join(files)
         (self._work / f"{_ALL_KINDS}.xml").write_text(text, "ascii")
         for number, password in self._passwords.items():
             phone = await self._players.register(number, password)
-            await self._take_calls(phone, plan)
+            await self._take_calls(number, phone.port, plan.turns[number])
+        await self._take_calls(AGENCY, agency_port, plan.agency_turns)
 
-    async def _take_calls(self, phone: PlayedPhone, plan: Plan) -> None:
-        index = {kind: str(position) for position, kind in enumerate(PHONES)}
+    async def _take_calls(self, number: str, port: int, turns: Sequence[Turn]) -> None:
         run = SippRun(
             self._programs,
             self._work,
             _ALL_KINDS,
-            port=phone.port,
+            port=port,
             echo=True,
             limit_s=self._limit_s,
             scenarios=self._work,
-            rows=[
-                (index[turn.kind], str(turn.ring_ms), str(turn.talk_ms))
-                for turn in plan.turns[phone.number]
-            ],
+            rows=[turn.row() for turn in turns],
         )
         await run.__aenter__()
-        self._runs[phone.number] = run
+        self._runs[number] = run
 
     async def stop_phones(self) -> None:
-        """No phone takes calls any more."""
+        """No phone and no agency takes calls any more."""
         await asyncio.gather(*(run.stop() for run in self._runs.values()))
 
     async def taken(self, plan: Plan) -> dict[str, int]:
         """Return how many calls were taken in which way, as SIPp counts them; after the stop."""
         counts: Counter[str] = Counter({kind.scenario: 0 for kind in PHONES})
         for number, run in self._runs.items():
+            if number == AGENCY:
+                counts[AGENCY_CALLS] = (await run.result()).calls
+                continue
             turns = plan.turns[number]
             for call in range((await run.result()).calls):
                 counts[turns[call % len(turns)].kind.scenario] += 1

@@ -20,6 +20,7 @@ from ngalam112.demo.sipp import SippResult
 from ngalam112.running import RunningLine
 from ngalam112.settings import Settings
 from ngalam112.storm.kinds import CITIZENS, REFERS
+from ngalam112.storm.lateness import Sighting
 from ngalam112.storm.plan import Plan
 from ngalam112.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, stuck
 from reports.calls import CallHistory, list_calls, show_call
@@ -38,11 +39,15 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Played(msgspec.Struct, frozen=True, kw_only=True):
-    """What SIPp did: its counts for each scenario, the codes dialled, the ways of phones."""
+    """What SIPp did: its counts for each scenario, the codes dialled, the ways of phones.
+
+    `seen`: who was seen to be busy meanwhile.
+    """
 
     citizens: Sequence[SippResult]
     dialled: SippResult
     phones: Mapping[str, int]
+    seen: Sequence[Sighting]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,8 +94,9 @@ def report(
     left: Left,
     calls: Sequence[CallHistory],
     events: Sequence[OperatorEvent],
+    complaints: Sequence[str],
 ) -> Report:
-    """Judge a storm."""
+    """Judge a storm; `complaints`: what the logs complain of."""
     refused_not = sum(one.failed for one in played.citizens if one.scenario in _REFERRING)
     facts = Facts(
         offered=[one.number for one in plan.citizens],
@@ -102,6 +108,8 @@ def report(
         engine_errors=left.engine_errors,
         refers_accepted=refused_not,
         events=events,
+        seen=played.seen,
+        complaints=complaints,
     )
     stuck_ones = stuck(left.operators, left.phones)
     return Report(
@@ -114,6 +122,11 @@ def report(
                 for event in one.events
                 if event.kind is EventKind.OFFER_FAILED
             ),
+            "transfers": transfers(calls),
+            "overflows": sum(
+                event.kind is EventKind.OVERFLOW for one in calls for event in one.events
+            ),
+            "seen_busy": len(played.seen),
             "phones": dict(played.phones),
             "citizens": _counts(one.kind.name for one in plan.citizens),
             "citizens_failed": {one.scenario: one.failed for one in played.citizens if one.failed},
@@ -123,10 +136,31 @@ def report(
         },
         wrong=[
             *missing(facts.offered, calls),
+            *complaints,
             *(f"stuck: {one}" for one in left.operators if one["id"] in stuck_ones),
             *(f"not free: {one}" for one in left.phones if one["device"] != "free"),
         ],
     )
+
+
+def transfers(calls: Sequence[CallHistory]) -> dict[str, Any]:
+    """Count how citizens were handed over; what failed, by its reason."""
+    events = [event for one in calls for event in one.events]
+    failed = [one for one in events if one.kind is EventKind.TRANSFER_FAILED]
+    joined = [one for one in events if one.kind is EventKind.JOINED]
+    return {
+        "started": sum(one.kind is EventKind.TRANSFER_STARTED for one in events),
+        "failed": len(failed),
+        "transferred": sum(one.kind is EventKind.TRANSFERRED for one in events),
+        "conference": sum(one.data.get("how") == "conference" for one in joined),
+        "forms": _counts(
+            str(one.data.get("form")) for one in events if one.kind is EventKind.TRANSFER_STARTED
+        ),
+        "kinds": _counts(
+            str(one.data.get("kind")) for one in events if one.kind is EventKind.TRANSFER_STARTED
+        ),
+        "failures": _counts(str(one.data.get("reason")) for one in failed),
+    }
 
 
 def _name(event: OperatorEvent) -> str:

@@ -12,7 +12,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine
@@ -30,9 +29,12 @@ from ngalam112.demo.sipp import SippResult, free_port
 from ngalam112.provision import provision_phones
 from ngalam112.running import RunningLine, prepare
 from ngalam112.settings import Settings, load_settings
+from ngalam112.storm.lateness import Sighting
+from ngalam112.storm.logs import complaints
 from ngalam112.storm.plan import Plan, make_plan
 from ngalam112.storm.players import StormPlayers
 from ngalam112.storm.report import Played, Report, report, what_is_kept, what_is_left
+from ngalam112.storm.watch import watch
 from pbx.programs import Programs
 
 WRAP_UP_S = 1.0
@@ -40,6 +42,7 @@ RING_TIMEOUT_S = 3.0
 SETTLE_S = 5.0  # after the last citizen has gone and the last wrap-up is over
 _AFTER_S = 120.0  # the last citizens may wait, give up and be cleaned up so long after the plan
 _WRONG_SHOWN = 20
+DISTRIBUTION = Path(__file__).with_name("distribution.toml")
 
 Say = Callable[[str], None]
 
@@ -48,21 +51,12 @@ class StormFailed(Exception):
     """The storm could not be played; the message says what went wrong."""
 
 
-def _free_sip_port() -> int:
-    """A port that nothing is bound to, neither for UDP nor for TCP."""
-    while True:
-        port = free_port()
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 def storm_settings(settings: Settings, home: Path) -> Settings:
     """A line of its own beside any other: own folder, free ports, short wrap-up and ringing."""
-    tcp = [free_port(socket.SOCK_STREAM) for _ in range(3)]
+    tcp = [free_port() for _ in range(3)]
     return load_settings(
         home=home,
-        sip_port=_free_sip_port(),
+        sip_port=free_port(),
         ari_port=tcp[0],
         ami_port=tcp[1],
         api_port=tcp[2],
@@ -73,8 +67,21 @@ def storm_settings(settings: Settings, home: Path) -> Settings:
         database_url="",
         wrap_up_s=WRAP_UP_S,
         ring_timeout_s=RING_TIMEOUT_S,
+        distribution_file=home / "distribution.toml",
+        # no phone of the storm sends the kind of REFER that ends Asterisk before 22.11
+        refer="on",
         timezone=settings.timezone,
     )
+
+
+def _distribution(settings: Settings) -> int:
+    """Write the storm's own distribution file; return the port where its agency answers."""
+    answers, dead = free_port(), free_port()
+    text = DISTRIBUTION.read_text("utf-8")
+    text = text.replace("10001", str(answers)).replace("10002", str(dead))
+    settings.home.mkdir(parents=True, exist_ok=True)
+    settings.distribution_file.write_text(text, "utf-8")
+    return answers
 
 
 def main(settings: Settings, seed: int | None, calls: int, fmt: str, *, keep: bool = False) -> int:
@@ -130,6 +137,7 @@ async def play(plan: Plan, settings: Settings, say: Say) -> Report:
     limit_s = plan.seconds + _AFTER_S
     programs = Programs.find()
     say("preparing sounds, database and configuration")
+    agency_port = _distribution(settings)
     await prepare(settings, programs)
     passwords = await _accounts(settings, plan)
     client = Client(settings)
@@ -142,9 +150,9 @@ async def play(plan: Plan, settings: Settings, say: Say) -> Report:
             ) as players,
         ):
             say(f"Asterisk and the engine are up (SIP on 127.0.0.1:{settings.sip_port})")
-            await _log_in(plan, players)
+            await _log_in(plan, players, agency_port)
             say(f"{len(plan.desks)} phones are registered, their operators have dialled *11")
-            citizens, dialled = await _storm(plan, players, client, say)
+            citizens, dialled, seen = await _storm(plan, players, client, say)
             say("the last citizen has gone")
             left = await what_is_left(line, client, settings.wrap_up_s + SETTLE_S)
             await players.stop_phones()
@@ -153,12 +161,12 @@ async def play(plan: Plan, settings: Settings, say: Say) -> Report:
         raise StormFailed(f"The storm was not over within {limit_s + 60:.0f} s.") from None
     say("the line has stopped")
     calls, events = await what_is_kept(settings)
-    played = Played(citizens=citizens, dialled=dialled, phones=phones)
-    return report(plan, played, left, calls, events)
+    played = Played(citizens=citizens, dialled=dialled, phones=phones, seen=seen)
+    return report(plan, played, left, calls, events, complaints(settings))
 
 
-async def _log_in(plan: Plan, players: StormPlayers) -> None:
-    await players.phones(plan)
+async def _log_in(plan: Plan, players: StormPlayers, agency_port: int) -> None:
+    await players.phones(plan, agency_port)
     logged_in = await players.log_in(plan)
     if logged_in.successful != len(plan.desks):
         raise StormFailed(
@@ -168,13 +176,14 @@ async def _log_in(plan: Plan, players: StormPlayers) -> None:
 
 async def _storm(
     plan: Plan, players: StormPlayers, client: Client, say: Say
-) -> tuple[list[SippResult], SippResult]:
+) -> tuple[list[SippResult], SippResult, list[Sighting]]:
     """Let everybody do what the plan says, until the last citizen has gone."""
     scenarios = sorted({one.kind.scenario for one in plan.citizens})
     dialling = asyncio.create_task(players.dial(plan))
+    seen: list[Sighting] = []
     aside = [
         asyncio.create_task(_supervise(plan, client)),
-        asyncio.create_task(_watch(client, say)),
+        asyncio.create_task(watch(client, say, seen)),
     ]
     try:
         citizens = await asyncio.gather(*(players.citizens(plan, one) for one in scenarios))
@@ -186,7 +195,7 @@ async def _storm(
     played = sum(result.calls for result in citizens)
     if played != len(plan.citizens):
         raise StormFailed(f"SIPp made {played} calls of {len(plan.citizens)}.")
-    return list(citizens), dialled
+    return list(citizens), dialled, seen
 
 
 async def _supervise(plan: Plan, client: Client) -> None:
@@ -209,19 +218,6 @@ async def _ask(client: Client, operator: str, does: str) -> None:
     # a wish that cannot be met, such as to pause who is logged out, is part of the storm
     with contextlib.suppress(ClientError):
         await asyncio.to_thread(client.post, f"/api/operators/{operator}/{does}", {})
-
-
-async def _watch(client: Client, say: Say, every_s: float = 10.0) -> None:
-    while True:
-        await asyncio.sleep(every_s)
-        with contextlib.suppress(ClientError):
-            status = await asyncio.to_thread(client.get, "/api/status")
-            calls, states = status["calls"], status["operators"]["state"]
-            say(f"calls: {_shown(calls)}    operators: {_shown(states)}")
-
-
-def _shown(counts: dict[str, int]) -> str:
-    return ", ".join(f"{count} {name}" for name, count in counts.items() if count) or "none"
 
 
 def _flat(line: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:

@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 
 from acd.records import fold
+from ngalam112.storm.lateness import Sighting, late_as_kept, late_as_seen
 from reports.calls import CallHistory
 
 WRAP_UP_LIMIT_MS = 500
+STATE_LATE_LIMIT_MS = 1000
 _MICROSECONDS = 5e-6
 _NO_END = (None, "line_stopped", "unknown")
 
@@ -35,7 +37,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     `offered`: the number of each call that SIPp made. `operators`, `phones`: as the API tells.
     `channels`, `bridges`: how many Asterisk holds. `engine_errors`: events that failed in the
     engine. `refers_accepted`: REFERs of citizens that were not refused. `events`: of operators,
-    in their order.
+    in their order. `seen`: who was busy with what, as the API told during the storm. `complaints`:
+    lines of the logs that should not be there.
     """
 
     offered: Sequence[str]
@@ -47,18 +50,26 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     engine_errors: int
     refers_accepted: int
     events: Sequence[OperatorEvent]
+    seen: Sequence[Sighting] = ()
+    complaints: Sequence[str] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """The numbers by which a storm is judged."""
+    """The numbers by which a storm is judged.
+
+    `state_late_worst_ms`: how long, at worst, an operator was seen busy with what was over; the
+    API is asked about once a second, so it may have lasted by a second longer.
+    """
 
     stuck_operators: int
     orphan_channels: int
     orphan_bridges: int
     records_missing: int
     wrapup_worst_ms: int
+    state_late_worst_ms: int
     refers_accepted: int
     engine_errors: int
+    complaints: int
 
     @property
     def held(self) -> bool:
@@ -70,21 +81,32 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
             self.records_missing,
             self.refers_accepted,
             self.engine_errors,
+            self.complaints,
         )
-        return not any(zeros) and self.wrapup_worst_ms <= WRAP_UP_LIMIT_MS
+        return (
+            not any(zeros)
+            and self.wrapup_worst_ms <= WRAP_UP_LIMIT_MS
+            and self.state_late_worst_ms <= STATE_LATE_LIMIT_MS
+        )
 
 
 def judge(facts: Facts) -> Verdict:
     """Compute the numbers."""
     worst, unended = wrap_ups(facts.events)
+    late = max(
+        late_as_seen(facts.seen, facts.calls),
+        late_as_kept(_wrap_ups_of(facts.events), facts.calls),
+    )
     return Verdict(
         stuck_operators=len(stuck(facts.operators, facts.phones) | unended),
         orphan_channels=facts.channels,
         orphan_bridges=facts.bridges,
         records_missing=len(missing(facts.offered, facts.calls)),
         wrapup_worst_ms=worst,
+        state_late_worst_ms=late,
         refers_accepted=facts.refers_accepted,
         engine_errors=facts.engine_errors,
+        complaints=len(facts.complaints),
     )
 
 
@@ -137,6 +159,14 @@ def _alike(one: object, other: object) -> bool:
 
 def _close(one: int | None, other: int | None) -> bool:
     return one == other or (one is not None and other is not None and abs(one - other) <= 1)
+
+
+def _wrap_ups_of(events: Sequence[OperatorEvent]) -> dict[str, list[float]]:
+    begun: dict[str, list[float]] = {}
+    for event in events:
+        if event.kind == "wrap_up":
+            begun.setdefault(event.operator, []).append(event.at)
+    return begun
 
 
 def wrap_ups(events: Sequence[OperatorEvent]) -> tuple[int, set[str]]:

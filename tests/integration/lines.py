@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import shutil
-import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -152,9 +151,9 @@ def line_settings(home: Path, **changes: Any) -> Settings:
     """Settings of a line of its own: free ports, short wrap-up."""
     ports = {
         "sip_port": free_port(),
-        "ari_port": free_port(socket.SOCK_STREAM),
-        "ami_port": free_port(socket.SOCK_STREAM),
-        "api_port": free_port(socket.SOCK_STREAM),
+        "ari_port": free_port(),
+        "ami_port": free_port(),
+        "api_port": free_port(),
     }
     calm = {"wrap_up_s": 0.5, "rtp_ports": "20000-29999", "database_url": ""}
     return load_settings(home=home, **{**ports, **calm, **changes})

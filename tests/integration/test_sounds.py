@@ -21,7 +21,6 @@ LONGEST_S = {
     "menu_retry": 2.5,
     "menu_covid": 3.5,
     "info_covid": 25.0,
-    "connecting": 1.5,
     "queue_wait": 3.0,
     **{f"queue_position_{place}": 2.5 for place in range(1, 21)},
     **{f"queue_minutes_{minutes}": 3.0 for minutes in range(12)},

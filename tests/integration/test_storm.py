@@ -61,15 +61,22 @@ async def test_a_small_storm_is_held_and_leaves_nothing(tmp_path: Path) -> None:
         "records_missing",
         "refers_accepted",
         "engine_errors",
+        "complaints",
     ):
         assert found[name] == 0, name
     assert found["wrapup_worst_ms"] <= 500
+    assert found["state_late_worst_ms"] <= 1000 and found["seen_busy"] > 0
     # it was a storm: all kinds of citizens and phones were there, and talks came of it
     assert sum(found["outcomes"].values()) == CALLS and found["outcomes"]["answered"] >= 15
     assert set(found["citizens"]) == {kind.name for kind in CITIZENS}
     assert len([count for count in found["phones"].values() if count]) >= len(PHONES) - 3
     assert found["citizens_failed"] == {} and found["codes_failed"] == 0
-    assert found["operators"]["wrap_up"] == found["outcomes"]["answered"]
+    # the keys and the REFERs of phones were heard, and some began a handing over
+    assert found["transfers"]["forms"].keys() <= {"keys", "refer"}
+    assert found["transfers"]["started"] > 0 and found["transfers"]["failed"] > 0
+    # that each talk has its wrap-up is in state_late_worst_ms: it is huge for one that has none
+    ends = [count for name, count in found["operators"].items() if name.startswith("wrap_up_end_")]
+    assert found["operators"]["wrap_up"] == sum(ends) >= 15
     assert left_in(tmp_path) == []
     assert of_this_line(tmp_path) == []
 

@@ -73,8 +73,8 @@ class Exchange:
         )
 
     def unanswered(self) -> list[str]:
-        """The channels whose last REFER has never had a final answer."""
-        return [one for one in self.referred if one not in self._told]
+        """The channels whose REFER never had a final answer; one that is gone needs none."""
+        return [one for one in self.referred if one in self.channels and one not in self._told]
 
     def obey(self, did: Did) -> None:
         """Do what the switch was told."""

@@ -161,7 +161,7 @@ class LineDesk(Desk):
     ) -> None:
         """The engine is connected again, and this is what Asterisk holds."""
         live = Snapshot({leg.id: leg for leg in legs}, dict(bridges or {}))
-        knew = frozenset(self.line.calls), frozenset(self.dispatcher.legs)
+        knew = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
         take_up(self.line, TakeUp(live, *knew), now)
 
 

@@ -10,9 +10,9 @@ from factories import OFTEN, a_call, a_phone, an_operator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.allocation import Offer, allocate, available
+from acd.allocation import Offer, allocate
 from acd.calls import Call
-from acd.operators import Device, Operator, Phone, State, Status
+from acd.operators import Device, Operator, Phone, State, Status, available
 from acd.queue import WaitingQueue
 from acd.rules import Category, Rules
 from acd.strategies import STRATEGIES, longest_idle

@@ -9,10 +9,11 @@ from fakes import FakeSwitch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.announcements import PROMPTS, Announcements, expected_wait_s, figure, on_duty, words
+from acd.announcements import PROMPTS, Announcements, expected_wait_s, figure, words
 from acd.calls import Call
 from acd.operators import Device, State, Status
 from acd.rules import Announce, Rules
+from acd.skills import on_duty
 from acd.timers import Timers
 
 POSITIONS = st.integers(1, 5000)

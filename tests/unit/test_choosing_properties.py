@@ -13,9 +13,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from acd.allocation import Offer, allocate, available
+from acd.allocation import Offer, allocate
 from acd.calls import Call
-from acd.operators import Device, Operator, Phone, State, Status
+from acd.operators import Device, Operator, Phone, State, Status, available
 from acd.queue import WaitingQueue, cap_at, head_start, service_key
 from acd.rules import Category, Ring, Rules
 from acd.skills import eligible, next_widening

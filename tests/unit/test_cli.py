@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +45,7 @@ Run = Callable[..., Ran]
 def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The environment of a line of its own that has never run."""
     monkeypatch.setenv("NGALAM112_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("NGALAM112_API_PORT", str(free_port(socket.SOCK_STREAM)))
+    monkeypatch.setenv("NGALAM112_API_PORT", str(free_port()))
     monkeypatch.setenv("NGALAM112_DATABASE_URL", "")
     monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.delenv("NGALAM112_LOG_LEVEL", raising=False)
@@ -103,7 +102,7 @@ def test_a_wrong_setting_is_one_line(
 
 
 def test_a_database_that_nobody_serves_is_one_line(run: Run, line: pytest.MonkeyPatch) -> None:
-    port = free_port(socket.SOCK_STREAM)
+    port = free_port()
     line.setenv("NGALAM112_DATABASE_URL", f"postgresql://me:secret@127.0.0.1:{port}/calls")
     ran = run("db", "upgrade")
     one_line(ran, "cannot be used")

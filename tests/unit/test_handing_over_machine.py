@@ -18,11 +18,9 @@ from hypothesis.stateful import (
 )
 
 from acd.agencies import Agency, Directory
-from acd.allocation import available
-from acd.calls import Call, Stage
+from acd.calls import Call, LegStage, Stage
 from acd.dispatcher import Dispatcher
-from acd.legs import LegStage
-from acd.operators import Device, State
+from acd.operators import Device, State, available
 from acd.records import fold
 from pbx import ari_types as ari
 
@@ -172,7 +170,7 @@ class HandingOver(RuleBasedStateMachine):
             self.handle(ari.ChannelDtmfReceived(key, there))
 
     def talking(self) -> list[str]:
-        legs = self.dispatcher.legs.values()
+        legs = self.dispatcher.desks.legs.values()
         return [leg.id for leg in legs if leg.stage is LegStage.TALKING and not leg.call.transfer]
 
     @precondition(lambda self: self.talking())
@@ -180,7 +178,7 @@ class HandingOver(RuleBasedStateMachine):
     def somebody_consults(self, data: st.DataObject, to: str, then: str) -> None:
         leg = self.pick(data, self.talking())
         there = ari.Channel(id=leg, state="Up")
-        call = self.dispatcher.legs[leg].call
+        call = self.dispatcher.desks.legs[leg].call
         for key in f"*2{to}#":
             self.handle(ari.ChannelDtmfReceived(key, there))
         for other in [one for one in self.of_kind("leg", up=False) if one in call.legs][:1]:
@@ -281,7 +279,7 @@ class HandingOver(RuleBasedStateMachine):
             for one in (call.operator, call.target.operator)
         }
         for one in self.desk.roster.operators.values():
-            mine = [leg for leg in self.dispatcher.legs.values() if leg.operator == one.id]
+            mine = [leg for leg in self.dispatcher.desks.legs.values() if leg.operator == one.id]
             assert len(mine) <= 1
             if mine:
                 assert one.call == mine[0].call.id
@@ -302,7 +300,7 @@ class HandingOver(RuleBasedStateMachine):
     def the_line_and_asterisk_know_the_same_legs_and_bridges(self) -> None:
         internal = self.desk.line.internal
         known = {leg: of for call in self.calls for leg, of in call.legs.items()}
-        assert self.dispatcher.legs == known
+        assert self.dispatcher.desks.legs == known
         assert set(self.of_kind("leg")) == known.keys() | internal.by_leg.keys()
         transfers = [call.transfer for call in self.calls if call.transfer]
         spoken_to = set(self.desk.codes._calls) | {one.second for one in transfers}
@@ -313,10 +311,13 @@ class HandingOver(RuleBasedStateMachine):
 
     @invariant()
     def a_phone_is_in_use_while_a_leg_of_it_lives(self) -> None:
-        legs = [one for one in self.exchange.channels.values() if one.kind == "leg"]
-        rung = {one.phone for one in legs}
+        living = self.exchange.channels.values()
+        rung = {one.phone for one in living if one.kind == "leg"}
+        dialled = {one.phone for one in living if one.kind == "dial"}
         for phone in self.desk.roster.phones.values():
-            assert (phone.device is Device.IN_USE) == (phone.number in rung)
+            # that a phone dials Asterisk tells, and the line knows when that ends
+            in_use = phone.device is Device.IN_USE
+            assert (phone.number in rung) <= in_use <= (phone.number in rung | dialled)
 
     @invariant()
     def every_record_is_the_fold_of_its_events_and_ends_once(self) -> None:
@@ -338,16 +339,16 @@ class HandingOver(RuleBasedStateMachine):
         for channel in self.of_kind("dial"):
             self.gone(channel, 16)
         assert self.of_kind("leg", "citizen") == []
+        assert self.exchange.unanswered() == []
         for channel in self.exchange.dying():
             self.gone(channel, 16)
         self.now += 1000
         self.desk.timers.fire(self.now)
         self.dispatcher.settle(self.now)
-        assert (self.dispatcher.legs, self.dispatcher.bridges) == ({}, {})
+        assert (self.dispatcher.desks.legs, self.dispatcher.bridges) == ({}, {})
         assert (self.exchange.channels, self.exchange.bridges) == ({}, set())
         assert {one.state for one in self.desk.roster.operators.values()} == {State.IDLE}
         assert {one.device for one in self.desk.roster.phones.values()} == {Device.FREE}
-        assert self.exchange.unanswered() == []
 
 
 HandingOver.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)

@@ -149,9 +149,9 @@ def test_a_call_that_we_answered_is_replaced_the_other_way_round() -> None:
     )
 
 
-def test_a_call_without_an_answer_cannot_be_replaced() -> None:
-    with pytest.raises(SoftphoneError, match="was not answered"):
-        refer_to([received("SIP/2.0 180 Ringing", cseq="7 INVITE")], "one")
+def test_a_call_that_has_not_rung_cannot_be_replaced() -> None:
+    with pytest.raises(SoftphoneError, match="has not rung"):
+        refer_to([received("SIP/2.0 100 Trying", cseq="7 INVITE")], "one")
 
 
 def test_packets_are_counted_over_all_senders() -> None:

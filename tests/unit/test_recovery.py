@@ -192,7 +192,7 @@ def test_two_who_were_connected_though_nobody_could_tell_go_on_talking(phone: st
     desk.take_up(a_leg(), *legs, bridges={bridge: ["c1", leg]})
     assert (call.stage, call.leg, call.bridge) == (Stage.TALKING, leg, bridge)
     assert (call.record.operator, call.record.phone) == ("1001", "101")
-    assert (desk.operator().state, list(desk.dispatcher.legs)) == (State.TALKING, [leg])
+    assert (desk.operator().state, list(desk.dispatcher.desks.legs)) == (State.TALKING, [leg])
     if second is not None:
         assert desk.switch.last("hang_up").to == second
         assert desk.operator("1002").state is State.IDLE

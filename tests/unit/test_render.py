@@ -154,3 +154,16 @@ def test_a_file_is_replaced_in_one_step_and_nothing_is_left_beside_it(tmp_path: 
     render_phones(TEMPLATES, tmp_path, [a_phone("102")])
     assert (tmp_path / "phones.conf").stat().st_ino != before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["phones.conf", "phones.list"]
+
+
+def test_whoever_holds_the_others_hear_music_of_a_class_that_is_there(tmp_path: Path) -> None:
+    settings = a_line(tmp_path)
+    provision(settings, (22, 10, 1))
+    etc = settings.asterisk_home / "etc"
+    sections = re.split(r"^(?=\[)", (etc / "pjsip.conf").read_text(), flags=re.M)
+    endpoints = [one for one in sections if "\ntype = endpoint\n" in one]
+    classes = re.findall(r"^\[(\w+)\]", (etc / "musiconhold.conf").read_text(), flags=re.M)
+    assert len(endpoints) == 3, "citizens, outside, phones"
+    for endpoint in endpoints:
+        suggested = re.search(r"^moh_suggest = (\w+)$", endpoint, flags=re.M)
+        assert suggested and suggested[1] in classes, endpoint[:30]

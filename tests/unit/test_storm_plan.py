@@ -8,15 +8,17 @@ from random import Random
 
 import pytest
 
+from acd.distribution import load_distribution
 from ngalam112.demo.sipp import SCENARIOS
-from ngalam112.storm.kinds import CITIZENS, DUTIES, PHONES
+from ngalam112.storm.kinds import AGENCIES, AGENCY, CITIZENS, DUTIES, PHONES, SHUT_AGENCY, THEN
 from ngalam112.storm.phones import CannotJoin, join
 from ngalam112.storm.plan import CALLS_A_SECOND, make_plan
+from ngalam112.storm.run import DISTRIBUTION
 
 
 def as_text(seed: int, calls: int) -> str:
     plan = make_plan(seed, calls)
-    return repr((plan.citizens, plan.turns, plan.dials, plan.asks))
+    return repr((plan.citizens, plan.turns, plan.agency_turns, plan.dials, plan.asks))
 
 
 def test_the_same_seed_is_the_same_storm_and_another_is_not() -> None:
@@ -50,6 +52,24 @@ def test_what_is_drawn_is_within_the_bounds_of_its_kind() -> None:
     for turn in (turn for turns in plan.turns.values() for turn in turns):
         assert turn.kind.ring_ms[0] <= turn.ring_ms <= turn.kind.ring_ms[1]
         assert turn.kind.talk_ms[0] <= turn.talk_ms <= turn.kind.talk_ms[1]
+
+
+def test_citizens_are_handed_over_to_everybody_and_to_nobody() -> None:
+    plan = make_plan(9, 1000)
+    asked = {turn.keys for turns in plan.turns.values() for turn in turns if turn.kind.keys}
+    dialled = {one.code for one in plan.dials}
+    for number in ("92", AGENCY, SHUT_AGENCY, "555", "0341366444"):
+        assert {f"*2{number}#", number} <= asked
+    for desk in plan.desks:
+        assert {f"*2{desk.operator}#", f"*2{desk.phone}#"} & asked
+    assert {AGENCY, "555", "92"} <= dialled
+    assert {one.code for one in plan.dials if one.code.startswith("10")}, "colleagues ring"
+    assert {turn.then for turns in plan.turns.values() for turn in turns} == set(THEN)
+    assert {turn.kind.scenario for turn in plan.agency_turns} == set(AGENCIES)
+
+
+def test_the_agencies_of_a_storm_are_those_of_its_distribution_file() -> None:
+    assert set(load_distribution(DISTRIBUTION).agencies) == {AGENCY, SHUT_AGENCY}
 
 
 def test_heavy_kinds_come_more_often_than_light_ones() -> None:

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from acd.records import CallEvent, EventKind, fold
+from ngalam112.storm.lateness import NEVER_MS, Sighting, late_as_kept, late_as_seen
 from ngalam112.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, wrap_ups
 from reports.calls import CallHistory
 
@@ -17,8 +18,10 @@ HELD = Verdict(
     orphan_bridges=0,
     records_missing=0,
     wrapup_worst_ms=40,
+    state_late_worst_ms=0,
     refers_accepted=0,
     engine_errors=0,
+    complaints=0,
 )
 
 
@@ -48,6 +51,11 @@ def a_wrap_up(seconds: float, setting: str = "1", reason: str = "done") -> list[
         OperatorEvent(operator="1001", at=110.0, kind="wrap_up", reason=setting),
         OperatorEvent(operator="1001", at=110.0 + seconds, kind="wrap_up_end", reason=reason),
     ]
+
+
+def seen(at: float, **changes: Any) -> Sighting:
+    values: dict[str, Any] = {"operator": "1001", "call": "081", "state": "talking"}
+    return Sighting(**(values | {"asked": at, "told": at + 0.02} | changes))
 
 
 def facts(**changes: Any) -> Facts:
@@ -102,6 +110,8 @@ def test_a_storm_that_was_held_has_zeros() -> None:
         ({"events": a_wrap_up(1.0, setting="2.5")}, "wrapup_worst_ms", 1500),
         ({"refers_accepted": 1}, "refers_accepted", 1),
         ({"engine_errors": 3}, "engine_errors", 3),
+        ({"complaints": ["a traceback"]}, "complaints", 1),
+        ({"seen": [seen(111.2)]}, "state_late_worst_ms", 1200),
     ],
 )
 def test_a_number_tells_what_is_wrong(changes: dict[str, Any], number: str, count: int) -> None:
@@ -158,3 +168,47 @@ def test_what_a_database_rounds_is_no_difference_but_more_than_that_is() -> None
     legs = [msgspec.structs.replace(record.legs[0], operator="1002")]
     other = msgspec.structs.replace(record, legs=legs)
     assert len(missing(["081"], [msgspec.structs.replace(call, record=other)])) == 1
+
+
+def test_a_second_is_the_bound_of_a_state_that_is_late() -> None:
+    assert msgspec.structs.replace(HELD, state_late_worst_ms=1000).held
+    assert not msgspec.structs.replace(HELD, state_late_worst_ms=1001).held
+
+
+@pytest.mark.parametrize(
+    ("sighting", "late_ms"),
+    [
+        (seen(105.0), 0),  # the talk goes on
+        (seen(109.99), 0),  # it ended while the API was asked
+        (seen(110.25), 250),
+        (seen(110.25, state="offered"), 250),
+        (seen(110.25, operator="1002"), 0),  # never had this call
+        (seen(110.25, call="of colleagues"), 0),
+    ],
+)
+def test_who_is_busy_with_a_call_that_is_over_is_late(sighting: Sighting, late_ms: int) -> None:
+    assert late_as_seen([sighting], [a_call("081")]) == late_ms
+
+
+def test_who_left_a_call_that_goes_on_is_late_until_it_is_offered_to_them_again() -> None:
+    call = a_call("081")
+    left = {"operator": "1001", "phone": "101", "leg": "l", "reason": "transferred"}
+    again = {"operator": "1001", "phone": "101", "leg": "m"}
+    events = [
+        *call.events[:4],
+        CallEvent(call_id="081", seq=5, at=105.0, kind=EventKind.LEFT, data=left),
+        CallEvent(call_id="081", seq=6, at=107.0, kind=EventKind.OFFERED, data=again),
+        CallEvent(call_id="081", seq=7, at=109.0, kind=EventKind.OFFER_FAILED, data=again),
+    ]
+    call = msgspec.structs.replace(call, events=events)
+    found = {at: late_as_seen([seen(at)], [call]) for at in (104.0, 106.5, 106.99, 108.0, 109.5)}
+    assert found == {104.0: 0, 106.5: 1500, 106.99: 0, 108.0: 0, 109.5: 500}
+
+
+def test_a_wrap_up_begins_when_its_talk_ends() -> None:
+    assert late_as_kept({"1001": [50.0, 110.0]}, [a_call("081")]) == 0
+    assert late_as_kept({"1001": [111.5]}, [a_call("081")]) == 1500
+    assert late_as_kept({"1002": [110.0]}, [a_call("081")]) == NEVER_MS
+    shorter = a_call("081")
+    shorter.record.legs[0].left_at = 103.2
+    assert late_as_kept({}, [shorter]) == 0, "nobody was helped in so short a time"
