@@ -15,7 +15,7 @@ from ngalam112.rulebook import load_checked_distribution, load_checked_menu
 from ngalam112.settings import Settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.asterisk import Asterisk, check_ports
-from pbx.processes import end
+from pbx.processes import end, start
 from pbx.programs import Programs
 
 
@@ -80,7 +80,7 @@ class EngineProcess:
 
     async def start(self, *, within: float = 30.0) -> None:
         """Start it and wait until its API answers; raise EngineFailed with its last word."""
-        self._process = process = await asyncio.create_subprocess_exec(
+        self._process = process = await start(
             sys.executable,
             "-m",
             "ngalam112",

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pbx.processes import end
+from pbx.processes import end, start
 from pbx.programs import Programs
 
 
@@ -65,7 +65,7 @@ class Asterisk:
         )
         output = (self.home / "log" / "console").open("wb")
         with output:
-            self._process = await asyncio.create_subprocess_exec(
+            self._process = await start(
                 *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
             )
         try:
@@ -104,7 +104,7 @@ class Asterisk:
             command,
             writable=[self.home],
         )
-        process = await asyncio.create_subprocess_exec(
+        process = await start(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -1,10 +1,26 @@
-"""Ends processes that we started: asked first, by force if they do not go in time."""
+"""Starts processes, and ends those that we started: asked first, by force if they do not go."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import signal
+from typing import Any
+
+END_S = 5.0
+
+
+async def start(*argv: str, **options: Any) -> asyncio.subprocess.Process:
+    """Start a program; the options are those of asyncio.create_subprocess_exec.
+
+    Who is cancelled while it starts has no process to end, so it is ended here.
+    """
+    starting = asyncio.ensure_future(asyncio.create_subprocess_exec(*argv, **options))
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await end(await starting, within=END_S)
+        raise
 
 
 async def end(

@@ -20,7 +20,7 @@ import msgspec
 
 from ngalam112.demo.phone_facts import PhoneEvent, SipMessage, SoftphoneError, read_trace
 from ngalam112.demo.sipp import free_port
-from pbx.processes import end
+from pbx.processes import end, start
 from pbx.programs import Programs
 
 RTP_PORTS = "30000-31998"
@@ -118,7 +118,7 @@ class Baresip:
         argv = self._programs.command(
             "baresip", "-f", str(self.folder), "-s", writable=[self.folder], cwd=self.folder
         )
-        self._process = await asyncio.create_subprocess_exec(
+        self._process = await start(
             *argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

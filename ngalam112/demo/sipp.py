@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from ngalam112.settings import PROJECT
-from pbx.processes import end
+from pbx.processes import end, start
 from pbx.programs import Programs
 
 SCENARIOS = PROJECT / "sipp_scenarios"
@@ -144,7 +144,7 @@ class SippRun:
         # callers and phones are elsewhere in truth: on this machine they must not starve the line
         argv = ["nice", "-n", "10", *argv]
         with self._log.open("wb") as log:
-            self._process = await asyncio.create_subprocess_exec(
+            self._process = await start(
                 *argv, stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log
             )
         return self
