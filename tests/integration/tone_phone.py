@@ -196,9 +196,12 @@ class TonePhone:
 
     async def hears_only(self, wanted: set[int], of: set[int], within: float = 6.0) -> None:
         """It comes to hear these tones, and none of the others."""
-        await eventually(
-            lambda: self.hears(*of) == wanted, within, f"{self.name} hears {wanted} of {of}"
-        )
+        try:
+            await eventually(lambda: self.hears(*of) == wanted, within)
+        except AssertionError:
+            raise AssertionError(
+                f"{self.name} hears {self.hears(*of)}, not {wanted}, in {self.packets(0.3)} packets"
+            ) from None
 
     async def hears_music(self, of: set[int], within: float = 6.0) -> None:
         """It comes to hear something that is nobody's tone."""
