@@ -96,8 +96,11 @@ class Desks:
         return self._phone_of_leg.get(leg_id, "")
 
     def free_phone(self, leg_id: str) -> None:
-        """A leg is really gone, and its phone can be rung again."""
-        phone = self.roster.phones.get(self._phone_of_leg.pop(leg_id, ""))
+        """A leg is really gone: its phone can be rung again, unless it has another call."""
+        number = self._phone_of_leg.pop(leg_id, "")
+        if number in self._phone_of_leg.values():
+            return
+        phone = self.roster.phones.get(number)
         # one that has gone away meanwhile is unreachable until Asterisk says otherwise
         if phone is not None and phone.device is Device.IN_USE:
             phone.device = Device.FREE

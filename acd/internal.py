@@ -126,6 +126,7 @@ class InternalCalls:
         self.by_channel[channel] = self.by_leg[leg] = call
         if one is not None and one.state is State.IDLE:
             one.state, one.call = State.CALLING, channel
+        dispatcher.desks.occupy(phone, channel)
         dispatcher.switch.ringing(channel)
         return call
 

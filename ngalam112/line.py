@@ -243,7 +243,11 @@ class Line:
     def _gone(self, channel_id: str, cause: int, now: float) -> None:
         call = self.calls.get(channel_id)
         if call is None:
-            if not (self._codes.gone(channel_id) or self.internal.gone(channel_id, now)):
+            if self._codes.gone(channel_id):
+                # a phone that has called in vain hears so in words, like one that dialled a code
+                self.dispatcher.desks.free_phone(channel_id)
+                self.dispatcher.settle(now)
+            elif not self.internal.gone(channel_id, now):
                 self.dispatcher.leg_gone(channel_id, cause, now)
         elif call.record.events:
             self.over(call, call.cause or cause, now)

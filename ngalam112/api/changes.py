@@ -90,6 +90,7 @@ class Changes:
         `in_effect` is false where Asterisk cannot read it now; it will when it is back.
         """
         body = await _body(request, _NewPhone)
+        admin.check_free(body.number, self._settings.number)
         async with self._rendering:
             phone = await admin.add_phone(
                 self._database, body.number, body.password, body.contact, replace=body.replace

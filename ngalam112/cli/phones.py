@@ -38,8 +38,9 @@ def phone_add(
     body = {"number": number, "password": password, "contact": contact, "replace": replace}
 
     async def offline() -> dict[str, Any]:
-        from ngalam112.admin import add_phone
+        from ngalam112.admin import add_phone, check_free
 
+        check_free(number, settings.number)
         async with kept_database(settings) as database:
             phone = await add_phone(database, number, password, contact, replace=replace)
         return {**body, "password": phone.password, "in_effect": False}

@@ -40,6 +40,7 @@ async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngi
         (404, "no phone of their own", "/api/operators/1001/login", {}),
         (404, "nothing at /api/operators/1001/dance", "/api/operators/1001/dance", {}),
         (405, "use GET", "/api/status", {}),
+        (400, "is the one that citizens dial", "/api/phones", {"number": "112"}),
         (400, "2 to 6 digits", "/api/phones", {"number": "1"}),
         (400, "2 to 6 digits", "/api/phones", {"number": "101]\n[evil"}),
         (400, "2 to 6 digits", "/api/phones", {"number": "101\n"}),

@@ -104,7 +104,7 @@ async def test_whoever_does_not_answer_leaves_the_citizen_with_the_first(
 async def test_a_dead_agency_is_given_up_in_time(floor: Floor) -> None:
     async with floor.scene("101") as scene:
         call, first = await scene.talk(), scene.phones["101"]
-        assert await first.refer(call, "111") == "202"
+        assert await first.refer(call, "119") == "202"
         await eventually(lambda: "503" in call.notified(), 4.0, "the failure is told")
         await scene.together(first)
         await scene.over()

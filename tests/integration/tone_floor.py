@@ -176,13 +176,15 @@ def ends(record: CallRecord) -> list[tuple[str | None, str, str | None]]:
 async def open_floor(
     home: Path, programs: Programs, sounds: Path, callers: str, **changes: Any
 ) -> AsyncIterator[Floor]:
-    """A line that takes REFER, with an agency 110; fire rings all, and police is number 92."""
-    port = free_port()
+    """A line that takes REFER, with an agency 110; fire rings all, and police is number 92.
+
+    Nothing is ever at the agency 119: Asterisk goes on sending its INVITE for half a minute.
+    """
+    port, dead = free_port(), free_port()
     (home / "distribution.toml").write_text(
         (PROJECT / "acd" / "distribution.toml").read_text("utf-8")
         + f'\n[agencies.110]\nname = "Polisi"\nnumber = "sip:110@127.0.0.1:{port}"\n'
-        # nobody is there, ever: Asterisk sends an INVITE to it for half a minute
-        + f'\n[agencies.111]\nname = "Mati"\nnumber = "sip:111@127.0.0.1:{free_port()}"\n'
+        + f'\n[agencies.119]\nname = "Ambulans"\nnumber = "sip:119@127.0.0.1:{dead}"\n'
     )
     menu = (PROJECT / "ivr" / "menu.toml").read_text("utf-8")
     plain = 'fire = { label = "KEBAKARAN" }'
