@@ -125,7 +125,7 @@ async def test_a_citizen_hangs_up_in_the_consult(floor: Floor) -> None:
 async def test_a_sipp_agency_is_consulted(floor: Floor, then: str) -> None:
     async with floor.scene("101") as scene:
         call, first = await scene.talk(), scene.phones["101"]
-        agency = await scene.sipp_agency("phone_answer_until_bye")
+        await scene.sipp_agency("phone_answer_until_bye")
         await first.press("*2110#")
         await first.hears_only({first.hz}, EVERYBODY)
         await scene.citizen_phone.hears_music(EVERYBODY)
@@ -142,7 +142,6 @@ async def test_a_sipp_agency_is_consulted(floor: Floor, then: str) -> None:
                 what="the citizen hears the first, and itself from the agency",
             )
         record = await scene.over()
-        assert (await agency.result()).successful == 1
         came = {
             "*2": ["answered", "transfer"],
             "*3": ["answered", "conference"],

@@ -55,7 +55,7 @@ async def test_a_blind_transfer_of_a_held_citizen_ends_the_music(floor: Floor) -
 
 async def test_a_sipp_phone_hands_over_to_a_sipp_agency(floor: Floor) -> None:
     async with floor.scene() as scene:
-        agency = await scene.sipp_agency("phone_answer_until_bye")
+        await scene.sipp_agency("phone_answer_until_bye")
         phone = await scene.sipp_phone("101", "phone_answer_refer_until_bye", target="110")
         await scene.citizen()
         await scene.with_an_echo()
@@ -63,7 +63,6 @@ async def test_a_sipp_phone_hands_over_to_a_sipp_agency(floor: Floor) -> None:
         await scene.in_state("101", "idle", "wrap_up")
         await scene.with_an_echo()
         scene.citizen_phone.hang_up(scene.citizen_call)
-        assert (await agency.result()).successful == 1
         record = await scene.ended()
         address = f"sip:110@127.0.0.1:{floor.agency_port}"
         assert ends(record) == [

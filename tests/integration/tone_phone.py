@@ -138,8 +138,12 @@ class TonePhone:
         if self._password:
             me = f"sip:{self.name}@127.0.0.1:{self._line[1]}"
             own = Dialog(f"{secrets.token_hex(8)}@127.0.0.1", f"<{me}>;tag=1", f"<{me}>", me)
-            answer = await self._ask(own, "REGISTER", f"Expires: 600{_END}")
-            assert answer.startswith("SIP/2.0 200"), answer
+            try:
+                answer = await self._ask(own, "REGISTER", f"Expires: 600{_END}")
+                assert answer.startswith("SIP/2.0 200"), answer
+            except BaseException:
+                await self.__aexit__(None, None, None)
+                raise
         return self
 
     async def __aexit__(
@@ -281,15 +285,18 @@ class TonePhone:
             ]
         )
 
-    def _write(self, head: list[str], body: str) -> None:
+    def _write(self, head: list[str], body: str) -> bytes:
         if body:
             head.append("Content-Type: application/sdp")
         head.append(f"Content-Length: {len(body)}")
-        self._sip.sendto((_END.join(head) + _END * 2 + body).encode(), self._line)
+        sent = (_END.join(head) + _END * 2 + body).encode()
+        self._sip.sendto(sent, self._line)
+        return sent
 
     def request(
         self, dialog: Dialog, method: str, extra: str = "", body: str = "", cseq: int = 0
-    ) -> None:
+    ) -> bytes:
+        """Send a request in a dialog; returns what was sent."""
         if not cseq:
             dialog.cseq += 1
         head = [
@@ -303,7 +310,7 @@ class TonePhone:
             "Max-Forwards: 70",
             *extra.split(_END)[: extra.count(_END)],
         ]
-        self._write(head, body)
+        return self._write(head, body)
 
     async def _ask(
         self, dialog: Dialog, method: str, extra: str = "", body: str = "", within: float = 5.0
@@ -311,8 +318,11 @@ class TonePhone:
         key = dialog.call_id, f"{dialog.cseq + 1} {method}"
         reply: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._replies[key] = reply
-        self.request(dialog, method, extra, body)
-        answer = await asyncio.wait_for(reply, within)
+        sent = self.request(dialog, method, extra, body)
+        async with asyncio.timeout(within):
+            while not (await asyncio.wait([reply], timeout=0.5))[0]:
+                self._sip.sendto(sent, self._line)  # as UDP wants it, until there is an answer
+        answer = reply.result()
         if " 401 " not in answer.split(_END)[0] or "Authorization" in extra:
             return answer
         if method == "INVITE":
