@@ -25,14 +25,16 @@ from ivr.reception import Reception
 from ngalam112.clock import SteadyClock
 from ngalam112.line import Claimed, Do, Line
 from ngalam112.pins import pin_matches
-from ngalam112.provision import AMI_USER, APP, ARI_USER
-from ngalam112.recovery import snapshot
-from ngalam112.rulebook import (
-    directory_of,
-    load_checked_distribution,
-    load_checked_menu,
-    rules_of,
+from ngalam112.provision import (
+    AMI_USER,
+    APP,
+    ARI_USER,
+    phones_read,
+    phones_unread,
+    provision_phones,
 )
+from ngalam112.recovery import snapshot
+from ngalam112.rulebook import Rulebook, directory_of, load_rulebook, rules_of
 from ngalam112.settings import Settings
 from ngalam112.switch import AriSwitch
 from ngalam112.takeup import TakeUp, take_up
@@ -47,15 +49,20 @@ T = TypeVar("T")
 class Engine:
     """All parts of one line, bound together. Made inside the running event loop."""
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
-        tree = load_checked_menu(settings)
-        self.menu, self.distribution = tree, load_checked_distribution(settings)
+    def __init__(
+        self, settings: Settings, journal: Journal, rulebook: Rulebook | None = None
+    ) -> None:
+        rulebook = rulebook or load_rulebook(settings)
+        tree, self.distribution = rulebook.menu, rulebook.distribution
+        self.menu = tree
         self.settings = settings
         self.clock = SteadyClock()
         self.event_errors = 0
         self._inbox: deque[object] = deque()
         self._wake = asyncio.Event()
         self._taking_up: asyncio.Task[None] | None = None
+        self._rendering = asyncio.Lock()
+        self.on_serving: Callable[[], None] = lambda: None
         self.ari = AriClient(
             host="127.0.0.1",
             port=settings.ari_port,
@@ -141,10 +148,27 @@ class Engine:
             tasks.create_task(self.ami.run(), name="ami")
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
-    async def reload_phones(self) -> None:
-        """Have Asterisk read the rendered phones again; calls in progress are not touched."""
+    async def bring_phones(self) -> None:
+        """Render the phones and have Asterisk read what is new; no call is touched.
+
+        Without a connection to Asterisk it reads them after the next one. Raises an AriError.
+        """
+        async with self._rendering:
+            phones = list(self.roster.phones.values())
+            await asyncio.to_thread(provision_phones, self.settings, phones)
+            if self.ari.connected and phones_unread(self.settings):
+                await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
+                phones_read(self.settings)
+
+    def ping(self, answered: Callable[[], None]) -> None:
+        """Ask Asterisk whether it answers this engine; nothing follows if it does not."""
+
+        def then(reply: Reply) -> None:
+            if reply.ok and not self.line.replaced:
+                answered()
+
         if self.ari.connected:
-            await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
+            self.ari.send("GET", "asterisk/ping", then=then)
 
     def hang_up_all(self, now: float) -> None:
         """The whole line stops: end every call, with its record."""
@@ -207,7 +231,6 @@ class Engine:
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
         try:
             live = await snapshot(self.ari)
-            await self.reload_phones()
         except (AriError, msgspec.MsgspecError) as error:
             # the connection is lost again, or will be: the next one takes the line up
             log.error("take_up_failed", error=str(error))
@@ -215,3 +238,8 @@ class Engine:
         found = TakeUp(live, calls, legs)
         self.post(Do(lambda now: take_up(self.line, found, now)))
         log.info("serving", app=APP, legs=len(live.legs))
+        self.on_serving()
+        try:
+            await self.bring_phones()
+        except (AriError, OSError) as error:
+            log.error("phones_not_brought", error=str(error))
