@@ -144,7 +144,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
     for operator in operators:
         engine.roster.add_operator(operator)
     engine.wrap_ups.restore(engine.clock.now())
-    engine.remember(await open_calls(database))
+    engine.remember(await open_calls(database), {})
     log.info("engine_started", pid=os.getpid(), phones=len(phones), operators=len(operators))
     api = Api(engine, database, settings, journal)
     beat = BeatFile(settings.home / "engine.beat")
