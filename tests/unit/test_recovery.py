@@ -355,6 +355,16 @@ def test_who_was_in_the_menu_of_an_engine_that_stayed_away_gets_an_operator() ->
     assert (call.stage, call.record.category_source) == (Stage.RINGING, CategorySource.SILENCE)
 
 
+def test_who_was_not_even_answered_is_answered_and_hears_the_menu() -> None:
+    desk = LineDesk()
+    desk.citizen()
+    after = desk.next_engine(now=103.0)
+    after.take_up(a_leg(up=False), a_leg("c2", up=False), now=103.0)
+    assert after.switch.told("answer") == ["c1", "c2"]
+    assert after.switch.told("say") == ["c1"]
+    assert after.line.calls["c2"].stage is Stage.RINGING
+
+
 def test_a_menu_that_is_another_one_by_now_leads_to_an_operator() -> None:
     desk = LineDesk()
     call = desk.citizen()
