@@ -86,6 +86,7 @@ class Call:
             return
         under_way = KeptCall(
             offers=[leg.kept() for leg in self.legs.values() if leg.stage.is_offer],
+            held={leg.id: leg.held_since for leg in self.legs.values() if leg.held_since},
             dialogue=self.dialogue,
             playback=self.playback,
             resource_priority=self.resource_priority,

@@ -36,10 +36,11 @@ class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`: the
     prompt that plays in it. `said`, `turns`: the last figure that a waiting citizen was told, and
-    how often the music has begun again.
+    how often the music has begun again. `held`: legs that hold the citizen, and since when.
     """
 
     offers: list[KeptLeg] = []
+    held: dict[str, float] = {}
     dialogue: Any = None
     playback: str | None = None
     resource_priority: str = ""

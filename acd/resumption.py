@@ -9,6 +9,7 @@ from __future__ import annotations
 from acd.calls import Call, Leg, LegStage, Stage
 from acd.dispatcher import Dispatcher
 from acd.kept import KeptLeg
+from acd.operators import State
 
 
 class Resumption:
@@ -33,7 +34,11 @@ class Resumption:
         for leg_id in legs:
             leg = call.legs.get(leg_id) or self._known_leg(call, leg_id)
             leg.rearm(None)
+            if call.kept is not None and leg.held_since is None:
+                leg.held_since = call.kept.held.get(leg_id)
             self._desks.talk(leg, now)
+            if leg.held_since is not None:
+                self._desks.set_state(leg, State.HOLDING)
 
     def join(self, call: Call, leg_id: str, now: float) -> None:
         """One who has answered, or who talked with the citizen, is alone: connect the two."""

@@ -50,9 +50,13 @@ class Reception:
 
     def welcome(self, call: Call, now: float) -> None:
         """Answer the call and begin the menu."""
+        self._switch.answer(call.channel)
+        self.begin(call, now)
+
+    def begin(self, call: Call, now: float) -> None:
+        """Begin the menu of a call that is answered; its time counts from the call's arrival."""
         call.stage = Stage.MENU
         self._sessions[call.id] = begin(self._tree, call.record.arrived_at)
-        self._switch.answer(call.channel)
         self._step(call, Started(), now)
 
     def resume(self, call: Call, playing: bool, now: float) -> bool:

@@ -43,6 +43,7 @@ from ngalam112.takeup import TakeUp, take_up
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
 from pbx.ari_reply import AriError, Reply
+from pbx.ari_types import CallBroadcast
 
 log = structlog.get_logger("engine")
 T = TypeVar("T")
@@ -64,6 +65,7 @@ class Engine:
         self.clock = SteadyClock()
         self.event_errors = 0
         self._inbox: deque[object] = deque()
+        self._door: deque[object] = deque()
         self._wake = asyncio.Event()
         self._taking_up: asyncio.Task[None] | None = None
         self._rendering = asyncio.Lock()
@@ -129,11 +131,14 @@ class Engine:
     @property
     def inbox_depth(self) -> int:
         """Events that wait for the writer: the back-pressure of the engine."""
-        return len(self._inbox)
+        return len(self._inbox) + len(self._door)
 
     def post(self, event: object) -> None:
-        """Put an event into the inbox; never blocks."""
-        self._inbox.append(event)
+        """Put an event into the inbox; never blocks.
+
+        Who is at the door comes first, for the fallback serves whom nobody claims in time.
+        """
+        (self._door if isinstance(event, CallBroadcast) else self._inbox).append(event)
         self._wake.set()
 
     async def do(self, act: Callable[[float], T]) -> T:
@@ -186,13 +191,13 @@ class Engine:
             self.ari.send("DELETE", f"channels/{call.channel}")
 
     async def _write(self) -> None:
-        loop, inbox, clock = asyncio.get_running_loop(), self._inbox, self.clock
+        loop, inbox, door, clock = asyncio.get_running_loop(), self._inbox, self._door, self.clock
         while True:
             # so many at a time, so that the sockets get their turn in a burst
-            for _ in range(min(len(inbox), 100)):
-                self._handle(inbox.popleft())
+            for _ in range(min(self.inbox_depth, 100)):
+                self._handle((door or inbox).popleft())
             self._fire_timers(clock.now())
-            if inbox:
+            if inbox or door:
                 await asyncio.sleep(0)
                 continue
             due = self.timers.next()

@@ -10,7 +10,7 @@ from acd.desks import NORMAL
 from acd.kept import KeptClaim
 from acd.queue import service_key
 from acd.records import CategorySource, EventKind
-from acd.recovery import Fate, StoredCall, Verdict, reconcile
+from acd.recovery import Fate, LiveLeg, StoredCall, Verdict, reconcile
 from acd.resumption import Resumption
 from ngalam112.line import Line
 from ngalam112.recovery import Snapshot
@@ -116,10 +116,13 @@ def _claimed_only(line: Line, knew: list[Call], event: TakeUp, now: float) -> No
 def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
     call, resumption = line.calls.get(verdict.leg), Resumption(line.dispatcher)
     log.info("taken_up", fate=verdict.fate, leg=verdict.leg, call_id=call.id if call else None)
+    leg = event.live.legs.get(verdict.leg)
+    if leg is not None and leg.citizen and not leg.up:
+        line.switch.answer(verdict.leg)  # the engine died between the claim and the answer
     match verdict.fate:
         case Fate.DROP if (offered := line.dispatcher.desks.legs.get(verdict.leg)) is not None:
             # an operator who answered in the gap hears nothing until the two are connected
-            if event.live.legs[verdict.leg].up and offered.stage is LegStage.RINGING:
+            if leg is not None and leg.up and offered.stage is LegStage.RINGING:
                 line.dispatcher.leg_answered(verdict.leg, now)
         case Fate.DROP:
             line.switch.hang_up(verdict.leg)
@@ -130,13 +133,11 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
             resumption.talk(call, list(verdict.partners), verdict.bridge, now)
         case Fate.JOIN if call is not None:
             resumption.join(call, verdict.partners[0], now)
-        case Fate.MENU if call is not None and call.stage is not Stage.RINGING:
-            if not line.reception.resume(call, call.playback in event.live.playing, now):
-                _to_queue(line, call, (), now)
+        case Fate.MENU if call is not None and leg is not None:
+            _to_menu(line, call, leg, call.playback in event.live.playing, now)
         case Fate.WAIT if call is not None and call.stage in (Stage.CLAIMED, Stage.TALKING):
             _to_queue(line, call, verdict.partners, now)
-        case Fate.ARRIVE if call is None:
-            leg = event.live.legs[verdict.leg]
+        case Fate.ARRIVE if call is None and leg is not None:
             call = line.new_call(verdict.leg, now - leg.age_s)
             call.aged = True  # nobody knows how long this citizen has been served by nobody
             line.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
@@ -148,6 +149,13 @@ def _close(line: Line, call: Call, ended_by: str, at: float, now: float) -> None
     if call.record.events and call.stage is not Stage.ENDED:
         call.hung_up_by = ended_by
         line.over(call, call.cause or 0, now, ended_at=min(at, now))
+
+
+def _to_menu(line: Line, call: Call, leg: LiveLeg, playing: bool, now: float) -> None:
+    if not leg.up:
+        line.reception.begin(call, now)  # nothing was heard yet
+    elif not line.reception.resume(call, playing, now):
+        _to_queue(line, call, (), now)
 
 
 def _to_queue(line: Line, call: Call, rings: tuple[str, ...], now: float) -> None:

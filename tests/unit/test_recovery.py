@@ -16,7 +16,13 @@ from acd.recovery import Fate, LiveLeg, StoredCall, Verdict, reconcile
 from acd.rules import Announce
 from ngalam112.line import Claimed
 from ngalam112.switch import Connected, ConnectFailed
-from pbx.ari_types import CallBroadcast, ChannelDestroyed, StasisStart
+from pbx.ari_types import (
+    CallBroadcast,
+    ChannelDestroyed,
+    ChannelHold,
+    ChannelUnhold,
+    StasisStart,
+)
 
 IDS = [f"c{one}" for one in range(8)]
 
@@ -349,6 +355,16 @@ def test_who_was_in_the_menu_of_an_engine_that_stayed_away_gets_an_operator() ->
     assert (call.stage, call.record.category_source) == (Stage.RINGING, CategorySource.SILENCE)
 
 
+def test_who_was_not_even_answered_is_answered_and_hears_the_menu() -> None:
+    desk = LineDesk()
+    desk.citizen()
+    after = desk.next_engine(now=103.0)
+    after.take_up(a_leg(up=False), a_leg("c2", up=False), now=103.0)
+    assert after.switch.told("answer") == ["c1", "c2"]
+    assert after.switch.told("say") == ["c1"]
+    assert after.line.calls["c2"].stage is Stage.RINGING
+
+
 def test_a_menu_that_is_another_one_by_now_leads_to_an_operator() -> None:
     desk = LineDesk()
     call = desk.citizen()
@@ -432,3 +448,19 @@ def test_a_call_that_is_over_leaves_nothing_for_the_next_engine() -> None:
     assert list(desk.journal.facts) == [f"call:{call.id}"]
     desk.handle(ChannelDestroyed(a_channel(), 16), now=120.0)
     assert desk.journal.facts == {}
+
+
+def test_a_hold_goes_on_and_its_length_counts_from_its_begin() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    leg, bridge = call.leg or "", call.bridge
+    desk.handle(StasisStart(["operator"], a_channel(leg)))
+    desk.handle(Connected(call.bridge or ""), now=110.0)
+    desk.handle(ChannelHold(a_channel(leg)), now=120.0)
+    after, bridge = desk.next_engine(), call.bridge or ""
+    after.take_up(a_leg(), a_leg(leg, citizen=False), bridges={bridge: ["c1", leg]})
+    assert after.operator().state is State.HOLDING
+    after.handle(ChannelUnhold(a_channel(leg)), now=210.0)
+    record = after.line.calls["c1"].record
+    assert (record.holds, record.held_ms, after.operator().state) == (1, 90_000, State.TALKING)
