@@ -32,7 +32,8 @@ class Pulse:
     """
 
     def __init__(self, limit_s: float, now: float, *, beats: bool = False) -> None:
-        self._since = self._looked = now
+        self._since = now
+        self._looked: float | None = None
         self._beating_s = limit_s
         # what has only just been started has to import first
         self._limit_s = limit_s if beats else max(START_S, limit_s)
@@ -53,7 +54,7 @@ class Pulse:
         Who asks too late was held up too (the machine slept, or had no time), and what could not
         be said meanwhile does not count.
         """
-        late = now - self._looked - TICK_S
+        late = 0.0 if self._looked is None else now - self._looked - TICK_S
         self._looked = now
         if late > _HELD_UP_S:
             self._since += late

@@ -18,7 +18,7 @@ from lines import PASSWORD, PIN, Line, eventually, line_settings
 from models.database import Database, upgrade
 from ngalam112 import pidfiles
 from ngalam112.admin import add_operator, add_phone
-from ngalam112.running import RunningLine, healthy
+from ngalam112.running import RunningLine
 from ngalam112.settings import Settings
 from pbx.programs import Programs
 
@@ -108,7 +108,7 @@ async def kept_line(
     up = Up(settings)
     try:
         await up.start()
-        await eventually(lambda: healthy(settings), 60, "the line serves")
+        await eventually(lambda: "Stop: Ctrl-C" in up.said(), 60, "the line serves")
         await up.engine_that("waiting")
         line = Line(settings, programs, RunningLine(settings, programs))
         async with line.players:
