@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
+import sys
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 from kept import Up, kept_line
 from lines import Line, eventually
 
 from ngalam112.running import healthy
 from pbx.programs import Programs
+
+pytestmark = pytest.mark.alone
 
 SERVES_AGAIN_WITHIN_S = 2.0
 HEARTBEAT_S = 3.0
@@ -110,6 +115,31 @@ async def test_calls_go_on_while_up_is_dead_and_the_next_one_takes_all_on(
     assert await up.end(signal.SIGTERM) == 0
     assert up.parts() == []
     assert not await healthy(line.settings)
+
+
+async def test_an_engine_is_restarted_and_no_call_notices(kept: tuple[Line, Up]) -> None:
+    line, up = kept
+    await line.operators_ready("101", answer="phone_answer_talk_long_bye")
+    talks = waiting_citizen(line, "0876")
+    await at_stage(line, "0876", "talking")
+    waits = waiting_citizen(line, "0877")
+    await at_stage(line, "0877", "queued")
+    before, asterisk = set(up.parts()), up.asterisk()
+    command = (sys.executable, "-m", "ngalam112", "engine", "restart", "--format", "json")
+    restart = await asyncio.create_subprocess_exec(
+        *command, env=line.settings.environment(), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await restart.communicate()
+    assert restart.returncode == 0
+    told = json.loads(out)
+    assert told["away_ms"] < SERVES_AGAIN_WITHIN_S * 1000
+    assert await up.engine_that("serving") == told["serves"]
+    await up.engine_that("waiting", but=told["served"])
+    assert before & set(up.parts()) == {asterisk}, "both engines are fresh"
+    assert (await talks, await waits) == (1, 1)
+    first, second = (await line.ended(1, "0876"))[0], (await line.ended(1, "0877"))[0]
+    assert (first.outcome, first.ended_by) == ("answered", "operator")
+    assert (second.outcome, second.category) == ("answered", "fire")
 
 
 async def test_a_second_up_on_the_same_line_says_so_in_one_sentence(
