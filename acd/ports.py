@@ -83,3 +83,9 @@ class Journal(Protocol):
 
     def operator_state(self, row: dict[str, Any]) -> None:
         """Keep the operator's status and fairness (a row of `operators`) over a restart."""
+
+    def keep(self, key: str, value: Any | None) -> None:
+        """Keep a fact for the next engine only, never for the database; None forgets it.
+
+        The last value counts; it must be something that JSON can hold.
+        """

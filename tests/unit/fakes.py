@@ -98,13 +98,17 @@ class FakeSwitch:
 
 
 class FakeJournal:
-    """acd.ports.Journal in memory. `records`: each call's record as it was last told."""
+    """acd.ports.Journal in memory. `records`: each call's record as it was last told.
+
+    `facts`: what the next engine would get.
+    """
 
     def __init__(self) -> None:
         self.events: dict[str, list[CallEvent]] = {}
         self.records: dict[str, CallRecord] = {}
         self.operator_events: list[tuple[str, float, str, str | None, str | None]] = []
         self.rows: dict[str, dict[str, Any]] = {}
+        self.facts: dict[str, Any] = {}
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         self.events.setdefault(event.call_id, []).append(event)
@@ -117,6 +121,11 @@ class FakeJournal:
 
     def operator_state(self, row: dict[str, Any]) -> None:
         self.rows[row["id"]] = row
+
+    def keep(self, key: str, value: Any | None) -> None:
+        self.facts[key] = deepcopy(value)
+        if value is None:
+            del self.facts[key]
 
     def kinds(self, call_id: str) -> list[str]:
         """What happened to a call, in order."""
