@@ -6,6 +6,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, NamedTuple
 
+import msgspec
+
 from acd.ports import Journal, Switch
 from acd.records import CallEvent, CallRecord
 
@@ -98,10 +100,7 @@ class FakeSwitch:
 
 
 class FakeJournal:
-    """acd.ports.Journal in memory. `records`: each call's record as it was last told.
-
-    `facts`: what the next engine would get.
-    """
+    """acd.ports.Journal in memory. `records`: each call's record as it was last told."""
 
     def __init__(self) -> None:
         self.events: dict[str, list[CallEvent]] = {}
@@ -109,6 +108,12 @@ class FakeJournal:
         self.operator_events: list[tuple[str, float, str, str | None, str | None]] = []
         self.rows: dict[str, dict[str, Any]] = {}
         self.facts: dict[str, Any] = {}
+
+    def keep(self, key: str, value: Any | None) -> None:
+        # as it comes back from a file
+        self.facts[key] = msgspec.json.decode(msgspec.json.encode(value))
+        if value is None:
+            del self.facts[key]
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         self.events.setdefault(event.call_id, []).append(event)
@@ -121,11 +126,6 @@ class FakeJournal:
 
     def operator_state(self, row: dict[str, Any]) -> None:
         self.rows[row["id"]] = row
-
-    def keep(self, key: str, value: Any | None) -> None:
-        self.facts[key] = deepcopy(value)
-        if value is None:
-            del self.facts[key]
 
     def kinds(self, call_id: str) -> list[str]:
         """What happened to a call, in order."""
