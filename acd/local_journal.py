@@ -72,6 +72,7 @@ class LocalJournal:
         self.kept = Kept()
         self.lost = 0
         self.failing_since: float | None = None
+        self.folder = folder
         self._files = Segments(folder)
         self._limits = (segment_bytes, tail, unsaved_bytes)
         self._full = segment_bytes
@@ -145,17 +146,15 @@ class LocalJournal:
         note(self._state, fact)
         self._write(line)  # if it cannot be written, the begin of the next segment tells it
 
-    def restate(
-        self,
-        operators: Iterable[dict[str, Any]],
-        calls: Iterable[dict[str, Any]],
-        phones: Iterable[Phone],
-    ) -> None:
-        """Keep this as the state for the next start, in place of what was kept."""
+    def restate(self, operators: Iterable[dict[str, Any]], calls: Iterable[dict[str, Any]]) -> None:
+        """Keep these rows as the state for the next start, in place of what was kept."""
         state = self._state
         state.operators = restated(state.operators, operators, "id")
         state.calls = restated(state.calls, calls, "call_id")
-        state.phones = [PhoneLine(one.number, one.password, one.contact) for one in phones]
+
+    def keep_phones(self, phones: Iterable[Phone]) -> None:
+        """Keep all phones for the next start, and what has been restated."""
+        self._state.phones = [PhoneLine(one.number, one.password, one.contact) for one in phones]
         self._begin()
 
     def is_newer(self, operator: str) -> bool:

@@ -69,3 +69,9 @@ def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
 def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None:
     """Render the phones; Asterisk reads them at its start or when res_pjsip is reloaded."""
     render_phones(TEMPLATES, settings.asterisk_home / "etc", phones)
+
+
+def phones_are_rendered(settings: Settings) -> bool:
+    """Whether this line has had phones before."""
+    listed = settings.asterisk_home / "etc" / "phones.list"
+    return listed.exists() and bool(listed.read_text().split())

@@ -138,6 +138,11 @@ class Settings(BaseSettings):
         return self.home / "spool"
 
     @property
+    def journal(self) -> Path:
+        """What is kept beside the database."""
+        return self.home / "journal"
+
+    @property
     def log_file(self) -> Path:
         """The engine's log, one JSON object a line."""
         return self.home / "log" / "engine.jsonl"

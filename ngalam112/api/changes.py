@@ -15,9 +15,9 @@ import structlog
 from aiohttp import web
 
 from acd.operators import Operator
-from acd.ports import Journal
 from models.database import Database
 from ngalam112 import admin, questions
+from ngalam112.api.metrics import CountingJournal
 from ngalam112.engine import Engine
 from ngalam112.provision import provision_phones
 from ngalam112.settings import Settings
@@ -77,7 +77,7 @@ class Changes:
     """The handlers of all that is posted. Raises what `api` knows how to refuse."""
 
     def __init__(
-        self, engine: Engine, database: Database, settings: Settings, journal: Journal
+        self, engine: Engine, database: Database, settings: Settings, journal: CountingJournal
     ) -> None:
         self._engine, self._database, self._settings = engine, database, settings
         self._journal = journal
@@ -97,6 +97,7 @@ class Changes:
             )
             roster = self._engine.roster
             await self._engine.do(lambda _: roster.add_phone(phone))
+            self._journal.recorder.local.keep_phones(roster.phones.values())
             await asyncio.to_thread(provision_phones, self._settings, list(roster.phones.values()))
             in_effect = await self._reload()
         answer = {
