@@ -262,7 +262,7 @@ def _take(lock: int, folder: Path) -> None:
                 raise JournalInUse(
                     f"The journal in {folder} is another engine's that runs; stop that one first."
                 ) from None
-            time.sleep(0.01)
+            time.sleep(0.002)
         except OSError:
             return  # a file system without locks: the engine's own lock must do
         else:

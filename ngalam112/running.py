@@ -18,7 +18,7 @@ from ngalam112.provision import (
     provision,
     provision_phones,
 )
-from ngalam112.rulebook import load_checked_distribution, load_checked_menu
+from ngalam112.rulebook import load_rulebook
 from ngalam112.settings import Settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.asterisk import Asterisk, check_ports
@@ -54,8 +54,7 @@ async def prepare(settings: Settings, programs: Programs) -> None:
     phones = await _stored_phones(settings)
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
-    load_checked_menu(settings)
-    load_checked_distribution(settings)
+    load_rulebook(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
     if phones is not None:
         provision_phones(settings, phones)

@@ -1,7 +1,8 @@
-"""The engine as a process: opens journal and database, binds and runs all parts, stops in order.
+"""The engine as a process: waits for its turn, opens what it kept, runs all parts, stops in order.
 
 SIGTERM stops the engine alone: calls stay up in Asterisk and the next engine takes them over.
-SIGINT is the end of the whole line: living calls are ended, with their records.
+SIGINT is the end of the whole line: living calls are ended, with their records. An engine that
+waits ends at once by either.
 """
 
 from __future__ import annotations
@@ -11,23 +12,27 @@ import contextlib
 import os
 import signal
 import time
+from typing import Any
 
 import structlog
 import uvloop
 
-from acd.journal_lines import Kept
 from acd.local_journal import LocalJournal
 from acd.recorder import Recorder
 from models.database import Database
+from ngalam112 import pidfiles
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.engine import Engine
+from ngalam112.heart import BeatFile, Heart, Notifier
 from ngalam112.logs import open_log
 from ngalam112.opening import Known, Opening, known_by, learn
-from ngalam112.provision import provision_phones
 from ngalam112.recovery import is_known
+from ngalam112.rulebook import Rulebook
 from ngalam112.settings import Settings
 from ngalam112.spool import read_spool
+from ngalam112.standby import Turn
+from ngalam112.warmup import warm_up
 from pbx.ari_reply import AriError
 
 log = structlog.get_logger("service")
@@ -42,20 +47,68 @@ class _Stopped(Exception):
     """Somebody asked the engine to stop; ends its task group."""
 
 
-def main(settings: Settings) -> int:
+class _Life:
+    """What one engine process is at the moment, and who is told of it."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self.settings, self.state = settings, "starting"
+        self.told: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+        self.notifier = Notifier()
+        self.heart = Heart(self.notifier)
+        self.turn = Turn(settings.home / "engine.lock")
+        self.rulebook: Rulebook | None = None
+        self._file = settings.run / f"engine-{name}.pid"
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._tell, number)
+
+    def _tell(self, number: signal.Signals) -> None:
+        if not self.told.done():
+            self.told.set_result(number)
+
+    def becomes(self, state: str) -> None:
+        """Say what it is from now on: waiting, taking_over, serving or stopping."""
+        if self.state == state:
+            return
+        self.state = state
+        pidfiles.write(self._file, os.getpid(), state)
+        word = "STOPPING=1" if state == "stopping" else "READY=1"
+        self.notifier.say(word, f"STATUS={state}")
+        log.info("engine_is", state=state, pid=os.getpid())
+
+    async def turn_comes(self) -> bool:
+        """Wait for the turn; returns whether it came before somebody said stop."""
+        if self.turn.take():
+            return True
+        self.rulebook = await warm_up(self.settings)
+        self.becomes("waiting")
+        comes = asyncio.create_task(self.turn.comes(), name="turn")
+        either: set[asyncio.Future[Any]] = {comes, self.told}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        comes.cancel()
+        return not self.told.done()
+
+    def leave(self) -> None:
+        """The end of this process: the next one's turn."""
+        pidfiles.remove(self._file, os.getpid())
+        self.turn.give()
+
+
+def main(settings: Settings, name: str = "1") -> int:
     """Run the engine until it is told to stop; returns the exit code."""
     with open_log(settings.log_file, settings.log_level):
-        return uvloop.run(serve(settings))
+        return uvloop.run(live(settings, name))
 
 
-async def serve(settings: Settings) -> int:
-    """Serve until SIGTERM or SIGINT; raises the first error that ends the engine."""
-    database = Database(settings.url)
-    local = LocalJournal(settings.journal)
-    recorder = Recorder(database, local)
-    opening = Opening(database, settings.url, recorder)
+async def live(settings: Settings, name: str) -> int:
+    """Wait for the turn, then serve until told to stop; raises the first error that ends it."""
+    life = _Life(settings, name)
     try:
-        await _serve(settings, database, recorder, opening)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(life.heart.run(), name="heart")
+            if await life.turn_comes():
+                life.becomes("taking_over")
+                await _serve_and_drain(life)
+            raise _Stopped
     except* _Stopped:
         log.info("engine_stopped")
     except* Exception as group:
@@ -65,23 +118,29 @@ async def serve(settings: Settings) -> int:
         log.error("engine_failed", error=str(error), kind=type(error).__name__)
         raise error from None
     finally:
-        opening.give_up()
-        await asyncio.to_thread(local.close)
-        await database.engine.dispose()
+        life.leave()
     return 0
 
 
-async def _serve(
-    settings: Settings, database: Database, recorder: Recorder, opening: Opening
-) -> None:
-    kept = recorder.local.kept
-    # read before the engine is made, so that a database or a file that is wrong ends it at once
+async def _serve_and_drain(life: _Life) -> None:
+    """Serve; whatever ends it, the database has all that it takes before the next engine's turn."""
+    database = Database(life.settings.url)
+    local = await asyncio.to_thread(LocalJournal, life.settings.journal)
+    recorder = Recorder(database, local)
+    try:
+        await _serve(life, database, recorder)
+    finally:
+        await asyncio.to_thread(local.close)
+        await database.engine.dispose()
+
+
+async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
+    settings, journal, kept = life.settings, CountingJournal(recorder), recorder.local.kept
+    opening = Opening(database, settings.url, recorder)
     stored = await opening.first(may_do_without=bool(kept.phones))
-    journal = CountingJournal(recorder)
-    engine = Engine(settings, journal)
+    engine = Engine(settings, journal, life.rulebook)
     known = known_by(kept, stored)
-    _remember(engine, recorder, known, kept, is_stored=stored is not None)
-    provision_phones(settings, known.phones)
+    _remember(engine, recorder, known, is_stored=stored is not None)
     log.info(
         "engine_started",
         pid=os.getpid(),
@@ -91,31 +150,37 @@ async def _serve(
         backlog=recorder.backlog,
     )
     api = Api(engine, database, settings, journal)
-    writing = asyncio.create_task(
-        _record(settings, engine, recorder, None if stored is not None else opening)
-    )
+    beat = BeatFile(settings.home / "engine.beat")
+    engine.on_serving = lambda: life.becomes("serving")
+    life.heart.proof = lambda: engine.do(lambda _: None)
+    life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
+    later = None if stored is not None else opening
+    writing = asyncio.create_task(_record(engine, recorder, later), name="recorder")
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(_until_told(engine), name="signals")
+            tasks.create_task(_until_told(life, engine), name="signals")
             tasks.create_task(api.run(), name="api")
-            # a second engine must fail at the port before it takes the line over in Asterisk
+            # another program at the port must be told before the line is taken over in Asterisk
             await api.listening.wait()
             tasks.create_task(engine.run(), name="engine")
             tasks.create_task(_spool(settings, database, journal), name="spool")
             tasks.create_task(_tend(recorder.local), name="journal")
-            tasks.create_task(_unless_it_fails(writing), name="recorder")
+            tasks.create_task(_unless_it_fails(writing), name="recording")
     finally:
+        life.becomes("stopping")
+        life.heart.proof = life.heart.ask_asterisk = None
+        beat.close()
         left = await recorder.close(DRAIN_S)
+        opening.give_up()
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
         if left:
             log.warning("entries_left_for_the_next_engine", count=left)
 
 
-def _remember(
-    engine: Engine, recorder: Recorder, known: Known, kept: Kept, *, is_stored: bool
-) -> None:
+def _remember(engine: Engine, recorder: Recorder, known: Known, *, is_stored: bool) -> None:
     """Let the engine know its line, before it serves."""
+    kept = recorder.local.kept
     for phone in known.phones:
         engine.roster.add_phone(phone)
     for operator in known.operators:
@@ -137,18 +202,16 @@ def _say_last(engine: Engine, recorder: Recorder, newer: set[str]) -> None:
         recorder.operator_state(engine.roster.operators[id].row())
 
 
-async def _record(
-    settings: Settings, engine: Engine, recorder: Recorder, opening: Opening | None
-) -> None:
+async def _record(engine: Engine, recorder: Recorder, opening: Opening | None) -> None:
     """Write into the database, as soon as it is there; `opening`: where it is not there yet."""
     if opening is not None:
         stored = await opening.at_last()
         await engine.do(lambda _: _learn(engine, recorder, stored))
-        phones = list(engine.roster.phones.values())
-        await asyncio.to_thread(provision_phones, settings, phones)
-        with contextlib.suppress(AriError):  # Asterisk reads them when it is there again
-            await engine.reload_phones()
-        log.info("database_is_there", phones=len(phones), backlog=recorder.backlog)
+        log.info("database_is_there", backlog=recorder.backlog)
+        try:
+            await engine.bring_phones()
+        except (AriError, OSError) as error:
+            log.error("phones_not_brought", error=str(error))
     await recorder.run()
 
 
@@ -170,16 +233,9 @@ async def _tend(journal: LocalJournal) -> None:
         await asyncio.sleep(TEND_EVERY_S)
 
 
-async def _until_told(engine: Engine) -> None:
-    told: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
-
-    def tell(number: signal.Signals) -> None:
-        if not told.done():
-            told.set_result(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, tell, number)
-    number = await told
+async def _until_told(life: _Life, engine: Engine) -> None:
+    number = await life.told
+    life.becomes("stopping")
     log.info("stopping", signal=number.name, calls=len(engine.line.calls))
     if number is signal.SIGINT:
         await engine.do(engine.hang_up_all)
