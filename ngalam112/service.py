@@ -77,8 +77,8 @@ async def _serve(settings: Settings, database: Database, recorder: Recorder) -> 
         engine.roster.add_phone(phone)
     for operator in operators:
         engine.roster.add_operator(operator)
-    engine.wrap_ups.restore(engine.clock.now())
     engine.remember(await open_calls(database), {})
+    engine.wrap_ups.restore(engine.clock.now())
     provision_phones(settings, phones)
     log.info("engine_started", pid=os.getpid(), phones=len(phones), operators=len(operators))
     api = Api(engine, database, settings, journal)
