@@ -72,7 +72,7 @@ class Settings(BaseSettings):
     capacity_channels: int = Field(default=600, ge=1)
     most_cps: int = Field(default=40, ge=1, validate_default=True)
     most_channels: int = Field(default=1500, ge=2, validate_default=True)
-    engine_restart_s: float = Field(default=10.0, ge=0, le=300)
+    heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator("home", "menu_file", "distribution_file", "prompts")
     @classmethod
@@ -149,6 +149,11 @@ class Settings(BaseSettings):
     def spool(self) -> Path:
         """Where the fallback leaves its records."""
         return self.home / "spool"
+
+    @property
+    def run(self) -> Path:
+        """Which process is which part of the line (`ngalam112.pidfiles`), and their sockets."""
+        return self.home / "run"
 
     @property
     def log_file(self) -> Path:
