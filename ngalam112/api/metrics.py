@@ -15,10 +15,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from acd.load import Level
 from acd.recorder import Recorder
 from acd.records import CallEvent, CallRecord, EventKind, Outcome
 from ngalam112 import __version__
-from ngalam112.api.state import line_state
+from ngalam112.api.state import LoadState, line_state
 from ngalam112.engine import Engine
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -86,6 +87,8 @@ class EngineCollector(Collector):
         )
         yield _by("phones", "Phones by Asterisk's word on them", "device", state.phones)
 
+        yield from _load(state.load)
+
     def _links(self) -> Iterator[Metric]:
         engine, ari = self._engine, self._engine.ari
         yield _gauge("ari_connected", "1 while there is an event socket", ari.connected)
@@ -96,6 +99,21 @@ class EngineCollector(Collector):
         yield _gauge("ami_connected", "1 while the AMI link is up", engine.ami.connected)
         yield _gauge("inbox_depth", "Events that wait for the writer", engine.inbox_depth)
         yield _counter("event_errors", "Events that failed in the engine", engine.event_errors)
+
+
+def _load(load: LoadState) -> Iterator[Metric]:
+    levels = {level.value: int(level is load.level) for level in Level}
+    yield _by("load", "1 for how busy the line is", "level", levels)
+    yield _gauge("load_calls_per_second", "Calls that came in the last second", load.cps)
+    yield _gauge("load_channels", "Legs of citizens and operators", load.channels)
+    shed = CounterMetricFamily(
+        "ngalam112_shed", "Work left undone above capacity, since the start", labels=["work"]
+    )
+    for work, count in load.shed.items():
+        shed.add_metric([work], count)
+    yield shed
+    text = "Calls beyond the hard limit, since the start: the fallback's"
+    yield _counter("calls_passed_on", text, load.passed_on)
 
 
 def _kept(journal: CountingJournal) -> Iterator[Metric]:

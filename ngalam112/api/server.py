@@ -183,6 +183,7 @@ class Api:
                     "state": state.operators_by_state,
                 },
                 "phones": state.phones,
+                "load": state.load,
                 "living": living_calls(engine),
             }
         )

@@ -47,6 +47,7 @@ def _serving(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "links", ", ".join(f"{name} {'up' if there else 'DOWN'}" for name, there in links)
     yield "queue", f"{queue['length']} waiting, the longest wait is {queue['longest_wait_s']:.1f} s"
     yield "calls", _counts(found["calls"])
+    yield "load", _load(found["load"])
     yield "operators", _counts(operators["status"])
     yield "on duty", _counts(operators["state"])
     yield "phones", _counts(found["phones"])
@@ -68,6 +69,12 @@ def _stored(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "operators", _counts(found["operators"]["status"])
     yield "phones", str(found["phones"]["known"])
     yield "calls", f"{found['calls']['without_an_end']} without an end"
+
+
+def _load(load: Mapping[str, Any]) -> str:
+    text = f"{load['level']}, {load['cps']} calls in the last second, {load['channels']} channels"
+    text += f"; left undone: {_counts(load['shed'])}"
+    return f"{text}; {load['passed_on']} calls passed to the fallback"
 
 
 def _counts(counts: Mapping[str, int]) -> str:
