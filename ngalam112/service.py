@@ -24,7 +24,7 @@ from ngalam112 import pidfiles
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.engine import Engine
-from ngalam112.heart import BeatFile, Heart, Notifier
+from ngalam112.heart import BEAT, BeatFile, Heart, Notifier, read_beat
 from ngalam112.logs import open_log
 from ngalam112.opening import Known, Opening, known_by, learn
 from ngalam112.recovery import is_known
@@ -40,6 +40,7 @@ log = structlog.get_logger("service")
 SPOOL_EVERY_S = 2.0
 TEND_EVERY_S = 1.0
 DRAIN_S = 10.0
+HAND_OVER_S = 0.2  # the next engine drains on, and citizens wait for its turn
 GOODBYE_S = 2.0
 
 
@@ -150,7 +151,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
         backlog=recorder.backlog,
     )
     api = Api(engine, database, settings, journal)
-    beat = BeatFile(settings.home / "engine.beat")
+    beat = BeatFile(settings.home / BEAT)
     engine.on_serving = lambda: life.becomes("serving")
     life.heart.proof = lambda: engine.do(lambda _: None)
     life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
@@ -170,7 +171,8 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
         life.becomes("stopping")
         life.heart.proof = life.heart.ask_asterisk = None
         beat.close()
-        left = await recorder.close(DRAIN_S)
+        line_ends = life.told.done() and life.told.result() is signal.SIGINT
+        left = await recorder.close(DRAIN_S if line_ends else HAND_OVER_S)
         opening.give_up()
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)
@@ -180,12 +182,12 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
 
 def _remember(engine: Engine, recorder: Recorder, known: Known, *, is_stored: bool) -> None:
     """Let the engine know its line, before it serves."""
-    kept = recorder.local.kept
+    kept, settings = recorder.local.kept, engine.settings
     for phone in known.phones:
         engine.roster.add_phone(phone)
     for operator in known.operators:
         engine.roster.add_operator(operator)
-    engine.remember(known.calls, kept.facts)
+    engine.remember(known.calls, kept.facts, read_beat(settings.home / BEAT))
     if is_stored:
         recorder.local.restate(
             [one.row() for one in known.operators], [one.row() for one in known.calls]
