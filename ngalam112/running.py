@@ -10,7 +10,13 @@ import aiohttp
 
 from models.database import Database, upgrade
 from ngalam112.admin import load_roster
-from ngalam112.provision import AGI_SCRIPT, ARI_USER, provision, provision_phones
+from ngalam112.provision import (
+    AGI_SCRIPT,
+    ARI_USER,
+    provision,
+    provision_agencies,
+    provision_phones,
+)
 from ngalam112.rulebook import load_checked_distribution, load_checked_menu
 from ngalam112.settings import Settings
 from ngalam112.sounds import build_music, build_sounds
@@ -48,8 +54,9 @@ async def prepare(settings: Settings, programs: Programs) -> None:
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
     load_checked_menu(settings)
-    load_checked_distribution(settings)
+    distribution = load_checked_distribution(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
+    provision_agencies(settings, distribution)
     async with Database(settings.url) as database:
         _, phones = await load_roster(database)
     provision_phones(settings, phones)

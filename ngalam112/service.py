@@ -22,7 +22,7 @@ from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.engine import Engine
 from ngalam112.logs import open_log
-from ngalam112.provision import provision_phones
+from ngalam112.provision import provision_agencies, provision_phones
 from ngalam112.recovery import is_known, open_calls
 from ngalam112.settings import Settings
 from ngalam112.spool import read_spool
@@ -80,6 +80,7 @@ async def _serve(settings: Settings, database: Database, recorder: Recorder) -> 
     engine.wrap_ups.restore(engine.clock.now())
     engine.remember(await open_calls(database), {})
     provision_phones(settings, phones)
+    provision_agencies(settings, engine.distribution)
     log.info("engine_started", pid=os.getpid(), phones=len(phones), operators=len(operators))
     api = Api(engine, database, settings, journal)
     async with asyncio.TaskGroup() as tasks:
