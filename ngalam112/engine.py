@@ -26,14 +26,17 @@ from ivr.reception import Reception
 from ngalam112.clock import SteadyClock
 from ngalam112.line import Claimed, Do, Line
 from ngalam112.pins import pin_matches
-from ngalam112.provision import AMI_USER, APP, ARI_USER
-from ngalam112.recovery import snapshot
-from ngalam112.rulebook import (
-    directory_of,
-    load_checked_distribution,
-    load_checked_menu,
-    rules_of,
+from ngalam112.provision import (
+    AMI_USER,
+    APP,
+    ARI_USER,
+    phones_read,
+    phones_unread,
+    provision_agencies,
+    provision_phones,
 )
+from ngalam112.recovery import snapshot
+from ngalam112.rulebook import Rulebook, directory_of, load_rulebook, rules_of
 from ngalam112.settings import Settings
 from ngalam112.spool import glance
 from ngalam112.switch import AriSwitch
@@ -53,9 +56,12 @@ ASTERISK = "asterisk"
 class Engine:
     """All parts of one line, bound together. Made inside the running event loop."""
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
-        tree = load_checked_menu(settings)
-        self.menu, self.distribution = tree, load_checked_distribution(settings)
+    def __init__(
+        self, settings: Settings, journal: Journal, rulebook: Rulebook | None = None
+    ) -> None:
+        rulebook = rulebook or load_rulebook(settings)
+        tree, self.distribution = rulebook.menu, rulebook.distribution
+        self.menu = tree
         self.settings = settings
         self.clock = SteadyClock()
         self.event_errors = 0
@@ -63,6 +69,8 @@ class Engine:
         self._door: deque[object] = deque()
         self._wake = asyncio.Event()
         self._taking_up: asyncio.Task[None] | None = None
+        self._rendering = asyncio.Lock()
+        self.on_serving: Callable[[], None] = lambda: None
         self._journal = journal
         self._asterisk = ""  # which run of Asterisk we knew last
         self._lost_at: float | None = None  # when it was seen last, while it is not seen
@@ -154,10 +162,28 @@ class Engine:
             tasks.create_task(self.ami.run(), name="ami")
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
-    async def reload_phones(self) -> None:
-        """Have Asterisk read the rendered phones again; calls in progress are not touched."""
+    async def bring_phones(self) -> None:
+        """Render phones and agencies, and have Asterisk read what is new; no call is touched.
+
+        Without a connection to Asterisk it reads them after the next one. Raises an AriError.
+        """
+        async with self._rendering:
+            phones = list(self.roster.phones.values())
+            await asyncio.to_thread(provision_phones, self.settings, phones)
+            await asyncio.to_thread(provision_agencies, self.settings, self.distribution)
+            if self.ari.connected and phones_unread(self.settings):
+                await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
+                phones_read(self.settings)
+
+    def ping(self, answered: Callable[[], None]) -> None:
+        """Ask Asterisk whether it answers this engine; nothing follows if it does not."""
+
+        def then(reply: Reply) -> None:
+            if reply.ok and not self.line.replaced:
+                answered()
+
         if self.ari.connected:
-            await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
+            self.ari.send("GET", "asterisk/ping", then=then)
 
     def hang_up_all(self, now: float) -> None:
         """The whole line stops: end every call, with its record."""
@@ -255,7 +281,8 @@ class Engine:
         self._asterisk, self._lost_at = live.started, None
         self._journal.keep(ASTERISK, live.started)
         log.info("serving", app=APP, legs=len(live.legs), asterisk_is_another=another)
+        self.on_serving()
         try:
-            await self.reload_phones()
-        except AriError as error:
-            log.error("phones_not_reloaded", error=str(error))
+            await self.bring_phones()
+        except (AriError, OSError) as error:
+            log.error("phones_not_brought", error=str(error))

@@ -17,7 +17,7 @@ from ngalam112.provision import (
     provision_agencies,
     provision_phones,
 )
-from ngalam112.rulebook import load_checked_distribution, load_checked_menu
+from ngalam112.rulebook import load_rulebook
 from ngalam112.settings import Settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.asterisk import Asterisk, check_ports
@@ -53,10 +53,9 @@ async def prepare(settings: Settings, programs: Programs) -> None:
     await upgrade(settings.url)
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
-    load_checked_menu(settings)
-    distribution = load_checked_distribution(settings)
+    rulebook = load_rulebook(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
-    provision_agencies(settings, distribution)
+    provision_agencies(settings, rulebook.distribution)
     async with Database(settings.url) as database:
         _, phones = await load_roster(database)
     provision_phones(settings, phones)
