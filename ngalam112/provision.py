@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -78,7 +79,9 @@ def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None
     unread = _unread(settings)
     unread.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # before the change: who dies in between has them read once too often, never too seldom
-    render_phones(TEMPLATES, settings.asterisk_home / "etc", phones, lambda: unread.touch(0o600))
+    render_phones(
+        TEMPLATES, settings.asterisk_home / "etc", phones, changing=partial(unread.touch, 0o600)
+    )
 
 
 def phones_unread(settings: Settings) -> bool:
