@@ -86,4 +86,4 @@ def phones_read(settings: Settings) -> None:
 
 
 def _unread(settings: Settings) -> Path:
-    return settings.asterisk_home / "etc" / "phones.unread"
+    return settings.asterisk_home / "phones.unread"
