@@ -19,12 +19,12 @@ from functools import partial
 from rich.console import Console
 
 from acd.operators import Operator, Phone
-from models.database import Database
+from models.database import Database, Unreachable
 from ngalam112.admin import add_operator, add_phone, load_roster
 from ngalam112.cli.output import console
 from ngalam112.keeper import Keeper, Part, tell
 from ngalam112.parts import ENGINES, asterisk_part, engine_part, other_parts
-from ngalam112.provision import provision_phones
+from ngalam112.provision import phones_are_rendered, provision_phones
 from ngalam112.running import EngineFailed, healthy, line_asterisk, prepare
 from ngalam112.settings import Settings
 from pbx.programs import Programs
@@ -73,7 +73,8 @@ async def _run(settings: Settings, screen: Console) -> int:
         else:
             await prepare(settings, programs)
             operators, phones = await _first_accounts(settings, screen)
-            provision_phones(settings, phones)
+            if phones:
+                provision_phones(settings, phones)
             words = partial(_announce, settings, screen, operators, phones)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -166,6 +167,15 @@ def _serves_last(engine: Keeper) -> bool:
 async def _first_accounts(
     settings: Settings, screen: Console
 ) -> tuple[list[Operator], list[Phone]]:
+    try:
+        return await _accounts(settings, screen)
+    except Unreachable:
+        if not phones_are_rendered(settings):
+            raise
+        return [], []  # `prepare` has told it
+
+
+async def _accounts(settings: Settings, screen: Console) -> tuple[list[Operator], list[Phone]]:
     async with Database(settings.url) as database:
         operators, phones = await load_roster(database)
         if not phones and not operators:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 import typer.main
 
-
 from ngalam112.cli.app import app
 from ngalam112.settings import PROJECT
 
