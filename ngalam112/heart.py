@@ -72,17 +72,21 @@ class BeatFile:
     """`engine.beat`, open for writing."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def touch(self) -> None:
         """Write that now is the last beat; a full disk is no reason to stop."""
+        if self._file is None:
+            return  # an answer that came late; the number may be another file's by now
         with contextlib.suppress(OSError):
             # one write over what is there: a reader sees the old beat or the new one
             os.pwrite(self._file, beat_text(time.monotonic()), 0)
 
     def close(self) -> None:
         """Let go of the file, which stays."""
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 def beat_text(now: float) -> bytes:

@@ -61,6 +61,11 @@ class _Running:
         os.close(self._fd)
         self.ended.set_result(_words(self._child.wait()) if self._child else "it has ended")
 
+    async def wait(self, within: float | None = None) -> bool:
+        """Wait for its end; returns whether it has ended in time. Who waits can be cancelled."""
+        done, _ = await asyncio.wait({self.ended}, timeout=within)
+        return bool(done)
+
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; to this process and no other that may have its pid by now."""
         if not self.ended.done():
@@ -152,24 +157,22 @@ class Keeper:
 
     async def _end_of(self, running: _Running) -> str:
         """Wait for the end of a process; bring it about if its heart stops."""
-        while not running.ended.done():
-            await asyncio.wait({running.ended}, timeout=TICK_S)
+        while not await running.wait(TICK_S):
             self._hear()
             if self._pulse is not None and self._pulse.stopped(time.monotonic()):
                 # a stopped process can be ended by this signal only
                 running.signal(signal.SIGKILL)
-                await running.ended
+                await running.wait()
                 return f"no heartbeat for {self.part.heartbeat_s:g} s, so it was killed"
         return running.ended.result()
 
     async def end(self, number: signal.Signals, within: float) -> None:
         """Ask it to end by this signal; kill it if it does not. Harmless if it has ended."""
-        if self._running is not None and not self._running.ended.done():
+        if self._running is not None:
             self._running.signal(number)
-            done, _ = await asyncio.wait({self._running.ended}, timeout=within)
-            if not done:
+            if not await self._running.wait(within):
                 self._running.signal(signal.SIGKILL)
-                await self._running.ended
+                await self._running.wait()
         self.file.unlink(missing_ok=True)
 
     def close(self) -> None:

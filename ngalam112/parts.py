@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
+from typing import NoReturn
 
+from ngalam112 import pidfiles
 from ngalam112.keeper import Part
-from ngalam112.running import line_asterisk
+from ngalam112.running import line_asterisk, prepare
 from ngalam112.settings import Settings
 from pbx.programs import Programs
 
@@ -37,3 +41,15 @@ def engine_part(settings: Settings, name: str) -> Part:
 def other_parts(settings: Settings) -> list[Part]:
     """What helps a line beside Asterisk and its engines; ends before these, by SIGTERM."""
     return []
+
+
+def become_asterisk(settings: Settings) -> NoReturn:
+    """Make the line ready, then be its Asterisk in place of this program: for a service of its own.
+
+    Engines may run already: they wait for it.
+    """
+    programs = Programs.find()
+    asyncio.run(prepare(settings, programs, engine_runs=True))
+    command = asterisk_part(settings, programs).command()
+    pidfiles.write(settings.run / "asterisk.pid", os.getpid())
+    os.execvp(command[0], command)  # noqa: S606 - its own argument list, no shell

@@ -95,7 +95,7 @@ def phones_read(settings: Settings) -> None:
 
 
 def _unread(settings: Settings) -> Path:
-    return settings.asterisk_home / "etc" / "phones.unread"
+    return settings.asterisk_home / "phones.unread"
 
 
 def phones_are_rendered(settings: Settings) -> bool:

@@ -43,6 +43,9 @@ DRAIN_S = 10.0
 HAND_OVER_S = 0.2  # the next engine drains on, and citizens wait for its turn
 GOODBYE_S = 2.0
 
+# who starts an engine need not wait longer than until it waits, or serves
+_NEWS = {"waiting": ("READY=1",), "serving": ("READY=1",), "stopping": ("STOPPING=1",)}
+
 
 class _Stopped(Exception):
     """Somebody asked the engine to stop; ends its task group."""
@@ -72,8 +75,7 @@ class _Life:
             return
         self.state = state
         pidfiles.write(self._file, os.getpid(), state)
-        word = "STOPPING=1" if state == "stopping" else "READY=1"
-        self.notifier.say(word, f"STATUS={state}")
+        self.notifier.say(*_NEWS.get(state, ()), f"STATUS={state}")
         log.info("engine_is", state=state, pid=os.getpid())
 
     async def turn_comes(self) -> bool:

@@ -90,10 +90,18 @@ def _root(
 
 @app.command()
 def up() -> None:
-    """Run the line in the foreground: Asterisk and the engine, until Ctrl-C."""
+    """Run the line in the foreground: Asterisk and two engines, until Ctrl-C."""
     from ngalam112.up import main as run
 
     raise typer.Exit(run(load_settings()))
+
+
+@app.command()
+def asterisk() -> None:
+    """Run Asterisk alone in the foreground, with engines beside it: for a service of its own."""
+    from ngalam112.parts import become_asterisk
+
+    become_asterisk(load_settings())
 
 
 @app.command()
