@@ -78,6 +78,7 @@ class LocalJournal:
         self._full = segment_bytes
         self._retry_s, self._clock = retry_s, clock
         self._state = State()
+        self._newest = 0
         self._drained = 0  # the database has all entries up to this one
         self._given = 0  # the last entry that was given out to be written
         self._loaded = 0  # the last entry that was read from a file
@@ -101,7 +102,7 @@ class LocalJournal:
     @property
     def last(self) -> int:
         """The number of the newest entry."""
-        return self._state.last
+        return self._newest
 
     @property
     def drained(self) -> int:
@@ -118,7 +119,7 @@ class LocalJournal:
         state = self._state
         entry = Entry(state.last + 1, rows)  # type: ignore[arg-type]
         line = sealed(encoded(entry))
-        state.last = entry.n
+        state.last = self._newest = entry.n
         note(state, entry)
         place = self._write(line)
         if place is None:
@@ -349,6 +350,7 @@ class LocalJournal:
         if damaged:
             log.error("journal_damaged", lines=damaged, what="the rest has been read")
         state.last = max(state.last, seen)
+        self._newest = max(self._newest, seen)
         self.kept = kept_of(state, newer, self._drained)
         # a folder that could not be read at the start: what this engine knows is newer
         self._state = joined(state, self._state)
