@@ -96,6 +96,12 @@ def _unread(settings: Settings) -> Path:
     return settings.asterisk_home / "etc" / "phones.unread"
 
 
+def phones_are_rendered(settings: Settings) -> bool:
+    """Whether this line has had phones before."""
+    listed = settings.asterisk_home / "etc" / "phones.list"
+    return listed.exists() and bool(listed.read_text().split())
+
+
 def provision_agencies(settings: Settings, found: Distribution) -> None:
     """Write down whom the fallback rings beside the phones; digits only if there is a carrier.
 
