@@ -24,7 +24,7 @@ from ngalam112 import pidfiles
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.engine import Engine
-from ngalam112.heart import BEAT, BeatFile, Heart, Notifier, read_beat
+from ngalam112.heart import BeatFile, Heart, Notifier, read_beat
 from ngalam112.logs import open_log
 from ngalam112.opening import Known, Opening, known_by, learn
 from ngalam112.recovery import is_known
@@ -153,7 +153,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
         backlog=recorder.backlog,
     )
     api = Api(engine, database, settings, journal)
-    beat = BeatFile(settings.home / BEAT)
+    beat = BeatFile(settings.beat)
     engine.on_serving = lambda: life.becomes("serving")
     life.heart.proof = lambda: engine.do(lambda _: None)
     life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
@@ -189,7 +189,7 @@ def _remember(engine: Engine, recorder: Recorder, known: Known, *, is_stored: bo
         engine.roster.add_phone(phone)
     for operator in known.operators:
         engine.roster.add_operator(operator)
-    engine.remember(known.calls, kept.facts, read_beat(settings.home / BEAT))
+    engine.remember(known.calls, kept.facts, read_beat(settings.beat))
     if is_stored:
         recorder.local.restate(
             [one.row() for one in known.operators], [one.row() for one in known.calls]
