@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -56,6 +57,7 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "ari_password": settings.secrets.ari_password,
         "ami_user": AMI_USER,
         "ami_password": settings.secrets.ami_password,
+        "rescue_password": settings.rescue_secret,
         "sounds": settings.sounds,
         "music": settings.music,
         "music_class": "fallback",
@@ -78,7 +80,9 @@ def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None
     unread = _unread(settings)
     unread.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # before the change: who dies in between has them read once too often, never too seldom
-    render_phones(TEMPLATES, settings.asterisk_home / "etc", phones, changing=unread.touch)
+    render_phones(
+        TEMPLATES, settings.asterisk_home / "etc", phones, changing=partial(unread.touch, 0o600)
+    )
 
 
 def phones_unread(settings: Settings) -> bool:

@@ -126,7 +126,7 @@ async def live(settings: Settings, name: str) -> int:
 
 
 async def _serve_and_drain(life: _Life) -> None:
-    """Serve; whatever ends it, the database has all that it takes before the next engine's turn."""
+    """Serve; whatever ends it, the database gets what it takes before the next engine's turn."""
     database = Database(life.settings.url)
     local = await asyncio.to_thread(LocalJournal, life.settings.journal)
     recorder = Recorder(database, local)
