@@ -239,7 +239,7 @@ async def _tend(journal: LocalJournal) -> None:
 
 
 async def _until_told(life: _Life, engine: Engine) -> None:
-    number = await life.told
+    number = await asyncio.shield(life.told)  # an engine that fails was not told
     life.becomes("stopping")
     log.info("stopping", signal=number.name, calls=len(engine.line.calls))
     if number is signal.SIGINT:
