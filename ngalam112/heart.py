@@ -1,4 +1,4 @@
-"""Says that this engine lives: to its supervisor, and in `<home>/engine.beat` to the rescuer.
+"""Says that this engine lives: to its supervisor, and in `<home>/run/engine.beat` to the rescuer.
 
 To the supervisor in systemd's words (sd_notify(3)): datagrams to the Unix socket that
 $NOTIFY_SOCKET names. `READY=1` once the engine waits or serves, `STATUS=` tells which,
@@ -22,7 +22,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 EVERY_S = 0.5
-BEAT = "engine.beat"
 
 Proof = Callable[[], Awaitable[object]]
 

@@ -34,8 +34,8 @@ class KeeperError(Exception):
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be kept running.
 
-    `command` is asked for at every start. `output`: the file that gets what it prints, from its
-    start on. `heartbeat_s`: after how long a silence it counts as dead; None: it has no heart.
+    `command` is asked for at every start. `output`: the file to which what it prints is added.
+    `heartbeat_s`: after how long a silence it counts as dead; None: it has no heart.
     """
 
     name: str
@@ -120,12 +120,12 @@ class Keeper:
         environment = dict(os.environ if self.part.environment is None else self.part.environment)
         if self._socket is not None:
             environment["NOTIFY_SOCKET"] = self._socket.getsockname()
-        self.part.output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(
-            os.open(self.part.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-        ) as file:
+        command = self.part.command()
+        output = self.part.output
+        output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
             child = subprocess.Popen(
-                self.part.command(),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,

@@ -63,6 +63,7 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "music_class": "fallback",
         "agi_script": AGI_SCRIPT,
         "spool": settings.spool,
+        "beat": settings.beat,
         "phones_file": home / "etc" / "phones.list",
         "agencies_file": home / "etc" / "agencies.list",
     }
@@ -70,7 +71,8 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
 
 def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
     """Make the folders and render everything but the phones, for this version of Asterisk."""
-    for folder in (settings.home, settings.asterisk_home, settings.spool, settings.log_file.parent):
+    logs = settings.log_file.parent
+    for folder in (settings.home, settings.asterisk_home, settings.spool, settings.run, logs):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     render(TEMPLATES, settings.asterisk_home / "etc", asterisk_values(settings, asterisk))
 

@@ -79,12 +79,12 @@ async def _stored_phones(settings: Settings) -> list[Phone] | None:
 
 
 def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
-    """The line's Asterisk, not started yet: it sees its own folders, sounds, spool and the AGI."""
+    """The line's Asterisk, not started yet: it sees what its configuration and the AGI name."""
     return Asterisk(
         programs,
         settings.asterisk_home,
         writable=[settings.spool],
-        readable=[settings.sounds, settings.music, AGI_SCRIPT],
+        readable=[settings.sounds, settings.music, settings.run, AGI_SCRIPT],
     )
 
 
