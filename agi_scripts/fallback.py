@@ -28,12 +28,15 @@ PAUSE_S = 1.0  # between two attempts, so that nothing that fails at once can ma
 
 _PHONE = re.compile(r"[0-9]{2,6}")
 _REPLY = re.compile(r"(\d{3})(?!-)(?: result=(-?\d+))?(?: \((.*)\))?")
-_OFFSET = time.time() - time.monotonic()
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_anchor = {"boot": "", "offset": time.time() - time.monotonic()}
+with contextlib.suppress(OSError):
+    _anchor["boot"] = BOOT_ID.read_text().strip()
 
 
 def clock() -> float:
     """Return seconds since the epoch that never step while this call lives."""
-    return _OFFSET + time.monotonic()
+    return _anchor["offset"] + time.monotonic()
 
 
 class Agi:
@@ -97,6 +100,8 @@ class Record:
         self.fields |= {"caller_number": "", "caller_name": "", "called_number": ""}
         self.fields |= {"arrived_at": arrived_at, "answered_at": None, "ended_at": None}
         self.fields |= {"phone": None, "status": "started", "ended_by": None}
+        # an engine, whose clock may be anchored elsewhere, tells the times by its own
+        self.fields |= _anchor
         safe = re.sub(r"[^A-Za-z0-9.-]", lambda sign: f"_{ord(sign[0]):x}", asterisk_id)[:150]
         name = safe or f"{arrived_at:.6f}-{os.getpid()}"
         self.path = Path(spool) / f"call-{name}.json"
@@ -176,7 +181,9 @@ def note_talk(agi: Agi, record: Record) -> bool:
         return False
     phone = agi.value("${DIALEDPEERNUMBER}")
     record.fields["phone"] = phone if _PHONE.fullmatch(phone) else None
-    record.fields["answered_at"] = moment(agi.value("${ANSWERED_AT}"), now)
+    record.fields["answered_at"] = moment(
+        agi.value("${ANSWERED_AT}"), now, since=record.fields["arrived_at"]
+    )
     record.fields["ended_at"] = now
     return True
 
@@ -208,17 +215,27 @@ def make_good(agi: Agi, record: Record) -> None:
         found = dict(json.loads(record.path.read_bytes()))
     if found.get("ended_at") is not None and found.get("ended_by") != "asterisk":
         return
+    if "" != _anchor["boot"] == found.get("boot") and isinstance(found.get("offset"), float):
+        # by the clock of the process that was killed; somebody may have set the machine's since
+        record.fields["arrived_at"] = found.get("arrived_at", record.fields["arrived_at"])
+        _anchor["offset"] = record.fields["offset"] = found["offset"]
     if note_talk(agi, record):
         record.end("answered", "caller")
     else:
         record.end("unanswered" if found or agi.value("${FALLBACK}") else "hung_up", "caller")
 
 
-def moment(text: str, otherwise: float) -> float:
-    """Return the time that the dialplan wrote down, or `otherwise` where it makes no sense."""
+def moment(text: str, otherwise: float, since: float | None = None) -> float:
+    """Return the time that the dialplan wrote down, or `otherwise` where it makes no sense.
+
+    If the machine's clock was set during this call, the time may be by the new one.
+    """
+    now = clock()
+    since = now - 86_400 if since is None else since
     with contextlib.suppress(ValueError):
-        if clock() - 86_400 < float(text) <= clock():
-            return float(text)
+        for at in (float(text), float(text) - (time.time() - now)):
+            if since < at <= now:
+                return at
     return otherwise
 
 

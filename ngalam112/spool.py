@@ -59,6 +59,14 @@ class SpoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["started", "answered", "unanswered", "hung_up"]
     why: str
     ended_by: str | None
+    boot: str = ""
+    offset: float = math.nan
+
+    def later_by(self, clock: Anchor | None) -> float:
+        """How much later the same moment is by our clock than by the script's; 0 if unknown."""
+        if clock is None or self.boot != clock.boot or not math.isfinite(self.offset):
+            return 0.0
+        return clock.offset - self.offset
 
 
 class _File(msgspec.Struct, frozen=True):
