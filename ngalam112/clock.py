@@ -47,7 +47,11 @@ class SteadyClock:
 
         So a record that is computed again from stored events is the one that was stored.
         """
-        return round(time.monotonic() + self.anchor.offset, 6)
+        return self.at(time.monotonic())
+
+    def at(self, monotonic: float) -> float:
+        """The time at a moment of the monotonic clock."""
+        return round(monotonic + self.anchor.offset, 6)
 
 
 def _boot() -> str:

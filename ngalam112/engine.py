@@ -7,6 +7,7 @@ them one by one to the `Line`. Everything that waits (sockets, database, HTTP) i
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -32,6 +33,7 @@ from ngalam112.provision import (
     ARI_USER,
     phones_read,
     phones_unread,
+    provision_agencies,
     provision_phones,
 )
 from ngalam112.recovery import snapshot
@@ -162,13 +164,14 @@ class Engine:
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
     async def bring_phones(self) -> None:
-        """Render the phones and have Asterisk read what is new; no call is touched.
+        """Render phones and agencies, and have Asterisk read what is new; no call is touched.
 
         Without a connection to Asterisk it reads them after the next one. Raises an AriError.
         """
         async with self._rendering:
             phones = list(self.roster.phones.values())
             await asyncio.to_thread(provision_phones, self.settings, phones)
+            await asyncio.to_thread(provision_agencies, self.settings, self.distribution)
             if self.ari.connected and phones_unread(self.settings):
                 await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
                 phones_read(self.settings)
@@ -237,8 +240,9 @@ class Engine:
     ) -> None:
         """Know the calls that were up when the last engine stopped; Asterisk tells their fate.
 
-        `facts`: what that engine kept for us. `seen_at`: when it was served by Asterisk last. Times
-        of calls and wrap-ups that go on are the last engine's, so they go on by its clock.
+        `facts`: what that engine kept for us. `seen_at`: when Asterisk answered it last, by the
+        monotonic clock. Times of calls and wrap-ups that go on are the last engine's, so they go
+        on by its clock.
         """
         records = list(records)
         if records or any(one.wrap_up_until for one in self.roster.operators.values()):
@@ -249,7 +253,9 @@ class Engine:
             self.line.remember(record, calls.get(record.call_id))
         self.line.claims.update(kept_claims(facts))
         self._asterisk = str(facts.get(ASTERISK, ""))
-        self._lost_at = seen_at
+        # a beat of before the machine's start says nothing
+        if seen_at is not None and seen_at <= time.monotonic():
+            self._lost_at = self.clock.at(seen_at)
 
     def _ari_up(self) -> None:
         knew = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
@@ -262,7 +268,7 @@ class Engine:
         playbacks = [one.playback for one in self.line.calls.values() if one.playback]
         try:
             live = await snapshot(self.ari, playbacks)
-            spooled, ended = await asyncio.to_thread(glance, self.settings.spool)
+            spooled, ended = await asyncio.to_thread(glance, self.settings.spool, self.clock.anchor)
         except (AriError, msgspec.MsgspecError) as error:
             # the connection is lost again, or will be: the next one takes the line up
             log.error("take_up_failed", error=str(error))

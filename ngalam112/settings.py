@@ -151,6 +151,11 @@ class Settings(BaseSettings):
         return self.home / "spool"
 
     @property
+    def journal(self) -> Path:
+        """What is kept beside the database."""
+        return self.home / "journal"
+
+    @property
     def run(self) -> Path:
         """Which process is which part of the line (`ngalam112.pidfiles`), and their sockets."""
         return self.home / "run"

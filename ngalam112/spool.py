@@ -20,6 +20,7 @@ import msgspec
 import structlog
 
 from acd.records import CallEvent, CallRecord, EventKind, apply
+from ngalam112.clock import Anchor
 
 log = structlog.get_logger("spool")
 
@@ -62,11 +63,14 @@ class SpoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     boot: str = ""
     offset: float = math.nan
 
-    def later_by(self, clock: Anchor | None) -> float:
-        """How much later the same moment is by our clock than by the script's; 0 if unknown."""
-        if clock is None or self.boot != clock.boot or not math.isfinite(self.offset):
-            return 0.0
-        return clock.offset - self.offset
+    def by(self, clock: Anchor) -> SpoolRecord:
+        """The same by an engine's clock; as it is where nothing tells how the two differ."""
+        if self.boot != clock.boot or not math.isfinite(self.offset):
+            return self
+        later = clock.offset - self.offset
+        times = {name: getattr(self, name) for name in ("arrived_at", "answered_at", "ended_at")}
+        moved = {name: at + later for name, at in times.items() if at is not None}
+        return msgspec.structs.replace(self, **moved, offset=clock.offset)
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -78,9 +82,9 @@ class _File(msgspec.Struct, frozen=True):
 
 
 def events_of(
-    record: Mapping[str, Any], ended_at: float | None = None
+    record: Mapping[str, Any], ended_at: float | None = None, clock: Anchor | None = None
 ) -> tuple[str, list[CallEvent]]:
-    """Return the call's id and its events; the same record gives the same ones.
+    """Return the call's id and its events, by the `clock`; the same record gives the same ones.
 
     `ended_at` stands in for the end of a record that has none. Raises SpoolError.
     """
@@ -88,13 +92,16 @@ def events_of(
         one = msgspec.convert(dict(record), SpoolRecord)
     except msgspec.ValidationError as error:
         raise SpoolError(str(error)) from None
+    name = one.asterisk_id or f"{one.arrived_at}/{one.caller_number}"
+    if clock is not None:
+        one = one.by(clock)
     ended_at = one.ended_at if one.ended_at is not None else ended_at
     if ended_at is None:
         raise SpoolError("it has no end")
     times = [one.arrived_at, ended_at, *([] if one.answered_at is None else [one.answered_at])]
     if not all(math.isfinite(at) and at > 0 for at in times):
         raise SpoolError("it has a time that is none")
-    call_id = str(uuid.uuid5(_CALLS, one.asterisk_id or f"{one.arrived_at}/{one.caller_number}"))
+    call_id = str(uuid.uuid5(_CALLS, name))
     ended_at = max(times)
     answered_at = None if one.answered_at is None else max(one.answered_at, one.arrived_at)
     caller = {
@@ -129,12 +136,14 @@ async def read_spool(
     is_known: Callable[[str], Awaitable[bool]],
     flushed: Callable[[], Awaitable[None]],
     now: float,
+    clock: Anchor | None = None,
 ) -> int:
     """Take every finished record of `folder` into the journal; return how many calls that were.
 
     `is_known` tells whether a record with that asterisk_id is there already, `flushed` returns
     when all that the journal got is written. What either raises goes to the caller, and no file is
-    deleted then. A broken file is moved to `folder`/rejected and logged; it stops no other.
+    deleted then. `now` is the machine's time, as files have it; `clock` is the engine's, by which the
+    records are told. A broken file is moved to `folder`/rejected and logged; it stops no other.
     """
     done: list[_File] = []
     count = 0
@@ -142,7 +151,7 @@ async def read_spool(
     await flushed()  # so that `is_known` sees what the engine has just recorded
     for file in files:
         try:
-            taken = await _take(file, journal, is_known, now)
+            taken = await _take(file, journal, is_known, now, clock)
         except SpoolError as error:
             await asyncio.to_thread(_reject, file.path, str(error))
             continue
@@ -154,7 +163,7 @@ async def read_spool(
     return count
 
 
-def glance(folder: Path) -> tuple[frozenset[str], dict[str, float]]:
+def glance(folder: Path, clock: Anchor) -> tuple[frozenset[str], dict[str, float]]:
     """Tell which citizens' channels the fallback has served, and when those it closed had ended.
 
     Changes nothing; a file that makes no sense is left to `read_spool`.
@@ -162,7 +171,7 @@ def glance(folder: Path) -> tuple[frozenset[str], dict[str, float]]:
     served, ended = set(), {}
     for file in _files(folder):
         try:
-            record = msgspec.json.decode(file.content or b"", type=SpoolRecord)
+            record = msgspec.json.decode(file.content or b"", type=SpoolRecord).by(clock)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         served.add(record.asterisk_id)
@@ -172,7 +181,11 @@ def glance(folder: Path) -> tuple[frozenset[str], dict[str, float]]:
 
 
 async def _take(
-    file: _File, journal: Journal, is_known: Callable[[str], Awaitable[bool]], now: float
+    file: _File,
+    journal: Journal,
+    is_known: Callable[[str], Awaitable[bool]],
+    now: float,
+    clock: Anchor | None,
 ) -> bool | None:
     """Take one file; None: not finished yet, False: the engine has counted this call."""
     if file.content is None:
@@ -186,7 +199,7 @@ async def _take(
         return None
     if record.get("status") == "hung_up" and 0 <= age < SETTLE_S:
         return None
-    call_id, events = events_of(record, ended_at=file.touched_at)
+    call_id, events = events_of(record, ended_at=file.touched_at, clock=clock)
     counted = record["status"] == "hung_up" or record["why"] == "SUCCESS"
     if counted and record["asterisk_id"] and await is_known(record["asterisk_id"]):
         log.info("spool_known", call_id=call_id, file=file.path.name, record=record)

@@ -118,11 +118,18 @@ def _load(load: LoadState) -> Iterator[Metric]:
 
 def _kept(journal: CountingJournal) -> Iterator[Metric]:
     recorder = journal.recorder
+    local = recorder.local
     yield _gauge("recorder_backlog", "Entries that are not in the database yet", recorder.backlog)
     yield _counter("recorder_written", "Entries that the database took", recorder.written)
     yield _counter("recorder_refused", "Entries that it will never take", recorder.refused)
-    failing = recorder.failing_since is not None
-    yield _gauge("recorder_failing", "1 while the database takes nothing", failing)
+    for name, text, since in (
+        ("recorder_failing", "1 while the database takes nothing", recorder.failing_since),
+        ("journal_failing", "1 while the local journal cannot be written", local.failing_since),
+    ):
+        yield _gauge(name, text, since is not None)
+        what = "Since when that is so, seconds since the epoch; 0 while all is well"
+        yield _gauge(f"{name}_since_seconds", what, since or 0)
+    yield _counter("entries_lost", "Entries that could be kept nowhere", local.lost)
     yield _counter("calls_offered", "Calls that arrived since the start", journal.offered)
     ended = CounterMetricFamily(
         "ngalam112_calls_ended", "Calls that ended since the start", labels=["outcome"]

@@ -44,6 +44,10 @@ class PostgresServer:
         """Make its files, start it, and wait until it answers."""
         who = ("-U", "ngalam", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
         self._run("initdb", "-D", str(self._data), *who, "--no-sync")
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start it with the files that it has, and wait until it answers."""
         settings = (*_QUICK, "listen_addresses=", f"unix_socket_directories={self._folder}")
         options = [part for setting in settings for part in ("-c", setting)]
         with self._log.open("wb") as output:
