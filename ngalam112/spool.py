@@ -142,8 +142,8 @@ async def read_spool(
 
     `is_known` tells whether a record with that asterisk_id is there already, `flushed` returns
     when all that the journal got is written. What either raises goes to the caller, and no file is
-    deleted then. `now` is the machine's time, as files have it; `clock` is the engine's, by which the
-    records are told. A broken file is moved to `folder`/rejected and logged; it stops no other.
+    deleted then. `now` is the machine's time, as files have it; `clock` is the engine's, by which
+    the records are told. A broken file is moved to `folder`/rejected and logged; it stops no other.
     """
     done: list[_File] = []
     count = 0
