@@ -109,7 +109,7 @@ class Record:
         # an engine, whose clock may be anchored elsewhere, tells the times by its own
         self.fields |= _anchor
         # which step of the ladder answered: phone or agency. A call may be served twice
-        self.fields |= {"step": None, "run": os.urandom(8).hex()}
+        self.fields |= {"step": None, "run": os.urandom(8).hex(), "began_at": clock()}
         safe = re.sub(r"[^A-Za-z0-9.-]", lambda sign: f"_{ord(sign[0]):x}", asterisk_id)[:150]
         name = safe or f"{arrived_at:.6f}-{os.getpid()}"
         self.path = Path(spool) / f"call-{name}.json"
@@ -266,7 +266,7 @@ def make_good(agi: Agi, record: Record) -> None:
         return
     if "" != _anchor["boot"] == found.get("boot") and isinstance(found.get("offset"), float):
         # by the clock of the process that was killed; somebody may have set the machine's since
-        record.fields["arrived_at"] = found.get("arrived_at", record.fields["arrived_at"])
+        record.fields |= {name: found[name] for name in ("arrived_at", "began_at") if name in found}
         _anchor["offset"] = record.fields["offset"] = found["offset"]
     record.fields["run"] = found.get("run", record.fields["run"])
     if note_talk(agi, record):
