@@ -18,7 +18,8 @@ from pbx.programs import faketime
 class WallClock:
     """The machine's wall clock for whatever is started `with clock.seen():`, and its children.
 
-    `folder`: where the clock lies; a program in the sandbox of `pbx.programs` has to see it.
+    `folder`: where the clock lies. A program in the sandbox of `pbx.programs` has to see it: for
+    Asterisk, a folder in `Settings.asterisk_home`.
     """
 
     def __init__(self, folder: Path) -> None:
