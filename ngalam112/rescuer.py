@@ -16,7 +16,7 @@ STOP_S = 5.0
 
 def rescuer_command(settings: Settings) -> list[str]:
     """The command that runs the rescuer of this line until SIGTERM."""
-    beat = settings.home / "engine.beat"
+    beat = settings.beat
     given = (settings.ami_port, settings.rescue_secret_file, beat)
     return [sys.executable, "-IS", str(RESCUE_SCRIPT), *map(str, given)]
 

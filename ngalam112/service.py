@@ -25,7 +25,7 @@ from ngalam112 import pidfiles
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.engine import Engine
-from ngalam112.heart import BEAT, BeatFile, Heart, Notifier, read_beat
+from ngalam112.heart import BeatFile, Heart, Notifier, read_beat
 from ngalam112.logs import open_log
 from ngalam112.opening import Known, Opening, known_by, learn
 from ngalam112.recovery import known_call
@@ -43,6 +43,9 @@ TEND_EVERY_S = 1.0
 DRAIN_S = 10.0
 HAND_OVER_S = 0.2  # the next engine drains on, and citizens wait for its turn
 GOODBYE_S = 2.0
+
+# who starts an engine need not wait longer than until it waits, or serves
+_NEWS = {"waiting": ("READY=1",), "serving": ("READY=1",), "stopping": ("STOPPING=1",)}
 
 
 class _Stopped(Exception):
@@ -73,8 +76,7 @@ class _Life:
             return
         self.state = state
         pidfiles.write(self._file, os.getpid(), state)
-        word = "STOPPING=1" if state == "stopping" else "READY=1"
-        self.notifier.say(word, f"STATUS={state}")
+        self.notifier.say(*_NEWS.get(state, ()), f"STATUS={state}")
         log.info("engine_is", state=state, pid=os.getpid())
 
     async def turn_comes(self) -> bool:
@@ -125,7 +127,7 @@ async def live(settings: Settings, name: str) -> int:
 
 
 async def _serve_and_drain(life: _Life) -> None:
-    """Serve; whatever ends it, the database has all that it takes before the next engine's turn."""
+    """Serve; whatever ends it, the database gets what it takes before the next engine's turn."""
     database = Database(life.settings.url)
     local = await asyncio.to_thread(LocalJournal, life.settings.journal)
     recorder = Recorder(database, local)
@@ -152,7 +154,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
         backlog=recorder.backlog,
     )
     api = Api(engine, database, settings, journal)
-    beat = BeatFile(settings.home / BEAT)
+    beat = BeatFile(settings.beat)
     engine.on_serving = lambda: life.becomes("serving")
     life.heart.proof = lambda: engine.do(lambda _: None)
     life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
@@ -188,7 +190,7 @@ def _remember(engine: Engine, recorder: Recorder, known: Known, *, is_stored: bo
         engine.roster.add_phone(phone)
     for operator in known.operators:
         engine.roster.add_operator(operator)
-    engine.remember(known.calls, kept.facts, read_beat(settings.home / BEAT))
+    engine.remember(known.calls, kept.facts, read_beat(settings.beat))
     if is_stored:
         recorder.local.restate(
             [one.row() for one in known.operators], [one.row() for one in known.calls]
@@ -237,7 +239,7 @@ async def _tend(journal: LocalJournal) -> None:
 
 
 async def _until_told(life: _Life, engine: Engine) -> None:
-    number = await life.told
+    number = await asyncio.shield(life.told)  # an engine that fails was not told
     life.becomes("stopping")
     log.info("stopping", signal=number.name, calls=len(engine.line.calls))
     if number is signal.SIGINT:

@@ -162,6 +162,11 @@ class Settings(BaseSettings):
         return self.home / "run"
 
     @property
+    def beat(self) -> Path:
+        """When the engine that serves was answered by Asterisk last (`ngalam112.heart`)."""
+        return self.run / "engine.beat"
+
+    @property
     def log_file(self) -> Path:
         """The engine's log, one JSON object a line."""
         return self.home / "log" / "engine.jsonl"
