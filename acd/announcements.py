@@ -70,8 +70,6 @@ class _Caller:
     next_at: float
     timer: Timer | None = None
     playback: str | None = None
-    figure: int | None = None  # the last one that was said; a larger one never is
-    turns: int = 0  # how often the music has begun again
     told: bool = False  # the first figure's time has come
 
 
@@ -109,6 +107,11 @@ class Announcements:
 
     def waiting(self, call: Call, now: float) -> None:
         """The call has joined the queue, and its music has just begun with the words."""
+        call.said, call.turns = None, 0
+        self.resume(call, now)
+
+    def resume(self, call: Call, now: float) -> None:
+        """The call has waited for a while, and goes on; it is not told more than before."""
         self.forget(call)
         if self._mode != "off":
             self._callers[call.id] = _Caller(call, next_at=now)
@@ -118,7 +121,7 @@ class Announcements:
         """Connecting the call came to nothing: its music has begun anew, and so does the rhythm."""
         caller = self._callers.get(call.id)
         if caller is not None:
-            caller.turns, caller.told, caller.next_at = 0, False, now
+            call.turns, caller.told, caller.next_at = 0, False, now
             self._arm(caller, now + self._first_s)
 
     def stop(self, call: Call) -> None:
@@ -173,9 +176,10 @@ class Announcements:
             expected = expected_wait_s(position, self._operators(caller.call, now), self.handle_s)
         said = figure(position, expected, self._mode)
         # with priorities, or fewer operators, a wait may grow: nobody is told so
-        if said is None or (caller.figure is not None and said > caller.figure):
+        call = caller.call
+        if said is None or (call.said is not None and said > call.said):
             return None
-        caller.figure = said
+        call.said = said
         return said
 
     def _say(self, caller: _Caller, prompts: list[str], now: float) -> None:
@@ -185,7 +189,9 @@ class Announcements:
             del self._playbacks[caller.playback]
         caller.playback = new_id(now)
         self._playbacks[caller.playback] = caller
-        caller.turns += 1
-        self._switch.say(caller.call.channel, caller.playback, *prompts)
+        call = caller.call
+        call.turns += 1
+        call.keep()
+        self._switch.say(call.channel, caller.playback, *prompts)
         # waits in Asterisk for the end of the words, so it comes even if the engine dies meanwhile
-        self._switch.music(caller.call.channel, caller.turns)
+        self._switch.music(call.channel, call.turns)

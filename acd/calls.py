@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any
 
 from acd.agencies import Target
+from acd.kept import CALL, KeptCall, KeptLeg
 from acd.ports import Journal
 from acd.records import CallEvent, CallRecord, EventKind, apply
 from acd.timers import Timer
@@ -48,6 +49,10 @@ class Call:
     preferred: str | None = None  # the operator who spoke with this caller last
     hung_up_by: str | None = None  # who was first to hang up, once somebody has
     cause: int | None = None  # the Q.850 cause that came with it
+    dialogue: Any = None  # where the citizen is in the menu; for `ivr` and the next engine
+    said: int | None = None  # the last figure that the waiting citizen was told
+    turns: int = 0  # how often the music of the waiting citizen has begun again
+    kept: KeptCall | None = None  # what the next engine would know; of an earlier one at first
 
     @property
     def id(self) -> str:
@@ -69,6 +74,39 @@ class Call:
         event = CallEvent(call_id=self.id, seq=self.record.events + 1, at=now, kind=kind, data=data)
         apply(self.record, event)
         self.journal.call_event(event, self.record)
+        self.keep()
+
+    def keep(self) -> None:
+        """Let the next engine know what is under way, if that has changed."""
+        key = CALL + self.id
+        if self.record.ended_at is not None:
+            if self.kept is not None:
+                self.kept = None
+                self.journal.keep(key, None)
+            return
+        under_way = KeptCall(
+            offers=[leg.kept() for leg in self.legs.values() if leg.stage.is_offer],
+            held={leg.id: leg.held_since for leg in self.legs.values() if leg.held_since},
+            dialogue=self.dialogue,
+            playback=self.playback,
+            resource_priority=self.resource_priority,
+            callback=self.callback,
+            silent=self.silent,
+            preferred=self.preferred,
+            said=self.said,
+            turns=self.turns,
+        )
+        if under_way != self.kept:
+            self.kept = under_way
+            self.journal.keep(key, under_way)
+
+    def remember(self, kept: KeptCall) -> None:
+        """Know what an earlier engine had under way; its legs come back once Asterisk tells."""
+        self.kept = kept
+        self.dialogue, self.playback = kept.dialogue, kept.playback
+        self.resource_priority = kept.resource_priority
+        self.callback, self.silent, self.preferred = kept.callback, kept.silent, kept.preferred
+        self.said, self.turns = kept.said, kept.turns
 
     def talkers(self, but: Leg | None = None) -> list[Leg]:
         """The legs that the citizen talks with."""
@@ -113,6 +151,11 @@ class LegStage(StrEnum):
         """Whether the leg is in the citizen's bridge."""
         return self is LegStage.TALKING
 
+    @property
+    def is_offer(self) -> bool:
+        """Whether the leg has not come so far as to talk with anybody."""
+        return self is LegStage.RINGING or self is LegStage.CONNECTING
+
 
 @dataclass(slots=True, eq=False)
 class Leg:
@@ -129,6 +172,7 @@ class Leg:
     operator: str | None = None
     stage: LegStage = LegStage.RINGING
     transfer: Transfer | None = None
+    rings_since: float = 0.0
     talks_since: float = 0.0
     held_since: float | None = None
     refused_at: float | None = None
@@ -143,6 +187,12 @@ class Leg:
     def about(self) -> dict[str, str | None]:
         """What an event tells of the leg."""
         return {"operator": self.operator, "phone": self.phone, "leg": self.id}
+
+    def kept(self) -> KeptLeg:
+        """What the next engine has to know of a leg that rings."""
+        return KeptLeg(
+            leg=self.id, phone=self.phone, operator=self.operator, since=self.rings_since
+        )
 
 
 class Form(StrEnum):

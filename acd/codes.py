@@ -81,6 +81,10 @@ class CodeCalls:
     def __len__(self) -> int:
         return len(self._calls)
 
+    def channels(self) -> set[str]:
+        """The channels of all phones that dialled a code or hear why they called in vain."""
+        return set(self._calls)
+
     # --- what happens to a call ---------------------------------------------------------------
 
     def dialled(self, channel: str, phone: str, code: str, now: float) -> None:

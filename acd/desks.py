@@ -75,10 +75,22 @@ class Desks:
 
     def rings(self, leg: Leg, now: float) -> None:
         """A leg rings from now on, and not for ever."""
+        leg.rings_since = now
         leg.call.note(EventKind.OFFERED, now, **leg.about())
-        leg.rearm(
-            self.timers.at(now + self.rules.ring_timeout_s, lambda at: self._rang_out(leg, at))
-        )
+        self._ring_until(leg)
+
+    def ring_on(self, leg: Leg) -> None:
+        """A leg has rung while no engine watched, and does so on until its time is up."""
+        operator = self.roster.operators.get(leg.operator or "")
+        if operator is not None:
+            operator.state, operator.call = State.OFFERED, leg.call.id
+        if (phone := self.roster.phones.get(leg.phone)) is not None:
+            phone.device = Device.IN_USE
+        self._ring_until(leg)
+
+    def _ring_until(self, leg: Leg) -> None:
+        end = leg.rings_since + self.rules.ring_timeout_s
+        leg.rearm(self.timers.at(end, lambda at: self._rang_out(leg, at)))
 
     def add_leg(self, leg: Leg) -> Leg:
         """Know a leg, by its call and by the phone that it occupies."""

@@ -70,7 +70,7 @@ class Dispatcher:
 
     def enqueue(self, call: Call, now: float) -> None:
         """The category is known: wait for an operator, or be offered to one at once."""
-        self._release(call, now)
+        self.release(call, now)
         call.preferred = call.preferred or self.desks.preferred(call, now)
         call.stage = Stage.QUEUED
         self.wait(call, now)
@@ -92,9 +92,15 @@ class Dispatcher:
             call.note(EventKind.QUEUED, now, category=call.record.category, position=position)
             self.overflow.watch(call, now)
 
-    def citizen_gone(self, call: Call, cause: int, now: float) -> None:
-        """The citizen's leg is gone: whatever was done for the call is undone."""
-        self.finish(call, call.hung_up_by or "caller", cause, now)
+    def citizen_gone(
+        self, call: Call, cause: int, now: float, *, ended_at: float | None = None
+    ) -> None:
+        """The citizen's leg is gone: whatever was done for the call is undone.
+
+        `ended_at`: when that was, if it was before now; no end is before what was seen last.
+        """
+        at = now if ended_at is None else min(now, max(ended_at, call.record.latest))
+        self.finish(call, call.hung_up_by or "caller", cause, at)
         self.settle(now)
 
     def finish(self, call: Call, ended_by: str, cause: int | None, now: float) -> None:
@@ -110,40 +116,9 @@ class Dispatcher:
         for leg in call.legs.values():
             self.desks.resumed(leg, now)
         call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause, **waited)
-        self._release(call, now)
+        self.release(call, now)
         call.stage = Stage.ENDED
         self.announcements.forget(call)
-
-    def resume_talk(self, call: Call, legs: list[str], bridge: str, now: float) -> None:
-        """Take up a talk that went on in Asterisk while no engine watched."""
-        call.rearm(None)
-        call.unwatch()
-        self.queue.remove(call)
-        self.announcements.stop(call)
-        if set(call.legs) != set(legs):
-            for leg in call.legs.values():
-                if leg.stage is LegStage.RINGING:
-                    self.desks.note_failed(
-                        leg, "taken_up", now
-                    )  # another phone rings for it by now
-            self._release(call, now)
-        call.bridge = bridge
-        self.bridges[bridge] = call
-        call.stage = Stage.TALKING
-        for leg_id in legs:
-            leg = call.legs.get(leg_id) or self._known_leg(call, leg_id)
-            leg.rearm(None)
-            self.desks.talk(leg, now)
-
-    def _known_leg(self, call: Call, leg_id: str) -> Leg:
-        # an offer that was given up when the connection was lost has left only its leg's phone
-        kept = next((one for one in call.record.legs if one.leg == leg_id), None)
-        phone = (kept.phone if kept else None) or call.record.phone
-        phone = phone or self.desks.phone_of(leg_id)
-        who = kept.operator if kept else call.record.operator
-        if who is None and kept is None and (sits := self.roster.at_phone(phone)) is not None:
-            who = sits.id
-        return self.desks.add_leg(Leg(leg_id, call, phone, who))
 
     # --- what happens to a leg ----------------------------------------------------------------
 
@@ -286,7 +261,7 @@ class Dispatcher:
             self._wait_on(call, connecting, now)
 
     def _wait_on(self, call: Call, connecting: bool, now: float) -> None:
-        self._close_bridge(call)
+        self.close_bridge(call)
         if connecting:
             self.switch.music(call.channel)  # connecting had ended it
             self.announcements.again(call, now)
@@ -322,16 +297,18 @@ class Dispatcher:
             self.roster.wrapped_up(one, "early", now)
         self.enqueue(call, now)
 
-    def _release(self, call: Call, now: float) -> None:
+    def release(self, call: Call, now: float) -> None:
+        """Whoever rings or talks for the call does so no more."""
         self.transfers.call_over(call)
         for leg in list(call.legs.values()):
             connected = leg.stage is not LegStage.RINGING
             self.desks.resumed(leg, now)
             self.desks.drop(leg, NORMAL if connected else NO_ANSWER)
             self.desks.free_operator(leg, now)
-        self._close_bridge(call)
+        self.close_bridge(call)
 
-    def _close_bridge(self, call: Call) -> None:
+    def close_bridge(self, call: Call) -> None:
+        """Nobody talks there any more."""
         if call.bridge is not None:
             self.bridges.pop(call.bridge, None)
             self.switch.disconnect(call.bridge)

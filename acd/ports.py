@@ -83,3 +83,6 @@ class Journal(Protocol):
 
     def operator_state(self, row: dict[str, Any]) -> None:
         """Keep the operator's status and fairness (a row of `operators`) over a restart."""
+
+    def keep(self, key: str, value: Any | None) -> None:
+        """Keep a fact for the next engine only, and for no table; None forgets it."""

@@ -124,6 +124,9 @@ class Recorder:
         """Keep the operator's status and fairness (a row of `operators`) over a restart."""
         self._accept(_Row(OperatorRow, dict(row)))
 
+    def keep(self, key: str, value: Any | None) -> None:
+        """Keep a fact for the next engine."""
+
     async def flushed(self) -> None:
         """Return when all that was handed over before this call is written (or refused)."""
         if self._waiting:

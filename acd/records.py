@@ -129,6 +129,19 @@ class CallRecord(msgspec.Struct, kw_only=True):
     held_ms: int = 0
     transfers: int = 0
 
+    @property
+    def latest(self) -> float:
+        """The latest moment that the record knows."""
+        moments = (
+            self.arrived_at,
+            self.menu_done_at,
+            self.queued_at,
+            self.last_offer_at,
+            self.operator_answered_at,
+            *(moment for leg in self.legs for moment in (leg.joined_at, leg.left_at)),
+        )
+        return max(one for one in moments if one is not None)
+
     def row(self) -> dict[str, Any]:
         """The record as the columns of `calls`; a copy, for the record goes on changing."""
         row = msgspec.structs.asdict(self)

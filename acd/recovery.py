@@ -5,7 +5,7 @@ Nothing is reset: who talks goes on talking, who waits keeps the place, who is g
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -16,7 +16,8 @@ from acd.records import CallRecord
 class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
     """A channel that Asterisk holds for us.
 
-    `citizen`: it came in by dialling the number. `up`: it has been answered.
+    `citizen`: it came in by dialling the number. `up`: it has been answered. `age_s`: how long ago
+    it was created.
     """
 
     id: str
@@ -25,14 +26,29 @@ class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
     caller_number: str = ""
     caller_name: str = ""
     called_number: str = ""
+    age_s: float = 0.0
+
+
+class StoredCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that has no end, as it is stored.
+
+    `rings`: the operators' legs that rang for it, or had answered and were being connected.
+    `in_menu`: it is known where in the menu the citizen was.
+    """
+
+    record: CallRecord
+    rings: tuple[str, ...] = ()
+    in_menu: bool = False
 
 
 class Fate(StrEnum):
     """What becomes of a call or of a leg."""
 
-    TALK = "talk"  # citizen and operator are connected: leave them alone
-    WAIT = "wait"  # the citizen goes (back) to the queue, with the old place
-    ARRIVE = "arrive"  # a citizen that nobody has stored: to the queue at once
+    TALK = "talk"  # citizen and partners are connected: leave them alone
+    JOIN = "join"  # the partner has answered, or talked before, and is alone: connect the two
+    MENU = "menu"  # the citizen goes on in the menu
+    WAIT = "wait"  # the citizen waits (again), in the old place; the partners' phones ring on
+    ARRIVE = "arrive"  # a citizen that nobody has stored: to the queue at once, before all others
     END = "end"  # stored, but gone: close the record
     DROP = "drop"  # a leg that belongs to nobody: hang it up
 
@@ -43,44 +59,65 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     fate: Fate
     leg: str = ""  # the citizen's leg, or the leg to drop
     record: CallRecord | None = None
-    partners: tuple[str, ...] = ()  # who the citizen talks with
+    partners: tuple[str, ...] = ()  # the legs of the others: who talks, is joined, or rings
     bridge: str = ""
 
 
 def reconcile(
-    stored: Sequence[CallRecord],
+    stored: Sequence[StoredCall],
     live: Mapping[str, LiveLeg],
     bridges: Mapping[str, Iterable[str]],
 ) -> list[Verdict]:
     """Decide for every stored open call and every live leg; each leg is in one verdict only.
 
-    `stored`: records without an end, by their `asterisk_id`. `bridges`: id -> legs in it.
+    `stored`: by the `asterisk_id` of its record. `bridges`: id -> legs in it.
     """
     bridge_of = {leg: bridge for bridge, legs in bridges.items() for leg in legs}
     members = {bridge: list(legs) for bridge, legs in bridges.items()}
-    verdicts: list[Verdict] = []
-    used: set[str] = set()
-    known = {record.asterisk_id for record in stored}
-    operators_legs = {one.id for one in live.values() if not one.citizen} - known
-    for record in stored:
-        leg = live.get(record.asterisk_id)
-        if leg is None:
-            verdicts.append(Verdict(fate=Fate.END, record=record, leg=record.asterisk_id))
+    known = {one.record.asterisk_id for one in stored}
+    free = {one.id for one in live.values() if not one.citizen} - known
+    # who talks keeps the partners, whatever else is stored about these
+    talks = {}
+    for one in stored:
+        bridge = bridge_of.get(one.record.asterisk_id, "")
+        partners = tuple(leg for leg in members.get(bridge, []) if leg in free)
+        if one.record.asterisk_id in live and partners:
+            free.difference_update(partners)
+            talks[one.record.asterisk_id] = (partners, bridge)
+    verdicts = []
+    for one in stored:
+        leg = one.record.asterisk_id
+        if leg not in live:
+            verdicts.append(Verdict(fate=Fate.END, record=one.record, leg=leg))
             continue
-        used.add(leg.id)
-        bridge = bridge_of.get(leg.id, "")
-        partners = tuple(one for one in members.get(bridge, []) if one in operators_legs)
-        if partners:
-            operators_legs.difference_update(partners)
-            used.update(partners)
-            verdicts.append(
-                Verdict(fate=Fate.TALK, leg=leg.id, record=record, partners=partners, bridge=bridge)
-            )
+        if leg in talks:
+            fate, (partners, bridge) = Fate.TALK, talks[leg]
         else:
-            verdicts.append(Verdict(fate=Fate.WAIT, leg=leg.id, record=record))
-    for leg in live.values():
-        if leg.citizen and leg.id not in known:
-            verdicts.append(Verdict(fate=Fate.ARRIVE, leg=leg.id))
-        elif leg.id not in used:
-            verdicts.append(Verdict(fate=Fate.DROP, leg=leg.id))
+            bridge = ""
+            fate, partners = _alone(one, live, free)
+            free.difference_update(partners)
+        verdicts.append(
+            Verdict(fate=fate, leg=leg, record=one.record, partners=partners, bridge=bridge)
+        )
+    for one_leg in live.values():
+        if one_leg.id in known:
+            continue
+        if one_leg.citizen:
+            verdicts.append(Verdict(fate=Fate.ARRIVE, leg=one_leg.id))
+        elif one_leg.id in free:
+            verdicts.append(Verdict(fate=Fate.DROP, leg=one_leg.id))
     return verdicts
+
+
+def _alone(
+    one: StoredCall, live: Mapping[str, LiveLeg], free: Container[str]
+) -> tuple[Fate, tuple[str, ...]]:
+    """Decide for a citizen who lives and talks with nobody, and for whom of the legs."""
+    talked = [leg.leg for leg in one.record.legs if leg.left_at is None]
+    there = [leg for leg in (*talked, *one.rings) if leg in free]
+    up = [leg for leg in there if live[leg].up]
+    if up:
+        return Fate.JOIN, (up[0],)
+    if there:
+        return Fate.WAIT, tuple(there)
+    return (Fate.MENU if one.in_menu else Fate.WAIT), ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import structlog
 
 from acd.calls import Call, Stage
@@ -16,6 +17,7 @@ from ivr.session import (
     Done,
     Event,
     Inform,
+    Phase,
     Play,
     PromptEnded,
     Session,
@@ -48,10 +50,44 @@ class Reception:
 
     def welcome(self, call: Call, now: float) -> None:
         """Answer the call and begin the menu."""
+        self._switch.answer(call.channel)
+        self.begin(call, now)
+
+    def begin(self, call: Call, now: float) -> None:
+        """Begin the menu of a call that is answered; its time counts from the call's arrival."""
         call.stage = Stage.MENU
         self._sessions[call.id] = begin(self._tree, call.record.arrived_at)
-        self._switch.answer(call.channel)
         self._step(call, Started(), now)
+
+    def resume(self, call: Call, playing: bool, now: float) -> bool:
+        """The citizen was in the menu while no engine watched: go on where that was.
+
+        `playing`: the prompt still plays. False if it is not known where in the menu that was.
+        """
+        session = self._sessions.get(call.id) or self._of_an_earlier_engine(call)
+        if session is None:
+            return False
+        self._sessions[call.id] = session
+        information = session.phase is Phase.INFORMATION
+        call.stage = Stage.INFORMATION if information else Stage.MENU
+        call.rearm(self._timers.at(session.due, lambda at: self._step(call, Tick(), at)))
+        if playing and call.playback is not None:
+            self._playbacks[call.playback] = call
+        elif session.phase is Phase.SILENCE:
+            self._step(call, Tick(), now)
+        else:
+            self._playbacks.pop(call.playback or "", None)
+            call.playback = None
+            self._step(call, PromptEnded(), now)
+        return True
+
+    def _of_an_earlier_engine(self, call: Call) -> Session | None:
+        try:
+            session = msgspec.convert(call.dialogue, Session)
+        except msgspec.ValidationError:
+            return None
+        # the menu may have been changed since
+        return session if session.menu in self._tree.menus else None
 
     def digit(self, call: Call, digit: str, now: float) -> None:
         """The citizen pressed a key."""
@@ -75,6 +111,7 @@ class Reception:
         """The call is over, or has left the menu; forget its session."""
         self._sessions.pop(call.id, None)
         self._playbacks.pop(call.playback or "", None)
+        call.dialogue = None
 
     def _trouble(self, call: Call, what: str, now: float) -> None:
         log.warning("menu_trouble", call_id=call.id, what=what)
@@ -91,6 +128,9 @@ class Reception:
             call.rearm(self._timers.at(after.due, lambda at: self._step(call, Tick(), at)))
         for action in actions:
             self._act(call, action, now)
+        if (now_in := self._sessions.get(call.id)) is not None:
+            call.dialogue = msgspec.to_builtins(now_in)
+            call.keep()
 
     def _act(self, call: Call, action: Play | Inform | Done, now: float) -> None:
         self._silence(call)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -17,6 +17,7 @@ import structlog
 from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
 from acd.internal import InternalCalls
+from acd.kept import kept_calls, kept_claims
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
@@ -34,6 +35,7 @@ from ngalam112.rulebook import (
     rules_of,
 )
 from ngalam112.settings import Settings
+from ngalam112.spool import glance
 from ngalam112.switch import AriSwitch
 from ngalam112.takeup import TakeUp, take_up
 from pbx.ami import AmiLink
@@ -42,6 +44,9 @@ from pbx.ari_reply import AriError, Reply
 
 log = structlog.get_logger("engine")
 T = TypeVar("T")
+
+ASTERISK = "asterisk"
+"""The key of the fact which run of Asterisk the calls are in."""
 
 
 class Engine:
@@ -56,6 +61,9 @@ class Engine:
         self._inbox: deque[object] = deque()
         self._wake = asyncio.Event()
         self._taking_up: asyncio.Task[None] | None = None
+        self._journal = journal
+        self._asterisk = ""  # which run of Asterisk we knew last
+        self._lost_at: float | None = None  # when it was seen last, while it is not seen
         self.ari = AriClient(
             host="127.0.0.1",
             port=settings.ari_port,
@@ -64,7 +72,7 @@ class Engine:
             password=settings.secrets.ari_password,
             on_event=self.post,
             on_up=self._ari_up,
-            on_down=lambda: None,
+            on_down=self._ari_down,
         )
         self.ami = AmiLink(
             host="127.0.0.1",
@@ -195,23 +203,54 @@ class Engine:
 
         self.ari.claim(channel, then)
 
-    def remember(self, records: Iterable[CallRecord]) -> None:
-        """Know the calls that were up when the last engine stopped; Asterisk tells their fate."""
+    def remember(
+        self, records: Iterable[CallRecord], facts: dict[str, Any], seen_at: float | None = None
+    ) -> None:
+        """Know the calls that were up when the last engine stopped; Asterisk tells their fate.
+
+        `facts`: what that engine kept for us. `seen_at`: when it was served by Asterisk last.
+        """
+        calls = kept_calls(facts)
         for record in records:
-            self.line.remember(record)
+            self.line.remember(record, calls.get(record.call_id))
+        self.line.claims.update(kept_claims(facts))
+        self._asterisk = str(facts.get(ASTERISK, ""))
+        self._lost_at = seen_at
 
     def _ari_up(self) -> None:
         knew = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
         self._taking_up = asyncio.create_task(self._take_up(*knew), name="take up")
 
+    def _ari_down(self) -> None:
+        self._lost_at = self.clock.now()
+
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
+        playbacks = [one.playback for one in self.line.calls.values() if one.playback]
         try:
-            live = await snapshot(self.ari)
-            await self.reload_phones()
+            live = await snapshot(self.ari, playbacks)
+            spooled, ended = await asyncio.to_thread(glance, self.settings.spool)
         except (AriError, msgspec.MsgspecError) as error:
             # the connection is lost again, or will be: the next one takes the line up
             log.error("take_up_failed", error=str(error))
             return
-        found = TakeUp(live, calls, legs)
-        self.post(Do(lambda now: take_up(self.line, found, now)))
-        log.info("serving", app=APP, legs=len(live.legs))
+        another = bool(self._asterisk) and live.started != self._asterisk
+        found = TakeUp(
+            live=live,
+            calls=calls,
+            legs=legs,
+            lost_at=(self._lost_at or self.clock.now()) if another else None,
+            ended=ended,
+            spooled=spooled,
+        )
+        try:
+            await self.do(lambda now: take_up(self.line, found, now))
+        except Exception:
+            self.event_errors += 1
+            log.exception("take_up_failed")
+        self._asterisk, self._lost_at = live.started, None
+        self._journal.keep(ASTERISK, live.started)
+        log.info("serving", app=APP, legs=len(live.legs), asterisk_is_another=another)
+        try:
+            await self.reload_phones()
+        except AriError as error:
+            log.error("phones_not_reloaded", error=str(error))

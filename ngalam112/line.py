@@ -17,6 +17,7 @@ from acd.desks import dialable
 from acd.dispatcher import Dispatcher
 from acd.ids import new_id
 from acd.internal import InternalCalls
+from acd.kept import CLAIM, KeptCall, KeptClaim
 from acd.operators import device_of
 from acd.ports import Journal, Switch
 from acd.records import CallRecord, EventKind
@@ -94,6 +95,7 @@ class Line:
         self.internal = internal
         self._claim = claim
         self._finished: dict[str, Call] = {}
+        self.claims: dict[str, KeptClaim] = {}  # asked for, and not here yet
 
     def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Let one event happen."""
@@ -117,9 +119,9 @@ class Line:
                 self._hanging_up(channel.id, cause)
             case StasisEnd(channel=channel):
                 # of a leg that came in, ChannelDestroyed is not told once it has left us
-                self._gone(channel.id, NORMAL, now)
+                self.gone(channel.id, NORMAL, now)
             case ChannelDestroyed(channel=channel, cause=cause):
-                self._gone(channel.id, cause, now)
+                self.gone(channel.id, cause, now)
             case ChannelHold(channel=channel):
                 self.dispatcher.desks.held(channel.id, now)
             case ChannelUnhold(channel=channel):
@@ -154,10 +156,16 @@ class Line:
 
     # --- a citizen's leg ----------------------------------------------------------------------
 
-    def remember(self, record: CallRecord) -> None:
+    def remember(self, record: CallRecord, kept: KeptCall | None = None) -> None:
         """Know a call of an earlier engine by its open record, until Asterisk tells its fate."""
         call = Call(channel=record.asterisk_id, record=record, journal=self._journal)
+        if kept is not None:
+            call.remember(kept)
         self.calls[call.channel] = call
+
+    def channels_of_phones(self) -> set[str]:
+        """The channels of phones that dialled something, and of whom they called."""
+        return self.internal.channels() | self._codes.channels()
 
     def new_call(self, channel_id: str, now: float) -> Call:
         """Know a call by the citizen's leg; it has no events yet."""
@@ -166,8 +174,7 @@ class Line:
         self.calls[channel_id] = call
         return call
 
-    @staticmethod
-    def note_arrival(call: Call, number: str, name: str, called: str) -> None:
+    def note_arrival(self, call: Call, number: str, name: str, called: str) -> None:
         """Begin the call's record with who calls; hostile text is made harmless here."""
         call.note(
             EventKind.ARRIVED,
@@ -178,6 +185,7 @@ class Line:
             called_number=readable(called, 32),
             language="id",
         )
+        self.forget_claim(call.channel)
 
     def _arrived(self, channel: Channel, now: float) -> None:
         if channel.id not in self.calls:
@@ -185,7 +193,23 @@ class Line:
             record = self.new_call(channel.id, now).record
             record.caller_number, record.caller_name = channel.caller.number, channel.caller.name
             record.called_number = channel.dialplan.exten
+            self._keep_claim(record, channel.id)
             self._claim(channel.id)
+
+    def _keep_claim(self, seen: CallRecord, channel: str) -> None:
+        # before the request: an engine that dies after it must not take the call along
+        self.claims[channel] = KeptClaim(
+            number=readable(seen.caller_number, 32),
+            name=readable(seen.caller_name),
+            called=readable(seen.called_number, 32),
+            at=seen.arrived_at,
+        )
+        self._journal.keep(CLAIM + channel, self.claims[channel])
+
+    def forget_claim(self, channel: str) -> None:
+        """The call has a record of its own by now, or is another's."""
+        if self.claims.pop(channel, None) is not None:
+            self._journal.keep(CLAIM + channel, None)
 
     def _claimed(self, channel_id: str, ours: bool, now: float) -> None:
         call = self.calls.get(channel_id)
@@ -196,6 +220,7 @@ class Line:
         else:
             # too late, or another engine's: whoever serves it keeps its record
             del self.calls[channel_id]
+            self.forget_claim(channel_id)
 
     def _never_came(self, call: Call, now: float) -> None:
         if call.stage is Stage.CLAIMED:
@@ -240,7 +265,8 @@ class Line:
         if call.hung_up_by is None:
             call.hung_up_by, call.cause = who, cause or NORMAL
 
-    def _gone(self, channel_id: str, cause: int, now: float) -> None:
+    def gone(self, channel_id: str, cause: int, now: float) -> None:
+        """A channel is gone, whoever's it was."""
         call = self.calls.get(channel_id)
         if call is None:
             if self._codes.gone(channel_id):
@@ -256,13 +282,16 @@ class Line:
             self._never_came(call, now)
         # else the answer to its claim is still to come, and decides who keeps its record
 
-    def over(self, call: Call, cause: int, now: float) -> None:
-        """The citizen's leg is gone: close the call, keep it a little for its audio quality."""
+    def over(self, call: Call, cause: int, now: float, *, ended_at: float | None = None) -> None:
+        """The citizen's leg is gone: close the call, keep it a little for its audio quality.
+
+        `ended_at`: when, if that was before now and nobody saw it.
+        """
         del self.calls[call.channel]
         self._finished[call.channel] = call
         self._timers.at(now + HANDOVER_S, lambda _: self._forget(call))
         self.reception.gone(call)
-        self.dispatcher.citizen_gone(call, cause, now)
+        self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
 
     def _forget(self, call: Call) -> None:
         self._finished.pop(call.channel, None)

@@ -23,6 +23,7 @@ from models.database import Database, SchemaError
 from ngalam112 import times
 from ngalam112.admin import load_roster
 from ngalam112.settings import Settings
+from reports.callbacks import callbacks
 from reports.calls import LIVE, list_calls, show_call
 from reports.summary import summary
 
@@ -47,9 +48,12 @@ class _OfCalls(msgspec.Struct, forbid_unknown_fields=True):
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
 
 
-class _OfTotals(msgspec.Struct, forbid_unknown_fields=True):
+class _OfPeriod(msgspec.Struct, forbid_unknown_fields=True):
     since: str | None = msgspec.field(default=None, name="from")
     until: str | None = msgspec.field(default=None, name="to")
+
+
+class _OfTotals(_OfPeriod, forbid_unknown_fields=True):
     by: str | None = None
 
 
@@ -122,6 +126,16 @@ async def totals(database: Database, settings: Settings, params: Params) -> Answ
         found = await summary(session, since, until, asked.by, tz=settings.timezone)  # type: ignore[arg-type]
     answer: Answer = msgspec.to_builtins(found)
     return answer
+
+
+async def owed_calls(database: Database, settings: Settings, params: Params) -> Answer:
+    """Who is to be called back; parameters: from, to (when the call that was cut off arrived)."""
+    asked = understood(params, _OfPeriod)
+    since, until = _period(asked.since, asked.until, settings)
+    async with database.session() as session:
+        found = await callbacks(session, since, until)
+    zone = ZoneInfo(settings.timezone)
+    return {"callbacks": [_with_times(msgspec.to_builtins(one), zone) for one in found]}
 
 
 async def stored_operators(database: Database, settings: Settings, _: Params) -> Answer:
@@ -226,6 +240,7 @@ def _iso(seconds: float, zone: ZoneInfo) -> str:
 STORED: dict[str, Question] = {
     "/api/calls": calls,
     "/api/summary": totals,
+    "/api/callbacks": owed_calls,
     "/api/operators": stored_operators,
     "/api/phones": stored_phones,
     "/api/status": stored_status,

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterable
+from datetime import datetime
+
 import msgspec
 from sqlalchemy import select
 
@@ -10,22 +14,32 @@ from acd.recovery import LiveLeg
 from models.database import Database
 from models.tables import CallRow
 from pbx.ari import AriClient
-from pbx.ari_types import Application, Bridge, Channel
+from pbx.ari_reply import ChannelGone
+from pbx.ari_types import Application, Bridge, Channel, Info
 from reports.calls import LIVE, list_calls
 
 CITIZENS = "citizens"  # the dialplan context that only the trunk leads to
 _MOST = 100_000
+_OLDEST_S = 86_400.0  # a channel that seems to be older tells of a clock that was set
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What Asterisk held for us at one moment: our legs, and our bridges with the legs in them."""
+    """What Asterisk held for us at one moment: our legs, and our bridges with the legs in them.
+
+    `playing`: which of the prompts asked about still play. `elsewhere`: channels that live and are
+    not ours, such as those that the fallback serves. `started`: Asterisk's word on its own start.
+    """
 
     legs: dict[str, LiveLeg]
     bridges: dict[str, list[str]]
+    playing: frozenset[str] = frozenset()
+    elsewhere: frozenset[str] = frozenset()
+    started: str = ""
 
 
-async def snapshot(ari: AriClient) -> Snapshot:
-    """Ask Asterisk what it holds for us; raises an AriError."""
+async def snapshot(ari: AriClient, playbacks: Iterable[str] = ()) -> Snapshot:
+    """Ask Asterisk what it holds for us, and which of the `playbacks` play; raises an AriError."""
+    info = await ari.get("asterisk/info", Info)
     ours = await ari.get(f"applications/{ari.app}", Application)
     channels = await ari.get("channels", list[Channel])
     bridges = await ari.get("bridges", list[Bridge])
@@ -38,6 +52,7 @@ async def snapshot(ari: AriClient) -> Snapshot:
             caller_number=one.caller.number,
             caller_name=one.caller.name,
             called_number=one.dialplan.exten,
+            age_s=_age_s(one.creationtime),
         )
         for one in channels
         if one.id in mine
@@ -48,7 +63,30 @@ async def snapshot(ari: AriClient) -> Snapshot:
         for one in bridges
         if one.id in ours.bridge_ids or any(leg in legs for leg in one.channels)
     }
-    return Snapshot(legs, kept)
+    return Snapshot(
+        legs,
+        kept,
+        playing=frozenset([one for one in playbacks if await _plays(ari, one)]),
+        elsewhere=frozenset(one.id for one in channels) - mine,
+        started=info.status.startup_time,
+    )
+
+
+async def _plays(ari: AriClient, playback: str) -> bool:
+    try:
+        await ari.call("GET", f"playbacks/{playback}")
+    except ChannelGone:
+        return False
+    return True
+
+
+def _age_s(created: str) -> float:
+    """How old a channel is, by the wall clock of both, which is Asterisk's own."""
+    try:
+        age = time.time() - datetime.strptime(created, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
+    except ValueError:
+        return 0.0
+    return age if 0 <= age < _OLDEST_S else 0.0
 
 
 async def open_calls(database: Database) -> list[CallRecord]:

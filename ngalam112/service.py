@@ -78,7 +78,7 @@ async def _serve(settings: Settings, database: Database, recorder: Recorder) -> 
     for operator in operators:
         engine.roster.add_operator(operator)
     engine.wrap_ups.restore(engine.clock.now())
-    engine.remember(await open_calls(database))
+    engine.remember(await open_calls(database), {})
     provision_phones(settings, phones)
     log.info("engine_started", pid=os.getpid(), phones=len(phones), operators=len(operators))
     api = Api(engine, database, settings, journal)

@@ -146,6 +146,23 @@ async def read_spool(
     return count
 
 
+def glance(folder: Path) -> tuple[frozenset[str], dict[str, float]]:
+    """Tell which citizens' channels the fallback has served, and when those it closed had ended.
+
+    Changes nothing; a file that makes no sense is left to `read_spool`.
+    """
+    served, ended = set(), {}
+    for file in _files(folder):
+        try:
+            record = msgspec.json.decode(file.content or b"", type=SpoolRecord)
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            continue
+        served.add(record.asterisk_id)
+        if record.ended_at is not None and math.isfinite(record.ended_at):
+            ended[record.asterisk_id] = record.ended_at
+    return frozenset(served), ended
+
+
 async def _take(
     file: _File, journal: Journal, is_known: Callable[[str], Awaitable[bool]], now: float
 ) -> bool | None:

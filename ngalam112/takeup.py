@@ -7,21 +7,34 @@ import structlog
 
 from acd.calls import Call, LegStage, Stage
 from acd.desks import NORMAL
+from acd.kept import KeptClaim
 from acd.queue import service_key
 from acd.records import CategorySource, EventKind
-from acd.recovery import Fate, Verdict, reconcile
+from acd.recovery import Fate, LiveLeg, StoredCall, Verdict, reconcile
+from acd.resumption import Resumption
 from ngalam112.line import Line
 from ngalam112.recovery import Snapshot
 
 log = structlog.get_logger("takeup")
 
+CUT_OFF = "cut_off"
+"""`ended_by` of a call that Asterisk's own end has cut off."""
 
-class TakeUp(msgspec.Struct, frozen=True):
-    """What Asterisk held after a (re)connect; `calls` and `legs` are those we knew before it."""
+
+class TakeUp(msgspec.Struct, frozen=True, kw_only=True):
+    """What Asterisk held after a (re)connect; `calls` and `legs` are those we knew before it.
+
+    `lost_at`: when Asterisk was seen last, if another one runs since: all its calls are cut off.
+    `ended`: when calls have ended meanwhile, by the citizen's channel, as the fallback's script has
+    noted it. `spooled`: the citizens' channels that this script has served.
+    """
 
     live: Snapshot
     calls: frozenset[str]
     legs: frozenset[str]
+    lost_at: float | None = None
+    ended: dict[str, float] = {}
+    spooled: frozenset[str] = frozenset()
 
 
 def take_up(line: Line, event: TakeUp, now: float) -> None:
@@ -29,29 +42,34 @@ def take_up(line: Line, event: TakeUp, now: float) -> None:
     live, dispatcher = event.live, line.dispatcher
     # in the order of service, so that who has waited longest gets the first free operator
     knew = sorted((line.calls[one] for one in event.calls if one in line.calls), key=service_key)
+    if event.lost_at is not None:
+        for call in knew:
+            _close(line, call, CUT_OFF, event.lost_at, now)
     for call in knew:
         if call.stage is Stage.ENDED and call.channel in live.legs:
             line.switch.hang_up(call.channel)  # asked before, and lost with the connection
     for leg in event.legs - live.legs.keys():
         dispatcher.leg_gone(leg, NORMAL, now)
-    for call in knew:
-        if call.record.events == 0:
-            # only claimed: Asterisk has passed it on, to us as a new call or to the fallback
-            call.rearm(None)
-            del line.calls[call.channel]
+    for channel in line.channels_of_phones() - live.legs.keys():
+        line.gone(channel, NORMAL, now)
+    _claimed_only(line, knew, event, now)
     # who is being handed over by this engine, and who talks among colleagues, is in good hands
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
     hands_off = line.internal.channels() | {call.channel for call in busy}
     hands_off = hands_off.union(*(call.legs for call in busy))
     stored = [
-        call.record
+        _stored(call)
         for call in knew
         if call.record.events and call.channel in line.calls and call not in busy
     ]
     legs = {one: leg for one, leg in live.legs.items() if one not in hands_off}
     verdicts = reconcile(stored, legs, live.bridges)
     for verdict in verdicts:
-        _carry_out(line, verdict, event, now)
+        try:
+            _carry_out(line, verdict, event, now)
+        except Exception:
+            # one call's trouble must not become everybody's
+            log.exception("not_taken_up", leg=verdict.leg, fate=verdict.fate)
     talking = {one.bridge for one in verdicts if one.fate is Fate.TALK}
     kept = talking | dispatcher.bridges.keys()
     for bridge, members in live.bridges.items():
@@ -60,31 +78,87 @@ def take_up(line: Line, event: TakeUp, now: float) -> None:
     dispatcher.settle(now)
 
 
+def _stored(call: Call) -> StoredCall:
+    """What is stored of a call: by this engine in its legs, by an earlier one in its facts."""
+    rings = [leg.id for leg in call.legs.values() if leg.stage.is_offer]
+    if not call.legs and call.kept is not None:
+        # a phone that rings whoever sits there is rung by the overflow plan again
+        rings = [one.leg for one in call.kept.offers if one.operator is not None]
+    return StoredCall(record=call.record, rings=tuple(rings), in_menu=call.dialogue is not None)
+
+
+def _claimed_only(line: Line, knew: list[Call], event: TakeUp, now: float) -> None:
+    """Calls that were claimed and never seen again: on the line, the fallback's, or gone."""
+    for call in knew:
+        if call.record.events == 0:
+            call.rearm(None)
+            del line.calls[call.channel]
+            seen = call.record
+            claim = KeptClaim(
+                number=seen.caller_number,
+                name=seen.caller_name,
+                called=seen.called_number,
+                at=seen.arrived_at,
+            )
+            line.claims.setdefault(call.channel, claim)
+    for channel, claim in list(line.claims.items()):
+        line.forget_claim(channel)
+        if channel in event.live.legs or channel in event.live.elsewhere:
+            continue
+        if channel not in event.spooled and channel not in line.calls:
+            # hung up before anybody served it; nobody else keeps its record
+            call = line.new_call(channel, claim.at)
+            line.note_arrival(call, claim.number, claim.name, claim.called)
+            who, at = ("unknown", now) if event.lost_at is None else (CUT_OFF, event.lost_at)
+            _close(line, call, who, event.ended.get(channel, at), now)
+
+
 def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
-    call = line.calls.get(verdict.leg)
+    call, resumption = line.calls.get(verdict.leg), Resumption(line.dispatcher)
     log.info("taken_up", fate=verdict.fate, leg=verdict.leg, call_id=call.id if call else None)
+    leg = event.live.legs.get(verdict.leg)
+    if leg is not None and leg.citizen and not leg.up:
+        line.switch.answer(verdict.leg)  # the engine died between the claim and the answer
     match verdict.fate:
         case Fate.DROP if (offered := line.dispatcher.desks.legs.get(verdict.leg)) is not None:
             # an operator who answered in the gap hears nothing until the two are connected
-            if event.live.legs[verdict.leg].up and offered.stage is LegStage.RINGING:
+            if leg is not None and leg.up and offered.stage is LegStage.RINGING:
                 line.dispatcher.leg_answered(verdict.leg, now)
         case Fate.DROP:
             line.switch.hang_up(verdict.leg)
         case Fate.END if call is not None:
-            call.hung_up_by = call.hung_up_by or "unknown"
-            line.over(call, call.cause or 0, now)
+            at = event.ended.get(verdict.leg, now)
+            _close(line, call, call.hung_up_by or "unknown", at, now)
         case Fate.TALK if call is not None and call.stage is not Stage.TALKING:
-            line.dispatcher.resume_talk(call, list(verdict.partners), verdict.bridge, now)
+            resumption.talk(call, list(verdict.partners), verdict.bridge, now)
+        case Fate.JOIN if call is not None:
+            resumption.join(call, verdict.partners[0], now)
+        case Fate.MENU if call is not None and leg is not None:
+            _to_menu(line, call, leg, call.playback in event.live.playing, now)
         case Fate.WAIT if call is not None and call.stage in (Stage.CLAIMED, Stage.TALKING):
-            _to_queue(line, call, now)
-        case Fate.ARRIVE if call is None:
-            leg = event.live.legs[verdict.leg]
-            call = line.new_call(verdict.leg, now)
+            _to_queue(line, call, verdict.partners, now)
+        case Fate.ARRIVE if call is None and leg is not None:
+            call = line.new_call(verdict.leg, now - leg.age_s)
+            call.aged = True  # nobody knows how long this citizen has been served by nobody
             line.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
-            _to_queue(line, call, now)
+            _to_queue(line, call, (), now)
 
 
-def _to_queue(line: Line, call: Call, now: float) -> None:
+def _close(line: Line, call: Call, ended_by: str, at: float, now: float) -> None:
+    """The call has ended at some time before now."""
+    if call.record.events and call.stage is not Stage.ENDED:
+        call.hung_up_by = ended_by
+        line.over(call, call.cause or 0, now, ended_at=min(at, now))
+
+
+def _to_menu(line: Line, call: Call, leg: LiveLeg, playing: bool, now: float) -> None:
+    if not leg.up:
+        line.reception.begin(call, now)  # nothing was heard yet
+    elif not line.reception.resume(call, playing, now):
+        _to_queue(line, call, (), now)
+
+
+def _to_queue(line: Line, call: Call, rings: tuple[str, ...], now: float) -> None:
     if call.record.category is None:
         call.note(
             EventKind.MENU_DONE,
@@ -92,4 +166,8 @@ def _to_queue(line: Line, call: Call, now: float) -> None:
             category=line.reception.default_category,
             category_source=CategorySource.NONE.value,
         )
-    line.dispatcher.enqueue(call, now)
+    if call.stage is Stage.TALKING:
+        # the talk is lost, and its operator is free for others
+        line.dispatcher.enqueue(call, now)
+    else:
+        Resumption(line.dispatcher).wait(call, list(rings), now)

@@ -214,6 +214,18 @@ class Bridge(msgspec.Struct, frozen=True):
     channels: list[str] = []
 
 
+class InfoStatus(msgspec.Struct, frozen=True):
+    """When Asterisk was started, in its own words."""
+
+    startup_time: str = ""
+
+
+class Info(msgspec.Struct, frozen=True):
+    """Who Asterisk is (GET asterisk/info)."""
+
+    status: InfoStatus = InfoStatus()
+
+
 class RestRequest(msgspec.Struct, frozen=True, tag_field="type", tag="RESTRequest"):
     """A request sent over the event socket (docs.asterisk.org: ARI REST over WebSocket)."""
 

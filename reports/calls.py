@@ -54,7 +54,7 @@ async def list_calls(
         .order_by(CallRow.arrived_at.desc(), CallRow.call_id.desc())
         .limit(limit)
     )
-    return [_record(row) for row in (await session.execute(query)).mappings()]
+    return [record_of(row) for row in (await session.execute(query)).mappings()]
 
 
 async def show_call(session: AsyncSession, call_id: str) -> CallHistory:
@@ -72,7 +72,7 @@ async def show_call(session: AsyncSession, call_id: str) -> CallHistory:
         raise NoSuchCall(f"There is no call {call_id!r}; see `ngalam112 calls list`.")
     if len(found) > 1:
         raise SeveralCalls(f"The ids of several calls begin with {call_id!r}; give more of it.")
-    record = _record(found[0])
+    record = record_of(found[0])
     events = select(_EVENT).where(CallEventRow.call_id == record.call_id).order_by(CallEventRow.seq)
     rows = (await session.execute(events)).mappings()
     return CallHistory(
@@ -102,5 +102,6 @@ def _searchable(text: str) -> str:
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
-def _record(row: Any) -> CallRecord:
+def record_of(row: Any) -> CallRecord:
+    """Return the record that a row of `calls` holds."""
     return msgspec.convert(plain(row), CallRecord)

@@ -54,6 +54,10 @@ class CountingJournal:
         """Keep the operator's status and fairness."""
         self.recorder.operator_state(row)
 
+    def keep(self, key: str, value: Any | None) -> None:
+        """Keep a fact for the next engine."""
+        self.recorder.keep(key, value)
+
 
 class EngineCollector(Collector):
     """Reads an engine whenever Prometheus asks; to be called in the event loop's thread."""

@@ -115,6 +115,7 @@ class Api:
         route.add_get("/api/calls", self._past(questions.calls))
         route.add_get("/api/calls/{id}", self._past(questions.call))
         route.add_get("/api/summary", self._past(questions.totals))
+        route.add_get("/api/callbacks", self._past(questions.owed_calls))
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
         for action in ("login", "logout", "pause", "ready", "wrap_up", "skills"):

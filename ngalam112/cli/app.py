@@ -12,6 +12,7 @@ import typer
 
 from ngalam112 import __version__
 from ngalam112.cli.accounts import operators
+from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
 from ngalam112.cli.common import FormatOption, make_group, read, tell
 from ngalam112.cli.export import exports
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
-for group in (phones, operators, calls, reports, exports, database, sounds):
+for group in (phones, operators, calls, callbacks, reports, exports, database, sounds):
     app.add_typer(group)
 
 

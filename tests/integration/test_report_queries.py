@@ -10,10 +10,11 @@ import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.records import CallRecord, Outcome
+from acd.records import CallRecord, LegRecord, Outcome
 from models.database import Database
 from models.tables import CallRow
 from models.writing import upsert
+from reports.callbacks import callbacks
 from reports.calls import LIVE, list_calls, show_call
 from reports.errors import BadQuestion, NoSuchCall, SeveralCalls
 from reports.summary import By, summary
@@ -117,3 +118,45 @@ async def test_a_call_is_shown_by_the_begin_of_its_id_if_no_other_has_it(
         await show_call(session, "")
     with pytest.raises(NoSuchCall):
         await show_call(session, "a%")
+
+
+async def test_who_was_cut_off_is_owed_a_call_and_nobody_else(session: AsyncSession) -> None:
+    def cut_off(call_id: str, minutes: float, number: str, **changes: Any) -> CallRecord:
+        return a_record(call_id, minutes, ended_by="cut_off", caller_number=number, **changes)
+
+    called_back = [LegRecord(leg="l9", how="callback", joined_at=NOON.timestamp() + 300)]
+    answered = {"outcome": Outcome.ANSWERED, "operator_answered_at": NOON.timestamp() + 5}
+    await keep(
+        session,
+        cut_off("waited", 1, "0811", category="fire"),
+        cut_off("talked", 0, "0812", operator="1001", **answered),
+        cut_off("withheld", 2, ""),
+        cut_off("in_the_menu", 3, "0813", outcome=Outcome.LOST_MENU),
+        cut_off("called_back", 4, "0814", legs=called_back),
+        cut_off("served_since", 5, "0815"),
+        a_record("redial", 9, caller_number="0815", ended_by="operator", **answered),
+        cut_off("lost_again", 6, "0816"),
+        a_record("in_vain", 9, caller_number="0816", ended_by="caller"),
+        cut_off("served_before", 9, "0817"),
+        a_record("earlier", 7, caller_number="0817", ended_by="caller", **answered),
+        a_record("by_the_fallback", 10, caller_number="0818", ended_by="asterisk"),
+        a_record("hung_up", 11, caller_number="0819", ended_by="caller"),
+    )
+    owed = await callbacks(session)
+    assert [(one.call_id, one.stage, one.reason) for one in owed] == [
+        ("talked", "talking", "cut_off"),
+        ("waited", "queue", "cut_off"),
+        ("withheld", "queue", "cut_off"),
+        ("in_the_menu", "menu", "cut_off"),
+        ("lost_again", "queue", "cut_off"),
+        ("served_before", "queue", "cut_off"),
+        ("by_the_fallback", "queue", "cut_off"),
+    ]
+    assert (owed[1].category, owed[0].operator) == ("fire", "1001")
+    later = await callbacks(session, since=NOON + timedelta(minutes=8))
+    assert [one.call_id for one in later] == ["served_before", "by_the_fallback"]
+
+
+async def test_a_line_that_cut_nobody_off_owes_nothing(session: AsyncSession) -> None:
+    await keep(session, a_record("hung_up", ended_by="caller"))
+    assert await callbacks(session) == []

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from copy import deepcopy
 from typing import Any
 
 from fakes import FakeJournal, FakeSwitch
@@ -13,6 +14,7 @@ from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
 from acd.distribution import load_distribution
 from acd.internal import InternalCalls
+from acd.kept import kept_calls, kept_claims
 from acd.operators import Device, Operator, Phone, Status
 from acd.ports import Journal
 from acd.records import CallRecord, EventKind
@@ -157,12 +159,39 @@ class LineDesk(Desk):
         self,
         *legs: LiveLeg,
         bridges: Mapping[str, list[str]] | None = None,
+        playing: Collection[str] = (),
+        elsewhere: Collection[str] = (),
         now: float = 200.0,
+        **found: Any,
     ) -> None:
         """The engine is connected again, and this is what Asterisk holds."""
-        live = Snapshot({leg.id: leg for leg in legs}, dict(bridges or {}))
-        knew = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
-        take_up(self.line, TakeUp(live, *knew), now)
+        live = Snapshot(
+            {leg.id: leg for leg in legs},
+            dict(bridges or {}),
+            playing=frozenset(playing),
+            elsewhere=frozenset(elsewhere),
+        )
+        calls, of_operators = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
+        take_up(self.line, TakeUp(live=live, calls=calls, legs=of_operators, **found), now)
+
+    def next_engine(self, now: float = 200.0) -> LineDesk:
+        """The engine dies; the next one knows what this one has kept, and nothing else."""
+        after = LineDesk(operators=0)
+        after.journal.facts = dict(self.journal.facts)
+        for number, phone in self.roster.phones.items():
+            after.roster.phones[number] = Phone(number, phone.password, device=phone.device)
+        for one in self.roster.operators.values():
+            row = one.row() | {"status": Status(one.status)}
+            for name in ("offered_at", "wrap_up_until"):
+                row[name] = row[name] or 0.0
+            after.roster.operators[one.id] = Operator(**row)
+        after.dispatcher.wrap_ups.restore(now)
+        calls = kept_calls(after.journal.facts)
+        for record in self.journal.records.values():
+            if record.ended_at is None:
+                after.line.remember(deepcopy(record), calls.get(record.call_id))
+        after.line.claims.update(kept_claims(after.journal.facts))
+        return after
 
 
 def a_channel(

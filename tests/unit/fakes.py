@@ -6,6 +6,8 @@ from collections.abc import Callable
 from copy import deepcopy
 from typing import Any, NamedTuple
 
+import msgspec
+
 from acd.ports import Journal, Switch
 from acd.records import CallEvent, CallRecord
 
@@ -105,6 +107,13 @@ class FakeJournal:
         self.records: dict[str, CallRecord] = {}
         self.operator_events: list[tuple[str, float, str, str | None, str | None]] = []
         self.rows: dict[str, dict[str, Any]] = {}
+        self.facts: dict[str, Any] = {}
+
+    def keep(self, key: str, value: Any | None) -> None:
+        # as it comes back from a file
+        self.facts[key] = msgspec.json.decode(msgspec.json.encode(value))
+        if value is None:
+            del self.facts[key]
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         self.events.setdefault(event.call_id, []).append(event)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from factories import OFTEN, LineDesk, a_channel, a_leg, a_record
 from hypothesis import given
@@ -10,10 +12,17 @@ from hypothesis import strategies as st
 from acd.calls import Stage
 from acd.operators import State
 from acd.records import CategorySource, Outcome
-from acd.recovery import Fate, LiveLeg, Verdict, reconcile
+from acd.recovery import Fate, LiveLeg, StoredCall, Verdict, reconcile
+from acd.rules import Announce
 from ngalam112.line import Claimed
 from ngalam112.switch import Connected, ConnectFailed
-from pbx.ari_types import CallBroadcast, ChannelDestroyed, StasisStart
+from pbx.ari_types import (
+    CallBroadcast,
+    ChannelDestroyed,
+    ChannelHold,
+    ChannelUnhold,
+    StasisStart,
+)
 
 IDS = [f"c{one}" for one in range(8)]
 
@@ -35,11 +44,17 @@ def lines(
     return stored, legs, bridges
 
 
+def a_stored_call(asterisk_id: str, *rings: str, **changes: Any) -> StoredCall:
+    in_menu = changes.pop("in_menu", False)
+    record = a_record(asterisk_id, **changes)
+    return StoredCall(record=record, rings=rings, in_menu=in_menu)
+
+
 def verdicts_of(
     line: tuple[list[str], dict[str, LiveLeg], dict[str, list[str]]],
 ) -> list[Verdict]:
     stored, legs, bridges = line
-    return reconcile([a_record(one) for one in stored], legs, bridges)
+    return reconcile([a_stored_call(one) for one in stored], legs, bridges)
 
 
 @OFTEN
@@ -83,19 +98,21 @@ def test_no_citizen_who_is_on_the_line_is_ended_or_dropped(
 
 def test_who_talks_goes_on_talking() -> None:
     legs = {"c1": a_leg("c1"), "o1": a_leg("o1", citizen=False)}
-    (verdict,) = reconcile([a_record("c1")], legs, {"b1": ["c1", "o1"]})
+    (verdict,) = reconcile([a_stored_call("c1")], legs, {"b1": ["c1", "o1"]})
     assert (verdict.fate, verdict.leg, verdict.partners) == (Fate.TALK, "c1", ("o1",))
     assert verdict.bridge == "b1"
 
 
 def test_who_waits_waits_on_and_a_partner_who_is_gone_is_no_partner() -> None:
     legs = {"c1": a_leg("c1"), "c2": a_leg("c2")}
-    first, second = reconcile([a_record("c1"), a_record("c2")], legs, {"b1": ["c2", "o9"]})
+    first, second = reconcile(
+        [a_stored_call("c1"), a_stored_call("c2")], legs, {"b1": ["c2", "o9"]}
+    )
     assert (first.fate, second.fate) == (Fate.WAIT, Fate.WAIT)
 
 
 def test_who_is_gone_gets_an_end() -> None:
-    (verdict,) = reconcile([a_record("c1")], {}, {"b1": ["c1"]})
+    (verdict,) = reconcile([a_stored_call("c1")], {}, {"b1": ["c1"]})
     assert (verdict.fate, verdict.leg) == (Fate.END, "c1")
 
 
@@ -109,7 +126,7 @@ def test_a_citizen_whom_nobody_has_stored_arrives_and_a_stray_leg_is_dropped() -
 
 def test_two_citizens_in_one_bridge_are_both_kept() -> None:
     legs = {"c1": a_leg("c1"), "c2": a_leg("c2")}
-    fates = reconcile([a_record("c1"), a_record("c2")], legs, {"b1": ["c1", "c2"]})
+    fates = reconcile([a_stored_call("c1"), a_stored_call("c2")], legs, {"b1": ["c1", "c2"]})
     assert not {one.fate for one in fates} & {Fate.END, Fate.DROP}
 
 
@@ -154,12 +171,31 @@ def test_who_hung_up_in_the_gap_gets_an_end_and_what_is_left_over_is_removed() -
     assert sorted(desk.switch.told("disconnect")) == ["b1", "b2"]
 
 
-def test_a_call_that_was_only_claimed_begins_anew_or_is_the_fallbacks() -> None:
+def test_a_call_that_was_only_claimed_and_is_the_fallbacks_keeps_the_fallbacks_record() -> None:
+    for found in ({"elsewhere": ["c1"]}, {"spooled": frozenset(["c1"])}):
+        desk = LineDesk()
+        desk.handle(CallBroadcast(a_channel()), Claimed("c1", True))
+        desk.take_up(**found)
+        desk.timers.fire(1000.0)
+        assert (desk.line.calls, desk.journal.events, desk.journal.facts) == ({}, {}, {})
+
+
+def test_a_call_that_was_only_claimed_and_is_there_arrives() -> None:
     desk = LineDesk()
     desk.handle(CallBroadcast(a_channel()), Claimed("c1", True))
-    desk.take_up()
-    desk.timers.fire(1000.0)
-    assert (desk.line.calls, desk.journal.events) == ({}, {})
+    desk.take_up(a_leg(caller_number="0899", age_s=30.0))
+    record = desk.line.calls["c1"].record
+    assert (record.arrived_at, record.caller_number) == (170.0, "0899")
+
+
+def test_a_citizen_who_hung_up_before_a_dead_engine_saw_the_call_has_a_record() -> None:
+    desk = LineDesk()
+    desk.handle(CallBroadcast(a_channel()), now=90.0)
+    after = desk.next_engine()
+    after.take_up(now=200.0)
+    record = after.journal.only()
+    assert (record.outcome, record.caller_number) == (Outcome.LOST_MENU, "08123")
+    assert (record.arrived_at, record.ended_by, after.journal.facts) == (90.0, "unknown", {})
 
 
 def test_a_short_gap_disturbs_nobody_who_is_still_there() -> None:
@@ -198,19 +234,18 @@ def test_two_who_were_connected_though_nobody_could_tell_go_on_talking(phone: st
         assert desk.operator("1002").state is State.IDLE
 
 
-def test_a_talk_whose_bridge_is_lost_frees_the_operator_and_the_citizen_waits() -> None:
+def test_two_whose_bridge_is_lost_are_connected_again() -> None:
     desk = LineDesk(wrap_up_s=5.0)
     call = desk.citizen()
     desk.press("2")
-    leg = call.leg or ""
-    desk.handle(StasisStart(["operator"], a_channel(leg)))
-    desk.handle(Connected(call.bridge or ""))
+    leg, bridge = call.leg or "", call.bridge
+    desk.handle(StasisStart(["operator"], a_channel(leg)), Connected(call.bridge or ""))
+    desk.handle(Connected(call.bridge or ""), now=110.0)
     desk.take_up(a_leg(), a_leg(leg, citizen=False), now=200.0)
-    assert (call.stage, desk.operator().state) == (Stage.QUEUED, State.WRAP_UP)
-    assert (set(desk.switch.told("hang_up")), desk.dispatcher.bridges) == ({leg}, {})
-    desk.handle(ChannelDestroyed(a_channel(leg), 16), now=200.1)
-    desk.timers.fire(205.0)
-    assert call.stage is Stage.RINGING
+    assert (call.bridge != bridge, desk.switch.last("connect").more) == (True, ("c1", leg))
+    desk.handle(Connected(call.bridge or ""), now=200.1)
+    assert (call.stage, desk.operator().state) == (Stage.TALKING, State.TALKING)
+    assert (len(call.record.legs), desk.operator().calls_taken) == (1, 1)
 
 
 def test_an_operator_who_hung_up_in_the_gap_ends_the_call() -> None:
@@ -237,3 +272,195 @@ def test_a_hang_up_that_was_lost_with_the_connection_is_asked_for_again() -> Non
     desk.dispatcher.finish(call, "operator", 16, 150.0)
     desk.take_up(a_leg())
     assert desk.switch.told("hang_up") == ["c1"]
+
+
+def test_a_phone_that_rang_rings_on_and_its_time_counts_from_when_it_began() -> None:
+    desk = LineDesk(ring_timeout_s=12.0)
+    leg = desk.citizen().leg
+    desk.press("2", now=101.0)
+    leg = desk.line.calls["c1"].leg or ""
+    after = desk.next_engine(now=105.0)
+    after.take_up(a_leg(), a_leg(leg, citizen=False, up=False), now=105.0)
+    call = after.line.calls["c1"]
+    assert (call.stage, call.leg, after.switch.told("hang_up")) == (Stage.RINGING, leg, [])
+    assert after.operator().state is State.OFFERED
+    assert after.switch.told("ring") == []
+    after.timers.fire(112.9)
+    assert call.stage is Stage.RINGING
+    after.timers.fire(113.0)
+    assert "offer_failed" in after.journal.kinds(call.id)
+
+
+def test_an_operator_who_answered_while_no_engine_lived_is_connected() -> None:
+    desk = LineDesk()
+    desk.citizen()
+    desk.press("2")
+    leg = desk.line.calls["c1"].leg or ""
+    after = desk.next_engine()
+    after.take_up(a_leg(), a_leg(leg, citizen=False, up=True))
+    call = after.line.calls["c1"]
+    assert after.switch.last("connect").more == ("c1", leg)
+    after.handle(Connected(call.bridge or ""), now=200.1)
+    assert (call.record.operator, after.operator().state) == ("1001", State.TALKING)
+
+
+def test_two_who_consult_while_the_engine_dies_do_not_leave_the_citizen_alone() -> None:
+    desk = LineDesk(operators=2)
+    call = desk.citizen()
+    desk.press("2")
+    first = call.leg or ""
+    desk.handle(StasisStart(["operator"], a_channel(first)), Connected(call.bridge or ""))
+    desk.handle(Connected(call.bridge or ""), now=110.0)
+    for key in "*21002#":
+        desk.press(key, first, now=111.0)
+    second = next(one for one in call.legs if one != first)
+    desk.handle(StasisStart(["operator"], a_channel(second)), now=112.0)
+    after = desk.next_engine()
+    legs = [a_leg(one, citizen=False) for one in (first, second)]
+    after.take_up(a_leg(), *legs, bridges={call.bridge or "": ["c1"], "apart": [first, second]})
+    assert after.switch.last("connect").more == ("c1", first)
+    assert after.switch.told("hang_up") == [second]
+    assert set(after.switch.told("disconnect")) == {call.bridge, "apart"}
+
+
+def test_who_hears_the_menu_hears_it_to_its_end() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    after = desk.next_engine(now=103.0)
+    after.take_up(a_leg(), playing=[call.playback or ""], now=103.0)
+    assert (after.switch.did, after.line.calls["c1"].stage) == ([], Stage.MENU)
+    after.press("3", now=104.0)
+    assert after.switch.told("stop") == [call.playback]
+    record = after.line.calls["c1"].record
+    assert (record.category, record.category_source) == ("fire", CategorySource.MENU)
+
+
+def test_who_has_heard_the_menu_while_no_engine_lived_may_still_choose() -> None:
+    desk = LineDesk()
+    desk.citizen()
+    after = desk.next_engine(now=103.0)
+    after.take_up(a_leg(), now=103.0)
+    assert (after.switch.did, after.line.calls["c1"].stage) == ([], Stage.MENU)
+    after.press("3", now=104.0)
+    assert after.line.calls["c1"].record.category == "fire"
+
+
+def test_who_was_in_the_menu_of_an_engine_that_stayed_away_gets_an_operator() -> None:
+    desk = LineDesk()
+    desk.citizen()
+    after = desk.next_engine(now=160.0)
+    after.take_up(a_leg(), now=160.0)
+    after.timers.fire(160.0)
+    call = after.line.calls["c1"]
+    assert (call.stage, call.record.category_source) == (Stage.RINGING, CategorySource.SILENCE)
+
+
+def test_who_was_not_even_answered_is_answered_and_hears_the_menu() -> None:
+    desk = LineDesk()
+    desk.citizen()
+    after = desk.next_engine(now=103.0)
+    after.take_up(a_leg(up=False), a_leg("c2", up=False), now=103.0)
+    assert after.switch.told("answer") == ["c1", "c2"]
+    assert after.switch.told("say") == ["c1"]
+    assert after.line.calls["c2"].stage is Stage.RINGING
+
+
+def test_a_menu_that_is_another_one_by_now_leads_to_an_operator() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    call.dialogue = call.dialogue | {"menu": "of last year"}
+    call.keep()
+    after = desk.next_engine()
+    after.take_up(a_leg())
+    assert after.line.calls["c1"].stage is Stage.RINGING
+
+
+def test_who_waits_keeps_priority_and_is_never_told_a_longer_wait() -> None:
+    desk = LineDesk(announce=Announce(mode="position"))
+    desk.roster.pause("1001", None, 90.0)
+    first = desk.citizen("c1")
+    desk.press("2", "c1")
+    desk.handle(StasisStart(["citizen", "wps.0"], a_channel("c2")))
+    desk.press("2", "c2")
+    desk.timers.fire(130.0)
+    said, turns = first.said, first.turns
+    assert turns > 0
+    after = desk.next_engine()
+    after.take_up(a_leg("c1"), a_leg("c2"))
+    calls = after.line.calls
+    assert (calls["c1"].said, calls["c1"].turns) == (said, turns)
+    assert calls["c2"].resource_priority == "wps.0"
+    assert after.switch.last("music").to in ("c1", "c2")
+
+
+def test_a_citizen_whom_nobody_knows_is_served_before_all_others() -> None:
+    desk = LineDesk()
+    desk.line.remember(a_record("c1", arrived_at=100.0, queued_at=101.0, category="fire"))
+    desk.take_up(a_leg("c1"), a_leg("c2", age_s=2.0), now=200.0)
+    assert desk.line.calls["c2"].stage is Stage.RINGING
+    assert desk.line.calls["c1"].stage is Stage.QUEUED
+
+
+def test_all_calls_of_an_asterisk_that_is_no_more_were_cut_off_when_it_was_seen_last() -> None:
+    desk = LineDesk(operators=2, wrap_up_s=5.0)
+    menu, talking, waiting = (desk.citizen(one) for one in ("c1", "c2", "c3"))
+    desk.press("2", "c2")
+    desk.handle(StasisStart(["operator"], a_channel(talking.leg or "")))
+    desk.handle(Connected(talking.bridge or ""), now=110.0)
+    desk.press("2", "c3")
+    desk.take_up(lost_at=150.0, now=160.0)
+    for call in (menu, talking, waiting):
+        assert (call.record.ended_at, call.record.ended_by) == (150.0, "cut_off")
+    assert talking.record.talk_ms == 40_000
+    outcomes = [one.record.outcome for one in (menu, talking, waiting)]
+    assert outcomes == [Outcome.LOST_MENU, Outcome.ANSWERED, Outcome.LOST_RINGING]
+    desk.timers.fire(160.0)
+    states = [desk.operator(one).state for one in ("1001", "1002")]
+    assert states == [State.IDLE, State.IDLE]
+    assert (desk.line.calls, desk.dispatcher.desks.legs, desk.journal.facts) == ({}, {}, {})
+
+
+def test_an_end_that_the_fallbacks_script_has_noted_is_the_true_one() -> None:
+    desk = LineDesk()
+    desk.line.remember(a_record("c1", queued_at=110.0))
+    desk.line.remember(a_record("c2", queued_at=110.0))
+    desk.take_up(ended={"c1": 130.0, "c2": 105.0}, now=200.0)
+    ends = {one.asterisk_id: one.ended_at for one in desk.journal.records.values()}
+    assert ends == {"c1": 130.0, "c2": 110.0}, "no end is before what was seen last"
+
+
+def test_a_call_among_colleagues_does_not_outlive_its_legs() -> None:
+    desk = LineDesk(operators=2)
+    desk.handle(StasisStart(["number", "101", "1002"], a_channel("p1")))
+    assert desk.operator("1001").state is State.CALLING
+    desk.take_up()
+    states = [desk.operator(one).state for one in ("1001", "1002")]
+    assert states == [State.IDLE, State.IDLE]
+
+
+def test_a_call_that_is_over_leaves_nothing_for_the_next_engine() -> None:
+    desk = LineDesk()
+    desk.handle(CallBroadcast(a_channel()), Claimed("c1", True))
+    call = desk.citizen()
+    desk.press("2")
+    desk.handle(StasisStart(["operator"], a_channel(call.leg or "")))
+    desk.handle(Connected(call.bridge or ""), now=110.0)
+    assert list(desk.journal.facts) == [f"call:{call.id}"]
+    desk.handle(ChannelDestroyed(a_channel(), 16), now=120.0)
+    assert desk.journal.facts == {}
+
+
+def test_a_hold_goes_on_and_its_length_counts_from_its_begin() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    leg, bridge = call.leg or "", call.bridge
+    desk.handle(StasisStart(["operator"], a_channel(leg)))
+    desk.handle(Connected(call.bridge or ""), now=110.0)
+    desk.handle(ChannelHold(a_channel(leg)), now=120.0)
+    after, bridge = desk.next_engine(), call.bridge or ""
+    after.take_up(a_leg(), a_leg(leg, citizen=False), bridges={bridge: ["c1", leg]})
+    assert after.operator().state is State.HOLDING
+    after.handle(ChannelUnhold(a_channel(leg)), now=210.0)
+    record = after.line.calls["c1"].record
+    assert (record.holds, record.held_ms, after.operator().state) == (1, 90_000, State.TALKING)

@@ -1,0 +1,84 @@
+"""What the next engine has to know of a living call beside its record: facts, kept at each change.
+
+The record says what has happened; these say what is under way: whose phone rings, where the citizen
+is in the menu, what was said to who waits. They are for the next engine only and for no table.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+T = TypeVar("T")
+
+CALL = "call:"
+"""The key of a call's facts is this and the call's id."""
+
+CLAIM = "claim:"
+"""The key of a claim is this and the id of the citizen's channel, until the call has a record."""
+
+
+class KeptLeg(msgspec.Struct, frozen=True, kw_only=True):
+    """A phone that rings for a call, or has been answered and is being connected.
+
+    `since`: when it began to ring, seconds since the epoch.
+    """
+
+    leg: str
+    phone: str
+    operator: str | None = None
+    since: float = 0.0
+
+
+class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is under way for one call.
+
+    `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`: the
+    prompt that plays in it. `said`, `turns`: the last figure that a waiting citizen was told, and
+    how often the music has begun again. `held`: legs that hold the citizen, and since when.
+    """
+
+    offers: list[KeptLeg] = []
+    held: dict[str, float] = {}
+    dialogue: Any = None
+    playback: str | None = None
+    resource_priority: str = ""
+    callback: bool = False
+    silent: bool = False
+    preferred: str | None = None
+    said: int | None = None
+    turns: int = 0
+
+
+class KeptClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that the engine has asked for, until it is there: all that is left if it never comes.
+
+    `at`: when it was asked for, seconds since the epoch.
+    """
+
+    number: str = ""
+    name: str = ""
+    called: str = ""
+    at: float = 0.0
+
+
+def kept_calls(facts: dict[str, Any]) -> dict[str, KeptCall]:
+    """Return the facts of each call, by its id; what makes no sense is left out."""
+    return _of_kind(facts, CALL, KeptCall)
+
+
+def kept_claims(facts: dict[str, Any]) -> dict[str, KeptClaim]:
+    """Return the claims, by the citizen's channel; what makes no sense is left out."""
+    return _of_kind(facts, CLAIM, KeptClaim)
+
+
+def _of_kind(facts: dict[str, Any], prefix: str, kind: type[T]) -> dict[str, T]:
+    found = {}
+    for key, value in facts.items():
+        if key.startswith(prefix):
+            try:
+                found[key.removeprefix(prefix)] = msgspec.convert(value, kind)
+            except msgspec.ValidationError:
+                continue
+    return found
