@@ -47,7 +47,9 @@ def line_settings(home: Path, timezone: str, **changes: Any) -> Settings:
     return load_settings(home=home, **{**given, **changes})
 
 
-async def wait_for(check: Callable[[], Any], within: float, what: str = "", every: float = 0.05) -> bool:
+async def wait_for(
+    check: Callable[[], Any], within: float, what: str = "", every: float = 0.05
+) -> bool:
     """Poll until `check` is true; with `what`, raise ChaosFailed if it is not so in time."""
     until = time.monotonic() + within
     while True:
@@ -112,7 +114,9 @@ class ChaosLine:
                 start_new_session=True,
             )
         if not await wait_for(self.served, UP_WITHIN_S):
-            raise ChaosFailed(f"The line did not serve within {UP_WITHIN_S:g} s: {self.last_words()}")
+            raise ChaosFailed(
+                f"The line did not serve within {UP_WITHIN_S:g} s: {self.last_words()}"
+            )
 
     def last_words(self) -> str:
         """What `up` said last."""
@@ -140,7 +144,11 @@ class ChaosLine:
     async def stages(self) -> dict[str, int]:
         """How many calls are in which stage, as the engine tells; empty if it does not."""
         status = await self.ask("/api/status")
-        return {} if status is None else {name: count for name, count in status["calls"].items() if count}
+        return (
+            {}
+            if status is None
+            else {name: count for name, count in status["calls"].items() if count}
+        )
 
     # --- its processes ----------------------------------------------------------------------
 

@@ -50,6 +50,7 @@ class Players:
         self._citizens: list[SippRun] = []
         # only these are told to begin no more calls: SIPp would end the calls of the others
         self._endless: list[SippRun] = []
+        self._gone: list[SippRun] = []  # whose calls have been ended by us
         self._phones: list[SippRun] = []
         self._groups = itertools.count(1)
 
@@ -113,13 +114,12 @@ class Players:
         rows = [(one, "0", self._drawn(keys), self._random.choice(KEYS)) for one in numbers]
         return await self._call(CITIZEN, rows, calls=calls, rate=rate, at_once=at_once)
 
-    async def heard(self, ports: Sequence[int], rate: float = 20.0) -> SippRun:
-        """Let citizens call whose audio is at these ports of ears."""
-        rows = [
-            (one, "0", str(port))
-            for one, port in zip(self._numbers(len(ports)), ports, strict=True)
-        ]
-        return await self._call(HEARD_CITIZEN, rows, calls=len(rows), rate=rate)
+    async def heard(self, ports: Sequence[int], rate: float = 20.0) -> dict[str, int]:
+        """Let citizens call whose audio is at these ports of ears; return number to port."""
+        callers = dict(zip(self._numbers(len(ports)), ports, strict=True))
+        rows = [(number, "0", str(port)) for number, port in callers.items()]
+        await self._call(HEARD_CITIZEN, rows, calls=len(rows), rate=rate)
+        return callers
 
     async def _call(
         self,
@@ -148,6 +148,12 @@ class Players:
             self._endless.append(run)
         return run
 
+    async def all_go(self) -> None:
+        """End the calls of everybody who has called so far: the line has left them."""
+        await asyncio.gather(*(run.stop() for run in self._citizens))
+        self._gone += self._citizens
+        self._citizens, self._endless = [], []
+
     async def all_served(self, within: float) -> list[SippResult]:
         """Let nobody call any more; wait until the last citizen has gone; return SIPp's counts."""
         for run in self._endless:
@@ -163,7 +169,7 @@ class Players:
 
     def citizens_notes(self) -> list[Note]:
         """What all citizens have noted so far."""
-        return _notes(self._citizens)
+        return _notes((*self._gone, *self._citizens))
 
     def phones_notes(self) -> list[Note]:
         """What all phones have noted so far."""

@@ -117,22 +117,21 @@ def back_s(calls: Sequence[CallHistory], phones: Sequence[Note], at: float) -> f
 
     An engine that was killed at `at` has stored nothing later; the phone rings after the offer.
     """
-    offers = {
-        (one.record.caller_number, str(event.data.get("phone"))): event.at
-        for one in calls
-        for event in one.events
-        if event.kind is EventKind.OFFERED and event.at > at
-    }
-    rings = [
+    offers: dict[tuple[str, str], list[float]] = {}
+    for one in calls:
+        for event in one.events:
+            if event.kind is EventKind.OFFERED and event.at > at:
+                where = one.record.caller_number, str(event.data.get("phone"))
+                offers.setdefault(where, []).append(event.at)
+    rings = (
         note.at
         for note in phones
         if note.what == "rings"
         and note.shown != FALLBACK
-        and (offered := offers.get((note.citizen, note.phone))) is not None
-        and note.at > min(offered, note.at) - _SLACK_S
-        and note.at > at
-    ]
-    return min(rings) - at if rings else None
+        and any(offer <= note.at + _SLACK_S for offer in offers.get((note.citizen, note.phone), ()))
+    )
+    first = min((ring for ring in rings if ring > at), default=None)
+    return None if first is None else first - at
 
 
 def longest_gap(moments: Sequence[float], since: float, until: float) -> float | None:
@@ -184,11 +183,22 @@ def delays(
 ) -> tuple[float, float] | None:
     """Medians, in seconds, of those who dialled in a time: to the answer, and to a ringing phone."""
     answered, rings = times(citizens, "answered"), times(phones, "rings")
-    dialled = {
-        who: at for who, at in times(citizens, "dialled").items() if since <= at < until
-    }
+    dialled = {who: at for who, at in times(citizens, "dialled").items() if since <= at < until}
     to_answer = [answered[who] - at for who, at in dialled.items() if who in answered]
     to_ring = [rings[who] - at for who, at in dialled.items() if who in rings]
     if not to_answer or not to_ring:
         return None
     return median(to_answer), median(to_ring)
+
+
+def later(
+    before: tuple[float, float] | None, during: tuple[float, float] | None, limit_s: float
+) -> list[str]:
+    """Say if citizens waited longer during a fault than before it; medians as of `delays`."""
+    if before is None or during is None:
+        return ["nobody was served before the fault, or nobody during it"]
+    return [
+        f"{what} came {(after - first) * 1000:.0f} ms later than before"
+        for what, first, after in zip(("the answer", "the ringing"), before, during, strict=True)
+        if after - first > limit_s
+    ]
