@@ -28,8 +28,14 @@ storm: ready ## random citizens and phones against the line; SEED= repeats one, 
 run: ready ## the line in the foreground for real softphones, until Ctrl-C
 	@$(BIN)/ngalam112 up $(ARGS)
 
+# Files run beside each other, for most tests wait; then those that measure time or load, alone.
+# 5 is pytest's word for: none was chosen.
 test: ready ## every test, with a real Asterisk and real databases
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not alone" $(ARGS); beside=$$?; \
+	case $$beside in 0|5) ;; *) exit $$beside;; esac; \
+	$(BIN)/pytest -m alone $(ARGS); alone=$$?; \
+	case $$alone in 5) exit $$beside;; *) exit $$alone;; esac
+PROCESSES ?= 3
 
 lint: ready ## style, types, and the direction of imports
 	@$(BIN)/ruff check .

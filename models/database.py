@@ -210,6 +210,8 @@ class Database:
                             text(f"SELECT pg_advisory_xact_lock({_UPGRADE_LOCK})")
                         )
                     found = await connection.run_sync(schema.revision)
+                    if found == schema.head():
+                        return
                     if found is not None and not schema.knows(found):
                         raise self._too_new(found)
                     await connection.run_sync(schema.upgrade)

@@ -26,14 +26,16 @@ from ivr.reception import Reception
 from ngalam112.clock import SteadyClock
 from ngalam112.line import Claimed, Do, Line
 from ngalam112.pins import pin_matches
-from ngalam112.provision import AMI_USER, APP, ARI_USER
-from ngalam112.recovery import snapshot
-from ngalam112.rulebook import (
-    directory_of,
-    load_checked_distribution,
-    load_checked_menu,
-    rules_of,
+from ngalam112.provision import (
+    AMI_USER,
+    APP,
+    ARI_USER,
+    phones_read,
+    phones_unread,
+    provision_phones,
 )
+from ngalam112.recovery import snapshot
+from ngalam112.rulebook import Rulebook, directory_of, load_rulebook, rules_of
 from ngalam112.settings import Settings
 from ngalam112.spool import glance
 from ngalam112.switch import AriSwitch
@@ -41,6 +43,7 @@ from ngalam112.takeup import TakeUp, take_up
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
 from pbx.ari_reply import AriError, Reply
+from pbx.ari_types import CallBroadcast
 
 log = structlog.get_logger("engine")
 T = TypeVar("T")
@@ -52,15 +55,21 @@ ASTERISK = "asterisk"
 class Engine:
     """All parts of one line, bound together. Made inside the running event loop."""
 
-    def __init__(self, settings: Settings, journal: Journal) -> None:
-        tree = load_checked_menu(settings)
-        self.menu, self.distribution = tree, load_checked_distribution(settings)
+    def __init__(
+        self, settings: Settings, journal: Journal, rulebook: Rulebook | None = None
+    ) -> None:
+        rulebook = rulebook or load_rulebook(settings)
+        tree, self.distribution = rulebook.menu, rulebook.distribution
+        self.menu = tree
         self.settings = settings
         self.clock = SteadyClock()
         self.event_errors = 0
         self._inbox: deque[object] = deque()
+        self._door: deque[object] = deque()
         self._wake = asyncio.Event()
         self._taking_up: asyncio.Task[None] | None = None
+        self._rendering = asyncio.Lock()
+        self.on_serving: Callable[[], None] = lambda: None
         self._journal = journal
         self._asterisk = ""  # which run of Asterisk we knew last
         self._lost_at: float | None = None  # when it was seen last, while it is not seen
@@ -122,11 +131,14 @@ class Engine:
     @property
     def inbox_depth(self) -> int:
         """Events that wait for the writer: the back-pressure of the engine."""
-        return len(self._inbox)
+        return len(self._inbox) + len(self._door)
 
     def post(self, event: object) -> None:
-        """Put an event into the inbox; never blocks."""
-        self._inbox.append(event)
+        """Put an event into the inbox; never blocks.
+
+        Who is at the door comes first, for the fallback serves whom nobody claims in time.
+        """
+        (self._door if isinstance(event, CallBroadcast) else self._inbox).append(event)
         self._wake.set()
 
     async def do(self, act: Callable[[float], T]) -> T:
@@ -149,10 +161,27 @@ class Engine:
             tasks.create_task(self.ami.run(), name="ami")
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
-    async def reload_phones(self) -> None:
-        """Have Asterisk read the rendered phones again; calls in progress are not touched."""
+    async def bring_phones(self) -> None:
+        """Render the phones and have Asterisk read what is new; no call is touched.
+
+        Without a connection to Asterisk it reads them after the next one. Raises an AriError.
+        """
+        async with self._rendering:
+            phones = list(self.roster.phones.values())
+            await asyncio.to_thread(provision_phones, self.settings, phones)
+            if self.ari.connected and phones_unread(self.settings):
+                await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
+                phones_read(self.settings)
+
+    def ping(self, answered: Callable[[], None]) -> None:
+        """Ask Asterisk whether it answers this engine; nothing follows if it does not."""
+
+        def then(reply: Reply) -> None:
+            if reply.ok and not self.line.replaced:
+                answered()
+
         if self.ari.connected:
-            await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
+            self.ari.send("GET", "asterisk/ping", then=then)
 
     def hang_up_all(self, now: float) -> None:
         """The whole line stops: end every call, with its record."""
@@ -162,13 +191,13 @@ class Engine:
             self.ari.send("DELETE", f"channels/{call.channel}")
 
     async def _write(self) -> None:
-        loop, inbox, clock = asyncio.get_running_loop(), self._inbox, self.clock
+        loop, inbox, door, clock = asyncio.get_running_loop(), self._inbox, self._door, self.clock
         while True:
             # so many at a time, so that the sockets get their turn in a burst
-            for _ in range(min(len(inbox), 100)):
-                self._handle(inbox.popleft())
+            for _ in range(min(self.inbox_depth, 100)):
+                self._handle((door or inbox).popleft())
             self._fire_timers(clock.now())
-            if inbox:
+            if inbox or door:
                 await asyncio.sleep(0)
                 continue
             due = self.timers.next()
@@ -250,7 +279,8 @@ class Engine:
         self._asterisk, self._lost_at = live.started, None
         self._journal.keep(ASTERISK, live.started)
         log.info("serving", app=APP, legs=len(live.legs), asterisk_is_another=another)
+        self.on_serving()
         try:
-            await self.reload_phones()
-        except AriError as error:
-            log.error("phones_not_reloaded", error=str(error))
+            await self.bring_phones()
+        except (AriError, OSError) as error:
+            log.error("phones_not_brought", error=str(error))

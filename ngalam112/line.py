@@ -5,6 +5,7 @@ Nothing here awaits. `Line.handle(event, now)` is called by the engine's inbox l
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +97,7 @@ class Line:
         self._claim = claim
         self._finished: dict[str, Call] = {}
         self.claims: dict[str, KeptClaim] = {}  # asked for, and not here yet
+        self._open_claims: Counter[str] = Counter()
 
     def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Let one event happen."""
@@ -188,12 +190,17 @@ class Line:
         self.forget_claim(call.channel)
 
     def _arrived(self, channel: Channel, now: float) -> None:
-        if channel.id not in self.calls:
+        call = self.calls.get(channel.id)
+        if call is None:
             # if the leg never comes, these are all that is left to call the citizen back by
-            record = self.new_call(channel.id, now).record
-            record.caller_number, record.caller_name = channel.caller.number, channel.caller.name
-            record.called_number = channel.dialplan.exten
-            self._keep_claim(record, channel.id)
+            call = self.new_call(channel.id, now)
+            call.record.caller_number = channel.caller.number
+            call.record.caller_name = channel.caller.name
+            call.record.called_number = channel.dialplan.exten
+            self._keep_claim(call.record, channel.id)
+        # the door asks again as long as it has no answer, and each time anew
+        if call.stage is Stage.CLAIMED and call.timer is None:
+            self._open_claims[channel.id] += 1
             self._claim(channel.id)
 
     def _keep_claim(self, seen: CallRecord, channel: str) -> None:
@@ -212,12 +219,16 @@ class Line:
             self._journal.keep(CLAIM + channel, None)
 
     def _claimed(self, channel_id: str, ours: bool, now: float) -> None:
+        self._open_claims[channel_id] -= 1
+        last = self._open_claims[channel_id] <= 0
+        if last:
+            del self._open_claims[channel_id]
         call = self.calls.get(channel_id)
         if call is None or call.stage is not Stage.CLAIMED:
             return
         if ours:
             call.rearm(self._timers.at(now + HANDOVER_S, lambda at: self._never_came(call, at)))
-        else:
+        elif last and call.timer is None:
             # too late, or another engine's: whoever serves it keeps its record
             del self.calls[channel_id]
             self.forget_claim(channel_id)

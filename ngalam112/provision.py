@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from ngalam112.settings import PROJECT, Settings
 from pbx.render import PhoneAccount, render, render_phones
@@ -68,4 +69,21 @@ def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
 
 def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None:
     """Render the phones; Asterisk reads them at its start or when res_pjsip is reloaded."""
-    render_phones(TEMPLATES, settings.asterisk_home / "etc", phones)
+    unread = _unread(settings)
+    unread.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # before the change: who dies in between has them read once too often, never too seldom
+    render_phones(TEMPLATES, settings.asterisk_home / "etc", phones, changing=unread.touch)
+
+
+def phones_unread(settings: Settings) -> bool:
+    """Whether the phones were rendered anew since Asterisk was last made to read them."""
+    return _unread(settings).exists()
+
+
+def phones_read(settings: Settings) -> None:
+    """Note that Asterisk has read the phones as they are."""
+    _unread(settings).unlink(missing_ok=True)
+
+
+def _unread(settings: Settings) -> Path:
+    return settings.asterisk_home / "etc" / "phones.unread"

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from acd.agencies import Directory
 from acd.announcements import IN_LINE
 from acd.announcements import PROMPTS as ANNOUNCED
@@ -24,6 +26,18 @@ def spoken(settings: Settings, tree: MenuTree) -> set[str]:
     if settings.whisper:
         names |= {f"whisper_{category}" for category in tree.categories}
     return names
+
+
+class Rulebook(msgspec.Struct, frozen=True):
+    """The two files by which the line decides, checked."""
+
+    menu: MenuTree
+    distribution: Distribution
+
+
+def load_rulebook(settings: Settings) -> Rulebook:
+    """Load and check both files; raises MenuError or DistributionError."""
+    return Rulebook(load_checked_menu(settings), load_checked_distribution(settings))
 
 
 def load_checked_menu(settings: Settings) -> MenuTree:

@@ -11,7 +11,7 @@ import aiohttp
 from models.database import Database, upgrade
 from ngalam112.admin import load_roster
 from ngalam112.provision import AGI_SCRIPT, ARI_USER, provision, provision_phones
-from ngalam112.rulebook import load_checked_distribution, load_checked_menu
+from ngalam112.rulebook import load_rulebook
 from ngalam112.settings import Settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.asterisk import Asterisk, check_ports
@@ -47,8 +47,7 @@ async def prepare(settings: Settings, programs: Programs) -> None:
     await upgrade(settings.url)
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
-    load_checked_menu(settings)
-    load_checked_distribution(settings)
+    load_rulebook(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
     async with Database(settings.url) as database:
         _, phones = await load_roster(database)

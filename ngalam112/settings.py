@@ -67,7 +67,7 @@ class Settings(BaseSettings):
     # where digits of agencies are dialled, such as sip.carrier.example:5060
     carrier: str = Field(default="", pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?)?$")
     refer: Literal["auto", "on", "off"] = "auto"
-    engine_restart_s: float = Field(default=10.0, ge=0, le=300)
+    heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator("home", "menu_file", "distribution_file", "prompts")
     @classmethod
@@ -136,6 +136,11 @@ class Settings(BaseSettings):
     def spool(self) -> Path:
         """Where the fallback leaves its records."""
         return self.home / "spool"
+
+    @property
+    def run(self) -> Path:
+        """Which process is which part of the line (`ngalam112.pidfiles`), and their sockets."""
+        return self.home / "run"
 
     @property
     def log_file(self) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pbx.processes import end, start
@@ -48,13 +48,12 @@ class Asterisk:
         """The process that holds Asterisk, while it runs."""
         return None if self._process is None else self._process.pid
 
-    async def start(self, *, within: float = 30.0, die_with_parent: bool = True) -> None:
-        """Start it and wait until its modules are loaded and it answers on its console socket."""
+    def command(self, *, die_with_parent: bool) -> list[str]:
+        """Make its folders ready and return what starts it; `console_file` gets what it prints."""
         for folder in ("lib", "spool", "run", "log"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
-        control = self.home / "run" / "asterisk.ctl"
-        control.unlink(missing_ok=True)
-        command = self._programs.command(
+        (self.home / "run" / "asterisk.ctl").unlink(missing_ok=True)
+        return self._programs.command(
             "asterisk",
             "-f",
             "-C",
@@ -63,34 +62,45 @@ class Asterisk:
             readable=self._readable,
             die_with_parent=die_with_parent,
         )
-        output = (self.home / "log" / "console").open("wb")
-        with output:
-            self._process = await start(
+
+    @property
+    def console_file(self) -> Path:
+        """What Asterisk has printed since its start."""
+        return self.home / "log" / "console"
+
+    async def start(self, *, within: float = 30.0) -> None:
+        """Start it and wait until its modules are loaded; it dies with whoever started it."""
+        command = self.command(die_with_parent=True)
+        with self.console_file.open("wb") as output:
+            self._process = process = await start(
                 *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output
             )
         try:
-            async with asyncio.timeout(within):
-                await self._fully_booted()
-        except TimeoutError:
+            await self.booted(lambda: process.returncode is None, within=within)
+        except AsteriskError:
             await self.stop()
+            raise
+
+    async def booted(self, lives: Callable[[], bool], *, within: float = 30.0) -> None:
+        """Wait until its modules are loaded and it answers on its console socket.
+
+        Raises AsteriskError if it is not in time, or if it does not live any more.
+        """
+        try:
+            async with asyncio.timeout(within):
+                while "fully booted" not in await self.console("core waitfullybooted"):
+                    if not lives():
+                        raise AsteriskError(
+                            f"Asterisk ended at once: {self._last_words()} See {self.home / 'log'}."
+                        )
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
             raise AsteriskError(
                 f"Asterisk was not ready in {within:.0f} s; see {self.home / 'log'}."
             ) from None
 
-    async def _fully_booted(self) -> None:
-        while True:
-            assert self._process is not None
-            if self._process.returncode is not None:
-                raise AsteriskError(
-                    f"Asterisk ended at once (exit {self._process.returncode}): "
-                    f"{self._last_words()} See {self.home / 'log'}."
-                )
-            if "fully booted" in await self.console("core waitfullybooted"):
-                return
-            await asyncio.sleep(0.05)
-
     def _last_words(self) -> str:
-        text = (self.home / "log" / "console").read_text("utf-8", "replace")
+        text = self.console_file.read_text("utf-8", "replace")
         lines = [line.strip() for line in text.splitlines() if "ERROR" in line]
         return lines[-1][:300] if lines else "no error on its console."
 

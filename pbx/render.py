@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -84,14 +84,30 @@ def render(templates: Path, out: Path, values: Mapping[str, object]) -> None:
             _write(out / template.name, _filled(environment, template.name, values))
 
 
-def render_phones(templates: Path, out: Path, phones: Iterable[PhoneAccount]) -> None:
-    """Render phones.conf and phones.list (the numbers only, which the fallback rings)."""
+def render_phones(
+    templates: Path,
+    out: Path,
+    phones: Iterable[PhoneAccount],
+    *,
+    changing: Callable[[], None] = lambda: None,
+) -> None:
+    """Render phones.conf and phones.list (the numbers only, which the fallback rings).
+
+    `changing` is called before anything is written, unless all is there already as it should be.
+    """
     known = sorted(phones, key=lambda phone: phone.number)
     for phone in known:
         check_phone(phone)
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write(out / "phones.conf", _filled(_environment(templates), "phones.conf", {"phones": known}))
-    _write(out / "phones.list", "".join(f"{phone.number}\n" for phone in known))
+    texts = {
+        out / "phones.conf": _filled(_environment(templates), "phones.conf", {"phones": known}),
+        out / "phones.list": "".join(f"{phone.number}\n" for phone in known),
+    }
+    if all(path.exists() and path.read_text() == text for path, text in texts.items()):
+        return
+    changing()
+    for path, text in texts.items():
+        _write(path, text)
 
 
 def _check(name: str, value: object) -> None:

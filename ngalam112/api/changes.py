@@ -5,7 +5,6 @@ A new phone or operator is kept in the database first, then told to the engine's
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -19,7 +18,6 @@ from acd.ports import Journal
 from models.database import Database
 from ngalam112 import admin, questions
 from ngalam112.engine import Engine
-from ngalam112.provision import provision_phones
 from ngalam112.settings import Settings
 from ngalam112.skills import check_skills, check_weight
 from pbx.ari_reply import AriError
@@ -81,8 +79,6 @@ class Changes:
     ) -> None:
         self._engine, self._database, self._settings = engine, database, settings
         self._journal = journal
-        # the phones are rendered from the whole roster, so one after the other
-        self._rendering = asyncio.Lock()
 
     async def add_phone(self, request: web.Request) -> web.Response:
         """Add a phone; the answer is the only one that ever holds its password.
@@ -91,14 +87,12 @@ class Changes:
         """
         body = await _body(request, _NewPhone)
         admin.check_free(body.number, self._settings.number)
-        async with self._rendering:
-            phone = await admin.add_phone(
-                self._database, body.number, body.password, body.contact, replace=body.replace
-            )
-            roster = self._engine.roster
-            await self._engine.do(lambda _: roster.add_phone(phone))
-            await asyncio.to_thread(provision_phones, self._settings, list(roster.phones.values()))
-            in_effect = await self._reload()
+        phone = await admin.add_phone(
+            self._database, body.number, body.password, body.contact, replace=body.replace
+        )
+        roster = self._engine.roster
+        await self._engine.do(lambda _: roster.add_phone(phone))
+        in_effect = await self._reload()
         answer = {
             "number": phone.number,
             "password": phone.password,
@@ -109,7 +103,7 @@ class Changes:
 
     async def _reload(self) -> bool:
         try:
-            await self._engine.reload_phones()
+            await self._engine.bring_phones()
         except AriError as error:
             log.warning("phones_not_reloaded", error=str(error))
             return False

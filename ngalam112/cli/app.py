@@ -15,6 +15,7 @@ from ngalam112.cli.accounts import operators
 from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
 from ngalam112.cli.common import FormatOption, make_group, read, tell
+from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
 from ngalam112.cli.output import Column, Format, console, safe, write_list
 from ngalam112.cli.phones import phones
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
-for group in (phones, operators, calls, callbacks, reports, exports, database, sounds):
+for group in (engines, phones, operators, calls, callbacks, reports, exports, database, sounds):
     app.add_typer(group)
 
 
@@ -91,14 +92,6 @@ def _root(
 def up() -> None:
     """Run the line in the foreground: Asterisk and the engine, until Ctrl-C."""
     from ngalam112.up import main as run
-
-    raise typer.Exit(run(load_settings()))
-
-
-@app.command(hidden=True)
-def engine() -> None:
-    """Run the engine alone, beside an Asterisk that runs already."""
-    from ngalam112.service import main as run
 
     raise typer.Exit(run(load_settings()))
 

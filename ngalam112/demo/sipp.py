@@ -7,12 +7,12 @@ ends by itself; whoever starts one also stops it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import csv
 import itertools
 import random
 import signal
 import socket
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -25,7 +25,9 @@ from pbx.programs import Programs
 SCENARIOS = PROJECT / "sipp_scenarios"
 _RTP_BLOCK = 400
 _AT_ONCE = 3000
-_rtp_blocks = itertools.cycle(range(32000, 60000, _RTP_BLOCK))
+# in an order drawn by lot: two processes that play at the same time hardly meet
+_BLOCKS = range(32000, 60000, _RTP_BLOCK)
+_rtp_blocks = itertools.cycle(random.sample(_BLOCKS, len(_BLOCKS)))
 _names = itertools.count(1)
 
 
@@ -42,27 +44,43 @@ class SippResult(msgspec.Struct, frozen=True):
     failed: int
 
 
-# below the ports that the system gives to outgoing connections, and below all those for audio
-_PORTS = range(2048, 10_000)
+# Below the ports that the system gives to outgoing connections, and below all those for audio; only
+# even ones, for baresip takes the next one as well.
+_PORTS = range(2048, 10_000, 2)
 _ports = itertools.cycle(random.sample(_PORTS, len(_PORTS)))
+# Names that only one process of the machine can have at a time; they go when it goes.
+_reserved: deque[socket.socket] = deque()
+_MOST_RESERVED = 300
 
 
 def free_port(host: str = "127.0.0.1") -> int:
     """A port that nothing is bound to at the moment, neither for UDP nor for TCP.
 
-    Drawn by lot, so that two processes that look at the same time hardly find the same; none is
-    given twice before all were.
+    It is reserved against other processes that ask here, for it is bound later, and by others.
+    None is given twice before all were.
     """
     for port in itertools.islice(_ports, len(_PORTS)):
-        with (
-            contextlib.suppress(OSError),
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-        ):
-            udp.bind((host, port))
-            tcp.bind((host, port))
-            return port
+        name = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            name.bind(f"\0ngalam112-port-{port}")
+            _must_be_free(host, port)
+        except OSError:
+            name.close()
+            continue
+        _reserved.append(name)
+        if len(_reserved) > _MOST_RESERVED:
+            _reserved.popleft().close()
+        return port
     raise SippError(f"There is no free port on {host}.")
+
+
+def _must_be_free(host: str, port: int) -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+    ):
+        udp.bind((host, port))
+        tcp.bind((host, port))
 
 
 def injection(rows: Iterable[Sequence[str]]) -> str:

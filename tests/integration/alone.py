@@ -53,18 +53,11 @@ type = aor
 {contact}
 """
 # the caller 999 stands for a call that an engine took
-EXTENSIONS = """
-[citizens]
-exten = 112,1,Set(ARRIVED=${STRFTIME(,,%s.%6q)})
- same = n,GotoIf($["${FILTER(0-9,${CALLERID(num)})}" = "999"]?taken)
- same = n,StasisBroadcast(CLAIM_MS,^ngalam112$,citizen)
- same = n,Goto(fallback,${EXTEN},1)
- same = n(taken),Answer()
+TAKEN = """
+[citizens](+)
+exten = 112/999,1,Answer()
  same = n,Set(STASISSTATUS=SUCCESS)
  same = n,Hangup()
-exten = h,1,Goto(fallback,h,1)
-[nowhere]
-#include extensions_fallback.conf
 """
 
 
@@ -104,18 +97,20 @@ class Alone:
             "pjsip.conf": PJSIP.format(port=self.port)
             + phones
             + PHONE.format(number="103", contact="max_contacts = 1"),
-            "extensions.conf": EXTENSIONS.replace("CLAIM_MS", str(CLAIM_MS)),
             "rtp.conf": "[general]\nrtpstart = 30000\nrtpend = 31999\n",
         }
         own |= dict.fromkeys(("http.conf", "manager.conf"), "[general]\nenabled = no\n")
-        shipped = ("modules.conf", "musiconhold.conf", "extensions_fallback.conf", "logger.conf")
+        shipped = ("modules", "musiconhold", "extensions", "extensions_fallback", "logger")
         templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(PROJECT / "asterisk_conf"),
             undefined=jinja2.StrictUndefined,
             autoescape=False,  # noqa: S701 - configuration files, not HTML
         )
-        for name in shipped:
-            own[name] = templates.get_template(name).render(values | {"music_class": "fallback"})
+        values |= {"music_class": "fallback", "number": "112", "app": "ngalam112"}
+        values |= {"claim_ms": CLAIM_MS}
+        for name in (f"{one}.conf" for one in shipped):
+            own[name] = templates.get_template(name).render(values)
+        own["extensions.conf"] += TAKEN
         for name, text in own.items():
             (etc / name).write_text(text)
 

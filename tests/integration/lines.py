@@ -6,7 +6,9 @@ A line is a real Asterisk and the engine as a process; phones and citizens are S
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import inspect
+import os
 import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -140,10 +142,15 @@ def programs() -> Programs:
 
 @pytest.fixture(scope="session")
 def built_sounds(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = tmp_path_factory.mktemp("sounds")
+    """The prompts and the music; made by whichever of the test run's processes is first."""
+    base = tmp_path_factory.getbasetemp()
+    home = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "built-sounds"
+    home.mkdir(exist_ok=True)
     settings = load_settings(home=home)
-    build_sounds(settings.prompts, settings.sounds, programs)
-    build_music(settings.music, programs)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        build_sounds(settings.prompts, settings.sounds, programs)
+        build_music(settings.music, programs)
     return home
 
 

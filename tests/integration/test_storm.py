@@ -15,6 +15,7 @@ from test_whole_lines import of_this_line
 
 from ngalam112.storm.kinds import CITIZENS, PHONES
 
+pytestmark = pytest.mark.alone
 CALLS = 60
 
 

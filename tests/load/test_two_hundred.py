@@ -12,6 +12,7 @@ from lines import Line, open_line
 from ngalam112.demo.sipp import SippResult
 from pbx.programs import Programs
 
+pytestmark = pytest.mark.alone
 DESKS = 20
 # scenario, count, keys, outcomes that these citizens may have
 CITIZENS = (

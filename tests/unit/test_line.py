@@ -32,7 +32,7 @@ def an_answered_call(desk: LineDesk, key: str = "2") -> tuple[str, str]:
 
 def test_the_way_of_an_answered_call() -> None:
     desk = LineDesk()
-    desk.handle(ari.CallBroadcast(a_channel()), ari.CallBroadcast(a_channel()), now=99.0)
+    desk.handle(ari.CallBroadcast(a_channel()), now=99.0)
     assert desk.claims == ["c1"]
     desk.handle(Claimed("c1", True), now=99.1)
     leg, bridge = an_answered_call(desk)
@@ -60,6 +60,24 @@ def test_a_call_that_another_engine_claimed_leaves_no_trace() -> None:
     desk.handle(ari.CallBroadcast(a_channel()), Claimed("c1", False))
     desk.handle(*GONE)
     assert (desk.line.calls, desk.journal.events, desk.timers.next()) == ({}, {}, None)
+
+
+def test_a_door_that_asks_again_gets_a_claim_each_time_and_the_first_success_counts() -> None:
+    desk = LineDesk()
+    desk.handle(ari.CallBroadcast(a_channel()), ari.CallBroadcast(a_channel()), now=99.0)
+    assert desk.claims == ["c1", "c1"]
+    desk.handle(Claimed("c1", False), Claimed("c1", True), ari.CallBroadcast(a_channel()), now=99.5)
+    assert desk.claims == ["c1", "c1"], "ours already"
+    assert desk.citizen(now=99.6).record.arrived_at == 99.0
+
+
+def test_a_second_claim_that_is_refused_takes_nothing_from_the_first() -> None:
+    desk = LineDesk()
+    desk.handle(ari.CallBroadcast(a_channel()), ari.CallBroadcast(a_channel()), now=99.0)
+    desk.handle(Claimed("c1", True), Claimed("c1", False), now=99.1)
+    call = desk.citizen(now=99.2)
+    desk.timers.fire(99.1 + HANDOVER_S)
+    assert (desk.line.calls, call.stage) == ({"c1": call}, Stage.MENU)
 
 
 @pytest.mark.parametrize(

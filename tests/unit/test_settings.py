@@ -69,7 +69,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("WRAP_UP_S", "-1"),
         ("WRAP_UP_S", "inf"),
         ("QUALIFY_S", "-1"),
-        ("ENGINE_RESTART_S", "soon"),
+        ("HEARTBEAT_S", "soon"),
     ],
 )
 def test_a_wrong_value_is_refused_in_one_sentence_that_names_the_variable(

@@ -1,0 +1,31 @@
+"""The engine as a command: `ngalam112 engine` runs one, `ngalam112 engine restart` changes it."""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated
+
+import typer
+
+from ngalam112 import pidfiles
+from ngalam112.settings import load_settings
+
+engines = typer.Typer(name="engine", help="The engine: runs one, or hands over to a fresh one.")
+
+
+@engines.callback(invoke_without_command=True)
+def engine(
+    context: typer.Context,
+    name: Annotated[
+        str, typer.Option(help="Its name among the engines of a line.", metavar="NAME")
+    ] = "1",
+) -> None:
+    """Run an engine beside an Asterisk that runs already; a second one waits to take over."""
+    if context.invoked_subcommand is not None:
+        return
+    settings = load_settings()
+    # before all that takes time, so that whoever looks for it finds it
+    pidfiles.write(settings.run / f"engine-{name}.pid", os.getpid())
+    from ngalam112.service import main as run
+
+    raise typer.Exit(run(settings, name))
