@@ -50,6 +50,7 @@ class Dispatcher:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
         self.wrap_ups = WrapUps(roster, timers, self.settle)
         self.queue = WaitingQueue()
+        self.away = False  # Asterisk is not there: whoever is offered now is offered to nobody
         self.announcements = Announcements(
             switch, timers, rules.announce, position=self.queue.position, operators=self._on_duty
         )
@@ -205,7 +206,7 @@ class Dispatcher:
 
     def settle(self, now: float) -> None:
         """Offer waiting calls to free operators until one of the two runs out."""
-        if not len(self.queue):
+        if self.away or not len(self.queue):
             return
         roster = self.roster
         for offer in allocate(

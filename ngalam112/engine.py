@@ -252,6 +252,7 @@ class Engine:
 
     def _ari_down(self) -> None:
         self._lost_at = self.clock.now()
+        self.dispatcher.away = True
 
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
         playbacks = [one.playback for one in self.line.calls.values() if one.playback]
