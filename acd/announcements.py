@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from acd.calls import Call, Stage
 from acd.ids import new_id
+from acd.load import Shed
 from acd.ports import Switch
 from acd.rules import Announce, Mode
 from acd.timers import Timer, Timers
@@ -77,6 +78,7 @@ class Announcements:
     """Tells every waiting citizen, each in their own rhythm; the one writer calls it.
 
     `position` and `operators` look up where a call is in the queue and how many are on duty for it.
+    `sheds` tells whether the line is too busy for this.
     """
 
     def __init__(
@@ -87,8 +89,9 @@ class Announcements:
         *,
         position: Callable[[Call], int | None],
         operators: Callable[[Call, float], int],
+        sheds: Callable[[Shed], bool],
     ) -> None:
-        self._switch, self._timers = switch, timers
+        self._switch, self._timers, self._sheds = switch, timers, sheds
         self._position, self._operators = position, operators
         self._mode, self._every_s = how.mode, how.every_s
         self._first_s = max(how.first_s, how.text_s + _TEXT_TO_FIGURE_S)
@@ -163,9 +166,11 @@ class Announcements:
         while caller.next_at <= now:  # what was missed while the machine stood still is not made up
             caller.next_at += self._every_s
         self._arm(caller, caller.next_at)
+        first, caller.told = not caller.told, True
+        if self._sheds(Shed.ANNOUNCEMENTS):
+            return  # the music goes on, and the next period has its own chance
         said = self._news(caller, now)
-        prompts = [IN_LINE] * caller.told + words(said, self._mode)
-        caller.told = True
+        prompts = [IN_LINE] * (not first) + words(said, self._mode)
         if prompts:
             self._say(caller, prompts, now)
 

@@ -16,6 +16,7 @@ from acd.announcements import Announcements
 from acd.calls import Call, Leg, LegStage, Stage
 from acd.desks import NO_ANSWER, NORMAL, Desks
 from acd.ids import new_id
+from acd.load import LoadWatch, Shed
 from acd.operators import State
 from acd.overflow import Overflow
 from acd.ports import Switch
@@ -51,8 +52,14 @@ class Dispatcher:
         self.wrap_ups = WrapUps(roster, timers, self.settle)
         self.queue = WaitingQueue()
         self.away = False  # Asterisk is not there: whoever is offered now is offered to nobody
+        self.load = LoadWatch(timers, rules.limits)
         self.announcements = Announcements(
-            switch, timers, rules.announce, position=self.queue.position, operators=self._on_duty
+            switch,
+            timers,
+            rules.announce,
+            position=self.queue.position,
+            operators=self._on_duty,
+            sheds=self.load.sheds,
         )
         self.desks = Desks(
             switch,
@@ -153,7 +160,7 @@ class Dispatcher:
         leg = next(iter(call.legs.values()))
         call.stage = Stage.TALKING
         self.desks.talk(leg, now)
-        if self.rules.whisper and leg.operator is not None:
+        if self.rules.whisper and leg.operator is not None and not self.load.sheds(Shed.WHISPERS):
             self.switch.tell(leg.id, f"whisper_{call.record.category}")
 
     def connect_failed(self, bridge: str, why: str, now: float) -> None:

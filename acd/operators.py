@@ -126,6 +126,23 @@ class Operator:
         }
 
 
+def operator_of(row: Mapping[str, Any]) -> Operator:
+    """Return the operator of a row of `operators`; undoes `Operator.row`.
+
+    Raises KeyError, TypeError or ValueError for a row that is none.
+    """
+    values = dict(row)
+    return Operator(
+        **values
+        | {
+            "status": Status(values["status"]),
+            "skills": {str(name): int(level) for name, level in values["skills"].items()},
+            "offered_at": values["offered_at"] or 0.0,
+            "wrap_up_until": values["wrap_up_until"] or 0.0,
+        }
+    )
+
+
 def available(operator: Operator, phones: Mapping[str, Phone], now: float) -> bool:
     """An operator can be offered a call: ready, idle, rested, at a phone that can be rung."""
     if operator.status is not Status.READY or operator.state is not State.IDLE:

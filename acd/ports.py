@@ -85,4 +85,7 @@ class Journal(Protocol):
         """Keep the operator's status and fairness (a row of `operators`) over a restart."""
 
     def keep(self, key: str, value: Any | None) -> None:
-        """Keep a fact for the next engine only, and for no table; None forgets it."""
+        """Keep a fact for the next engine only, and for no table; None forgets it.
+
+        The last value counts; it must be something that JSON can hold.
+        """

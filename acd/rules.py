@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from acd.load import Limits
+
 LONGEST_HEAD_START_S = 600.0
 LONGEST_CAP_S = 3600.0
 # Levels of a skill; 0 is no skill at all.
@@ -119,7 +121,8 @@ class Rules:
     many phones one call rings together at most. Head starts beside the category's: by the value of
     a Resource-Priority header, for a callback, for a silent call. `failures`: what follows from an
     offer that failed, by its reason. `overflow`: what is tried when nobody is on duty, and after
-    `overflow_again_s` once more. `whisper`: say to the operator what the call is about.
+    `overflow_again_s` once more. `whisper`: say to the operator what the call is about. `limits`:
+    how many calls and channels the line takes before it sheds work, and calls.
     """
 
     ring_timeout_s: float = 12.0
@@ -135,6 +138,7 @@ class Rules:
     overflow_again_s: float = 30.0
     whisper: bool = False
     announce: Announce = Announce()
+    limits: Limits = field(default_factory=Limits)
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:

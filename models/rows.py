@@ -59,7 +59,7 @@ def _real(value: float) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _json(value: object, depth: int = 0) -> Any:
+def as_json(value: object, depth: int = 0) -> Any:
     """Keep of a value what JSON can hold; anything else is kept as its text."""
     if value is None or isinstance(value, bool):
         return value
@@ -70,9 +70,9 @@ def _json(value: object, depth: int = 0) -> Any:
     if isinstance(value, float):
         return _real(value)
     if depth < _JSON_DEPTH and isinstance(value, Mapping):
-        return {_text(name, _JSON_TEXT): _json(one, depth + 1) for name, one in value.items()}
+        return {_text(name, _JSON_TEXT): as_json(one, depth + 1) for name, one in value.items()}
     if depth < _JSON_DEPTH and isinstance(value, list | tuple):
-        return [_json(one, depth + 1) for one in value]
+        return [as_json(one, depth + 1) for one in value]
     return _text(value, _JSON_TEXT)
 
 
@@ -90,7 +90,7 @@ def _fitter(kind: object) -> Callable[[Any], Any]:
         case Float():
             return _real
         case JSON():
-            return _json
+            return as_json
         case _:
             return lambda value: value
 

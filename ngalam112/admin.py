@@ -13,10 +13,10 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.operators import Operator, Phone, Status
+from acd.operators import Operator, Phone, operator_of
 from acd.roster import NoSuchOperator
 from models.database import Database
-from models.rows import moment, seconds
+from models.rows import moment, plain
 from models.tables import OperatorRow, PhoneRow
 from ngalam112.pins import PinError, hash_pin
 from pbx.render import RenderError, check_phone
@@ -198,21 +198,5 @@ def _already_there(row: OperatorRow | PhoneRow, key: str) -> AlreadyThere:
 
 
 def _operator(row: OperatorRow) -> Operator:
-    return Operator(
-        id=row.id,
-        name=row.name,
-        pin_hash=row.pin_hash,
-        home_phone=row.home_phone,
-        status=Status(row.status),
-        pause_reason=row.pause_reason,
-        phone=row.phone,
-        status_since=seconds(row.status_since),
-        idle_since=seconds(row.idle_since),
-        calls_taken=row.calls_taken,
-        talk_s=row.talk_s,
-        skills={str(name): int(level) for name, level in row.skills.items()},
-        weight=row.weight,
-        misses=row.misses,
-        offered_at=seconds(row.offered_at) if row.offered_at is not None else 0.0,
-        wrap_up_until=seconds(row.wrap_up_until) if row.wrap_up_until is not None else 0.0,
-    )
+    names = OperatorRow.__table__.columns.keys()
+    return operator_of(plain({name: getattr(row, name) for name in names}))

@@ -1,8 +1,24 @@
-"""The engine's one clock: UTC that never steps."""
+"""The engine's one clock: UTC that never steps, from one engine to the next."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+CLOCK = "clock"
+"""The key of the fact where the clock of an engine is anchored (`Anchor`)."""
+
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+
+
+class Anchor(msgspec.Struct, frozen=True):
+    """What is added to the monotonic clock of one boot of the machine to have UTC."""
+
+    boot: str
+    offset: float
 
 
 class SteadyClock:
@@ -12,11 +28,35 @@ class SteadyClock:
     """
 
     def __init__(self) -> None:
-        self._offset = time.time() - time.monotonic()
+        self.anchor = Anchor(_boot(), time.time() - time.monotonic())
+
+    def go_on_from(self, kept: Any) -> None:
+        """Be anchored where an earlier engine was, if the machine has not been started since.
+
+        `kept`: the fact that it left. To be called before anything was told the time.
+        """
+        try:
+            anchor = msgspec.convert(kept, Anchor)
+        except msgspec.ValidationError:
+            return
+        if anchor.boot == self.anchor.boot:
+            self.anchor = anchor
 
     def now(self) -> float:
         """The time, seconds since the epoch, in whole microseconds as the database keeps them.
 
         So a record that is computed again from stored events is the one that was stored.
         """
-        return round(time.monotonic() + self._offset, 6)
+        return self.at(time.monotonic())
+
+    def at(self, monotonic: float) -> float:
+        """The time at a moment of the monotonic clock."""
+        return round(monotonic + self.anchor.offset, 6)
+
+
+def _boot() -> str:
+    try:
+        return _BOOT_ID.read_text().strip()
+    except OSError:
+        # without it no two engines can know that they count the same seconds
+        return f"unknown, {time.time_ns()}"

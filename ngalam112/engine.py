@@ -7,6 +7,7 @@ them one by one to the `Line`. Everything that waits (sockets, database, HTTP) i
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from acd.records import CallRecord
 from acd.roster import Roster
 from acd.timers import Timers
 from ivr.reception import Reception
-from ngalam112.clock import SteadyClock
+from ngalam112.clock import CLOCK, SteadyClock
 from ngalam112.line import Claimed, Do, Line
 from ngalam112.pins import pin_matches
 from ngalam112.provision import (
@@ -237,14 +238,22 @@ class Engine:
     ) -> None:
         """Know the calls that were up when the last engine stopped; Asterisk tells their fate.
 
-        `facts`: what that engine kept for us. `seen_at`: when it was served by Asterisk last.
+        `facts`: what that engine kept for us. `seen_at`: when Asterisk answered it last, by the
+        monotonic clock. Times of calls and wrap-ups that go on are the last engine's, so they go
+        on by its clock.
         """
+        records = list(records)
+        if records or any(one.wrap_up_until for one in self.roster.operators.values()):
+            self.clock.go_on_from(facts.get(CLOCK))
+        self._journal.keep(CLOCK, msgspec.to_builtins(self.clock.anchor))
         calls = kept_calls(facts)
         for record in records:
             self.line.remember(record, calls.get(record.call_id))
         self.line.claims.update(kept_claims(facts))
         self._asterisk = str(facts.get(ASTERISK, ""))
-        self._lost_at = seen_at
+        # a beat of before the machine's start says nothing
+        if seen_at is not None and seen_at <= time.monotonic():
+            self._lost_at = self.clock.at(seen_at)
 
     def _ari_up(self) -> None:
         knew = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)

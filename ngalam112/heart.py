@@ -22,6 +22,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 EVERY_S = 0.5
+BEAT = "engine.beat"
 
 Proof = Callable[[], Awaitable[object]]
 

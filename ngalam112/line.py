@@ -19,6 +19,7 @@ from acd.dispatcher import Dispatcher
 from acd.ids import new_id
 from acd.internal import InternalCalls
 from acd.kept import CLAIM, KeptCall, KeptClaim
+from acd.load import Shed
 from acd.operators import device_of
 from acd.ports import Journal, Switch
 from acd.records import CallRecord, EventKind
@@ -95,6 +96,7 @@ class Line:
         self.dispatcher, self.reception, self._codes = dispatcher, reception, codes
         self.internal = internal
         self._claim = claim
+        dispatcher.load.channels = lambda: len(self.calls) + len(dispatcher.desks.legs)
         self._finished: dict[str, Call] = {}
         self.claims: dict[str, KeptClaim] = {}  # asked for, and not here yet
         self._open_claims: Counter[str] = Counter()
@@ -192,6 +194,8 @@ class Line:
     def _arrived(self, channel: Channel, now: float) -> None:
         call = self.calls.get(channel.id)
         if call is None:
+            if not self.dispatcher.load.arrives(channel.id, now):
+                return  # the fallback serves, and keeps the record
             # if the leg never comes, these are all that is left to call the citizen back by
             call = self.new_call(channel.id, now)
             call.record.caller_number = channel.caller.number
@@ -303,6 +307,7 @@ class Line:
         self._timers.at(now + HANDOVER_S, lambda _: self._forget(call))
         self.reception.gone(call)
         self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
+        self.dispatcher.load.ended(now)
 
     def _forget(self, call: Call) -> None:
         self._finished.pop(call.channel, None)
@@ -369,7 +374,9 @@ class Line:
 
     def _quality(self, event: LegQuality, now: float) -> None:
         call = self.calls.get(event.channel) or self._finished.get(event.channel)
-        if call is not None and call.record.events:
+        if call is None or not call.record.events:
+            return
+        if not self.dispatcher.load.sheds(Shed.QUALITY):
             call.note(
                 EventKind.QUALITY,
                 now,

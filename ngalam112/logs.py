@@ -1,26 +1,68 @@
-"""The engine's log: one JSON object a line, times in UTC, secrets never, names of fields fixed."""
+"""The engine's log: one JSON object a line, times in UTC, secrets never, names of fields fixed.
+
+A log that cannot be written is no reason to fail: what it misses is counted, and said later.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
 from pathlib import Path
-from typing import TextIO
+from typing import Self, TextIO, cast
 
 import structlog
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
-def open_log(path: Path, level: str) -> TextIO:
-    """Send all log events to `path` (appended, 0600); returns the open file."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = path.open("a", buffering=1, encoding="utf-8")
-    path.chmod(0o600)
+class LogFile:
+    """A log file that is only added to (0600). `missed`: lines that could not be written."""
+
+    def __init__(self, path: Path) -> None:
+        self.missed = 0
+        self._file: int | None = None
+        self._torn = False
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+            path.chmod(0o600)
+
+    def write(self, text: str) -> None:
+        """Write a line, as far as it goes."""
+        if self._file is None:
+            self.missed += 1
+            return
+        if self.missed:
+            text = f'{{"event": "log_lines_missed", "count": {self.missed}}}\n{text}'
+        line = text.encode("utf-8", "replace")
+        try:
+            done = os.write(self._file, b"\n" + line if self._torn else line)
+        except OSError:
+            self.missed += 1
+            return
+        self._torn, self.missed = done < len(line), int(done < len(line))
+
+    def flush(self) -> None:
+        """Nothing waits."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def open_log(path: Path, level: str) -> LogFile:
+    """Send all log events to `path`; returns the open file."""
+    file = LogFile(path)
     configure(file, level)
     return file
 
 
-def configure(file: TextIO, level: str) -> None:
+def configure(file: LogFile, level: str) -> None:
     """Send all log events, those of libraries too, to `file`."""
     structlog.configure(
         processors=[
@@ -31,7 +73,7 @@ def configure(file: TextIO, level: str) -> None:
             structlog.processors.JSONRenderer(ensure_ascii=True),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=structlog.WriteLoggerFactory(file=file),
+        logger_factory=structlog.WriteLoggerFactory(file=cast(TextIO, file)),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(handlers=[_ToStructlog()], level=logging.WARNING, force=True)

@@ -87,3 +87,9 @@ def phones_read(settings: Settings) -> None:
 
 def _unread(settings: Settings) -> Path:
     return settings.asterisk_home / "etc" / "phones.unread"
+
+
+def phones_are_rendered(settings: Settings) -> bool:
+    """Whether this line has had phones before."""
+    listed = settings.asterisk_home / "etc" / "phones.list"
+    return listed.exists() and bool(listed.read_text().split())

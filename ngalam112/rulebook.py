@@ -13,6 +13,7 @@ from acd.announcements import IN_LINE
 from acd.announcements import PROMPTS as ANNOUNCED
 from acd.codes import PROMPTS
 from acd.distribution import Distribution, DistributionError, load_distribution
+from acd.load import Limits
 from acd.rules import FAILURES, Announce, Rules
 from acd.transfers import PROMPTS as TRANSFER_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
@@ -93,6 +94,12 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
             first_s=settings.announce_first_s,
             every_s=settings.announce_every_s,
             text_s=seconds_of(settings.sounds / f"{IN_LINE}.wav"),
+        ),
+        limits=Limits(
+            capacity_cps=settings.capacity_cps,
+            capacity_channels=settings.capacity_channels,
+            most_cps=settings.most_cps,
+            most_channels=settings.most_channels,
         ),
         categories=tree.categories,
     )

@@ -8,9 +8,16 @@ import sys
 
 import aiohttp
 
-from models.database import Database, upgrade
+from acd.operators import Phone
+from models.database import Database, Unreachable, upgrade
 from ngalam112.admin import load_roster
-from ngalam112.provision import AGI_SCRIPT, ARI_USER, provision, provision_phones
+from ngalam112.provision import (
+    AGI_SCRIPT,
+    ARI_USER,
+    phones_are_rendered,
+    provision,
+    provision_phones,
+)
 from ngalam112.rulebook import load_rulebook
 from ngalam112.settings import Settings
 from ngalam112.sounds import build_music, build_sounds
@@ -44,14 +51,26 @@ async def prepare(settings: Settings, programs: Programs) -> None:
     settings.home.mkdir(parents=True, exist_ok=True)
     # callers' data: for the line's own user only, whoever made the folder
     settings.home.chmod(0o700)
-    await upgrade(settings.url)
+    phones = await _stored_phones(settings)
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
     load_rulebook(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
-    async with Database(settings.url) as database:
-        _, phones = await load_roster(database)
-    provision_phones(settings, phones)
+    if phones is not None:
+        provision_phones(settings, phones)
+
+
+async def _stored_phones(settings: Settings) -> list[Phone] | None:
+    """Read the phones; None if the database is away and those of before must do."""
+    try:
+        await upgrade(settings.url)
+        async with Database(settings.url) as database:
+            return (await load_roster(database))[1]
+    except Unreachable as error:
+        if not phones_are_rendered(settings):
+            raise
+        print(f"{error} The line starts with the phones that it had.", file=sys.stderr)  # noqa: T201
+        return None
 
 
 def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:

@@ -1,4 +1,4 @@
-"""The engine as a process: waits for its turn, opens the database, runs all parts, stops in order.
+"""The engine as a process: waits for its turn, opens what it kept, runs all parts, stops in order.
 
 SIGTERM stops the engine alone: calls stay up in Asterisk and the next engine takes them over.
 SIGINT is the end of the whole line: living calls are ended, with their records. An engine that
@@ -17,26 +17,30 @@ from typing import Any
 import structlog
 import uvloop
 
+from acd.local_journal import LocalJournal
 from acd.recorder import Recorder
-from models.database import Database, upgrade
+from models.database import Database
 from ngalam112 import pidfiles
-from ngalam112.admin import load_roster
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.engine import Engine
-from ngalam112.heart import BeatFile, Heart, Notifier
+from ngalam112.heart import BEAT, BeatFile, Heart, Notifier, read_beat
 from ngalam112.logs import open_log
-from ngalam112.recovery import is_known, open_calls
+from ngalam112.opening import Known, Opening, known_by, learn
+from ngalam112.recovery import is_known
 from ngalam112.rulebook import Rulebook
 from ngalam112.settings import Settings
 from ngalam112.spool import read_spool
 from ngalam112.standby import Turn
 from ngalam112.warmup import warm_up
+from pbx.ari_reply import AriError
 
 log = structlog.get_logger("service")
 
 SPOOL_EVERY_S = 2.0
+TEND_EVERY_S = 1.0
 DRAIN_S = 10.0
+HAND_OVER_S = 0.2  # the next engine drains on, and citizens wait for its turn
 GOODBYE_S = 2.0
 
 
@@ -120,37 +124,39 @@ async def live(settings: Settings, name: str) -> int:
 
 
 async def _serve_and_drain(life: _Life) -> None:
-    """Serve; whatever ends it, what is in memory is written before the next engine's turn."""
-    await upgrade(life.settings.url)
-    async with Database(life.settings.url) as database:
-        recorder = Recorder(database)
-        writing = asyncio.create_task(recorder.run(), name="recorder")
-        try:
-            await _serve(life, database, recorder)
-        finally:
-            left = await recorder.close(DRAIN_S)
-            writing.cancel()
-            await asyncio.gather(writing, return_exceptions=True)
-            if left:
-                log.error("records_left_behind", count=left)
+    """Serve; whatever ends it, the database has all that it takes before the next engine's turn."""
+    database = Database(life.settings.url)
+    local = await asyncio.to_thread(LocalJournal, life.settings.journal)
+    recorder = Recorder(database, local)
+    try:
+        await _serve(life, database, recorder)
+    finally:
+        await asyncio.to_thread(local.close)
+        await database.engine.dispose()
 
 
 async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
-    settings, journal = life.settings, CountingJournal(recorder)
+    settings, journal, kept = life.settings, CountingJournal(recorder), recorder.local.kept
+    opening = Opening(database, settings.url, recorder)
+    stored = await opening.first(may_do_without=bool(kept.phones))
     engine = Engine(settings, journal, life.rulebook)
-    operators, phones = await load_roster(database)
-    for phone in phones:
-        engine.roster.add_phone(phone)
-    for operator in operators:
-        engine.roster.add_operator(operator)
-    engine.wrap_ups.restore(engine.clock.now())
-    engine.remember(await open_calls(database), {})
-    log.info("engine_started", pid=os.getpid(), phones=len(phones), operators=len(operators))
+    known = known_by(kept, stored)
+    _remember(engine, recorder, known, is_stored=stored is not None)
+    log.info(
+        "engine_started",
+        pid=os.getpid(),
+        phones=len(known.phones),
+        operators=len(known.operators),
+        calls=len(known.calls),
+        backlog=recorder.backlog,
+    )
     api = Api(engine, database, settings, journal)
-    beat = BeatFile(settings.home / "engine.beat")
+    beat = BeatFile(settings.home / BEAT)
     engine.on_serving = lambda: life.becomes("serving")
     life.heart.proof = lambda: engine.do(lambda _: None)
     life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
+    later = None if stored is not None else opening
+    writing = asyncio.create_task(_record(engine, recorder, later), name="recorder")
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_until_told(life, engine), name="signals")
@@ -159,10 +165,74 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
             await api.listening.wait()
             tasks.create_task(engine.run(), name="engine")
             tasks.create_task(_spool(settings, database, journal), name="spool")
+            tasks.create_task(_tend(recorder.local), name="journal")
+            tasks.create_task(_unless_it_fails(writing), name="recording")
     finally:
         life.becomes("stopping")
         life.heart.proof = life.heart.ask_asterisk = None
         beat.close()
+        line_ends = life.told.done() and life.told.result() is signal.SIGINT
+        left = await recorder.close(DRAIN_S if line_ends else HAND_OVER_S)
+        opening.give_up()
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        if left:
+            log.warning("entries_left_for_the_next_engine", count=left)
+
+
+def _remember(engine: Engine, recorder: Recorder, known: Known, *, is_stored: bool) -> None:
+    """Let the engine know its line, before it serves."""
+    kept, settings = recorder.local.kept, engine.settings
+    for phone in known.phones:
+        engine.roster.add_phone(phone)
+    for operator in known.operators:
+        engine.roster.add_operator(operator)
+    engine.remember(known.calls, kept.facts, read_beat(settings.home / BEAT))
+    if is_stored:
+        recorder.local.restate(
+            [one.row() for one in known.operators], [one.row() for one in known.calls]
+        )
+        recorder.local.keep_phones(known.phones)
+        _say_last(engine, recorder, set(kept.newer))
+    engine.wrap_ups.restore(engine.clock.now())
+
+
+def _say_last(engine: Engine, recorder: Recorder, newer: set[str]) -> None:
+    """What waits of these operators is older than what the database has: say how they are now."""
+    recorder.operators_after = recorder.local.last
+    for id in newer & engine.roster.operators.keys():
+        recorder.operator_state(engine.roster.operators[id].row())
+
+
+async def _record(engine: Engine, recorder: Recorder, opening: Opening | None) -> None:
+    """Write into the database, as soon as it is there; `opening`: where it is not there yet."""
+    if opening is not None:
+        stored = await opening.at_last()
+        await engine.do(lambda _: _learn(engine, recorder, stored))
+        log.info("database_is_there", backlog=recorder.backlog)
+        try:
+            await engine.bring_phones()
+        except (AriError, OSError) as error:
+            log.error("phones_not_brought", error=str(error))
+    await recorder.run()
+
+
+def _learn(engine: Engine, recorder: Recorder, stored: Known) -> None:
+    local, roster = recorder.local, engine.roster
+    newer = {id for id in roster.operators if local.is_newer(id)}
+    learn(roster, stored, newer)
+    _say_last(engine, recorder, newer)
+    local.keep_phones(roster.phones.values())
+
+
+async def _unless_it_fails(writing: asyncio.Task[None]) -> None:
+    await asyncio.shield(writing)
+
+
+async def _tend(journal: LocalJournal) -> None:
+    while True:
+        journal.tend()
+        await asyncio.sleep(TEND_EVERY_S)
 
 
 async def _until_told(life: _Life, engine: Engine) -> None:

@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -67,6 +67,11 @@ class Settings(BaseSettings):
     # where digits of agencies are dialled, such as sip.carrier.example:5060
     carrier: str = Field(default="", pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?)?$")
     refer: Literal["auto", "on", "off"] = "auto"
+    # calls a second and channels: above capacity work is shed, beyond the most the fallback serves
+    capacity_cps: int = Field(default=15, ge=1)
+    capacity_channels: int = Field(default=600, ge=1)
+    most_cps: int = Field(default=40, ge=1, validate_default=True)
+    most_channels: int = Field(default=1500, ge=2, validate_default=True)
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator("home", "menu_file", "distribution_file", "prompts")
@@ -95,6 +100,14 @@ class Settings(BaseSettings):
         first, _, last = value.partition("-")
         if not (first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):
             raise ValueError("give two ports from 1024 to 65535 like 10000-19999")
+        return value
+
+    @field_validator("most_cps", "most_channels")
+    @classmethod
+    def _not_below_capacity(cls, value: int, info: ValidationInfo) -> int:
+        capacity = f"capacity_{str(info.field_name).removeprefix('most_')}"
+        if value < info.data.get(capacity, value):
+            raise ValueError(f"it must not be below NGALAM112_{capacity.upper()}")
         return value
 
     @field_validator("timezone")
@@ -136,6 +149,11 @@ class Settings(BaseSettings):
     def spool(self) -> Path:
         """Where the fallback leaves its records."""
         return self.home / "spool"
+
+    @property
+    def journal(self) -> Path:
+        """What is kept beside the database."""
+        return self.home / "journal"
 
     @property
     def run(self) -> Path:

@@ -14,9 +14,9 @@ import structlog
 from aiohttp import web
 
 from acd.operators import Operator
-from acd.ports import Journal
 from models.database import Database
 from ngalam112 import admin, questions
+from ngalam112.api.metrics import CountingJournal
 from ngalam112.engine import Engine
 from ngalam112.settings import Settings
 from ngalam112.skills import check_skills, check_weight
@@ -75,7 +75,7 @@ class Changes:
     """The handlers of all that is posted. Raises what `api` knows how to refuse."""
 
     def __init__(
-        self, engine: Engine, database: Database, settings: Settings, journal: Journal
+        self, engine: Engine, database: Database, settings: Settings, journal: CountingJournal
     ) -> None:
         self._engine, self._database, self._settings = engine, database, settings
         self._journal = journal
@@ -92,6 +92,7 @@ class Changes:
         )
         roster = self._engine.roster
         await self._engine.do(lambda _: roster.add_phone(phone))
+        self._journal.recorder.local.keep_phones(roster.phones.values())
         in_effect = await self._reload()
         answer = {
             "number": phone.number,

@@ -15,10 +15,11 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from acd.load import Level
 from acd.recorder import Recorder
 from acd.records import CallEvent, CallRecord, EventKind, Outcome
 from ngalam112 import __version__
-from ngalam112.api.state import line_state
+from ngalam112.api.state import LoadState, line_state
 from ngalam112.engine import Engine
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
@@ -86,6 +87,8 @@ class EngineCollector(Collector):
         )
         yield _by("phones", "Phones by Asterisk's word on them", "device", state.phones)
 
+        yield from _load(state.load)
+
     def _links(self) -> Iterator[Metric]:
         engine, ari = self._engine, self._engine.ari
         yield _gauge("ari_connected", "1 while there is an event socket", ari.connected)
@@ -98,13 +101,35 @@ class EngineCollector(Collector):
         yield _counter("event_errors", "Events that failed in the engine", engine.event_errors)
 
 
+def _load(load: LoadState) -> Iterator[Metric]:
+    levels = {level.value: int(level is load.level) for level in Level}
+    yield _by("load", "1 for how busy the line is", "level", levels)
+    yield _gauge("load_calls_per_second", "Calls that came in the last second", load.cps)
+    yield _gauge("load_channels", "Legs of citizens and operators", load.channels)
+    shed = CounterMetricFamily(
+        "ngalam112_shed", "Work left undone above capacity, since the start", labels=["work"]
+    )
+    for work, count in load.shed.items():
+        shed.add_metric([work], count)
+    yield shed
+    text = "Calls beyond the hard limit, since the start: the fallback's"
+    yield _counter("calls_passed_on", text, load.passed_on)
+
+
 def _kept(journal: CountingJournal) -> Iterator[Metric]:
     recorder = journal.recorder
+    local = recorder.local
     yield _gauge("recorder_backlog", "Entries that are not in the database yet", recorder.backlog)
     yield _counter("recorder_written", "Entries that the database took", recorder.written)
     yield _counter("recorder_refused", "Entries that it will never take", recorder.refused)
-    failing = recorder.failing_since is not None
-    yield _gauge("recorder_failing", "1 while the database takes nothing", failing)
+    for name, text, since in (
+        ("recorder_failing", "1 while the database takes nothing", recorder.failing_since),
+        ("journal_failing", "1 while the local journal cannot be written", local.failing_since),
+    ):
+        yield _gauge(name, text, since is not None)
+        what = "Since when that is so, seconds since the epoch; 0 while all is well"
+        yield _gauge(f"{name}_since_seconds", what, since or 0)
+    yield _counter("entries_lost", "Entries that could be kept nowhere", local.lost)
     yield _counter("calls_offered", "Calls that arrived since the start", journal.offered)
     ended = CounterMetricFamily(
         "ngalam112_calls_ended", "Calls that ended since the start", labels=["outcome"]

@@ -13,10 +13,25 @@ from typing import Any
 import msgspec
 
 from acd.calls import Call, Stage
+from acd.load import Level, LoadWatch, Shed
 from acd.operators import Device, State, Status
 from ngalam112.engine import Engine
 
 _WAITING = (Stage.QUEUED, Stage.RINGING)
+
+
+class LoadState(msgspec.Struct, frozen=True, kw_only=True):
+    """How busy the line is, and since the start of this engine: work shed, calls passed on.
+
+    `cps`: calls that came in the last second. `passed_on`: calls that the fallback was left to
+    serve, whose records it keeps.
+    """
+
+    level: Level
+    cps: int
+    channels: int
+    shed: dict[str, int]
+    passed_on: int
 
 
 class LineState(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,6 +43,7 @@ class LineState(msgspec.Struct, frozen=True, kw_only=True):
     operators_by_status: dict[str, int]
     operators_by_state: dict[str, int]
     phones: dict[str, int]
+    load: LoadState
 
 
 def line_state(engine: Engine) -> LineState:
@@ -45,6 +61,18 @@ def line_state(engine: Engine) -> LineState:
             (one.state for one in operators if one.status is not Status.LOGGED_OUT), State
         ),
         phones=_counted((one.device for one in engine.roster.phones.values()), Device),
+        load=_load(engine.dispatcher.load, now),
+    )
+
+
+def _load(watch: LoadWatch, now: float) -> LoadState:
+    load = watch.now(now)
+    return LoadState(
+        level=watch.level,
+        cps=load.cps,
+        channels=load.channels,
+        shed={kind.value: watch.shed[kind] for kind in Shed},
+        passed_on=watch.passed_on,
     )
 
 

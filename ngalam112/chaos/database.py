@@ -39,7 +39,7 @@ async def postgres_stopped(stage: Stage) -> Row:
             try:
                 yield
             finally:
-                await asyncio.to_thread(server.start)
+                await asyncio.to_thread(server.start_again)
 
         async with a_play(stage, desks=_DESKS, behaviour=_SHORT, database_url=url) as play:
             return await _outage("postgres_stopped", play, stopped, stage.of(60, 8))

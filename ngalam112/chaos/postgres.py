@@ -1,4 +1,4 @@
-"""A PostgreSQL server of one's own, for a play or for tests: made, started, stopped, started again."""
+"""A PostgreSQL server of one's own, for a play or for tests: started, stopped, started again."""
 
 from __future__ import annotations
 
@@ -31,10 +31,13 @@ class PostgresServer:
         self._numbers = itertools.count(1)
 
     def start(self) -> None:
-        """Make its files if there are none, start it, and wait until it answers."""
-        if not self._data.exists():
-            who = ("-U", "ngalam", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
-            self._run("initdb", "-D", str(self._data), *who, "--no-sync")
+        """Make its files, start it, and wait until it answers."""
+        who = ("-U", "ngalam", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+        self._run("initdb", "-D", str(self._data), *who, "--no-sync")
+        self.start_again()
+
+    def start_again(self) -> None:
+        """Start it with the files that it has, and wait until it answers."""
         settings = (*_QUICK, "listen_addresses=", f"unix_socket_directories={self._folder}")
         options = [part for setting in settings for part in ("-c", setting)]
         with self._log.open("ab") as output:

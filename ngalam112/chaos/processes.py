@@ -47,7 +47,7 @@ def _environment(pid: int) -> bytes:
 
 def engines(home: Path) -> list[int]:
     """The line's engines: the one that serves, and those that stand by."""
-    return [pid for pid in pids(home) if _words(pid).split(b"\0")[-2:-1] == [b"engine"]]
+    return [pid for pid in pids(home) if b"\0ngalam112\0engine\0" in _words(pid)]
 
 
 def asterisk(home: Path) -> int | None:

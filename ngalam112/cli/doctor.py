@@ -30,6 +30,8 @@ from pbx.programs import ProgramMissing, Programs
 from pbx.root import OLDEST_ASTERISK
 
 SETUP = "run make setup"
+LEAST_FREE = 500_000_000
+"""Bytes; an hour without the database at five calls a second takes about 300 MB."""
 
 
 async def examine() -> list[Check]:
@@ -40,7 +42,14 @@ async def examine() -> list[Check]:
     except SettingsError as error:
         return [*checks, wrong("settings", error, "set it anew, or unset it for the default")]
     checks.append(ok("settings", f"number {settings.number}, SIP on {settings.bind}"))
-    checks += [_folder(settings), _secrets(settings), _menu(settings), _sounds(settings)]
+    checks += [
+        _folder(settings),
+        _journal(settings),
+        _disk(settings),
+        _secrets(settings),
+        _menu(settings),
+        _sounds(settings),
+    ]
     checks.append(await _database(settings))
     ari, ami = await check_ari(settings), await check_ami(settings)
     ours, engine, phones = await asyncio.to_thread(check_engine, settings)
@@ -84,6 +93,24 @@ def _folder(settings: Settings) -> Check:
     if mode & 0o077:
         return wrong(what, f"{home} is open to others (mode {mode:o})", f"chmod 700 {home}")
     return ok(what, str(home))
+
+
+def _journal(settings: Settings) -> Check:
+    what, folder = "journal", settings.journal
+    if not folder.exists():
+        return ok(what, "none yet; the engine makes it")
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        return wrong(what, f"{folder} cannot be written", "give it to the line's user: chown")
+    return ok(what, str(folder))
+
+
+def _disk(settings: Settings) -> Check:
+    what, home = "disk", settings.home
+    if not home.is_dir():
+        return wrong(what, f"there is no folder {home}", START)
+    free = shutil.disk_usage(home).free
+    found = f"{free / 1e9:.1f} GB free at {home}"
+    return wrong(what, found, "make room") if free < LEAST_FREE else ok(what, found)
 
 
 def _secrets(settings: Settings) -> Check:

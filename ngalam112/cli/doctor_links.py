@@ -127,6 +127,8 @@ def check_engine(settings: Settings) -> tuple[bool, Check, Check]:
     if down:
         found = f"it answers, but is without {', '.join(down)}"
         check = wrong(what, found, f"mend what is above; see {settings.log_file}")
+    elif engine["journal_failing_since"]:
+        check = wrong(what, "it cannot write its journal", "see the disk of the state folder")
     else:
         check = ok(what, f"version {engine['version']}, up {engine['uptime_s']:.0f} s")
     return True, check, _phones(phones, operators)

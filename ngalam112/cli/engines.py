@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
+import msgspec
 import typer
 
 from ngalam112 import pidfiles
+from ngalam112.cli.adding import write_one
+from ngalam112.cli.common import FormatOption
+from ngalam112.cli.output import Format, console
 from ngalam112.settings import load_settings
 
 engines = typer.Typer(name="engine", help="The engine: runs one, or hands over to a fresh one.")
@@ -29,3 +33,19 @@ def engine(
     from ngalam112.service import main as run
 
     raise typer.Exit(run(settings, name))
+
+
+@engines.command()
+def restart(fmt: FormatOption = Format.TABLE) -> None:
+    """Change to fresh engines, with the present code and settings files; no call notices."""
+    from ngalam112.handover import hand_over
+
+    done = hand_over(load_settings())
+    if fmt is Format.TABLE:
+        console().print(
+            f"The engine with pid {done.served} served, pid {done.serves} serves now; "
+            f"for {done.away_ms} ms nobody did. Calls went on.",
+            soft_wrap=True,
+        )
+    else:
+        write_one(msgspec.structs.asdict(done), fmt)

@@ -42,13 +42,26 @@ def _serving(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     inside = ("inbox", "backlog", "event_errors")
     figures = ", ".join(f"{name.replace('_', ' ')} {engine[name]}" for name in inside)
     yield "engine", f"version {engine['version']}, up {up}, {figures}"
+    yield from _alarms(engine)
     links = (("ARI", engine["ari"]), ("AMI", engine["ami"]), ("database", engine["database"]))
     yield "links", ", ".join(f"{name} {'up' if there else 'DOWN'}" for name, there in links)
     yield "queue", f"{queue['length']} waiting, the longest wait is {queue['longest_wait_s']:.1f} s"
     yield "calls", _counts(found["calls"])
+    yield "load", _load(found["load"])
     yield "operators", _counts(operators["status"])
     yield "on duty", _counts(operators["state"])
     yield "phones", _counts(found["phones"])
+
+
+def _alarms(engine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if engine["database_away_since"]:
+        waiting = f"{engine['backlog']} entries wait for it in the journal"
+        yield "ALARM", f"the database is away since {engine['database_away_since']}; {waiting}"
+    if engine["journal_failing_since"]:
+        since = engine["journal_failing_since"]
+        yield "ALARM", f"the journal cannot be written since {since}; see the disk"
+    if engine["entries_lost"]:
+        yield "ALARM", f"{engine['entries_lost']} entries could be kept nowhere and are lost"
 
 
 def _stored(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -56,6 +69,12 @@ def _stored(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "operators", _counts(found["operators"]["status"])
     yield "phones", str(found["phones"]["known"])
     yield "calls", f"{found['calls']['without_an_end']} without an end"
+
+
+def _load(load: Mapping[str, Any]) -> str:
+    text = f"{load['level']}, {load['cps']} calls in the last second, {load['channels']} channels"
+    text += f"; left undone: {_counts(load['shed'])}"
+    return f"{text}; {load['passed_on']} calls passed to the fallback"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

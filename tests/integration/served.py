@@ -14,6 +14,7 @@ import pytest
 from lines import eventually, line_settings
 
 from acd.distribution import load_distribution
+from acd.local_journal import LocalJournal
 from acd.recorder import Recorder
 from acd.records import CallRecord, Outcome
 from ivr.menu import load_menu
@@ -104,7 +105,8 @@ async def an_engine(home: Path) -> AsyncIterator[ServedEngine]:
     settings = with_silent_prompts(line_settings(home))
     await upgrade(settings.url)
     async with Database(settings.url) as database:
-        recorder = Recorder(database)
+        local = LocalJournal(settings.journal)
+        recorder = Recorder(database, local)
         journal = CountingJournal(recorder)
         engine = Engine(settings, journal)
         api = Api(engine, database, settings, journal)
@@ -123,6 +125,7 @@ async def an_engine(home: Path) -> AsyncIterator[ServedEngine]:
             for task in tasks:
                 with suppress(asyncio.CancelledError):
                     await task
+            local.close()
 
 
 async def answers(served: ServedEngine) -> bool:

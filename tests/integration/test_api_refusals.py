@@ -13,6 +13,7 @@ from lines import line_settings
 from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
 from sqlalchemy import text
 
+from acd.local_journal import LocalJournal
 from acd.recorder import Recorder
 from models.database import Database, upgrade
 from ngalam112.admin import add_operator
@@ -140,11 +141,13 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     settings = with_silent_prompts(line_settings(tmp_path))
     await upgrade(settings.url)
     with socket.create_server(("127.0.0.1", settings.api_port)):
+        local = LocalJournal(settings.journal)
         async with Database(settings.url) as database:
-            journal = CountingJournal(Recorder(database))
+            journal = CountingJournal(Recorder(database, local))
             api = Api(Engine(settings, journal), database, settings, journal)
             with pytest.raises(ApiError, match=f"Port {settings.api_port} .*NGALAM112_API_PORT"):
                 await api.run()
+        local.close()
 
 
 async def test_the_client_tells_who_is_not_there(tmp_path: Path, served: ServedEngine) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import statistics
+import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from lines import Line, line_settings, open_line
 from served import with_silent_prompts
 from test_commands import Ran, failed_in_one_line, run
 
+from acd.local_journal import LocalJournal
 from acd.recorder import Recorder
 from acd.records import CallEvent, EventKind, fold
 from models.database import Database, upgrade
@@ -50,15 +52,18 @@ def a_call(number: int, at: float, **answered: Any) -> list[CallEvent]:
 
 
 async def keep(database: Database, calls: Iterable[list[CallEvent]], *shift: Any) -> None:
-    recorder = Recorder(database)
-    writing = asyncio.create_task(recorder.run())
-    for events in calls:
-        for number, event in enumerate(events, start=1):
-            recorder.call_event(event, fold(event.call_id, events[:number]))
-    for at, kind, reason in shift:
-        recorder.operator_event("1001", at, kind, "101", reason)
-    await recorder.close(20)
-    await writing
+    with tempfile.TemporaryDirectory(prefix="ngalam112-journal-") as folder:
+        journal = LocalJournal(Path(folder))
+        recorder = Recorder(database, journal)
+        writing = asyncio.create_task(recorder.run())
+        for events in calls:
+            for number, event in enumerate(events, start=1):
+                recorder.call_event(event, fold(event.call_id, events[:number]))
+        for at, kind, reason in shift:
+            recorder.operator_event("1001", at, kind, "101", reason)
+        await recorder.close(20)
+        await writing
+        journal.close()
 
 
 async def exported(

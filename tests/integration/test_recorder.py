@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import tempfile
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
+from acd.local_journal import LocalJournal
 from acd.operators import Operator
 from acd.recorder import Recorder
 from acd.records import CallEvent, CallRecord, EventKind, apply, fold
@@ -35,6 +39,13 @@ STEPS: list[tuple[EventKind, dict[str, Any]]] = [
 ]
 
 
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[LocalJournal]:
+    opened = LocalJournal(tmp_path / "journal")
+    yield opened
+    opened.close()
+
+
 async def eventually(holds: Callable[[], bool], what: str, limit_s: float = 20.0) -> None:
     deadline = time.monotonic() + limit_s
     while not holds():
@@ -44,14 +55,17 @@ async def eventually(holds: Callable[[], bool], what: str, limit_s: float = 20.0
 
 @asynccontextmanager
 async def recording(database: Database, write_limit_s: float = 30.0) -> AsyncIterator[Recorder]:
-    recorder = Recorder(database, first_pause_s=0.02, write_limit_s=write_limit_s)
-    task = asyncio.create_task(recorder.run())
-    try:
-        yield recorder
-    finally:
-        await recorder.close(10.0)
-        task.cancel()
-        await asyncio.wait([task])
+    with tempfile.TemporaryDirectory(prefix="ngalam112-journal-") as folder:
+        journal = LocalJournal(Path(folder) / "journal")
+        recorder = Recorder(database, journal, first_pause_s=0.02, write_limit_s=write_limit_s)
+        task = asyncio.create_task(recorder.run())
+        try:
+            yield recorder
+        finally:
+            await recorder.close(10.0)
+            task.cancel()
+            await asyncio.wait([task])
+            journal.close()
 
 
 def tell(recorder: Recorder, call_id: str, steps: int = len(STEPS), **first: Any) -> None:
@@ -177,9 +191,9 @@ async def test_a_connection_that_freezes_is_given_up(postgres_server: PostgresSe
 
 
 async def test_a_writer_that_is_cut_off_at_any_moment_writes_nothing_twice(
-    database: Database,
+    database: Database, journal: LocalJournal
 ) -> None:
-    recorder = Recorder(database, first_pause_s=0.01)
+    recorder = Recorder(database, journal, first_pause_s=0.01)
     for number in range(30):
         tell(recorder, f"call {number:02}")
         recorder.operator_event("1001", 1.0, "missed", "101", None)
@@ -220,8 +234,10 @@ async def test_what_the_database_refuses_for_ever_does_not_hold_up_the_rest(
     assert "hush" not in str(logs)
 
 
-async def test_closing_writes_what_is_left_and_ends_the_writer(database: Database) -> None:
-    recorder = Recorder(database)
+async def test_closing_writes_what_is_left_and_ends_the_writer(
+    database: Database, journal: LocalJournal
+) -> None:
+    recorder = Recorder(database, journal)
     writer = asyncio.create_task(recorder.run())
     tell(recorder, "one")
     assert await recorder.close(10.0) == 0
@@ -230,9 +246,10 @@ async def test_closing_writes_what_is_left_and_ends_the_writer(database: Databas
 
 
 async def test_closing_in_an_outage_ends_in_time_and_logs_what_was_not_written(
-    database: Database, outage: Outage
+    database: Database, outage: Outage, tmp_path: Path
 ) -> None:
-    recorder = Recorder(database)
+    (tmp_path / "no folder").touch()
+    recorder = Recorder(database, LocalJournal(tmp_path / "no folder"))
     with capture_logs() as logs, outage():
         writer = asyncio.create_task(recorder.run())
         tell(recorder, "one")
@@ -242,5 +259,5 @@ async def test_closing_in_an_outage_ends_in_time_and_logs_what_was_not_written(
     assert unwritten == [1, 2, 3, 4, 5, 6]
 
 
-async def test_waiting_for_nothing_ends_at_once(database: Database) -> None:
-    await asyncio.wait_for(Recorder(database).flushed(), 1)
+async def test_waiting_for_nothing_ends_at_once(database: Database, journal: LocalJournal) -> None:
+    await asyncio.wait_for(Recorder(database, journal).flushed(), 1)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from acd.announcements import PROMPTS, Announcements, expected_wait_s, figure, words
 from acd.calls import Call
+from acd.load import Shed
 from acd.operators import Device, State, Status
 from acd.rules import Announce, Rules
 from acd.skills import on_duty
@@ -27,15 +28,20 @@ class Waiting:
     def __init__(self, **how: Any) -> None:
         self.switch, self.timers, self.call = FakeSwitch(), Timers(), a_call()
         self.position: int | None = 4
+        self.busy = False
         self.told = Announcements(
             self.switch,
             self.timers,
             Announce(**({"mode": "wait"} | how)),
             position=lambda call: self.position,
             operators=lambda call, now: 2,
+            sheds=self.too_busy,
         )
         self.told.handled(60.0)
         self.told.waiting(self.call, 100.0)
+
+    def too_busy(self, work: Shed) -> bool:
+        return self.busy and work is Shed.ANNOUNCEMENTS
 
     def said(self, until: float) -> list[tuple[float, tuple[str, ...]]]:
         """What is said up to then, each with its time; every playback ends at once."""
@@ -243,3 +249,12 @@ def test_minutes_are_said_as_people_say_them() -> None:
     told = {0: 0, 59: 0, 60: 1, 89: 1, 90: 2, 600: 10, 601: 11, 9999: 11}
     assert {wait: figure(1, wait, "wait") for wait in told} == told
     assert (figure(20, None, "position"), figure(21, None, "position")) == (20, None)
+
+
+def test_a_line_that_is_too_busy_says_nothing_and_goes_on_with_the_next_period() -> None:
+    waiting = Waiting()
+    waiting.busy = True
+    assert waiting.said(135) == []
+    assert waiting.switch.did == []
+    waiting.busy = False
+    assert waiting.said(165) == [(160.0, ("queue_wait", "queue_minutes_2"))]

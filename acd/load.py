@@ -1,0 +1,162 @@
+"""How busy the line is, and what it leaves undone for the citizens' sake.
+
+Above capacity it sheds work that is not the citizens' (`Shed`); beyond the hard limit a new call
+is not claimed, so the dialplan gives it to the fallback. `decide` and `admits` are pure, and
+`LoadWatch` keeps what they need. It is asked at each arrival and each end, and takes no longer for
+more calls.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import structlog
+
+from acd.timers import Timer, Timers
+
+log = structlog.get_logger("acd")
+
+RELIEF = 0.8  # a level ends below this part of its limit, so that it does not come and go
+WINDOW_S = 1.0  # over which calls a second are counted
+ASKED_AGAIN_S = 30.0  # for how long the door may ask once more for the same call
+
+
+class Level(StrEnum):
+    """How busy the line is."""
+
+    NORMAL = "normal"
+    SHEDDING = "shedding"  # above capacity: only what citizens need is done
+    FULL = "full"  # beyond the hard limit: new calls get the fallback
+
+
+class Shed(StrEnum):
+    """Work that no citizen needs to be served."""
+
+    ANNOUNCEMENTS = "announcements"  # the place in line, or the wait; the music goes on
+    WHISPERS = "whispers"
+    QUALITY = "quality"  # how well a citizen's audio came through
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """Calls a second and channels: above capacity work is shed, beyond the most nothing is claimed.
+
+    The defaults are for two cores, and to be replaced by what was measured.
+    """
+
+    capacity_cps: int = 15
+    capacity_channels: int = 600
+    most_cps: int = 40
+    most_channels: int = 1500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Load:
+    """What the line has to do at one moment.
+
+    `cps`: calls that came in the last second; `claimed_cps`: how many of them were claimed.
+    `channels`: the legs of citizens and operators that the engine knows.
+    """
+
+    cps: int = 0
+    claimed_cps: int = 0
+    channels: int = 0
+
+
+def decide(load: Load, limits: Limits, before: Level) -> Level:
+    """How busy the line is; a level that was reached ends well below its limit only."""
+    full = RELIEF if before is Level.FULL else 1.0
+    if load.cps > limits.most_cps * full or load.channels > limits.most_channels * full:
+        return Level.FULL
+    shedding = 1.0 if before is Level.NORMAL else RELIEF
+    if (
+        load.cps > limits.capacity_cps * shedding
+        or load.channels > limits.capacity_channels * shedding
+    ):
+        return Level.SHEDDING
+    return Level.NORMAL
+
+
+def admits(load: Load, limits: Limits) -> bool:
+    """Whether one more call may be claimed.
+
+    Only claimed calls count here: of a rush, as many are served as can be, and not none.
+    """
+    return load.claimed_cps < limits.most_cps and load.channels < limits.most_channels
+
+
+class LoadWatch:
+    """Counts what the line has to do, knows the level, and counts what was left undone.
+
+    `channels` tells how many legs there are now. `shed`: by kind. `passed_on`:
+    calls that were left to the fallback, which keeps their records.
+    """
+
+    def __init__(self, timers: Timers, limits: Limits) -> None:
+        self.limits, self.level = limits, Level.NORMAL
+        self.channels: Callable[[], int] = lambda: 0
+        self.shed: Counter[Shed] = Counter()
+        self.passed_on = 0
+        self._timers = timers
+        self._timer: Timer | None = None
+        self._came: deque[float] = deque()
+        self._claimed: deque[float] = deque()
+        self._refused: dict[str, float] = {}  # channel -> when; in the order of time
+
+    def now(self, now: float) -> Load:
+        """What the line has to do at this moment."""
+        for times in (self._came, self._claimed):
+            while times and times[0] <= now - WINDOW_S:
+                times.popleft()
+        return Load(cps=len(self._came), claimed_cps=len(self._claimed), channels=self.channels())
+
+    def arrives(self, channel: str, now: float) -> bool:
+        """A call has come: whether to claim it. One that was not is not when it is asked again."""
+        while self._refused and next(iter(self._refused.values())) <= now - ASKED_AGAIN_S:
+            del self._refused[next(iter(self._refused))]
+        if channel in self._refused:
+            return False
+        self._came.append(now)
+        admitted = admits(self.now(now), self.limits)
+        if admitted:
+            self._claimed.append(now)
+        else:
+            self.passed_on += 1
+            self._refused[channel] = now
+        self._look(now, coming=1)
+        return admitted
+
+    def ended(self, now: float) -> None:
+        """A call is over."""
+        self._look(now)
+
+    def sheds(self, what: Shed) -> bool:
+        """Whether this piece of work is to be left undone; counted if so."""
+        if self.level is Level.NORMAL:
+            return False
+        self.shed[what] += 1
+        return True
+
+    def _look(self, now: float, coming: int = 0) -> None:
+        load = self.now(now)
+        load = replace(load, channels=load.channels + coming)
+        before, self.level = self.level, decide(load, self.limits, self.level)
+        if self.level is not before:
+            log.warning(
+                "load",
+                level_now=self.level.value,
+                before=before.value,
+                cps=load.cps,
+                channels=load.channels,
+                shed={kind.value: count for kind, count in self.shed.items()},
+                passed_on=self.passed_on,
+            )
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.level is not Level.NORMAL:
+            # nobody tells that a second without calls has passed, or that an operator's leg is gone
+            self._timer = self._timers.at(now + WINDOW_S, self._look)

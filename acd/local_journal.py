@@ -1,0 +1,347 @@
+"""What the line keeps beside the database: entries that it has not taken yet, facts for the next
+engine, and the state that an engine needs to start while the database is away.
+
+Everything is written at once to a file (`acd.segments`), in order, and read again by the next
+engine. Without a disk that can be written, entries wait in memory, up to a bound.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+
+from acd.journal_lines import (
+    Entry,
+    Fact,
+    Kept,
+    PhoneLine,
+    Row,
+    State,
+    decoded,
+    encode,
+    encoded,
+    ids,
+    joined,
+    kept_of,
+    note,
+    restated,
+)
+from acd.operators import Phone
+from acd.segments import LEAD, Place, Segments, sealed
+
+log = structlog.get_logger("journal")
+
+_SEGMENT = 8 * 1024 * 1024  # bytes of a file; read at the start of an engine in some 50 ms
+_TAIL = 5_000  # entries that are kept in memory too; about 4 kB each
+_UNSAVED = 64 * 1024 * 1024  # bytes that wait for a disk that can be written
+_RETRY_S = 1.0
+
+
+class _Unsaved(NamedTuple):
+    n: int
+    call: str
+    line: bytes
+
+
+class LocalJournal:
+    """The journal in the folder; only one engine can have it open.
+
+    Opening reads what an earlier engine left (`kept`); it fails only where another engine has the
+    folder (JournalInUse). `backlog`: entries that the database does not have. `lost`: entries that
+    could be kept nowhere, or were damaged. `failing_since`: seconds since the epoch, None while
+    the disk takes everything.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        segment_bytes: int = _SEGMENT,
+        tail: int = _TAIL,
+        unsaved_bytes: int = _UNSAVED,
+        retry_s: float = _RETRY_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.kept = Kept()
+        self.lost = 0
+        self.failing_since: float | None = None
+        self.folder = folder
+        self._files = Segments(folder)
+        self._limits = (segment_bytes, tail, unsaved_bytes)
+        self._full = segment_bytes
+        self._retry_s, self._clock = retry_s, clock
+        self._state = State()
+        self._drained = 0  # the database has all entries up to this one
+        self._given = 0  # the last entry that was given out to be written
+        self._loaded = 0  # the last entry that was read from a file
+        # in order: entries in memory, then entries that are in the files only, then entries that
+        # are not in the files
+        self._tail: deque[Entry] = deque()
+        self._gap, self._place = 0, Place(0, 0)
+        self._unsaved: deque[_Unsaved] = deque()
+        self._unsaved_size = 0
+        self._writable = self._doubtful = False
+        self._try_at = 0.0
+        self._load()
+        # numbers that grow even if what was there before cannot be read
+        self._state.last = max(self._state.last, self._drained, int(clock() * 1e6))
+
+    @property
+    def backlog(self) -> int:
+        """How many entries the database does not have."""
+        return len(self._tail) + self._gap + len(self._unsaved)
+
+    @property
+    def last(self) -> int:
+        """The number of the newest entry."""
+        return self._state.last
+
+    @property
+    def drained(self) -> int:
+        """The database has all entries up to this one."""
+        return self._drained
+
+    @property
+    def unsaved(self) -> int:
+        """How many entries are in memory only."""
+        return len(self._unsaved)
+
+    def add(self, *rows: Row) -> int:
+        """Keep rows that belong together for the database; returns the entry's number."""
+        state = self._state
+        entry = Entry(state.last + 1, rows)  # type: ignore[arg-type]
+        line = sealed(encoded(entry))
+        state.last = entry.n
+        note(state, entry)
+        place = self._write(line)
+        if place is None:
+            call = rows[0][1].get("call_id", "")
+            self._unsaved.append(_Unsaved(entry.n, call, line))
+            self._unsaved_size += len(line)
+            if self._unsaved_size > self._limits[2]:
+                self._lose()
+        elif not self._gap and len(self._tail) < self._limits[1]:
+            self._tail.append(entry)
+        else:
+            if not self._gap:
+                self._place = place
+            self._gap += 1
+        return entry.n
+
+    def keep(self, key: str, value: Any | None) -> None:
+        """Keep a fact for the next engine; the last value counts, None forgets it."""
+        try:
+            fact = Fact(key, msgspec.Raw(encode(value)))
+            line = sealed(encode(fact))
+        except (TypeError, ValueError, RecursionError) as error:
+            log.error("fact_not_kept", key=key, error=str(error))
+            return
+        note(self._state, fact)
+        self._write(line)  # if it cannot be written, the begin of the next segment tells it
+
+    def restate(self, operators: Iterable[dict[str, Any]], calls: Iterable[dict[str, Any]]) -> None:
+        """Keep these rows as the state for the next start, in place of what was kept."""
+        state = self._state
+        state.operators = restated(state.operators, operators, "id")
+        state.calls = restated(state.calls, calls, "call_id")
+
+    def keep_phones(self, phones: Iterable[Phone]) -> None:
+        """Keep all phones for the next start, and what has been restated."""
+        self._state.phones = [PhoneLine(one.number, one.password, one.contact) for one in phones]
+        self._begin()
+
+    def is_newer(self, operator: str) -> bool:
+        """Whether the database does not have the last word about this operator yet."""
+        return self._state.operators.get(operator, (0,))[0] > self._drained
+
+    @property
+    def must_read(self) -> bool:
+        """Whether the next entries have to be read from a file: `loaded(read(count))`."""
+        return not self._tail and self._gap > 0
+
+    def read(self, count: int) -> tuple[int, list[Entry], Place]:
+        """Read the next entries; may be called in a thread, for it changes nothing."""
+        wanted, found, place = min(count, self._gap), list[Entry](), self._place
+        for line in self._files.read(place):
+            if len(found) == wanted:
+                break
+            place, entry = line.end, decoded(line.body)
+            if isinstance(entry, Entry) and entry.n > max(self._drained, self._loaded):
+                found.append(entry)
+        return wanted, found, place
+
+    def loaded(self, read: tuple[int, list[Entry], Place]) -> None:
+        """Take up what `read` has found."""
+        wanted, found, self._place = read
+        self._tail.extend(found)
+        self._gap -= wanted
+        if found:
+            self._loaded = found[-1].n
+        if len(found) < wanted:
+            self._count_lost(wanted - len(found), "they cannot be read any more")
+
+    def waiting(self, count: int) -> list[Entry]:
+        """Return the first entries that the database does not have, as far as `must_read` let."""
+        found = list(islice(self._tail, count))
+        if not self._gap:
+            found += self._decoded(islice(self._unsaved, count - len(found)))
+        if found:
+            self._given = found[-1].n
+        return found
+
+    def in_memory_only(self) -> list[Entry]:
+        """Return the entries that neither a file nor the database has."""
+        return self._decoded(self._unsaved)
+
+    def done(self, entries: Sequence[Entry]) -> None:
+        """The database has these, the first ones that waited (or will never take them)."""
+        last, count = entries[-1].n, len(entries)
+        self._drained = last
+        while self._tail and self._tail[0].n <= last:
+            self._tail.popleft()
+            count -= 1
+        while self._unsaved and self._unsaved[0].n <= last:
+            self._unsaved_size -= len(self._unsaved.popleft().line)
+            count -= 1
+        self._gap -= count  # they have found their way into the file meanwhile
+        self._files.drained(last)
+
+    def tend(self) -> None:
+        """Try a disk again that could not be written; to be called now and then."""
+        if self._files.sync_error is not None:
+            self._fails(self._files.sync_error)
+            self._doubtful = True
+        if not self._writable and self.failing_since is not None:
+            self._recover()
+        if self._writable and self.failing_since is not None and self._files.is_durable:
+            seconds = round(self._clock() - self.failing_since, 3)
+            self.failing_since = None
+            log.info("journal_again", after_s=seconds, lost=self.lost)
+
+    def close(self) -> None:
+        """Bring everything to the disk and let the folder go."""
+        self._files.close()
+
+    @staticmethod
+    def _decoded(unsaved: Iterable[_Unsaved]) -> list[Entry]:
+        read = (decoded(one.line[LEAD:]) for one in unsaved)
+        return [entry for entry in read if isinstance(entry, Entry)]
+
+    # --- writing ------------------------------------------------------------------------------
+
+    def _write(self, line: bytes) -> Place | None:
+        """Write a line; None if it is not in the file."""
+        if self._files.sync_error is not None:
+            self._fails(self._files.sync_error)
+            self._doubtful = True
+        if not self._writable and not self._recover():
+            return None
+        try:
+            place = self._files.append(line, self._state.last)
+        except OSError as error:
+            self._fails(error)
+            return None
+        if self._files.size > self._full:
+            self._begin()
+        return place
+
+    def _recover(self) -> bool:
+        now = time.monotonic()
+        if now < self._try_at:
+            return False
+        self._try_at = now + self._retry_s
+        if not self._files.attached and self._given <= self._drained:
+            self._load()
+        return self._files.attached and self._begin()
+
+    def _begin(self) -> bool:
+        """Begin a new segment, with all that is in memory only; an old one must do if it fails."""
+        head = sealed(encode(self._state))
+        # lines that the disk may have lost are written again
+        again = self._tail if self._doubtful and not self._gap else ()
+        lines = [sealed(encoded(entry)) for entry in again]
+        start = len(head) + sum(len(line) for line in lines)
+        lines += [one.line for one in self._unsaved]
+        last = again[-1].n if again else self._drained
+        last = self._unsaved[-1].n if self._unsaved else last
+        try:
+            place = self._files.begin(head + b"".join(lines), last)
+        except OSError as error:
+            if self._writable:
+                self._full = self._files.size + self._limits[0] // 8
+                self._alarm(error)
+            else:
+                self._fails(error)
+            return False
+        self._writable, self._doubtful = True, False
+        self._full = max(self._limits[0], 4 * len(head))
+        if self._unsaved:
+            self._place = self._place if self._gap else Place(place.segment, start)
+            self._gap += len(self._unsaved)
+            self._unsaved.clear()
+            self._unsaved_size = 0
+        return True
+
+    def _fails(self, error: Exception) -> None:
+        self._writable = False
+        self._alarm(error)
+
+    def _alarm(self, error: Exception) -> None:
+        if self.failing_since is None:
+            self.failing_since = self._clock()
+            log.error("journal_fails", error=str(error), what="see the disk of the state folder")
+
+    def _lose(self) -> None:
+        """Forget a tenth of what is in memory only: finished calls first, then the oldest."""
+        goal, before = self._limits[2] * 9 // 10, len(self._unsaved)
+        for living in (self._state.calls, ()):
+            rest: deque[_Unsaved] = deque()
+            for one in self._unsaved:
+                if self._unsaved_size <= goal or one.n <= self._given or one.call in living:
+                    rest.append(one)
+                else:
+                    self._unsaved_size -= len(one.line)
+            self._unsaved = rest
+        self._count_lost(before - len(self._unsaved), "no disk and no database took them in time")
+
+    def _count_lost(self, count: int, why: str) -> None:
+        self.lost += count
+        log.error("entries_lost", count=count, why=why, lost=self.lost)
+
+    # --- reading at the start -----------------------------------------------------------------
+
+    def _load(self) -> None:
+        try:
+            self._files.attach()
+            self._drained = max(self._drained, self._files.checkpoint())
+        except OSError as error:
+            self._fails(error)
+            return
+        state, newer, damaged, seen = State(), set[str](), 0, 0
+        segments = {one.number: one for one in self._files.all}
+        for line in self._files.read(Place(0, 0)):
+            found = decoded(line.body)
+            if found is None:
+                damaged += 1
+                continue
+            if isinstance(found, Entry):
+                if found.n <= seen:
+                    continue  # written again, when the disk was in doubt
+                seen = segments[line.place.segment].last = found.n
+                if found.n > self._drained:
+                    self._place = self._place if self._gap else line.place
+                    self._gap += 1
+                    newer.update(ids(found))
+            note(state, found)
+        if damaged:
+            log.error("journal_damaged", lines=damaged, what="the rest has been read")
+        self.kept = kept_of(state, newer, self._drained)
+        # a folder that could not be read at the start: what this engine knows is newer
+        self._state = joined(state, self._state)

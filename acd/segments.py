@@ -1,0 +1,269 @@
+"""The files of the local journal: lines with checksums in numbered segments, synced by a thread.
+
+A line is appended by one write to the page cache, so a program that is killed loses nothing; a
+thread brings the lines to the disk, many at a time, so nobody waits for it. Only the appending
+thread calls `begin`, `append` and `close`; `read` may be called from any.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
+
+_SUFFIX = ".log"
+_CHECKPOINT = "checkpoint"
+_LOCK_S = 1.0  # an engine that has just died lets its files go one after the other
+LEAD = 9  # bytes of a line before its body: the checksum and a space
+
+
+class JournalInUse(Exception):
+    """Another engine holds the journal; the message says what to do."""
+
+
+class Place(NamedTuple):
+    """Where a line begins."""
+
+    segment: int
+    offset: int
+
+
+class Line(NamedTuple):
+    """A line: where it begins and ends, and what is in it; None if that is damaged."""
+
+    place: Place
+    end: Place
+    body: bytes | None
+
+
+@dataclass(slots=True)
+class Segment:
+    """One file. `last`: the highest number of an entry in it."""
+
+    number: int
+    last: int = 0
+
+
+def sealed(body: bytes) -> bytes:
+    """Return a line: the checksum and the body, which has no line break in it."""
+    return b"%08x %s\n" % (crc32(body), body)
+
+
+def opened(line: bytes) -> bytes | None:
+    """Return the body of a line; None if it is damaged or not whole."""
+    body = line[LEAD:-1]
+    if line[-1:] != b"\n" or line[: LEAD - 1] != b"%08x" % crc32(body):
+        return None
+    return body
+
+
+class Segments:
+    """The folder of a journal. What goes wrong with the disk is raised as OSError.
+
+    `durable`: the newest segment that the disk has, with its begin. `sync_error`: why lines could
+    not be brought to the disk, None once they are.
+    """
+
+    def __init__(self, folder: Path, sync_every_s: float = 0.05) -> None:
+        self.folder = folder
+        self.all: list[Segment] = []
+        self.size = 0
+        self.durable = -1
+        self.sync_error: OSError | None = None
+        self._every_s = sync_every_s
+        self._lock: int | None = None
+        self._file: int | None = None
+        self._retired: list[int] = []
+        self._drained = 0
+        self._dirty, self._stop = threading.Event(), threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def attach(self) -> None:
+        """Take the folder for ourselves, made if need be; raises JournalInUse."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            _take(lock, self.folder)
+            names = [path.stem for path in self.folder.glob(f"*{_SUFFIX}")]
+        except BaseException:
+            os.close(lock)
+            raise
+        self._lock = lock
+        self.all = [
+            Segment(number) for number in sorted(int(one) for one in names if one.isdigit())
+        ]
+
+    @property
+    def is_durable(self) -> bool:
+        """Whether the disk has the current segment, as far as anybody knows."""
+        return self.sync_error is None and bool(self.all) and self.durable >= self.all[-1].number
+
+    @property
+    def attached(self) -> bool:
+        """Whether the folder is ours."""
+        return self._lock is not None
+
+    def begin(self, content: bytes, last: int) -> Place:
+        """Begin a new segment with these lines; without room for all of them there is none.
+
+        `last`: the highest number of an entry in them. Returns where it begins.
+        """
+        number = self.all[-1].number + 1 if self.all else 1
+        path = self._path(number)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        file = os.open(path, flags, 0o600)
+        try:
+            _write(file, content)
+        except BaseException:
+            os.close(file)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            raise
+        before, self._file, self.size = self._file, file, len(content)
+        self.all.append(Segment(number, last))
+        self.sync_error = None
+        if before is not None:
+            self._retired.append(before)
+        self._sync_soon()
+        return Place(number, 0)
+
+    def append(self, line: bytes, last: int) -> Place:
+        """Append a line to the current segment, whole or not at all; return where it begins."""
+        assert self._file is not None
+        place = Place(self.all[-1].number, self.size)
+        try:
+            _write(self._file, line)
+        except OSError:
+            # what is half there is damaged, and nothing may be written behind it
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self.size)
+            raise
+        self.size += len(line)
+        self.all[-1].last = last
+        self._sync_soon()
+        return place
+
+    def read(self, place: Place) -> Iterator[Line]:
+        """Yield every line from `place` on; what cannot be read is passed over, as damaged."""
+        for number in [one.number for one in list(self.all) if one.number >= place.segment]:
+            here = place if number == place.segment else Place(number, 0)
+            try:
+                with self._path(number).open("rb") as file:
+                    file.seek(here.offset)
+                    for line in file:
+                        end = Place(number, here.offset + len(line))
+                        yield Line(here, end, opened(line))
+                        here = end
+            except FileNotFoundError:
+                continue
+            except OSError:
+                yield Line(here, here, None)
+
+    def checkpoint(self) -> int:
+        """Return up to which entry the database has all; 0 if nobody can tell."""
+        try:
+            body = opened((self.folder / _CHECKPOINT).read_bytes())
+        except FileNotFoundError:
+            return 0
+        return int(body) if body is not None and body.isdigit() else 0
+
+    def drained(self, number: int) -> None:
+        """Keep that the database has all up to this entry; files that nobody needs are removed."""
+        self._drained = number
+        if self._lock is None:
+            return
+        path, flags = self.folder / _CHECKPOINT, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+        # a checkpoint that is old or damaged does no harm: entries can be written twice
+        with contextlib.suppress(OSError), os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+            file.write(sealed(b"%020d" % number))
+        if len(self.all) > 1 and self.all[0].last <= number:
+            self._sync_soon()
+
+    def close(self) -> None:
+        """Bring everything to the disk and let the folder go."""
+        self._stop.set()
+        self._dirty.set()
+        if self._thread is not None:
+            self._thread.join()
+        for file in (self._file, self._lock):
+            if file is not None:
+                os.close(file)
+        self._file = self._lock = None
+
+    # --- the thread ---------------------------------------------------------------------------
+
+    def _sync_soon(self) -> None:
+        if not self._dirty.is_set():
+            self._dirty.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._syncing, name="journal", daemon=True)
+            self._thread.start()
+
+    def _syncing(self) -> None:
+        while not self._stop.is_set():
+            self._dirty.wait()
+            self._dirty.clear()
+            self._sync()
+            self._stop.wait(self._every_s)
+        self._sync()
+
+    def _sync(self) -> None:
+        file, segments = self._file, list(self.all)
+        try:
+            while self._retired:
+                os.fdatasync(self._retired[0])
+                os.close(self._retired.pop(0))
+            if file is None:
+                return
+            os.fdatasync(file)
+            if self.durable < segments[-1].number:
+                if self._lock is not None:
+                    os.fsync(self._lock)
+                self.durable = segments[-1].number
+        except OSError as error:
+            self.sync_error = error
+            if self._retired:
+                os.close(self._retired.pop(0))
+            return
+        # what a removed file told of the state, the begin of a durable one tells as well
+        while (
+            len(self.all) > 1
+            and self.all[0].last <= self._drained
+            and (self.all[0].number < self.durable)
+        ):
+            with contextlib.suppress(OSError):
+                self._path(self.all[0].number).unlink(missing_ok=True)
+            self.all.pop(0)
+
+    def _path(self, number: int) -> Path:
+        return self.folder / f"{number:010d}{_SUFFIX}"
+
+
+def _write(file: int, content: bytes) -> None:
+    done = os.write(file, content)
+    while done < len(content):
+        done += os.write(file, content[done:])
+
+
+def _take(lock: int, folder: Path) -> None:
+    deadline = time.monotonic() + _LOCK_S
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise JournalInUse(
+                    f"The journal in {folder} is another engine's that runs; stop that one first."
+                ) from None
+            time.sleep(0.002)
+        except OSError:
+            return  # a file system without locks: the engine's own lock must do
+        else:
+            return

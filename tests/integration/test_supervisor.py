@@ -1,0 +1,166 @@
+"""`ngalam112 up` keeps a line: whatever part dies, citizens stay and somebody serves at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from kept import Up, kept_line
+from lines import Line, eventually
+
+from ngalam112.running import healthy
+from pbx.programs import Programs
+
+pytestmark = pytest.mark.alone
+
+SERVES_AGAIN_WITHIN_S = 2.0
+HEARTBEAT_S = 3.0
+
+
+@pytest_asyncio.fixture
+async def kept(
+    programs: Programs, built_sounds: Path, tmp_path: Path
+) -> AsyncIterator[tuple[Line, Up]]:
+    async with kept_line(tmp_path, programs, built_sounds) as line_and_up:
+        yield line_and_up
+
+
+def waiting_citizen(line: Line, caller: str) -> asyncio.Task[int]:
+    """A citizen who presses 3, and talks until the operator hangs up."""
+
+    async def call() -> int:
+        keys = {"key": "3"}
+        scenario = "citizen_key_talk_until_bye"
+        return (await line.players.citizens(scenario, 1, caller=caller, keys=keys)).successful
+
+    return asyncio.create_task(call())
+
+
+async def at_stage(line: Line, caller: str, stage: str) -> None:
+    """Wait until the engine tells of a living call of this caller in this stage."""
+
+    async def there() -> bool:
+        living = (await line.get("/api/status"))["living"]
+        return any(one["caller"].startswith(caller) and one["stage"] == stage for one in living)
+
+    await eventually(there, what=f"{caller} is {stage}")
+
+
+async def queued(line: Line, caller: str) -> bool:
+    return any(one.queued_at for one in await line.records(caller))
+
+
+async def test_a_killed_engine_is_followed_by_the_one_that_waited(kept: tuple[Line, Up]) -> None:
+    line, up = kept
+    waits = waiting_citizen(line, "0871")
+    await at_stage(line, "0871", "queued")
+    await eventually(lambda: queued(line, "0871"), what="the database has it")
+    serving, asterisk = await up.engine_that("serving"), up.asterisk()
+    standby = await up.engine_that("waiting")
+    killed_at = time.monotonic()
+    os.kill(serving, signal.SIGKILL)
+    await eventually(lambda: healthy(line.settings), what="the line serves again")
+    assert time.monotonic() - killed_at < SERVES_AGAIN_WITHIN_S
+    assert await up.engine_that("serving") == standby
+    await line.operators_ready("101")
+    assert await waits == 1, "the citizen who waited was kept, and served"
+    record = (await line.ended(1, "0871"))[0]
+    assert (record.outcome, record.category) == ("answered", "fire")
+    await up.engine_that("waiting", but=serving)
+    assert up.asterisk() == asterisk
+    assert "killed by SIGKILL" in up.said()
+
+
+async def test_a_frozen_engine_is_killed_and_followed(kept: tuple[Line, Up]) -> None:
+    line, up = kept
+    serving, standby = await up.engine_that("serving"), await up.engine_that("waiting")
+    frozen_at = time.monotonic()
+    os.kill(serving, signal.SIGSTOP)
+    await up.engine_that("serving", but=serving)
+    await eventually(lambda: healthy(line.settings), what="the line serves again")
+    assert time.monotonic() - frozen_at < HEARTBEAT_S + SERVES_AGAIN_WITHIN_S
+    assert await up.engine_that("serving") == standby
+    assert "no heartbeat for 3 s" in up.said()
+
+
+async def test_calls_go_on_while_up_is_dead_and_the_next_one_takes_all_on(
+    kept: tuple[Line, Up],
+) -> None:
+    line, up = kept
+    await line.operators_ready("101", answer="phone_answer_talk_long_bye")
+    talks = waiting_citizen(line, "0873")
+    await at_stage(line, "0873", "talking")
+    before = sorted(up.parts())
+    assert len(before) >= 3, "Asterisk and two engines"
+    await up.end(signal.SIGKILL)
+    assert sorted(up.parts()) == before
+    await up.start()
+    await eventually(lambda: "Found running" in up.said(), what="the next one says what it found")
+    assert await talks == 1
+    assert (await line.ended(1, "0873"))[0].ended_by == "operator"
+    assert sorted(up.parts()) == before, "nothing was started anew"
+    # what was taken on is kept as well
+    serving = await up.engine_that("serving")
+    os.kill(serving, signal.SIGSTOP)
+    await up.engine_that("serving", but=serving)
+    await up.engine_that("waiting", but=serving)
+    assert await up.end(signal.SIGTERM) == 0
+    assert up.parts() == []
+    assert not await healthy(line.settings)
+
+
+async def test_an_engine_is_restarted_and_no_call_notices(kept: tuple[Line, Up]) -> None:
+    line, up = kept
+    await line.operators_ready("101", answer="phone_answer_talk_long_bye")
+    talks = waiting_citizen(line, "0876")
+    await at_stage(line, "0876", "talking")
+    waits = waiting_citizen(line, "0877")
+    await at_stage(line, "0877", "queued")
+    before, asterisk = set(up.parts()), up.asterisk()
+    command = (sys.executable, "-m", "ngalam112", "engine", "restart", "--format", "json")
+    restart = await asyncio.create_subprocess_exec(
+        *command, env=line.settings.environment(), stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await restart.communicate()
+    assert restart.returncode == 0
+    told = json.loads(out)
+    assert told["away_ms"] < SERVES_AGAIN_WITHIN_S * 1000
+    assert await up.engine_that("serving") == told["serves"]
+    await up.engine_that("waiting", but=told["served"])
+    assert before & set(up.parts()) == {asterisk}, "both engines are fresh"
+    assert (await talks, await waits) == (1, 1)
+    first, second = (await line.ended(1, "0876"))[0], (await line.ended(1, "0877"))[0]
+    assert (first.outcome, first.ended_by) == ("answered", "operator")
+    assert (second.outcome, second.category) == ("answered", "fire")
+
+
+async def test_a_second_up_on_the_same_line_says_so_in_one_sentence(
+    kept: tuple[Line, Up],
+) -> None:
+    line, _ = kept
+    second = Up(line.settings.model_copy())
+    await second.start()
+    assert await second.end(signal.SIGCONT) == 1
+    assert "is kept by another `ngalam112 up` (pid " in second.said()
+    assert await healthy(line.settings)
+
+
+async def test_a_dead_asterisk_is_started_again_and_the_engine_stays(
+    kept: tuple[Line, Up],
+) -> None:
+    line, up = kept
+    asterisk, serving = up.asterisk(), await up.engine_that("serving")
+    os.kill(asterisk, signal.SIGKILL)
+    await eventually(lambda: up.asterisk() not in (0, asterisk), what="another Asterisk")
+    await eventually(lambda: healthy(line.settings), 30, "the line serves again")
+    assert await up.engine_that("serving") == serving
+    await line.operators_ready("101")
+    assert await waiting_citizen(line, "0875") == 1
