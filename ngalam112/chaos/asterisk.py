@@ -30,7 +30,7 @@ async def asterisk_killed(stage: Stage) -> Row:
     async with a_play(stage, desks=stage.of(10, 5)) as play:
         await play.operators_come()
         await play.players.crowd(at_once=calls)
-        await play.line.both_engines(STANDBY_WITHIN_S)
+        await play.line.stands_by(STANDBY_WITHIN_S)
         up = await all_stages(play, round(calls * 0.9))
         pid = processes.asterisk(play.line.home)
         if pid is None:

@@ -95,7 +95,7 @@ def _judge(fault: str, ended: Ended, up: int, moments: tuple[Moment, Moment, Mom
         calls_up=up,
         # nobody stopped serving: to the next call that was offered
         back_s=verdict.back_s(ended.calls, ended.phones, gone),
-        wrong=[*wrong, *verdict.cut_talks(ended.phones)],
+        wrong=[*wrong, *verdict.cut_talks(ended.phones, ended.calls)[0]],
         details={
             "away_s": round(away - gone, 1),
             "answered_after_ms": _shown(before, during, 0),

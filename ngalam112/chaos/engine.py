@@ -52,7 +52,7 @@ async def _fault(play: Play, number: signal.Signals) -> tuple[Moment, int]:
 async def _recovered(play: Play) -> bool:
     """Wait until the line serves again and another engine stands by."""
     await wait_for(play.line.served, 30.0, "the line serves again")
-    return await play.line.both_engines(STANDBY_WITHIN_S)
+    return await play.line.stands_by(STANDBY_WITHIN_S)
 
 
 def _judge(
@@ -75,7 +75,7 @@ def _judge(
         if back is None or back > limit_s
     ]
     worst = None if None in backs else max(back for back in backs if back is not None)
-    cut = verdict.cut_talks(ended.phones)
+    cut, vain = verdict.cut_talks(ended.phones, ended.calls)
     return row(
         fault,
         ended,
@@ -87,6 +87,7 @@ def _judge(
             "up": list(up),
             "out_of_turn": len(turns),
             "cut_talks": len(cut),
+            "answered_in_vain": vain,
             **gaps,
             "backs_s": [None if back is None else round(back, 2) for back in backs],
             "by_fallback": ended.by_fallback(),
@@ -105,7 +106,7 @@ async def engine_killed(stage: Stage) -> Row:
         await play.talks_begin(kills * _KILL_EVERY_S + 30.0)
         await play.operators_come()
         await play.players.crowd(at_once=calls - len(play.ears.citizens))
-        await play.line.both_engines(STANDBY_WITHIN_S)
+        await play.line.stands_by(STANDBY_WITHIN_S)
         for _ in range(kills):
             await asyncio.sleep(stage.random.uniform(0.5, 4.0))
             up.append(await all_stages(play, round(calls * 0.9)))
@@ -124,7 +125,7 @@ async def engine_killed_again(stage: Stage) -> Row:
         await play.talks_begin(60.0)
         await play.operators_come()
         await play.players.crowd(at_once=calls - 2)
-        await play.line.both_engines(STANDBY_WITHIN_S)
+        await play.line.stands_by(STANDBY_WITHIN_S)
         up = await all_stages(play, round(calls * 0.9))
         first, pid = await _fault(play, signal.SIGKILL)
 
@@ -155,7 +156,7 @@ async def engine_frozen(stage: Stage) -> Row:
         await play.talks_begin(60.0)
         await play.operators_come()
         await play.players.crowd(at_once=calls - len(play.ears.citizens))
-        await play.line.both_engines(STANDBY_WITHIN_S)
+        await play.line.stands_by(STANDBY_WITHIN_S)
         up = await all_stages(play, round(calls * 0.9))
         moment, pid = await _fault(play, signal.SIGSTOP)
         stage.say(f"frozen: {up}")

@@ -22,7 +22,7 @@ async def engine_gone(stage: Stage) -> Row:
     async with a_play(stage, desks=stage.of(10, 4), pairs=2, listeners=waiting) as play:
         await play.talks_begin(gone_s + 40.0)
         await play.players.phones(play.desks)  # nobody sits there: only the fallback rings them
-        await play.line.both_engines(STANDBY_WITHIN_S)
+        await play.line.stands_by(STANDBY_WITHIN_S)
         callers = await play.players.heard(play.ears.listeners)
 
         async def all_wait() -> bool:
@@ -57,7 +57,7 @@ async def engine_gone(stage: Stage) -> Row:
         ended,
         calls_up=sum(up.values()),
         back_s=max(all_rang) if len(all_rang) == len(rang) else None,
-        wrong=[*late, *silent, *broken, *verdict.cut_talks(ended.phones)],
+        wrong=[*late, *silent, *broken, *verdict.cut_talks(ended.phones, ended.calls)[0]],
         details={
             "up": up,
             "gone_s": gone_s,

@@ -153,15 +153,14 @@ class ChaosLine:
     # --- its processes ----------------------------------------------------------------------
 
     def engine(self) -> int | None:
-        """The engine that serves, or the only one that there is."""
-        found = processes.engines(self.home)
-        return found[0] if len(found) == 1 else processes.serving(self.home)
+        """The engine that serves."""
+        return processes.serving(self.home)
 
-    async def both_engines(self, within: float) -> bool:
-        """Wait until one engine serves and another one stands by."""
+    async def stands_by(self, within: float) -> bool:
+        """Wait until one engine serves and another one could in the next moment."""
 
         def there() -> bool:
-            return len(processes.engines(self.home)) >= 2 and self.engine() is not None
+            return bool(processes.standing_by(self.home)) and self.engine() is not None
 
         return await wait_for(there, within)
 

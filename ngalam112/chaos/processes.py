@@ -58,16 +58,26 @@ def asterisk(home: Path) -> int | None:
 
 def serving(home: Path) -> int | None:
     """The engine that serves: who holds the lock on engine.lock."""
+    return next((pid for pid, waits in _lock(home) if not waits), None)
+
+
+def standing_by(home: Path) -> list[int]:
+    """The engines that wait for that lock: ready to serve in the moment it is free."""
+    return [pid for pid, waits in _lock(home) if waits]
+
+
+def _lock(home: Path) -> Iterator[tuple[int, bool]]:
+    """Who has to do with the lock, and whether they wait for it."""
     try:
-        inode = (home / ENGINE_LOCK).stat().st_ino
+        inode = str((home / ENGINE_LOCK).stat().st_ino)
     except OSError:
-        return None
-    ours = set(engines(home))
+        return
     for line in (_PROC / "locks").read_text().splitlines():
-        words = line.split()
-        if words[1] == "FLOCK" and words[5].rpartition(":")[2] == str(inode):
-            return int(words[4]) if int(words[4]) in ours else None
-    return None
+        words = line.split()[1:]
+        waits = words[0] == "->"
+        kind, _, _, pid, where = words[waits : waits + 5]
+        if kind == "FLOCK" and where.rpartition(":")[2] == inode:
+            yield int(pid), waits
 
 
 def lives(pid: int) -> bool:

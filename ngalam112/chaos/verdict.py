@@ -58,15 +58,26 @@ def lost(citizens: Sequence[Note], phones: Sequence[Note]) -> list[str]:
     return wrong
 
 
-def cut_talks(phones: Sequence[Note]) -> list[str]:
-    """Say whose talk was ended by neither side: of the phone that answered, it has no end."""
+def cut_talks(phones: Sequence[Note], calls: Sequence[CallHistory]) -> tuple[list[str], int]:
+    """Say whose talk was ended by neither side; and count answers that led to no talk.
+
+    A phone that answers while no engine lives is hung up by Asterisk, and its citizen waits on: such
+    an answer is in no record. A talk that is in a record, or a fallback's, must be ended by a side.
+    """
     begun: dict[tuple[str, str], float] = {}
     for note in sorted(phones, key=lambda one: one.at):
         if note.what == "talks":
             begun[note.citizen, note.phone] = note.at
         elif note.what == "over":
             begun.pop((note.citizen, note.phone), None)
-    return [f"the talk of {citizen} at {phone} was cut" for citizen, phone in begun]
+    talks = {
+        (one.record.caller_number, str(phone))
+        for one in calls
+        for phone in (one.record.phone, *(leg.phone for leg in one.record.legs))
+        if one.record.operator_answered_at is not None
+    }
+    cut = [f"the talk of {who} at {phone} was cut" for who, phone in begun.keys() & talks]
+    return cut, len(begun.keys() - talks)
 
 
 def _offer_open(events: Iterable[CallEvent], at: float) -> bool | None:
