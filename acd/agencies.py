@@ -119,6 +119,19 @@ def _why_not(one: Operator, by: str | None, roster: Roster, now: float) -> Refus
     return None if available(one, roster.phones, now) else Refusal.BUSY
 
 
+def addresses_in_utc(agency: Agency, offset: int) -> list[tuple[str, str]]:
+    """What to ring for an agency, one after the other, each with its hours in UTC (* is always).
+
+    `offset`: how many minutes local time is ahead of UTC.
+    """
+    found = None if agency.hours is None else _HOURS.match(agency.hours)
+    if agency.fallback is None or found is None:
+        return [("*", one) for one in (agency.number, agency.fallback) if one]
+    minutes = [int(found[at]) * 60 + int(found[at + 1]) - offset for at in (1, 3)]
+    first, last = (f"{at // 60 % 24:02}:{at % 60:02}" for at in minutes)
+    return [("*" if first == last else f"{first}-{last}", agency.number), ("*", agency.fallback)]
+
+
 def open_at(hours: str, minute: int) -> bool:
     """Whether the minute of the day (0 to 1439) is within hours such as 07:00-15:30."""
     found = _HOURS.match(hours)

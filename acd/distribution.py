@@ -66,7 +66,8 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     strategy ring-all rings together. `failures`: what follows from an offer that failed, by the
     reason. `overflow`: what is tried for who waits with nobody on duty, in the order of time, and
     `overflow_again_s` after the last step from the first. `agencies`, `category_numbers`: by the
-    number that operators dial.
+    number that operators dial. `fallback`: the agencies that are rung, in this order, when no
+    engine serves and no phone answers.
     """
 
     pause_reasons: dict[str, PauseReason] = {}
@@ -78,6 +79,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overflow_again_s: float = 30.0
     agencies: dict[str, Agency] = {}
     category_numbers: dict[str, str] = {}
+    fallback: tuple[str, ...] = ()
 
     def prompts(self) -> set[str]:
         """The names of all prompts that can be played."""
@@ -118,6 +120,9 @@ def _problems(found: Distribution) -> Iterator[str]:
     if not 1 <= found.ring_all_most <= 1000:
         yield "ring_all_most must be between 1 and 1000"
     yield from directory_problems(found.agencies, found.category_numbers)
+    for number in found.fallback:
+        if number not in found.agencies:
+            yield f"fallback: {number!r} is no agency's number"
     yield from _failure_problems(found.failures)
     yield from _overflow_problems(found)
 

@@ -1,9 +1,10 @@
 #!/usr/bin/env -S python3 -IS
-"""Serves a citizen whom no engine claimed: rings all phones together until somebody answers.
+"""Serves a citizen whom no engine serves: all phones together, the agencies, words, and again.
 
 An AGI script of the dialplan's context `fallback`. Standard library only, so that it works when all
 else is broken. It leaves one JSON record a call in the spool folder for `ngalam112.spool`. Where it
-fails it ends without hanging up (exit 1), and the dialplan serves the citizen without it.
+fails it ends without hanging up (exit 1), and the dialplan serves the citizen without it. An engine
+that comes back may take the citizen out of it, as long as nobody has answered.
 Arguments: [--hung-up] spool phones_file sounds music why asterisk_id arrived_at. With --hung-up the
 call is over and only its record is made good.
 """
@@ -19,14 +20,19 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-RING_S = 20
+RING_S = 20  # all phones together; then each agency's number
 AT_ONCE = 400  # phones that are rung together; no more fit into one command
 PAUSE_S = 1.0  # between two attempts, so that nothing that fails at once can make this spin
 
 _PHONE = re.compile(r"[0-9]{2,6}")
+_AGENCY = re.compile(
+    r"([0-9]{1,10})\|(\*|([01][0-9]|2[0-3]):([0-5][0-9])-([01][0-9]|2[0-4]):([0-5][0-9]))"
+    r"\|(PJSIP/outside/sip:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(?::[0-9]{1,5})?)"
+)
 _REPLY = re.compile(r"(\d{3})(?!-)(?: result=(-?\d+))?(?: \((.*)\))?")
 _OFFSET = time.time() - time.monotonic()
 
@@ -97,6 +103,8 @@ class Record:
         self.fields |= {"caller_number": "", "caller_name": "", "called_number": ""}
         self.fields |= {"arrived_at": arrived_at, "answered_at": None, "ended_at": None}
         self.fields |= {"phone": None, "status": "started", "ended_by": None}
+        # which step of the ladder answered: phone or agency. A call may be served twice
+        self.fields |= {"step": None, "run": os.urandom(8).hex()}
         safe = re.sub(r"[^A-Za-z0-9.-]", lambda sign: f"_{ord(sign[0]):x}", asterisk_id)[:150]
         name = safe or f"{arrived_at:.6f}-{os.getpid()}"
         self.path = Path(spool) / f"call-{name}.json"
@@ -158,9 +166,31 @@ def registered_phones(agi: Agi, path: str) -> list[str]:
     return [phone for phone, state in states.items() if not away.fullmatch(state)][:AT_ONCE]
 
 
-def ring(agi: Agi, record: Record, phones: list[str], music: str) -> str | None:
-    """Ring the phones together; return who ended the talk once it is over, None without one."""
-    targets = "&".join(f"PJSIP/{phone}" for phone in phones)
+def open_agencies(path: str) -> list[tuple[str, str]]:
+    """Return number and dial string of the agencies that are open (hours are UTC), in their order.
+
+    The list lies beside that of the phones; a line that makes no sense is left out.
+    """
+    try:
+        lines = Path(path).with_name("agencies.list").read_text("ascii", "replace").splitlines()
+    except OSError:
+        return []
+    minute = int(clock() // 60) % 1440
+    found = []
+    for one in filter(None, map(_AGENCY.fullmatch, lines)):
+        if one[2] != "*":
+            first, last = (int(one[at]) * 60 + int(one[at + 1]) for at in (3, 5))
+            within = first <= minute < last
+            if not (within if first < last else minute >= first or minute < last):
+                continue
+        found.append((one[1], one[7]))
+    return found
+
+
+def ring(agi: Agi, record: Record, targets: str, music: str, agency: str = "") -> str | None:
+    """Ring all targets together; return who ended the talk once it is over, None without one."""
+    # for who makes the record good if this process is killed
+    agi.ask(f'SET VARIABLE FALLBACK_AGENCY "{agency}"')
     # g: when the operator hangs up the citizen is still there, so we know who hung up
     options = f"gm({music})U(fallback-answered)"
     _, result, _ = agi.ask(f'EXEC Dial "{targets},{RING_S},{options}"')
@@ -170,19 +200,28 @@ def ring(agi: Agi, record: Record, phones: list[str], music: str) -> str | None:
 
 
 def note_talk(agi: Agi, record: Record) -> bool:
-    """Take over which phone answered, and when, of a talk that ends now; False if none did."""
+    """Take over who answered, and when, of a talk that ends now; False if nobody did."""
     now = clock()
     if agi.value("${DIALSTATUS}") != "ANSWER":
         return False
-    phone = agi.value("${DIALEDPEERNUMBER}")
-    record.fields["phone"] = phone if _PHONE.fullmatch(phone) else None
+    agency, phone = agi.value("${FALLBACK_AGENCY}"), agi.value("${DIALEDPEERNUMBER}")
+    record.fields["step"] = "agency" if agency else "phone"
+    record.fields["phone"] = agency or (phone if _PHONE.fullmatch(phone) else None)
     record.fields["answered_at"] = moment(agi.value("${ANSWERED_AT}"), now)
     record.fields["ended_at"] = now
     return True
 
 
+def ladder(agi: Agi, phones_file: str) -> Iterator[tuple[str, str]]:
+    """Yield what to ring, step by step, and whose it is: "" for the phones."""
+    if phones := registered_phones(agi, phones_file):
+        yield "&".join(f"PJSIP/{phone}" for phone in phones), ""
+    for agency, target in open_agencies(phones_file):
+        yield target, agency
+
+
 def serve(agi: Agi, record: Record, phones_file: str, sounds: str, music: str) -> tuple[str, str]:
-    """Serve the citizen until a talk is over or the citizen hangs up; return status, ended_by."""
+    """Serve until a talk is over, or the citizen hangs up or is taken; return status, ended_by."""
     agi.ask("ANSWER")
     digits = re.sub(r"[^0-9+*#]", "", record.fields["caller_number"])[:32]
     # the phones show FALLBACK and the number, even one that is withheld from people
@@ -190,15 +229,24 @@ def serve(agi: Agi, record: Record, phones_file: str, sounds: str, music: str) -
         agi.ask(f'SET VARIABLE CALLERID({name}) "{shown}"')
     message = re.sub(r'(["\\])', r"\\\1", f"{sounds}/fallback")
     while agi.citizen_there():
-        phones = registered_phones(agi, phones_file)
-        # the music begins with the message, so the phones ring from the first second on
-        ended_by = ring(agi, record, phones, music) if phones else None
-        if ended_by is not None:
-            return "answered", ended_by
+        for targets, agency in ladder(agi, phones_file):
+            # the music begins with the message, so the phones ring from the first second on
+            ended_by = ring(agi, record, targets, music, agency)
+            if taken_back(agi):
+                break
+            if ended_by is not None:
+                return "answered", ended_by
+            if not agi.citizen_there():
+                break
         if agi.citizen_there():
             agi.ask(f'STREAM FILE "{message}" ""')
             time.sleep(PAUSE_S)
-    return "unanswered", "caller"
+    return ("taken_back", "engine") if taken_back(agi) else ("unanswered", "caller")
+
+
+def taken_back(agi: Agi) -> bool:
+    """Whether an engine has taken the citizen to another place of the dialplan."""
+    return agi.value("${CONTEXT}") not in ("fallback", "")
 
 
 def make_good(agi: Agi, record: Record) -> None:
@@ -206,8 +254,10 @@ def make_good(agi: Agi, record: Record) -> None:
     found = {}
     with contextlib.suppress(OSError, ValueError):
         found = dict(json.loads(record.path.read_bytes()))
-    if found.get("ended_at") is not None and found.get("ended_by") != "asterisk":
+    whole = found.get("ended_at") is not None and found.get("ended_by") != "asterisk"
+    if whole and found.get("status") != "taken_back":
         return
+    record.fields["run"] = found.get("run", record.fields["run"])
     if note_talk(agi, record):
         record.end("answered", "caller")
     else:
@@ -238,8 +288,9 @@ def main() -> int:
             return 0
         record.begin()
         status, ended_by = serve(agi, record, phones_file, sounds, music)
-        agi.ask("HANGUP")
-        if record.end(status, ended_by):
+        if status != "taken_back":
+            agi.ask("HANGUP")
+        if record.end(status, ended_by) and status != "taken_back":
             agi.ask("SET VARIABLE FALLBACK_RECORDED yes")
     except (EOFError, OSError, AttributeError, KeyboardInterrupt):
         signal.signal(signal.SIGTERM, signal.SIG_IGN)

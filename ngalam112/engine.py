@@ -33,6 +33,7 @@ from ngalam112.provision import (
     ARI_USER,
     phones_read,
     phones_unread,
+    provision_agencies,
     provision_phones,
 )
 from ngalam112.recovery import snapshot
@@ -163,13 +164,14 @@ class Engine:
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
     async def bring_phones(self) -> None:
-        """Render the phones and have Asterisk read what is new; no call is touched.
+        """Render phones and agencies, and have Asterisk read what is new; no call is touched.
 
         Without a connection to Asterisk it reads them after the next one. Raises an AriError.
         """
         async with self._rendering:
             phones = list(self.roster.phones.values())
             await asyncio.to_thread(provision_phones, self.settings, phones)
+            await asyncio.to_thread(provision_agencies, self.settings, self.distribution)
             if self.ari.connected and phones_unread(self.settings):
                 await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
                 phones_read(self.settings)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from acd.agencies import addresses_in_utc
+from acd.distribution import Distribution
 from ngalam112.settings import PROJECT, Settings
-from pbx.render import PhoneAccount, render, render_phones
+from ngalam112.switch import endpoint
+from pbx.render import PhoneAccount, render, render_agencies, render_phones
 
 APP = "ngalam112"
 ARI_USER = "engine"
@@ -57,6 +62,7 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "agi_script": AGI_SCRIPT,
         "spool": settings.spool,
         "phones_file": home / "etc" / "phones.list",
+        "agencies_file": home / "etc" / "agencies.list",
     }
 
 
@@ -93,3 +99,20 @@ def phones_are_rendered(settings: Settings) -> bool:
     """Whether this line has had phones before."""
     listed = settings.asterisk_home / "etc" / "phones.list"
     return listed.exists() and bool(listed.read_text().split())
+
+
+def provision_agencies(settings: Settings, found: Distribution) -> None:
+    """Write down whom the fallback rings beside the phones; digits only if there is a carrier.
+
+    Opening hours become UTC as of now: summer time that begins is known at the next start.
+    """
+    offset = datetime.now(ZoneInfo(settings.timezone)).utcoffset()
+    ahead = round(offset.total_seconds() / 60) if offset is not None else 0
+    rows = []
+    for number in found.fallback:
+        for hours, address in addresses_in_utc(found.agencies[number], ahead):
+            if address.startswith("sip:"):
+                rows.append((number, hours, endpoint(address, "")))
+            elif settings.carrier:
+                rows.append((number, hours, endpoint(f"tel:{address}", settings.carrier)))
+    render_agencies(settings.asterisk_home / "etc", rows)

@@ -16,6 +16,7 @@ from ngalam112.provision import (
     ARI_USER,
     phones_are_rendered,
     provision,
+    provision_agencies,
     provision_phones,
 )
 from ngalam112.rulebook import load_rulebook
@@ -54,8 +55,9 @@ async def prepare(settings: Settings, programs: Programs) -> None:
     phones = await _stored_phones(settings)
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
-    load_rulebook(settings)
+    rulebook = load_rulebook(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
+    provision_agencies(settings, rulebook.distribution)
     if phones is not None:
         provision_phones(settings, phones)
 

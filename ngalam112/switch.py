@@ -68,6 +68,15 @@ _PROGRESS = {
 }
 
 
+def endpoint(phone: str, carrier: str) -> str:
+    """What Asterisk dials for a phone's number, a SIP address ("sip:") or digits ("tel:")."""
+    if phone.startswith("sip:"):
+        return f"PJSIP/outside/{phone}"
+    if phone.startswith("tel:"):
+        return f"PJSIP/outside/sip:{phone.removeprefix('tel:')}@{carrier}"
+    return f"PJSIP/{phone}"
+
+
 class AriSwitch:
     """acd.ports.Switch over ARI; outcomes go to `post` as events.
 
@@ -126,7 +135,7 @@ class AriSwitch:
             "POST",
             "channels",
             {
-                "endpoint": self._endpoint(phone),
+                "endpoint": endpoint(phone, self._carrier),
                 "app": self._ari.app,
                 "appArgs": "operator",
                 "channelId": leg,
@@ -136,13 +145,6 @@ class AriSwitch:
             },
             then=then,
         )
-
-    def _endpoint(self, phone: str) -> str:
-        if phone.startswith("sip:"):
-            return f"PJSIP/outside/{phone}"
-        if phone.startswith("tel:"):
-            return f"PJSIP/outside/sip:{phone.removeprefix('tel:')}@{self._carrier}"
-        return f"PJSIP/{phone}"
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
         """Music off, bridge, both legs in: four requests, in this order on one socket.

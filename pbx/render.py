@@ -110,6 +110,12 @@ def render_phones(
         _write(path, text)
 
 
+def render_agencies(out: Path, rows: Iterable[tuple[str, str, str]]) -> None:
+    """Write agencies.list, which the fallback rings: rows of number, hours (UTC), dial string."""
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _write(out / "agencies.list", "".join("|".join(row) + "\n" for row in rows))
+
+
 def _check(name: str, value: object) -> None:
     for one in value if isinstance(value, list) else [value]:
         if sign := MEANT_OTHERWISE.search(str(one)):

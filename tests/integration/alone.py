@@ -40,6 +40,11 @@ trust_id_inbound = yes
 type = identify
 endpoint = trunk
 match = 127.0.0.0/8
+[outside]
+type = endpoint
+context = nowhere
+allow = !all,alaw
+direct_media = no
 """
 PHONE = """
 [{number}]
@@ -67,6 +72,7 @@ class Alone:
     def __init__(self, home: Path, programs: Programs) -> None:
         self.home, self.programs = home, programs
         self.spool, self.list = home / "spool", home / "phones.list"
+        self.agency_list = home / "agencies.list"
         self.port = free_port()
         self.phones = {"101": free_port(), "102": free_port()}
         self.asterisk = Asterisk(
@@ -106,6 +112,7 @@ class Alone:
             undefined=jinja2.StrictUndefined,
             autoescape=False,  # noqa: S701 - configuration files, not HTML
         )
+        values |= {"agencies_file": self.agency_list}
         values |= {"music_class": "fallback", "number": "112", "app": "ngalam112"}
         values |= {"claim_ms": CLAIM_MS}
         for name in (f"{one}.conf" for one in shipped):
@@ -128,6 +135,15 @@ class Alone:
         run = SippRun(
             self.programs, self.home / "sipp", scenario, port=self.phones[number], trace=True
         )
+        await self._players.enter_async_context(run)
+        return run
+
+    async def agency(self, number: str, scenario: str) -> SippRun:
+        """A further agency that is always open, and behaves as the scenario says."""
+        port = free_port()
+        with self.agency_list.open("a") as file:
+            file.write(f"{number}|*|PJSIP/outside/sip:desk@127.0.0.1:{port}\n")
+        run = SippRun(self.programs, self.home / "sipp", scenario, port=port, trace=True)
         await self._players.enter_async_context(run)
         return run
 

@@ -78,6 +78,50 @@ async def test_a_phone_that_comes_while_the_citizen_waits_is_rung(alone: Alone) 
     assert (await alone.record("answered"))["phone"] == "101"
 
 
+async def test_with_no_phone_registered_an_agency_answers(alone: Alone) -> None:
+    alone.list.write_text("103\n")
+    busy = await alone.agency("110", "phone_busy")
+    await alone.agency("113", "phone_answer_talk_bye")
+    await alone.citizen()
+
+    record = await alone.record("answered")
+    assert (record["step"], record["phone"], record["ended_by"]) == ("agency", "113", "operator")
+    assert record["answered_at"] - record["arrived_at"] < RINGS_WITHIN_S
+    assert "INVITE sip:desk@" in busy.messages()
+
+
+async def test_phones_that_refuse_leave_the_citizen_to_an_agency(alone: Alone) -> None:
+    await alone.phone("101", "phone_busy")
+    await alone.phone("102", "phone_decline")
+    await alone.agency("110", "phone_answer_talk_bye")
+    await alone.citizen()
+
+    assert (await alone.record("answered"))["phone"] == "110"
+
+
+async def test_a_phone_that_comes_while_agencies_refuse_is_rung(alone: Alone) -> None:
+    alone.list.write_text("103\n")
+    refusing = await alone.agency("110", "phone_busy")
+    await alone.phone("101", "phone_answer_talk_bye")
+    calling = asyncio.create_task(alone.citizen())
+    await eventually(lambda: "INVITE" in refusing.messages(), what="the agency is rung")
+    alone.list.write_text("103\n101\n")
+    await calling
+
+    assert (await alone.record("answered"))["phone"] == "101"
+
+
+async def test_without_the_script_agencies_are_rung_too(alone: Alone) -> None:
+    alone.configure(script=alone.home / "not-there.py")
+    await alone.asterisk.console("dialplan reload")
+    alone.list.write_text("103\n")
+    await alone.agency("110", "phone_busy")
+    answering = await alone.agency("113", "phone_answer_talk_bye")
+    await alone.citizen()
+
+    assert "BYE sip" in answering.messages(), "answered, talked, and hung up"
+
+
 async def test_a_citizen_who_hangs_up_before_anybody_takes_the_call_is_recorded(
     alone: Alone,
 ) -> None:

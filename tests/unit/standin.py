@@ -49,10 +49,11 @@ class Asterisk:
         self.states: dict[str, str] = {}
         self.dials: list[Dialled] = []
         self.hang_up_after: str | tuple[str, int] = ""
+        self.take_back_after = ""  # the command in which an engine takes the citizen back
         self.refuse = ""  # the reply to whatever does something
         self.commands: list[str] = []
         self.complaints = ""
-        self._variables: dict[str, str] = {}
+        self._variables: dict[str, str] = {"CONTEXT": "fallback"}
         self._dead = False
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,6 +65,10 @@ class Asterisk:
         self._list.unlink(missing_ok=True)
         if text is not None:
             self._list.write_text(text)
+
+    def agencies(self, *rows: str) -> None:
+        """Write the list of agencies."""
+        (self.home / "agencies.list").write_text("".join(f"{row}\n" for row in rows))
 
     def start(self, *options: str, lines: int | None = None) -> None:
         """Start the script and tell it of the call (only the first `lines` lines of that)."""
@@ -107,6 +112,9 @@ class Asterisk:
                 after, count = self._last_command()
                 if after and [one.startswith(after) for one in self.commands].count(True) >= count:
                     self._dead = True
+                if self.take_back_after and command.startswith(self.take_back_after):
+                    self._dead = True
+                    self._variables["CONTEXT"] = "citizens"
                 self._say(reply)
         finally:
             watchdog.cancel()
@@ -152,7 +160,7 @@ class Asterisk:
     def rung(self) -> list[list[str]]:
         """The phones of each Dial."""
         return [
-            re.findall(r"PJSIP/(\w+)", command)
+            re.findall(r"PJSIP/(\w+(?:/sip:[\w@.:]+)?)", command)
             for command in self.commands
             if command.startswith("EXEC Dial")
         ]
@@ -178,7 +186,8 @@ class Asterisk:
     def _reply(self, command: str) -> str:
         if found := re.fullmatch(r'GET FULL VARIABLE "?(.*?)"?', command):
             return f"200 result=1 ({self._value(found[1])})"
-        if command.startswith("SET VARIABLE"):
+        if found := re.fullmatch(r'SET VARIABLE (\S+) "?(.*?)"?', command):
+            self._variables[found[1]] = found[2]
             return "200 result=1"
         if self._dead and not command.startswith("EXEC"):
             return "511 Command Not Permitted on a dead channel or intercept routine"

@@ -6,7 +6,16 @@ import pytest
 from factories import a_phone, an_operator
 from fakes import FakeJournal
 
-from acd.agencies import Agency, Directory, Kind, Refusal, Target, open_at, problems
+from acd.agencies import (
+    Agency,
+    Directory,
+    Kind,
+    Refusal,
+    Target,
+    addresses_in_utc,
+    open_at,
+    problems,
+)
 from acd.operators import Device, State, Status
 from acd.roster import Roster
 
@@ -106,3 +115,20 @@ def test_what_is_wrong_with_a_directory_is_told() -> None:
     found = problems({"11a": wrong, "92": POLICE}, {"92": "police", "x": "fire"})
     assert len(found) == 5
     assert problems({"110": POLICE}, {"92": "police"}) == []
+
+
+@pytest.mark.parametrize(
+    ("hours", "fallback", "rung"),
+    [
+        (None, "110", [("*", "0341"), ("*", "110")]),
+        ("07:00-22:00", "110", [("00:00-15:00", "0341"), ("*", "110")]),
+        ("22:00-06:00", "110", [("15:00-23:00", "0341"), ("*", "110")]),
+        ("00:00-24:00", "110", [("*", "0341"), ("*", "110")]),
+        ("07:00-22:00", None, [("*", "0341")]),
+    ],
+)
+def test_the_hours_of_an_agency_are_told_in_utc_to_the_fallback(
+    hours: str | None, fallback: str | None, rung: list[tuple[str, str]]
+) -> None:
+    agency = Agency("Polresta", "0341", fallback, hours)
+    assert addresses_in_utc(agency, 420) == rung

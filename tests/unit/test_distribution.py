@@ -105,3 +105,13 @@ def test_no_text_at_all_brings_another_error_than_ours(
         assert load_distribution(path).pause_reasons == {}  # blanks, or a comment
     except DistributionError as error:
         assert "\n" not in str(error)
+
+
+def test_the_fallback_rings_known_agencies_only(tmp_path: Path) -> None:
+    agency = '[agencies.110]\nname = "Polresta"\nnumber = "0341366444"\n'
+    path = tmp_path / "distribution.toml"
+    path.write_text('fallback = ["110"]\n' + agency)
+    assert load_distribution(path).fallback == ("110",)
+    path.write_text('fallback = ["110", "113"]\n' + agency)
+    with pytest.raises(DistributionError, match=r"fallback: '113' is no agency's number"):
+        load_distribution(path)

@@ -181,3 +181,76 @@ def test_odd_letters_in_the_folder_of_sounds_are_quoted(tmp_path: Path) -> None:
     assert asterisk.serve() == 0
     quoted = re.sub(r'(["\\])', r"\\\1", f"{asterisk.sounds}/fallback")
     assert f'STREAM FILE "{quoted}" ""' in asterisk.commands
+
+
+A = "110|*|PJSIP/outside/sip:0341@10.0.0.1"
+B = "113|*|PJSIP/outside/sip:desk@10.0.0.2:5080"
+ADDRESSES = {A: ["outside/sip:0341@10.0.0.1"], B: ["outside/sip:desk@10.0.0.2:5080"]}
+
+
+def test_agencies_are_rung_one_after_the_other_when_no_phone_answers(asterisk: Asterisk) -> None:
+    asterisk.agencies(A, B)
+    asterisk.dials = [Dialled(None), Dialled(None), Dialled("outside/x", answered_at=time.time())]
+    assert asterisk.serve() == 0
+    assert asterisk.rung() == [["101", "102"], ADDRESSES[A], ADDRESSES[B]]
+    record = asterisk.record()
+    assert (record["status"], record["step"], record["phone"]) == ("answered", "agency", "113")
+
+
+def test_a_phone_that_answers_is_the_first_step(asterisk: Asterisk) -> None:
+    asterisk.agencies(A)
+    assert asterisk.serve() == 0
+    record = asterisk.record()
+    assert (record["step"], record["phone"], len(asterisk.rung())) == ("phone", "101", 1)
+
+
+def test_with_no_phone_at_all_an_agency_is_rung_at_once(asterisk: Asterisk) -> None:
+    asterisk.phones(None)
+    asterisk.agencies(A)
+    assert asterisk.serve() == 0
+    assert asterisk.rung() == [ADDRESSES[A]]
+    assert not [one for one in asterisk.commands if one.startswith("STREAM")]
+
+
+def test_when_no_agency_answers_words_follow_and_all_is_tried_again(asterisk: Asterisk) -> None:
+    asterisk.agencies(A)
+    asterisk.dials = [Dialled(None), Dialled(None), Dialled("102", answered_at=time.time())]
+    assert asterisk.serve() == 0
+    did = [one.split(" ")[0] for one in asterisk.commands if one[:4] in ("EXEC", "STRE")]
+    assert did == ["EXEC", "EXEC", "STREAM", "EXEC"]
+    assert (asterisk.record()["step"], asterisk.record()["phone"]) == ("phone", "102")
+
+
+def test_an_agency_that_is_closed_is_not_rung(asterisk: Asterisk) -> None:
+    minute = int(time.time() // 60)
+    hour = [f"{(minute + shift) // 60 % 24:02}:{(minute + shift) % 60:02}" for shift in (-60, 60)]
+    begins, ends = hour
+    open_now, closed = f"1|{begins}-{ends}|", f"2|{ends}-{begins}|"
+    asterisk.phones(None)
+    asterisk.agencies(*(f"{row}PJSIP/outside/sip:{row[0]}@h" for row in (closed, open_now)))
+    assert asterisk.serve() == 0
+    assert asterisk.rung() == [["outside/sip:1@h"]]
+
+
+def test_a_damaged_list_of_agencies_loses_only_its_damaged_lines(asterisk: Asterisk) -> None:
+    asterisk.phones(None)
+    good = "PJSIP/outside/sip:1@h"
+    asterisk.agencies(
+        "", "x", f"1|25:00-26:00|{good}", f"1|*|{good},60,A(x)", f"9|*|{good}", "1|*|"
+    )
+    assert asterisk.serve() == 0
+    assert asterisk.rung() == [["outside/sip:1@h"]]
+    assert asterisk.record()["phone"] == "9"
+
+
+@pytest.mark.parametrize("during", ["EXEC Dial", "STREAM FILE"])
+def test_a_citizen_whom_an_engine_takes_back_is_left_to_it(asterisk: Asterisk, during: str) -> None:
+    asterisk.agencies(A)
+    asterisk.dials = [Dialled(None)] * 9
+    asterisk.take_back_after = during
+    assert asterisk.serve() == 0
+    assert len(asterisk.rung()) == (1 if during == "EXEC Dial" else 2)
+    assert "HANGUP" not in asterisk.commands
+    assert "SET VARIABLE FALLBACK_RECORDED yes" not in asterisk.commands
+    record = asterisk.record()
+    assert (record["status"], record["ended_by"]) == ("taken_back", "engine")

@@ -12,7 +12,15 @@ from factories import OFTEN, a_phone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngalam112.provision import TEMPLATES, asterisk_values, provision, provision_phones
+from acd.agencies import Agency
+from acd.distribution import Distribution
+from ngalam112.provision import (
+    TEMPLATES,
+    asterisk_values,
+    provision,
+    provision_agencies,
+    provision_phones,
+)
 from ngalam112.settings import Settings, load_settings
 from pbx.render import RenderError, check_phone, render, render_phones
 
@@ -167,3 +175,32 @@ def test_whoever_holds_the_others_hear_music_of_a_class_that_is_there(tmp_path: 
     for endpoint in endpoints:
         suggested = re.search(r"^moh_suggest = (\w+)$", endpoint, flags=re.M)
         assert suggested and suggested[1] in classes, endpoint[:30]
+
+
+@pytest.mark.parametrize(
+    ("carrier", "rows"),
+    [
+        ("", ["113|*|PJSIP/outside/sip:desk@10.0.0.2:5080"]),
+        (
+            "sip.carrier.example:5060",
+            [
+                "113|*|PJSIP/outside/sip:desk@10.0.0.2:5080",
+                "110|00:00-15:00|PJSIP/outside/sip:0341366444@sip.carrier.example:5060",
+                "110|*|PJSIP/outside/sip:110@sip.carrier.example:5060",
+            ],
+        ),
+    ],
+)
+def test_whom_the_fallback_rings_outside_is_written_down_as_far_as_it_can_be_dialled(
+    tmp_path: Path, carrier: str, rows: list[str]
+) -> None:
+    settings = a_line(tmp_path, carrier=carrier)
+    agencies = {
+        "110": Agency("Polresta", "0341366444", "110", "07:00-22:00"),
+        "112": Agency("nobody's", "0341"),
+        "113": Agency("Damkar", "sip:desk@10.0.0.2:5080"),
+    }
+    provision_agencies(settings, Distribution(agencies=agencies, fallback=("113", "110")))
+    listed = settings.asterisk_home / "etc" / "agencies.list"
+    assert listed.read_text().splitlines() == rows
+    assert stat.S_IMODE(listed.stat().st_mode) == 0o600
