@@ -103,7 +103,7 @@ async def engine_killed(stage: Stage) -> Row:
     up: list[dict[str, int]] = []
     stood_by = True
     async with a_play(stage, desks=stage.of(16, 5), pairs=stage.of(4, 2)) as play:
-        await play.talks_begin(kills * _KILL_EVERY_S + 30.0)
+        await play.talks_begin(kills * _KILL_EVERY_S + stage.of(30, 16))
         await play.operators_come()
         await play.players.crowd(at_once=calls - len(play.ears.citizens))
         await play.line.stands_by(STANDBY_WITHIN_S)
@@ -122,7 +122,7 @@ async def engine_killed_again(stage: Stage) -> Row:
     """kill -9 of the engine, and of the next one in the middle of its recovery."""
     calls = stage.of(100, 20)
     async with a_play(stage, desks=stage.of(16, 5), pairs=2) as play:
-        await play.talks_begin(60.0)
+        await play.talks_begin(stage.of(60, 35))
         await play.operators_come()
         await play.players.crowd(at_once=calls - 2)
         await play.line.stands_by(STANDBY_WITHIN_S)
@@ -153,7 +153,7 @@ async def engine_frozen(stage: Stage) -> Row:
     """SIGSTOP of the engine that serves; a citizen dials in that moment."""
     calls = stage.of(100, 20)
     async with a_play(stage, desks=stage.of(16, 5), pairs=stage.of(4, 2)) as play:
-        await play.talks_begin(60.0)
+        await play.talks_begin(stage.of(60, 35))
         await play.operators_come()
         await play.players.crowd(at_once=calls - len(play.ears.citizens))
         await play.line.stands_by(STANDBY_WITHIN_S)

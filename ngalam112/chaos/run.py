@@ -26,8 +26,10 @@ from ngalam112.chaos.database import postgres_stopped, sqlite_locked
 from ngalam112.chaos.engine import engine_frozen, engine_killed, engine_killed_again
 from ngalam112.chaos.gone import engine_gone
 from ngalam112.chaos.line import ChaosFailed, Say
+from ngalam112.chaos.network import ami_cut, ari_cut
 from ngalam112.chaos.play import Stage
 from ngalam112.chaos.postgres import PostgresFailed
+from ngalam112.chaos.soak import soak
 from ngalam112.chaos.verdict import Row
 from ngalam112.cli.client import ClientError
 from ngalam112.cli.output import Column, console, table
@@ -46,6 +48,9 @@ SCENARIOS: dict[str, Scenario] = {
     "postgres_stopped": postgres_stopped,
     "sqlite_locked": sqlite_locked,
     "asterisk_killed": asterisk_killed,
+    "ari_cut": ari_cut,
+    "ami_cut": ami_cut,
+    "soak": soak,
 }
 """Every fault, in the order in which they are played."""
 
