@@ -20,7 +20,7 @@ _BEFORE_S = (20, 6)  # full and quick: what the time of the outage is compared w
 _AFTER_S = 5.0
 _DESKS = 24
 # the same for all, so that what is compared is the line alone
-_SHORT = Behaviour(key_ms=(300, 300), ring_ms=(100, 500), talk_ms=(500, 1500))
+_SHORT = Behaviour(key_ms=(300, 300), ring_ms=(100, 500), talk_ms=(700, 1500))
 Outage = Callable[[], AbstractAsyncContextManager[None]]
 
 
