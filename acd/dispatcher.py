@@ -128,6 +128,15 @@ class Dispatcher:
         call.stage = Stage.ENDED
         self.announcements.forget(call)
 
+    def fell_back(self, call: Call, now: float) -> None:
+        """The fallback has the citizen: nobody rings or waits for the call here any more."""
+        self.queue.remove(call)
+        call.rearm(None)
+        call.unwatch()
+        self.release(call, now)
+        call.stage = Stage.CLAIMED
+        self.announcements.forget(call)
+
     # --- what happens to a leg ----------------------------------------------------------------
 
     def leg_answered(self, leg_id: str, now: float) -> None:

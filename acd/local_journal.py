@@ -27,7 +27,7 @@ from acd.journal_lines import (
     decoded,
     encode,
     encoded,
-    ids,
+    glanced,
     joined,
     kept_of,
     note,
@@ -38,7 +38,7 @@ from acd.segments import LEAD, Place, Segments, sealed
 
 log = structlog.get_logger("journal")
 
-_SEGMENT = 8 * 1024 * 1024  # bytes of a file; read at the start of an engine in some 50 ms
+_SEGMENT = 4 * 1024 * 1024  # bytes of a file; read at the start of an engine in some 50 ms
 _TAIL = 5_000  # entries that are kept in memory too; about 4 kB each
 _UNSAVED = 64 * 1024 * 1024  # bytes that wait for a disk that can be written
 _RETRY_S = 1.0
@@ -78,6 +78,7 @@ class LocalJournal:
         self._full = segment_bytes
         self._retry_s, self._clock = retry_s, clock
         self._state = State()
+        self._newest = 0
         self._drained = 0  # the database has all entries up to this one
         self._given = 0  # the last entry that was given out to be written
         self._loaded = 0  # the last entry that was read from a file
@@ -101,7 +102,7 @@ class LocalJournal:
     @property
     def last(self) -> int:
         """The number of the newest entry."""
-        return self._state.last
+        return self._newest
 
     @property
     def drained(self) -> int:
@@ -118,7 +119,7 @@ class LocalJournal:
         state = self._state
         entry = Entry(state.last + 1, rows)  # type: ignore[arg-type]
         line = sealed(encoded(entry))
-        state.last = entry.n
+        state.last = self._newest = entry.n
         note(state, entry)
         place = self._write(line)
         if place is None:
@@ -317,6 +318,14 @@ class LocalJournal:
 
     # --- reading at the start -----------------------------------------------------------------
 
+    def _newest_state(self) -> int:
+        """The newest segment that begins with a state: what is before it tells nothing more."""
+        for segment in reversed(self._files.all):
+            line = next(self._files.read(Place(segment.number, 0)), None)
+            if line is not None and isinstance(decoded(line.body), State):
+                return segment.number
+        return 0
+
     def _load(self) -> None:
         try:
             self._files.attach()
@@ -326,22 +335,22 @@ class LocalJournal:
             return
         state, newer, damaged, seen = State(), set[str](), 0, 0
         segments = {one.number: one for one in self._files.all}
+        begin = self._newest_state()
         for line in self._files.read(Place(0, 0)):
-            found = decoded(line.body)
-            if found is None:
-                damaged += 1
-                continue
-            if isinstance(found, Entry):
-                if found.n <= seen:
-                    continue  # written again, when the disk was in doubt
-                seen = segments[line.place.segment].last = found.n
-                if found.n > self._drained:
+            entry = glanced(line.body)
+            if entry is not None and entry.n > seen:  # else written again, the disk in doubt
+                seen = segments[line.place.segment].last = entry.n
+                if entry.n > self._drained:
                     self._place = self._place if self._gap else line.place
                     self._gap += 1
-                    newer.update(ids(found))
-            note(state, found)
+                    newer |= entry.ids
+            if line.place.segment >= begin and (found := decoded(line.body)) is not None:
+                note(state, found)
+            damaged += line.body is None
         if damaged:
             log.error("journal_damaged", lines=damaged, what="the rest has been read")
+        state.last = max(state.last, seen)
+        self._newest = max(self._newest, seen)
         self.kept = kept_of(state, newer, self._drained)
         # a folder that could not be read at the start: what this engine knows is newer
         self._state = joined(state, self._state)

@@ -189,6 +189,7 @@ class Recorder:
             await self._rest(_LINGER_S)
         if journal.must_read:
             journal.loaded(await asyncio.to_thread(journal.read, _BATCH))
+            self._tell_flushed()
         batch = journal.waiting(_BATCH)
         if batch:
             await self._write_or_split(batch)
@@ -257,7 +258,11 @@ class Recorder:
 
     def _done(self, batch: Sequence[Entry]) -> None:
         self.local.done(batch)
-        while self._flushes and self._flushes[0][0] <= self.local.drained:
+        self._tell_flushed()
+
+    def _tell_flushed(self) -> None:
+        drained = self.local.drained if self.local.backlog else self.local.last
+        while self._flushes and self._flushes[0][0] <= drained:
             _, flush = self._flushes.popleft()
             if not flush.done():
                 flush.set_result(None)

@@ -20,8 +20,12 @@ class Outcome(StrEnum):
     LOST_MENU = "lost_menu"  # the citizen hung up before the menu was done
     LOST_QUEUE = "lost_queue"  # ... while waiting for a free operator
     LOST_RINGING = "lost_ringing"  # ... while an operator's phone rang
-    FALLBACK = "fallback"  # no engine claimed the call; the fallback served it
+    FALLBACK = "fallback"  # no engine served the call to its end; the fallback did
     INFORMATION = "information"  # the citizen heard the recorded information and hung up content
+
+
+TAKEN_BACK = "taken_back"
+"""The status of a FALLBACK event whose citizen an engine took back: an attempt, and no end."""
 
 
 class CategorySource(StrEnum):
@@ -57,7 +61,7 @@ class EventKind(StrEnum):
     CALLED_BACK = "called_back"  # operator, phone, leg, to: after the end, from the same record
     TROUBLE = "trouble"  # what
     ENDED = "ended"  # ended_by, hangup_cause, position (of who hung up while waiting)
-    FALLBACK = "fallback"  # status, phone, answered_at
+    FALLBACK = "fallback"  # status, step, phone, answered_at, why, run: no engine served meanwhile
 
 
 class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +72,18 @@ class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     kind: EventKind
     data: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Served(msgspec.Struct, frozen=True, kw_only=True):
+    """What the fallback did with a call: `about` is what its FALLBACK event tells, `at` its time.
+
+    `ended_at`: None if an engine took the citizen back.
+    """
+
+    at: float
+    about: dict[str, Any]
+    ended_at: float | None = None
+    ended_by: str | None = None
 
 
 class LegRecord(msgspec.Struct, kw_only=True):
@@ -166,7 +182,7 @@ def _wait(record: CallRecord, at: float) -> None:
         record.queued_at = at
     if record.operator_answered_at is None:
         # an offer of an engine that died is over: who waits now, waits in the queue
-        record.last_offer_at = record.operator = record.phone = None
+        record.last_offer_at = record.operator = record.phone = record.outcome = None
 
 
 def _offered(record: CallRecord, at: float, data: dict[str, Any]) -> None:
@@ -180,7 +196,7 @@ def _offered(record: CallRecord, at: float, data: dict[str, Any]) -> None:
 def _answered(record: CallRecord, at: float, data: dict[str, Any]) -> None:
     if record.operator_answered_at is None:
         record.operator, record.phone = data["operator"], data["phone"]
-        record.operator_answered_at = at
+        record.operator_answered_at, record.outcome = at, None
         record.ring_ms = _ms(record.last_offer_at, at)
     _joined(record, at, data)
 
@@ -195,6 +211,16 @@ def _joined(record: CallRecord, at: float, data: dict[str, Any]) -> None:
             joined_at=at,
         )
     )
+
+
+def _fell_back(record: CallRecord, data: dict[str, Any]) -> None:
+    """The fallback served the call; an engine that took it back goes on with it."""
+    if data.get("status") == TAKEN_BACK or record.operator_answered_at is not None:
+        return
+    record.outcome = Outcome.FALLBACK
+    record.last_offer_at = record.operator = None
+    record.operator_answered_at = data.get("answered_at")
+    record.phone = data.get("phone")
 
 
 def _left(record: CallRecord, at: float, leg: str, reason: str | None) -> None:
@@ -264,9 +290,7 @@ def apply(record: CallRecord, event: CallEvent) -> None:
             record.loss_percent = data.get("loss_percent")
             record.jitter_ms = data.get("jitter_ms")
         case EventKind.FALLBACK:
-            record.outcome = Outcome.FALLBACK
-            record.operator_answered_at = data.get("answered_at")
-            record.phone = data.get("phone")
+            _fell_back(record, data)
         case EventKind.ENDED:
             _end(record, at, data)
         case _:

@@ -49,6 +49,7 @@ class Fate(StrEnum):
     MENU = "menu"  # the citizen goes on in the menu
     WAIT = "wait"  # the citizen waits (again), in the old place; the partners' phones ring on
     ARRIVE = "arrive"  # a citizen that nobody has stored: to the queue at once, before all others
+    AWAY = "away"  # the fallback has the citizen, or had to the end, and tells the rest
     END = "end"  # stored, but gone: close the record
     DROP = "drop"  # a leg that belongs to nobody: hang it up
 
@@ -67,10 +68,12 @@ def reconcile(
     stored: Sequence[StoredCall],
     live: Mapping[str, LiveLeg],
     bridges: Mapping[str, Iterable[str]],
+    away: Container[str] = (),
 ) -> list[Verdict]:
     """Decide for every stored open call and every live leg; each leg is in one verdict only.
 
-    `stored`: by the `asterisk_id` of its record. `bridges`: id -> legs in it.
+    `stored`: by the `asterisk_id` of its record. `bridges`: id -> legs in it. `away`: the citizens'
+    legs that the fallback serves, or has served to the end.
     """
     bridge_of = {leg: bridge for bridge, legs in bridges.items() for leg in legs}
     members = {bridge: list(legs) for bridge, legs in bridges.items()}
@@ -88,7 +91,8 @@ def reconcile(
     for one in stored:
         leg = one.record.asterisk_id
         if leg not in live:
-            verdicts.append(Verdict(fate=Fate.END, record=one.record, leg=leg))
+            fate = Fate.AWAY if leg in away else Fate.END
+            verdicts.append(Verdict(fate=fate, record=one.record, leg=leg))
             continue
         if leg in talks:
             fate, (partners, bridge) = Fate.TALK, talks[leg]

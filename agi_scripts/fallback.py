@@ -104,7 +104,7 @@ class Record:
         self.fields |= {"arrived_at": arrived_at, "answered_at": None, "ended_at": None}
         self.fields |= {"phone": None, "status": "started", "ended_by": None}
         # which step of the ladder answered: phone or agency. A call may be served twice
-        self.fields |= {"step": None, "run": os.urandom(8).hex()}
+        self.fields |= {"step": None, "run": os.urandom(8).hex(), "began_at": clock()}
         safe = re.sub(r"[^A-Za-z0-9.-]", lambda sign: f"_{ord(sign[0]):x}", asterisk_id)[:150]
         name = safe or f"{arrived_at:.6f}-{os.getpid()}"
         self.path = Path(spool) / f"call-{name}.json"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 CLOCK = "clock"
 """The key of the fact where the clock of an engine is anchored (`Anchor`)."""
 
+_OLDEST_S = 86_400.0  # a channel that seems to be older tells of a clock that was set
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -60,3 +62,12 @@ def _boot() -> str:
     except OSError:
         # without it no two engines can know that they count the same seconds
         return f"unknown, {time.time_ns()}"
+
+
+def age_s(created: str) -> float:
+    """How old a channel is, by the wall clock of both, which is Asterisk's own."""
+    try:
+        age = time.time() - datetime.strptime(created, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
+    except ValueError:
+        return 0.0
+    return age if 0 <= age < _OLDEST_S else 0.0

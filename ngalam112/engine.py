@@ -41,6 +41,7 @@ from ngalam112.rulebook import Rulebook, directory_of, load_rulebook, rules_of
 from ngalam112.settings import Settings
 from ngalam112.spool import glance
 from ngalam112.switch import AriSwitch
+from ngalam112.takeback import keep_taking_back
 from ngalam112.takeup import TakeUp, take_up
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
@@ -70,6 +71,8 @@ class Engine:
         self._door: deque[object] = deque()
         self._wake = asyncio.Event()
         self._taking_up: asyncio.Task[None] | None = None
+        self._taking_back: asyncio.Task[None] | None = None
+        self.taken_up = False  # connected, and what Asterisk holds is known
         self._rendering = asyncio.Lock()
         self.on_serving: Callable[[], None] = lambda: None
         self._journal = journal
@@ -215,6 +218,8 @@ class Engine:
     def _handle(self, event: object) -> None:
         try:
             self.line.handle(event, self.clock.now())
+            if self.line.away and self.taken_up:
+                self._take_back()
         except Exception:
             # one call's trouble must not become everybody's; the metric and the log tell
             self.event_errors += 1
@@ -258,10 +263,16 @@ class Engine:
             self._lost_at = self.clock.at(seen_at)
 
     def _ari_up(self) -> None:
+        # the fallback may have lost them meanwhile, with Asterisk
+        self.line.calls.update(self.line.away)
+        self.line.away.clear()
         knew = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
         self._taking_up = asyncio.create_task(self._take_up(*knew), name="take up")
 
     def _ari_down(self) -> None:
+        self.taken_up = False
+        if self._taking_back is not None:
+            self._taking_back.cancel()
         self._lost_at = self.clock.now()
         self.dispatcher.away = True
 
@@ -291,8 +302,16 @@ class Engine:
         self._asterisk, self._lost_at = live.started, None
         self._journal.keep(ASTERISK, live.started)
         log.info("serving", app=APP, legs=len(live.legs), asterisk_is_another=another)
+        self.taken_up = True
+        self._take_back()
         self.on_serving()
         try:
             await self.bring_phones()
         except (AriError, OSError) as error:
             log.error("phones_not_brought", error=str(error))
+
+    def _take_back(self) -> None:
+        """Look after the citizens in the fallback, unless somebody does already."""
+        if self._taking_back is None or self._taking_back.done():
+            looking = keep_taking_back(self.ari, self.ami, lambda: bool(self.line.away))
+            self._taking_back = asyncio.create_task(looking, name="take back")

@@ -1,4 +1,4 @@
-"""Says that this engine lives: to its supervisor, and in `<home>/engine.beat` to the rescuer.
+"""Says that this engine lives: to its supervisor, and in `<home>/run/engine.beat` to the rescuer.
 
 To the supervisor in systemd's words (sd_notify(3)): datagrams to the Unix socket that
 $NOTIFY_SOCKET names. `READY=1` once the engine waits or serves, `STATUS=` tells which,
@@ -22,7 +22,6 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 EVERY_S = 0.5
-BEAT = "engine.beat"
 
 Proof = Callable[[], Awaitable[object]]
 
@@ -72,17 +71,21 @@ class BeatFile:
     """`engine.beat`, open for writing."""
 
     def __init__(self, path: Path) -> None:
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def touch(self) -> None:
         """Write that now is the last beat; a full disk is no reason to stop."""
+        if self._file is None:
+            return  # an answer that came late; the number may be another file's by now
         with contextlib.suppress(OSError):
             # one write over what is there: a reader sees the old beat or the new one
             os.pwrite(self._file, beat_text(time.monotonic()), 0)
 
     def close(self) -> None:
         """Let go of the file, which stays."""
-        os.close(self._file)
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
 
 
 def beat_text(now: float) -> bytes:

@@ -34,8 +34,8 @@ class KeeperError(Exception):
 class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be kept running.
 
-    `command` is asked for at every start. `output`: the file that gets what it prints, from its
-    start on. `heartbeat_s`: after how long a silence it counts as dead; None: it has no heart.
+    `command` is asked for at every start. `output`: the file to which what it prints is added.
+    `heartbeat_s`: after how long a silence it counts as dead; None: it has no heart.
     """
 
     name: str
@@ -60,6 +60,11 @@ class _Running:
         self._loop.remove_reader(self._fd)
         os.close(self._fd)
         self.ended.set_result(_words(self._child.wait()) if self._child else "it has ended")
+
+    async def wait(self, within: float | None = None) -> bool:
+        """Wait for its end; returns whether it has ended in time. Who waits can be cancelled."""
+        done, _ = await asyncio.wait({self.ended}, timeout=within)
+        return bool(done)
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal; to this process and no other that may have its pid by now."""
@@ -115,12 +120,12 @@ class Keeper:
         environment = dict(os.environ if self.part.environment is None else self.part.environment)
         if self._socket is not None:
             environment["NOTIFY_SOCKET"] = self._socket.getsockname()
-        self.part.output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with open(
-            os.open(self.part.output, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-        ) as file:
+        command = self.part.command()
+        output = self.part.output
+        output.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with open(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
             child = subprocess.Popen(
-                self.part.command(),
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=file,
                 stderr=file,
@@ -152,24 +157,22 @@ class Keeper:
 
     async def _end_of(self, running: _Running) -> str:
         """Wait for the end of a process; bring it about if its heart stops."""
-        while not running.ended.done():
-            await asyncio.wait({running.ended}, timeout=TICK_S)
+        while not await running.wait(TICK_S):
             self._hear()
             if self._pulse is not None and self._pulse.stopped(time.monotonic()):
                 # a stopped process can be ended by this signal only
                 running.signal(signal.SIGKILL)
-                await running.ended
+                await running.wait()
                 return f"no heartbeat for {self.part.heartbeat_s:g} s, so it was killed"
         return running.ended.result()
 
     async def end(self, number: signal.Signals, within: float) -> None:
         """Ask it to end by this signal; kill it if it does not. Harmless if it has ended."""
-        if self._running is not None and not self._running.ended.done():
+        if self._running is not None:
             self._running.signal(number)
-            done, _ = await asyncio.wait({self._running.ended}, timeout=within)
-            if not done:
+            if not await self._running.wait(within):
                 self._running.signal(signal.SIGKILL)
-                await self._running.ended
+                await self._running.wait()
         self.file.unlink(missing_ok=True)
 
     def close(self) -> None:

@@ -22,9 +22,11 @@ from acd.kept import CLAIM, KeptCall, KeptClaim
 from acd.load import Shed
 from acd.operators import device_of
 from acd.ports import Journal, Switch
-from acd.records import CallRecord, EventKind
+from acd.records import TAKEN_BACK, CallRecord, CategorySource, EventKind, Served
+from acd.resumption import Resumption
 from acd.timers import Timers
 from ivr.reception import Reception
+from ngalam112.clock import age_s
 from ngalam112.switch import (
     Connected,
     ConnectFailed,
@@ -55,6 +57,7 @@ log = structlog.get_logger("line")
 # a claimed call whose leg never comes has hung up in that very moment
 HANDOVER_S = 5.0
 NORMAL = 16
+FALLBACK_CONTEXTS = ("orphaned", "fallback")
 
 
 class Claimed(msgspec.Struct, frozen=True):
@@ -100,6 +103,7 @@ class Line:
         self._finished: dict[str, Call] = {}
         self.claims: dict[str, KeptClaim] = {}  # asked for, and not here yet
         self._open_claims: Counter[str] = Counter()
+        self.away: dict[str, Call] = {}  # known, and with the fallback
 
     def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Let one event happen."""
@@ -121,6 +125,8 @@ class Line:
                 self._entered(args, channel, now)
             case ChannelHangupRequest(channel=channel, cause=cause):
                 self._hanging_up(channel.id, cause)
+            case StasisEnd(channel=channel) if channel.dialplan.context in FALLBACK_CONTEXTS:
+                self._rescued(channel.id, now)
             case StasisEnd(channel=channel):
                 # of a leg that came in, ChannelDestroyed is not told once it has left us
                 self.gone(channel.id, NORMAL, now)
@@ -254,6 +260,8 @@ class Line:
                 caller = channel.caller
                 self.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
                 self.reception.welcome(call, now)
+            case ["returned"]:
+                self._returned(channel, now)
             case ["operator", *_]:
                 if not self.internal.answered(channel.id, now):
                     self.dispatcher.leg_answered(channel.id, now)
@@ -268,6 +276,85 @@ class Line:
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
+
+    # --- between us and the fallback ----------------------------------------------------------
+
+    def _rescued(self, channel_id: str, now: float) -> None:
+        """Whoever thought us dead has taken the citizen out of Stasis, to the fallback."""
+        call = self.calls.get(channel_id)
+        if call is None or not call.record.events:
+            self.gone(channel_id, NORMAL, now)
+        else:
+            self.fell_back(call, now)
+
+    def fell_back(self, call: Call, now: float) -> None:
+        """The fallback has the citizen: it tells the rest, or we take the citizen back."""
+        del self.calls[call.channel]
+        self.away[call.channel] = call
+        self.reception.gone(call)
+        self.dispatcher.fell_back(call, now)
+        log.info("fell_back", call_id=call.id)
+
+    def _returned(self, channel: Channel, now: float) -> None:
+        """Taken back out of the fallback: to the old place, or before all others if unknown."""
+        call = self.away.pop(channel.id, None)
+        if call is None:
+            if channel.id in self.calls:
+                return
+            call = self.new_call(channel.id, now - age_s(channel.creationtime))
+            call.aged = True
+            self.note_arrival(
+                call, channel.caller.number, channel.caller.name, channel.dialplan.exten
+            )
+        self.calls[channel.id] = call
+        call.rearm(None)
+        if call.record.category is None:
+            call.note(
+                EventKind.MENU_DONE,
+                now,
+                category=self.reception.default_category,
+                category_source=CategorySource.NONE.value,
+            )
+        Resumption(self.dispatcher).wait(call, [], now)
+        self.dispatcher.settle(now)
+        log.info("taken_back", call_id=call.id)
+
+    def serves(self, channel_id: str) -> Call | None:
+        """The call of a citizen's channel that this engine knows, wherever it is."""
+        known = (self.calls, self.away, self._finished)
+        found = (calls.get(channel_id) for calls in known)
+        return next((call for call in found if call is not None and call.record.events), None)
+
+    def fallback_served(self, channel_id: str, served: Served, now: float) -> bool:
+        """Note what the fallback did in the call's own record; False if the call is not known."""
+        call = self.serves(channel_id)
+        if call is None:
+            return False
+        lives = channel_id in self.calls
+        # a script that was killed could not say that we took the citizen
+        about = {**served.about, "status": TAKEN_BACK} if lives else served.about
+        call.note(EventKind.FALLBACK, served.at, **about)
+        if lives:
+            return True
+        if served.ended_at is None:
+            if channel_id in self.away:
+                # on the way to us, or hung up on it
+                call.rearm(self._timers.at(now + HANDOVER_S, lambda at: self._never_back(call, at)))
+        elif channel_id in self.away:
+            self._ended_away(call, served.ended_by, now, served.ended_at)
+        else:
+            at = max(served.ended_at, call.record.latest)
+            call.note(EventKind.ENDED, at, ended_by=served.ended_by, hangup_cause=None)
+        return True
+
+    def _never_back(self, call: Call, now: float) -> None:
+        if self.away.get(call.channel) is call:
+            self._ended_away(call, "unknown", now, now)
+
+    def _ended_away(self, call: Call, ended_by: str | None, now: float, ended_at: float) -> None:
+        self.calls[call.channel] = self.away.pop(call.channel)
+        call.hung_up_by = ended_by or "unknown"
+        self.over(call, 0, now, ended_at=ended_at)
 
     def _hanging_up(self, channel_id: str, cause: int) -> None:
         call, who = self.calls.get(channel_id), "caller"

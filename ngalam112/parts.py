@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
+from typing import NoReturn
 
+from ngalam112 import pidfiles
 from ngalam112.keeper import Part
-from ngalam112.running import line_asterisk
+from ngalam112.rescuer import rescuer_command, rescuer_log
+from ngalam112.running import line_asterisk, prepare
 from ngalam112.settings import Settings
 from pbx.programs import Programs
 
@@ -34,6 +39,31 @@ def engine_part(settings: Settings, name: str) -> Part:
     )
 
 
-def other_parts(settings: Settings) -> list[Part]:
-    """What helps a line beside Asterisk and its engines; ends before these, by SIGTERM."""
-    return []
+def rescue_part(settings: Settings) -> Part:
+    """The rescuer, which looks after citizens for whom no engine beats."""
+    return Part(
+        name="rescue",
+        command=lambda: rescuer_command(settings),
+        output=rescuer_log(settings),
+    )
+
+
+def become_asterisk(settings: Settings) -> NoReturn:
+    """Make the line ready, then be its Asterisk in place of this program: for a service of its own.
+
+    Engines may run already: they wait for it.
+    """
+    programs = Programs.find()
+    asyncio.run(prepare(settings, programs, engine_runs=True))
+    _become(asterisk_part(settings, programs), settings)
+
+
+def become_rescuer(settings: Settings) -> NoReturn:
+    """Be the line's rescuer in place of this program: for a service of its own."""
+    _become(rescue_part(settings), settings)
+
+
+def _become(part: Part, settings: Settings) -> NoReturn:
+    command = part.command()
+    pidfiles.write(settings.run / f"{part.name}.pid", os.getpid())
+    os.execvp(command[0], command)  # noqa: S606 - its own argument list, no shell

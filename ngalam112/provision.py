@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -56,11 +57,13 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "ari_password": settings.secrets.ari_password,
         "ami_user": AMI_USER,
         "ami_password": settings.secrets.ami_password,
+        "rescue_password": settings.rescue_secret,
         "sounds": settings.sounds,
         "music": settings.music,
         "music_class": "fallback",
         "agi_script": AGI_SCRIPT,
         "spool": settings.spool,
+        "beat": settings.beat,
         "phones_file": home / "etc" / "phones.list",
         "agencies_file": home / "etc" / "agencies.list",
     }
@@ -68,7 +71,8 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
 
 def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
     """Make the folders and render everything but the phones, for this version of Asterisk."""
-    for folder in (settings.home, settings.asterisk_home, settings.spool, settings.log_file.parent):
+    logs = settings.log_file.parent
+    for folder in (settings.home, settings.asterisk_home, settings.spool, settings.run, logs):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     render(TEMPLATES, settings.asterisk_home / "etc", asterisk_values(settings, asterisk))
 
@@ -78,7 +82,9 @@ def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None
     unread = _unread(settings)
     unread.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # before the change: who dies in between has them read once too often, never too seldom
-    render_phones(TEMPLATES, settings.asterisk_home / "etc", phones, changing=unread.touch)
+    render_phones(
+        TEMPLATES, settings.asterisk_home / "etc", phones, changing=partial(unread.touch, 0o600)
+    )
 
 
 def phones_unread(settings: Settings) -> bool:
@@ -92,7 +98,7 @@ def phones_read(settings: Settings) -> None:
 
 
 def _unread(settings: Settings) -> Path:
-    return settings.asterisk_home / "etc" / "phones.unread"
+    return settings.asterisk_home / "phones.unread"
 
 
 def phones_are_rendered(settings: Settings) -> bool:

@@ -2,38 +2,40 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
-from datetime import datetime
 
 import msgspec
 from sqlalchemy import select
 
-from acd.records import CallRecord
+from acd.records import CallRecord, EventKind
 from acd.recovery import LiveLeg
 from models.database import Database
 from models.tables import CallRow
+from ngalam112.clock import age_s
+from ngalam112.line import FALLBACK_CONTEXTS
+from ngalam112.spool import KnownCall
 from pbx.ari import AriClient
 from pbx.ari_reply import ChannelGone
 from pbx.ari_types import Application, Bridge, Channel, Info
-from reports.calls import LIVE, list_calls
+from reports.calls import LIVE, list_calls, show_call
 
 CITIZENS = "citizens"  # the dialplan context that only the trunk leads to
 _MOST = 100_000
-_OLDEST_S = 86_400.0  # a channel that seems to be older tells of a clock that was set
 
 
 class Snapshot(msgspec.Struct, frozen=True):
     """What Asterisk held for us at one moment: our legs, and our bridges with the legs in them.
 
     `playing`: which of the prompts asked about still play. `elsewhere`: channels that live and are
-    not ours, such as those that the fallback serves. `started`: Asterisk's word on its own start.
+    not ours, such as those that the fallback serves. `in_fallback`: which of them it does.
+    `started`: Asterisk's word on its own start.
     """
 
     legs: dict[str, LiveLeg]
     bridges: dict[str, list[str]]
     playing: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
+    in_fallback: frozenset[str] = frozenset()
     started: str = ""
 
 
@@ -52,7 +54,7 @@ async def snapshot(ari: AriClient, playbacks: Iterable[str] = ()) -> Snapshot:
             caller_number=one.caller.number,
             caller_name=one.caller.name,
             called_number=one.dialplan.exten,
-            age_s=_age_s(one.creationtime),
+            age_s=age_s(one.creationtime),
         )
         for one in channels
         if one.id in mine
@@ -68,6 +70,10 @@ async def snapshot(ari: AriClient, playbacks: Iterable[str] = ()) -> Snapshot:
         kept,
         playing=frozenset([one for one in playbacks if await _plays(ari, one)]),
         elsewhere=frozenset(one.id for one in channels) - mine,
+        in_fallback=frozenset(
+            one.id for one in channels if one.dialplan.context in FALLBACK_CONTEXTS
+        )
+        - mine,
         started=info.status.startup_time,
     )
 
@@ -80,25 +86,18 @@ async def _plays(ari: AriClient, playback: str) -> bool:
     return True
 
 
-def _age_s(created: str) -> float:
-    """How old a channel is, by the wall clock of both, which is Asterisk's own."""
-    try:
-        age = time.time() - datetime.strptime(created, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
-    except ValueError:
-        return 0.0
-    return age if 0 <= age < _OLDEST_S else 0.0
-
-
 async def open_calls(database: Database) -> list[CallRecord]:
     """The records that have no end: the calls that were up when the last engine stopped."""
     async with database.session() as session:
         return await list_calls(session, outcome=LIVE, limit=_MOST)
 
 
-async def is_known(database: Database, asterisk_id: str) -> bool:
-    """Whether a call record with this Asterisk id exists."""
+async def known_call(database: Database, asterisk_id: str) -> KnownCall | None:
+    """The call with this Asterisk id, as the database has it, and what the fallback did for it."""
     async with database.session() as session:
-        found = await session.scalar(
-            select(CallRow.call_id).where(CallRow.asterisk_id == asterisk_id)
-        )
-        return found is not None
+        record = await session.scalar(select(CallRow).where(CallRow.asterisk_id == asterisk_id))
+        if record is None:
+            return None
+        history = await show_call(session, record.call_id)
+    runs = {one.data.get("run", "") for one in history.events if one.kind is EventKind.FALLBACK}
+    return KnownCall(history.record, frozenset(runs))

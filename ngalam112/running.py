@@ -31,8 +31,11 @@ class EngineFailed(Exception):
     """The engine did not start; the message is its last word."""
 
 
-def check_line_ports(settings: Settings) -> None:
-    """Raise AsteriskError for the first port of the line that is taken."""
+def check_line_ports(settings: Settings, *, engine_runs: bool = False) -> None:
+    """Raise AsteriskError for the first port of the line that is taken.
+
+    With `engine_runs` the API's may be: it is our own engine that has it.
+    """
     sip = {"NGALAM112_SIP_PORT": settings.sip_port}
     check_ports(settings.bind, sip, sip)
     check_ports(
@@ -41,14 +44,14 @@ def check_line_ports(settings: Settings) -> None:
         {
             "NGALAM112_ARI_PORT": settings.ari_port,
             "NGALAM112_AMI_PORT": settings.ami_port,
-            "NGALAM112_API_PORT": settings.api_port,
+            **({} if engine_runs else {"NGALAM112_API_PORT": settings.api_port}),
         },
     )
 
 
-async def prepare(settings: Settings, programs: Programs) -> None:
+async def prepare(settings: Settings, programs: Programs, *, engine_runs: bool = False) -> None:
     """Make the state folder, the database, the sounds and the configuration ready."""
-    check_line_ports(settings)
+    check_line_ports(settings, engine_runs=engine_runs)
     settings.home.mkdir(parents=True, exist_ok=True)
     # callers' data: for the line's own user only, whoever made the folder
     settings.home.chmod(0o700)
@@ -76,12 +79,12 @@ async def _stored_phones(settings: Settings) -> list[Phone] | None:
 
 
 def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
-    """The line's Asterisk, not started yet: it sees its own folders, sounds, spool and the AGI."""
+    """The line's Asterisk, not started yet: it sees what its configuration and the AGI name."""
     return Asterisk(
         programs,
         settings.asterisk_home,
         writable=[settings.spool],
-        readable=[settings.sounds, settings.music, AGI_SCRIPT],
+        readable=[settings.sounds, settings.music, settings.run, AGI_SCRIPT],
     )
 
 

@@ -19,18 +19,19 @@ import uvloop
 
 from acd.local_journal import LocalJournal
 from acd.recorder import Recorder
+from acd.records import Served
 from models.database import Database
 from ngalam112 import pidfiles
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.engine import Engine
-from ngalam112.heart import BEAT, BeatFile, Heart, Notifier, read_beat
+from ngalam112.heart import BeatFile, Heart, Notifier, read_beat
 from ngalam112.logs import open_log
 from ngalam112.opening import Known, Opening, known_by, learn
-from ngalam112.recovery import is_known
+from ngalam112.recovery import known_call
 from ngalam112.rulebook import Rulebook
 from ngalam112.settings import Settings
-from ngalam112.spool import read_spool
+from ngalam112.spool import KnownCall, read_spool
 from ngalam112.standby import Turn
 from ngalam112.warmup import warm_up
 from pbx.ari_reply import AriError
@@ -42,6 +43,9 @@ TEND_EVERY_S = 1.0
 DRAIN_S = 10.0
 HAND_OVER_S = 0.2  # the next engine drains on, and citizens wait for its turn
 GOODBYE_S = 2.0
+
+# who starts an engine need not wait longer than until it waits, or serves
+_NEWS = {"waiting": ("READY=1",), "serving": ("READY=1",), "stopping": ("STOPPING=1",)}
 
 
 class _Stopped(Exception):
@@ -72,8 +76,7 @@ class _Life:
             return
         self.state = state
         pidfiles.write(self._file, os.getpid(), state)
-        word = "STOPPING=1" if state == "stopping" else "READY=1"
-        self.notifier.say(word, f"STATUS={state}")
+        self.notifier.say(*_NEWS.get(state, ()), f"STATUS={state}")
         log.info("engine_is", state=state, pid=os.getpid())
 
     async def turn_comes(self) -> bool:
@@ -124,7 +127,7 @@ async def live(settings: Settings, name: str) -> int:
 
 
 async def _serve_and_drain(life: _Life) -> None:
-    """Serve; whatever ends it, the database has all that it takes before the next engine's turn."""
+    """Serve; whatever ends it, the database gets what it takes before the next engine's turn."""
     database = Database(life.settings.url)
     local = await asyncio.to_thread(LocalJournal, life.settings.journal)
     recorder = Recorder(database, local)
@@ -151,7 +154,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
         backlog=recorder.backlog,
     )
     api = Api(engine, database, settings, journal)
-    beat = BeatFile(settings.home / BEAT)
+    beat = BeatFile(settings.beat)
     engine.on_serving = lambda: life.becomes("serving")
     life.heart.proof = lambda: engine.do(lambda _: None)
     life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
@@ -164,7 +167,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
             # another program at the port must be told before the line is taken over in Asterisk
             await api.listening.wait()
             tasks.create_task(engine.run(), name="engine")
-            tasks.create_task(_spool(settings, database, journal), name="spool")
+            tasks.create_task(_spool(engine, database, journal), name="spool")
             tasks.create_task(_tend(recorder.local), name="journal")
             tasks.create_task(_unless_it_fails(writing), name="recording")
     finally:
@@ -187,7 +190,7 @@ def _remember(engine: Engine, recorder: Recorder, known: Known, *, is_stored: bo
         engine.roster.add_phone(phone)
     for operator in known.operators:
         engine.roster.add_operator(operator)
-    engine.remember(known.calls, kept.facts, read_beat(settings.home / BEAT))
+    engine.remember(known.calls, kept.facts, read_beat(settings.beat))
     if is_stored:
         recorder.local.restate(
             [one.row() for one in known.operators], [one.row() for one in known.calls]
@@ -248,19 +251,39 @@ async def _until_told(life: _Life, engine: Engine) -> None:
     raise _Stopped
 
 
-async def _spool(settings: Settings, database: Database, journal: CountingJournal) -> None:
+class _Calls:
+    """`ngalam112.spool.Calls`: what the database has, and what is up at the moment."""
+
+    def __init__(self, engine: Engine, database: Database) -> None:
+        self._engine, self._database = engine, database
+
+    async def known(self, asterisk_id: str) -> KnownCall | None:
+        """The call as it is written."""
+        return await known_call(self._database, asterisk_id)
+
+    async def served(self, asterisk_id: str, served: Served) -> bool:
+        """Note it in a call that is up; raises ConnectionError while it is not known who is."""
+
+        def note(now: float) -> bool:
+            if not self._engine.taken_up:
+                raise ConnectionError("Asterisk is away, so nobody knows which calls are up.")
+            return self._engine.line.fallback_served(asterisk_id, served, now)
+
+        return await self._engine.do(note)
+
+
+async def _spool(engine: Engine, database: Database, journal: CountingJournal) -> None:
     """Read what the fallback left, for ever; the database's troubles end with it, not this."""
+    folder, calls = engine.settings.spool, _Calls(engine, database)
     while True:
         try:
-            count = await read_spool(
-                settings.spool,
-                journal,
-                is_known=lambda asterisk_id: is_known(database, asterisk_id),
-                flushed=journal.recorder.flushed,
-                now=time.time(),
-            )
-            if count:
-                log.info("fallback_records_read", count=count)
+            # before that a call which the fallback has ended would be taken for one that is up
+            if engine.taken_up:
+                count = await read_spool(
+                    folder, journal, calls, flushed=journal.recorder.flushed, now=time.time()
+                )
+                if count:
+                    log.info("fallback_records_read", count=count)
         except Exception:
             log.exception("spool_failed")
         await asyncio.sleep(SPOOL_EVERY_S)

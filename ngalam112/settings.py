@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import json
 import os
@@ -161,6 +162,11 @@ class Settings(BaseSettings):
         return self.home / "run"
 
     @property
+    def beat(self) -> Path:
+        """When the engine that serves was answered by Asterisk last (`ngalam112.heart`)."""
+        return self.run / "engine.beat"
+
+    @property
     def log_file(self) -> Path:
         """The engine's log, one JSON object a line."""
         return self.home / "log" / "engine.jsonl"
@@ -172,6 +178,16 @@ class Settings(BaseSettings):
             text = ",".join(value) if isinstance(value, list) else str(value)
             values[f"NGALAM112_{name.upper()}"] = text
         return values
+
+    @property
+    def rescue_secret_file(self) -> Path:
+        """The rescuer's AMI password, the only secret that it may read."""
+        return self.home / "rescue.secret"
+
+    @cached_property
+    def rescue_secret(self) -> str:
+        """The rescuer's AMI password; made here at the first use."""
+        return _kept_once(self.rescue_secret_file, random_secrets.token_urlsafe(24) + "\n").strip()
 
     @cached_property
     def secrets(self) -> Secrets:
@@ -198,16 +214,23 @@ def load_secrets(home: Path) -> Secrets:
         pass
     except (OSError, msgspec.DecodeError) as error:
         raise SettingsError(f"{path} cannot be read ({error}); mend it or remove it.") from None
+    made = {name: random_secrets.token_urlsafe(24) for name in Secrets.__struct_fields__}
+    return msgspec.json.decode(_kept_once(path, json.dumps(made, indent=1)), type=Secrets)
+
+
+def _kept_once(path: Path, text: str) -> str:
+    """Write the file, readable by its owner only, unless it is there; returns what it holds."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text()
     try:
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise SettingsError(
-            f"The state folder {home} cannot be made ({error.strerror}); set NGALAM112_HOME."
+            f"The state folder {path.parent} cannot be made ({error.strerror}); set NGALAM112_HOME."
         ) from None
-    made = {name: random_secrets.token_urlsafe(24) for name in Secrets.__struct_fields__}
     fresh = path.with_suffix(f".{os.getpid()}.new")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(made, file, indent=1)
+        file.write(text)
     try:
         # the first of two that start at once wins; link never overwrites
         os.link(fresh, path)
@@ -215,4 +238,4 @@ def load_secrets(home: Path) -> Secrets:
         pass
     finally:
         fresh.unlink()
-    return msgspec.json.decode(path.read_bytes(), type=Secrets)
+    return path.read_text()

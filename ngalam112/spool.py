@@ -1,8 +1,11 @@
 """Reads what the fallback left in the spool folder into the call records.
 
-Each file is one call (`agi_scripts/fallback.py` writes them). Reading one twice changes nothing,
-because the call's id and its events follow from what is in it; so a file is deleted only once its
-events are written, and any failure on the way is mended by the next reading.
+Each file is one run of the fallback for one call (`agi_scripts/fallback.py` writes them). A call
+that no engine knows becomes a record; one that an engine has begun gets its FALLBACK event, and
+its end if the fallback served it to the end, in its own record. Reading a file twice changes
+nothing: a new call's id and events follow from what is in it, and a record tells which runs it
+has. So a file is deleted only once its events are written, and any failure on the way is mended
+by the next reading.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 import structlog
 
-from acd.records import CallEvent, CallRecord, EventKind, apply
+from acd.records import CallEvent, CallRecord, EventKind, Served, apply
 
 log = structlog.get_logger("spool")
 
@@ -56,9 +59,40 @@ class SpoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     answered_at: float | None
     ended_at: float | None
     phone: str | None
-    status: Literal["started", "answered", "unanswered", "hung_up"]
+    status: Literal["started", "answered", "unanswered", "hung_up", "taken_back"]
     why: str
     ended_by: str | None
+    began_at: float | None = None
+    step: str | None = None
+    run: str = ""
+
+    def about(self) -> dict[str, Any]:
+        """What the FALLBACK event tells."""
+        return {
+            "status": self.status,
+            "step": self.step,
+            "phone": self.phone,
+            "answered_at": self.answered_at,
+            "why": self.why,
+            "run": self.run,
+        }
+
+
+class KnownCall(msgspec.Struct, frozen=True):
+    """A call that has a record, and the runs of the fallback that are in it."""
+
+    record: CallRecord
+    runs: frozenset[str]
+
+
+class Calls(Protocol):
+    """The calls that an engine knows or has known."""
+
+    async def known(self, asterisk_id: str) -> KnownCall | None:
+        """The call as it is written."""
+
+    async def served(self, asterisk_id: str, served: Served) -> bool:
+        """Note it in a call that is up at the moment; False if it is not."""
 
 
 class _File(msgspec.Struct, frozen=True):
@@ -69,12 +103,10 @@ class _File(msgspec.Struct, frozen=True):
     held: bool  # its script lives
 
 
-def events_of(
-    record: Mapping[str, Any], ended_at: float | None = None
-) -> tuple[str, list[CallEvent]]:
-    """Return the call's id and its events; the same record gives the same ones.
+def read_record(record: Mapping[str, Any], ended_at: float | None = None) -> SpoolRecord:
+    """Return what a file says, its times in order; `ended_at` stands in for an end that is missing.
 
-    `ended_at` stands in for the end of a record that has none. Raises SpoolError.
+    Raises SpoolError.
     """
     try:
         one = msgspec.convert(dict(record), SpoolRecord)
@@ -83,12 +115,23 @@ def events_of(
     ended_at = one.ended_at if one.ended_at is not None else ended_at
     if ended_at is None:
         raise SpoolError("it has no end")
-    times = [one.arrived_at, ended_at, *([] if one.answered_at is None else [one.answered_at])]
+    given = (one.arrived_at, ended_at, one.answered_at, one.began_at)
+    times = [at for at in given if at is not None]
     if not all(math.isfinite(at) and at > 0 for at in times):
         raise SpoolError("it has a time that is none")
-    call_id = str(uuid.uuid5(_CALLS, one.asterisk_id or f"{one.arrived_at}/{one.caller_number}"))
-    ended_at = max(times)
     answered_at = None if one.answered_at is None else max(one.answered_at, one.arrived_at)
+    return msgspec.structs.replace(one, answered_at=answered_at, ended_at=max(times))
+
+
+def events_of(
+    record: Mapping[str, Any], ended_at: float | None = None
+) -> tuple[str, list[CallEvent]]:
+    """Return id and events of a call that no engine knows; the same record gives the same ones.
+
+    Raises SpoolError.
+    """
+    one = read_record(record, ended_at)
+    call_id = str(uuid.uuid5(_CALLS, one.asterisk_id or f"{one.arrived_at}/{one.caller_number}"))
     caller = {
         "asterisk_id": one.asterisk_id,
         "caller_number": one.caller_number,
@@ -96,19 +139,14 @@ def events_of(
         "called_number": one.called_number,
         "language": "id",
     }
-    served = {
-        "status": one.status,
-        "phone": one.phone,
-        "answered_at": answered_at,
-        "why": one.why,
-    }
     steps: list[tuple[EventKind, float, dict[str, Any]]] = [
         (EventKind.ARRIVED, one.arrived_at, caller)
     ]
     # who hung up before the fallback began was lost like anyone who hangs up before the menu
     if one.status != "hung_up":
-        steps.append((EventKind.FALLBACK, answered_at or one.arrived_at, served))
-    steps.append((EventKind.ENDED, ended_at, {"ended_by": one.ended_by, "hangup_cause": None}))
+        steps.append((EventKind.FALLBACK, one.answered_at or one.arrived_at, one.about()))
+    assert one.ended_at is not None
+    steps.append((EventKind.ENDED, one.ended_at, {"ended_by": one.ended_by, "hangup_cause": None}))
     return call_id, [
         CallEvent(call_id=call_id, seq=seq, at=at, kind=kind, data=data)
         for seq, (kind, at, data) in enumerate(steps, start=1)
@@ -118,23 +156,23 @@ def events_of(
 async def read_spool(
     folder: Path,
     journal: Journal,
-    is_known: Callable[[str], Awaitable[bool]],
+    calls: Calls,
     flushed: Callable[[], Awaitable[None]],
     now: float,
 ) -> int:
-    """Take every finished record of `folder` into the journal; return how many calls that were.
+    """Take every finished record of `folder` into the journal; return how many runs that were.
 
-    `is_known` tells whether a record with that asterisk_id is there already, `flushed` returns
-    when all that the journal got is written. What either raises goes to the caller, and no file is
-    deleted then. A broken file is moved to `folder`/rejected and logged; it stops no other.
+    `flushed` returns when all that the journal got is written. What it or `calls` raises goes to
+    the caller, and no file is deleted then. A broken file is moved to `folder`/rejected and logged;
+    it stops no other.
     """
     done: list[_File] = []
     count = 0
     files = await asyncio.to_thread(_files, folder)
-    await flushed()  # so that `is_known` sees what the engine has just recorded
+    await flushed()  # so that `calls` knows what the engine has just recorded
     for file in files:
         try:
-            taken = await _take(file, journal, is_known, now)
+            taken = await _take(file, journal, calls, now)
         except SpoolError as error:
             await asyncio.to_thread(_reject, file.path, str(error))
             continue
@@ -157,16 +195,16 @@ def glance(folder: Path) -> tuple[frozenset[str], dict[str, float]]:
             record = msgspec.json.decode(file.content or b"", type=SpoolRecord)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
+        if record.status == "taken_back":
+            continue
         served.add(record.asterisk_id)
         if record.ended_at is not None and math.isfinite(record.ended_at):
             ended[record.asterisk_id] = record.ended_at
     return frozenset(served), ended
 
 
-async def _take(
-    file: _File, journal: Journal, is_known: Callable[[str], Awaitable[bool]], now: float
-) -> bool | None:
-    """Take one file; None: not finished yet, False: the engine has counted this call."""
+async def _take(file: _File, journal: Journal, calls: Calls, now: float) -> bool | None:
+    """Take one file; None: not finished yet, False: it is in the records already."""
     if file.content is None:
         raise SpoolError("it cannot be read")
     try:
@@ -178,16 +216,51 @@ async def _take(
         return None
     if record.get("status") == "hung_up" and 0 <= age < SETTLE_S:
         return None
-    call_id, events = events_of(record, ended_at=file.touched_at)
-    counted = record["status"] == "hung_up" or record["why"] == "SUCCESS"
-    if counted and record["asterisk_id"] and await is_known(record["asterisk_id"]):
-        log.info("spool_known", call_id=call_id, file=file.path.name, record=record)
+    one = read_record(record, ended_at=file.touched_at)
+    known = await calls.known(one.asterisk_id) if one.asterisk_id else None
+    if known is None and one.status == "taken_back" and 0 <= age < ORPHAN_S:
+        return None  # the engine that took the citizen is about to begin a record
+    if known is not None and (one.status == "hung_up" or one.run in known.runs):
+        log.info("spool_known", call_id=known.record.call_id, file=file.path.name)
         return False
+    if known is not None:
+        served = _served(one)
+        if not await calls.served(one.asterisk_id, served):
+            _append(known.record, served, journal)
+        return True
+    call_id, events = events_of(record, ended_at=file.touched_at)
     call = CallRecord(call_id=call_id)
     for event in events:
         apply(call, event)
         journal.call_event(event, call)
     return True
+
+
+def _served(one: SpoolRecord) -> Served:
+    taken_back = one.status == "taken_back"
+    return Served(
+        at=one.answered_at or one.began_at or one.arrived_at,
+        about=one.about(),
+        ended_at=None if taken_back else one.ended_at,
+        ended_by=None if taken_back else one.ended_by,
+    )
+
+
+def _append(record: CallRecord, served: Served, journal: Journal) -> None:
+    """Let the record of a call that is up no more go on."""
+    steps: list[tuple[EventKind, float, dict[str, Any]]] = [
+        (EventKind.FALLBACK, served.at, served.about)
+    ]
+    if served.ended_at is not None or record.ended_at is None:
+        at = max(served.at if served.ended_at is None else served.ended_at, record.latest)
+        ended_by = served.ended_by or "unknown"
+        steps.append((EventKind.ENDED, at, {"ended_by": ended_by, "hangup_cause": None}))
+    for kind, at, data in steps:
+        event = CallEvent(
+            call_id=record.call_id, seq=record.events + 1, at=at, kind=kind, data=data
+        )
+        apply(record, event)
+        journal.call_event(event, record)
 
 
 def _files(folder: Path) -> list[_File]:

@@ -26,7 +26,7 @@ class TakeUp(msgspec.Struct, frozen=True, kw_only=True):
 
     `lost_at`: when Asterisk was seen last, if another one runs since: all its calls are cut off.
     `ended`: when calls have ended meanwhile, by the citizen's channel, as the fallback's script has
-    noted it. `spooled`: the citizens' channels that this script has served.
+    noted it. `spooled`: the citizens' channels that this script serves or has served to the end.
     """
 
     live: Snapshot
@@ -72,7 +72,7 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
         if call.record.events and call.channel in line.calls and call not in busy
     ]
     legs = {one: leg for one, leg in live.legs.items() if one not in hands_off}
-    verdicts = reconcile(stored, legs, live.bridges)
+    verdicts = reconcile(stored, legs, live.bridges, live.in_fallback | event.spooled)
     for verdict in verdicts:
         try:
             _carry_out(line, verdict, event, now)
@@ -125,8 +125,7 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
     call, resumption = line.calls.get(verdict.leg), Resumption(line.dispatcher)
     log.info("taken_up", fate=verdict.fate, leg=verdict.leg, call_id=call.id if call else None)
     leg = event.live.legs.get(verdict.leg)
-    if leg is not None and leg.citizen and not leg.up:
-        line.switch.answer(verdict.leg)  # the engine died between the claim and the answer
+    _answer(line, leg)
     match verdict.fate:
         case Fate.DROP if (offered := line.dispatcher.desks.legs.get(verdict.leg)) is not None:
             # an operator who answered in the gap hears nothing until the two are connected
@@ -134,6 +133,8 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
                 line.dispatcher.leg_answered(verdict.leg, now)
         case Fate.DROP:
             line.switch.hang_up(verdict.leg)
+        case Fate.AWAY if call is not None and call.stage is not Stage.ENDED:
+            line.fell_back(call, now)
         case Fate.END if call is not None:
             at = event.ended.get(verdict.leg, now)
             _close(line, call, call.hung_up_by or "unknown", at, now)
@@ -150,6 +151,11 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
             call.aged = True  # nobody knows how long this citizen has been served by nobody
             line.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
             _to_queue(line, call, (), now)
+
+
+def _answer(line: Line, leg: LiveLeg | None) -> None:
+    if leg is not None and leg.citizen and not leg.up:
+        line.switch.answer(leg.id)  # the engine died between the claim and the answer
 
 
 def _close(line: Line, call: Call, ended_by: str, at: float, now: float) -> None:

@@ -1,4 +1,4 @@
-"""`ngalam112 up`: the whole line in the foreground: Asterisk, two engines, until Ctrl-C.
+"""`ngalam112 up`: the whole line in the foreground: Asterisk, two engines, the rescuer.
 
 A part that dies is started again at once; an engine whose heart stops is killed. Asterisk is never
 ended for another part's sake. If this process itself dies, all go on, and the next `up` finds them;
@@ -23,7 +23,7 @@ from models.database import Database, Unreachable
 from ngalam112.admin import add_operator, add_phone, load_roster
 from ngalam112.cli.output import console
 from ngalam112.keeper import Keeper, Part, tell
-from ngalam112.parts import ENGINES, asterisk_part, engine_part, other_parts
+from ngalam112.parts import ENGINES, asterisk_part, engine_part, rescue_part
 from ngalam112.provision import phones_are_rendered, provision_phones
 from ngalam112.running import EngineFailed, healthy, line_asterisk, prepare
 from ngalam112.settings import Settings
@@ -102,11 +102,11 @@ class KeptLine:
 
         self.asterisk = keeper(asterisk_part(settings, programs))
         self.engines = [keeper(engine_part(settings, name)) for name in ENGINES]
-        self.others = [keeper(part) for part in other_parts(settings)]
+        self.rescuer = keeper(rescue_part(settings))
 
     @property
     def _all(self) -> list[Keeper]:
-        return [self.asterisk, *self.engines, *self.others]
+        return [self.asterisk, *self.engines, self.rescuer]
 
     def find(self) -> list[str]:
         """Take on what runs already, left by a supervisor that died; returns the names."""
@@ -117,7 +117,7 @@ class KeptLine:
         try:
             self.asterisk.start()
             await self._asterisk.booted(self.asterisk.lives)
-            for one in (*self.engines, *self.others):
+            for one in (*self.engines, self.rescuer):
                 one.start()
             await self._serves()
         except Exception:
@@ -146,9 +146,8 @@ class KeptLine:
                 task.cancel()
 
     async def stop(self) -> None:
-        """End all: what helps, the engine that waits, the one that serves, Asterisk."""
-        for one in self.others:
-            await one.end(signal.SIGTERM, within=5.0)
+        """End all: the rescuer, the engine that waits, the one that serves, Asterisk."""
+        await self.rescuer.end(signal.SIGTERM, within=5.0)
         for one in sorted(self.engines, key=_serves_last):
             await one.end(signal.SIGINT, within=20.0)
         await self.asterisk.end(signal.SIGTERM, within=10.0)

@@ -1,4 +1,4 @@
-"""The AMI link: the state of the phones, and the audio quality of each leg when it ends.
+"""The AMI link: the state of the phones, the audio quality of each leg when it ends, redirection.
 
 panoramisk does the protocol; this wraps what it leaves to its users: UTF-8 that is split between
 two TCP packets, a ping that must be answered in time, reconnecting, and reading the state of all
@@ -24,7 +24,7 @@ log = structlog.get_logger("ami")
 
 
 class AmiError(Exception):
-    """The AMI link failed. Kinds: AmiRefused, AmiLost."""
+    """Nothing came of what AMI was to do. Kinds: AmiRefused, AmiLost."""
 
 
 class AmiRefused(AmiError):
@@ -120,6 +120,7 @@ class AmiLink:
         self._user, self._password = user, password
         self._on_event = on_event
         self._ping_interval, self._reply_timeout = ping_interval, reply_timeout
+        self._manager: _Manager | None = None
 
     async def run(self) -> None:
         """Stay connected until cancelled; a wrong password is logged and tried again slowly."""
@@ -153,12 +154,33 @@ class AmiLink:
                 raise AmiRefused(
                     f"Asterisk at {self._host}:{self._port} refuses our AMI user or password."
                 )
-            self.connected = True
+            self.connected, self._manager = True, manager
             log.info("ami_up")
             await self._read_states(manager)
             await self._stay(manager)
         finally:
+            self._manager = None
             manager.close()
+
+    async def redirect(self, channel: str, context: str, exten: str, priority: str) -> None:
+        """Send a channel (by its name) elsewhere in the dialplan; raises an AmiError."""
+        if self._manager is None:
+            raise AmiLost("AMI is not connected")
+        try:
+            async with asyncio.timeout(self._reply_timeout):
+                reply = await self._manager.send_action(
+                    {
+                        "Action": "Redirect",
+                        "Channel": channel,
+                        "Context": context,
+                        "Exten": exten,
+                        "Priority": priority,
+                    }
+                )
+        except TimeoutError:
+            raise AmiLost(f"no answer to the redirection of {channel}") from None
+        if not reply.success:
+            raise AmiError(f"{channel} cannot be redirected: {reply.message}")
 
     async def _read_states(self, manager: _Manager) -> None:
         async with asyncio.timeout(self._reply_timeout):

@@ -52,7 +52,8 @@ class Asterisk:
         """Make its folders ready and return what starts it; `console_file` gets what it prints."""
         for folder in ("lib", "spool", "run", "log"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
-        (self.home / "run" / "asterisk.ctl").unlink(missing_ok=True)
+        for left in (self.home / "run" / "asterisk.ctl", self.console_file):
+            left.unlink(missing_ok=True)
         return self._programs.command(
             "asterisk",
             "-f",

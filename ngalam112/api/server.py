@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -170,6 +171,7 @@ class Api:
             {
                 "engine": {
                     "version": __version__,
+                    "pid": os.getpid(),
                     "uptime_s": round(time.monotonic() - self._started, 1),
                     **self._links(),
                     "inbox": engine.inbox_depth,

@@ -90,10 +90,26 @@ def _root(
 
 @app.command()
 def up() -> None:
-    """Run the line in the foreground: Asterisk and the engine, until Ctrl-C."""
+    """Run the line in the foreground: Asterisk, two engines, the rescuer, until Ctrl-C."""
     from ngalam112.up import main as run
 
     raise typer.Exit(run(load_settings()))
+
+
+@app.command()
+def asterisk() -> None:
+    """Run Asterisk alone in the foreground, with engines beside it: for a service of its own."""
+    from ngalam112.parts import become_asterisk
+
+    become_asterisk(load_settings())
+
+
+@app.command()
+def rescue() -> None:
+    """Run the rescuer alone: it takes citizens to the fallback for whom no engine beats."""
+    from ngalam112.parts import become_rescuer
+
+    become_rescuer(load_settings())
 
 
 @app.command()

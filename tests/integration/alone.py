@@ -73,6 +73,7 @@ class Alone:
         self.home, self.programs = home, programs
         self.spool, self.list = home / "spool", home / "phones.list"
         self.agency_list = home / "agencies.list"
+        self.beat = home / "engine.beat"
         self.port = free_port()
         self.phones = {"101": free_port(), "102": free_port()}
         self.asterisk = Asterisk(
@@ -97,6 +98,7 @@ class Alone:
             for number, port in self.phones.items()
         )
         values = {"agi_script": script, "spool": self.spool, "phones_file": self.list}
+        values |= {"beat": self.beat}
         values |= {"sounds": self.home / "sounds", "music": self.home / "music"}
         own = {
             "asterisk.conf": f"[directories]\nastetcdir => {etc}\n{folders}",

@@ -11,8 +11,11 @@ import random
 import struct
 import time
 import wave
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
+
+from ngalam112.demo.sipp import SippRun
 
 ALAW, KEYS = 8, 96
 PACKET_S = 0.02
@@ -43,6 +46,7 @@ class Ear(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.heard: list[Packet] = []
         self.port = 0
+        self.sipp: SippRun | None = None  # who signals for it, where a test has to know
         self._transport: asyncio.DatagramTransport | None = None
         self._speaking: asyncio.Task[None] | None = None
         self._keys: list[bytes] = []
@@ -103,6 +107,16 @@ class Ear(asyncio.DatagramProtocol):
             ):
                 return False
         return True
+
+    def longest_silence(self, since: float, until: float) -> float:
+        """How long nothing was to be heard between two moments, at the longest."""
+        heard = [
+            one.at
+            for one in self.heard
+            if since <= one.at <= until and any(abs(_LINEAR[code]) > 64 for code in one.audio)
+        ]
+        moments = [since, *heard, until]
+        return max(after - before for before, after in pairwise(moments))
 
     def own_voice(self, since: float) -> list[float]:
         """When the citizen heard the own voice come back from the operator's phone."""

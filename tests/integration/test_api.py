@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -58,6 +59,7 @@ async def test_the_status_says_that_asterisk_is_down_and_what_the_line_holds(
     status = await served.get("/api/status")
     links = {name: status["engine"][name] for name in ("ari", "ami", "database")}
     assert links == {"ari": False, "ami": False, "database": True}
+    assert status["engine"]["pid"] == os.getpid()
     assert status["engine"]["uptime_s"] >= 0 and status["engine"]["inbox"] == 0
     assert status["operators"]["status"] == {"logged_out": 0, "paused": 1, "ready": 0}
     assert status["operators"]["state"]["idle"] == 1

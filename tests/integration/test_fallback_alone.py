@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -132,11 +133,25 @@ async def test_a_citizen_who_hangs_up_before_anybody_takes_the_call_is_recorded(
     assert (record["caller_number"], record["called_number"]) == ("0812", "112")
 
 
-async def test_a_call_that_an_engine_took_leaves_no_record(alone: Alone) -> None:
+async def test_a_call_that_an_engine_took_leaves_no_record_while_the_engine_beats(
+    alone: Alone,
+) -> None:
+    alone.beat.touch()
+    os.utime(alone.beat, (0, time.time() + 60))  # as if it went on to be touched
     await alone.citizen(caller="999")
     await alone.citizen("citizen_cancel_before_answer", caller="0813")
 
     assert (await alone.record("hung_up"))["caller_number"] == "0813"
+
+
+async def test_the_end_of_a_call_that_a_dead_engine_took_is_noted(alone: Alone) -> None:
+    alone.beat.touch()
+    os.utime(alone.beat, (0, time.time() - 10))
+    await alone.citizen(caller="999")
+
+    record = await alone.record("hung_up")
+    assert (record["why"], record["caller_number"]) == ("SUCCESS", "999")
+    assert abs(record["ended_at"] - time.time()) < 2.0
 
 
 async def test_a_caller_who_forges_replies_of_asterisk_is_served_like_any_other(

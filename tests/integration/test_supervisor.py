@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from kept import Up, kept_line
-from lines import Line, eventually
+from lines import Line, eventually, line_settings
 
+from ngalam112 import pidfiles
 from ngalam112.running import healthy
 from pbx.programs import Programs
 
@@ -99,7 +103,7 @@ async def test_calls_go_on_while_up_is_dead_and_the_next_one_takes_all_on(
     talks = waiting_citizen(line, "0873")
     await at_stage(line, "0873", "talking")
     before = sorted(up.parts())
-    assert len(before) >= 3, "Asterisk and two engines"
+    assert len(before) == 4, "Asterisk, two engines, the rescuer"
     await up.end(signal.SIGKILL)
     assert sorted(up.parts()) == before
     await up.start()
@@ -124,7 +128,8 @@ async def test_an_engine_is_restarted_and_no_call_notices(kept: tuple[Line, Up])
     await at_stage(line, "0876", "talking")
     waits = waiting_citizen(line, "0877")
     await at_stage(line, "0877", "queued")
-    before, asterisk = set(up.parts()), up.asterisk()
+    before = set(up.parts())
+    engines = {await up.engine_that("serving"), await up.engine_that("waiting")}
     command = (sys.executable, "-m", "ngalam112", "engine", "restart", "--format", "json")
     restart = await asyncio.create_subprocess_exec(
         *command, env=line.settings.environment(), stdout=asyncio.subprocess.PIPE
@@ -135,11 +140,63 @@ async def test_an_engine_is_restarted_and_no_call_notices(kept: tuple[Line, Up])
     assert told["away_ms"] < SERVES_AGAIN_WITHIN_S * 1000
     assert await up.engine_that("serving") == told["serves"]
     await up.engine_that("waiting", but=told["served"])
-    assert before & set(up.parts()) == {asterisk}, "both engines are fresh"
+    assert before - set(up.parts()) == engines, "both engines are fresh, and nothing else"
     assert (await talks, await waits) == (1, 1)
     first, second = (await line.ended(1, "0876"))[0], (await line.ended(1, "0877"))[0]
     assert (first.outcome, first.ended_by) == ("answered", "operator")
     assert (second.outcome, second.category) == ("answered", "fire")
+
+
+async def test_a_dead_rescuer_is_started_again(kept: tuple[Line, Up]) -> None:
+    line, up = kept
+    file = line.settings.run / "rescue.pid"
+    first = pidfiles.read(file)
+    assert first is not None
+    os.kill(first.pid, signal.SIGKILL)
+    await eventually(lambda: (pidfiles.read(file) or first).pid != first.pid, what="another one")
+    assert "rescue (pid " in up.said()
+
+
+async def test_the_parts_run_as_services_of_their_own(
+    programs: Programs, built_sounds: Path, tmp_path: Path
+) -> None:
+    settings = line_settings(tmp_path)
+    for name in ("sounds", "music"):
+        shutil.copytree(built_sounds / name, tmp_path / name)
+    commands = (("engine", "--name", "1"), ("engine", "--name", "2"), ("asterisk",), ("rescue",))
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as ear:
+        ear.bind(str(tmp_path / "notify"))
+        ear.setblocking(False)
+        environment = {**settings.environment(), "NOTIFY_SOCKET": ear.getsockname()}
+        started = []
+        try:
+            for command in commands:
+                started.append(
+                    await asyncio.create_subprocess_exec(
+                        *(sys.executable, "-m", "ngalam112", *command), env=environment
+                    )
+                )
+            heard: set[bytes] = set()
+            wanted = {b"READY=1\nSTATUS=waiting", b"READY=1\nSTATUS=serving", b"WATCHDOG=1"}
+
+            def all_heard() -> bool:
+                with suppress(BlockingIOError):
+                    while True:
+                        heard.add(ear.recv(4096))
+                return wanted <= heard
+
+            await eventually(all_heard, 60, "one serves and one waits")
+            await eventually(lambda: healthy(settings), what="the line serves")
+            pids = {one.pid for one in started}
+            files = [pidfiles.read(path) for path in settings.run.glob("*.pid")]
+            assert {one.pid for one in files if one is not None} == pids
+        finally:
+            for process in started:
+                if process.returncode is None:
+                    process.terminate()
+            async with asyncio.timeout(30):
+                codes = [await process.wait() for process in started]
+    assert codes == [0, 0, 0, 0]
 
 
 async def test_a_second_up_on_the_same_line_says_so_in_one_sentence(

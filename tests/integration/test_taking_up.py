@@ -14,11 +14,13 @@ import pytest_asyncio
 from desks import CITIZEN_HZ, Room, open_room
 from lines import eventually
 
+from ngalam112.heart import read_beat
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SERVES_AGAIN_S = 2.0
+BEATS_NO_MORE_S = 4.0  # the dialplan takes the engine for dead after three whole seconds
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -116,6 +118,26 @@ async def test_who_holds_while_the_engine_dies_can_come_back(room: Room) -> None
         await talk.over((talk.first, "answered"))
 
 
+async def test_who_hung_up_while_no_engine_lived_has_the_true_end(room: Room) -> None:
+    line = room.line
+    async with room.paused(*room.desks), line.softphone("0858", tone_hz=CITIZEN_HZ) as citizen:
+        await room.dial(citizen)
+        await eventually(lambda: queued(room), what="a call waits")
+        await kill_the_engine(room)
+        await eventually(lambda: beat_is_older_than(room, BEATS_NO_MORE_S), what="the beat is old")
+        hung_up = time.time()
+        await citizen.hang_up()
+        await eventually(lambda: list(line.settings.spool.glob("*.json")), what="the end is noted")
+        await eventually(lambda: time.time() > hung_up + 2, what="some time goes by")
+        await line.running.engine.start()
+        record = (await line.ended(1, "0858"))[0]
+        assert (record.outcome, record.ended_by) == ("lost_queue", "unknown")
+        assert record.ended_at is not None and abs(record.ended_at - hung_up) < 0.5
+        assert len(await line.records("0858")) == 1
+    await eventually(lambda: not list(line.settings.spool.glob("*.json")), what="it was read")
+    await room.rests()
+
+
 async def test_calls_that_died_with_asterisk_are_owed_and_the_line_serves_again(
     room: Room,
 ) -> None:
@@ -145,6 +167,11 @@ async def test_calls_that_died_with_asterisk_are_owed_and_the_line_serves_again(
         await talk.citizen.hang_up()
     await eventually(lambda: only_owed(room, "0856"), what="who was served is owed nothing")
     await room.rests()
+
+
+def beat_is_older_than(room: Room, seconds: float) -> bool:
+    beat = read_beat(room.line.settings.beat)
+    return beat is not None and time.monotonic() - beat > seconds
 
 
 async def queued(room: Room) -> bool:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from acd.records import CallEvent, CallRecord
-from ngalam112.spool import read_spool
+from acd.records import CallEvent, CallRecord, EventKind, Served
+from ngalam112.spool import KnownCall, read_spool
 
 ARRIVED = 1_800_000_000.0
 LATER = ARRIVED + 10_000
@@ -30,6 +30,9 @@ def served(**changes: Any) -> dict[str, Any]:
         "status": "answered",
         "why": "TIMEOUT",
         "ended_by": "operator",
+        "began_at": ARRIVED + 1.5,
+        "step": "phone",
+        "run": "a",
     }
     return record | changes
 
@@ -38,13 +41,32 @@ STARTED = served(status="started", answered_at=None, ended_at=None, phone=None, 
 HUNG_UP = served(status="hung_up", answered_at=None, phone=None, ended_by="caller")
 
 
-class Kept:
-    """A journal, and the database behind it that has only what was flushed."""
+def begun(**changes: Any) -> CallRecord:
+    """The record of the same call as an engine has begun it: three events, then it died."""
+    record = {
+        "call_id": "e1",
+        "asterisk_id": "1800000000.1",
+        "arrived_at": ARRIVED,
+        "queued_at": ARRIVED + 0.5,
+        "category": "fire",
+        "last_offer_at": ARRIVED + 0.5,
+        "operator": "1002",
+        "events": 3,
+    }
+    return CallRecord(**(record | changes))
 
-    def __init__(self, known: Iterable[str] = ()) -> None:
+
+class Kept:
+    """A journal, the database behind it that has only what was flushed, and the calls that are up.
+
+    `engine`: the records that an engine has written, by the asterisk_id. `up`: what is noted in
+    the calls that are up.
+    """
+
+    def __init__(self, *engine: CallRecord) -> None:
         self.events: dict[tuple[str, int], CallEvent] = {}
-        self.records: dict[str, CallRecord] = {}
-        self.known = set(known)
+        self.records: dict[str, CallRecord] = {one.call_id: one for one in engine}
+        self.up: dict[str, list[Served]] = {}
         self.flushes = 0
         self.outage: Exception | None = None
 
@@ -52,8 +74,19 @@ class Kept:
         self.events[event.call_id, event.seq] = event
         self.records[record.call_id] = record
 
-    async def is_known(self, asterisk_id: str) -> bool:
-        return asterisk_id in self.known
+    async def known(self, asterisk_id: str) -> KnownCall | None:
+        for record in self.records.values():
+            if record.asterisk_id == asterisk_id:
+                mine = [one for one in self.events.values() if one.call_id == record.call_id]
+                runs = {one.data["run"] for one in mine if one.kind is EventKind.FALLBACK}
+                return KnownCall(copy.deepcopy(record), frozenset(runs))
+        return None
+
+    async def served(self, asterisk_id: str, served: Served) -> bool:
+        if asterisk_id not in self.up:
+            return False
+        self.up[asterisk_id].append(served)
+        return True
 
     async def flushed(self) -> None:
         if self.outage is not None:
@@ -61,7 +94,7 @@ class Kept:
         self.flushes += 1
 
     async def read(self, folder: Path, now: float = LATER) -> int:
-        return await read_spool(folder, self, self.is_known, self.flushed, now)
+        return await read_spool(folder, self, self, self.flushed, now)
 
 
 def put(folder: Path, content: dict[str, Any] | bytes, name: str = "call-1", at: float = 0) -> Path:

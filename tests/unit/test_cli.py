@@ -19,11 +19,13 @@ ENGINE_DOWN = "ngalam112: engine is down: read from the database\n"
 KEPT = "ngalam112: engine is down: kept in the database, takes effect when the line starts\n"
 _SARI = ("operator", "add", "1", "--name", "Sari", "--pin", "4321")
 COMMANDS = {
-    (): "up engine asterisk demo doctor status phone operator calls report export db sounds",
+    (): "up engine asterisk rescue demo doctor status phone operator calls callbacks report export "
+    "db sounds",
     ("engine",): "restart",
     ("phone",): "add list",
     ("operator",): "add list login logout pause ready wrap-up skills",
     ("calls",): "list show",
+    ("callbacks",): "list",
     ("report",): "summary",
     ("export",): "queue_log",
     ("db",): "upgrade",

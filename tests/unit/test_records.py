@@ -61,7 +61,10 @@ def calls(draw: st.DrawFn, ended: bool = True) -> list[CallEvent]:
     at = draw(st.floats(min_value=1.0, max_value=4e9))
     events = []
     for seq, kind in enumerate([K.ARRIVED, *middle, *([K.ENDED] if ended else [])], 1):
-        data = DATA[kind] | ({"answered_at": at} if kind is K.FALLBACK else {})
+        data = DATA[kind]
+        if kind is K.FALLBACK:
+            status = draw(st.sampled_from(["answered", "unanswered", "taken_back"]))
+            data = data | {"status": status, "answered_at": at if status == "answered" else None}
         events.append(CallEvent(call_id="one", seq=seq, at=at, kind=kind, data=data))
         at += draw(PAUSES)
     return events
@@ -85,7 +88,7 @@ def test_every_call_that_ends_has_exactly_one_outcome_and_it_fits_its_events(
 ) -> None:
     record = fold("one", events)
     happened = {event.kind for event in events}
-    if K.FALLBACK in happened:
+    if fallback_has_it(events):
         expected = {Outcome.FALLBACK}
     elif K.ANSWERED in happened:
         expected = {Outcome.ANSWERED}
@@ -98,6 +101,21 @@ def test_every_call_that_ends_has_exactly_one_outcome_and_it_fits_its_events(
     assert record.outcome in expected
 
 
+def fallback_has_it(events: list[CallEvent]) -> bool:
+    """Whether the fallback answered first, or tried last and no engine went on with the call."""
+    has_it = False
+    for event in events:
+        if event.kind is K.FALLBACK and event.data["status"] != "taken_back":
+            has_it = True
+            if event.data["answered_at"] is not None:
+                return True
+        elif event.kind is K.ANSWERED:
+            return False
+        elif event.kind is K.QUEUED:
+            has_it = False
+    return has_it
+
+
 @given(calls(ended=False))
 def test_a_call_that_has_not_ended_has_no_outcome_unless_the_fallback_served_it(
     events: list[CallEvent],
@@ -105,30 +123,31 @@ def test_a_call_that_has_not_ended_has_no_outcome_unless_the_fallback_served_it(
     record = fold("one", events)
     assert record.ended_at is None
     assert record.talk_ms is None
-    assert record.outcome is (Outcome.FALLBACK if times(events, K.FALLBACK) else None)
+    assert record.outcome is (Outcome.FALLBACK if fallback_has_it(events) else None)
 
 
 def pending_offer(events: list[CallEvent]) -> float | None:
     """The time of the last offer that neither failed nor ended by waiting again unanswered."""
     pending, answered = None, False
     for event in events:
-        answered = answered or event.kind is K.ANSWERED or "answered_at" in event.data
         if event.kind is K.OFFERED and not answered:
             pending = event.at
         elif event.kind in (K.OFFER_FAILED, K.QUEUED) and not answered:
             pending = None
+        elif event.kind is K.FALLBACK and event.data["status"] != "taken_back" and not answered:
+            pending, answered = None, event.data["answered_at"] is not None
+        answered = answered or event.kind is K.ANSWERED
     return pending
 
 
 def answer(events: list[CallEvent]) -> float | None:
     """The time of the first answer; what the fallback tells counts."""
-    at = None
     for event in events:
-        if event.kind is K.ANSWERED and at is None:
-            at = event.at
-        elif event.kind is K.FALLBACK:
-            at = event.data["answered_at"]
-    return at
+        if event.kind is K.ANSWERED:
+            return event.at
+        if event.kind is K.FALLBACK and event.data["answered_at"] is not None:
+            return float(event.data["answered_at"])
+    return None
 
 
 @given(calls())
@@ -285,3 +304,40 @@ def test_whatever_comes_from_outside_is_made_to_fit(
 def test_moments_keep_the_order_of_the_seconds(seconds: list[float]) -> None:
     rows = [fit(CallRow, {"arrived_at": one}) for one in sorted(seconds)]
     assert all(one["arrived_at"] <= other["arrived_at"] for one, other in pairwise(rows))
+
+
+def about(status: str, answered_at: float | None = None) -> dict[str, object]:
+    return {"status": status, "phone": "105", "answered_at": answered_at}
+
+
+def told(*events: tuple[EventKind, float, dict[str, object]]) -> list[CallEvent]:
+    return [
+        CallEvent(call_id="one", seq=seq, at=at, kind=kind, data=data)
+        for seq, (kind, at, data) in enumerate(events, 1)
+    ]
+
+
+BEGIN = [(K.ARRIVED, 100.0, DATA[K.ARRIVED]), (K.QUEUED, 101.0, DATA[K.QUEUED])]
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_whom_an_engine_took_back_and_an_operator_answered_was_answered(order: int) -> None:
+    between = [(K.FALLBACK, 110.0, about("taken_back")), (K.ANSWERED, 120.0, DATA[K.ANSWERED])]
+    end = (K.ENDED, 130.0, DATA[K.ENDED])
+    record = fold("one", told(*BEGIN, *between[::order], end))
+    assert (record.outcome, record.operator_answered_at) == (Outcome.ANSWERED, 120.0)
+    assert (record.operator, record.talk_ms) == (DATA[K.ANSWERED]["operator"], 10_000)
+
+
+def test_what_the_fallback_tells_after_a_guessed_end_counts() -> None:
+    guess = (K.ENDED, 105.0, {"ended_by": "unknown", "hangup_cause": 0})
+    truth = [(K.FALLBACK, 110.0, about("answered", 110.0)), (K.ENDED, 130.0, DATA[K.ENDED])]
+    record = fold("one", told(*BEGIN, guess, *truth))
+    assert (record.outcome, record.phone) == (Outcome.FALLBACK, "105")
+    assert (record.wait_ms, record.talk_ms, record.ended_at) == (9_000, 20_000, 130.0)
+
+
+def test_who_is_lost_in_the_queue_after_the_fallback_tried_in_vain_is_lost_there() -> None:
+    again = [(K.FALLBACK, 110.0, about("unanswered")), (K.QUEUED, 120.0, DATA[K.QUEUED])]
+    record = fold("one", told(*BEGIN, *again, (K.ENDED, 130.0, DATA[K.ENDED])))
+    assert record.outcome is Outcome.LOST_QUEUE

@@ -36,7 +36,8 @@ def test_every_template_renders_with_the_values_of_a_line(tmp_path: Path) -> Non
     provision(settings, (22, 10, 1))
     provision_phones(settings, [a_phone("102"), a_phone("101", contact="sip:101@10.0.0.7:5080")])
     etc = settings.asterisk_home / "etc"
-    assert sorted(path.name for path in etc.iterdir()) == sorted([*NAMES, "phones.list"])
+    ours = ["phones.list", "phones.unread"]
+    assert sorted(path.name for path in etc.iterdir()) == sorted([*NAMES, *ours])
     for path in etc.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert "{{" not in path.read_text()

@@ -191,3 +191,13 @@ def test_a_state_folder_that_cannot_be_is_refused_in_words(tmp_path: Path, where
 
 def test_secrets_hold_what_the_line_needs() -> None:
     assert Secrets.__struct_fields__ == ("ari_password", "ami_password", "api_token")
+
+
+def test_the_rescuers_password_is_a_file_of_its_own_that_only_its_owner_reads(
+    tmp_path: Path,
+) -> None:
+    settings = load_settings(home=tmp_path / "line")
+    secret = settings.rescue_secret
+    assert settings.rescue_secret_file.read_text() == secret + "\n"
+    assert stat.S_IMODE(settings.rescue_secret_file.stat().st_mode) == 0o600
+    assert load_settings(home=tmp_path / "line").rescue_secret == secret

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
-from spooled import ARRIVED, HUNG_UP, LATER, STARTED, Kept, put, served
+from spooled import ARRIVED, HUNG_UP, LATER, STARTED, Kept, begun, put, served
 from structlog.testing import capture_logs
 
 from acd.records import EventKind, Outcome
@@ -49,18 +49,17 @@ async def test_what_is_not_written_before_a_crash_is_read_again(tmp_path: Path) 
             stuck.set()
             await asyncio.Event().wait()
 
-    reading = asyncio.create_task(read_spool(tmp_path, kept, kept.is_known, never, LATER))
+    reading = asyncio.create_task(read_spool(tmp_path, kept, kept, never, LATER))
     await stuck.wait()
     reading.cancel()
     await asyncio.gather(reading, return_exceptions=True)
     assert path.exists()
-    kept.known = {"1800000000.1"}
-    assert await kept.read(tmp_path) == 1
-    assert (len(kept.events), len(kept.records)) == (3, 1)
+    assert await kept.read(tmp_path) == 0, "all of it is written by now"
+    assert (len(kept.events), len(kept.records), path.exists()) == (3, 1, False)
 
 
 async def test_a_hang_up_that_the_engine_counted_is_dropped(tmp_path: Path) -> None:
-    path, kept = put(tmp_path, HUNG_UP), Kept(known=["1800000000.1"])
+    path, kept = put(tmp_path, HUNG_UP), Kept(begun())
     assert await kept.read(tmp_path) == 0
     assert (kept.events, path.exists()) == ({}, False)
 
@@ -79,13 +78,68 @@ async def test_a_hang_up_waits_until_the_engine_can_have_counted_it(tmp_path: Pa
     assert await kept.read(tmp_path, LATER + SETTLE_S + 1) == 1
 
 
-async def test_a_call_that_the_engine_gave_back_is_not_counted_twice(tmp_path: Path) -> None:
-    put(tmp_path, served(why="SUCCESS"))
-    kept = Kept(known=["1800000000.1"])
-    with capture_logs() as logs:
-        assert await kept.read(tmp_path) == 0
-    assert kept.events == {}
-    assert logs[0]["record"]["phone"] == "101", "who talked is in the log"
+@pytest.mark.parametrize("why", ["SUCCESS", "ORPHANED", "TIMEOUT"])
+async def test_a_call_that_an_engine_began_goes_on_in_its_own_record(
+    tmp_path: Path, why: str
+) -> None:
+    put(tmp_path, served(why=why))
+    kept = Kept(begun())
+    assert await kept.read(tmp_path) == 1
+    (record,) = kept.records.values()
+    assert (record.call_id, record.outcome, record.category) == ("e1", Outcome.FALLBACK, "fire")
+    assert (record.phone, record.ended_by) == ("101", "operator")
+    assert (record.operator_answered_at, record.ended_at) == (ARRIVED + 2, ARRIVED + 32)
+    assert sorted(kept.events) == [("e1", 4), ("e1", 5)]
+    put(tmp_path, served(why=why))
+    assert await kept.read(tmp_path) == 0, "the same run is in it only once"
+    assert sorted(kept.events) == [("e1", 4), ("e1", 5)]
+
+
+async def test_an_end_that_was_a_guess_is_replaced_by_the_true_one(tmp_path: Path) -> None:
+    put(tmp_path, served())
+    kept = Kept(begun(ended_at=ARRIVED + 1, ended_by="unknown", outcome=Outcome.LOST_QUEUE))
+    assert await kept.read(tmp_path) == 1
+    (record,) = kept.records.values()
+    assert (record.outcome, record.ended_at) == (Outcome.FALLBACK, ARRIVED + 32)
+
+
+async def test_whom_an_operator_had_answered_stays_answered(tmp_path: Path) -> None:
+    put(tmp_path, served())
+    kept = Kept(begun(operator_answered_at=ARRIVED + 1.2, operator="1001", phone="105"))
+    assert await kept.read(tmp_path) == 1
+    (record,) = kept.records.values()
+    assert (record.outcome, record.operator) == (Outcome.ANSWERED, "1001")
+    assert (record.phone, record.talk_ms, record.ended_at) == ("105", 30_800, ARRIVED + 32)
+
+
+async def test_a_call_that_is_up_gets_it_from_its_engine(tmp_path: Path) -> None:
+    path = put(tmp_path, served(status="taken_back", answered_at=None, ended_by="engine"))
+    kept = Kept(begun())
+    kept.up["1800000000.1"] = []
+    assert await kept.read(tmp_path) == 1
+    assert (kept.events, path.exists()) == ({}, False)
+    (noted,) = kept.up["1800000000.1"]
+    assert (noted.at, noted.ended_at, noted.about["status"]) == (ARRIVED + 1.5, None, "taken_back")
+
+
+async def test_a_call_that_an_engine_is_about_to_take_back_waits_for_its_record(
+    tmp_path: Path,
+) -> None:
+    taken = served(status="taken_back", answered_at=None, phone=None, ended_by="engine")
+    path, kept = put(tmp_path, taken), Kept()
+    assert await kept.read(tmp_path, ARRIVED + 5) == 0
+    assert path.exists()
+    assert await kept.read(tmp_path, ARRIVED + 2 + ORPHAN_S) == 1, "none came: lost with its engine"
+    (record,) = kept.records.values()
+    assert record.ended_at == ARRIVED + 32
+
+
+async def test_a_record_of_an_older_script_is_read_too(tmp_path: Path) -> None:
+    old = {key: one for key, one in served().items() if key not in ("run", "step", "began_at")}
+    put(tmp_path, old)
+    kept = Kept()
+    assert await kept.read(tmp_path) == 1
+    assert [one.outcome for one in kept.records.values()] == [Outcome.FALLBACK]
 
 
 async def test_a_call_that_still_lives_is_left_alone(tmp_path: Path) -> None:
@@ -158,7 +212,7 @@ async def test_a_file_that_was_written_again_meanwhile_is_kept(tmp_path: Path) -
         if kept.events:
             put(tmp_path, served(), "new", at=ARRIVED + 32).replace(path)
 
-    await read_spool(tmp_path, kept, kept.is_known, flushed, LATER)
+    await read_spool(tmp_path, kept, kept, flushed, LATER)
     assert json.loads(path.read_bytes())["status"] == "answered"
 
 

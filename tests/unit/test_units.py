@@ -1,0 +1,82 @@
+"""The systemd units: what they promise, and that what they start exists."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer.main
+
+from ngalam112.cli.app import app
+from ngalam112.settings import PROJECT
+
+UNITS = sorted((PROJECT / "deploy").glob("*.service"))
+ENGINE = PROJECT / "deploy" / "ngalam112-engine@.service"
+
+
+def values(unit: Path) -> dict[str, list[str]]:
+    """Every `Section.Name` of a unit, with all its values in their order."""
+    found: dict[str, list[str]] = {}
+    section = ""
+    for line in unit.read_text("utf-8").splitlines():
+        if line.startswith("["):
+            section = line.strip("[]")
+        elif line and not line.startswith(("#", ";")):
+            name, equals, value = line.partition("=")
+            assert equals, f"{unit.name}: {line!r} is no setting"
+            found.setdefault(f"{section}.{name}", []).append(value)
+    return found
+
+
+def test_the_engine_is_watched_and_started_again_at_once_however_often() -> None:
+    unit = values(ENGINE)
+    promised = {
+        "Service.Type": "notify",
+        "Service.WatchdogSec": "3",
+        # the only one that ends a process that is stopped
+        "Service.WatchdogSignal": "SIGKILL",
+        "Service.Restart": "always",
+        "Service.RestartSec": "0",
+        "Unit.StartLimitIntervalSec": "0",
+    }
+    assert {name: unit[name] for name in promised} == {k: [v] for k, v in promised.items()}
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_every_unit_is_started_again_at_once_and_may_write_its_state_only(unit: Path) -> None:
+    found = values(unit)
+    assert (found["Service.Restart"], found["Service.RestartSec"]) == (["always"], ["0"])
+    assert found["Unit.StartLimitIntervalSec"] == ["0"]
+    assert found["Service.NoNewPrivileges"] == ["yes"]
+    assert found["Service.ProtectSystem"] == ["strict"]
+    assert found["Service.ReadWritePaths"] == ["%S/ngalam112"]
+    assert found["Service.StateDirectory"] == ["ngalam112"]
+    assert found["Service.Environment"] == ["NGALAM112_HOME=%S/ngalam112"]
+    assert found["Service.User"] == ["ngalam112"]
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_what_a_unit_starts_is_a_command_with_these_options(unit: Path) -> None:
+    (started,) = values(unit)["Service.ExecStart"]
+    program, name, *options = shlex.split(started.replace("%i", "1"))
+    assert program == "/opt/ngalam112/.venv/bin/ngalam112"
+    group: Any = typer.main.get_command(app)
+    command = group.commands[name]
+    known = {option for one in command.params for option in one.opts}
+    assert {option for option in options if option.startswith("-")} <= known
+
+
+def test_no_part_is_bound_to_another_one() -> None:
+    for unit in UNITS:
+        bound = {"Unit.Requires", "Unit.BindsTo", "Unit.Requisite", "Unit.PropagatesStopTo"}
+        assert bound.isdisjoint(values(unit)), unit.name
+
+
+def test_the_target_wants_two_engines_and_every_unit() -> None:
+    target = values(PROJECT / "deploy" / "ngalam112.target")
+    wanted = " ".join(target["Unit.Wants"]).split()
+    engines = [f"ngalam112-engine@{number}.service" for number in (1, 2)]
+    others = [unit.name for unit in UNITS if unit != ENGINE]
+    assert sorted(wanted) == sorted([*engines, *others])
