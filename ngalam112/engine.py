@@ -283,6 +283,7 @@ class Engine:
         if self._taking_back is not None:
             self._taking_back.cancel()
         self._lost_at = self.clock.now()
+        self.dispatcher.away = True
 
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
         playbacks = [one.playback for one in self.line.calls.values() if one.playback]
