@@ -31,13 +31,23 @@ def a_line(home: Path, **changes: Any) -> Settings:
     return load_settings(**({"home": home / "line", "bind": "127.0.0.1"} | changes))
 
 
+def test_phones_are_unread_only_after_a_change(tmp_path: Path) -> None:
+    settings = a_line(tmp_path)
+    provision_phones(settings, [a_phone("101")])
+    assert phones_unread(settings)
+    phones_read(settings)
+    provision_phones(settings, [a_phone("101")])
+    assert not phones_unread(settings)
+    provision_phones(settings, [a_phone("101"), a_phone("102")])
+    assert phones_unread(settings)
+
+
 def test_every_template_renders_with_the_values_of_a_line(tmp_path: Path) -> None:
     settings = a_line(tmp_path)
     provision(settings, (22, 10, 1))
     provision_phones(settings, [a_phone("102"), a_phone("101", contact="sip:101@10.0.0.7:5080")])
     etc = settings.asterisk_home / "etc"
-    ours = ["phones.list", "phones.unread"]
-    assert sorted(path.name for path in etc.iterdir()) == sorted([*NAMES, *ours])
+    assert sorted(path.name for path in etc.iterdir()) == sorted([*NAMES, "phones.list"])
     for path in etc.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert "{{" not in path.read_text()
