@@ -170,12 +170,14 @@ class LocalJournal:
     def read(self, count: int) -> tuple[int, list[Entry], Place]:
         """Read the next entries; may be called in a thread, for it changes nothing."""
         wanted, found, place = min(count, self._gap), list[Entry](), self._place
+        before = max(self._drained, self._loaded)
         for line in self._files.read(place):
             if len(found) == wanted:
                 break
             place, entry = line.end, decoded(line.body)
-            if isinstance(entry, Entry) and entry.n > max(self._drained, self._loaded):
+            if isinstance(entry, Entry) and entry.n > before:
                 found.append(entry)
+                before = entry.n
         return wanted, found, place
 
     def loaded(self, read: tuple[int, list[Entry], Place]) -> None:

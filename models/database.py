@@ -98,7 +98,8 @@ def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> N
     for pragma in (
         f"busy_timeout={_BUSY_MS}",
         "journal_mode=WAL",
-        "synchronous=NORMAL",
+        # what is written is dropped from the local journal: a power cut must not undo it
+        "synchronous=FULL",
         "foreign_keys=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")

@@ -8,6 +8,7 @@ serving. Who starts a part writes its file, and an engine keeps its own up to da
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -34,14 +35,21 @@ def started_at(pid: int) -> int | None:
 
 
 def write(path: Path, pid: int, state: str = "starting") -> None:
-    """Say that `pid` is the part of which this is the file; nothing if it has ended already."""
+    """Say that `pid` is the part of which this is the file; nothing if it has ended already.
+
+    A full disk is no reason to stop: the file then says what it said before, or nothing.
+    """
     start = started_at(pid)
     if start is None:
         return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    fresh.write_text(f"{pid} {start} {state}\n", "ascii")
-    fresh.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh.write_text(f"{pid} {start} {state}\n", "ascii")
+        fresh.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            fresh.unlink()
 
 
 def read(path: Path) -> Process | None:

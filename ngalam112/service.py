@@ -280,7 +280,12 @@ async def _spool(engine: Engine, database: Database, journal: CountingJournal) -
             # before that a call which the fallback has ended would be taken for one that is up
             if engine.taken_up:
                 count = await read_spool(
-                    folder, journal, calls, flushed=journal.recorder.flushed, now=time.time()
+                    folder,
+                    journal,
+                    calls,
+                    flushed=journal.recorder.flushed,
+                    now=time.time(),
+                    clock=engine.clock.anchor,
                 )
                 if count:
                     log.info("fallback_records_read", count=count)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -60,6 +61,8 @@ async def test_the_status_says_that_asterisk_is_down_and_what_the_line_holds(
     links = {name: status["engine"][name] for name in ("ari", "ami", "database")}
     assert links == {"ari": False, "ami": False, "database": True}
     assert status["engine"]["pid"] == os.getpid()
+    keeping = ("database_away_since", "journal_failing_since", "entries_lost")
+    assert [status["engine"][name] for name in keeping] == [None, None, 0]
     assert status["engine"]["uptime_s"] >= 0 and status["engine"]["inbox"] == 0
     assert status["operators"]["status"] == {"logged_out": 0, "paused": 1, "ready": 0}
     assert status["operators"]["state"]["idle"] == 1
@@ -245,4 +248,9 @@ async def test_the_metrics_count_what_has_happened(served: ServedEngine) -> None
     assert sum(ended.values()) == 2 and len(ended) == len(Outcome)
     assert after["ngalam112_recorder_backlog"] == after["ngalam112_recorder_failing"] == 0
     assert after["ngalam112_recorder_written_total"] > 0
+    assert after["ngalam112_journal_failing"] == after["ngalam112_entries_lost_total"] == 0
+    served.journal.recorder.away(OSError("gone"))
+    during = await numbers()
+    assert during["ngalam112_recorder_failing"] == 1
+    assert during["ngalam112_recorder_failing_since_seconds"] == pytest.approx(time.time(), abs=60)
     assert after["ngalam112_queue_length"] == 0

@@ -117,6 +117,23 @@ async def test_postgresql_that_is_stopped_and_started_again_costs_nothing(
         assert load.late_s < MOST_LATE_S
 
 
+async def test_an_outage_is_seen_though_there_is_nothing_to_write(
+    own_server: PostgresServer, tmp_path: Path
+) -> None:
+    url = own_server.url(own_server.create())
+    await upgrade(url)
+    async with Database(url) as database:
+        recorder = Recorder(database, LocalJournal(tmp_path / "journal"))
+        writing = asyncio.create_task(recorder.run())
+        await asyncio.to_thread(own_server.stop)
+        await eventually(lambda: recorder.failing_since is not None)
+        await asyncio.to_thread(own_server.start_again)
+        await eventually(lambda: recorder.failing_since is None)
+        await recorder.close(1)
+        await writing
+        recorder.local.close()
+
+
 async def test_sqlite_that_another_process_locks_costs_nothing(tmp_path: Path) -> None:
     file = tmp_path / "ngalam112.db"
     async with under_load(f"sqlite:///{file}", tmp_path / "journal") as load:

@@ -259,5 +259,45 @@ async def test_closing_in_an_outage_ends_in_time_and_logs_what_was_not_written(
     assert unwritten == [1, 2, 3, 4, 5, 6]
 
 
+async def test_closing_in_an_outage_leaves_the_rest_to_the_next_engine_and_waits_for_nobody(
+    database: Database, outage: Outage, tmp_path: Path
+) -> None:
+    journal = LocalJournal(tmp_path / "journal")
+    recorder = Recorder(database, journal, first_pause_s=0.02)
+    with capture_logs() as logs, outage():
+        writer = asyncio.create_task(recorder.run())
+        tell(recorder, "one")
+        await eventually(lambda: recorder.failing_since is not None, "the outage is seen")
+        begun = time.monotonic()
+        assert await recorder.close(10.0) == len(STEPS)
+        assert time.monotonic() - begun < 1
+        await asyncio.wait_for(writer, 10)
+    journal.close()
+    assert [one["event"] for one in logs] == ["recording_fails"]
+    journal = LocalJournal(tmp_path / "journal")
+    recorder = Recorder(database, journal)
+    writer = asyncio.create_task(recorder.run())
+    assert await recorder.close(10.0) == 0
+    await writer
+    journal.close()
+    assert await stored(database) == [("one", 6, 6)]
+
+
+async def test_older_words_about_operators_are_left_out_where_the_database_knows_better(
+    database: Database, journal: LocalJournal
+) -> None:
+    recorder = Recorder(database, journal)
+    recorder.operator_state(Operator(id="1001", name="Old").row())
+    recorder.operator_event("1001", 1.0, "login", "101", None)
+    recorder.operators_after = journal.last
+    recorder.operator_state(Operator(id="1002", name="New").row())
+    writer = asyncio.create_task(recorder.run())
+    assert await recorder.close(10.0) == 0
+    await writer
+    async with database.session() as session:
+        assert list(await session.scalars(select(OperatorRow.name))) == ["New"]
+    assert await count(database, OperatorEventRow) == 1
+
+
 async def test_waiting_for_nothing_ends_at_once(database: Database, journal: LocalJournal) -> None:
     await asyncio.wait_for(Recorder(database, journal).flushed(), 1)

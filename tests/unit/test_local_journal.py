@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import stat
 import tempfile
@@ -260,6 +261,36 @@ def test_a_folder_that_comes_late_gets_all_that_waited(tmp_path: Path) -> None:
     assert after.kept.facts == {"old": 1, "new": 2}
     assert drain(after) == [1, 2]
     after.close()
+
+
+def test_what_the_disk_may_have_lost_is_written_again(
+    journal: LocalJournal, tmp_path: Path
+) -> None:
+    tell(journal, 0)
+    (file,) = [
+        int(one.name) for one in Path("/proc/self/fd").iterdir() if _is_segment(one, tmp_path)
+    ]
+    read, write = os.pipe()  # takes what is written, and cannot be brought to a disk
+    os.dup2(write, file)
+    with capture_logs() as logs:
+        tell(journal, 1)
+        eventually(lambda: journal.tend() or journal.failing_since, "the failure is seen")
+        tell(journal, 2)
+        eventually(lambda: journal.tend() or journal.failing_since is None, "its end is seen")
+    os.close(read)
+    os.close(write)
+    assert {one["event"] for one in logs} == {"journal_fails", "journal_again"}
+    after = reopened(journal)
+    assert drain(after) == [0, 1, 2]
+    after.close()
+
+
+def _is_segment(link: Path, folder: Path) -> bool:
+    try:
+        target = link.readlink()
+    except OSError:
+        return False
+    return folder in target.parents and target.suffix == ".log"
 
 
 def test_what_no_json_can_hold_is_kept_as_far_as_it_goes(journal: LocalJournal) -> None:

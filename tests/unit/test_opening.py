@@ -1,0 +1,104 @@
+"""What an engine knows at its start: from the journal alone, or joined with the database."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from factories import a_phone, a_record, an_operator
+from fakes import FakeJournal
+from structlog.testing import capture_logs
+
+from acd.journal_lines import Kept
+from acd.operators import Operator, Status, operator_of
+from acd.roster import Roster
+from ngalam112.opening import Known, known_by, learn
+
+
+def kept(*operators: Operator, newer: tuple[str, ...] = (), **more: Any) -> Kept:
+    rows = {one.id: one.row() for one in operators}
+    return Kept(operators=rows, newer=frozenset(newer), **more)
+
+
+def stored(*operators: Operator, **more: Any) -> Known:
+    return Known(**{"operators": list(operators), "phones": [], "calls": [], **more})
+
+
+def test_an_operator_comes_back_from_a_row_as_they_were() -> None:
+    one = an_operator(skills={"police": 9}, wrap_up_until=7.5, status=Status.PAUSED)
+    assert operator_of(one.row()) == one
+
+
+def test_without_the_database_all_is_as_the_last_engine_kept_it() -> None:
+    record = a_record(call_id="lives")
+    known = known_by(
+        kept(
+            an_operator("1002"),
+            an_operator("1001"),
+            phones=(a_phone("101"),),
+            calls={"lives": record.row()},
+        )
+    )
+    assert [one.id for one in known.operators] == ["1001", "1002"]
+    assert (known.phones, known.calls) == ([a_phone("101")], [record])
+
+
+def test_the_database_tells_who_exists_and_the_journal_what_it_has_not_taken_yet() -> None:
+    kept_one = an_operator("1001", name="Old", status=Status.PAUSED, skills={"fire": 1})
+    stored_one = an_operator("1001", name="New", pin_hash="new", status=Status.READY)
+    known = known_by(
+        kept(kept_one, an_operator("1002"), newer=("1001",), phones=(a_phone("101"),)),
+        stored(stored_one, an_operator("1003"), phones=[a_phone("102")]),
+    )
+    one, other = known.operators
+    assert (one.name, one.pin_hash, one.status, one.skills) == (
+        *("New", "new", Status.PAUSED),
+        {"fire": 1},
+    )
+    assert other.id == "1003"
+    assert known.phones == [a_phone("102")]
+
+
+def test_an_operator_whose_rows_are_drained_is_as_the_database_says() -> None:
+    changed = an_operator("1001", skills={"police": 9})
+    assert known_by(kept(an_operator("1001")), stored(changed)).operators == [changed]
+
+
+def test_a_call_that_the_database_has_not_seen_end_is_over() -> None:
+    over, lives, new = (a_record(one, call_id=one) for one in ("over", "lives", "new"))
+    behind = a_record("lives", call_id="lives", events=1)
+    lives.events = 5
+    known = known_by(
+        kept(
+            newer=("over", "lives", "new"),
+            calls={"lives": lives.row(), "new": new.row(), "gone": a_record("gone").row()},
+        ),
+        stored(calls=[over, behind, a_record("other", call_id="other")]),
+    )
+    assert {one.call_id: one.events for one in known.calls} == {"other": 1, "lives": 5, "new": 1}
+
+
+def test_what_cannot_be_understood_does_not_stop_the_start() -> None:
+    broken = Kept(operators={"1001": {"id": "1001"}}, calls={"x": {"call_id": 1}})
+    with capture_logs() as logs:
+        assert known_by(broken) == stored()
+    assert [one["event"] for one in logs] == ["operator_not_understood", "call_not_understood"]
+
+
+def test_a_roster_that_has_served_learns_who_is_there_and_keeps_what_they_do() -> None:
+    roster = Roster(FakeJournal())
+    roster.add_phone(a_phone("101"))
+    for number in ("1001", "1002"):
+        roster.add_operator(an_operator(number, name="Old", status=Status.PAUSED))
+    learn(
+        roster,
+        stored(
+            *(an_operator(one, name="New", skills={"fire": 2}) for one in ("1001", "1002", "1003")),
+            phones=[a_phone("101", password="new"), a_phone("102")],
+        ),
+        newer={"1002"},
+    )
+    found = {one.id: (one.name, one.status, one.skills) for one in roster.operators.values()}
+    assert found["1001"] == ("New", Status.PAUSED, {"fire": 2})
+    assert found["1002"] == ("New", Status.PAUSED, {})
+    assert found["1003"][0] == "New"
+    assert [one.password for one in roster.phones.values()] == ["new", a_phone("102").password]
