@@ -17,6 +17,8 @@ from acd.distribution import Distribution
 from ngalam112.provision import (
     TEMPLATES,
     asterisk_values,
+    phones_read,
+    phones_unread,
     provision,
     provision_agencies,
     provision_phones,
