@@ -25,7 +25,7 @@ from acd.roster import Roster
 from acd.timers import Timers
 from ivr.reception import Reception
 from ngalam112.clock import CLOCK, SteadyClock
-from ngalam112.line import Claimed, Do, Line
+from ngalam112.line import Claimed, Do, Line, Whereabouts
 from ngalam112.pins import pin_matches
 from ngalam112.provision import (
     AMI_USER,
@@ -45,7 +45,7 @@ from ngalam112.takeback import keep_taking_back
 from ngalam112.takeup import TakeUp, take_up
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
-from pbx.ari_reply import AriError, Reply
+from pbx.ari_reply import LOST, AriError, Reply
 from pbx.ari_types import CallBroadcast
 
 log = structlog.get_logger("engine")
@@ -131,6 +131,7 @@ class Engine:
             codes=codes,
             internal=InternalCalls(self.dispatcher, answer_in_words),
             claim=self._claim,
+            ask_where=self._ask_where,
         )
 
     @property
@@ -232,6 +233,14 @@ class Engine:
             self.event_errors += 1
             log.exception("deadline_failed")
 
+    def _ask_where(self, channel: str) -> None:
+        def then(reply: Reply) -> None:
+            # where the connection is lost, the next one takes the line up
+            if reply is not LOST:
+                self.post(Whereabouts(channel, not reply.gone))
+
+        self.ari.send("GET", f"channels/{channel}", then=then)
+
     def _claim(self, channel: str) -> None:
         def then(reply: Reply) -> None:
             if not reply.ok:
@@ -274,6 +283,7 @@ class Engine:
         if self._taking_back is not None:
             self._taking_back.cancel()
         self._lost_at = self.clock.now()
+        self.dispatcher.away = True
 
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
         playbacks = [one.playback for one in self.line.calls.values() if one.playback]
@@ -312,5 +322,11 @@ class Engine:
     def _take_back(self) -> None:
         """Look after the citizens in the fallback, unless somebody does already."""
         if self._taking_back is None or self._taking_back.done():
-            looking = keep_taking_back(self.ari, self.ami, lambda: bool(self.line.away))
+            line = self.line
+            looking = keep_taking_back(
+                self.ari,
+                self.ami,
+                is_wanted=lambda: bool(line.away),
+                tell=lambda live: self.post(Do(lambda now: line.seen_alive(live, now))),
+            )
             self._taking_back = asyncio.create_task(looking, name="take back")

@@ -6,7 +6,7 @@ Nothing here awaits. `Line.handle(event, now)` is called by the engine's inbox l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import msgspec
@@ -67,6 +67,13 @@ class Claimed(msgspec.Struct, frozen=True):
     ours: bool
 
 
+class Whereabouts(msgspec.Struct, frozen=True):
+    """Whether a citizen's channel that has left us lives on, in the dialplan."""
+
+    channel: str
+    lives: bool
+
+
 class Do(msgspec.Struct, frozen=True):
     """Something that the API wants done by the writer; `act(now)` must not wait."""
 
@@ -92,13 +99,14 @@ class Line:
         codes: CodeCalls,
         internal: InternalCalls,
         claim: Callable[[str], None],
+        ask_where: Callable[[str], None],
     ) -> None:
         self.calls: dict[str, Call] = {}
         self.replaced = False
         self.switch, self._journal, self._timers = switch, journal, timers
         self.dispatcher, self.reception, self._codes = dispatcher, reception, codes
         self.internal = internal
-        self._claim = claim
+        self._claim, self._ask_where = claim, ask_where
         dispatcher.load.channels = lambda: len(self.calls) + len(dispatcher.desks.legs)
         self._finished: dict[str, Call] = {}
         self.claims: dict[str, KeptClaim] = {}  # asked for, and not here yet
@@ -125,8 +133,10 @@ class Line:
                 self._entered(args, channel, now)
             case ChannelHangupRequest(channel=channel, cause=cause):
                 self._hanging_up(channel.id, cause)
-            case StasisEnd(channel=channel) if channel.dialplan.context in FALLBACK_CONTEXTS:
-                self._rescued(channel.id, now)
+            case StasisEnd(channel=channel) if self._may_be_rescued(channel.id):
+                self._ask_where(channel.id)
+            case Whereabouts(channel=channel_id, lives=lives):
+                self._found(channel_id, lives, now)
             case StasisEnd(channel=channel):
                 # of a leg that came in, ChannelDestroyed is not told once it has left us
                 self.gone(channel.id, NORMAL, now)
@@ -279,13 +289,25 @@ class Line:
 
     # --- between us and the fallback ----------------------------------------------------------
 
-    def _rescued(self, channel_id: str, now: float) -> None:
-        """Whoever thought us dead has taken the citizen out of Stasis, to the fallback."""
+    def _may_be_rescued(self, channel_id: str) -> bool:
+        """Whether a citizen has left us without having hung up.
+
+        Whoever thought us dead takes citizens out of Stasis; the event is the same as at an end.
+        """
         call = self.calls.get(channel_id)
-        if call is None or not call.record.events:
-            self.gone(channel_id, NORMAL, now)
-        else:
+        return (
+            call is not None
+            and call.hung_up_by is None
+            and call.stage is not Stage.ENDED
+            and call.record.events > 0
+        )
+
+    def _found(self, channel_id: str, lives: bool, now: float) -> None:
+        call = self.calls.get(channel_id)
+        if call is not None and lives:
             self.fell_back(call, now)
+        elif call is not None:
+            self.gone(channel_id, NORMAL, now)
 
     def fell_back(self, call: Call, now: float) -> None:
         """The fallback has the citizen: it tells the rest, or we take the citizen back."""
@@ -338,8 +360,7 @@ class Line:
             return True
         if served.ended_at is None:
             if channel_id in self.away:
-                # on the way to us, or hung up on it
-                call.rearm(self._timers.at(now + HANDOVER_S, lambda at: self._never_back(call, at)))
+                self._end_soon(call, now)  # on the way to us, or hung up on it
         elif channel_id in self.away:
             self._ended_away(call, served.ended_by, now, served.ended_at)
         else:
@@ -347,9 +368,18 @@ class Line:
             call.note(EventKind.ENDED, at, ended_by=served.ended_by, hangup_cause=None)
         return True
 
-    def _never_back(self, call: Call, now: float) -> None:
-        if self.away.get(call.channel) is call:
-            self._ended_away(call, "unknown", now, now)
+    def seen_alive(self, live: Container[str], now: float) -> None:
+        """Whoever of those in the fallback does not live any more ends, unless it tells how."""
+        for channel, call in self.away.items():
+            if channel not in live and call.timer is None:
+                self._end_soon(call, now)
+
+    def _end_soon(self, call: Call, now: float) -> None:
+        def end(at: float) -> None:
+            if self.away.get(call.channel) is call:
+                self._ended_away(call, "unknown", at, now)
+
+        call.rearm(self._timers.at(now + HANDOVER_S, end))
 
     def _ended_away(self, call: Call, ended_by: str | None, now: float, ended_at: float) -> None:
         self.calls[call.channel] = self.away.pop(call.channel)

@@ -22,44 +22,61 @@ from pbx.ari_types import Bridge, Channel
 log = structlog.get_logger("takeback")
 
 LABEL = "returned"
-LOOKS_S = (0.0, 1.0, 2.0, 3.0)  # who was on the way to the fallback just now is seen later
+LOOKS_S = (0.0, 0.5, 1.0, 2.0, 3.0)  # who was on the way to the fallback just now is seen later
 _LONGEST_S = 15.0
 
 
-async def waiting_in_fallback(ari: AriClient) -> list[Channel]:
-    """The citizens in the fallback who talk with nobody, the longest there first."""
+class Look(msgspec.Struct, frozen=True):
+    """What one look at Asterisk finds: all channels that live, and who waits in the fallback."""
+
+    live: frozenset[str]
+    waiting: list[Channel]
+
+
+async def look(ari: AriClient) -> Look:
+    """Find the citizens in the fallback who talk with nobody, the longest there first."""
     channels = await ari.get("channels", list[Channel])
     bridges = await ari.get("bridges", list[Bridge])
     talking = {one for bridge in bridges if len(bridge.channels) > 1 for one in bridge.channels}
-    found = [
+    waiting = [
         one
         for one in channels
         if one.dialplan.context in FALLBACK_CONTEXTS
         and one.dialplan.exten != "h"
         and one.id not in talking
     ]
-    return sorted(found, key=lambda one: one.creationtime)
+    return Look(
+        frozenset(one.id for one in channels), sorted(waiting, key=lambda one: one.creationtime)
+    )
 
 
-async def take_back(ari: AriClient, ami: AmiLink) -> None:
-    """Look once, and take back whoever can be; raises an AriError or AmiError."""
-    for channel in await waiting_in_fallback(ari):
-        try:
-            await ami.redirect(channel.name, CITIZENS, channel.dialplan.exten, LABEL)
-        except AmiError as error:
-            log.warning("not_taken_back", channel=channel.id, error=str(error))
-        else:
-            log.info("taking_back", channel=channel.id)
+async def keep_taking_back(
+    ari: AriClient,
+    ami: AmiLink,
+    *,
+    is_wanted: Callable[[], bool],
+    tell: Callable[[frozenset[str]], None],
+) -> None:
+    """Look some times, and more rarely for as long as it `is_wanted`.
 
-
-async def keep_taking_back(ari: AriClient, ami: AmiLink, is_wanted: Callable[[], bool]) -> None:
-    """Look some times, and more rarely for as long as it `is_wanted`, until cancelled."""
+    `tell` gets, after each look, the channels that live.
+    """
     for pause in _pauses(is_wanted):
         await asyncio.sleep(pause)
         try:
-            await take_back(ari, ami)
-        except (AriError, AmiError, msgspec.MsgspecError) as error:
+            found = await look(ari)
+        except (AriError, msgspec.MsgspecError) as error:
             log.warning("take_back_failed", error=str(error))
+            continue
+        tell(found.live)
+        for channel in found.waiting:
+            try:
+                await ami.redirect(channel.name, CITIZENS, channel.dialplan.exten, LABEL)
+            except AmiError as error:
+                # gone, or AMI is not there yet: the next look tells
+                log.warning("not_taken_back", channel=channel.id, error=str(error))
+            else:
+                log.info("taking_back", channel=channel.id)
 
 
 def _pauses(is_wanted: Callable[[], bool]) -> Iterator[float]:

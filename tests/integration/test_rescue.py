@@ -67,6 +67,13 @@ async def stored(line: Line, caller: str, field: str) -> Any:
     return await eventually(value, what=f"{field} of {caller} is in the database")
 
 
+async def log_in(line: Line, number: str) -> None:
+    """An operator who answers logs in, and may be offered a call at once."""
+    line.phones[number] = await line.players.register(number, PASSWORD)
+    await line.behave(number, "phone_answer_talk_bye")
+    await line.players.dial(line.phones[number], "*11")
+
+
 async def kill(line: Line) -> float:
     """Kill the engine; returns when."""
     pid = line.running.engine.pid
@@ -109,6 +116,21 @@ async def test_who_was_not_served_gets_a_phone_and_who_talks_talks_on(line: Line
         talked = [at for at in talks.own_voice(killed - 1) if at < killed + 5]
         assert max(after - before for before, after in pairwise(talked)) < 0.5
         assert talked[-1] > killed + 4.5
+        # a citizen's ear hangs up last, when its own phone or the fallback's has
+        await eventually(lambda: len(spooled(line)) == 3, within=20, what="all three are over")
+        await line.running.engine.start()
+        records = {one.caller_number[:-1]: one for one in await line.ended(3, "087")}
+    assert [records[one].outcome for one in ("0871", "0872", "0873")] == [
+        "answered",
+        "fallback",
+        "fallback",
+    ]
+    assert (records["0871"].operator, records["0872"].category) == ("1101", "fire")
+    assert records["0872"].phone in ("101", "102")
+    totals = await line.get("/api/summary")
+    assert (totals["offered"], totals["adds_up"]) == (3, True)
+    assert (totals["answered"], totals["fallback"]) == (1, 2)
+    assert not spooled(line)
     said = rescuer_log(line.settings).read_text()
     assert len(re.findall(r"PJSIP/trunk-[0-9a-f]{8} is taken to the fallback", said)) >= 2
     assert "087" not in said, "no caller's number is in the log"
@@ -131,3 +153,72 @@ async def test_an_engine_that_beats_keeps_its_citizens(line: Line) -> None:
     async with a_citizen(line, "0875", "2"):
         await asyncio.sleep(6)  # longer than a beat may be old
     assert not spooled(line)
+
+
+async def test_a_returning_engine_takes_the_unserved_back_in_their_order(line: Line) -> None:
+    line.phones["102"] = await line.players.register("102", PASSWORD)
+    ringing = await line.players.behave(line.phones["102"], "phone_ring_until_cancel", trace=True)
+    async with (
+        a_citizen(line, "0881", "2"),
+        a_citizen(line, "0882", "3") as second,
+        a_citizen(line, "0883"),
+    ):
+        await kill(line)
+        async with a_citizen(line, "0884"):
+            await eventually(
+                lambda: (
+                    {one["status"] for one in spooled(line).values()} == {"started"}
+                    and len(spooled(line)) == 4
+                ),
+                within=20,
+                what="all four are with the fallback",
+            )
+            await line.running.engine.start()
+            back = time.time()
+            await eventually(lambda: not spooled(line), what="all four are back")
+            await log_in(line, "101")
+            records = {one.caller_number[:-1]: one for one in await line.ended(4, "088", 60)}
+            assert second.longest_silence(back - 3, back) < SILENCE_S
+    assert {one.outcome for one in records.values()} == {"answered"}
+    assert {one.operator for one in records.values()} == {"1101"}
+    order = sorted(records.values(), key=lambda one: one.operator_answered_at or 0)
+    assert [one.caller_number[:-1] for one in order] == ["0884", "0881", "0882", "0883"]
+    assert [records[one].category for one in ("0881", "0882")] == ["police", "fire"]
+    assert "CANCEL sip" in ringing.messages()
+    assert not spooled(line)
+    history = await line.history(records["0882"].call_id)
+    (attempt,) = [one for one in history.events if one.kind == "fallback"]
+    assert (attempt.data["status"], attempt.data["why"]) == ("taken_back", "ORPHANED")
+    totals = await line.get("/api/summary")
+    assert (totals["offered"], totals["answered"], totals["adds_up"]) == (4, 4, True)
+    await line.is_empty()
+
+
+async def test_who_talks_in_the_fallback_is_left_to_it(line: Line) -> None:
+    line.phones["102"] = await line.players.register("102", PASSWORD)
+    phone = await line.players.behave(line.phones["102"], "phone_answer_talk_long_bye", trace=True)
+    async with a_citizen(line, "0891", "2") as ear:
+        killed = await kill(line)
+        await eventually(lambda: ear.own_voice(killed), within=15, what="a phone has answered")
+        await line.running.engine.start()
+        (record,) = await line.ended(1, "0891", 30)
+        assert phone.messages().count("INVITE sip:102") == 1
+    assert (record.outcome, record.category, record.phone) == ("fallback", "police", "102")
+    assert record.talk_ms is not None and record.talk_ms > 3000
+
+
+async def test_an_engine_that_was_only_frozen_takes_the_rescued_back(line: Line) -> None:
+    line.phones["102"] = await line.players.register("102", PASSWORD)
+    await line.behave("102", "phone_ring_until_cancel")
+    pid = line.running.engine.pid
+    assert pid is not None
+    async with a_citizen(line, "0896", "3"):
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            await eventually(lambda: spooled(line), within=15, what="the citizen is rescued")
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        await log_in(line, "101")
+        (record,) = await line.ended(1, "0896", 40)
+    assert (record.outcome, record.category, record.operator) == ("answered", "fire", "1101")
+    assert len(await line.records()) == 1

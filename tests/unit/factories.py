@@ -24,7 +24,7 @@ from acd.rules import Rules
 from acd.timers import Timers
 from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
-from ngalam112.line import Line
+from ngalam112.line import Line, Whereabouts
 from ngalam112.recovery import Snapshot
 from ngalam112.settings import PROJECT
 from ngalam112.takeup import TakeUp, take_up
@@ -119,6 +119,8 @@ class LineDesk(Desk):
     def __init__(self, operators: int = 1, tree: MenuTree = THE_MENU, **rules: Any) -> None:
         super().__init__(operators, **({"categories": tree.categories} | rules))
         self.claims: list[str] = []
+        self.elsewhere: set[str] = set()  # channels that live on in the dialplan
+        self._now = 0.0
         self.reception = Reception(self.switch, self.dispatcher, self.timers, tree)
         self.codes = CodeCalls(
             self.switch,
@@ -139,12 +141,17 @@ class LineDesk(Desk):
             codes=self.codes,
             internal=InternalCalls(self.dispatcher, self.codes.say),
             claim=self.claims.append,
+            ask_where=self._found,
         )
 
     def handle(self, *events: object, now: float = 100.0) -> None:
         """Let events happen, all at `now`."""
+        self._now = now
         for event in events:
             self.line.handle(event, now)
+
+    def _found(self, channel: str) -> None:
+        self.line.handle(Whereabouts(channel, channel in self.elsewhere), self._now)
 
     def citizen(self, channel: str = "c1", now: float = 100.0, **changes: Any) -> Call:
         """A citizen's call that hears the menu."""

@@ -7,9 +7,9 @@ from factories import OFTEN, LineDesk, a_channel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.calls import Stage
+from acd.calls import Call, Stage
 from acd.operators import State
-from acd.records import EventKind, Outcome, fold
+from acd.records import EventKind, Outcome, Served, fold
 from ngalam112.line import HANDOVER_S, Claimed, Do, readable
 from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
 from pbx import ari_types as ari
@@ -236,3 +236,101 @@ def test_whatever_a_caller_sends_the_record_is_normal_and_safe_to_show(text: str
         assert len(kept) <= longest
         assert kept.isprintable()
     assert record.outcome is Outcome.LOST_MENU
+
+
+def a_rescued_call(desk: LineDesk) -> Call:
+    """A citizen who waited with us until somebody thought us dead."""
+    call = desk.citizen()
+    desk.press("3")
+    desk.elsewhere.add("c1")
+    desk.handle(ari.StasisEnd(a_channel()), now=110.0)
+    assert (desk.line.calls, desk.line.away) == ({}, {"c1": call})
+    return call
+
+
+def what_it_did(status: str, ended_at: float | None = None) -> Served:
+    answered = 115.0 if status == "answered" else None
+    about = {"status": status, "phone": "105", "answered_at": answered, "run": "r1"}
+    return Served(at=112.0, about=about, ended_at=ended_at, ended_by="operator")
+
+
+def returned() -> ari.StasisStart:
+    return ari.StasisStart(["returned"], a_channel(name="Budi"))
+
+
+def test_a_citizen_who_was_rescued_from_us_is_not_lost_and_occupies_nobody() -> None:
+    desk = LineDesk()
+    call = a_rescued_call(desk)
+    assert call.record.ended_at is None
+    assert desk.switch.told("hang_up"), "the phone that rang for it rings no more"
+    assert (len(desk.dispatcher.queue), call.legs) == (0, {})
+
+
+def test_a_citizen_who_returns_gets_the_old_place() -> None:
+    desk = LineDesk(operators=0)
+    call = a_rescued_call(desk)
+    later = desk.citizen("c2", now=111.0)
+    desk.press("3", "c2", now=112.0)
+    desk.handle(returned(), now=120.0)
+    assert list(desk.dispatcher.queue) == [call, later]
+    assert (call.record.category, call.record.arrived_at) == ("fire", 100.0)
+    assert (desk.line.away, desk.line.calls["c1"]) == ({}, call)
+
+
+def test_a_citizen_who_returns_and_is_unknown_comes_before_all_others() -> None:
+    desk = LineDesk(operators=0)
+    known = desk.citizen("c2", now=90.0)
+    desk.press("3", "c2", now=91.0)
+    desk.handle(returned(), now=120.0)
+    call = desk.line.calls["c1"]
+    assert list(desk.dispatcher.queue) == [call, known]
+    assert (call.record.caller_number, call.record.category_source) == ("08123", "none")
+
+
+def test_a_call_that_the_fallback_served_to_its_end_ends_in_its_own_record() -> None:
+    desk = LineDesk(operators=0)
+    call = a_rescued_call(desk)
+    assert desk.line.fallback_served("c1", what_it_did("answered", 130.0), 131.0)
+    record = desk.journal.only()
+    assert (record.call_id, record.outcome, record.phone) == (call.id, Outcome.FALLBACK, "105")
+    assert (record.ended_at, record.ended_by, record.talk_ms) == (130.0, "operator", 15_000)
+    assert (desk.line.away, desk.line.calls) == ({}, {})
+
+
+def test_what_the_fallback_tried_is_noted_in_a_call_that_is_up_again() -> None:
+    desk = LineDesk()
+    call = a_rescued_call(desk)
+    desk.handle(returned(), now=120.0)
+    # a script that was killed says that it had just begun
+    assert desk.line.fallback_served("c1", what_it_did("started", 119.0), 121.0)
+    assert call.record.ended_at is None
+    last = desk.journal.events[call.id][-1]
+    assert (last.kind, last.data["status"]) == (EventKind.FALLBACK, "taken_back")
+
+
+def test_who_hangs_up_on_the_way_back_gets_an_end() -> None:
+    desk = LineDesk(operators=0)
+    call = a_rescued_call(desk)
+    assert desk.line.fallback_served("c1", what_it_did("taken_back"), 120.0)
+    desk.timers.fire(120.0 + HANDOVER_S)
+    assert (call.record.ended_at, call.record.ended_by) == (120.0, "unknown")
+
+
+@pytest.mark.parametrize("told_in_time", [True, False])
+def test_who_is_gone_from_the_fallback_ends_as_it_tells_or_as_unknown(told_in_time: bool) -> None:
+    desk = LineDesk(operators=0)
+    call = a_rescued_call(desk)
+    desk.line.seen_alive({"c1"}, 119.0)
+    desk.line.seen_alive(set(), 120.0)
+    if told_in_time:
+        desk.line.fallback_served("c1", what_it_did("unanswered", 119.5), 122.0)
+    desk.timers.fire(120.0 + HANDOVER_S)
+    end = (119.5, "operator") if told_in_time else (120.0, "unknown")
+    assert (call.record.ended_at, call.record.ended_by) == end
+
+
+def test_the_fallback_tells_nothing_of_calls_that_are_not_known() -> None:
+    desk = LineDesk()
+    desk.handle(ari.CallBroadcast(a_channel()))
+    assert not desk.line.fallback_served("c1", what_it_did("answered", 130.0), 131.0)
+    assert not desk.line.fallback_served("c9", what_it_did("answered", 130.0), 131.0)
