@@ -51,6 +51,7 @@ class Dispatcher:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
         self.wrap_ups = WrapUps(roster, timers, self.settle)
         self.queue = WaitingQueue()
+        self.away = False  # Asterisk is not there: whoever is offered now is offered to nobody
         self.load = LoadWatch(timers, rules.limits)
         self.announcements = Announcements(
             switch,
@@ -221,7 +222,7 @@ class Dispatcher:
 
     def settle(self, now: float) -> None:
         """Offer waiting calls to free operators until one of the two runs out."""
-        if not len(self.queue):
+        if self.away or not len(self.queue):
             return
         roster = self.roster
         for offer in allocate(

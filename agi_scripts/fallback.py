@@ -34,12 +34,15 @@ _AGENCY = re.compile(
     r"\|(PJSIP/outside/sip:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(?::[0-9]{1,5})?)"
 )
 _REPLY = re.compile(r"(\d{3})(?!-)(?: result=(-?\d+))?(?: \((.*)\))?")
-_OFFSET = time.time() - time.monotonic()
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_anchor = {"boot": "", "offset": time.time() - time.monotonic()}
+with contextlib.suppress(OSError):
+    _anchor["boot"] = BOOT_ID.read_text().strip()
 
 
 def clock() -> float:
     """Return seconds since the epoch that never step while this call lives."""
-    return _OFFSET + time.monotonic()
+    return _anchor["offset"] + time.monotonic()
 
 
 class Agi:
@@ -103,6 +106,8 @@ class Record:
         self.fields |= {"caller_number": "", "caller_name": "", "called_number": ""}
         self.fields |= {"arrived_at": arrived_at, "answered_at": None, "ended_at": None}
         self.fields |= {"phone": None, "status": "started", "ended_by": None}
+        # an engine, whose clock may be anchored elsewhere, tells the times by its own
+        self.fields |= _anchor
         # which step of the ladder answered: phone or agency. A call may be served twice
         self.fields |= {"step": None, "run": os.urandom(8).hex(), "began_at": clock()}
         safe = re.sub(r"[^A-Za-z0-9.-]", lambda sign: f"_{ord(sign[0]):x}", asterisk_id)[:150]
@@ -207,7 +212,9 @@ def note_talk(agi: Agi, record: Record) -> bool:
     agency, phone = agi.value("${FALLBACK_AGENCY}"), agi.value("${DIALEDPEERNUMBER}")
     record.fields["step"] = "agency" if agency else "phone"
     record.fields["phone"] = agency or (phone if _PHONE.fullmatch(phone) else None)
-    record.fields["answered_at"] = moment(agi.value("${ANSWERED_AT}"), now)
+    record.fields["answered_at"] = moment(
+        agi.value("${ANSWERED_AT}"), now, since=record.fields["arrived_at"]
+    )
     record.fields["ended_at"] = now
     return True
 
@@ -257,6 +264,10 @@ def make_good(agi: Agi, record: Record) -> None:
     whole = found.get("ended_at") is not None and found.get("ended_by") != "asterisk"
     if whole and found.get("status") != "taken_back":
         return
+    if "" != _anchor["boot"] == found.get("boot") and isinstance(found.get("offset"), float):
+        # by the clock of the process that was killed; somebody may have set the machine's since
+        record.fields |= {name: found[name] for name in ("arrived_at", "began_at") if name in found}
+        _anchor["offset"] = record.fields["offset"] = found["offset"]
     record.fields["run"] = found.get("run", record.fields["run"])
     if note_talk(agi, record):
         record.end("answered", "caller")
@@ -264,11 +275,17 @@ def make_good(agi: Agi, record: Record) -> None:
         record.end("unanswered" if found or agi.value("${FALLBACK}") else "hung_up", "caller")
 
 
-def moment(text: str, otherwise: float) -> float:
-    """Return the time that the dialplan wrote down, or `otherwise` where it makes no sense."""
+def moment(text: str, otherwise: float, since: float | None = None) -> float:
+    """Return the time that the dialplan wrote down, or `otherwise` where it makes no sense.
+
+    If the machine's clock was set during this call, the time may be by the new one.
+    """
+    now = clock()
+    since = now - 86_400 if since is None else since
     with contextlib.suppress(ValueError):
-        if clock() - 86_400 < float(text) <= clock():
-            return float(text)
+        for at in (float(text), float(text) - (time.time() - now)):
+            if since < at <= now:
+                return at
     return otherwise
 
 

@@ -20,7 +20,7 @@ from types import FrameType
 
 from deploy.steps import SetupError, as_root, only_one, run, say, trusting_old_lists
 from pbx import root
-from pbx.programs import FOLDERS, ProgramMissing, Programs
+from pbx.programs import FOLDERS, ProgramMissing, Programs, faketime
 
 PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
@@ -76,6 +76,7 @@ def ready() -> bool:
     """Whether all programs and all Python packages are there."""
     try:
         Programs.find()
+        faketime()
         return STAMP.read_text() == venv_key()
     except (ProgramMissing, OSError):
         return False
@@ -102,6 +103,10 @@ def set_up() -> None:
 def missing_packages(host: bool) -> list[str]:
     """Return the Debian packages that are to be installed on this machine."""
     wanted = [] if importlib.util.find_spec("ensurepip") else ["python3-venv"]
+    try:
+        faketime()
+    except ProgramMissing:
+        wanted.append("libfaketime")  # the engine runs on this machine, wherever Asterisk does
     if host:
         programs = Programs(root=None)
         for name in FOLDERS:

@@ -283,12 +283,13 @@ class Engine:
         if self._taking_back is not None:
             self._taking_back.cancel()
         self._lost_at = self.clock.now()
+        self.dispatcher.away = True
 
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
         playbacks = [one.playback for one in self.line.calls.values() if one.playback]
         try:
             live = await snapshot(self.ari, playbacks)
-            spool = await asyncio.to_thread(glance, self.settings.spool)
+            spool = await asyncio.to_thread(glance, self.settings.spool, self.clock.anchor)
         except (AriError, msgspec.MsgspecError) as error:
             # the connection is lost again, or will be: the next one takes the line up
             log.error("take_up_failed", error=str(error))

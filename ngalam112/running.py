@@ -149,9 +149,11 @@ async def healthy(settings: Settings) -> bool:
     try:
         async with asyncio.timeout(2):
             reader, writer = await asyncio.open_connection("127.0.0.1", settings.api_port)
-            writer.write(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            status = await reader.readline()
-            writer.close()
+            try:
+                writer.write(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                status = await reader.readline()
+            finally:
+                writer.close()
     except (OSError, TimeoutError):
         return False
     return b" 200 " in status

@@ -23,6 +23,7 @@ import msgspec
 import structlog
 
 from acd.records import CallEvent, CallRecord, EventKind, Served, apply
+from ngalam112.clock import Anchor
 
 log = structlog.get_logger("spool")
 
@@ -33,6 +34,7 @@ SETTLE_S = 6.0
 """Until this age of a citizen's hang-up the engine may still be about to count the call itself."""
 
 _CALLS = uuid.UUID("5f0b9b3e-30cf-4f0e-8c55-54dd0d2c7a11")
+_TIMES = ("arrived_at", "began_at", "answered_at", "ended_at")
 _LARGEST = 64 * 1024  # bytes; a record has about 400
 
 
@@ -103,6 +105,22 @@ class _File(msgspec.Struct, frozen=True):
     held: bool  # its script lives
 
 
+def by_clock(record: dict[str, Any], clock: Anchor | None) -> dict[str, Any]:
+    """Return a file's content with its times by an engine's clock.
+
+    The script's own was anchored when it began, so the two differ if somebody has set the machine's
+    clock; where nothing tells by how much, the times are left as they are.
+    """
+    offset = record.get("offset")
+    if clock is None or record.get("boot") != clock.boot or not isinstance(offset, float):
+        return record
+    if not math.isfinite(offset) or not record.get("asterisk_id"):
+        return record  # the id of a call without a name follows from its times
+    later = clock.offset - offset
+    moved = {name: record.get(name) for name in _TIMES}
+    return record | {name: at + later for name, at in moved.items() if isinstance(at, float)}
+
+
 def read_record(record: Mapping[str, Any], ended_at: float | None = None) -> SpoolRecord:
     """Return what a file says, its times in order; `ended_at` stands in for an end that is missing.
 
@@ -159,12 +177,14 @@ async def read_spool(
     calls: Calls,
     flushed: Callable[[], Awaitable[None]],
     now: float,
+    clock: Anchor | None = None,
 ) -> int:
     """Take every finished record of `folder` into the journal; return how many runs that were.
 
     `flushed` returns when all that the journal got is written. What it or `calls` raises goes to
     the caller, and no file is deleted then. A broken file is moved to `folder`/rejected and logged;
-    it stops no other.
+    it stops no other. `now` is the machine's time, as files have it; `clock` is the engine's, by
+    which the records are told.
     """
     done: list[_File] = []
     count = 0
@@ -172,7 +192,7 @@ async def read_spool(
     await flushed()  # so that `calls` knows what the engine has just recorded
     for file in files:
         try:
-            taken = await _take(file, journal, calls, now)
+            taken = await _take(file, journal, calls, now, clock)
         except SpoolError as error:
             await asyncio.to_thread(_reject, file.path, str(error))
             continue
@@ -196,12 +216,13 @@ class Glance(msgspec.Struct, frozen=True):
     ended: dict[str, float]
 
 
-def glance(folder: Path) -> Glance:
-    """Look at the folder. Changes nothing; what makes no sense is left to `read_spool`."""
+def glance(folder: Path, clock: Anchor) -> Glance:
+    """Look at the folder; times by the `clock`. Changes nothing, and passes over what is no record."""
     noted, served, ended = set(), set(), {}
     for file in _files(folder):
         try:
-            record = msgspec.json.decode(file.content or b"", type=SpoolRecord)
+            content = msgspec.json.decode(file.content or b"", type=dict[str, Any])
+            record = msgspec.convert(by_clock(content, clock), SpoolRecord)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
         noted.add(record.asterisk_id)
@@ -214,12 +235,14 @@ def glance(folder: Path) -> Glance:
     return Glance(frozenset(noted), frozenset(served), ended)
 
 
-async def _take(file: _File, journal: Journal, calls: Calls, now: float) -> bool | None:
+async def _take(
+    file: _File, journal: Journal, calls: Calls, now: float, clock: Anchor | None
+) -> bool | None:
     """Take one file; None: not finished yet, False: it is in the records already."""
     if file.content is None:
         raise SpoolError("it cannot be read")
     try:
-        record = msgspec.json.decode(file.content, type=dict[str, Any])
+        record = by_clock(msgspec.json.decode(file.content, type=dict[str, Any]), clock)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SpoolError(str(error)) from None
     age = now - file.touched_at

@@ -40,7 +40,16 @@ class TakeUp(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def take_up(line: Line, event: TakeUp, now: float) -> None:
-    """Bring every call that we knew and every leg that lives together again."""
+    """Bring every call that we knew and every leg that lives together again; then offer."""
+    line.dispatcher.away = True  # nobody is offered before it is known who is still there
+    try:
+        _bring_together(line, event, now)
+    finally:
+        line.dispatcher.away = False
+        line.dispatcher.settle(now)
+
+
+def _bring_together(line: Line, event: TakeUp, now: float) -> None:
     live, dispatcher = event.live, line.dispatcher
     # in the order of service, so that who has waited longest gets the first free operator
     knew = sorted((line.calls[one] for one in event.calls if one in line.calls), key=service_key)
@@ -77,7 +86,6 @@ def take_up(line: Line, event: TakeUp, now: float) -> None:
     for bridge, members in live.bridges.items():
         if bridge not in kept and not hands_off.intersection(members):
             line.switch.disconnect(bridge)
-    dispatcher.settle(now)
 
 
 def _stored(call: Call) -> StoredCall:

@@ -67,6 +67,9 @@ exit "$code"
 _HEEDING_KEYS = ["env", "--default-signal=INT,QUIT"]
 
 
+_FAKETIME = ("usr/lib/*/faketime", "usr/lib64/faketime", "usr/lib/faketime")
+
+
 class ProgramMissing(Exception):
     """A program is not there; the message names it and says what to do."""
 
@@ -147,6 +150,14 @@ class Programs:
             why = said.stderr.strip().splitlines()[-1:] or [f"exit {said.returncode}"]
             raise ProgramMissing(f"{name} cannot be started: {why[0]}; run `make setup`.")
         return version
+
+
+def faketime() -> Path:
+    """Return the library that shows a process another wall clock; raise ProgramMissing."""
+    for folder in _FAKETIME:
+        for found in Path("/").glob(f"{folder}/libfaketimeMT.so.1"):
+            return found
+    raise ProgramMissing("There is no libfaketime on this machine; run `make setup`.")
 
 
 def _check_root(root: Path) -> None:

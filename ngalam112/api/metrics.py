@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -99,6 +100,7 @@ class EngineCollector(Collector):
         yield _gauge("ami_connected", "1 while the AMI link is up", engine.ami.connected)
         yield _gauge("inbox_depth", "Events that wait for the writer", engine.inbox_depth)
         yield _counter("event_errors", "Events that failed in the engine", engine.event_errors)
+        yield _gauge("tasks", "Tasks of the engine's event loop", len(asyncio.all_tasks()))
 
 
 def _load(load: LoadState) -> Iterator[Metric]:

@@ -138,6 +138,28 @@ def storm(
 
 
 @app.command()
+def chaos(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Play this one; may be given again.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer calls, shorter faults.")] = False,
+    seed: Annotated[int | None, typer.Option(min=0, help="Repeat a play; else random.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the state folders and logs.")] = False,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """Let each part of a line die on loopback, and count what it costs; exit 1 if any is lost."""
+    from ngalam112.chaos.run import SCENARIOS
+    from ngalam112.chaos.run import main as run
+
+    if fmt is Format.CSV:
+        raise typer.BadParameter("chaos writes table or json", param_hint="--format")
+    for name in set(only or ()) - SCENARIOS.keys():
+        names = ", ".join(SCENARIOS)
+        raise typer.BadParameter(f"no scenario {name}; there are {names}", param_hint="--only")
+    raise typer.Exit(run(load_settings(), seed, only or (), fmt.value, quick=quick, keep=keep))
+
+
+@app.command()
 def doctor(fmt: FormatOption = Format.TABLE) -> None:
     """Say what is missing, wrong or unreachable, and how to mend it; exit 1 if anything is."""
     from ngalam112.cli.doctor import examine, healthy

@@ -10,6 +10,7 @@ import asyncio
 import csv
 import itertools
 import random
+import signal
 import socket
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -93,7 +94,11 @@ def credentials(number: str, password: str, *more: str) -> tuple[str, ...]:
 
 
 class SippRun:
-    """One SIPp process: `async with SippRun(...) as run: result = await run.result()`."""
+    """One SIPp process: `async with SippRun(...) as run: result = await run.result()`.
+
+    `noted`: keep what the scenario writes down, in the file `notes`. `at_once`: no more calls than
+    so many are up together; the next one begins when one is over.
+    """
 
     def __init__(
         self,
@@ -110,6 +115,8 @@ class SippRun:
         rows: Iterable[Sequence[str]] | None = None,
         echo: bool = False,
         trace: bool = False,
+        noted: bool = False,
+        at_once: int = _AT_ONCE,
         host: str = "127.0.0.1",
         scenarios: Path = SCENARIOS,
     ) -> None:
@@ -129,7 +136,7 @@ class SippRun:
             *("-trace_stat", "-stf", str(self._stats), "-fd", "1"),
             *("-timeout", f"{limit_s:.0f}s", "-timeout_error"),
             # SIPp reads the rate as a whole number, and holds calls back at a few times the rate
-            *("-r", str(max(1, round(rate * 10))), "-rp", "10000", "-l", str(_AT_ONCE)),
+            *("-r", str(max(1, round(rate * 10))), "-rp", "10000", "-l", str(at_once)),
         ]
         if calls is not None:
             args += ["-m", str(calls)]
@@ -138,6 +145,9 @@ class SippRun:
         self._messages = self._stats.with_suffix(".messages")
         if trace:
             args += ["-trace_msg", "-message_file", str(self._messages)]
+        self.notes = self._stats.with_suffix(".notes")
+        if noted:
+            args += ["-trace_logs", "-log_file", str(self.notes)]
         for name, value in (keys or {}).items():
             args += ["-key", name, value]
         if rows is not None:
@@ -187,6 +197,11 @@ class SippRun:
             int(last["SuccessfulCall(C)"]),
             int(last["FailedCall(C)"]),
         )
+
+    def no_more_calls(self) -> None:
+        """Let it begin no further calls; it ends once those that are up are over."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.send_signal(signal.SIGUSR1)
 
     async def stop(self, within: float = 5.0) -> None:
         """End it, if it has not ended by itself."""

@@ -7,7 +7,7 @@ within half a second of its setting.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -122,14 +122,19 @@ def stuck(operators: Sequence[Mapping[str, Any]], phones: Sequence[Mapping[str, 
     }
 
 
-def missing(offered: Sequence[str], calls: Sequence[CallHistory]) -> list[str]:
-    """Say each thing that is wrong with the records, one sentence for one call."""
+def missing(
+    offered: Sequence[str], calls: Sequence[CallHistory], no_end: Collection[str | None] = _NO_END
+) -> list[str]:
+    """Say each thing that is wrong with the records, one sentence for one call.
+
+    `no_end`: what `ended_by` must not be.
+    """
     called, kept = Counter(offered), Counter(one.record.caller_number for one in calls)
     wrong = [f"the call of {number} has no record" for number in (called - kept).elements()]
     wrong += [f"a record of {number} has no call" for number in (kept - called).elements()]
     for one in calls:
         record = one.record
-        if record.ended_at is None or record.ended_by in _NO_END or record.outcome is None:
+        if record.ended_at is None or record.ended_by in no_end or record.outcome is None:
             wrong.append(f"the record {record.call_id} has no end ({record.ended_by})")
         elif not _alike(fold(record.call_id, one.events).row(), record.row()):
             wrong.append(f"the record {record.call_id} is not what its events say")

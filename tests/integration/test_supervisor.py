@@ -107,7 +107,7 @@ async def test_calls_go_on_while_up_is_dead_and_the_next_one_takes_all_on(
     await up.end(signal.SIGKILL)
     assert sorted(up.parts()) == before
     await up.start()
-    await eventually(lambda: "Found running" in up.said(), what="the next one says what it found")
+    await eventually(lambda: "Found running" in up.said(), 60, "the next one says what it found")
     assert await talks == 1
     assert (await line.ended(1, "0873"))[0].ended_by == "operator"
     assert sorted(up.parts()) == before, "nothing was started anew"

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from standin import SCRIPT, Asterisk, Dialled, within
 
+from ngalam112.demo.wallclock import WallClock
+
 
 @pytest.fixture
 def asterisk(tmp_path: Path) -> Asterisk:
@@ -132,3 +134,35 @@ def test_a_broken_record_is_written_anew(asterisk: Asterisk) -> None:
     asterisk.files()[0].write_text('["half a rec')
     assert asterisk.serve("--hung-up") == 0
     assert json.loads(asterisk.files()[0].read_text())["status"] == "answered"
+
+
+@pytest.mark.parametrize("ahead", [3600.0, -3600.0], ids=["forward", "back"])
+@pytest.mark.parametrize("answer_by_new", [False, True], ids=["answered before", "answered after"])
+@pytest.mark.parametrize("killed", [False, True], ids=["lives", "is killed"])
+def test_a_clock_that_is_set_in_the_call_makes_no_time_wrong(
+    asterisk: Asterisk, tmp_path: Path, ahead: float, answer_by_new: bool, killed: bool
+) -> None:
+    clock = WallClock(tmp_path / "clock")
+    answered = Dialled("101", answered_at=time.time() + 0.5 + ahead * answer_by_new)
+
+    def talk() -> None:
+        within(lambda: asterisk.files(), "the first record is written")
+        clock.set_ahead(ahead)
+        time.sleep(1.0)
+        if killed:
+            asterisk.signal(signal.SIGKILL)()
+
+    answered.meanwhile = talk
+    asterisk.dials = [answered]
+    began = time.time()
+    with clock.seen():
+        asterisk.serve()
+        if killed:
+            assert asterisk.serve("--hung-up") == 0
+    record = asterisk.record()
+    assert record["status"] == "answered"
+    assert record["arrived_at"] == pytest.approx(began - 0.5, abs=1.0)
+    assert record["answered_at"] == pytest.approx(
+        answered.answered_at - ahead * answer_by_new, abs=0.1
+    )
+    assert 0.3 < record["ended_at"] - record["answered_at"] < 5.0

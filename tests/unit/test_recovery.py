@@ -420,6 +420,21 @@ def test_all_calls_of_an_asterisk_that_is_no_more_were_cut_off_when_it_was_seen_
     assert (desk.line.calls, desk.dispatcher.desks.legs, desk.journal.facts) == ({}, {}, {})
 
 
+def test_nobody_is_offered_while_asterisk_is_away() -> None:
+    desk = LineDesk(operators=1)
+    desk.roster.pause("1001", None, 90.0)
+    waiting = desk.citizen("c1")
+    desk.press("2", "c1")
+    desk.dispatcher.away = True
+    desk.roster.ready("1001", 155.0)
+    desk.dispatcher.settle(155.0)
+    desk.take_up(lost_at=150.0, now=160.0)
+    assert (waiting.record.offers, waiting.record.ended_at) == (0, 150.0)
+    later = desk.citizen("c2", now=170.0)
+    desk.press("2", "c2", now=171.0)
+    assert later.record.offers == 1
+
+
 def test_an_end_that_the_fallbacks_script_has_noted_is_the_true_one() -> None:
     desk = LineDesk()
     desk.line.remember(a_record("c1", queued_at=110.0))

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from spooled import ARRIVED, HUNG_UP, served
+from spooled import ARRIVED, HUNG_UP, STARTED, served
 
 from acd.records import Outcome, fold
-from ngalam112.spool import SpoolError, events_of
+from ngalam112.clock import Anchor
+from ngalam112.spool import SpoolError, by_clock, events_of
 
 
 def test_an_answered_call_becomes_a_record_of_the_fallback() -> None:
@@ -87,3 +89,30 @@ def test_whatever_the_file_says_the_record_has_one_outcome_and_times_in_order(
     assert call.ended_at is not None
     assert call.arrived_at <= (call.operator_answered_at or call.arrived_at) <= call.ended_at
     assert len(call_id) <= 40
+
+
+def test_a_record_is_told_by_the_engines_clock() -> None:
+    content = served(boot="this", offset=1_000.0)
+    told = by_clock(content, Anchor("this", 4_600.0))
+    names = ("arrived_at", "began_at", "answered_at", "ended_at")
+    assert [told[name] - content[name] for name in names] == [3600.0] * 4
+    unanswered = by_clock(STARTED | {"boot": "this", "offset": 1.0}, Anchor("this", 2.0))
+    assert (unanswered["answered_at"], unanswered["arrived_at"]) == (None, ARRIVED + 1)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {},
+        {"boot": "another", "offset": 1_000.0},
+        {"boot": "this", "offset": math.nan},
+        {"boot": "this", "offset": "x"},
+        {"boot": "this"},
+        {"boot": "this", "offset": 1_000.0, "asterisk_id": ""},
+    ],
+    ids=str,
+)
+def test_where_nothing_tells_how_two_clocks_differ_the_times_stay(change: dict[str, Any]) -> None:
+    content = served(**change)
+    assert by_clock(content, Anchor("this", 4_600.0)) is content
+    assert by_clock(content, None) is content

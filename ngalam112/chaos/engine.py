@@ -1,0 +1,195 @@
+"""What is done to the engine: killed, killed again while it recovers, frozen."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from ngalam112.chaos import processes, verdict
+from ngalam112.chaos.line import ChaosFailed, wait_for
+from ngalam112.chaos.notes import times
+from ngalam112.chaos.play import Ended, Moment, Play, Stage, a_play, ending, row
+from ngalam112.chaos.verdict import Row
+
+BACK_LIMIT_S = 2.0
+# killed again while nobody stands by: a whole engine has to start
+BACK_AGAIN_LIMIT_S = 10.0
+# the heart stops for 3 s, and then as above
+BACK_FROZEN_LIMIT_S = 5.0
+RINGS_LIMIT_S = 5.0
+STAGES = ("menu", "queued", "ringing", "talking")
+STANDBY_WITHIN_S = 20.0
+SERVED_WITHIN_S = 180.0
+_KILL_EVERY_S = 8.0  # about; with the start of the engine that stands by next
+
+
+async def all_stages(play: Play, count: int, within: float = 60.0) -> dict[str, int]:
+    """Wait for a moment in which so many calls are up, some in each stage."""
+    seen: dict[str, int] = {}
+
+    async def there() -> bool:
+        nonlocal seen
+        seen = await play.line.stages()
+        return sum(seen.values()) >= count and all(seen.get(stage) for stage in STAGES)
+
+    await wait_for(there, within, f"{count} calls in all stages (last seen: {seen})")
+    return seen
+
+
+async def _fault(play: Play, number: signal.Signals) -> tuple[Moment, int]:
+    """Send a signal to the engine that serves; return when, and to which process."""
+    pid = play.line.engine()
+    if pid is None:
+        raise ChaosFailed("No engine serves that could be killed.")
+    moment = Moment.now()
+    processes.kill(pid, number)
+    return moment, pid
+
+
+async def _recovered(play: Play) -> bool:
+    """Wait until the line serves again and another engine stands by."""
+    await wait_for(play.line.served, 30.0, "the line serves again")
+    return await play.line.stands_by(STANDBY_WITHIN_S)
+
+
+def _judge(
+    fault: str,
+    play: Play,
+    ended: Ended,
+    faults: Sequence[Moment],
+    up: Sequence[dict[str, int]],
+    limit_s: float,
+    wrong: Sequence[str] = (),
+    **details: Any,
+) -> Row:
+    """Judge what a death of the engine has cost: order, gaps, the time without service."""
+    broken, gaps = ended.broken(play.ears, faults)
+    turns = [one for at in faults for one in verdict.out_of_turn(ended.calls, at.wall)]
+    backs = [verdict.back_s(ended.calls, ended.phones, at.wall) for at in faults]
+    late = [
+        f"no engine offered a call within {limit_s:g} s of fault {index + 1} ({back})"
+        for index, back in enumerate(backs)
+        if back is None or back > limit_s
+    ]
+    worst = None if None in backs else max(back for back in backs if back is not None)
+    cut, vain = verdict.cut_talks(ended.phones, ended.calls)
+    return row(
+        fault,
+        ended,
+        calls_up=min(sum(one.values()) for one in up),
+        back_s=worst,
+        wrong=[*turns, *broken, *late, *cut, *wrong],
+        details={
+            "faults": len(faults),
+            "up": list(up),
+            "out_of_turn": len(turns),
+            "cut_talks": len(cut),
+            "answered_in_vain": vain,
+            **gaps,
+            "backs_s": [None if back is None else round(back, 2) for back in backs],
+            "by_fallback": ended.by_fallback(),
+            **details,
+        },
+    )
+
+
+async def engine_killed(stage: Stage) -> Row:
+    """kill -9 of the engine that serves, again and again, with calls in all stages."""
+    kills, calls = stage.of(20, 2), stage.of(100, 20)
+    faults: list[Moment] = []
+    up: list[dict[str, int]] = []
+    stood_by = True
+    async with a_play(stage, desks=stage.of(16, 5), pairs=stage.of(4, 2)) as play:
+        await play.talks_begin(kills * _KILL_EVERY_S + stage.of(30, 16))
+        await play.operators_come()
+        await play.players.crowd(at_once=calls - len(play.ears.citizens))
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        for _ in range(kills):
+            await asyncio.sleep(stage.random.uniform(0.5, 4.0))
+            up.append(await all_stages(play, round(calls * 0.9)))
+            moment, _ = await _fault(play, signal.SIGKILL)
+            faults.append(moment)
+            stage.say(f"killed: {up[-1]}")
+            stood_by &= await _recovered(play)
+        ended = await ending(play, SERVED_WITHIN_S)
+        return _judge("engine_killed", play, ended, faults, up, BACK_LIMIT_S, stood_by=stood_by)
+
+
+async def engine_killed_again(stage: Stage) -> Row:
+    """kill -9 of the engine, and of the next one in the middle of its recovery."""
+    calls = stage.of(100, 20)
+    async with a_play(stage, desks=stage.of(16, 5), pairs=2) as play:
+        await play.talks_begin(stage.of(60, 35))
+        await play.operators_come()
+        await play.players.crowd(at_once=calls - 2)
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        up = await all_stages(play, round(calls * 0.9))
+        first, pid = await _fault(play, signal.SIGKILL)
+
+        def next_one() -> bool:
+            return play.line.engine() not in (None, pid)
+
+        await wait_for(next_one, 30.0, "another engine serves", every=0.005)
+        await asyncio.sleep(stage.random.uniform(0.0, 0.3))
+        second, _ = await _fault(play, signal.SIGKILL)
+        stage.say(f"killed, and again {second.steady - first.steady:.2f} s later: {up}")
+        stood_by = await _recovered(play)
+        ended = await ending(play, SERVED_WITHIN_S)
+        return _judge(
+            "engine_killed_again",
+            play,
+            ended,
+            [second],
+            [up],
+            BACK_AGAIN_LIMIT_S,
+            stood_by=stood_by,
+        )
+
+
+async def engine_frozen(stage: Stage) -> Row:
+    """SIGSTOP of the engine that serves; a citizen dials in that moment."""
+    calls = stage.of(100, 20)
+    async with a_play(stage, desks=stage.of(16, 5), pairs=stage.of(4, 2)) as play:
+        await play.talks_begin(stage.of(60, 35))
+        await play.operators_come()
+        await play.players.crowd(at_once=calls - len(play.ears.citizens))
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        up = await all_stages(play, round(calls * 0.9))
+        moment, pid = await _fault(play, signal.SIGSTOP)
+        stage.say(f"frozen: {up}")
+        try:
+            await play.players.crowd(calls=1)
+            replaced = await wait_for(lambda: not processes.lives(pid), 15.0)
+            replaced_s = round(time.monotonic() - moment.steady, 2)
+            await _recovered(play)
+        finally:
+            processes.kill(pid, signal.SIGCONT)
+        ended = await ending(play, SERVED_WITHIN_S)
+        probe = _ring_of_newest(ended, moment)
+        wrong = [] if replaced else ["the frozen engine was not replaced within 15 s"]
+        if probe is None or probe > RINGS_LIMIT_S:
+            wrong.append(f"who dialled a frozen engine rang a phone after {probe} s")
+        return _judge(
+            "engine_frozen",
+            play,
+            ended,
+            [moment],
+            [up],
+            BACK_FROZEN_LIMIT_S,
+            wrong,
+            new_caller_rings_s=probe,
+            replaced_s=replaced_s if replaced else None,
+        )
+
+
+def _ring_of_newest(ended: Ended, since: Moment) -> float | None:
+    """Seconds until a phone rang for the first citizen who dialled after the fault."""
+    dialled = {who: at for who, at in times(ended.citizens, "dialled").items() if at > since.wall}
+    if not dialled:
+        return None
+    who = min(dialled, key=lambda one: dialled[one])
+    rang = times(ended.phones, "rings").get(who)
+    return None if rang is None else round(rang - dialled[who], 2)

@@ -1,0 +1,88 @@
+"""No engine and nobody who starts one, for half a minute: who waits must not wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+from ngalam112.chaos import processes, verdict
+from ngalam112.chaos.engine import SERVED_WITHIN_S, STANDBY_WITHIN_S
+from ngalam112.chaos.line import wait_for
+from ngalam112.chaos.notes import FALLBACK, Note, times
+from ngalam112.chaos.play import Ended, Moment, Stage, a_play, ending, row
+from ngalam112.chaos.verdict import Row
+
+FALLBACK_LIMIT_S = 10.0
+SILENCE_LIMIT_S = 5.0
+
+
+async def engine_gone(stage: Stage) -> Row:
+    """Kill the supervisor and both engines while citizens wait; start all again later."""
+    waiting, gone_s = stage.of(50, 10), float(stage.of(30, 15))
+    async with a_play(stage, desks=stage.of(10, 4), pairs=2, listeners=waiting) as play:
+        await play.talks_begin(gone_s + 40.0)
+        await play.players.phones(play.desks)  # nobody sits there: only the fallback rings them
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        callers = await play.players.heard(play.ears.listeners)
+
+        async def all_wait() -> bool:
+            return (await play.line.stages()).get("queued", 0) >= waiting
+
+        await wait_for(all_wait, 30.0, f"{waiting} citizens wait")
+        up = await play.line.stages()
+        moment = Moment.now()
+        play.line.kill_up()
+        for pid in processes.engines(play.line.home):
+            processes.kill(pid)
+        await play.line.up_has_ended()
+        stage.say(f"no engine: {up}")
+        await asyncio.sleep(gone_s)
+        await play.line.start()
+        stage.say("the line is up again")
+        ended = await ending(play, SERVED_WITHIN_S)
+        rang = rang_fallback(ended.phones, callers, moment.wall)
+        silences = _silences(ended, callers, moment)
+        broken, gaps = ended.broken(play.ears, [moment])
+    late = [
+        f"{who} rang the fallback {'never' if s is None else f'after {s:.1f} s'}"
+        for who, s in rang.items()
+        if s is None or s > FALLBACK_LIMIT_S
+    ]
+    silent = [
+        f"{who} heard nothing for {s:.1f} s" for who, s in silences.items() if s > SILENCE_LIMIT_S
+    ]
+    all_rang = [s for s in rang.values() if s is not None]
+    return row(
+        "engine_gone",
+        ended,
+        calls_up=sum(up.values()),
+        back_s=max(all_rang) if len(all_rang) == len(rang) else None,
+        wrong=[*late, *silent, *broken, *verdict.cut_talks(ended.phones, ended.calls)[0]],
+        details={
+            "up": up,
+            "gone_s": gone_s,
+            "silence_worst_s": round(max(silences.values()), 2),
+            "by_fallback": ended.by_fallback(),
+            **gaps,
+        },
+    )
+
+
+def rang_fallback(
+    phones: Iterable[Note], callers: Iterable[str], since: float
+) -> dict[str, float | None]:
+    """Seconds from a moment until the fallback first rang a phone for each caller."""
+    rings = times((one for one in phones if one.shown == FALLBACK and one.at > since), "rings")
+    return {who: rings[who] - since if who in rings else None for who in callers}
+
+
+def _silences(ended: Ended, callers: Mapping[str, int], moment: Moment) -> dict[str, float]:
+    """The longest silence that each caller heard from just before the fault to the talk."""
+    talks, over = times(ended.phones, "talks"), times(ended.citizens, "over")
+    steady = moment.steady - moment.wall
+    worst = {}
+    for who, port in callers.items():
+        until = talks.get(who, over.get(who, float("inf"))) + steady
+        gap = verdict.longest_gap(ended.heard[port].sounds, moment.steady - 1.0, until)
+        worst[who] = float("inf") if gap is None else gap
+    return worst

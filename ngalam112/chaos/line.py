@@ -1,0 +1,187 @@
+"""A line as in production: `ngalam112 up` as a child process, with all that it starts.
+
+Own ports, own state folder, own database. When the block is left, the line is stopped, whatever has
+happened to its parts, and nothing of it is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from models.database import Database, upgrade
+from ngalam112.admin import add_operator, add_phone
+from ngalam112.chaos import processes
+from ngalam112.cli.client import Client, ClientError
+from ngalam112.demo.sipp import free_port
+from ngalam112.running import RunningLine, healthy
+from ngalam112.settings import PROJECT, Settings, load_settings
+from pbx.processes import end, start
+from pbx.programs import Programs
+
+UP_WITHIN_S = 60.0
+STOP_WITHIN_S = 30.0
+Say = Callable[[str], None]
+
+
+class ChaosFailed(Exception):
+    """A scenario could not be played; the message says what went wrong."""
+
+
+def line_settings(home: Path, timezone: str, **changes: Any) -> Settings:
+    """The settings of a line of its own beside any other: free ports, short wrap-up."""
+    ports = ("sip_port", "ari_port", "ami_port", "api_port")
+    given: dict[str, Any] = {name: free_port() for name in ports}
+    # never the city's own database, and citizens from here only
+    given |= {"bind": "127.0.0.1", "trunk_match": ["127.0.0.0/8"], "database_url": ""}
+    given |= {"rtp_ports": "20000-29999", "wrap_up_s": 0.5, "timezone": timezone}
+    return load_settings(home=home, **{**given, **changes})
+
+
+async def wait_for(
+    check: Callable[[], Any], within: float, what: str = "", every: float = 0.05
+) -> bool:
+    """Poll until `check` is true; with `what`, raise ChaosFailed if it is not so in time."""
+    until = time.monotonic() + within
+    while True:
+        found = check()
+        if asyncio.iscoroutine(found):
+            found = await found
+        if found:
+            return True
+        if time.monotonic() > until:
+            if what:
+                raise ChaosFailed(f"{what}: not within {within:g} s.")
+            return False
+        await asyncio.sleep(every)
+
+
+class ChaosLine:
+    """One line under test. `desks`: phone number to operator."""
+
+    def __init__(self, settings: Settings, programs: Programs, sounds: Path, desks: int) -> None:
+        self.settings, self.programs, self.home = settings, programs, settings.home
+        self._sounds = sounds
+        self.operators = {str(201 + index): str(1001 + index) for index in range(desks)}
+        self.passwords = {phone: secrets.token_urlsafe(12) for phone in self.operators}
+        self.client = Client(settings, 5.0)
+        self._up: asyncio.subprocess.Process | None = None
+
+    async def __aenter__(self) -> ChaosLine:
+        try:
+            await self._prepare()
+            await self.start()
+        except BaseException:
+            await self.__aexit__()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.shield(asyncio.ensure_future(self._stop()))
+
+    async def _prepare(self) -> None:
+        self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for name in ("sounds", "music"):
+            await asyncio.to_thread(shutil.copytree, self._sounds / name, self.home / name)
+        await upgrade(self.settings.url)
+        async with Database(self.settings.url) as database:
+            for phone, operator in self.operators.items():
+                await add_phone(database, phone, self.passwords[phone], None)
+                await add_operator(database, operator, f"Petugas {operator}", "4321", phone)
+
+    async def start(self) -> None:
+        """Start `ngalam112 up`, and wait until the line serves."""
+        with (self.home / "up.txt").open("ab") as said:
+            self._up = await start(
+                sys.executable,
+                "-m",
+                "ngalam112",
+                "up",
+                cwd=PROJECT,
+                env=self.settings.environment(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=said,
+                stderr=said,
+                start_new_session=True,
+            )
+        if not await wait_for(self.served, UP_WITHIN_S):
+            raise ChaosFailed(
+                f"The line did not serve within {UP_WITHIN_S:g} s: {self.last_words()}"
+            )
+
+    def last_words(self) -> str:
+        """What `up` said last."""
+        text = (self.home / "up.txt").read_text("utf-8", "replace").strip()
+        return text.splitlines()[-1][:300] if text else "it said nothing."
+
+    async def served(self) -> bool:
+        """Whether the engine says that it serves; raises ChaosFailed if `up` has ended."""
+        if self._up is not None and self._up.returncode is not None:
+            raise ChaosFailed(f"The line has ended: {self.last_words()}")
+        return await healthy(self.settings)
+
+    async def log_in(self, phones: list[str]) -> None:
+        """Log the operators in whose own phones these are."""
+        for phone in phones:
+            path = f"/api/operators/{self.operators[phone]}/login"
+            await asyncio.to_thread(self.client.post, path, {"phone": phone})
+
+    async def ask(self, path: str) -> Any:
+        """Ask the engine; None while there is none that answers."""
+        with contextlib.suppress(ClientError):
+            return await asyncio.to_thread(self.client.get, path)
+        return None
+
+    async def stages(self) -> dict[str, int]:
+        """How many calls are in which stage, as the engine tells; empty if it does not."""
+        status = await self.ask("/api/status")
+        return (
+            {}
+            if status is None
+            else {name: count for name, count in status["calls"].items() if count}
+        )
+
+    # --- its processes ----------------------------------------------------------------------
+
+    def engine(self) -> int | None:
+        """The engine that serves."""
+        return processes.serving(self.home)
+
+    async def stands_by(self, within: float) -> bool:
+        """Wait until one engine serves and another one could in the next moment."""
+
+        def there() -> bool:
+            return bool(processes.standing_by(self.home)) and self.engine() is not None
+
+        return await wait_for(there, within)
+
+    def kill_up(self) -> None:
+        """Kill the supervisor: nothing is started again until `start`."""
+        assert self._up is not None
+        processes.kill(self._up.pid)
+
+    async def up_has_ended(self) -> None:
+        """Wait for the end of a supervisor that was killed."""
+        assert self._up is not None
+        await self._up.wait()
+        self._up = None
+
+    async def held(self) -> tuple[int, int] | None:
+        """How many channels and bridges Asterisk holds; None if it does not say."""
+        try:
+            return await RunningLine(self.settings, self.programs).held()
+        except (OSError, aiohttp.ClientError):
+            return None
+
+    async def _stop(self) -> None:
+        await end(self._up, within=STOP_WITHIN_S)
+        await asyncio.to_thread(processes.sweep, self.home)

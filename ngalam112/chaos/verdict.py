@@ -1,0 +1,215 @@
+"""The verdict on a fault: from what citizens, phones and records tell, what went wrong. Pure.
+
+Each function says one sentence for each thing that should not be; none is a verdict of "held".
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import median
+from typing import Any
+
+import msgspec
+
+from acd.records import CallEvent, EventKind
+from ngalam112.chaos.notes import FALLBACK, Note, times
+from reports.calls import CallHistory
+
+GAP_LIMIT_S = 0.2
+_SLACK_S = 0.1  # SIPp's notes of one message at its two ends
+_OFFER_ENDS = (EventKind.OFFER_FAILED, EventKind.QUEUED)
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """What a fault has cost. `wrong`: a sentence for each thing that should not be.
+
+    `calls_up`: calls at the moment of the fault; of several faults, the fewest. `lost`: citizens who
+    wanted to be served and were not. `back_s`: from the fault to the first service, at worst; None
+    if there was none. `records_missing`: calls without a whole record, or with two.
+    """
+
+    fault: str
+    calls_up: int
+    lost: int
+    back_s: float | None
+    records_missing: int
+    held: bool
+    seconds: float = 0.0
+    details: dict[str, Any] = {}
+    wrong: list[str] = []
+
+
+def lost(citizens: Sequence[Note], phones: Sequence[Note]) -> list[str]:
+    """Say who dialled and had no talk that an operator ended.
+
+    A citizen of these plays never hangs up, so who was not served was refused, forgotten or cut off.
+    """
+    served = Counter(note.citizen for note in phones if note.what == "over")
+    ends = times(citizens, "over")
+    talks_end = times(phones, "over")
+    wrong = []
+    for number in times(citizens, "dialled"):
+        if not served[number]:
+            wrong.append(f"{number} has had no talk that was brought to its end")
+        elif number not in ends or ends[number] < talks_end[number] - _SLACK_S:
+            wrong.append(f"the call of {number} ended before its talk did")
+    return wrong
+
+
+def cut_talks(phones: Sequence[Note], calls: Sequence[CallHistory]) -> tuple[list[str], int]:
+    """Say whose talk was ended by neither side; and count answers that led to no talk.
+
+    A phone that answers while no engine lives is hung up by Asterisk, and its citizen waits on: such
+    an answer is in no record. A talk that is in a record, or a fallback's, must be ended by a side.
+    """
+    begun: dict[tuple[str, str], float] = {}
+    for note in sorted(phones, key=lambda one: one.at):
+        if note.what == "talks":
+            begun[note.citizen, note.phone] = note.at
+        elif note.what == "over":
+            begun.pop((note.citizen, note.phone), None)
+    talks = {
+        (one.record.caller_number, str(phone))
+        for one in calls
+        for phone in (one.record.phone, *(leg.phone for leg in one.record.legs))
+        if one.record.operator_answered_at is not None
+    }
+    cut = [f"the talk of {who} at {phone} was cut" for who, phone in begun.keys() & talks]
+    return cut, len(begun.keys() - talks)
+
+
+def _offer_open(events: Iterable[CallEvent], at: float) -> bool | None:
+    """Whether a call that waited at a moment was being offered; None if it did not wait."""
+    waits = offered = False
+    for event in events:
+        if event.at > at:
+            break
+        if event.kind is EventKind.OFFERED:
+            offered = True
+        elif event.kind in _OFFER_ENDS:
+            waits, offered = True, False
+        elif event.kind in (EventKind.ANSWERED, EventKind.ENDED, EventKind.FALLBACK):
+            return None
+    return offered if waits else None
+
+
+def _first(events: Iterable[CallEvent], kind: EventKind, after: float) -> float | None:
+    return next((event.at for event in events if event.kind is kind and event.at > after), None)
+
+
+def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
+    """Say who waited at the moment of a fault and was offered later than one who came later.
+
+    All categories of these plays have the same priority. Who was being offered at that moment had
+    had their turn.
+    """
+    waiting, others = [], []
+    for one in calls:
+        offered = _first(one.events, EventKind.OFFERED, at)
+        if offered is None:
+            continue
+        state = _offer_open(one.events, at)
+        if state is False:
+            waiting.append((one.record, offered))
+        if state is not True:
+            others.append((one.record, offered))
+    return [
+        f"{first.caller_number} came before {other.caller_number} and was offered later"
+        for first, offered in waiting
+        for other, sooner in others
+        if other.arrived_at > first.arrived_at and sooner < offered
+    ]
+
+
+def back_s(calls: Sequence[CallHistory], phones: Sequence[Note], at: float) -> float | None:
+    """Seconds from a fault to the first call that an engine has offered since, at its phone.
+
+    An engine that was killed at `at` has stored nothing later; the phone rings after the offer.
+    """
+    offers: dict[tuple[str, str], list[float]] = {}
+    for one in calls:
+        for event in one.events:
+            if event.kind is EventKind.OFFERED and event.at > at:
+                where = one.record.caller_number, str(event.data.get("phone"))
+                offers.setdefault(where, []).append(event.at)
+    rings = (
+        note.at
+        for note in phones
+        if note.what == "rings"
+        and note.shown != FALLBACK
+        and any(offer <= note.at + _SLACK_S for offer in offers.get((note.citizen, note.phone), ()))
+    )
+    first = min((ring for ring in rings if ring > at), default=None)
+    return None if first is None else first - at
+
+
+def longest_gap(moments: Sequence[float], since: float, until: float) -> float | None:
+    """The longest time without a packet between two moments; None if nothing was heard there."""
+    inside = [at for at in moments if since <= at <= until]
+    if not inside:
+        return None
+    edges = [max(since, moments[0]), *inside, min(until, moments[-1])]
+    return max(after - before for before, after in itertools.pairwise(edges))
+
+
+def gap_across(
+    moments: Sequence[float], faults: Sequence[float], around: tuple[float, float]
+) -> tuple[float, float]:
+    """Return the longest gaps of a talk: around the faults, and at all other times.
+
+    `around`: seconds before and after a fault. A talk that is not heard on both sides of a fault is
+    a gap without end.
+    """
+    before, after = around
+    across, calm, since = 0.0, 0.0, moments[0] if moments else 0.0
+    for at in sorted(faults):
+        heard = bool(moments) and moments[0] <= at <= moments[-1]
+        gap = longest_gap(moments, at - before, at + after) if heard else None
+        across = max(across, float("inf") if gap is None else gap)
+        calm = max(calm, longest_gap(moments, since, at - before) or 0.0)
+        since = at + after
+    if moments:
+        calm = max(calm, longest_gap(moments, since, moments[-1]) or 0.0)
+    return across, calm
+
+
+def broken_talks(gaps: Mapping[str, tuple[float, float]]) -> list[str]:
+    """Say whose talk had a gap around a fault that is too long, and not just the machine's.
+
+    `gaps`: for each ear, as `gap_across` returns them. What is no longer than a gap in a calm moment
+    of the same talk is not the fault's doing.
+    """
+    calm = max((one for _, one in gaps.values()), default=0.0)
+    return [
+        f"{who} heard nothing for {across * 1000:.0f} ms"
+        for who, (across, _) in gaps.items()
+        if across > max(GAP_LIMIT_S, calm)
+    ]
+
+
+def delays(
+    citizens: Sequence[Note], phones: Sequence[Note], since: float, until: float
+) -> tuple[float, float] | None:
+    """Medians, in seconds, of those who dialled in a time: to the answer, and to a ringing phone."""
+    answered, rings = times(citizens, "answered"), times(phones, "rings")
+    dialled = {who: at for who, at in times(citizens, "dialled").items() if since <= at < until}
+    to_answer = [answered[who] - at for who, at in dialled.items() if who in answered]
+    to_ring = [rings[who] - at for who, at in dialled.items() if who in rings]
+    if not to_answer or not to_ring:
+        return None
+    return median(to_answer), median(to_ring)
+
+
+def later(
+    before: tuple[float, float] | None, during: tuple[float, float] | None, limit_s: float
+) -> list[str]:
+    """Say if citizens waited longer during a fault than before it; medians as of `delays`."""
+    if before is None or during is None:
+        return ["nobody was served before the fault, or nobody during it"]
+    return [
+        f"{what} came {(after - first) * 1000:.0f} ms later than before"
+        for what, first, after in zip(("the answer", "the ringing"), before, during, strict=True)
+        if after - first > limit_s
+    ]
