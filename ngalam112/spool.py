@@ -217,7 +217,7 @@ class Glance(msgspec.Struct, frozen=True):
 
 
 def glance(folder: Path, clock: Anchor) -> Glance:
-    """Look at the folder, and change nothing; times are by the `clock`."""
+    """Look at the folder; times by the `clock`. Changes nothing, passes over what is no record."""
     noted, served, ended = set(), set(), {}
     for file in _files(folder):
         try:

@@ -18,6 +18,7 @@ from lines import PASSWORD, PIN, Line, eventually, line_settings
 from models.database import Database, upgrade
 from ngalam112 import pidfiles
 from ngalam112.admin import add_operator, add_phone
+from ngalam112.parts import ENGINES
 from ngalam112.running import RunningLine
 from ngalam112.settings import Settings
 from pbx.programs import Programs
