@@ -124,25 +124,27 @@ def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
 
 
 def back_s(calls: Sequence[CallHistory], phones: Sequence[Note], at: float) -> float | None:
-    """Seconds from a fault to the first call that an engine has offered since, at its phone.
+    """Seconds from a fault to the first call that an engine has served since.
 
-    An engine that was killed at `at` has stored nothing later; the phone rings after the offer.
+    Served: offered, and that phone rings; or connected with an operator who has answered. What is
+    stored with a moment after `at` was done by an engine that lived then.
     """
     offers: dict[tuple[str, str], list[float]] = {}
+    served: list[float] = []
     for one in calls:
         for event in one.events:
-            if event.kind is EventKind.OFFERED and event.at > at:
+            if event.at <= at:
+                continue
+            if event.kind is EventKind.OFFERED:
                 where = one.record.caller_number, str(event.data.get("phone"))
                 offers.setdefault(where, []).append(event.at)
-    rings = (
-        note.at
-        for note in phones
-        if note.what == "rings"
-        and note.shown != FALLBACK
-        and any(offer <= note.at + _SLACK_S for offer in offers.get((note.citizen, note.phone), ()))
-    )
-    first = min((ring for ring in rings if ring > at), default=None)
-    return None if first is None else first - at
+            elif event.kind is EventKind.ANSWERED:
+                served.append(event.at)
+    for note in phones:
+        offered = offers.get((note.citizen, note.phone), ())
+        if note.what == "rings" and note.at > at and note.shown != FALLBACK:
+            served += [note.at for offer in offered if offer <= note.at + _SLACK_S]
+    return min(served) - at if served else None
 
 
 def longest_gap(moments: Sequence[float], since: float, until: float) -> float | None:
