@@ -6,7 +6,7 @@ ARGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup ready demo storm run test lint bench requirements clean
+.PHONY: help setup ready demo storm chaos run test lint bench requirements clean
 
 help: ## show this
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -24,6 +24,9 @@ demo: ready ## the whole line on loopback: 4 operators, 29 citizens, then the re
 
 storm: ready ## random citizens and phones against the line; SEED= repeats one, CALLS= (1000)
 	@$(BIN)/ngalam112 storm $(if $(SEED),--seed $(SEED)) $(if $(CALLS),--calls $(CALLS)) $(ARGS)
+
+chaos: ready ## every part of the line dies in turn; SEED= repeats one, QUICK=1 takes minutes
+	@$(BIN)/ngalam112 chaos $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick) $(ARGS)
 
 run: ready ## the line in the foreground for real softphones, until Ctrl-C
 	@$(BIN)/ngalam112 up $(ARGS)

@@ -39,6 +39,8 @@ HOST_PACKAGES = {
     "python3": "python3",
 } | dict.fromkeys(("initdb", "postgres", "pg_ctl", "psql"), "postgresql")
 
+TOOLS = {"nft": "nftables", "ip": "iproute2"}
+
 
 def main() -> int:
     """Set up what is missing; the exit code is 0 if everything is there afterwards."""
@@ -77,7 +79,7 @@ def ready() -> bool:
     try:
         Programs.find()
         faketime()
-        return STAMP.read_text() == venv_key()
+        return not _missing_tools() and STAMP.read_text() == venv_key()
     except (ProgramMissing, OSError):
         return False
 
@@ -107,6 +109,7 @@ def missing_packages(host: bool) -> list[str]:
         faketime()
     except ProgramMissing:
         wanted.append("libfaketime")  # the engine runs on this machine, wherever Asterisk does
+    wanted += _missing_tools()
     if host:
         programs = Programs(root=None)
         for name in FOLDERS:
@@ -121,6 +124,12 @@ def missing_packages(host: bool) -> list[str]:
         keyring = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
         wanted += [] if keyring.exists() else ["debian-archive-keyring"]
     return wanted
+
+
+def _missing_tools() -> list[str]:
+    """Return the packages of the programs by which a play cuts links in a network of its own."""
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+    return [package for name, package in TOOLS.items() if shutil.which(name, path=path) is None]
 
 
 def need_space(folder: Path) -> None:

@@ -1,8 +1,8 @@
 """Ears: UDP ports where citizens and operators hear real audio, each packet with its moment.
 
 A process of its own, so that nothing that the play does can make an ear late: `python -m
-ngalam112.chaos.ears CITIZENS PHONES LISTENERS` prints its ports as one line of JSON, hears until its
-standard input is closed, and prints what was heard. Citizens and phones speak all the time once
+ngalam112.chaos.ears CITIZENS PHONES LISTENERS` prints its ports as one line of JSON, hears until
+its standard input is closed, and prints what was heard. Citizens and phones speak all the time once
 they hear something; citizens and listeners press a key. Moments are of time.monotonic().
 """
 

@@ -23,7 +23,7 @@ RINGS_LIMIT_S = 5.0
 STAGES = ("menu", "queued", "ringing", "talking")
 STANDBY_WITHIN_S = 20.0
 SERVED_WITHIN_S = 180.0
-_KILL_EVERY_S = 8.0  # about; with the start of the engine that stands by next
+_KILL_EVERY_S = 10.0  # about; with the start of the engine that stands by next
 
 
 async def all_stages(play: Play, count: int, within: float = 60.0) -> dict[str, int]:
@@ -98,11 +98,11 @@ def _judge(
 
 async def engine_killed(stage: Stage) -> Row:
     """kill -9 of the engine that serves, again and again, with calls in all stages."""
-    kills, calls = stage.of(20, 2), stage.of(100, 20)
+    kills, calls = stage.of(20, 2), stage.of(100, 24)
     faults: list[Moment] = []
     up: list[dict[str, int]] = []
     stood_by = True
-    async with a_play(stage, desks=stage.of(16, 5), pairs=stage.of(4, 2)) as play:
+    async with a_play(stage, desks=stage.of(16, 8), pairs=stage.of(4, 2)) as play:
         await play.talks_begin(kills * _KILL_EVERY_S + stage.of(30, 16))
         await play.operators_come()
         await play.players.crowd(at_once=calls - len(play.ears.citizens))
@@ -120,8 +120,8 @@ async def engine_killed(stage: Stage) -> Row:
 
 async def engine_killed_again(stage: Stage) -> Row:
     """kill -9 of the engine, and of the next one in the middle of its recovery."""
-    calls = stage.of(100, 20)
-    async with a_play(stage, desks=stage.of(16, 5), pairs=2) as play:
+    calls = stage.of(100, 24)
+    async with a_play(stage, desks=stage.of(16, 8), pairs=2) as play:
         await play.talks_begin(stage.of(60, 35))
         await play.operators_come()
         await play.players.crowd(at_once=calls - 2)
@@ -137,6 +137,7 @@ async def engine_killed_again(stage: Stage) -> Row:
         second, _ = await _fault(play, signal.SIGKILL)
         stage.say(f"killed, and again {second.steady - first.steady:.2f} s later: {up}")
         stood_by = await _recovered(play)
+        await asyncio.sleep(3.0)  # others call, whom the engine serves
         ended = await ending(play, SERVED_WITHIN_S)
         return _judge(
             "engine_killed_again",
@@ -151,8 +152,8 @@ async def engine_killed_again(stage: Stage) -> Row:
 
 async def engine_frozen(stage: Stage) -> Row:
     """SIGSTOP of the engine that serves; a citizen dials in that moment."""
-    calls = stage.of(100, 20)
-    async with a_play(stage, desks=stage.of(16, 5), pairs=stage.of(4, 2)) as play:
+    calls = stage.of(100, 24)
+    async with a_play(stage, desks=stage.of(16, 8), pairs=stage.of(4, 2)) as play:
         await play.talks_begin(stage.of(60, 35))
         await play.operators_come()
         await play.players.crowd(at_once=calls - len(play.ears.citizens))

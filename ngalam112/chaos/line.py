@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import os
 import secrets
 import shutil
 import sys
@@ -23,6 +25,7 @@ from ngalam112.admin import add_operator, add_phone
 from ngalam112.chaos import processes
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.demo.sipp import free_port
+from ngalam112.demo.wallclock import WallClock
 from ngalam112.running import RunningLine, healthy
 from ngalam112.settings import PROJECT, Settings, load_settings
 from pbx.processes import end, start
@@ -30,6 +33,13 @@ from pbx.programs import Programs
 
 UP_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
+_CLOCK = ("LD_PRELOAD", "FAKETIME")
+_UP = """
+import json, os, sys
+os.environ.update(json.loads(sys.argv.pop(1)))
+from ngalam112.cli.app import main
+main()
+"""
 Say = Callable[[str], None]
 
 
@@ -66,9 +76,21 @@ async def wait_for(
 
 
 class ChaosLine:
-    """One line under test. `desks`: phone number to operator."""
+    """One line under test, with so many desks.
 
-    def __init__(self, settings: Settings, programs: Programs, sounds: Path, desks: int) -> None:
+    `operators`: whose own phone each phone is. `clock`: what its processes take for the wall clock,
+    but for Asterisk and the supervisor.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        programs: Programs,
+        sounds: Path,
+        desks: int,
+        clock: WallClock | None = None,
+    ) -> None:
+        self._clock = clock
         self.settings, self.programs, self.home = settings, programs, settings.home
         self._sounds = sounds
         self.operators = {str(201 + index): str(1001 + index) for index in range(desks)}
@@ -102,10 +124,7 @@ class ChaosLine:
         """Start `ngalam112 up`, and wait until the line serves."""
         with (self.home / "up.txt").open("ab") as said:
             self._up = await start(
-                sys.executable,
-                "-m",
-                "ngalam112",
-                "up",
+                *(sys.executable, *self._command()),
                 cwd=PROJECT,
                 env=self.settings.environment(),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -117,6 +136,14 @@ class ChaosLine:
             raise ChaosFailed(
                 f"The line did not serve within {UP_WITHIN_S:g} s: {self.last_words()}"
             )
+
+    def _command(self) -> list[str]:
+        """What Python runs: `up`, or `up` whose children see the clock that can be set."""
+        if self._clock is None:
+            return ["-m", "ngalam112", "up"]
+        with self._clock.seen():
+            seen = {name: value for name, value in os.environ.items() if name.startswith(_CLOCK)}
+        return ["-c", _UP, json.dumps(seen), "up"]
 
     def last_words(self) -> str:
         """What `up` said last."""

@@ -121,8 +121,18 @@ async def cut(port: int) -> AsyncIterator[None]:
 
 
 async def _run(*argv: str, given: str = "") -> None:
+    # not on every user's path
+    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/sbin"))
+
     def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(argv, input=given, capture_output=True, text=True, timeout=10)
+        return subprocess.run(
+            argv,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=10,
+            env={**os.environ, "PATH": path},
+        )
 
     try:
         done = await asyncio.to_thread(run)

@@ -23,6 +23,7 @@ from ngalam112.chaos.notes import Note, times
 from ngalam112.chaos.players import Behaviour, Players
 from ngalam112.chaos.verdict import Row
 from ngalam112.demo.sipp import SippResult
+from ngalam112.demo.wallclock import WallClock
 from ngalam112.settings import Settings
 from ngalam112.storm.report import what_is_kept
 from ngalam112.storm.verdict import missing
@@ -104,12 +105,13 @@ async def a_play(
     pairs: int = 0,
     listeners: int = 0,
     behaviour: Behaviour | None = None,
+    clock: WallClock | None = None,
     **changes: Any,
 ) -> AsyncIterator[Play]:
     """A line with `desks` phones, and `pairs` more that are heard; all is gone afterwards."""
     settings = line_settings(stage.base, stage.timezone, **changes)
     async with (
-        ChaosLine(settings, stage.programs, stage.sounds, desks + pairs) as line,
+        ChaosLine(settings, stage.programs, stage.sounds, desks + pairs, clock) as line,
         Ears(pairs, pairs, listeners) as ears,
         Players(line, stage.random, behaviour or Behaviour()) as players,
     ):
@@ -172,7 +174,7 @@ def _ms(seconds: float) -> int:
 
 
 async def ending(play: Play, within: float) -> Ended:
-    """Wait until everybody has gone and all is written; then read what was noted, kept and heard."""
+    """Wait until all have gone and all is written; then read what was noted, kept and heard."""
     sipp = await play.players.all_served(within)
     citizens = play.players.citizens_notes()
     channels, bridges = await _held(play.line)

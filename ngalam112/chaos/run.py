@@ -22,6 +22,7 @@ import msgspec
 from rich.text import Text
 
 from ngalam112.chaos.asterisk import asterisk_killed
+from ngalam112.chaos.clock import clock_stepped
 from ngalam112.chaos.database import postgres_stopped, sqlite_locked
 from ngalam112.chaos.engine import engine_frozen, engine_killed, engine_killed_again
 from ngalam112.chaos.gone import engine_gone
@@ -50,6 +51,7 @@ SCENARIOS: dict[str, Scenario] = {
     "asterisk_killed": asterisk_killed,
     "ari_cut": ari_cut,
     "ami_cut": ami_cut,
+    "clock_stepped": clock_stepped,
     "soak": soak,
 }
 """Every fault, in the order in which they are played."""

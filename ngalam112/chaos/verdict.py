@@ -25,9 +25,9 @@ _OFFER_ENDS = (EventKind.OFFER_FAILED, EventKind.QUEUED)
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What a fault has cost. `wrong`: a sentence for each thing that should not be.
 
-    `calls_up`: calls at the moment of the fault; of several faults, the fewest. `lost`: citizens who
-    wanted to be served and were not. `back_s`: from the fault to the first service, at worst; None
-    if there was none. `records_missing`: calls without a whole record, or with two.
+    `calls_up`: calls at the moment of the fault; of several faults, the fewest. `lost`: citizens
+    who wanted to be served and were not. `back_s`: from the fault to the first service, at worst;
+    None if there was none. `records_missing`: calls without a whole record, or with two.
     """
 
     fault: str
@@ -44,7 +44,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 def lost(citizens: Sequence[Note], phones: Sequence[Note]) -> list[str]:
     """Say who dialled and had no talk that an operator ended.
 
-    A citizen of these plays never hangs up, so who was not served was refused, forgotten or cut off.
+    A citizen of these plays never hangs up: who was not served was refused, forgotten or cut off.
     """
     served = Counter(note.citizen for note in phones if note.what == "over")
     ends = times(citizens, "over")
@@ -61,8 +61,8 @@ def lost(citizens: Sequence[Note], phones: Sequence[Note]) -> list[str]:
 def cut_talks(phones: Sequence[Note], calls: Sequence[CallHistory]) -> tuple[list[str], int]:
     """Say whose talk was ended by neither side; and count answers that led to no talk.
 
-    A phone that answers while no engine lives is hung up by Asterisk, and its citizen waits on: such
-    an answer is in no record. A talk that is in a record, or a fallback's, must be ended by a side.
+    A phone that answers while no engine lives is hung up by Asterisk, and its citizen waits on:
+    such an answer is in no record. A talk that is in one must be ended by one of its two sides.
     """
     begun: dict[tuple[str, str], float] = {}
     for note in sorted(phones, key=lambda one: one.at):
@@ -124,25 +124,27 @@ def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
 
 
 def back_s(calls: Sequence[CallHistory], phones: Sequence[Note], at: float) -> float | None:
-    """Seconds from a fault to the first call that an engine has offered since, at its phone.
+    """Seconds from a fault to the first call that an engine has served since.
 
-    An engine that was killed at `at` has stored nothing later; the phone rings after the offer.
+    Served: offered, and that phone rings; or connected with an operator who has answered. What is
+    stored with a moment after `at` was done by an engine that lived then.
     """
     offers: dict[tuple[str, str], list[float]] = {}
+    served: list[float] = []
     for one in calls:
         for event in one.events:
-            if event.kind is EventKind.OFFERED and event.at > at:
+            if event.at <= at:
+                continue
+            if event.kind is EventKind.OFFERED:
                 where = one.record.caller_number, str(event.data.get("phone"))
                 offers.setdefault(where, []).append(event.at)
-    rings = (
-        note.at
-        for note in phones
-        if note.what == "rings"
-        and note.shown != FALLBACK
-        and any(offer <= note.at + _SLACK_S for offer in offers.get((note.citizen, note.phone), ()))
-    )
-    first = min((ring for ring in rings if ring > at), default=None)
-    return None if first is None else first - at
+            elif event.kind is EventKind.ANSWERED:
+                served.append(event.at)
+    for note in phones:
+        offered = offers.get((note.citizen, note.phone), ())
+        if note.what == "rings" and note.at > at and note.shown != FALLBACK:
+            served += [note.at for offer in offered if offer <= note.at + _SLACK_S]
+    return min(served) - at if served else None
 
 
 def longest_gap(moments: Sequence[float], since: float, until: float) -> float | None:
@@ -178,8 +180,8 @@ def gap_across(
 def broken_talks(gaps: Mapping[str, tuple[float, float]]) -> list[str]:
     """Say whose talk had a gap around a fault that is too long, and not just the machine's.
 
-    `gaps`: for each ear, as `gap_across` returns them. What is no longer than a gap in a calm moment
-    of the same talk is not the fault's doing.
+    `gaps`: for each ear, as `gap_across` returns them. What is no longer than a gap in a calm
+    moment of the same talks is not the fault's doing.
     """
     calm = max((one for _, one in gaps.values()), default=0.0)
     return [
@@ -192,7 +194,7 @@ def broken_talks(gaps: Mapping[str, tuple[float, float]]) -> list[str]:
 def delays(
     citizens: Sequence[Note], phones: Sequence[Note], since: float, until: float
 ) -> tuple[float, float] | None:
-    """Medians, in seconds, of those who dialled in a time: to the answer, and to a ringing phone."""
+    """Medians of who dialled in a time, in seconds: to the answer, and to a phone that rings."""
     answered, rings = times(citizens, "answered"), times(phones, "rings")
     dialled = {who: at for who, at in times(citizens, "dialled").items() if since <= at < until}
     to_answer = [answered[who] - at for who, at in dialled.items() if who in answered]

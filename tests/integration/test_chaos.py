@@ -1,0 +1,64 @@
+"""Every fault of `ngalam112 chaos`, played short on a real line: it is held, and nothing is left."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from lines import eventually
+from test_whole_lines import of_this_line
+
+from ngalam112.chaos.run import SCENARIOS
+
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
+
+
+async def chaos(home: Path, *options: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ngalam112", "chaos", "--quick", "--format", "json", *options),
+        env={**os.environ, "NGALAM112_HOME": str(home), "NGALAM112_DATABASE_URL": "oracle://x/y"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+async def test_the_line_holds(name: str, tmp_path: Path) -> None:
+    running = await chaos(tmp_path, "--only", name, "--seed", "112")
+    out, err = await running.communicate()
+    rows = json.loads(out)
+    assert [row["fault"] for row in rows] == [name]
+    assert list(rows[0])[:5] == ["fault", "calls_up", "lost", "back_s", "records_missing"]
+    assert (running.returncode, rows[0]["wrong"]) == (0, []), (rows[0], err[-2000:])
+    assert rows[0]["held"] is True
+    assert (rows[0]["lost"], rows[0]["records_missing"]) == (0, 0)
+    assert rows[0]["calls_up"] > 0 and rows[0]["back_s"] is not None
+    assert list(tmp_path.iterdir()) == []
+    assert of_this_line(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["engine_killed", "ari_cut"])
+async def test_a_play_that_is_interrupted_leaves_nothing(name: str, tmp_path: Path) -> None:
+    running = await chaos(tmp_path, "--only", name)
+    assert running.stderr is not None
+    while b"the line is up" not in (line := await running.stderr.readline()):
+        assert line, "it ended too early"
+    running.send_signal(signal.SIGTERM)
+    out, err = await asyncio.wait_for(running.communicate(), 60)
+    assert (running.returncode, out) == (1, b"")
+    assert err.decode().strip().splitlines()[-1] == "ngalam112: The play was interrupted."
+    assert list(tmp_path.iterdir()) == []
+    await eventually(lambda: not of_this_line(tmp_path), what="no process is left")
+
+
+async def test_a_fault_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    running = await chaos(tmp_path, "--only", "flood")
+    out, err = await running.communicate()
+    assert (running.returncode, out) == (2, b"")
+    assert "no scenario flood" in " ".join(err.decode().split())
