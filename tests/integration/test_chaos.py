@@ -18,6 +18,10 @@ from ngalam112.chaos.run import SCENARIOS
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
 
 
+def left_in(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 async def chaos(home: Path, *options: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ngalam112", "chaos", "--quick", "--format", "json", *options),
@@ -39,7 +43,7 @@ async def test_the_line_holds(name: str, tmp_path: Path) -> None:
     assert rows[0]["held"] is True
     assert (rows[0]["lost"], rows[0]["records_missing"]) == (0, 0)
     assert rows[0]["calls_up"] > 0 and rows[0]["back_s"] is not None
-    assert list(tmp_path.iterdir()) == []
+    assert left_in(tmp_path) == []
     assert of_this_line(tmp_path) == []
 
 
@@ -53,7 +57,7 @@ async def test_a_play_that_is_interrupted_leaves_nothing(name: str, tmp_path: Pa
     out, err = await asyncio.wait_for(running.communicate(), 60)
     assert (running.returncode, out) == (1, b"")
     assert err.decode().strip().splitlines()[-1] == "ngalam112: The play was interrupted."
-    assert list(tmp_path.iterdir()) == []
+    assert left_in(tmp_path) == []
     await eventually(lambda: not of_this_line(tmp_path), what="no process is left")
 
 
