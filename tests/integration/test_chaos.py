@@ -1,4 +1,4 @@
-"""Every fault of `ngalam112 chaos`, played short on a real line: it is held, and nothing is left."""
+"""Every fault of `ngalam112 chaos`, short, on a real line: it is held, and nothing is left."""
 
 from __future__ import annotations
 
