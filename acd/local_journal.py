@@ -8,11 +8,9 @@ engine. Without a disk that can be written, entries wait in memory, up to a boun
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 import structlog
@@ -33,8 +31,9 @@ from acd.journal_lines import (
     note,
     restated,
 )
+from acd.journal_queue import Read, Unsaved, Waiting, in_memory
 from acd.operators import Phone
-from acd.segments import LEAD, Place, Segments, sealed
+from acd.segments import Place, Segments, sealed
 
 log = structlog.get_logger("journal")
 
@@ -42,12 +41,6 @@ _SEGMENT = 4 * 1024 * 1024  # bytes of a file; read at the start of an engine in
 _TAIL = 5_000  # entries that are kept in memory too; about 4 kB each
 _UNSAVED = 64 * 1024 * 1024  # bytes that wait for a disk that can be written
 _RETRY_S = 1.0
-
-
-class _Unsaved(NamedTuple):
-    n: int
-    call: str
-    line: bytes
 
 
 class LocalJournal:
@@ -74,30 +67,22 @@ class LocalJournal:
         self.failing_since: float | None = None
         self.folder = folder
         self._files = Segments(folder)
-        self._limits = (segment_bytes, tail, unsaved_bytes)
+        self._segment_bytes, self._unsaved_bytes = segment_bytes, unsaved_bytes
         self._full = segment_bytes
         self._retry_s, self._clock = retry_s, clock
         self._state = State()
         self._newest = 0
-        self._drained = 0  # the database has all entries up to this one
-        self._given = 0  # the last entry that was given out to be written
-        self._loaded = 0  # the last entry that was read from a file
-        # in order: entries in memory, then entries that are in the files only, then entries that
-        # are not in the files
-        self._tail: deque[Entry] = deque()
-        self._gap, self._place = 0, Place(0, 0)
-        self._unsaved: deque[_Unsaved] = deque()
-        self._unsaved_size = 0
+        self._queue = Waiting(tail)
         self._writable = self._doubtful = False
         self._try_at = 0.0
         self._load()
         # numbers that grow even if what was there before cannot be read
-        self._state.last = max(self._state.last, self._drained, int(clock() * 1e6))
+        self._state.last = max(self._state.last, self._queue.drained, int(clock() * 1e6))
 
     @property
     def backlog(self) -> int:
         """How many entries the database does not have."""
-        return len(self._tail) + self._gap + len(self._unsaved)
+        return len(self._queue)
 
     @property
     def last(self) -> int:
@@ -107,12 +92,12 @@ class LocalJournal:
     @property
     def drained(self) -> int:
         """The database has all entries up to this one."""
-        return self._drained
+        return self._queue.drained
 
     @property
     def unsaved(self) -> int:
         """How many entries are in memory only."""
-        return len(self._unsaved)
+        return len(self._queue.unsaved)
 
     def add(self, *rows: Row) -> int:
         """Keep rows that belong together for the database; returns the entry's number."""
@@ -122,18 +107,14 @@ class LocalJournal:
         state.last = self._newest = entry.n
         note(state, entry)
         place = self._write(line)
-        if place is None:
-            call = rows[0][1].get("call_id", "")
-            self._unsaved.append(_Unsaved(entry.n, call, line))
-            self._unsaved_size += len(line)
-            if self._unsaved_size > self._limits[2]:
-                self._lose()
-        elif not self._gap and len(self._tail) < self._limits[1]:
-            self._tail.append(entry)
-        else:
-            if not self._gap:
-                self._place = place
-            self._gap += 1
+        if place is not None:
+            self._queue.saved(entry, place)
+            return entry.n
+        self._queue.not_saved(Unsaved(entry.n, rows[0][1].get("call_id", ""), line))
+        if self._queue.bytes_unsaved > self._unsaved_bytes:
+            # a tenth at a time
+            lost = self._queue.give_up(self._unsaved_bytes * 9 // 10, state.calls)
+            self._count_lost(lost, "no disk and no database took them in time")
         return entry.n
 
     def keep(self, key: str, value: Any | None) -> None:
@@ -160,61 +141,34 @@ class LocalJournal:
 
     def is_newer(self, operator: str) -> bool:
         """Whether the database does not have the last word about this operator yet."""
-        return self._state.operators.get(operator, (0,))[0] > self._drained
+        return self._state.operators.get(operator, (0,))[0] > self._queue.drained
 
     @property
     def must_read(self) -> bool:
         """Whether the next entries have to be read from a file: `loaded(read(count))`."""
-        return not self._tail and self._gap > 0
+        return self._queue.must_read
 
-    def read(self, count: int) -> tuple[int, list[Entry], Place]:
+    def read(self, count: int) -> Read:
         """Read the next entries; may be called in a thread, for it changes nothing."""
-        wanted, found, place = min(count, self._gap), list[Entry](), self._place
-        before = max(self._drained, self._loaded)
-        for line in self._files.read(place):
-            if len(found) == wanted:
-                break
-            place, entry = line.end, decoded(line.body)
-            if isinstance(entry, Entry) and entry.n > before:
-                found.append(entry)
-                before = entry.n
-        return wanted, found, place
+        return self._queue.read(self._files, count)
 
-    def loaded(self, read: tuple[int, list[Entry], Place]) -> None:
+    def loaded(self, read: Read) -> None:
         """Take up what `read` has found."""
-        wanted, found, self._place = read
-        self._tail.extend(found)
-        self._gap -= wanted
-        if found:
-            self._loaded = found[-1].n
-        if len(found) < wanted:
-            self._count_lost(wanted - len(found), "they cannot be read any more")
+        if lost := self._queue.loaded(read):
+            self._count_lost(lost, "they cannot be read any more")
 
     def waiting(self, count: int) -> list[Entry]:
         """Return the first entries that the database does not have, as far as `must_read` let."""
-        found = list(islice(self._tail, count))
-        if not self._gap:
-            found += self._decoded(islice(self._unsaved, count - len(found)))
-        if found:
-            self._given = found[-1].n
-        return found
+        return self._queue.first(count)
 
     def in_memory_only(self) -> list[Entry]:
         """Return the entries that neither a file nor the database has."""
-        return self._decoded(self._unsaved)
+        return in_memory(self._queue.unsaved)
 
     def done(self, entries: Sequence[Entry]) -> None:
         """The database has these, the first ones that waited (or will never take them)."""
-        last, count = entries[-1].n, len(entries)
-        self._drained = last
-        while self._tail and self._tail[0].n <= last:
-            self._tail.popleft()
-            count -= 1
-        while self._unsaved and self._unsaved[0].n <= last:
-            self._unsaved_size -= len(self._unsaved.popleft().line)
-            count -= 1
-        self._gap -= count  # they have found their way into the file meanwhile
-        self._files.drained(last)
+        self._queue.done(entries)
+        self._files.drained(self._queue.drained)
 
     def tend(self) -> None:
         """Try a disk again that could not be written; to be called now and then."""
@@ -231,11 +185,6 @@ class LocalJournal:
     def close(self) -> None:
         """Bring everything to the disk and let the folder go."""
         self._files.close()
-
-    @staticmethod
-    def _decoded(unsaved: Iterable[_Unsaved]) -> list[Entry]:
-        read = (decoded(one.line[LEAD:]) for one in unsaved)
-        return [entry for entry in read if isinstance(entry, Entry)]
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -260,36 +209,33 @@ class LocalJournal:
         if now < self._try_at:
             return False
         self._try_at = now + self._retry_s
-        if not self._files.attached and self._given <= self._drained:
+        if not self._files.attached and self._queue.given <= self._queue.drained:
             self._load()
         return self._files.attached and self._begin()
 
     def _begin(self) -> bool:
         """Begin a new segment, with all that is in memory only; an old one must do if it fails."""
         head = sealed(encode(self._state))
+        queue = self._queue
         # lines that the disk may have lost are written again
-        again = self._tail if self._doubtful and not self._gap else ()
+        again = () if queue.has_gap or not self._doubtful else queue.tail
         lines = [sealed(encoded(entry)) for entry in again]
         start = len(head) + sum(len(line) for line in lines)
-        lines += [one.line for one in self._unsaved]
-        last = again[-1].n if again else self._drained
-        last = self._unsaved[-1].n if self._unsaved else last
+        lines += [one.line for one in queue.unsaved]
+        last = again[-1].n if again else queue.drained
+        last = queue.unsaved[-1].n if queue.unsaved else last
         try:
             place = self._files.begin(head + b"".join(lines), last)
         except OSError as error:
             if self._writable:
-                self._full = self._files.size + self._limits[0] // 8
+                self._full = self._files.size + self._segment_bytes // 8
                 self._alarm(error)
             else:
                 self._fails(error)
             return False
         self._writable, self._doubtful = True, False
-        self._full = max(self._limits[0], 4 * len(head))
-        if self._unsaved:
-            self._place = self._place if self._gap else Place(place.segment, start)
-            self._gap += len(self._unsaved)
-            self._unsaved.clear()
-            self._unsaved_size = 0
+        self._full = max(self._segment_bytes, 4 * len(head))
+        queue.all_saved(Place(place.segment, start))
         return True
 
     def _fails(self, error: Exception) -> None:
@@ -300,19 +246,6 @@ class LocalJournal:
         if self.failing_since is None:
             self.failing_since = self._clock()
             log.error("journal_fails", error=str(error), what="see the disk of the state folder")
-
-    def _lose(self) -> None:
-        """Forget a tenth of what is in memory only: finished calls first, then the oldest."""
-        goal, before = self._limits[2] * 9 // 10, len(self._unsaved)
-        for living in (self._state.calls, ()):
-            rest: deque[_Unsaved] = deque()
-            for one in self._unsaved:
-                if self._unsaved_size <= goal or one.n <= self._given or one.call in living:
-                    rest.append(one)
-                else:
-                    self._unsaved_size -= len(one.line)
-            self._unsaved = rest
-        self._count_lost(before - len(self._unsaved), "no disk and no database took them in time")
 
     def _count_lost(self, count: int, why: str) -> None:
         self.lost += count
@@ -331,10 +264,11 @@ class LocalJournal:
     def _load(self) -> None:
         try:
             self._files.attach()
-            self._drained = max(self._drained, self._files.checkpoint())
+            drained = max(self._queue.drained, self._files.checkpoint())
         except OSError as error:
             self._fails(error)
             return
+        self._queue.drained = drained
         state, newer, damaged, seen = State(), set[str](), 0, 0
         segments = {one.number: one for one in self._files.all}
         begin = self._newest_state()
@@ -342,9 +276,8 @@ class LocalJournal:
             entry = glanced(line.body)
             if entry is not None and entry.n > seen:  # else written again, the disk in doubt
                 seen = segments[line.place.segment].last = entry.n
-                if entry.n > self._drained:
-                    self._place = self._place if self._gap else line.place
-                    self._gap += 1
+                if entry.n > drained:
+                    self._queue.in_file(1, line.place)
                     newer |= entry.ids
             if line.place.segment >= begin and (found := decoded(line.body)) is not None:
                 note(state, found)
@@ -353,6 +286,6 @@ class LocalJournal:
             log.error("journal_damaged", lines=damaged, what="the rest has been read")
         state.last = max(state.last, seen)
         self._newest = max(self._newest, seen)
-        self.kept = kept_of(state, newer, self._drained)
+        self.kept = kept_of(state, newer, drained)
         # a folder that could not be read at the start: what this engine knows is newer
         self._state = joined(state, self._state)

@@ -77,7 +77,7 @@ class Recorder:
         journal: LocalJournal,
         *,
         first_pause_s: float = 0.2,
-        longest_pause_s: float = 15.0,
+        longest_pause_s: float = 3.0,
         write_limit_s: float = 60.0,
         clock: Callable[[], float] = time.time,
     ) -> None:

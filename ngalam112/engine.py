@@ -289,7 +289,7 @@ class Engine:
         playbacks = [one.playback for one in self.line.calls.values() if one.playback]
         try:
             live = await snapshot(self.ari, playbacks)
-            spooled, ended = await asyncio.to_thread(glance, self.settings.spool, self.clock.anchor)
+            spool = await asyncio.to_thread(glance, self.settings.spool, self.clock.anchor)
         except (AriError, msgspec.MsgspecError) as error:
             # the connection is lost again, or will be: the next one takes the line up
             log.error("take_up_failed", error=str(error))
@@ -300,8 +300,9 @@ class Engine:
             calls=calls,
             legs=legs,
             lost_at=(self._lost_at or self.clock.now()) if another else None,
-            ended=ended,
-            spooled=spooled,
+            ended=spool.ended,
+            spooled=spool.noted,
+            served=spool.served,
         )
         try:
             await self.do(lambda now: take_up(self.line, found, now))

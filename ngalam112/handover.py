@@ -36,7 +36,7 @@ class HandedOver(msgspec.Struct, frozen=True):
 
 
 def hand_over(settings: Settings) -> HandedOver:
-    """Replace both engines of the line by fresh ones; raises HandOverFailed."""
+    """Replace all engines of the line by fresh ones; raises HandOverFailed."""
     old = list(pidfiles.engines(settings.run).values())
     serving = _in_state(old, "serving")
     if serving is None:
@@ -45,8 +45,8 @@ def hand_over(settings: Settings) -> HandedOver:
         )
     if len(old) < 2:
         raise HandOverFailed(
-            f"No second engine waits beside the one that serves (pid {serving.pid}), so nobody "
-            "could take over; `ngalam112 up` or systemd keeps two."
+            f"No other engine waits beside the one that serves (pid {serving.pid}), so nobody "
+            "could take over; `ngalam112 up` or systemd keeps some."
         )
     known = {one.pid for one in old}
     for one in old:

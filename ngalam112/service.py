@@ -25,16 +25,16 @@ from ngalam112 import pidfiles
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.engine import Engine
-from ngalam112.heart import BeatFile, Heart, Notifier, read_beat
+from ngalam112.heart import BeatFile, Heart, Notifier
+from ngalam112.joining import record, remember
 from ngalam112.logs import open_log
-from ngalam112.opening import Known, Opening, known_by, learn
+from ngalam112.opening import Opening, known_by
 from ngalam112.recovery import known_call
 from ngalam112.rulebook import Rulebook
 from ngalam112.settings import Settings
 from ngalam112.spool import KnownCall, read_spool
 from ngalam112.standby import Turn
 from ngalam112.warmup import warm_up
-from pbx.ari_reply import AriError
 
 log = structlog.get_logger("service")
 
@@ -144,7 +144,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
     stored = await opening.first(may_do_without=bool(kept.phones))
     engine = Engine(settings, journal, life.rulebook)
     known = known_by(kept, stored)
-    _remember(engine, recorder, known, is_stored=stored is not None)
+    remember(engine, recorder, known, is_stored=stored is not None)
     log.info(
         "engine_started",
         pid=os.getpid(),
@@ -159,7 +159,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
     life.heart.proof = lambda: engine.do(lambda _: None)
     life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
     later = None if stored is not None else opening
-    writing = asyncio.create_task(_record(engine, recorder, later), name="recorder")
+    writing = asyncio.create_task(record(engine, recorder, later), name="recorder")
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_until_told(life, engine), name="signals")
@@ -181,51 +181,6 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
         await asyncio.gather(writing, return_exceptions=True)
         if left:
             log.warning("entries_left_for_the_next_engine", count=left)
-
-
-def _remember(engine: Engine, recorder: Recorder, known: Known, *, is_stored: bool) -> None:
-    """Let the engine know its line, before it serves."""
-    kept, settings = recorder.local.kept, engine.settings
-    for phone in known.phones:
-        engine.roster.add_phone(phone)
-    for operator in known.operators:
-        engine.roster.add_operator(operator)
-    engine.remember(known.calls, kept.facts, read_beat(settings.beat))
-    if is_stored:
-        recorder.local.restate(
-            [one.row() for one in known.operators], [one.row() for one in known.calls]
-        )
-        recorder.local.keep_phones(known.phones)
-        _say_last(engine, recorder, set(kept.newer))
-    engine.wrap_ups.restore(engine.clock.now())
-
-
-def _say_last(engine: Engine, recorder: Recorder, newer: set[str]) -> None:
-    """What waits of these operators is older than what the database has: say how they are now."""
-    recorder.operators_after = recorder.local.last
-    for id in newer & engine.roster.operators.keys():
-        recorder.operator_state(engine.roster.operators[id].row())
-
-
-async def _record(engine: Engine, recorder: Recorder, opening: Opening | None) -> None:
-    """Write into the database, as soon as it is there; `opening`: where it is not there yet."""
-    if opening is not None:
-        stored = await opening.at_last()
-        await engine.do(lambda _: _learn(engine, recorder, stored))
-        log.info("database_is_there", backlog=recorder.backlog)
-        try:
-            await engine.bring_phones()
-        except (AriError, OSError) as error:
-            log.error("phones_not_brought", error=str(error))
-    await recorder.run()
-
-
-def _learn(engine: Engine, recorder: Recorder, stored: Known) -> None:
-    local, roster = recorder.local, engine.roster
-    newer = {id for id in roster.operators if local.is_newer(id)}
-    learn(roster, stored, newer)
-    _say_last(engine, recorder, newer)
-    local.keep_phones(roster.phones.values())
 
 
 async def _unless_it_fails(writing: asyncio.Task[None]) -> None:

@@ -204,24 +204,35 @@ async def read_spool(
     return count
 
 
-def glance(folder: Path, clock: Anchor) -> tuple[frozenset[str], dict[str, float]]:
-    """Tell which citizens' channels the fallback has served, and when those it closed had ended.
+class Glance(msgspec.Struct, frozen=True):
+    """What lies in the spool folder, by the citizens' channels.
 
-    Changes nothing; a file that makes no sense is left to `read_spool`.
+    `noted`: all of which it holds something. `served`: whom the fallback serves or has served to
+    the end, which `read_spool` will tell. `ended`: when those whose call is over had hung up.
     """
-    served, ended = set(), {}
+
+    noted: frozenset[str]
+    served: frozenset[str]
+    ended: dict[str, float]
+
+
+def glance(folder: Path, clock: Anchor) -> Glance:
+    """Look at the folder; times by the `clock`. Changes nothing, passes over what is no record."""
+    noted, served, ended = set(), set(), {}
     for file in _files(folder):
         try:
             content = msgspec.json.decode(file.content or b"", type=dict[str, Any])
             record = msgspec.convert(by_clock(content, clock), SpoolRecord)
         except (msgspec.MsgspecError, UnicodeDecodeError):
             continue
+        noted.add(record.asterisk_id)
         if record.status == "taken_back":
             continue
-        served.add(record.asterisk_id)
+        if record.status != "hung_up":
+            served.add(record.asterisk_id)
         if record.ended_at is not None and math.isfinite(record.ended_at):
             ended[record.asterisk_id] = record.ended_at
-    return frozenset(served), ended
+    return Glance(frozenset(noted), frozenset(served), ended)
 
 
 async def _take(

@@ -26,7 +26,8 @@ class TakeUp(msgspec.Struct, frozen=True, kw_only=True):
 
     `lost_at`: when Asterisk was seen last, if another one runs since: all its calls are cut off.
     `ended`: when calls have ended meanwhile, by the citizen's channel, as the fallback's script has
-    noted it. `spooled`: the citizens' channels that this script serves or has served to the end.
+    noted it. `spooled`: the citizens' channels that this script has noted something of. `served`:
+    those that it serves, or has served to the end.
     """
 
     live: Snapshot
@@ -35,6 +36,7 @@ class TakeUp(msgspec.Struct, frozen=True, kw_only=True):
     lost_at: float | None = None
     ended: dict[str, float] = {}
     spooled: frozenset[str] = frozenset()
+    served: frozenset[str] = frozenset()
 
 
 def take_up(line: Line, event: TakeUp, now: float) -> None:
@@ -72,7 +74,7 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
         if call.record.events and call.channel in line.calls and call not in busy
     ]
     legs = {one: leg for one, leg in live.legs.items() if one not in hands_off}
-    verdicts = reconcile(stored, legs, live.bridges, live.in_fallback | event.spooled)
+    verdicts = reconcile(stored, legs, live.bridges, live.in_fallback | event.served)
     for verdict in verdicts:
         try:
             _carry_out(line, verdict, event, now)

@@ -1,4 +1,4 @@
-"""`ngalam112 up`: the whole line in the foreground: Asterisk, two engines, the rescuer.
+"""`ngalam112 up`: the whole line in the foreground: Asterisk, three engines, the rescuer.
 
 A part that dies is started again at once; an engine whose heart stops is killed. Asterisk is never
 ended for another part's sake. If this process itself dies, all go on, and the next `up` finds them;
@@ -113,24 +113,26 @@ class KeptLine:
         return [one.part.name for one in self._all if one.find()]
 
     async def start(self) -> None:
-        """Start all, and wait until citizens are served; whatever fails ends all and is raised."""
+        """Start what serves citizens, and wait until it does; whatever fails ends all.
+
+        Engines that wait are started by `keep_until`, so that they delay nobody.
+        """
         try:
             self.asterisk.start()
             await self._asterisk.booted(self.asterisk.lives)
-            for one in (*self.engines, self.rescuer):
+            for one in (self.engines[0], self.rescuer):
                 one.start()
-            await self._serves()
+            await self._serves(self.engines[0])
         except Exception:
             await self.stop()
             raise
 
-    async def _serves(self) -> None:
+    async def _serves(self, engine: Keeper) -> None:
         try:
             async with asyncio.timeout(_SERVES_WITHIN_S):
                 while not await healthy(self._settings):
-                    for one in self.engines:
-                        if not one.lives():
-                            raise EngineFailed(one.last_words().removeprefix("ngalam112: "))
+                    if not engine.lives():
+                        raise EngineFailed(engine.last_words().removeprefix("ngalam112: "))
                     await asyncio.sleep(0.05)
         except TimeoutError:
             raise EngineFailed(

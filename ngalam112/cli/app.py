@@ -90,7 +90,7 @@ def _root(
 
 @app.command()
 def up() -> None:
-    """Run the line in the foreground: Asterisk, two engines, the rescuer, until Ctrl-C."""
+    """Run the line in the foreground: Asterisk, three engines, the rescuer, until Ctrl-C."""
     from ngalam112.up import main as run
 
     raise typer.Exit(run(load_settings()))

@@ -18,6 +18,7 @@ from lines import PASSWORD, PIN, Line, eventually, line_settings
 from models.database import Database, upgrade
 from ngalam112 import pidfiles
 from ngalam112.admin import add_operator, add_phone
+from ngalam112.parts import ENGINES
 from ngalam112.running import RunningLine
 from ngalam112.settings import Settings
 from pbx.programs import Programs
@@ -71,6 +72,17 @@ class Up:
 
         return int(await eventually(there, within, f"an engine that is {state}, not {but}"))
 
+    async def all_engines(self) -> set[int]:
+        """Wait until one serves and all others wait; returns their pids."""
+
+        def there() -> set[int]:
+            found = list(pidfiles.engines(self.settings.run).values())
+            states = sorted(one.state for one in found)
+            wanted = ["serving", *["waiting"] * (len(ENGINES) - 1)]
+            return {one.pid for one in found} if states == wanted else set()
+
+        return set(await eventually(there, 30.0, "all engines"))
+
     def asterisk(self) -> int:
         """Asterisk's pid; 0 if it does not live."""
         found = pidfiles.read(self.settings.run / "asterisk.pid")
@@ -96,7 +108,7 @@ class Up:
 async def kept_line(
     home: Path, programs: Programs, sounds: Path, *, desks: int = 2, **changes: Any
 ) -> AsyncIterator[tuple[Line, Up]]:
-    """A line that `ngalam112 up` keeps: one engine serves, the other one waits."""
+    """A line that `ngalam112 up` keeps: one engine serves, the others wait."""
     settings = line_settings(home, **changes)
     for name in ("sounds", "music"):
         shutil.copytree(sounds / name, home / name)

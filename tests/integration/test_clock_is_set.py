@@ -21,8 +21,6 @@ from ngalam112.demo.softphone import Softphone
 from ngalam112.demo.wallclock import WallClock
 from pbx.programs import Programs
 
-pytestmark = pytest.mark.alone
-
 HOUR = 3600.0
 CLOSE_S = 0.5
 WRAP_UP_S = 12.0

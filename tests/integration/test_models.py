@@ -148,7 +148,7 @@ async def test_sqlite_lets_readers_read_while_another_process_writes(tmp_path: P
             other.close()
         assert seen["category"] is None
         async with database.engine.connect() as connection:
-            for pragma, value in (("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 1)):
+            for pragma, value in (("journal_mode", "wal"), ("foreign_keys", 1), ("synchronous", 2)):
                 assert (await connection.execute(text(f"PRAGMA {pragma}"))).scalar() == value
 
 

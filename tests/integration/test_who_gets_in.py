@@ -111,7 +111,9 @@ async def test_secrets_are_private_and_in_no_log(line: Line) -> None:
         assert secret not in logged
 
 
-async def test_ami_cannot_start_or_change_anything(line: Line) -> None:
+async def test_ami_cannot_start_calls_or_touch_the_configuration(
+    line: Line,
+) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", line.settings.ami_port)
     try:
         async with asyncio.timeout(5):
@@ -124,7 +126,7 @@ async def test_ami_cannot_start_or_change_anything(line: Line) -> None:
             for action in (
                 "Action: Command\r\nCommand: core show version",
                 "Action: Originate\r\nChannel: PJSIP/101\r\nApplication: Echo",
-                "Action: Redirect\r\nChannel: x\r\nContext: phones\r\nExten: s\r\nPriority: 1",
+                "Action: GetConfig\r\nFilename: pjsip.conf",
                 "Action: UpdateConfig\r\nSrcFilename: pjsip.conf\r\nDstFilename: pjsip.conf",
             ):
                 writer.write(f"{action}\r\n\r\n".encode())

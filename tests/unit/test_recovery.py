@@ -479,3 +479,11 @@ def test_a_hold_goes_on_and_its_length_counts_from_its_begin() -> None:
     after.handle(ChannelUnhold(a_channel(leg)), now=210.0)
     record = after.line.calls["c1"].record
     assert (record.holds, record.held_ms, after.operator().state) == (1, 90_000, State.TALKING)
+
+
+def test_a_citizen_whom_the_fallback_has_is_neither_ended_nor_queued() -> None:
+    (verdict,) = reconcile([a_stored_call("c1")], {}, {}, {"c1"})
+    assert (verdict.fate, verdict.leg) == (Fate.AWAY, "c1")
+    live = {"c1": a_leg("c1")}
+    (verdict,) = reconcile([a_stored_call("c1")], live, {}, {"c1"})
+    assert verdict.fate is Fate.WAIT, "ours again meanwhile"

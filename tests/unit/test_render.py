@@ -17,6 +17,8 @@ from acd.distribution import Distribution
 from ngalam112.provision import (
     TEMPLATES,
     asterisk_values,
+    phones_read,
+    phones_unread,
     provision,
     provision_agencies,
     provision_phones,
@@ -29,6 +31,17 @@ NAMES = sorted(path.name for path in TEMPLATES.glob("*.conf"))
 
 def a_line(home: Path, **changes: Any) -> Settings:
     return load_settings(**({"home": home / "line", "bind": "127.0.0.1"} | changes))
+
+
+def test_phones_are_unread_only_after_a_change(tmp_path: Path) -> None:
+    settings = a_line(tmp_path)
+    provision_phones(settings, [a_phone("101")])
+    assert phones_unread(settings)
+    phones_read(settings)
+    provision_phones(settings, [a_phone("101")])
+    assert not phones_unread(settings)
+    provision_phones(settings, [a_phone("101"), a_phone("102")])
+    assert phones_unread(settings)
 
 
 def test_every_template_renders_with_the_values_of_a_line(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from spooled import ARRIVED, HUNG_UP, LATER, STARTED, Kept, begun, put, served
 from structlog.testing import capture_logs
 
 from acd.records import EventKind, Outcome
-from ngalam112.spool import ORPHAN_S, SETTLE_S, read_spool
+from ngalam112.clock import Anchor
+from ngalam112.spool import ORPHAN_S, SETTLE_S, glance, read_spool
 
 DEEP = b'{"a":' + b"[" * 60_000
 
@@ -227,3 +228,15 @@ async def test_the_oldest_call_comes_first(tmp_path: Path) -> None:
     assert await kept.read(tmp_path) == 2
     arrivals = [one for one in kept.events.values() if one.kind is EventKind.ARRIVED]
     assert [one.data["asterisk_id"] for one in arrivals] == ["old", "new"]
+
+
+def test_a_glance_tells_whom_the_fallback_has_and_who_hung_up(tmp_path: Path) -> None:
+    put(tmp_path, served(asterisk_id="served"), "a")
+    put(tmp_path, HUNG_UP | {"asterisk_id": "gone"}, "b")
+    put(tmp_path, served(asterisk_id="back", status="taken_back"), "c")
+    put(tmp_path, STARTED | {"asterisk_id": "up"}, "d")
+    put(tmp_path, b"{", "e")
+    seen = glance(tmp_path, Anchor("", 0.0))
+    assert seen.noted == {"served", "gone", "back", "up"}
+    assert seen.served == {"served", "up"}
+    assert seen.ended.keys() == {"served", "gone"}
