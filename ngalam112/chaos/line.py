@@ -183,11 +183,12 @@ class ChaosLine:
         """The engine that serves."""
         return processes.serving(self.home)
 
-    async def stands_by(self, within: float) -> bool:
-        """Wait until one engine serves and another one could in the next moment."""
+    async def stands_by(self, within: float, count: int = 1) -> bool:
+        """Wait until one engine serves and `count` others could in the next moment."""
 
         def there() -> bool:
-            return bool(processes.standing_by(self.home)) and self.engine() is not None
+            others = processes.standing_by(self.home)
+            return len(others) >= count and self.engine() is not None
 
         return await wait_for(there, within)
 
