@@ -124,7 +124,8 @@ class ChaosLine:
         """Start `ngalam112 up`, and wait until the line serves."""
         with (self.home / "up.txt").open("ab") as said:
             self._up = await start(
-                *(sys.executable, *self._command()),
+                # whoever ends this play by force ends the line as well
+                *("setpriv", "--pdeathsig", "TERM", "--", sys.executable, *self._command()),
                 cwd=PROJECT,
                 env=self.settings.environment(),
                 stdin=asyncio.subprocess.DEVNULL,
