@@ -327,6 +327,7 @@ class Engine:
             looking = keep_taking_back(
                 self.ari,
                 self.ami,
+                is_here=line.calls.__contains__,
                 is_wanted=lambda: bool(line.away),
                 tell=lambda live: self.post(Do(lambda now: line.seen_alive(live, now))),
             )

@@ -7,6 +7,7 @@ no application's. It leads to `returned` in the dialplan, and from there to `Lin
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 
 import msgspec
@@ -23,6 +24,7 @@ log = structlog.get_logger("takeback")
 
 LABEL = "returned"
 LOOKS_S = (0.0, 0.5, 1.0, 2.0, 3.0)  # who was on the way to the fallback just now is seen later
+FRESH_S = 0.1  # for so long what a look has found is true enough to move a citizen
 _LONGEST_S = 15.0
 
 
@@ -54,22 +56,41 @@ async def keep_taking_back(
     ari: AriClient,
     ami: AmiLink,
     *,
+    is_here: Callable[[str], bool],
     is_wanted: Callable[[], bool],
     tell: Callable[[frozenset[str]], None],
 ) -> None:
     """Look some times, and more rarely for as long as it `is_wanted`.
 
-    `tell` gets, after each look, the channels that live.
+    `is_here`: whether the engine has this citizen already. `tell` gets, after each look, the
+    channels that live.
     """
     for pause in _pauses(is_wanted):
         await asyncio.sleep(pause)
         try:
-            found = await look(ari)
+            await _take_back(ari, ami, is_here, tell)
         except (AriError, msgspec.MsgspecError) as error:
             log.warning("take_back_failed", error=str(error))
-            continue
+
+
+async def _take_back(
+    ari: AriClient,
+    ami: AmiLink,
+    is_here: Callable[[str], bool],
+    tell: Callable[[frozenset[str]], None],
+) -> None:
+    """Take back, once, whoever waits; look again whenever the last look is not fresh any more.
+
+    With many, the last are asked for seconds after the first: by then they may talk, or be back.
+    """
+    asked: set[str] = set()
+    while True:
+        found = await look(ari)
+        fresh_until = time.monotonic() + FRESH_S
         tell(found.live)
-        for channel in found.waiting:
+        left = [one for one in found.waiting if one.id not in asked and not is_here(one.id)]
+        for channel in left:
+            asked.add(channel.id)
             try:
                 await ami.redirect(channel.name, CITIZENS, channel.dialplan.exten, LABEL)
             except AmiError as error:
@@ -77,6 +98,10 @@ async def keep_taking_back(
                 log.warning("not_taken_back", channel=channel.id, error=str(error))
             else:
                 log.info("taking_back", channel=channel.id)
+            if time.monotonic() > fresh_until:
+                break
+        else:
+            return
 
 
 def _pauses(is_wanted: Callable[[], bool]) -> Iterator[float]:

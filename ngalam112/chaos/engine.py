@@ -15,8 +15,6 @@ from ngalam112.chaos.play import Ended, Moment, Play, Stage, a_play, ending, row
 from ngalam112.chaos.verdict import Row
 
 BACK_LIMIT_S = 2.0
-# killed again while nobody stands by: a whole engine has to start
-BACK_AGAIN_LIMIT_S = 10.0
 # the heart stops for 3 s, and then as above
 BACK_FROZEN_LIMIT_S = 5.0
 RINGS_LIMIT_S = 5.0
@@ -125,7 +123,7 @@ async def engine_killed_again(stage: Stage) -> Row:
         await play.talks_begin(stage.of(60, 35))
         await play.operators_come()
         await play.players.crowd(at_once=calls - 2)
-        await play.line.stands_by(STANDBY_WITHIN_S)
+        await play.line.stands_by(STANDBY_WITHIN_S, count=2)
         up = await all_stages(play, round(calls * 0.9))
         first, pid = await _fault(play, signal.SIGKILL)
 
@@ -145,7 +143,7 @@ async def engine_killed_again(stage: Stage) -> Row:
             ended,
             [second],
             [up],
-            BACK_AGAIN_LIMIT_S,
+            BACK_LIMIT_S,
             stood_by=stood_by,
         )
 

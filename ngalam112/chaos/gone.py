@@ -17,7 +17,7 @@ SILENCE_LIMIT_S = 5.0
 
 
 async def engine_gone(stage: Stage) -> Row:
-    """Kill the supervisor and both engines while citizens wait; start all again later."""
+    """Kill the supervisor and all engines while citizens wait; start all again later."""
     waiting, gone_s = stage.of(50, 10), float(stage.of(30, 15))
     async with a_play(stage, desks=stage.of(10, 4), pairs=2, listeners=waiting) as play:
         await play.talks_begin(gone_s + 40.0)

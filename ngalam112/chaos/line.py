@@ -124,7 +124,8 @@ class ChaosLine:
         """Start `ngalam112 up`, and wait until the line serves."""
         with (self.home / "up.txt").open("ab") as said:
             self._up = await start(
-                *(sys.executable, *self._command()),
+                # whoever ends this play by force ends the line as well
+                *("setpriv", "--pdeathsig", "TERM", "--", sys.executable, *self._command()),
                 cwd=PROJECT,
                 env=self.settings.environment(),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -183,11 +184,12 @@ class ChaosLine:
         """The engine that serves."""
         return processes.serving(self.home)
 
-    async def stands_by(self, within: float) -> bool:
-        """Wait until one engine serves and another one could in the next moment."""
+    async def stands_by(self, within: float, count: int = 1) -> bool:
+        """Wait until one engine serves and `count` others could in the next moment."""
 
         def there() -> bool:
-            return bool(processes.standing_by(self.home)) and self.engine() is not None
+            others = processes.standing_by(self.home)
+            return len(others) >= count and self.engine() is not None
 
         return await wait_for(there, within)
 
