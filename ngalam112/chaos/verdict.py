@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from acd.records import CallEvent, EventKind
+from acd.records import CallEvent, CallRecord, CategorySource, EventKind
 from ngalam112.chaos.notes import FALLBACK, Note, times
 from reports.calls import CallHistory
 
@@ -99,11 +99,17 @@ def _first(events: Iterable[CallEvent], kind: EventKind, after: float) -> float 
     return next((event.at for event in events if event.kind is kind and event.at > after), None)
 
 
+def _unknown_at(record: CallRecord, at: float) -> bool:
+    """Whether a citizen may have been on the line at a moment, and nothing of it stored."""
+    unasked = record.category_source is CategorySource.NONE  # no menu: it was never begun, or lost
+    return unasked and record.arrived_at <= at < (record.queued_at or at)
+
+
 def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
     """Say who waited at the moment of a fault and was offered later than one who came later.
 
     All categories of these plays have the same priority. Who was being offered at that moment had
-    had their turn.
+    had their turn; and a citizen whom the dead engine had not stored yet goes before all others.
     """
     waiting, others = [], []
     for one in calls:
@@ -113,7 +119,7 @@ def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
         state = _offer_open(one.events, at)
         if state is False:
             waiting.append((one.record, offered))
-        if state is not True:
+        if state is not True and not _unknown_at(one.record, at):
             others.append((one.record, offered))
     return [
         f"{first.caller_number} came before {other.caller_number} and was offered later"

@@ -106,6 +106,16 @@ def test_who_was_being_offered_has_had_their_turn() -> None:
     assert verdict.out_of_turn([first, rang, talks], 50.0) == []
 
 
+def test_a_citizen_whom_nobody_had_stored_goes_first() -> None:
+    first = a_call("c1", queued(10), offered(60))
+    unasked = (EventKind.MENU_DONE, 51.0, {"category": "general", "category_source": "none"})
+    stray = a_call("c2", (EventKind.TROUBLE, 49.0, {"what": "x"}), unasked, queued(51), offered(51))
+    assert verdict.out_of_turn([first, stray], 50.0) == []
+    chosen = (EventKind.MENU_DONE, 51.0, {"category": "general", "category_source": "menu"})
+    other = a_call("c2", (EventKind.TROUBLE, 49.0, {"what": "x"}), chosen, queued(51), offered(51))
+    assert len(verdict.out_of_turn([first, other], 50.0)) == 1
+
+
 def test_service_is_back_with_a_phone_that_rings_or_an_answer_that_is_connected() -> None:
     call = a_call("c1", queued(10), offered(51))
     ring = note(51.2, "rings", phone="201")
