@@ -51,6 +51,8 @@ from pbx.ari_types import CallBroadcast
 log = structlog.get_logger("engine")
 T = TypeVar("T")
 
+TAKE_UP_AGAIN_S = 0.5  # Asterisk answers, but not this; citizens wait
+
 ASTERISK = "asterisk"
 """The key of the fact which run of Asterisk the calls are in."""
 
@@ -105,6 +107,7 @@ class Engine:
             rules_of(settings, tree, self.distribution),
             directory_of(settings, self.distribution),
         )
+        self.dispatcher.away = True  # until it is known what Asterisk holds
         self.wrap_ups = self.dispatcher.wrap_ups
         self.reception = Reception(switch, self.dispatcher, self.timers, tree)
         codes = CodeCalls(
@@ -272,9 +275,12 @@ class Engine:
             self._lost_at = self.clock.at(seen_at)
 
     def _ari_up(self) -> None:
+        if self._taking_up is not None:
+            self._taking_up.cancel()  # it looks at a connection that is lost
         # the fallback may have lost them meanwhile, with Asterisk
         self.line.calls.update(self.line.fallback.calls)
         self.line.fallback.calls.clear()
+        self.line.looks_again()
         knew = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
         self._taking_up = asyncio.create_task(self._take_up(*knew), name="take up")
 
@@ -287,13 +293,16 @@ class Engine:
 
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
         playbacks = [one.playback for one in self.line.calls.values() if one.playback]
-        try:
-            live = await snapshot(self.ari, playbacks)
-            spool = await asyncio.to_thread(glance, self.settings.spool, self.clock.anchor)
-        except (AriError, msgspec.MsgspecError) as error:
-            # the connection is lost again, or will be: the next one takes the line up
-            log.error("take_up_failed", error=str(error))
-            return
+        while True:
+            try:
+                live = await snapshot(self.ari, playbacks)
+                spool = await asyncio.to_thread(glance, self.settings.spool, self.clock.anchor)
+                break
+            except (AriError, msgspec.MsgspecError) as error:
+                log.error("take_up_failed", error=str(error))
+            if not self.ari.connected:
+                return  # the next connection takes the line up
+            await asyncio.sleep(TAKE_UP_AGAIN_S)
         another = bool(self._asterisk) and live.started != self._asterisk
         found = TakeUp(
             live=live,

@@ -111,6 +111,9 @@ class Line:
         self.claims: dict[str, KeptClaim] = {}  # asked for, and not here yet
         self._open_claims: Counter[str] = Counter()
         self.fallback = FallbackCalls(self, timers)
+        # what happens to channels that are not known yet, while the line is being taken up
+        self.gone_meanwhile: set[str] = set()
+        self.answered_meanwhile: list[str] = []
 
     def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Let one event happen."""
@@ -181,6 +184,11 @@ class Line:
         if kept is not None:
             call.remember(kept)
         self.calls[call.channel] = call
+
+    def looks_again(self) -> None:
+        """What Asterisk holds is looked at anew: what happened before that is in it."""
+        self.gone_meanwhile.clear()
+        self.answered_meanwhile.clear()
 
     def channels_of_phones(self) -> set[str]:
         """The channels of phones that dialled something, and of whom they called."""
@@ -272,8 +280,7 @@ class Line:
             case ["returned"]:
                 self.fallback.returned(channel, now)
             case ["operator", *_]:
-                if not self.internal.answered(channel.id, now):
-                    self.dispatcher.leg_answered(channel.id, now)
+                self._answered(channel.id, now)
             case ["number", phone, number]:
                 self.internal.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["whisper", prompt]:
@@ -285,6 +292,14 @@ class Line:
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
+
+    def _answered(self, leg: str, now: float) -> None:
+        if self.internal.answered(leg, now):
+            return
+        if self.dispatcher.away and leg not in self.dispatcher.desks.legs:
+            self.answered_meanwhile.append(leg)  # rung by an earlier engine, as it seems
+        else:
+            self.dispatcher.leg_answered(leg, now)
 
     def _hanging_up(self, channel_id: str, cause: int) -> None:
         call, who = self.calls.get(channel_id), "caller"
@@ -299,6 +314,8 @@ class Line:
 
     def gone(self, channel_id: str, cause: int, now: float) -> None:
         """A channel is gone, whoever's it was."""
+        if self.dispatcher.away:
+            self.gone_meanwhile.add(channel_id)
         call = self.calls.get(channel_id)
         if call is None:
             if self._codes.gone(channel_id):

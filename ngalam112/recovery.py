@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 from sqlalchemy import select
@@ -37,6 +37,17 @@ class Snapshot(msgspec.Struct, frozen=True):
     elsewhere: frozenset[str] = frozenset()
     in_fallback: frozenset[str] = frozenset()
     started: str = ""
+
+    def without(self, gone: Collection[str]) -> Snapshot:
+        """The same without channels that have gone since."""
+        return msgspec.structs.replace(
+            self,
+            legs={one: leg for one, leg in self.legs.items() if one not in gone},
+            bridges={
+                bridge: [one for one in members if one not in gone]
+                for bridge, members in self.bridges.items()
+            },
+        )
 
 
 async def snapshot(ari: AriClient, playbacks: Iterable[str] = ()) -> Snapshot:

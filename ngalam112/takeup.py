@@ -40,12 +40,19 @@ class TakeUp(msgspec.Struct, frozen=True, kw_only=True):
 
 def take_up(line: Line, event: TakeUp, now: float) -> None:
     """Bring every call that we knew and every leg that lives together again; then offer."""
-    line.dispatcher.away = True  # nobody is offered before it is known who is still there
+    dispatcher = line.dispatcher
+    dispatcher.away = True  # nobody is offered before it is known who is still there
+    event = msgspec.structs.replace(event, live=event.live.without(line.gone_meanwhile))
     try:
         _bring_together(line, event, now)
     finally:
-        line.dispatcher.away = False
-        line.dispatcher.settle(now)
+        dispatcher.away = False
+        for leg in line.answered_meanwhile:
+            # it rang when we looked; who was seen to be up by then is being connected
+            if (rang := dispatcher.desks.legs.get(leg)) and rang.stage is LegStage.RINGING:
+                dispatcher.leg_answered(leg, now)
+        line.looks_again()
+        dispatcher.settle(now)
 
 
 def _bring_together(line: Line, event: TakeUp, now: float) -> None:

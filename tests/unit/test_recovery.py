@@ -487,3 +487,47 @@ def test_a_citizen_whom_the_fallback_has_is_neither_ended_nor_queued() -> None:
     live = {"c1": a_leg("c1")}
     (verdict,) = reconcile([a_stored_call("c1")], live, {}, {"c1"})
     assert verdict.fate is Fate.WAIT, "ours again meanwhile"
+
+
+def test_an_answer_between_the_look_and_the_taking_up_is_not_lost() -> None:
+    desk = LineDesk()
+    desk.citizen()
+    desk.press("2")
+    leg = desk.line.calls["c1"].leg or ""
+    after = desk.next_engine(now=103.0)
+    after.dispatcher.away = True
+    after.handle(StasisStart(["operator"], a_channel(leg)), now=103.0)
+    assert after.switch.told("hang_up") == []
+    after.take_up(a_leg(), a_leg(leg, citizen=False, up=False), now=103.1)
+    assert after.switch.last("connect").more == ("c1", leg)
+
+
+def test_an_answer_that_the_look_has_seen_is_connected_once() -> None:
+    desk = LineDesk()
+    desk.citizen()
+    desk.press("2")
+    leg = desk.line.calls["c1"].leg or ""
+    after = desk.next_engine(now=103.0)
+    after.dispatcher.away = True
+    after.handle(StasisStart(["operator"], a_channel(leg)), now=103.0)
+    after.take_up(a_leg(), a_leg(leg, citizen=False, up=True), now=103.1)
+    assert len(after.switch.all("connect")) == 1
+    assert after.switch.told("hang_up") == []
+
+
+def test_who_hangs_up_between_the_look_and_the_taking_up_is_no_ghost() -> None:
+    desk = LineDesk()
+    call = desk.talking("c1")
+    desk.line.calls["c1"] = call
+    leg = call.leg or ""
+    after = desk.next_engine()
+    after.dispatcher.away = True
+    after.handle(ChannelDestroyed(a_channel("c1"), 16), now=200.0)
+    after.handle(ChannelDestroyed(a_channel(leg), 16), now=200.0)
+    after.handle(ChannelDestroyed(a_channel("c2"), 16), now=200.0)
+    after.take_up(
+        a_leg("c1"), a_leg(leg, citizen=False), a_leg("c2"), bridges={"b1": ["c1", leg]}, now=200.1
+    )
+    assert (after.line.calls, after.dispatcher.desks.legs) == ({}, {})
+    assert after.journal.only().ended_at == 200.0
+    assert after.line.gone_meanwhile == set()

@@ -10,6 +10,7 @@ import pytest
 import typer.main
 
 from ngalam112.cli.app import app
+from ngalam112.parts import ENGINES
 from ngalam112.settings import PROJECT
 
 UNITS = sorted((PROJECT / "deploy").glob("*.service"))
@@ -74,9 +75,9 @@ def test_no_part_is_bound_to_another_one() -> None:
         assert bound.isdisjoint(values(unit)), unit.name
 
 
-def test_the_target_wants_two_engines_and_every_unit() -> None:
+def test_the_target_wants_all_engines_and_every_unit() -> None:
     target = values(PROJECT / "deploy" / "ngalam112.target")
     wanted = " ".join(target["Unit.Wants"]).split()
-    engines = [f"ngalam112-engine@{number}.service" for number in (1, 2)]
+    engines = [f"ngalam112-engine@{number}.service" for number in ENGINES]
     others = [unit.name for unit in UNITS if unit != ENGINE]
     assert sorted(wanted) == sorted([*engines, *others])
