@@ -9,7 +9,7 @@ from acd.calls import Call, Stage
 from acd.dispatcher import Dispatcher
 from acd.ids import new_id
 from acd.ports import Switch
-from acd.records import EventKind
+from acd.records import CategorySource, EventKind
 from acd.timers import Timers
 from ivr.menu import MenuTree
 from ivr.session import (
@@ -58,6 +58,14 @@ class Reception:
         call.stage = Stage.MENU
         self._sessions[call.id] = begin(self._tree, call.record.arrived_at)
         self._step(call, Started(), now)
+
+    def skip(self, call: Call, now: float) -> None:
+        """Nobody knows what the call is about, and there is no time to ask; unless it is known."""
+        if call.record.category is None:
+            source = CategorySource.NONE.value
+            call.note(
+                EventKind.MENU_DONE, now, category=self.default_category, category_source=source
+            )
 
     def resume(self, call: Call, playing: bool, now: float) -> bool:
         """The citizen was in the menu while no engine watched: go on where that was.

@@ -219,7 +219,7 @@ class Engine:
     def _handle(self, event: object) -> None:
         try:
             self.line.handle(event, self.clock.now())
-            if self.line.away and self.taken_up:
+            if self.line.fallback.calls and self.taken_up:
                 self._take_back()
         except Exception:
             # one call's trouble must not become everybody's; the metric and the log tell
@@ -273,8 +273,8 @@ class Engine:
 
     def _ari_up(self) -> None:
         # the fallback may have lost them meanwhile, with Asterisk
-        self.line.calls.update(self.line.away)
-        self.line.away.clear()
+        self.line.calls.update(self.line.fallback.calls)
+        self.line.fallback.calls.clear()
         knew = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
         self._taking_up = asyncio.create_task(self._take_up(*knew), name="take up")
 
@@ -328,7 +328,7 @@ class Engine:
                 self.ari,
                 self.ami,
                 is_here=line.calls.__contains__,
-                is_wanted=lambda: bool(line.away),
-                tell=lambda live: self.post(Do(lambda now: line.seen_alive(live, now))),
+                is_wanted=lambda: bool(line.fallback.calls),
+                tell=lambda live: self.post(Do(lambda now: line.fallback.seen_alive(live, now))),
             )
             self._taking_back = asyncio.create_task(looking, name="take back")

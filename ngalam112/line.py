@@ -6,7 +6,7 @@ Nothing here awaits. `Line.handle(event, now)` is called by the engine's inbox l
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -22,11 +22,10 @@ from acd.kept import CLAIM, KeptCall, KeptClaim
 from acd.load import Shed
 from acd.operators import device_of
 from acd.ports import Journal, Switch
-from acd.records import TAKEN_BACK, CallRecord, CategorySource, EventKind, Served
-from acd.resumption import Resumption
+from acd.records import CallRecord, EventKind
 from acd.timers import Timers
 from ivr.reception import Reception
-from ngalam112.clock import age_s
+from ngalam112.fallback import FallbackCalls
 from ngalam112.switch import (
     Connected,
     ConnectFailed,
@@ -108,10 +107,10 @@ class Line:
         self.internal = internal
         self._claim, self._ask_where = claim, ask_where
         dispatcher.load.channels = lambda: len(self.calls) + len(dispatcher.desks.legs)
-        self._finished: dict[str, Call] = {}
+        self.finished: dict[str, Call] = {}
         self.claims: dict[str, KeptClaim] = {}  # asked for, and not here yet
         self._open_claims: Counter[str] = Counter()
-        self.away: dict[str, Call] = {}  # known, and with the fallback
+        self.fallback = FallbackCalls(self, timers)
 
     def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Let one event happen."""
@@ -133,10 +132,10 @@ class Line:
                 self._entered(args, channel, now)
             case ChannelHangupRequest(channel=channel, cause=cause):
                 self._hanging_up(channel.id, cause)
-            case StasisEnd(channel=channel) if self._may_be_rescued(channel.id):
+            case StasisEnd(channel=channel) if self.fallback.may_be_rescued(channel.id):
                 self._ask_where(channel.id)
             case Whereabouts(channel=channel_id, lives=lives):
-                self._found(channel_id, lives, now)
+                self.fallback.found(channel_id, lives, now)
             case StasisEnd(channel=channel):
                 # of a leg that came in, ChannelDestroyed is not told once it has left us
                 self.gone(channel.id, NORMAL, now)
@@ -271,7 +270,7 @@ class Line:
                 self.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
                 self.reception.welcome(call, now)
             case ["returned"]:
-                self._returned(channel, now)
+                self.fallback.returned(channel, now)
             case ["operator", *_]:
                 if not self.internal.answered(channel.id, now):
                     self.dispatcher.leg_answered(channel.id, now)
@@ -286,105 +285,6 @@ class Line:
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
-
-    # --- between us and the fallback ----------------------------------------------------------
-
-    def _may_be_rescued(self, channel_id: str) -> bool:
-        """Whether a citizen has left us without having hung up.
-
-        Whoever thought us dead takes citizens out of Stasis; the event is the same as at an end.
-        """
-        call = self.calls.get(channel_id)
-        return (
-            call is not None
-            and call.hung_up_by is None
-            and call.stage is not Stage.ENDED
-            and call.record.events > 0
-        )
-
-    def _found(self, channel_id: str, lives: bool, now: float) -> None:
-        call = self.calls.get(channel_id)
-        if call is not None and lives:
-            self.fell_back(call, now)
-        elif call is not None:
-            self.gone(channel_id, NORMAL, now)
-
-    def fell_back(self, call: Call, now: float) -> None:
-        """The fallback has the citizen: it tells the rest, or we take the citizen back."""
-        del self.calls[call.channel]
-        self.away[call.channel] = call
-        self.reception.gone(call)
-        self.dispatcher.fell_back(call, now)
-        log.info("fell_back", call_id=call.id)
-
-    def _returned(self, channel: Channel, now: float) -> None:
-        """Taken back out of the fallback: to the old place, or before all others if unknown."""
-        call = self.away.pop(channel.id, None)
-        if call is None:
-            if channel.id in self.calls:
-                return
-            call = self.new_call(channel.id, now - age_s(channel.creationtime))
-            call.aged = True
-            self.note_arrival(
-                call, channel.caller.number, channel.caller.name, channel.dialplan.exten
-            )
-        self.calls[channel.id] = call
-        call.rearm(None)
-        if call.record.category is None:
-            call.note(
-                EventKind.MENU_DONE,
-                now,
-                category=self.reception.default_category,
-                category_source=CategorySource.NONE.value,
-            )
-        Resumption(self.dispatcher).wait(call, [], now)
-        self.dispatcher.settle(now)
-        log.info("taken_back", call_id=call.id)
-
-    def serves(self, channel_id: str) -> Call | None:
-        """The call of a citizen's channel that this engine knows, wherever it is."""
-        known = (self.calls, self.away, self._finished)
-        found = (calls.get(channel_id) for calls in known)
-        return next((call for call in found if call is not None and call.record.events), None)
-
-    def fallback_served(self, channel_id: str, served: Served, now: float) -> bool:
-        """Note what the fallback did in the call's own record; False if the call is not known."""
-        call = self.serves(channel_id)
-        if call is None:
-            return False
-        lives = channel_id in self.calls
-        # a script that was killed could not say that we took the citizen
-        about = {**served.about, "status": TAKEN_BACK} if lives else served.about
-        call.note(EventKind.FALLBACK, served.at, **about)
-        if lives:
-            return True
-        if served.ended_at is None:
-            if channel_id in self.away:
-                self._end_soon(call, now)  # on the way to us, or hung up on it
-        elif channel_id in self.away:
-            self._ended_away(call, served.ended_by, now, served.ended_at)
-        else:
-            at = max(served.ended_at, call.record.latest)
-            call.note(EventKind.ENDED, at, ended_by=served.ended_by, hangup_cause=None)
-        return True
-
-    def seen_alive(self, live: Container[str], now: float) -> None:
-        """Whoever of those in the fallback does not live any more ends, unless it tells how."""
-        for channel, call in self.away.items():
-            if channel not in live and call.timer is None:
-                self._end_soon(call, now)
-
-    def _end_soon(self, call: Call, now: float) -> None:
-        def end(at: float) -> None:
-            if self.away.get(call.channel) is call:
-                self._ended_away(call, "unknown", at, now)
-
-        call.rearm(self._timers.at(now + HANDOVER_S, end))
-
-    def _ended_away(self, call: Call, ended_by: str | None, now: float, ended_at: float) -> None:
-        self.calls[call.channel] = self.away.pop(call.channel)
-        call.hung_up_by = ended_by or "unknown"
-        self.over(call, 0, now, ended_at=ended_at)
 
     def _hanging_up(self, channel_id: str, cause: int) -> None:
         call, who = self.calls.get(channel_id), "caller"
@@ -420,14 +320,14 @@ class Line:
         `ended_at`: when, if that was before now and nobody saw it.
         """
         del self.calls[call.channel]
-        self._finished[call.channel] = call
+        self.finished[call.channel] = call
         self._timers.at(now + HANDOVER_S, lambda _: self._forget(call))
         self.reception.gone(call)
         self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
         self.dispatcher.load.ended(now)
 
     def _forget(self, call: Call) -> None:
-        self._finished.pop(call.channel, None)
+        self.finished.pop(call.channel, None)
 
     # --- what phones ask for in a talk --------------------------------------------------------
 
@@ -490,7 +390,7 @@ class Line:
             self._codes.playback_ended(playback, now)
 
     def _quality(self, event: LegQuality, now: float) -> None:
-        call = self.calls.get(event.channel) or self._finished.get(event.channel)
+        call = self.calls.get(event.channel) or self.finished.get(event.channel)
         if call is None or not call.record.events:
             return
         if not self.dispatcher.load.sheds(Shed.QUALITY):

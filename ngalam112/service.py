@@ -222,7 +222,7 @@ class _Calls:
         def note(now: float) -> bool:
             if not self._engine.taken_up:
                 raise ConnectionError("Asterisk is away, so nobody knows which calls are up.")
-            return self._engine.line.fallback_served(asterisk_id, served, now)
+            return self._engine.line.fallback.served(asterisk_id, served, now)
 
         return await self._engine.do(note)
 

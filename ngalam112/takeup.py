@@ -9,7 +9,6 @@ from acd.calls import Call, LegStage, Stage
 from acd.desks import NORMAL
 from acd.kept import KeptClaim
 from acd.queue import service_key
-from acd.records import CategorySource, EventKind
 from acd.recovery import Fate, LiveLeg, StoredCall, Verdict, reconcile
 from acd.resumption import Resumption
 from ngalam112.line import Line
@@ -136,7 +135,7 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
         case Fate.DROP:
             line.switch.hang_up(verdict.leg)
         case Fate.AWAY if call is not None and call.stage is not Stage.ENDED:
-            line.fell_back(call, now)
+            line.fallback.fell_back(call, now)
         case Fate.END if call is not None:
             at = event.ended.get(verdict.leg, now)
             _close(line, call, call.hung_up_by or "unknown", at, now)
@@ -175,13 +174,7 @@ def _to_menu(line: Line, call: Call, leg: LiveLeg, playing: bool, now: float) ->
 
 
 def _to_queue(line: Line, call: Call, rings: tuple[str, ...], now: float) -> None:
-    if call.record.category is None:
-        call.note(
-            EventKind.MENU_DONE,
-            now,
-            category=line.reception.default_category,
-            category_source=CategorySource.NONE.value,
-        )
+    line.reception.skip(call, now)
     if call.stage is Stage.TALKING:
         # the talk is lost, and its operator is free for others
         line.dispatcher.enqueue(call, now)

@@ -244,7 +244,7 @@ def a_rescued_call(desk: LineDesk) -> Call:
     desk.press("3")
     desk.elsewhere.add("c1")
     desk.handle(ari.StasisEnd(a_channel()), now=110.0)
-    assert (desk.line.calls, desk.line.away) == ({}, {"c1": call})
+    assert (desk.line.calls, desk.line.fallback.calls) == ({}, {"c1": call})
     return call
 
 
@@ -274,7 +274,7 @@ def test_a_citizen_who_returns_gets_the_old_place() -> None:
     desk.handle(returned(), now=120.0)
     assert list(desk.dispatcher.queue) == [call, later]
     assert (call.record.category, call.record.arrived_at) == ("fire", 100.0)
-    assert (desk.line.away, desk.line.calls["c1"]) == ({}, call)
+    assert (desk.line.fallback.calls, desk.line.calls["c1"]) == ({}, call)
 
 
 def test_a_citizen_who_returns_and_is_unknown_comes_before_all_others() -> None:
@@ -290,11 +290,11 @@ def test_a_citizen_who_returns_and_is_unknown_comes_before_all_others() -> None:
 def test_a_call_that_the_fallback_served_to_its_end_ends_in_its_own_record() -> None:
     desk = LineDesk(operators=0)
     call = a_rescued_call(desk)
-    assert desk.line.fallback_served("c1", what_it_did("answered", 130.0), 131.0)
+    assert desk.line.fallback.served("c1", what_it_did("answered", 130.0), 131.0)
     record = desk.journal.only()
     assert (record.call_id, record.outcome, record.phone) == (call.id, Outcome.FALLBACK, "105")
     assert (record.ended_at, record.ended_by, record.talk_ms) == (130.0, "operator", 15_000)
-    assert (desk.line.away, desk.line.calls) == ({}, {})
+    assert (desk.line.fallback.calls, desk.line.calls) == ({}, {})
 
 
 def test_what_the_fallback_tried_is_noted_in_a_call_that_is_up_again() -> None:
@@ -302,7 +302,7 @@ def test_what_the_fallback_tried_is_noted_in_a_call_that_is_up_again() -> None:
     call = a_rescued_call(desk)
     desk.handle(returned(), now=120.0)
     # a script that was killed says that it had just begun
-    assert desk.line.fallback_served("c1", what_it_did("started", 119.0), 121.0)
+    assert desk.line.fallback.served("c1", what_it_did("started", 119.0), 121.0)
     assert call.record.ended_at is None
     last = desk.journal.events[call.id][-1]
     assert (last.kind, last.data["status"]) == (EventKind.FALLBACK, "taken_back")
@@ -311,7 +311,7 @@ def test_what_the_fallback_tried_is_noted_in_a_call_that_is_up_again() -> None:
 def test_who_hangs_up_on_the_way_back_gets_an_end() -> None:
     desk = LineDesk(operators=0)
     call = a_rescued_call(desk)
-    assert desk.line.fallback_served("c1", what_it_did("taken_back"), 120.0)
+    assert desk.line.fallback.served("c1", what_it_did("taken_back"), 120.0)
     desk.timers.fire(120.0 + HANDOVER_S)
     assert (call.record.ended_at, call.record.ended_by) == (120.0, "unknown")
 
@@ -320,10 +320,10 @@ def test_who_hangs_up_on_the_way_back_gets_an_end() -> None:
 def test_who_is_gone_from_the_fallback_ends_as_it_tells_or_as_unknown(told_in_time: bool) -> None:
     desk = LineDesk(operators=0)
     call = a_rescued_call(desk)
-    desk.line.seen_alive({"c1"}, 119.0)
-    desk.line.seen_alive(set(), 120.0)
+    desk.line.fallback.seen_alive({"c1"}, 119.0)
+    desk.line.fallback.seen_alive(set(), 120.0)
     if told_in_time:
-        desk.line.fallback_served("c1", what_it_did("unanswered", 119.5), 122.0)
+        desk.line.fallback.served("c1", what_it_did("unanswered", 119.5), 122.0)
     desk.timers.fire(120.0 + HANDOVER_S)
     end = (119.5, "operator") if told_in_time else (120.0, "unknown")
     assert (call.record.ended_at, call.record.ended_by) == end
@@ -332,5 +332,5 @@ def test_who_is_gone_from_the_fallback_ends_as_it_tells_or_as_unknown(told_in_ti
 def test_the_fallback_tells_nothing_of_calls_that_are_not_known() -> None:
     desk = LineDesk()
     desk.handle(ari.CallBroadcast(a_channel()))
-    assert not desk.line.fallback_served("c1", what_it_did("answered", 130.0), 131.0)
-    assert not desk.line.fallback_served("c9", what_it_did("answered", 130.0), 131.0)
+    assert not desk.line.fallback.served("c1", what_it_did("answered", 130.0), 131.0)
+    assert not desk.line.fallback.served("c9", what_it_did("answered", 130.0), 131.0)
