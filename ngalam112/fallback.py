@@ -76,6 +76,8 @@ class FallbackCalls:
             )
         self._line.calls[channel.id] = call
         call.rearm(None)
+        if channel.state != "Up":
+            self._line.switch.answer(channel.id)  # taken before the script could answer
         self._line.reception.skip(call, now)
         Resumption(self._line.dispatcher).wait(call, [], now)
         self._line.dispatcher.settle(now)

@@ -30,7 +30,8 @@ from ngalam112.storm.verdict import missing
 from pbx.programs import Programs
 from reports.calls import CallHistory
 
-RECORDED_WITHIN_S = 30.0
+# a database that was away is tried again up to 15 s later, and has thousands of entries to take
+RECORDED_WITHIN_S = 90.0
 EMPTY_WITHIN_S = 15.0
 # what no record may say of its end; "unknown" is not there: who hung up while no engine lived was
 # seen by nobody

@@ -100,9 +100,11 @@ def _first(events: Iterable[CallEvent], kind: EventKind, after: float) -> float 
 
 
 def _unknown_at(record: CallRecord, at: float) -> bool:
-    """Whether a citizen may have been on the line at a moment, and nothing of it stored."""
-    unasked = record.category_source is CategorySource.NONE  # no menu: it was never begun, or lost
-    return unasked and record.arrived_at <= at < (record.queued_at or at)
+    """Whether a citizen may have been on the line after a fault with nothing of it stored.
+
+    Citizens of these plays press a key: who was never asked for one came while no engine served.
+    """
+    return record.category_source is CategorySource.NONE and at < (record.queued_at or at)
 
 
 def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:

@@ -95,7 +95,8 @@ def test_who_waits_is_offered_in_the_order_of_arrival() -> None:
 def test_who_came_later_and_is_offered_sooner_is_out_of_turn() -> None:
     first = a_call("c1", queued(10), offered(60))
     second = a_call("c2", queued(20), offered(52))
-    new = a_call("c3", queued(55), offered(56))
+    asked = (EventKind.MENU_DONE, 55.0, {"category": "fire", "category_source": "menu"})
+    new = a_call("c3", asked, queued(55), offered(56))
     assert len(verdict.out_of_turn([first, second, new], 50.0)) == 2
 
 

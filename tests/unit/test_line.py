@@ -258,6 +258,13 @@ def returned() -> ari.StasisStart:
     return ari.StasisStart(["returned"], a_channel(name="Budi"))
 
 
+def test_a_citizen_who_is_taken_back_before_the_fallback_answered_is_answered() -> None:
+    desk = LineDesk(operators=0)
+    desk.handle(ari.StasisStart(["returned"], a_channel("c1", state="Ring")), now=100.0)
+    desk.handle(ari.StasisStart(["returned"], a_channel("c2")), now=100.0)
+    assert desk.switch.told("answer") == ["c1"]
+
+
 def test_a_citizen_who_was_rescued_from_us_is_not_lost_and_occupies_nobody() -> None:
     desk = LineDesk()
     call = a_rescued_call(desk)
