@@ -22,6 +22,12 @@ def left_in(folder: Path) -> list[Path]:
     return list(folder.iterdir())
 
 
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a short name: the path of a Unix socket may have 107 bytes."""
+    return tmp_path_factory.mktemp("c")
+
+
 async def chaos(home: Path, *options: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ngalam112", "chaos", "--quick", "--format", "json", *options),
@@ -33,8 +39,8 @@ async def chaos(home: Path, *options: str) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
-async def test_the_line_holds(name: str, tmp_path: Path) -> None:
-    running = await chaos(tmp_path, "--only", name, "--seed", "112")
+async def test_the_line_holds(name: str, home: Path) -> None:
+    running = await chaos(home, "--only", name, "--seed", "112")
     out, err = await running.communicate()
     rows = json.loads(out)
     assert [row["fault"] for row in rows] == [name]
@@ -43,13 +49,13 @@ async def test_the_line_holds(name: str, tmp_path: Path) -> None:
     assert rows[0]["held"] is True
     assert (rows[0]["lost"], rows[0]["records_missing"]) == (0, 0)
     assert rows[0]["calls_up"] > 0 and rows[0]["back_s"] is not None
-    assert left_in(tmp_path) == []
-    assert of_this_line(tmp_path) == []
+    assert left_in(home) == []
+    assert of_this_line(home) == []
 
 
 @pytest.mark.parametrize("name", ["engine_killed", "ari_cut"])
-async def test_a_play_that_is_interrupted_leaves_nothing(name: str, tmp_path: Path) -> None:
-    running = await chaos(tmp_path, "--only", name)
+async def test_a_play_that_is_interrupted_leaves_nothing(name: str, home: Path) -> None:
+    running = await chaos(home, "--only", name)
     assert running.stderr is not None
     while b"the line is up" not in (line := await running.stderr.readline()):
         assert line, "it ended too early"
@@ -57,12 +63,12 @@ async def test_a_play_that_is_interrupted_leaves_nothing(name: str, tmp_path: Pa
     out, err = await asyncio.wait_for(running.communicate(), 60)
     assert (running.returncode, out) == (1, b"")
     assert err.decode().strip().splitlines()[-1] == "ngalam112: The play was interrupted."
-    assert left_in(tmp_path) == []
-    await eventually(lambda: not of_this_line(tmp_path), what="no process is left")
+    assert left_in(home) == []
+    await eventually(lambda: not of_this_line(home), what="no process is left")
 
 
-async def test_a_fault_that_nobody_knows_is_named(tmp_path: Path) -> None:
-    running = await chaos(tmp_path, "--only", "flood")
+async def test_a_fault_that_nobody_knows_is_named(home: Path) -> None:
+    running = await chaos(home, "--only", "flood")
     out, err = await running.communicate()
     assert (running.returncode, out) == (2, b"")
     assert "no scenario flood" in " ".join(err.decode().split())
