@@ -10,6 +10,9 @@ Sources: docs.asterisk.org, "ARI REST over WebSocket" and "StasisBroadcast".
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import struct
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, TypeVar
@@ -223,13 +226,15 @@ class AriClient:
 
     async def _connect(self) -> aiohttp.ClientWebSocketResponse:
         assert self._session is not None
-        return await self._session.ws_connect(
+        link = await self._session.ws_connect(
             f"{self._base}/events?app={self.app}",
             headers=self._headers,
             heartbeat=self._heartbeat,
             max_msg_size=64 * 1024 * 1024,
             compress=0,
         )
+        _forgets_at_close(link)
+        return link
 
     async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         self._socket = socket
@@ -307,3 +312,15 @@ async def _texts(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[str]:
     async for message in socket:
         if message.type is aiohttp.WSMsgType.TEXT:
             yield message.data
+
+
+def _forgets_at_close(link: aiohttp.ClientWebSocketResponse) -> None:
+    """Let the kernel drop what is unsent when the link is given up (SO_LINGER of 0, socket(7)).
+
+    Over a cut it would be sent again and again, and reach Asterisk half a minute later: hang-ups
+    and moves of calls that others have served meanwhile.
+    """
+    ours = link.get_extra_info("socket")
+    if ours is not None:
+        with socket.socket(fileno=os.dup(ours.fileno())) as same:
+            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
