@@ -21,9 +21,9 @@ from ngalam112.chaos.postgres import PostgresServer
 Outage = Callable[[], AbstractContextManager[None]]
 
 
-@pytest.fixture(scope="session")
-def postgres_server() -> Iterator[PostgresServer]:
-    """A running PostgreSQL server of this test session."""
+@contextmanager
+def a_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server that runs, and is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="ngalam112-pg-") as folder:
         server = PostgresServer(Path(folder))
         try:
@@ -31,6 +31,20 @@ def postgres_server() -> Iterator[PostgresServer]:
             yield server
         finally:
             server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A running PostgreSQL server of this test session."""
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of this test's own, which it may stop."""
+    with a_server() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,20 +17,6 @@ from pbx.programs import Programs
 
 if TYPE_CHECKING:
     from databases import PostgresServer
-
-
-@pytest.fixture
-def own_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL server of this test's own, which it may stop."""
-    from databases import PostgresServer
-
-    with tempfile.TemporaryDirectory(prefix="ngalam112-pg-") as folder:
-        server = PostgresServer(Path(folder))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
 
 
 async def kill(line: Line) -> None:

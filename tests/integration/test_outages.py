@@ -7,13 +7,11 @@ import json
 import os
 import signal
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 from databases import PostgresServer
 from lines import eventually
 from sqlalchemy import select
@@ -26,18 +24,6 @@ from models.tables import CallEventRow
 
 MOST_LATE_S = 0.1
 EVERY_S = 0.02  # a call with six events each: some ten times the rate of a busy line
-
-
-@pytest.fixture
-def own_server() -> Iterator[PostgresServer]:
-    """A PostgreSQL server of this test's own, which it may stop."""
-    with tempfile.TemporaryDirectory(prefix="ngalam112-pg-") as folder:
-        server = PostgresServer(Path(folder))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.stop()
 
 
 LOAD = """
