@@ -67,6 +67,10 @@ class InternalCalls:
         """The channels of both sides of all of them."""
         return self.by_channel.keys() | self.by_leg.keys()
 
+    def bridges(self) -> set[str]:
+        """The bridges in which the two sides of them talk."""
+        return {one.bridge for one in self.by_channel.values() if one.bridge is not None}
+
     def dialled(self, channel: str, phone: str, number: str, now: float) -> None:
         """A phone dialled a number: ring who has it, or say why not."""
         dispatcher = self._dispatcher

@@ -24,6 +24,7 @@ from acd.records import CallRecord
 from acd.roster import Roster
 from acd.timers import Timers
 from ivr.reception import Reception
+from ngalam112 import second_look
 from ngalam112.clock import CLOCK, SteadyClock
 from ngalam112.line import Claimed, Do, Line, Whereabouts
 from ngalam112.pins import pin_matches
@@ -293,6 +294,7 @@ class Engine:
 
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
         playbacks = [one.playback for one in self.line.calls.values() if one.playback]
+        offers = second_look.offers_of(self.line)
         while True:
             try:
                 live = await snapshot(self.ari, playbacks)
@@ -328,6 +330,19 @@ class Engine:
             await self.bring_phones()
         except (AriError, OSError) as error:
             log.error("phones_not_brought", error=str(error))
+        await self._look_again(offers)
+
+    async def _look_again(self, offers: frozenset[str]) -> None:
+        await asyncio.sleep(second_look.AFTER_S)
+        before = second_look.known(self.line, offers)
+        try:
+            live = await snapshot(self.ari)
+            await self.do(lambda _: second_look.look(self.line, before, live))
+        except (AriError, msgspec.MsgspecError) as error:
+            log.error("second_look_failed", error=str(error))
+        except Exception:
+            self.event_errors += 1
+            log.exception("second_look_failed")
 
     def _take_back(self) -> None:
         """Look after the citizens in the fallback, unless somebody does already."""

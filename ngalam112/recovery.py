@@ -70,11 +70,11 @@ async def snapshot(ari: AriClient, playbacks: Iterable[str] = ()) -> Snapshot:
         for one in channels
         if one.id in mine
     }
-    # only bridges with a leg of ours, or that we are subscribed to, are ours
+    # Asterisk tells an application of a bridge only while legs are in it, so empty ones go by name
     kept = {
         one.id: one.channels
         for one in bridges
-        if one.id in ours.bridge_ids or any(leg in legs for leg in one.channels)
+        if one.name == ari.app or any(leg in legs for leg in one.channels)
     }
     return Snapshot(
         legs,

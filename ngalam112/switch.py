@@ -168,7 +168,11 @@ class AriSwitch:
 
     def open(self, bridge: str) -> None:
         """Make a bridge that tells of the keys pressed in it."""
-        self._ari.send("POST", f"bridges/{bridge}", {"type": "mixing,dtmf_events"})
+        self._bridge(bridge, "mixing,dtmf_events")
+
+    def _bridge(self, bridge: str, kind: str) -> None:
+        # by its name the next engine knows whose it is when nobody is in it any more
+        self._ari.send("POST", f"bridges/{bridge}", {"type": kind, "name": self._ari.app})
 
     def join(self, bridge: str, leg: str) -> None:
         """Put a leg into a bridge; Asterisk takes it straight out of the one that it is in."""
@@ -187,7 +191,7 @@ class AriSwitch:
     def pair(self, bridge: str, channel: str, leg: str) -> None:
         """Answer a phone that called, and put it together with whom it called."""
         self.answer(channel)
-        self._ari.send("POST", f"bridges/{bridge}", {"type": "mixing"})
+        self._bridge(bridge, "mixing")
         self._ari.send(
             "POST",
             f"bridges/{bridge}/addChannel",

@@ -88,10 +88,16 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
             # one call's trouble must not become everybody's
             log.exception("not_taken_up", leg=verdict.leg, fate=verdict.fate)
     talking = {one.bridge for one in verdicts if one.fate is Fate.TALK}
-    kept = talking | dispatcher.bridges.keys()
-    for bridge, members in live.bridges.items():
-        if bridge not in kept and not hands_off.intersection(members):
+    for bridge in live.bridges.keys() - talking - bridges_in_use(line):
+        if not hands_off.intersection(live.bridges[bridge]):
             line.switch.disconnect(bridge)
+
+
+def bridges_in_use(line: Line) -> set[str]:
+    """The bridges of citizens, of colleagues and of consultations; some may be empty yet."""
+    transfers = (call.transfer for call in line.calls.values() if call.transfer is not None)
+    apart = {one.bridge for one in transfers if one.bridge is not None}
+    return apart.union(line.dispatcher.bridges, line.internal.bridges())
 
 
 def _stored(call: Call) -> StoredCall:

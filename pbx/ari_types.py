@@ -208,10 +208,11 @@ class Application(msgspec.Struct, frozen=True):
 
 
 class Bridge(msgspec.Struct, frozen=True):
-    """A bridge and the channels in it (GET bridges)."""
+    """A bridge and the channels in it (GET bridges); `name` as who made it has chosen."""
 
     id: str
     channels: list[str] = []
+    name: str = ""
 
 
 class InfoStatus(msgspec.Struct, frozen=True):

@@ -9,12 +9,14 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from desks import CITIZEN_HZ, Room, open_room
 from lines import eventually
 
 from ngalam112.heart import read_beat
+from ngalam112.provision import APP, ARI_USER
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -116,6 +118,37 @@ async def test_who_holds_while_the_engine_dies_can_come_back(room: Room) -> None
         await talk.talk_together()
         await talk.citizen.hang_up()
         await talk.over((talk.first, "answered"))
+
+
+async def test_of_a_talk_that_ended_while_no_engine_lived_no_bridge_is_left(room: Room) -> None:
+    async with room.talk("0859") as talk:
+        await kill_the_engine(room)
+        await talk.first.hang_up(talk.call)
+        await talk.citizen.hang_up()
+        await eventually(lambda: channels(room), what="both have left")
+        assert await room.line.running.held() == (0, 1)
+        await room.line.running.engine.start()
+    record = (await room.line.ended(1, "0859"))[0]
+    assert (record.outcome, record.ended_by) == ("answered", "unknown")
+    await room.rests()
+
+
+async def test_what_a_dead_engine_had_ordered_and_came_late_is_undone(room: Room) -> None:
+    await another_engine(room)
+    settings = room.line.settings
+    sign = aiohttp.encode_basic_auth(ARI_USER, settings.secrets.ari_password)
+    late = f"http://127.0.0.1:{settings.ari_port}/ari/bridges/late?name={APP}&type=mixing"
+    async with (
+        aiohttp.ClientSession(headers={"Authorization": sign}) as session,
+        session.post(late) as response,
+    ):
+        assert response.status == 200
+    assert await room.line.running.held() == (0, 1)
+    await room.rests()
+
+
+async def channels(room: Room) -> bool:
+    return (await room.line.running.held())[0] == 0
 
 
 async def test_who_hung_up_while_no_engine_lived_has_the_true_end(room: Room) -> None:
