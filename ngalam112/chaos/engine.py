@@ -21,7 +21,7 @@ RINGS_LIMIT_S = 5.0
 STAGES = ("menu", "queued", "ringing", "talking")
 STANDBY_WITHIN_S = 20.0
 SERVED_WITHIN_S = 180.0
-_KILL_EVERY_S = 10.0  # about; with the start of the engine that stands by next
+_KILL_EVERY_S = 6.0  # about, with the start of the engines that stand by next
 
 
 async def all_stages(play: Play, count: int, within: float = 60.0) -> dict[str, int]:
