@@ -70,7 +70,6 @@ class _Caller:
     call: Call
     next_at: float
     timer: Timer | None = None
-    playback: str | None = None
     told: bool = False  # the first figure's time has come
 
 
@@ -96,7 +95,7 @@ class Announcements:
         self._mode, self._every_s = how.mode, how.every_s
         self._first_s = max(how.first_s, how.text_s + _TEXT_TO_FIGURE_S)
         self._callers: dict[str, _Caller] = {}  # by call
-        self._playbacks: dict[str, _Caller] = {}
+        self._playbacks: dict[str, Call] = {}
         self._handled: deque[float] = deque(maxlen=_HANDLED)
 
     @property
@@ -110,12 +109,15 @@ class Announcements:
 
     def waiting(self, call: Call, now: float) -> None:
         """The call has joined the queue, and its music has just begun with the words."""
+        self.forget(call)
         call.said, call.turns = None, 0
         self.resume(call, now)
 
     def resume(self, call: Call, now: float) -> None:
         """The call has waited for a while, and goes on; it is not told more than before."""
-        self.forget(call)
+        self._no_more(call)
+        if call.words is not None:
+            self._playbacks[call.words] = call  # begun by an engine before this one
         if self._mode != "off":
             self._callers[call.id] = _Caller(call, next_at=now)
             self._arm(self._callers[call.id], now + self._first_s)
@@ -134,27 +136,30 @@ class Announcements:
         requests of the line behind it, until a prompt has come to its end.
         """
         caller = self._callers.get(call.id)
-        if caller is None:
-            return
-        if caller.timer is not None:
+        if caller is not None and caller.timer is not None:
             caller.timer.cancel()
-        if caller.playback is not None:
-            del self._playbacks[caller.playback]
+        if call.words is not None:
+            self._playbacks.pop(call.words, None)
             if call.stage is not Stage.ENDED:
-                self._switch.stop(caller.playback)
-            caller.playback = None
+                self._switch.stop(call.words)
+            call.words = None
 
     def forget(self, call: Call) -> None:
-        """The call has ended, or waits anew."""
+        """The call has ended."""
         self.stop(call)
         self._callers.pop(call.id, None)
 
+    def _no_more(self, call: Call) -> None:
+        caller = self._callers.pop(call.id, None)
+        if caller is not None and caller.timer is not None:
+            caller.timer.cancel()
+
     def playback_ended(self, playback: str) -> bool:
         """Words have been said, or could not be; False if they were none of ours, or cut off."""
-        caller = self._playbacks.pop(playback, None)
-        if caller is None:
+        call = self._playbacks.pop(playback, None)
+        if call is None:
             return False
-        caller.playback = None
+        call.words = None
         return True
 
     def _arm(self, caller: _Caller, at: float) -> None:
@@ -188,15 +193,15 @@ class Announcements:
         return said
 
     def _say(self, caller: _Caller, prompts: list[str], now: float) -> None:
-        if caller.playback is not None:
-            # its end was lost with a connection, or it is longer than the period
-            self._switch.stop(caller.playback)
-            del self._playbacks[caller.playback]
-        caller.playback = new_id(now)
-        self._playbacks[caller.playback] = caller
         call = caller.call
+        if call.words is not None:
+            # its end was lost with a connection, or it is longer than the period
+            self._switch.stop(call.words)
+            self._playbacks.pop(call.words, None)
+        call.words = new_id(now)
+        self._playbacks[call.words] = call
         call.turns += 1
         call.keep()
-        self._switch.say(call.channel, caller.playback, *prompts)
+        self._switch.say(call.channel, call.words, *prompts)
         # waits in Asterisk for the end of the words, so it comes even if the engine dies meanwhile
         self._switch.music(call.channel, call.turns)

@@ -52,6 +52,8 @@ class Call:
     dialogue: Any = None  # where the citizen is in the menu; for `ivr` and the next engine
     said: int | None = None  # the last figure that the waiting citizen was told
     turns: int = 0  # how often the music of the waiting citizen has begun again
+    words: str | None = None  # the playback that tells the waiting citizen so
+    hanging_up: bool = False  # ended, and the citizen's leg was told to go
     kept: KeptCall | None = None  # what the next engine would know; of an earlier one at first
 
     @property
@@ -80,9 +82,11 @@ class Call:
         """Let the next engine know what is under way, if that has changed."""
         key = CALL + self.id
         if self.record.ended_at is not None:
-            if self.kept is not None:
-                self.kept = None
-                self.journal.keep(key, None)
+            # the order to hang up may get lost with this engine
+            last = KeptCall(hang_up=self.channel) if self.hanging_up else None
+            if last != self.kept:
+                self.kept = last
+                self.journal.keep(key, last)
             return
         under_way = KeptCall(
             offers=[leg.kept() for leg in self.legs.values() if leg.stage.is_offer],
@@ -95,6 +99,7 @@ class Call:
             preferred=self.preferred,
             said=self.said,
             turns=self.turns,
+            words=self.words,
         )
         if under_way != self.kept:
             self.kept = under_way
@@ -106,7 +111,7 @@ class Call:
         self.dialogue, self.playback = kept.dialogue, kept.playback
         self.resource_priority = kept.resource_priority
         self.callback, self.silent, self.preferred = kept.callback, kept.silent, kept.preferred
-        self.said, self.turns = kept.said, kept.turns
+        self.said, self.turns, self.words = kept.said, kept.turns, kept.words
 
     def talkers(self, but: Leg | None = None) -> list[Leg]:
         """The legs that the citizen talks with."""

@@ -214,6 +214,7 @@ class Dispatcher:
             self._back_to(leg.operator, leg.call, now)
         else:
             call = leg.call
+            call.hanging_up = True
             self.finish(call, call.hung_up_by or "operator", cause, now)
             self.switch.hang_up(call.channel, NORMAL)
         self.settle(now)

@@ -36,7 +36,9 @@ class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
 
     `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`: the
     prompt that plays in it. `said`, `turns`: the last figure that a waiting citizen was told, and
-    how often the music has begun again. `held`: legs that hold the citizen, and since when.
+    how often the music has begun again. `words`: the playback of such a figure. `held`: legs that
+    hold the citizen, and since when. `hang_up`: the citizen's channel, if the call has ended and
+    that was asked to be hung up, until it is gone; then nothing else is told.
     """
 
     offers: list[KeptLeg] = []
@@ -49,6 +51,8 @@ class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
     preferred: str | None = None
     said: int | None = None
     turns: int = 0
+    words: str | None = None
+    hang_up: str = ""
 
 
 class KeptClaim(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +70,11 @@ class KeptClaim(msgspec.Struct, frozen=True, kw_only=True):
 def kept_calls(facts: dict[str, Any]) -> dict[str, KeptCall]:
     """Return the facts of each call, by its id; what makes no sense is left out."""
     return _of_kind(facts, CALL, KeptCall)
+
+
+def to_hang_up(calls: dict[str, KeptCall]) -> dict[str, str]:
+    """Return the citizens' channels that have to go because their calls have ended, and the ids."""
+    return {one.hang_up: call_id for call_id, one in calls.items() if one.hang_up}
 
 
 def kept_claims(facts: dict[str, Any]) -> dict[str, KeptClaim]:

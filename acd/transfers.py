@@ -242,13 +242,13 @@ class Transfers:
         how = "conference" if transfer.stays else "transfer"
         call.note(EventKind.JOINED, now, **_by(leg), leg=leg.id, how=how)
         call.transfer, call.stage = None, Stage.TALKING
+        self._tell(transfer, "answered")
         if transfer.stays and not transfer.left:
             if by.stage is LegStage.CONSULTING and call.bridge is not None:
                 self._switch.join(call.bridge, by.id)
             by.stage = LegStage.TALKING
         else:
             call.note(EventKind.TRANSFERRED, now, **_by(by), **_whereto(transfer))
-            self._tell(transfer, "answered")
             if not transfer.left:
                 self._desks.leave(by, "transferred", now)
         self._close(transfer)

@@ -18,7 +18,7 @@ import structlog
 from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
 from acd.internal import InternalCalls
-from acd.kept import kept_calls, kept_claims
+from acd.kept import kept_calls, kept_claims, to_hang_up
 from acd.ports import Journal
 from acd.records import CallRecord
 from acd.roster import Roster
@@ -268,7 +268,8 @@ class Engine:
         self._journal.keep(CLOCK, msgspec.to_builtins(self.clock.anchor))
         calls = kept_calls(facts)
         for record in records:
-            self.line.remember(record, calls.get(record.call_id))
+            self.line.remember(record, calls.pop(record.call_id, None))
+        self.line.to_hang_up.update(to_hang_up(calls))
         self.line.claims.update(kept_claims(facts))
         self._asterisk = str(facts.get(ASTERISK, ""))
         # a beat of before the machine's start says nothing

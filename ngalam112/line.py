@@ -18,7 +18,7 @@ from acd.desks import dialable
 from acd.dispatcher import Dispatcher
 from acd.ids import new_id
 from acd.internal import InternalCalls
-from acd.kept import CLAIM, KeptCall, KeptClaim
+from acd.kept import CALL, CLAIM, KeptCall, KeptClaim
 from acd.load import Shed
 from acd.operators import device_of
 from acd.ports import Journal, Switch
@@ -109,6 +109,8 @@ class Line:
         dispatcher.load.channels = lambda: len(self.calls) + len(dispatcher.desks.legs)
         self.finished: dict[str, Call] = {}
         self.claims: dict[str, KeptClaim] = {}  # asked for, and not here yet
+        # citizens' channels whose calls an earlier engine has ended, and the calls' ids
+        self.to_hang_up: dict[str, str] = {}
         self._open_claims: Counter[str] = Counter()
         self.fallback = FallbackCalls(self, timers)
         # what happens to channels that are not known yet, while the line is being taken up
@@ -318,6 +320,7 @@ class Line:
             self.gone_meanwhile.add(channel_id)
         call = self.calls.get(channel_id)
         if call is None:
+            self.is_hung_up(channel_id)
             if self._codes.gone(channel_id):
                 # a phone that has called in vain hears so in words, like one that dialled a code
                 self.dispatcher.desks.free_phone(channel_id)
@@ -331,6 +334,12 @@ class Line:
             self._never_came(call, now)
         # else the answer to its claim is still to come, and decides who keeps its record
 
+    def is_hung_up(self, channel_id: str) -> None:
+        """A citizen's channel whose call had ended before is gone now, if it is such a one."""
+        call_id = self.to_hang_up.pop(channel_id, None)
+        if call_id is not None:
+            self._journal.keep(CALL + call_id, None)
+
     def over(self, call: Call, cause: int, now: float, *, ended_at: float | None = None) -> None:
         """The citizen's leg is gone: close the call, keep it a little for its audio quality.
 
@@ -340,7 +349,9 @@ class Line:
         self.finished[call.channel] = call
         self._timers.at(now + HANDOVER_S, lambda _: self._forget(call))
         self.reception.gone(call)
+        call.hanging_up = False
         self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
+        call.keep()
         self.dispatcher.load.ended(now)
 
     def _forget(self, call: Call) -> None:

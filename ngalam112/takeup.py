@@ -65,6 +65,7 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
     for call in knew:
         if call.stage is Stage.ENDED and call.channel in live.legs:
             line.switch.hang_up(call.channel)  # asked before, and lost with the connection
+    _hang_up_again(line, live)
     for leg in event.legs - live.legs.keys():
         dispatcher.leg_gone(leg, NORMAL, now)
     for channel in line.channels_of_phones() - live.legs.keys():
@@ -73,7 +74,7 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
     # who is being handed over by this engine, and who talks among colleagues, is in good hands
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
     hands_off = line.internal.channels() | {call.channel for call in busy}
-    hands_off = hands_off.union(*(call.legs for call in busy))
+    hands_off = hands_off.union(line.to_hang_up, *(call.legs for call in busy))
     stored = [
         _stored(call)
         for call in knew
@@ -91,6 +92,15 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
     for bridge in live.bridges.keys() - talking - bridges_in_use(line):
         if not hands_off.intersection(live.bridges[bridge]):
             line.switch.disconnect(bridge)
+
+
+def _hang_up_again(line: Line, live: Snapshot) -> None:
+    """The engine before this one has ended these calls; what it asked for may be lost with it."""
+    for channel in list(line.to_hang_up):
+        if channel in live.legs:
+            line.switch.hang_up(channel)
+        else:
+            line.is_hung_up(channel)
 
 
 def bridges_in_use(line: Line) -> set[str]:

@@ -14,7 +14,7 @@ from acd.codes import CodeCalls
 from acd.dispatcher import Dispatcher
 from acd.distribution import load_distribution
 from acd.internal import InternalCalls
-from acd.kept import kept_calls, kept_claims
+from acd.kept import kept_calls, kept_claims, to_hang_up
 from acd.operators import Device, Operator, Phone, Status
 from acd.ports import Journal
 from acd.records import CallRecord, EventKind
@@ -196,7 +196,8 @@ class LineDesk(Desk):
         calls = kept_calls(after.journal.facts)
         for record in self.journal.records.values():
             if record.ended_at is None:
-                after.line.remember(deepcopy(record), calls.get(record.call_id))
+                after.line.remember(deepcopy(record), calls.pop(record.call_id, None))
+        after.line.to_hang_up.update(to_hang_up(calls))
         after.line.claims.update(kept_claims(after.journal.facts))
         return after
 
