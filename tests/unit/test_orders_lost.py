@@ -1,4 +1,4 @@
-"""What an engine had begun or asked for when it died is known to the next one, and brought to an end."""
+"""What an engine had begun or asked for when it died is brought to an end by the next one."""
 
 from __future__ import annotations
 
