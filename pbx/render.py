@@ -73,9 +73,7 @@ def _write(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def render(
-    templates: Path, out: Path, values: Mapping[str, object], *, folder: str = ""
-) -> None:
+def render(templates: Path, out: Path, values: Mapping[str, object], *, folder: str = "") -> None:
     """Render every template but phones.conf from `templates` into the folder `out`.
 
     `folder`: those of this folder of `templates` instead, which may include the outer ones.

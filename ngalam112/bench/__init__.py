@@ -1,1 +1,1 @@
-"""`ngalam112 bench`: the line beside app_queue and beside the limit, on one Asterisk and one load."""
+"""`ngalam112 bench`: the line beside app_queue and the limit, on one Asterisk and load."""

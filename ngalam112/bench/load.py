@@ -52,7 +52,6 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True):
     citizens: list[Note]
     begun: float
     ended: float
-    cpu: dict[str, float] = {}
 
     @property
     def seconds(self) -> float:
@@ -87,8 +86,7 @@ async def play(peer: Peer, what: Play, random: Random, window: Window | None = N
         citizens.no_more_calls()
         await peer.hang_up_all()
         await citizens.stop(within=_END_S)
-    noted = Noted(phones=_read(phones), citizens=_read(citizens), begun=begun, ended=ended)
-    return noted
+    return Noted(phones=read_run(phones), citizens=read_run(citizens), begun=begun, ended=ended)
 
 
 def _phones(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
@@ -123,5 +121,6 @@ def _drawn(random: Random, bounds: Range) -> str:
     return str(random.randint(*bounds))
 
 
-def _read(run: SippRun) -> list[Note]:
+def read_run(run: SippRun) -> list[Note]:
+    """What one SIPp has noted so far."""
     return read_notes(run.notes.read_text("utf-8", "replace") if run.notes.exists() else "")
