@@ -35,7 +35,7 @@ def a_play(operators: int, window_s: float, waiting: int = WAITING) -> Play:
         talk_ms=talk_ms,
         at_once=at_once,
         rate=rate,
-        warm_s=3.0 + at_once / rate,
+        warm_s=2.0 + at_once / rate,
         window_s=window_s,
     )
 
@@ -47,7 +47,7 @@ async def measure(stage: Stage) -> Figures:
     for operators in counts:
 
         async def once(peer: Peer, pair: int, operators: int = operators) -> None:
-            window_s = stage.window_s(20.0 if operators == 1 else 10.0, 6.0)
+            window_s = stage.window_s(14.0 if operators == 1 else 10.0, 5.0)
             lot = stage.random("free_operator", operators, pair)
             noted = await play(peer, a_play(operators, window_s), lot)
             found = free_operator(noted.phones, noted.begun, noted.ended)

@@ -18,6 +18,7 @@ from ngalam112.chaos import processes
 
 WAITING = (10, 100, 500, 2000)
 OPERATORS = 20
+_SHORT = 100
 
 
 class _GrowthWindow(CpuWindow):
@@ -32,10 +33,10 @@ class _GrowthWindow(CpuWindow):
 
 
 async def measure(stage: Stage) -> Figures:
-    """Play every length of the queue once a peer and pair, two pairs at most."""
+    """Play every length of the queue by turns; the long ones, which take long to fill, once."""
     found: Figures = {name: {} for name in PEERS}
-    for waiting in (10, 500) if stage.quick else WAITING:
-        for pair in range(1 if stage.quick or waiting == max(WAITING) else 2):
+    for waiting in WAITING[:2] if stage.quick else WAITING:
+        for pair in range(1 if stage.quick or waiting > _SHORT else min(stage.pairs, 2)):
             for name in PEERS:
                 peer = await stage.peer(name)
                 one = await _once(stage, peer, waiting, pair)

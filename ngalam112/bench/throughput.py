@@ -52,7 +52,7 @@ def a_play(window_s: float) -> Play:
         talk_ms=(1000, 1400),
         at_once=AT_ONCE,
         rate=200.0,
-        warm_s=6.0,
+        warm_s=5.0,
         window_s=window_s,
     )
 
@@ -63,7 +63,7 @@ async def measure(stage: Stage) -> Figures:
 
     async def once(peer: Peer, pair: int) -> None:
         window = CpuWindow()
-        what = a_play(stage.window_s(10.0, 6.0))
+        what = a_play(stage.window_s(8.0, 5.0))
         noted = await play(peer, what, stage.random("throughput", pair), window)
         who = noted.citizens if peer.name == "bare" else noted.phones
         calls = completed(who, noted.begun, noted.ended)
