@@ -1,4 +1,4 @@
-"""`ngalam112 bench`, short, on real lines: it measures, judges, keeps the result and nothing else."""
+"""`ngalam112 bench`, short, on real lines: it measures, judges, and keeps the result only."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ async def bench(home: Path, *options: str) -> asyncio.subprocess.Process:
     )
 
 
+def kept_text(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 @pytest.fixture
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a short name: the path of a Unix socket may have 107 bytes."""
@@ -39,7 +47,8 @@ async def test_free_operators_are_measured_beside_app_queue(home: Path) -> None:
     out, err = await running.communicate()
     assert out, err[-2000:]
     found = json.loads(out)
-    assert json.loads(kept.read_bytes()) == found
+    assert (left_in(home), of_this_line(home)) == (["drawn.svg", "kept.json"], [])
+    assert json.loads(kept_text(kept)) == found
     assert (found["seed"], found["pairs"], found["quick"]) == (112, 1, True)
     free = found["free_operator_ms"]
     assert set(free) == {"ours", "app_queue"}
@@ -53,8 +62,6 @@ async def test_free_operators_are_measured_beside_app_queue(home: Path) -> None:
     bounds = found["bounds"]
     assert len(bounds) == 4 and all("free operator" in one["name"] for one in bounds)
     assert running.returncode == (0 if all(one["reached"] for one in bounds) else 1)
-    assert sorted(path.name for path in home.iterdir()) == ["drawn.svg", "kept.json"]
-    assert of_this_line(home) == []
 
 
 async def test_a_bench_that_is_interrupted_leaves_nothing(home: Path) -> None:
@@ -66,7 +73,7 @@ async def test_a_bench_that_is_interrupted_leaves_nothing(home: Path) -> None:
     out, err = await asyncio.wait_for(running.communicate(), 60)
     assert (running.returncode, out) == (1, b"")
     assert err.decode().strip().splitlines()[-1] == "ngalam112: The bench was interrupted."
-    assert list(home.iterdir()) == []
+    assert left_in(home) == []
     await eventually(lambda: not of_this_line(home), what="no process is left")
 
 
