@@ -34,14 +34,9 @@ _FIRST_PHONE = 201
 _FIRST_OPERATOR = 1001
 PHONES = tuple(str(_FIRST_PHONE + index) for index in range(max(OPERATORS)))
 
-# nothing is shed and nobody is refused: whatever the machine can carry is to be carried
-_UNLIMITED = {
-    "capacity_cps": 1000,
-    "capacity_channels": 20_000,
-    "most_cps": 1000,
-    "most_channels": 20_000,
-    "wrap_up_s": 0.0,
-}
+# nobody is refused: whatever the machine can carry is to be carried
+_UNLIMITED = {"most_cps": 1000, "most_channels": 20_000, "wrap_up_s": 0.0}
+_NOTHING_SHED = {"capacity_cps": 1000, "capacity_channels": 20_000}
 _ACTIVE = re.compile(r"^(\d+) active channel", re.MULTILINE)
 _QUIET_WITHIN_S = 30.0
 
@@ -57,10 +52,13 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Peer:
-    """One line under measurement: `async with OurLine(...) as peer`."""
+    """One line under measurement: `async with OurLine(...) as peer`.
 
-    def __init__(self, name: str, ground: Ground, **changes: Any) -> None:
-        self.name, self.ground = name, ground
+    `music`: whether those who wait hear it; without it they hear nothing.
+    """
+
+    def __init__(self, name: str, ground: Ground, *, music: bool = True, **changes: Any) -> None:
+        self.name, self.ground, self._music = name, ground, music
         self.settings = line_settings(ground.folder / name, ground.timezone, **changes)
 
     async def __aenter__(self) -> Peer:
@@ -84,6 +82,11 @@ class Peer:
 
     async def _stop(self) -> None:
         raise NotImplementedError
+
+    def _mute(self) -> None:
+        """Take the music out of the rendered configuration, unless it is wanted."""
+        if not self._music:
+            (self.settings.asterisk_home / "etc" / "musiconhold.conf").write_text("[general]\n")
 
     async def on_duty(self, operators: int) -> None:
         """Let the first `operators` operators be on duty, and no others."""
@@ -136,6 +139,7 @@ class PlainAsterisk(Peer):
         values |= {"peer": self.name, "operators": list(OPERATORS), "phones": list(PHONES)}
         render(TEMPLATES, settings.asterisk_home / "etc", values, folder="peers")
         provision_phones(settings, [_phone(number, self.ground) for number in PHONES])
+        self._mute()
         self._asterisk = line_asterisk(settings, programs)
         await self._asterisk.start()
 
@@ -149,10 +153,16 @@ class PlainAsterisk(Peer):
 
 
 class OurLine(Peer):
-    """Asterisk and the engine, everything on; `database_url` empty is SQLite in its folder."""
+    """Asterisk and the engine; `database_url` empty is SQLite in its folder.
 
-    def __init__(self, name: str, ground: Ground, database_url: str = "") -> None:
-        super().__init__(name, ground, database_url=database_url, **_UNLIMITED)
+    With music nothing is shed; without it the line sheds above its default capacity.
+    """
+
+    def __init__(
+        self, name: str, ground: Ground, *, music: bool = True, database_url: str = ""
+    ) -> None:
+        limits = _UNLIMITED | (_NOTHING_SHED if music else {})
+        super().__init__(name, ground, music=music, database_url=database_url, **limits)
         self._line: RunningLine | None = None
         self._client = Client(self.settings)
         self._on_duty = 0
@@ -177,6 +187,7 @@ class OurLine(Peer):
                 operator = str(_FIRST_OPERATOR + index)
                 await add_operator(database, operator, f"Petugas {operator}", "4321", number)
         await prepare(self.settings, self.ground.programs)
+        self._mute()
         self._line = RunningLine(self.settings, self.ground.programs)
         await self._line.__aenter__()
 

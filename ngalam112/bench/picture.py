@@ -28,7 +28,7 @@ def picture(found: Figures) -> str:
                 f'<rect x="{_LEFT}" y="{y:.0f}" width="{width:.1f}" height="{_BAR}" rx="2" '
                 f'fill="{colour}"/>'
             )
-            label = f"{value:.3g} {unit}  {_NAMES[peer]}"
+            label = f"{_figure(value)} {unit}  {_NAMES[peer]}"
             parts.append(_text(_LEFT + width + 6, y + 12, label))
             y += _BAR + _GAP
         y += 18
@@ -42,6 +42,10 @@ def picture(found: Figures) -> str:
         f'aria-label="Ngalam 112 beside app_queue">\n'
         f'<rect width="100%" height="100%" fill="#ffffff"/>\n' + "\n".join(parts) + "\n</svg>\n"
     )
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _text(x: float, y: float, text: str, weight: str = "normal") -> str:
@@ -68,7 +72,7 @@ def _scaled(bars: Sequence[Bar], *, logarithmic: bool) -> Iterator[tuple[str, st
 
 def _panels(found: Figures) -> Iterator[tuple[str, str, list[Bar], bool]]:
     for part in ("p50", "p99"):
-        bars = _by_peer(found.get("free_operator_ms", {}), (part,), "operators")
+        bars = _by_peer(found.get("free_operator_ms", {}), (part,), "on duty")
         if bars:
             yield f"Free operator to next INVITE, {part} (logarithmic)", "ms", bars, True
     throughput = found.get("throughput_cps", {})

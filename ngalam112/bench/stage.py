@@ -10,6 +10,7 @@ from typing import Any
 from ngalam112.bench.peers import Ground, OurLine, Peer, PlainAsterisk
 
 Say = Callable[[str], None]
+SILENT = "_silent"
 Figures = dict[str, Any]
 """What a measure has found: plain values by name, as they go into JSON."""
 
@@ -33,12 +34,13 @@ class Stage:
         await self._stack.aclose()
 
     async def peer(self, name: str) -> Peer:
-        """Return the peer of this name (`bare`, `app_queue`, `ours`), started if it is not up."""
+        """Return the peer of this name, started if it is not up.
+
+        `bare`, `app_queue`, `ours`; the latter two also without music, with `_silent` behind.
+        """
         if name not in self._peers:
-            peer = (
-                OurLine(name, self.ground) if name == "ours" else PlainAsterisk(name, self.ground)
-            )
-            await self.join(peer)
+            kind = OurLine if name.startswith("ours") else PlainAsterisk
+            await self.join(kind(name, self.ground, music=not name.endswith(SILENT)))
         return self._peers[name]
 
     async def join(self, peer: Peer) -> None:

@@ -82,7 +82,7 @@ async def measure(stage: Stage) -> Figures:
     try:
         server.start()
         url = server.url(server.create())
-        await stage.join(OurLine(POSTGRES, stage.ground, url))
+        await stage.join(OurLine(POSTGRES, stage.ground, database_url=url))
         await stage.by_turns((*PEERS, POSTGRES), once)
         await stage.part(POSTGRES)
     finally:
