@@ -51,7 +51,7 @@ async def _once(stage: Stage, peer: Peer, waiting: int, pair: int) -> Figures:
     noted = await play(peer, what, stage.random("growth", waiting, pair), window)
     free = free_operator(noted.phones, noted.begun, noted.ended)
     answer = answers(noted.citizens, noted.begun, noted.ended)
-    calls = completed(noted.phones, noted.begun, noted.ended)
+    calls = completed(noted.citizens, noted.begun, noted.ended)
     stage.say(f"growth, {waiting} waiting, {peer.name}: {in_words(free)}")
     one: Figures = {"cps": calls / noted.seconds, "free": free, "answer": answer}
     one |= {f"{part}_cores": used / noted.seconds for part, used in window.used.items()}

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from sqlalchemy import func, select
 
 from acd.operators import Phone
 from models.database import Database, upgrade
+from models.tables import CallRow
 from ngalam112.admin import add_operator, add_phone
 from ngalam112.chaos import processes
 from ngalam112.chaos.line import line_settings, wait_for
@@ -39,6 +41,7 @@ _UNLIMITED = {"most_cps": 1000, "most_channels": 20_000, "wrap_up_s": 0.0}
 _NOTHING_SHED = {"capacity_cps": 1000, "capacity_channels": 20_000}
 _ACTIVE = re.compile(r"^(\d+) active channel", re.MULTILINE)
 _QUIET_WITHIN_S = 30.0
+_KEPT_WITHIN_S = 30.0
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
@@ -207,9 +210,19 @@ class OurLine(Peer):
         path = f"/api/operators/{_FIRST_OPERATOR + index}/{does}"
         await asyncio.to_thread(self._client.post, path, body)
 
-    def status(self) -> dict[str, Any]:
-        """What the engine says of itself."""
-        return dict(self._client.get("/api/status"))
+    async def answered(self) -> int:
+        """How many calls its database has that were answered and are over."""
+        over = select(func.count()).where(CallRow.outcome == "answered")
+        async with Database(self.settings.url) as database, database.session() as session:
+            return await session.scalar(over) or 0
+
+    async def has_kept(self, calls: int) -> None:
+        """Wait until so many answered calls are in the database; raises ChaosFailed."""
+
+        async def kept() -> bool:
+            return await self.answered() >= calls
+
+        await wait_for(kept, _KEPT_WITHIN_S, f"{calls} answered calls are in the database", 0.2)
 
 
 def _phone(number: str, ground: Ground) -> Phone:
