@@ -37,7 +37,7 @@ async def measure(stage: Stage) -> Figures:
     for rate in (20,) if stage.quick else RATES:
 
         async def once(peer: Peer, pair: int, rate: int = rate) -> None:
-            calls = round(rate * (_WARM_S + stage.window_s(8.0 if rate == 5 else 5.0, 4.0)))
+            calls = round(rate * (_WARM_S + stage.window_s(8.0 if rate == 5 else 5.0, 3.0)))
             one = await _play(peer, rate, calls, stage.random("setup", rate, pair))
             found[peer.name][str(rate)].append(one)
             stage.say(f"set-up, {rate} calls a second, {peer.name}: {_in_words(one)}")
