@@ -62,7 +62,8 @@ class Peer:
 
     def __init__(self, name: str, ground: Ground, *, music: bool = True, **changes: Any) -> None:
         self.name, self.ground, self._music = name, ground, music
-        self.settings = line_settings(ground.folder / name, ground.timezone, **changes)
+        # processes are found by their folder, so no folder's name may begin another one's
+        self.settings = line_settings(ground.folder / f"{name}-line", ground.timezone, **changes)
 
     async def __aenter__(self) -> Peer:
         self.settings.home.mkdir(parents=True, mode=0o700)

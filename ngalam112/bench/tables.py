@@ -9,6 +9,7 @@ import msgspec
 from rich.console import Console
 
 from ngalam112.bench.bounds import Verdict
+from ngalam112.bench.figures import median
 from ngalam112.bench.stage import Figures
 from ngalam112.cli.output import Column, table
 
@@ -60,8 +61,8 @@ def _throughput(found: Figures) -> Iterator[Row]:
         row: Row = {"peer": peer, "calls a second": f"{found['throughput_cps'][peer]:.1f}"}
         row |= {"of the pairs": f"{min(cps):.1f} to {max(cps):.1f}"}
         row |= {"Asterisk": f"{found['asterisk_cpu_ms_per_call'][peer]:.1f}"}
-        engine = sorted(runs.get("engine", []))
-        yield row | {"engine": f"{engine[len(engine) // 2]:.2f}" if engine else None}
+        engine = runs.get("engine")
+        yield row | {"engine": f"{median(engine):.2f}" if engine else None}
 
 
 def _setup(found: Figures) -> Iterator[Row]:
