@@ -47,7 +47,7 @@ async def measure(stage: Stage) -> Figures:
     for operators in counts:
 
         async def once(peer: Peer, pair: int, operators: int = operators) -> None:
-            window_s = stage.window_s(14.0 if operators == 1 else 10.0, 4.0)
+            window_s = stage.window_s(24.0 if operators == 1 else 10.0, 4.0)
             lot = stage.random("free_operator", operators, pair)
             noted = await play(peer, a_play(operators, window_s), lot)
             found = free_operator(noted.phones, noted.begun, noted.ended)
