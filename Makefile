@@ -47,8 +47,8 @@ lint: ready ## style, types, and the direction of imports
 	@$(BIN)/mypy -p deploy
 	@$(BIN)/lint-imports
 
-bench: ## the comparison with app_queue; not there yet
-	@echo 'make bench: there is no benchmark yet; it comes with a later version.' >&2; exit 2
+bench: ready ## the line beside app_queue and a bare Asterisk; SEED= repeats one, QUICK=1 takes minutes
+	@$(BIN)/ngalam112 bench $(if $(SEED),--seed $(SEED)) $(if $(QUICK),--quick) $(ARGS)
 
 requirements: ready ## pin the newest packages that pyproject.toml allows, with their hashes
 	@CUSTOM_COMPILE_COMMAND="make requirements" $(BIN)/pip-compile $(PIN) -o requirements.txt pyproject.toml

@@ -73,15 +73,19 @@ def _write(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def render(templates: Path, out: Path, values: Mapping[str, object]) -> None:
-    """Render every template but phones.conf from `templates` into the folder `out`."""
+def render(templates: Path, out: Path, values: Mapping[str, object], *, folder: str = "") -> None:
+    """Render every template but phones.conf from `templates` into the folder `out`.
+
+    `folder`: those of this folder of `templates` instead, which may include the outer ones.
+    """
     for name, value in values.items():
         _check(name, value)
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     environment = _environment(templates)
-    for template in sorted(templates.glob("*.conf")):
+    for template in sorted((templates / folder).glob("*.conf")):
         if template.name != "phones.conf":
-            _write(out / template.name, _filled(environment, template.name, values))
+            name = str(template.relative_to(templates))
+            _write(out / template.name, _filled(environment, name, values))
 
 
 def render_phones(

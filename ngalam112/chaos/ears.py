@@ -1,9 +1,10 @@
 """Ears: UDP ports where citizens and operators hear real audio, each packet with its moment.
 
 A process of its own, so that nothing that the play does can make an ear late: `python -m
-ngalam112.chaos.ears CITIZENS PHONES LISTENERS` prints its ports as one line of JSON, hears until
-its standard input is closed, and prints what was heard. Citizens and phones speak all the time once
-they hear something; citizens and listeners press a key. Moments are of time.monotonic().
+ngalam112.chaos.ears CITIZENS PHONES LISTENERS MOST` prints its ports as one line of JSON, hears
+until its standard input is closed, and prints what was heard. Citizens and phones speak all the
+time once they hear something, but no more than MOST packets (0: no limit); citizens and listeners
+press a key. Moments are of time.monotonic().
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ PACKET_S = 0.02
 VOICE = bytes([0x25, 0x5A] * 80)  # what everybody says: no prompt and no music sounds like it
 KEY_AFTER = 50  # packets heard: a second of the menu
 POLICE = 2  # the key
+_KEY_ENDS = 0x80  # the bit in the second byte of a key's packet
 _BUFFER = 1 << 20
 _QUIET = 200  # of 32,768: below it nobody hears anything
 
@@ -44,21 +46,26 @@ _LOUD = bytes(_loud(code) for code in range(256))
 
 
 class Heard(msgspec.Struct):
-    """What came to one port: moments of all audio that can be heard, and of the other's voice."""
+    """What came to one port: moments of all audio that can be heard, and of the other's voice.
+
+    `released`: when the key that was pressed there was let go, which is when Asterisk can know it.
+    """
 
     port: int
     sounds: list[float] = []
     voices: list[float] = []
+    released: float | None = None
 
 
 class _Ear:
-    def __init__(self, *, speaks: bool, presses: bool) -> None:
+    def __init__(self, *, speaks: bool, presses: bool, most: int = 0) -> None:
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self.socket.bind((HOST, 0))
         self.socket.setblocking(False)
         self.heard = Heard(self.socket.getsockname()[1])
         self._speaks, self._presses = speaks, presses
+        self._left = most or sys.maxsize
         self._keys: list[bytes] = []
         self._packets = self._sent = self._key_stamp = 0
         self._to: tuple[str, int] | None = None
@@ -88,9 +95,12 @@ class _Ear:
         if self._keys:
             self._key_stamp = self._key_stamp or stamp
             kind, audio, stamp = KEYS, self._keys.pop(0), self._key_stamp
+            if self.heard.released is None and audio[1] & _KEY_ENDS:
+                self.heard.released = time.monotonic()
         elif not self._speaks:
             return
-        if self._to is not None:
+        if self._to is not None and self._left:
+            self._left -= 1
             head = struct.pack("!BBHI", 0x80, kind, self._sent & 0xFFFF, stamp & 0xFFFFFFFF)
             with contextlib.suppress(OSError):  # the other side's port is closed: it has hung up
                 self.socket.sendto(head + self._source + audio, self._to)
@@ -118,9 +128,9 @@ def main() -> None:
     """Be the ears."""
     with contextlib.suppress(OSError):
         os.nice(-10)  # an ear that is late would hear gaps that are none
-    citizens, phones, listeners = map(int, sys.argv[1:4])
-    ears = [_Ear(speaks=True, presses=True) for _ in range(citizens)]
-    ears += [_Ear(speaks=True, presses=False) for _ in range(phones)]
+    citizens, phones, listeners, most = map(int, sys.argv[1:5])
+    ears = [_Ear(speaks=True, presses=True, most=most) for _ in range(citizens)]
+    ears += [_Ear(speaks=True, presses=False, most=most) for _ in range(phones)]
     ears += [_Ear(speaks=False, presses=True) for _ in range(listeners)]
     sys.stdout.write(msgspec.json.encode([ear.heard.port for ear in ears]).decode() + "\n")
     sys.stdout.flush()
@@ -129,10 +139,15 @@ def main() -> None:
 
 
 class Ears:
-    """The ears as a child process: `async with Ears(2, 2) as ears: ...; await ears.heard()`."""
+    """The ears as a child process: `async with Ears(2, 2) as ears: ...; await ears.heard()`.
 
-    def __init__(self, citizens: int = 0, phones: int = 0, listeners: int = 0) -> None:
-        self._counts = (citizens, phones, listeners)
+    `most`: how many packets each of those who speak sends at most; 0 is no limit.
+    """
+
+    def __init__(
+        self, citizens: int = 0, phones: int = 0, listeners: int = 0, *, most: int = 0
+    ) -> None:
+        self._counts = (citizens, phones, listeners, most)
         self._process: asyncio.subprocess.Process | None = None
         self.ports: list[int] = []
 

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import threading
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -157,6 +158,41 @@ def chaos(
         names = ", ".join(SCENARIOS)
         raise typer.BadParameter(f"no scenario {name}; there are {names}", param_hint="--only")
     raise typer.Exit(run(load_settings(), seed, only or (), fmt.value, quick=quick, keep=keep))
+
+
+@app.command()
+def bench(
+    only: Annotated[
+        list[str] | None, typer.Option("--only", help="Play this measure; may be given again.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="Fewer sizes, shorter windows.")] = False,
+    pairs: Annotated[int | None, typer.Option(min=1, max=50, help="How often a peer.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Repeat a bench; else random.")] = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the state folders and logs.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Where the result goes, as JSON.")] = None,
+    svg: Annotated[Path | None, typer.Option(help="Draw the result to this file.")] = None,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """Measure the line beside app_queue and a bare Asterisk; exit 1 if a bound is not reached."""
+    from ngalam112.bench.run import MEASURES, Wanted
+    from ngalam112.bench.run import main as run
+
+    if fmt is Format.CSV:
+        raise typer.BadParameter("the bench writes table or json", param_hint="--format")
+    for name in set(only or ()) - MEASURES.keys():
+        names = ", ".join(MEASURES)
+        raise typer.BadParameter(f"no measure {name}; there are {names}", param_hint="--only")
+    wanted = Wanted(
+        only=only or (),
+        pairs=pairs,
+        seed=seed,
+        quick=quick,
+        keep=keep,
+        json=fmt is Format.JSON,
+        out=out,
+        svg=svg,
+    )
+    raise typer.Exit(run(load_settings(), wanted))
 
 
 @app.command()

@@ -217,3 +217,22 @@ def test_whom_the_fallback_rings_outside_is_written_down_as_far_as_it_can_be_dia
     listed = settings.asterisk_home / "etc" / "agencies.list"
     assert listed.read_text().splitlines() == rows
     assert stat.S_IMODE(listed.stat().st_mode) == 0o600
+
+
+def test_a_peer_has_the_lines_modules_and_app_queue_and_nothing_of_an_engine(
+    tmp_path: Path,
+) -> None:
+    values = {"peer": "app_queue", "operators": [1, 2], "phones": ["201", "202"]}
+    filled = {**asterisk_values(load_settings(home=tmp_path), (22, 10, 1)), **values}
+    render(TEMPLATES, tmp_path / "ours", filled)
+    render(TEMPLATES, tmp_path / "peer", filled, folder="peers")
+    modules = (tmp_path / "peer" / "modules.conf").read_text().splitlines()
+    ours = set((tmp_path / "ours" / "modules.conf").read_text().splitlines())
+    loaded = {line for line in modules if line.startswith("load = ")}
+    left_out = {line.removeprefix("no") for line in modules if line.startswith("noload = ")}
+    assert loaded - ours == {"load = app_queue.so"}
+    assert left_out <= ours and all("app_dial" not in one for one in left_out)
+    queues = (tmp_path / "peer" / "queues.conf").read_text()
+    assert queues.count("member = PJSIP/201") == 2 and queues.count("member = PJSIP/202") == 1
+    assert not (tmp_path / "peer" / "pjsip.conf").exists()
+    assert not (tmp_path / "ours" / "queues.conf").exists()

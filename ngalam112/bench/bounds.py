@@ -1,0 +1,121 @@
+"""What the bench must reach, each bound by name, and the verdict on what was measured. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+Figures = dict[str, Any]
+
+
+class Bound(msgspec.Struct, frozen=True, kw_only=True):
+    """One bound: `read` finds the figure, or None if it was not measured.
+
+    `most`: the figure must not be above it; `least`: not below it. Exactly one of them is given.
+    """
+
+    name: str
+    read: Callable[[Figures], float | None]
+    most: float | None = None
+    least: float | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """How one bound came out; `wrong` is a sentence if it was not reached."""
+
+    name: str
+    bound: str
+    measured: float
+    reached: bool
+    wrong: str = ""
+
+
+def _at(*path: str) -> Callable[[Figures], float | None]:
+    """Read one figure by its path; None if there is none."""
+
+    def read(figures: Figures) -> float | None:
+        value: Any = figures
+        for key in path:
+            if not isinstance(value, dict) or key not in value:
+                return None
+            value = value[key]
+        return float(value)
+
+    return read
+
+
+def _over(one: Callable[[Figures], float | None], other: Callable[[Figures], float | None]) -> Any:
+    """Read one figure over another one; None if one of them is not there."""
+
+    def read(figures: Figures) -> float | None:
+        above, below = one(figures), other(figures)
+        return None if above is None or not below else above / below
+
+    return read
+
+
+_FREE = "free operator, {count} on duty: {part} against app_queue's"
+BOUNDS = (
+    *(
+        Bound(
+            name=_FREE.format(count=count, part=part),
+            read=_at("free_operator_ratio", count, part),
+            most=most,
+        )
+        for count in ("1", "5", "20")
+        for part, most in (("p50", 1 / 50), ("p99", 1 / 20))
+    ),
+    Bound(
+        name="free operator p50, 2,000 waiting against 10",
+        read=_over(
+            _at("growth", "ours", "2000", "free_p50_ms"), _at("growth", "ours", "10", "free_p50_ms")
+        ),
+        most=2.0,
+    ),
+    Bound(
+        name="throughput, 200 operators, against app_queue's",
+        read=_over(_at("throughput_cps", "ours"), _at("throughput_cps", "app_queue")),
+        least=1.1,
+    ),
+    Bound(name="engine CPU of a call, in ms", read=_at("engine_cpu_ms_per_call"), most=2.0),
+    Bound(
+        name="Asterisk CPU of a call against app_queue's",
+        read=_over(
+            _at("asterisk_cpu_ms_per_call", "ours"), _at("asterisk_cpu_ms_per_call", "app_queue")
+        ),
+        most=1.0,
+    ),
+    Bound(
+        name="digit to the phone's INVITE, 20 calls a second, p95 in ms",
+        read=_at("setup_ms", "ours", "20", "digit", "p95"),
+        most=50.0,
+    ),
+    Bound(
+        name="engine memory, 2,000 waiting, in MB",
+        read=_at("growth", "ours", "2000", "engine_mb"),
+        most=150.0,
+    ),
+)
+"""What "ahead of app_queue" means, in figures."""
+
+
+def verdicts(figures: Figures) -> list[Verdict]:
+    """Judge every bound whose figure was measured."""
+    found = []
+    for bound in BOUNDS:
+        measured = bound.read(figures)
+        if measured is not None:
+            found.append(_judged(bound, measured))
+    return found
+
+
+def _judged(bound: Bound, measured: float) -> Verdict:
+    if bound.most is not None:
+        reached, limit = measured <= bound.most, f"at most {bound.most:.3g}"
+    else:
+        assert bound.least is not None
+        reached, limit = measured >= bound.least, f"at least {bound.least:.3g}"
+    wrong = "" if reached else f"{bound.name} is {measured:.3g}, but must be {limit}."
+    return Verdict(name=bound.name, bound=limit, measured=measured, reached=reached, wrong=wrong)

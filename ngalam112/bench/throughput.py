@@ -1,0 +1,120 @@
+"""Measure 2: how many calls a second, and what a call costs Asterisk and the engine in CPU.
+
+200 operators, and as many calls at once as keep the machine busy. Talks are short (1.0 to 1.4 s),
+so that CPU and not operators are the bound; not shorter, for a talk of less than half a second
+brings the citizen back into our queue.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from ngalam112.bench import figures
+from ngalam112.bench.cpu import cpu_of
+from ngalam112.bench.latency import completed
+from ngalam112.bench.load import Play, Window, play
+from ngalam112.bench.peers import OurLine, Peer
+from ngalam112.bench.stage import Figures, Stage
+from ngalam112.chaos.postgres import PostgresServer
+
+PEERS = ("bare", "app_queue", "ours")
+POSTGRES = "ours_postgres"
+AT_ONCE = 240
+BARE_AT_ONCE = 600
+
+
+class CpuWindow(Window):
+    """What Asterisk and the engine have used between both ends of the window, in CPU seconds."""
+
+    def __init__(self) -> None:
+        self._begun: dict[str, float] = {}
+        self.used: dict[str, float] = {}
+
+    def open(self, peer: Peer) -> None:
+        """Begin to count."""
+        self._begun = _used(peer)
+
+    def close(self, peer: Peer) -> None:
+        """Count."""
+        self.used = {part: now - self._begun[part] for part, now in _used(peer).items()}
+
+
+def _used(peer: Peer) -> dict[str, float]:
+    parts = {"asterisk": cpu_of(peer.asterisk_pid)}
+    if peer.engine_pid is not None:
+        parts["engine"] = cpu_of(peer.engine_pid)
+    return parts
+
+
+def a_play(window_s: float, *, bare: bool = False) -> Play:
+    """Return the load that keeps the machine busy: more for the peer whose calls cost least."""
+    return Play(
+        operators=200,
+        talk_ms=(1000, 1400),
+        at_once=BARE_AT_ONCE if bare else AT_ONCE,
+        rate=400.0 if bare else 200.0,
+        warm_s=5.0,
+        window_s=window_s,
+    )
+
+
+async def measure(stage: Stage) -> Figures:
+    """Play all peers and our line on PostgreSQL by turns."""
+    runs: dict[str, dict[str, list[float]]] = {}
+
+    async def once(peer: Peer, pair: int) -> None:
+        window = CpuWindow()
+        what = a_play(stage.window_s(8.0, 5.0), bare=peer.name == "bare")
+        kept = await peer.answered() if isinstance(peer, OurLine) else 0
+        noted = await play(peer, what, stage.random("throughput", pair), window)
+        calls = completed(noted.citizens, noted.begun, noted.ended)
+        if isinstance(peer, OurLine):
+            await peer.has_kept(kept + calls)
+        one = {"cps": calls / noted.seconds}
+        one |= {part: 1000 * used / max(1, calls) for part, used in window.used.items()}
+        for name, value in one.items():
+            runs.setdefault(peer.name, defaultdict(list))[name].append(value)
+        stage.say(f"throughput, {peer.name}: {_in_words(one)}")
+
+    if stage.quick:
+        await stage.by_turns(PEERS, once)
+        return summed_up(runs)
+    folder = stage.ground.folder / "pg"
+    folder.mkdir(mode=0o700)
+    server = PostgresServer(folder)
+    try:
+        server.start()
+        url = server.url(server.create())
+        await stage.join(OurLine(POSTGRES, stage.ground, database_url=url))
+        await stage.by_turns((*PEERS, POSTGRES), once)
+        await stage.part(POSTGRES)
+    finally:
+        server.stop()
+    return summed_up(runs)
+
+
+def _in_words(one: dict[str, float]) -> str:
+    cpu = ", ".join(f"{name} {value:.1f} ms" for name, value in one.items() if name != "cps")
+    return f"{one['cps']:.1f} calls a second; CPU of a call: {cpu}"
+
+
+def summed_up(runs: dict[str, dict[str, list[float]]]) -> Figures:
+    """Return medians by peer, spreads, and the ratios of each pair. Pure."""
+    found: Figures = {
+        "throughput_cps": {name: figures.median(one["cps"]) for name, one in runs.items()},
+        "asterisk_cpu_ms_per_call": {
+            name: figures.median(one["asterisk"]) for name, one in runs.items()
+        },
+        "engine_cpu_ms_per_call": figures.median(runs["ours"]["engine"]),
+        "throughput_runs": {name: dict(one) for name, one in runs.items()},
+        "throughput_ratio": {
+            name: figures.ratios(runs["ours"]["cps"], runs[name]["cps"])
+            for name in ("bare", "app_queue")
+        },
+        "asterisk_cpu_ratio": figures.ratios(
+            runs["ours"]["asterisk"], runs["app_queue"]["asterisk"]
+        ),
+    }
+    if POSTGRES in runs:
+        found["engine_cpu_ms_per_call_postgres"] = figures.median(runs[POSTGRES]["engine"])
+    return found

@@ -1,0 +1,84 @@
+"""`ngalam112 bench`, short, on real lines: it measures, judges, and keeps the result only."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from lines import eventually
+from test_whole_lines import of_this_line
+
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
+
+
+async def bench(home: Path, *options: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "ngalam112", "bench", "--format", "json", *options),
+        env={**os.environ, "NGALAM112_HOME": str(home), "NGALAM112_DATABASE_URL": "oracle://x/y"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+def kept_text(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.fixture
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a short name: the path of a Unix socket may have 107 bytes."""
+    return tmp_path_factory.mktemp("b")
+
+
+async def test_free_operators_are_measured_beside_app_queue(home: Path) -> None:
+    kept, drawn = home / "kept.json", home / "drawn.svg"
+    only = ("--quick", "--pairs", "1", "--only", "free_operator", "--seed", "112")
+    running = await bench(home, *only, "--out", str(kept), "--svg", str(drawn))
+    out, err = await running.communicate()
+    assert out, err[-2000:]
+    found = json.loads(out)
+    assert (left_in(home), of_this_line(home)) == (["drawn.svg", "kept.json"], [])
+    assert json.loads(kept_text(kept)) == found
+    assert (found["seed"], found["pairs"], found["quick"]) == (112, 1, True)
+    free = found["free_operator_ms"]
+    assert set(free) == {"ours", "app_queue"}
+    for count in ("1", "20"):
+        ours, other = free["ours"][count], free["app_queue"][count]
+        assert 0 < ours["p50"] <= ours["p99"] <= ours["max"]
+        # a bench in which the poll once a second is not seen measures something else
+        assert other["p50"] > 50 > ours["p50"]
+        assert ours["values"] > 0 and other["values"] > 0
+    assert free["ours"]["20"]["values"] > 40
+    bounds = found["bounds"]
+    assert len(bounds) == 4 and all("free operator" in one["name"] for one in bounds)
+    assert running.returncode == (0 if all(one["reached"] for one in bounds) else 1)
+
+
+async def test_a_bench_that_is_interrupted_leaves_nothing(home: Path) -> None:
+    running = await bench(home, "--quick", "--only", "throughput")
+    assert running.stderr is not None
+    while b"throughput, bare" not in (line := await running.stderr.readline()):
+        assert line, "it ended too early"
+    running.send_signal(signal.SIGTERM)
+    out, err = await asyncio.wait_for(running.communicate(), 60)
+    assert (running.returncode, out) == (1, b"")
+    assert err.decode().strip().splitlines()[-1] == "ngalam112: The bench was interrupted."
+    assert left_in(home) == []
+    await eventually(lambda: not of_this_line(home), what="no process is left")
+
+
+async def test_a_measure_that_nobody_knows_is_named(home: Path) -> None:
+    running = await bench(home, "--only", "beauty")
+    out, err = await running.communicate()
+    assert (running.returncode, out) == (2, b"")
+    assert "no measure beauty" in " ".join(err.decode().split())
