@@ -19,7 +19,6 @@ from acd.dispatcher import Dispatcher
 from acd.ids import new_id
 from acd.internal import InternalCalls
 from acd.kept import CALL, CLAIM, KeptCall, KeptClaim
-from acd.load import Shed
 from acd.operators import device_of
 from acd.ports import Journal, Switch
 from acd.records import CallRecord, EventKind
@@ -31,10 +30,11 @@ from ngalam112.switch import (
     ConnectFailed,
     Joined,
     JoinFailed,
+    LegQuality,
     RingFailed,
     SayFailed,
 )
-from pbx.ami import DeviceState, LegQuality
+from pbx.ami import DeviceState, device_state
 from pbx.ari_types import (
     ApplicationReplaced,
     CallBroadcast,
@@ -46,6 +46,8 @@ from pbx.ari_types import (
     ChannelStateChange,
     ChannelTransfer,
     ChannelUnhold,
+    Device,
+    DeviceStateChanged,
     PlaybackFinished,
     StasisEnd,
     StasisStart,
@@ -166,9 +168,10 @@ class Line:
                     self.dispatcher.ring_failed(leg, now)
             case SayFailed(playback=playback_id):
                 self._playback_ended(playback_id, True, now)
-            case DeviceState(phone=phone, state=state):
-                if self.dispatcher.roster.device(phone, device_of(state)):
-                    self.dispatcher.settle(now)
+            case DeviceStateChanged(device_state=Device(name=name, state=state)):
+                self._device(device_state(name, state), now)
+            case DeviceState():
+                self._device(event, now)
             case LegQuality():
                 self._quality(event, now)
             case Do(act=act):
@@ -305,6 +308,8 @@ class Line:
 
     def _hanging_up(self, channel_id: str, cause: int) -> None:
         call, who = self.calls.get(channel_id), "caller"
+        if call is not None and call.stage is Stage.TALKING:
+            self.dispatcher.measure(call)  # it can be asked for some milliseconds yet
         if call is None:
             leg = self.dispatcher.desks.legs.get(channel_id)
             # while somebody else talks with the citizen, or is to, the call goes on
@@ -417,11 +422,13 @@ class Line:
         ):
             self._codes.playback_ended(playback, now)
 
+    def _device(self, told: DeviceState | None, now: float) -> None:
+        if told and self.dispatcher.roster.device(told.phone, device_of(told.state)):
+            self.dispatcher.settle(now)
+
     def _quality(self, event: LegQuality, now: float) -> None:
         call = self.calls.get(event.channel) or self.finished.get(event.channel)
-        if call is None or not call.record.events:
-            return
-        if not self.dispatcher.load.sheds(Shed.QUALITY):
+        if call is not None and call.record.events:
             call.note(
                 EventKind.QUALITY,
                 now,

@@ -1,14 +1,17 @@
-"""The AMI link: the state of the phones, the audio quality of each leg when it ends, redirection.
+"""The AMI link: the state of all phones at once, and redirection.
+
+It hears no events: for each of them Asterisk would write a text, some eighty a call, which costs it
+more than all else that we ask for (docs/performance.md). Changes come by ARI.
 
 panoramisk does the protocol; this wraps what it leaves to its users: UTF-8 that is split between
-two TCP packets, a ping that must be answered in time, reconnecting, and reading the state of all
-phones anew after each connect (events in a gap are lost).
+two TCP packets, a ping that must be answered in time, and reconnecting.
 """
 
 from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -42,37 +45,13 @@ class DeviceState(msgspec.Struct, frozen=True):
     state: str
 
 
-class LegQuality(msgspec.Struct, frozen=True):
-    """What Asterisk received on a leg: packets lost in per cent, jitter in ms; None if unknown."""
-
-    channel: str
-    loss_percent: float | None
-    jitter_ms: float | None
-
-
-AmiEvent = DeviceState | LegQuality
-
 _PHONE = re.compile(r"^PJSIP/([0-9]{2,6})$")
 
 
-def device_state(headers: Any) -> DeviceState | None:
-    """Read a DeviceStateChange; None if it is not about a phone."""
-    phone = _PHONE.match(headers.get("device", ""))
-    return DeviceState(phone[1], headers.get("state", "")) if phone else None
-
-
-def leg_quality(headers: Any) -> LegQuality:
-    """Read the VarSet of RTPAUDIOQOS: `ssrc=..;lp=<lost>;rxjitter=<s>;rxcount=<packets>;...`."""
-    values = dict(part.split("=", 1) for part in headers.get("value", "").split(";") if "=" in part)
-    loss = jitter = None
-    try:
-        received, lost = int(values["rxcount"]), max(0, int(values["lp"]))
-        if received > 0:
-            loss = round(100 * lost / (received + lost), 2)
-            jitter = round(1000 * float(values["rxjitter"]), 2)
-    except (KeyError, ValueError):
-        pass
-    return LegQuality(headers.get("uniqueid", ""), loss, jitter)
+def device_state(device: str, state: str) -> DeviceState | None:
+    """Make a phone's state of a device's; None if the device is not a phone."""
+    phone = _PHONE.match(device)
+    return DeviceState(phone[1], state) if phone else None
 
 
 class _Protocol(AMIProtocol):  # type: ignore[misc]
@@ -92,7 +71,7 @@ class _Manager(Manager):  # type: ignore[misc]
     """One connection of panoramisk: it tells when it is lost and does not reconnect by itself."""
 
     def __init__(self, **config: Any) -> None:
-        super().__init__(protocol_factory=_Protocol, ping_delay=10**6, **config)
+        super().__init__(protocol_factory=_Protocol, ping_delay=10**6, events="off", **config)
         self.lost = asyncio.Event()
 
     def connection_lost(self, exc: object) -> None:
@@ -102,7 +81,10 @@ class _Manager(Manager):  # type: ignore[misc]
 
 
 class AmiLink:
-    """Stays connected and tells `on_event` what it hears; `on_event` must not block."""
+    """Stays connected, and tells `on_event` the states of all phones whenever they are read.
+
+    `on_event` must not block.
+    """
 
     def __init__(
         self,
@@ -111,7 +93,7 @@ class AmiLink:
         port: int,
         user: str,
         password: str,
-        on_event: Callable[[AmiEvent], None],
+        on_event: Callable[[DeviceState], None],
         ping_interval: float = 10.0,
         reply_timeout: float = 5.0,
     ) -> None:
@@ -144,8 +126,6 @@ class AmiLink:
         manager = _Manager(
             host=self._host, port=self._port, username=self._user, secret=self._password, loop=loop
         )
-        manager.register_event("DeviceStateChange", self._device)
-        manager.register_event("VarSet", self._quality)
         try:
             async with asyncio.timeout(self._reply_timeout):
                 await manager.connect()
@@ -182,11 +162,19 @@ class AmiLink:
         if not reply.success:
             raise AmiError(f"{channel} cannot be redirected: {reply.message}")
 
+    async def read_states(self) -> None:
+        """Have the states of all phones told; without a connection the next one does it."""
+        if self._manager is not None:
+            with contextlib.suppress(TimeoutError):
+                await self._read_states(self._manager)
+
     async def _read_states(self, manager: _Manager) -> None:
         async with asyncio.timeout(self._reply_timeout):
             replies = await manager.send_action({"Action": "DeviceStateList"})
         for reply in replies if isinstance(replies, list) else []:
-            self._device(manager, reply)
+            state = device_state(reply.get("device", ""), reply.get("state", ""))
+            if state is not None:
+                self._on_event(state)
 
     async def _stay(self, manager: _Manager) -> None:
         while True:
@@ -197,11 +185,3 @@ class AmiLink:
             except TimeoutError:
                 async with asyncio.timeout(self._reply_timeout):
                     await manager.send_action({"Action": "Ping"})
-
-    def _device(self, _: Any, headers: Any) -> None:
-        state = device_state(headers)
-        if state is not None:
-            self._on_event(state)
-
-    def _quality(self, _: Any, headers: Any) -> None:
-        self._on_event(leg_quality(headers))

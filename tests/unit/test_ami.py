@@ -12,73 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from panoramisk.message import Message
 
-from pbx.ami import (
-    AmiEvent,
-    AmiLink,
-    DeviceState,
-    LegQuality,
-    _Manager,
-    _Protocol,
-    device_state,
-    leg_quality,
-)
-
-QOS = (
-    "ssrc=1043513384;themssrc=3735928559;lp=2;rxjitter=0.004500;rxcount=198;txjitter=0.000000;"
-    "txcount=200;rlp=0;rtt=0.000000;rxmes=88.5;txmes=0.0"
-)
+from pbx.ami import AmiLink, DeviceState, _Manager, _Protocol, device_state
 
 
-def headers(text: str) -> Message:
-    """A message as panoramisk reads it."""
-    return Message.from_line(text.replace("\n", "\r\n"))
-
-
-def test_the_state_of_a_phone_is_read_whatever_the_case_of_the_headers() -> None:
-    text = "Event: DeviceStateChange\nPrivilege: call,all\nDevice: PJSIP/101\nState: NOT_INUSE"
-    assert device_state(headers(text)) == DeviceState("101", "NOT_INUSE")
-    assert device_state(headers(text.replace("Device:", "DEVICE:"))) is not None
+def test_the_state_of_a_phone_is_told_by_its_number() -> None:
+    assert device_state("PJSIP/101", "NOT_INUSE") == DeviceState("101", "NOT_INUSE")
 
 
 @pytest.mark.parametrize(
     "device", ["PJSIP/trunk", "Queue:fire", "PJSIP/1", "PJSIP/1234567", "PJSIP/101-0001", ""]
 )
 def test_a_device_that_is_no_phone_is_nothing_to_us(device: str) -> None:
-    assert device_state(headers(f"Event: DeviceStateChange\nDevice: {device}\nState: X")) is None
-
-
-def test_the_quality_of_a_leg_is_read_in_per_cent_and_milliseconds() -> None:
-    text = f"Event: VarSet\nUniqueid: 1.1\nVariable: RTPAUDIOQOS\nValue: {QOS}"
-    assert leg_quality(headers(text)) == LegQuality("1.1", 1.0, 4.5)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        "ssrc=1",
-        QOS.replace("rxcount=198", "rxcount=0"),
-        QOS.replace("rxcount=198", "rxcount=many"),
-        QOS.replace("rxcount=198", "rxcount=-2"),
-        QOS.replace("lp=2;", ""),
-    ],
-)
-def test_a_quality_that_nobody_measured_is_unknown(value: str) -> None:
-    text = f"Event: VarSet\nUniqueid: 1.1\nVariable: RTPAUDIOQOS\nValue: {value}"
-    assert leg_quality(headers(text)) == LegQuality("1.1", None, None)
-
-
-@OFTEN
-@given(
-    st.dictionaries(
-        st.sampled_from(["lp", "rxjitter", "rxcount"]),
-        st.integers(-(2**40), 2**40) | st.floats() | st.text(";=x1-", max_size=4),
-    )
-)
-def test_whatever_is_in_the_value_loss_is_a_percentage(values: dict[str, object]) -> None:
-    text = ";".join(f"{name}={value}" for name, value in values.items())
-    quality = leg_quality({"uniqueid": "1.1", "value": text})
-    assert quality.loss_percent is None or 0 <= quality.loss_percent <= 100
+    assert device_state(device, "X") is None
 
 
 @OFTEN
@@ -113,6 +58,7 @@ class AmiServer:
     def __init__(self) -> None:
         self.accepts, self.pings, self.logins, self.port = True, True, 0, 0
         self.writer: asyncio.StreamWriter | None = None
+        self.events: list[str] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"Asterisk Call Manager/11.0.0\r\n")
@@ -127,6 +73,7 @@ class AmiServer:
         match asked["Action"].lower():
             case "login":
                 self.logins, self.writer = self.logins + 1, writer
+                self.events.append(asked["Events"])
                 said = "Success" if self.accepts else "Error"
                 writer.write(f"Response: {said}\r\n{reply}Message: x\r\n\r\n".encode())
             case "ping" if self.pings:
@@ -140,18 +87,12 @@ class AmiServer:
                 end = f"Event: DeviceStateListComplete\r\n{reply}EventList: Complete\r\n\r\n"
                 writer.write((begin + states + end).encode())
 
-    def tell(self, device: str, state: str) -> None:
-        assert self.writer is not None
-        self.writer.write(
-            f"Event: DeviceStateChange\r\nDevice: {device}\r\nState: {state}\r\n\r\n".encode()
-        )
-
 
 @asynccontextmanager
 async def linked(
     server: AmiServer, **limits: float
-) -> AsyncIterator[tuple[AmiLink, list[AmiEvent]]]:
-    heard: list[AmiEvent] = []
+) -> AsyncIterator[tuple[AmiLink, list[DeviceState]]]:
+    heard: list[DeviceState] = []
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
     link = AmiLink(
@@ -171,15 +112,21 @@ async def linked(
         listening.close()
 
 
-async def test_the_states_of_all_phones_are_read_first_and_then_each_change() -> None:
+async def test_the_states_of_all_phones_are_read_at_once_and_when_asked_for() -> None:
     server = AmiServer()
+    both = [DeviceState("101", "INUSE"), DeviceState("102", "INUSE")]
     async with linked(server) as (link, heard):
         await eventually(lambda: len(heard) == 2, "the state of the phones")
-        assert heard == [DeviceState("101", "INUSE"), DeviceState("102", "INUSE")]
-        server.tell("PJSIP/101", "NOT_INUSE")
-        await eventually(lambda: len(heard) == 3, "a change")
-        assert heard[2] == DeviceState("101", "NOT_INUSE")
-        assert link.connected
+        assert (heard, link.connected) == (both, True)
+        await link.read_states()
+        assert heard == both * 2
+
+
+async def test_no_event_is_asked_for() -> None:
+    server = AmiServer()
+    async with linked(server) as (link, _):
+        await eventually(lambda: link.connected, "the connection")
+        assert server.events == ["off"]
 
 
 async def test_a_link_that_is_lost_is_made_anew_and_the_states_are_read_again() -> None:
