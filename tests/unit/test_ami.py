@@ -20,7 +20,9 @@ from pbx.ami import (
     _Manager,
     _Protocol,
     device_state,
+    headers_of,
     leg_quality,
+    reader_of,
 )
 
 QOS = (
@@ -95,6 +97,15 @@ def test_a_character_split_between_two_packets_arrives_whole(data: st.DataObject
     for first, last in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         protocol.data_received(stream[first:last])
     assert [one["CallerIDName"] for one in heard] == [name]
+
+
+def test_what_asterisk_tells_of_itself_is_read_here_and_answers_are_left_to_panoramisk() -> None:
+    told = "Event: DeviceStateChange\r\nDevice: PJSIP/101\r\nState: INUSE"
+    read = reader_of(told)
+    assert read is not None
+    assert read(headers_of(told)) == DeviceState("101", "INUSE")
+    assert reader_of("Event: FullyBooted\r\nStatus: Fully Booted") is None
+    assert reader_of(told.replace("Device:", "ActionID: action/1\r\nDevice:")) is None
 
 
 async def eventually(holds: Callable[[], bool], what: str) -> None:
@@ -209,7 +220,7 @@ async def test_a_refused_password_is_tried_again_and_works_once_it_is_right() ->
 
 
 def test_one_connection_does_not_ping_or_reconnect_by_itself() -> None:
-    manager = _Manager(host="127.0.0.1", port=1)
+    manager = _Manager(lambda _: None, host="127.0.0.1", port=1)
     assert manager.ping_delay >= 10**6
     manager.connection_lost(None)
     assert manager.lost.is_set()
