@@ -9,36 +9,31 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import signal
 import sys
 import tempfile
 import time
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import uvloop
 
-from acd.distribution import load_distribution
-from acd.operators import Operator, Status
-from ivr.menu import load_menu
-from models.database import Database, upgrade
-from models.tables import OperatorRow, PhoneRow
-from models.writing import upsert
 from ngalam112.bench.cores import cpu_s, memory_mb, two_cores
+from ngalam112.bench.ready import alone_settings, make_ready
 from ngalam112.bench.record import record
 from ngalam112.bench.recording import KEPT, RecordingError, load, save
 from ngalam112.bench.replay import Replay
 from ngalam112.bench.source import STUCK_S, Source
 from ngalam112.cli.client import Client
-from ngalam112.demo.sipp import free_port
-from ngalam112.provision import provision
-from ngalam112.rulebook import spoken
-from ngalam112.running import EngineProcess
-from ngalam112.settings import Settings, load_settings
+from ngalam112.running import EngineFailed, EngineProcess
+from ngalam112.settings import Settings
 from pbx.programs import Programs
 
-_ASTERISK = (22, 10)  # the configuration is rendered, and read by nobody
-_NO_LIMIT = 1_000_000
+T = TypeVar("T")
+
+_WARM_S = 10.0
 
 
 class AloneFailed(Exception):
@@ -81,9 +76,9 @@ async def measure(
     database_url: str = "",
 ) -> Alone:
     """Play the recording to an engine; raises AloneFailed, RecordingError or EngineFailed."""
-    settings = _settings(home, database_url)
+    settings = alone_settings(home, database_url)
     phones = [str(10_000 + index) for index in range(operators)]
-    await _make_ready(settings, phones)
+    await make_ready(settings, phones)
     source = Source(at_once, rate)
     replay = Replay(load(recording), phones, source.one_is_over, paced=rate is not None)
     source.begin = replay.begin
@@ -96,7 +91,7 @@ async def measure(
                 os.sched_setaffinity(0, rest)
                 run = _Run(settings, engine, replay, source, phones)
                 await run.ready()
-                await run.play(warm_up)
+                await run.play(warm_up if rate is None else round(rate * _WARM_S))
                 return await run.measured(calls)
             finally:
                 await engine.stop()
@@ -178,40 +173,11 @@ class _Run:
         return await asyncio.to_thread(self._client.get, path)
 
 
-def _settings(home: Path, database_url: str) -> Settings:
-    return load_settings(
-        home=home,
-        sip_port=free_port(),
-        ari_port=free_port(),
-        ami_port=free_port(),
-        api_port=free_port(),
-        wrap_up_s=0,
-        bind="127.0.0.1",
-        database_url=database_url,
-        # everything on, however busy
-        capacity_cps=_NO_LIMIT,
-        capacity_channels=_NO_LIMIT,
-        most_cps=_NO_LIMIT,
-        most_channels=_NO_LIMIT,
-    )
-
-
-async def _make_ready(settings: Settings, phones: list[str]) -> None:
-    """A state folder with these phones, at each an operator who is ready."""
-    settings.sounds.mkdir(parents=True)
-    names = spoken(settings, load_menu(settings.menu_file))
-    for name in names | load_distribution(settings.distribution_file).prompts():
-        (settings.sounds / f"{name}.wav").touch()  # nobody will hear them
-    provision(settings, _ASTERISK)
-    await upgrade(settings.url)
-    operators = [Operator(f"5{one}", f"Petugas {one}", "", one) for one in phones]
-    for one in operators:
-        one.status, one.phone = Status.READY, one.home_phone
-    async with Database(settings.url) as database, database.session() as session:
-        rows = [{"number": one, "password": "a-phone-password", "contact": None} for one in phones]
-        await upsert(session, PhoneRow, rows)
-        await upsert(session, OperatorRow, [one.row() for one in operators])
-        await session.commit()
+async def _stoppable(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work; SIGTERM ends it in order, so that no engine is left behind."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
 
 
 def main() -> int:
@@ -227,18 +193,20 @@ def main() -> int:
         home = Path(folder) / "line"
         try:
             if given.record:
-                save(uvloop.run(record(home, Programs.find())), KEPT)
+                save(uvloop.run(_stoppable(record(home, Programs.find()))), KEPT)
                 return 0
             figures = uvloop.run(
-                measure(
-                    home,
-                    calls=given.calls,
-                    at_once=given.at_once,
-                    operators=given.operators,
-                    rate=given.rate,
+                _stoppable(
+                    measure(
+                        home,
+                        calls=given.calls,
+                        at_once=given.at_once,
+                        operators=given.operators,
+                        rate=given.rate,
+                    )
                 )
             )
-        except (AloneFailed, RecordingError) as error:
+        except (AloneFailed, RecordingError, EngineFailed) as error:
             print(error, file=sys.stderr)  # noqa: T201
             return 1
     print(msgspec.json.format(msgspec.json.encode(figures)).decode())  # noqa: T201
