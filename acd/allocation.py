@@ -8,10 +8,10 @@ from itertools import islice
 from typing import NamedTuple
 
 from acd.calls import Call
-from acd.operators import Operator, Phone, available
+from acd.operators import Operator, Phone, State, available
 from acd.queue import WaitingQueue, service_key
 from acd.rules import Rules
-from acd.skills import eligible
+from acd.skills import eligible_ones
 from acd.strategies import STRATEGIES
 
 
@@ -42,7 +42,10 @@ def allocate(
     Once they are carried out, no free operator is beside a call that this operator may have. Reads
     no more calls than there are free operators and lanes, so the queue's length costs nothing.
     """
-    free = {one.id: one for one in operators if available(one, phones, now)}
+    # on a busy line most are at work: one look passes them over
+    free = {
+        one.id: one for one in operators if one.state is State.IDLE and available(one, phones, now)
+    }
     if not free:
         return []
     heads = [
@@ -67,9 +70,12 @@ def allocate(
 
 def _choose(call: Call, free: Iterable[Operator], now: float, rules: Rules) -> list[Operator]:
     """Choose who of the free operators gets a call; none if none may have it."""
-    may = [one for one in free if eligible(one, call, now, rules)]
+    may = eligible_ones(free, call, now, rules)
     strategy = STRATEGIES[rules.category(call.record.category).strategy]
     if strategy.rings_all:
         return sorted(may, key=lambda one: strategy.key(one, call))[: rules.ring_all_most]
-    may.sort(key=lambda one: (one.id != call.preferred, *strategy.key(one, call)))
-    return may[:1]
+    if call.preferred is not None:
+        for one in may:
+            if one.id == call.preferred:
+                return [one]
+    return [min(may, key=lambda one: strategy.key(one, call))] if may else []

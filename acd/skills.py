@@ -41,6 +41,14 @@ def eligible(operator: Operator, call: Call, now: float, rules: Rules) -> bool:
     return least == 0 or level(operator, call) >= least
 
 
+def eligible_ones(
+    operators: Iterable[Operator], call: Call, now: float, rules: Rules
+) -> list[Operator]:
+    """Who of these operators may have a call now; what the call asks for is looked up once."""
+    least = _least_level(call, now, rules)
+    return [one for one in operators if least == 0 or level(one, call) >= least]
+
+
 def on_duty(
     operators: Iterable[Operator],
     phones: Mapping[str, Phone],

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -32,7 +32,7 @@ def moment(seconds: float | datetime) -> datetime:
     value = float(seconds)
     if not math.isfinite(value):
         return _EPOCH
-    return _EPOCH + timedelta(seconds=min(max(value, 0.0), _LATEST_S))
+    return datetime.fromtimestamp(min(max(value, 0.0), _LATEST_S), UTC)
 
 
 def seconds(value: datetime) -> float:

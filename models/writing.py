@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import inspect
@@ -20,28 +21,42 @@ async def upsert(target: Target, model: type[Base], rows: Sequence[Values]) -> N
 
     All rows have the same names; columns that are not named keep what they have.
     """
-    if not rows:
-        return
-    statement, keys = _insert(target, model)
-    changed = {name: statement.excluded[name] for name in rows[0] if name not in keys}
-    if changed:
-        statement = statement.on_conflict_do_update(index_elements=keys, set_=changed)
-    else:
-        statement = statement.on_conflict_do_nothing(index_elements=keys)
-    await target.execute(statement, [fit(model, row) for row in rows])
+    if rows:
+        statement = _upsert(_dialect(target), model, tuple(rows[0]))
+        await target.execute(statement, [fit(model, row) for row in rows])
 
 
 async def insert_new(target: Target, model: type[Base], rows: Sequence[Values]) -> None:
     """Insert the rows whose primary key is new; leave those that exist as they are."""
-    if not rows:
-        return
-    statement, keys = _insert(target, model)
-    statement = statement.on_conflict_do_nothing(index_elements=keys)
-    await target.execute(statement, [fit(model, row) for row in rows])
+    if rows:
+        statement = _insert_new(_dialect(target), model)
+        await target.execute(statement, [fit(model, row) for row in rows])
 
 
-def _insert(target: Target, model: type[Base]) -> tuple[Any, list[str]]:
-    """Return the database's own INSERT and the names of the primary key."""
+def _dialect(target: Target) -> str:
     bind = target.sync_session.get_bind() if isinstance(target, AsyncSession) else target
-    dialect: Any = postgresql if bind.dialect.name == "postgresql" else sqlite
-    return dialect.insert(model.__table__), [key.name for key in inspect(model).primary_key]
+    return bind.dialect.name
+
+
+# made once: that costs as much as some ten rows
+
+
+@cache
+def _upsert(dialect: str, model: type[Base], names: tuple[str, ...]) -> Any:
+    statement, keys = _insert(dialect, model)
+    changed = {name: statement.excluded[name] for name in names if name not in keys}
+    if changed:
+        return statement.on_conflict_do_update(index_elements=keys, set_=changed)
+    return statement.on_conflict_do_nothing(index_elements=keys)
+
+
+@cache
+def _insert_new(dialect: str, model: type[Base]) -> Any:
+    statement, keys = _insert(dialect, model)
+    return statement.on_conflict_do_nothing(index_elements=keys)
+
+
+def _insert(dialect: str, model: type[Base]) -> tuple[Any, list[str]]:
+    """Return the database's own INSERT and the names of the primary key."""
+    own: Any = postgresql if dialect == "postgresql" else sqlite
+    return own.insert(model.__table__), [key.name for key in inspect(model).primary_key]

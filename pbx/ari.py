@@ -14,7 +14,7 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import aiohttp
@@ -252,8 +252,9 @@ class AriClient:
                     then=self._filtered,
                 )
                 self._on_up()
-                async for text in _texts(socket):
-                    self._receive(text)
+                async for message in socket:
+                    if message.type is aiohttp.WSMsgType.TEXT:
+                        self._receive(message.data)
                 writer.cancel()
                 sweeper.cancel()
         except* (aiohttp.ClientError, OSError) as group:
@@ -306,12 +307,6 @@ class AriClient:
             return
         self.events_received += 1
         self._on_event(event)
-
-
-async def _texts(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[str]:
-    async for message in socket:
-        if message.type is aiohttp.WSMsgType.TEXT:
-            yield message.data
 
 
 def _forgets_at_close(link: aiohttp.ClientWebSocketResponse) -> None:

@@ -1,0 +1,217 @@
+"""The engine alone: what one engine process on one core carries, against a recorded Asterisk.
+
+The engine is a process as in production, with its journal, its recorder and SQLite; only Asterisk
+is a recording (`ngalam112.bench.replay`), which runs on another core.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import uvloop
+
+from ngalam112.bench.cores import cpu_s, memory_mb, two_cores
+from ngalam112.bench.ready import alone_settings, make_ready
+from ngalam112.bench.record import record
+from ngalam112.bench.recording import KEPT, RecordingError, load, save
+from ngalam112.bench.replay import Replay
+from ngalam112.bench.source import STUCK_S, Source
+from ngalam112.cli.client import Client
+from ngalam112.running import EngineFailed, EngineProcess
+from ngalam112.settings import Settings
+from pbx.programs import Programs
+
+T = TypeVar("T")
+
+_WARM_S = 10.0
+
+
+class AloneFailed(Exception):
+    """The engine did not do with the recorded Asterisk what it does with a real one."""
+
+
+class Alone(msgspec.Struct, frozen=True, kw_only=True):
+    """What was seen. CPU is user and system time of all threads, in ms for each call.
+
+    `rate`: calls a second that came; None if as many as were served (`at_once` up together).
+    `calls_per_second`: until the last call was over and the database had all of it.
+    """
+
+    calls: int
+    at_once: int
+    operators: int
+    rate: float | None
+    seconds: float
+    calls_per_second: float
+    events_per_second: float
+    engine_cpu_ms_per_call: float
+    replay_cpu_ms_per_call: float
+    engine_core: float
+    replay_core: float
+    requests_per_call: float
+    events_per_call: float
+    ami_events_per_call: float
+    engine_memory_mb: float
+
+
+async def measure(
+    home: Path,
+    *,
+    calls: int = 3000,
+    warm_up: int = 1000,
+    at_once: int = 600,
+    operators: int = 500,
+    rate: float | None = None,
+    recording: Path = KEPT,
+    database_url: str = "",
+) -> Alone:
+    """Play the recording to an engine; raises AloneFailed, RecordingError or EngineFailed."""
+    settings = alone_settings(home, database_url)
+    phones = [str(10_000 + index) for index in range(operators)]
+    await make_ready(settings, phones)
+    source = Source(at_once, rate)
+    replay = Replay(load(recording), phones, source.one_is_over, paced=rate is not None)
+    source.begin = replay.begin
+    engine = EngineProcess(settings)
+    with two_cores() as (first, rest):
+        async with replay.listening(settings.ari_port, settings.ami_port):
+            os.sched_setaffinity(0, first)  # what is started now inherits it, with all its threads
+            try:
+                await engine.start()
+                os.sched_setaffinity(0, rest)
+                run = _Run(settings, engine, replay, source, phones)
+                await run.ready()
+                await run.play(warm_up if rate is None else round(rate * _WARM_S))
+                return await run.measured(calls)
+            finally:
+                await engine.stop()
+
+
+class _Run:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: EngineProcess,
+        replay: Replay,
+        source: Source,
+        phones: list[str],
+    ) -> None:
+        self._client, self._engine, self._replay = Client(settings), engine, replay
+        self._source, self._phones, self._played = source, phones, 0
+
+    async def ready(self) -> None:
+        """Wait until the engine knows that all phones are free."""
+        async with asyncio.timeout(STUCK_S):
+            while True:
+                phones = (await self._get("/api/phones"))["phones"]
+                if sum(one["device"] == "free" for one in phones) == len(self._phones):
+                    return
+                await asyncio.sleep(0.05)
+
+    async def play(self, calls: int) -> None:
+        """Play so many calls, and wait until the database has them."""
+        self._played += calls
+        try:
+            await self._source.play(calls)
+        except TimeoutError:
+            raise AloneFailed(
+                f"{self._replay.living} of {calls} calls came to no end in time; "
+                f"not in the recording: {dict(self._replay.unexpected)}."
+            ) from None
+        async with asyncio.timeout(STUCK_S):
+            while (await self._get("/api/status"))["engine"]["backlog"]:
+                await asyncio.sleep(0.02)
+
+    async def measured(self, calls: int) -> Alone:
+        """Play so many calls and say what they took."""
+        pid, replay = self._engine.pid, self._replay
+        assert pid is not None
+        events, requests, ami = replay.events, replay.requests, replay.ami_events
+        engine_s, replay_s, start = cpu_s(pid), time.process_time(), time.monotonic()
+        await self.play(calls)
+        seconds = time.monotonic() - start
+        engine_s, replay_s = cpu_s(pid) - engine_s, time.process_time() - replay_s
+        await self._check()
+        return Alone(
+            calls=calls,
+            at_once=self._source.at_once,
+            operators=len(self._phones),
+            rate=self._source.rate,
+            seconds=round(seconds, 2),
+            calls_per_second=round(calls / seconds, 1),
+            events_per_second=round((replay.events - events) / seconds, 1),
+            engine_cpu_ms_per_call=round(engine_s * 1000 / calls, 3),
+            replay_cpu_ms_per_call=round(replay_s * 1000 / calls, 3),
+            engine_core=round(engine_s / seconds, 2),
+            replay_core=round(replay_s / seconds, 2),
+            requests_per_call=round((replay.requests - requests) / calls, 2),
+            events_per_call=round((replay.events - events) / calls, 2),
+            ami_events_per_call=round((replay.ami_events - ami) / calls, 2),
+            engine_memory_mb=round(memory_mb(pid), 1),
+        )
+
+    async def _check(self) -> None:
+        """All calls were answered, and the engine asked for nothing else than in the recording."""
+        answered = (await self._get("/api/summary"))["answered"]
+        if answered != self._played or self._replay.unexpected:
+            raise AloneFailed(
+                f"{answered} of {self._played} calls were answered; "
+                f"not in the recording: {dict(self._replay.unexpected)}."
+            )
+
+    async def _get(self, path: str) -> Any:
+        return await asyncio.to_thread(self._client.get, path)
+
+
+async def _stoppable(work: Coroutine[Any, Any, T]) -> T:
+    """Do the work; SIGTERM ends it in order, so that no engine is left behind."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    return await task
+
+
+def main() -> int:
+    """Measure, or record anew with --record; prints JSON."""
+    arguments = argparse.ArgumentParser(description="The engine alone.")
+    arguments.add_argument("--record", action="store_true", help="record the call anew")
+    arguments.add_argument("--calls", type=int, default=3000)
+    arguments.add_argument("--at-once", type=int, default=600)
+    arguments.add_argument("--operators", type=int, default=500)
+    arguments.add_argument("--rate", type=float, help="calls a second, by the recording's times")
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory(prefix="ngalam112-alone-") as folder:
+        home = Path(folder) / "line"
+        try:
+            if given.record:
+                save(uvloop.run(_stoppable(record(home, Programs.find()))), KEPT)
+                return 0
+            figures = uvloop.run(
+                _stoppable(
+                    measure(
+                        home,
+                        calls=given.calls,
+                        at_once=given.at_once,
+                        operators=given.operators,
+                        rate=given.rate,
+                    )
+                )
+            )
+        except (AloneFailed, RecordingError, EngineFailed) as error:
+            print(error, file=sys.stderr)  # noqa: T201
+            return 1
+    print(msgspec.json.format(msgspec.json.encode(figures)).decode())  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

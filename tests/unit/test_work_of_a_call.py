@@ -1,0 +1,153 @@
+"""Guards the work for a call by counting it, for a time says little on a busy machine.
+
+Work is counted as calls of functions, Python's own and those written in C. Where a number here is
+passed on purpose, raise it, and say in docs/performance.md what the citizens get for it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+from factories import LineDesk, a_channel
+
+from acd.kept import KeptCall
+from acd.load import Limits
+from acd.records import CallEvent, CallRecord
+from acd.roster import Roster
+from ngalam112.line import Claimed
+from ngalam112.switch import Connected
+from pbx import ari_types as ari
+
+MOST_CALLS_OF_FUNCTIONS = 790
+"""For one complete call with one operator; 750 when this was written (Python 3.11)."""
+
+ENTRIES, FACTS = 9, 8
+"""What one complete call writes into the local journal: rows for the database, and facts."""
+
+
+NO_LIMITS = Limits(capacity_cps=9999, capacity_channels=9999, most_cps=9999, most_channels=9999)
+
+
+class QuietJournal:
+    """acd.ports.Journal that only counts."""
+
+    def __init__(self) -> None:
+        self.entries = self.facts = 0
+
+    def keep(self, key: str, value: KeptCall | None) -> None:
+        self.facts += 1
+
+    def call_event(self, event: CallEvent, record: CallRecord) -> None:
+        self.entries += 1
+
+    def operator_event(self, *about: Any) -> None:
+        self.entries += 1
+
+    def operator_state(self, row: dict[str, Any]) -> None:
+        self.entries += 1
+
+
+def a_line(operators: int) -> tuple[LineDesk, QuietJournal]:
+    desk = LineDesk(operators, wrap_up_s=0.0, limits=NO_LIMITS)
+    journal = QuietJournal()
+    desk.journal = journal  # type: ignore[assignment]
+    for owner in (desk.line, desk.roster):
+        assert isinstance(owner, Roster) or hasattr(owner, "_journal")
+        owner._journal = journal  # type: ignore[assignment]
+    return desk, journal
+
+
+def counted(act: Callable[[], None]) -> Counter[str]:
+    """Which functions are called how often in `act`."""
+    found: Counter[str] = Counter()
+
+    def look(frame: FrameType, event: str, function: Any) -> None:
+        if event == "call":
+            found[frame.f_code.co_qualname] += 1
+        elif event == "c_call":
+            found[function.__qualname__] += 1
+
+    before = sys.getprofile()
+    sys.setprofile(look)
+    try:
+        act()
+    finally:
+        sys.setprofile(before)
+    return found
+
+
+def arrive(desk: LineDesk, channel: str, now: float) -> None:
+    """A citizen dials and presses 2."""
+    desk.handle(ari.CallBroadcast(a_channel(channel, number=channel)), now=now)
+    desk.handle(Claimed(channel, True), now=now)
+    desk.citizen(channel, now, number=channel)
+    desk.press("2", channel, now + 1)
+
+
+def be_served(desk: LineDesk, now: float) -> None:
+    """The phone that was rung last is answered, the two talk, the operator hangs up."""
+    leg = desk.switch.last("ring").to
+    citizen = desk.dispatcher.desks.legs[leg].call.channel
+    desk.handle(ari.ChannelStateChange(ari.Channel(id=leg, state="Ringing")), now=now)
+    desk.handle(ari.StasisStart(["operator"], ari.Channel(id=leg, state="Up")), now=now)
+    desk.handle(Connected(desk.switch.last("connect").to), now=now)
+    now += 3
+    desk.handle(ari.ChannelHangupRequest(ari.Channel(id=leg)), now=now)
+    desk.handle(ari.StasisEnd(ari.Channel(id=leg)), now=now)
+    desk.handle(ari.ChannelDestroyed(ari.Channel(id=leg), 16), now=now)
+    desk.handle(ari.ChannelHangupRequest(ari.Channel(id=citizen)), now=now)
+    desk.handle(ari.StasisEnd(ari.Channel(id=citizen)), now=now)
+
+
+def a_complete_call(desk: LineDesk, channel: str, now: float) -> None:
+    arrive(desk, channel, now)
+    be_served(desk, now + 1)
+
+
+def test_a_complete_call_takes_no_more_work_than_it_did() -> None:
+    desk, _ = a_line(1)
+    a_complete_call(desk, "0811", 100.0)  # what is done once only
+    found = counted(lambda: a_complete_call(desk, "0812", 110.0))
+    assert found.total() <= MOST_CALLS_OF_FUNCTIONS, (
+        f"a call takes {found.total()} calls of functions, {MOST_CALLS_OF_FUNCTIONS} at most are "
+        f"allowed; most often: {found.most_common(12)}"
+    )
+
+
+def test_a_complete_call_writes_no_more_than_it_did() -> None:
+    desk, journal = a_line(1)
+    a_complete_call(desk, "0811", 100.0)
+    before = journal.entries, journal.facts
+    a_complete_call(desk, "0812", 110.0)
+    written = journal.entries - before[0], journal.facts - before[1]
+    assert written == (ENTRIES, FACTS), "entries and facts of one call, and how many it is to have"
+
+
+def work_with(waiting: int) -> Counter[str]:
+    """The work for one call that joins the queue, and for one that is served out of it."""
+    desk, _ = a_line(1)
+    arrive(desk, "0810", 90.0)
+    for index in range(waiting):
+        arrive(desk, f"0811{index}", 100.0 + index / 1000)
+    arrive(desk, "0812", 104.0)  # what is put off to the first event after a rush
+
+    def act() -> None:
+        arrive(desk, "0813", 105.0)
+        be_served(desk, 106.0)
+
+    return counted(act)
+
+
+@pytest.mark.parametrize("waiting", [100, 2000])
+def test_a_long_queue_makes_no_event_dearer(waiting: int) -> None:
+    few, many = work_with(10), work_with(waiting)
+    # a heap is a little deeper, seen where its comparisons are
+    assert many.total() <= few.total() + 5, (
+        f"with {waiting} waiting a call takes {many.total()} calls of functions, with 10 "
+        f"{few.total()}; what is more: {(many - few).most_common(12)}"
+    )
