@@ -21,11 +21,13 @@ import msgspec
 import uvloop
 
 from ngalam112.bench.cores import cpu_s, memory_mb, two_cores
+from ngalam112.bench.figures import median
 from ngalam112.bench.ready import alone_settings, make_ready
 from ngalam112.bench.record import record
 from ngalam112.bench.recording import KEPT, RecordingError, load, save
 from ngalam112.bench.replay import Replay
 from ngalam112.bench.source import STUCK_S, Source
+from ngalam112.bench.stage import Figures, Stage
 from ngalam112.cli.client import Client
 from ngalam112.running import EngineFailed, EngineProcess
 from ngalam112.settings import Settings
@@ -34,6 +36,7 @@ from pbx.programs import Programs
 T = TypeVar("T")
 
 _WARM_S = 10.0
+_RUNS = 3
 
 
 class AloneFailed(Exception):
@@ -60,7 +63,6 @@ class Alone(msgspec.Struct, frozen=True, kw_only=True):
     replay_core: float
     requests_per_call: float
     events_per_call: float
-    ami_events_per_call: float
     engine_memory_mb: float
 
 
@@ -95,6 +97,20 @@ async def measure(
                 return await run.measured(calls)
             finally:
                 await engine.stop()
+
+
+async def played(stage: Stage) -> Figures:
+    """Measure a few times, as one of the measures of `ngalam112 bench`."""
+    runs = []
+    for turn in range(min(stage.pairs, _RUNS)):
+        home = stage.ground.folder / f"alone-{turn}"
+        runs.append(await measure(home, calls=1000 if stage.quick else 3000))
+        stage.say(
+            f"engine alone: {runs[-1].calls_per_second:.0f} calls a second, "
+            f"{runs[-1].engine_cpu_ms_per_call:.2f} ms of CPU a call"
+        )
+    names = [one.name for one in msgspec.structs.fields(Alone) if one.name != "rate"]
+    return {"engine_alone": {one: median([getattr(run, one) for run in runs]) for one in names}}
 
 
 class _Run:
@@ -136,7 +152,7 @@ class _Run:
         """Play so many calls and say what they took."""
         pid, replay = self._engine.pid, self._replay
         assert pid is not None
-        events, requests, ami = replay.events, replay.requests, replay.ami_events
+        events, requests = replay.events, replay.requests
         engine_s, replay_s, start = cpu_s(pid), time.process_time(), time.monotonic()
         await self.play(calls)
         seconds = time.monotonic() - start
@@ -156,7 +172,6 @@ class _Run:
             replay_core=round(replay_s / seconds, 2),
             requests_per_call=round((replay.requests - requests) / calls, 2),
             events_per_call=round((replay.events - events) / calls, 2),
-            ami_events_per_call=round((replay.ami_events - ami) / calls, 2),
             engine_memory_mb=round(memory_mb(pid), 1),
         )
 

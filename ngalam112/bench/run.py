@@ -20,7 +20,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from ngalam112.bench import free_operator, growth, machine, setup_times, throughput
+from ngalam112.bench import alone, free_operator, growth, machine, setup_times, throughput
 from ngalam112.bench.bounds import Verdict, verdicts
 from ngalam112.bench.peers import Ground
 from ngalam112.bench.picture import picture
@@ -37,6 +37,7 @@ MEASURES: dict[str, Callable[[Stage], Awaitable[Figures]]] = {
     "throughput": throughput.measure,
     "setup": setup_times.measure,
     "growth": growth.measure,
+    "alone": alone.played,
 }
 """Every measure, in the order in which they are played."""
 

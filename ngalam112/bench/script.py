@@ -9,7 +9,6 @@ import msgspec
 from ngalam112.bench.recording import (
     Answer,
     Claimed,
-    Heard,
     Recording,
     Request,
     Told,
@@ -69,11 +68,11 @@ class Wanted(Step):
 
 
 class Said(Step):
-    """An event; over AMI or over the event socket."""
+    """An event."""
 
-    def __init__(self, text: str, gap_s: float, *, ami: bool) -> None:
+    def __init__(self, text: str, gap_s: float) -> None:
         super().__init__(gap_s)
-        self.text, self.ami = Template(text), ami
+        self.text = Template(text)
 
 
 class Script:
@@ -95,10 +94,7 @@ class Script:
                     self.wanted.setdefault(wanted.key, []).append(wanted)
                     self.steps.append(wanted)
                 case Told(event=event):
-                    self.steps.append(Said(_text(event), gap_s, ami=False))
-                case Heard(headers=headers):
-                    text = "\r\n".join([*headers, "", ""])
-                    self.steps.append(Said(text, gap_s, ami=True))
+                    self.steps.append(Said(_text(event), gap_s))
         asked = {one.number: one for one in recording.line if isinstance(one, Request)}
         for item in recording.line:
             if isinstance(item, Answer):

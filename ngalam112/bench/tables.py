@@ -40,6 +40,7 @@ def _tables(found: Figures) -> Iterator[tuple[str, list[Row]]]:
     yield "Throughput with 200 operators, and CPU of a call in ms", list(_throughput(found))
     yield "Set-up, in ms", list(_setup(found))
     yield "With calls that wait, 20 operators", list(_growth(found))
+    yield "The engine alone, on one core against a recorded Asterisk", list(_alone(found))
 
 
 def _free(found: Figures) -> Iterator[Row]:
@@ -75,6 +76,17 @@ def _setup(found: Figures) -> Iterator[Row]:
                 shown = one and " ".join(f"{one[part]:.0f}" for part in ("p50", "p95", "p99"))
                 row[f"{title} (p50 p95 p99)"] = shown
             yield row
+
+
+def _alone(found: Figures) -> Iterator[Row]:
+    names = {
+        "calls_per_second": "calls a second",
+        "events_per_second": "events a second",
+        "engine_cpu_ms_per_call": "CPU of a call, ms",
+        "engine_memory_mb": "memory, MB",
+    }
+    if one := found.get("engine_alone"):
+        yield {title: f"{one[name]:.1f}" for name, title in names.items()}
 
 
 def _growth(found: Figures) -> Iterator[Row]:
