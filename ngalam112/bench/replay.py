@@ -2,8 +2,8 @@
 
 Speaks ARI (the event socket with its requests, the claim over HTTP), and what is asked of AMI. Any
 number of calls may be up together; each has ids of its own, and those that the engine chooses are
-read out of its requests. An event goes out once the engine has made all requests that came before it. A request
-that the recording does not have is counted, and answered with 204.
+read out of its requests. An event goes out once the engine has made all requests that came before
+it. A request that the recording does not have is counted, and answered with 204.
 """
 
 from __future__ import annotations
