@@ -42,10 +42,8 @@ def allocate(
     Once they are carried out, no free operator is beside a call that this operator may have. Reads
     no more calls than there are free operators and lanes, so the queue's length costs nothing.
     """
-    # on a busy line most are at work: one look passes them over
-    free = {
-        one.id: one for one in operators if one.state is State.IDLE and available(one, phones, now)
-    }
+    idle = State.IDLE  # on a busy line most are at work: one look passes them over
+    free = {one.id: one for one in operators if one.state is idle and available(one, phones, now)}
     if not free:
         return []
     heads = [

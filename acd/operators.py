@@ -143,11 +143,15 @@ def operator_of(row: Mapping[str, Any]) -> Operator:
     )
 
 
+# looked at for every operator at every offer, and found faster than a member of its class
+_IDLE, _READY, _CAN_RING = State.IDLE, Status.READY, (Device.FREE, Device.UNKNOWN)
+
+
 def available(operator: Operator, phones: Mapping[str, Phone], now: float) -> bool:
     """An operator can be offered a call: ready, idle, rested, at a phone that can be rung."""
-    if operator.status is not Status.READY or operator.state is not State.IDLE:
+    if operator.state is not _IDLE or operator.status is not _READY:
         return False
     if operator.not_before > now or operator.phone is None:
         return False
     phone = phones.get(operator.phone)
-    return phone is not None and phone.device in (Device.FREE, Device.UNKNOWN)
+    return phone is not None and phone.device in _CAN_RING

@@ -57,11 +57,13 @@ def on_duty(
     rules: Rules,
 ) -> int:
     """How many operators serve such a call by now: who is ready, at work or not, at a phone."""
-    there = {phone.number for phone in phones.values() if phone.device is not Device.UNREACHABLE}
-    return sum(
-        one.status is Status.READY and one.phone in there and eligible(one, call, now, rules)
-        for one in operators
-    )
+    ready = (one for one in operators if one.status is Status.READY and _is_there(one, phones))
+    return len(eligible_ones(ready, call, now, rules))
+
+
+def _is_there(operator: Operator, phones: Mapping[str, Phone]) -> bool:
+    phone = phones.get(operator.phone or "")
+    return phone is not None and phone.device is not Device.UNREACHABLE
 
 
 def next_widening(call: Call, now: float, rules: Rules) -> float | None:

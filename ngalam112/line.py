@@ -83,7 +83,9 @@ class Do(msgspec.Struct, frozen=True):
 
 def readable(text: str, longest: int = 64) -> str:
     """A caller's text without control characters, cut to `longest`: safe to keep and to show."""
-    return "".join(sign for sign in text if sign.isprintable())[:longest].strip()
+    if not text.isprintable():
+        text = "".join(sign for sign in text if sign.isprintable())
+    return text[:longest].strip()
 
 
 class Line:

@@ -72,7 +72,7 @@ async def measure(
     calls: int = 3000,
     warm_up: int = 1000,
     at_once: int = 600,
-    operators: int = 500,
+    operators: int = 300,
     rate: float | None = None,
     recording: Path = KEPT,
     database_url: str = "",
@@ -201,7 +201,7 @@ def main() -> int:
     arguments.add_argument("--record", action="store_true", help="record the call anew")
     arguments.add_argument("--calls", type=int, default=3000)
     arguments.add_argument("--at-once", type=int, default=600)
-    arguments.add_argument("--operators", type=int, default=500)
+    arguments.add_argument("--operators", type=int, default=300)
     arguments.add_argument("--rate", type=float, help="calls a second, by the recording's times")
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory(prefix="ngalam112-alone-") as folder:
