@@ -221,6 +221,7 @@ class Dispatcher:
             call = leg.call
             call.hanging_up = True
             self.finish(call, call.hung_up_by or "operator", cause, now)
+            self.settle(now)  # whoever waits comes first, with their phone that rings
             self.measure(call)
             self.switch.hang_up(call.channel, NORMAL)
         self.settle(now)

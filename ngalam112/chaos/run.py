@@ -132,6 +132,10 @@ async def _play(
     common = load_settings(home=base / "sounds")
     say("preparing sounds")
     common.home.mkdir(parents=True, mode=0o700)
+    for name in ("sounds", "music"):
+        # what the line has already need not be spoken again
+        if (settings.home / name).is_dir():
+            await asyncio.to_thread(shutil.copytree, settings.home / name, common.home / name)
     await asyncio.to_thread(build_sounds, common.prompts, common.sounds, programs)
     await asyncio.to_thread(build_music, common.music, programs)
     rows = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -18,14 +19,20 @@ from ngalam112.chaos.run import SCENARIOS
 pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
 
 
-def left_in(folder: Path) -> list[Path]:
-    return list(folder.iterdir())
+HAD = ("music", "sounds")
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(one.name for one in folder.iterdir() if one.name not in HAD)
 
 
 @pytest.fixture
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a short name: the path of a Unix socket may have 107 bytes."""
-    return tmp_path_factory.mktemp("c")
+    home = tmp_path_factory.mktemp("c")
+    for name in HAD:
+        shutil.copytree(built_sounds / name, home / name)
+    return home
 
 
 async def chaos(home: Path, *options: str) -> asyncio.subprocess.Process:
