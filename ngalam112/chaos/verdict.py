@@ -167,21 +167,21 @@ def longest_gap(moments: Sequence[float], since: float, until: float) -> float |
 def gap_across(
     moments: Sequence[float], faults: Sequence[float], around: tuple[float, float]
 ) -> tuple[float, float]:
-    """Return the longest gaps of a talk: around the faults, and at all other times.
+    """Return the longest gaps of a talk: those that touch the time around a fault, and all others.
 
-    `around`: seconds before and after a fault. A talk that is not heard on both sides of a fault is
-    a gap without end.
+    `around`: seconds before and after a fault. A gap that reaches into that time is a gap around
+    the fault with its whole length, and calm with none of it. A talk that is not heard on both
+    sides of a fault is a gap without end.
     """
     before, after = around
-    across, calm, since = 0.0, 0.0, moments[0] if moments else 0.0
-    for at in sorted(faults):
-        heard = bool(moments) and moments[0] <= at <= moments[-1]
-        gap = longest_gap(moments, at - before, at + after) if heard else None
-        across = max(across, float("inf") if gap is None else gap)
-        calm = max(calm, longest_gap(moments, since, at - before) or 0.0)
-        since = at + after
-    if moments:
-        calm = max(calm, longest_gap(moments, since, moments[-1]) or 0.0)
+    if not moments or any(not moments[0] <= at <= moments[-1] for at in faults):
+        return float("inf"), 0.0
+    across = calm = 0.0
+    for begin, end in itertools.pairwise(moments):
+        if any(begin < at + after and at - before < end for at in faults):
+            across = max(across, end - begin)
+        else:
+            calm = max(calm, end - begin)
     return across, calm
 
 

@@ -147,6 +147,13 @@ def test_a_gap_around_a_fault_is_told_from_those_of_calm_moments() -> None:
     assert verdict.broken_talks({"ear": (0.19, 0.0)}) == []
 
 
+def test_a_gap_that_begins_around_a_fault_is_never_excused_by_its_own_length() -> None:
+    moments = steady(0, 51.8) + steady(63.5, 100)
+    across, calm = verdict.gap_across(moments, [50.0], (0.5, 5.0))
+    assert (across, calm) == (pytest.approx(11.7), pytest.approx(0.02))
+    assert verdict.broken_talks({"ear": (across, calm)})
+
+
 @pytest.mark.parametrize("moments", [[], steady(0, 49), steady(51, 60)])
 def test_a_talk_that_is_not_heard_on_both_sides_of_a_fault_is_broken(moments: list[float]) -> None:
     assert verdict.broken_talks({"ear": verdict.gap_across(moments, [50.0], (0.5, 5.0))})
