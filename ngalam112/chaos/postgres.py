@@ -14,8 +14,7 @@ from pbx.programs import Programs
 
 _START_LIMIT_S = 30.0
 _STOP_LIMIT_S = 20.0
-# only a machine that dies could tell the difference; commits are not put off, for the line relies on
-# them
+# only a machine that dies could tell the difference; commits are not put off: the line needs them
 _QUICK = ("fsync=off", "full_page_writes=off")
 
 
