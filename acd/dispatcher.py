@@ -137,11 +137,6 @@ class Dispatcher:
         call.stage = Stage.CLAIMED
         self.announcements.forget(call)
 
-    def measure(self, call: Call) -> None:
-        """Ask how well the audio of a talk that is over came through, while it can be asked."""
-        if not self.load.sheds(Shed.QUALITY):
-            self.switch.measure(call.channel)
-
     # --- what happens to a leg ----------------------------------------------------------------
 
     def leg_answered(self, leg_id: str, now: float) -> None:
@@ -221,8 +216,6 @@ class Dispatcher:
             call = leg.call
             call.hanging_up = True
             self.finish(call, call.hung_up_by or "operator", cause, now)
-            self.settle(now)  # whoever waits comes first, with their phone that rings
-            self.measure(call)
             self.switch.hang_up(call.channel, NORMAL)
         self.settle(now)
 

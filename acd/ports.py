@@ -66,9 +66,6 @@ class Switch(Protocol):
     def disconnect(self, bridge: str) -> None:
         """Remove a bridge."""
 
-    def measure(self, channel: str) -> None:
-        """Ask how well a leg's audio comes through, as long as it is there."""
-
     def hang_up(self, channel: str, cause: int = 16) -> None:
         """End a leg with a Q.850 cause."""
 

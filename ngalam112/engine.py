@@ -54,8 +54,6 @@ T = TypeVar("T")
 
 TAKE_UP_AGAIN_S = 0.5  # Asterisk answers, but not this; citizens wait
 
-PHONES_AT_ONCE = 50  # in one request
-
 ASTERISK = "asterisk"
 """The key of the fact which run of Asterisk the calls are in."""
 
@@ -79,7 +77,6 @@ class Engine:
         self._taking_back: asyncio.Task[None] | None = None
         self.taken_up = False  # connected, and what Asterisk holds is known
         self._rendering = asyncio.Lock()
-        self._watched: set[str] = set()  # phones whose changes this connection tells
         self.on_serving: Callable[[], None] = lambda: None
         self._journal = journal
         self._asterisk = ""  # which run of Asterisk we knew last
@@ -186,23 +183,6 @@ class Engine:
             if self.ari.connected and phones_unread(self.settings):
                 await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
                 phones_read(self.settings)
-        if self.ari.connected:
-            await self._watch_phones()
-
-    async def _watch_phones(self) -> None:
-        """Hear of each change of a phone's state, and of all states once that is sure."""
-        fresh = sorted(self.roster.phones.keys() - self._watched)
-        try:
-            for begin in range(0, len(fresh), PHONES_AT_ONCE):
-                some = fresh[begin : begin + PHONES_AT_ONCE]
-                sources = ",".join(f"deviceState:PJSIP/{number}" for number in some)
-                where = f"applications/{APP}/subscription"
-                await self.ari.call("POST", where, {"eventSource": sources})
-                self._watched.update(some)
-        except AriError as error:
-            log.error("phones_not_watched", error=str(error))
-        if fresh:
-            await self.ami.read_states()
 
     def ping(self, answered: Callable[[], None]) -> None:
         """Ask Asterisk whether it answers this engine; nothing follows if it does not."""
@@ -311,7 +291,6 @@ class Engine:
         if self._taking_back is not None:
             self._taking_back.cancel()
         self._lost_at = self.clock.now()
-        self._watched.clear()
         self.dispatcher.away = True
 
     async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
@@ -348,7 +327,6 @@ class Engine:
         self.taken_up = True
         self._take_back()
         self.on_serving()
-        await self._watch_phones()
         try:
             await self.bring_phones()
         except (AriError, OSError) as error:

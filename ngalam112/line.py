@@ -19,6 +19,7 @@ from acd.dispatcher import Dispatcher
 from acd.ids import new_id
 from acd.internal import InternalCalls
 from acd.kept import CALL, CLAIM, KeptCall, KeptClaim
+from acd.load import Shed
 from acd.operators import device_of
 from acd.ports import Journal, Switch
 from acd.records import CallRecord, EventKind
@@ -30,11 +31,10 @@ from ngalam112.switch import (
     ConnectFailed,
     Joined,
     JoinFailed,
-    LegQuality,
     RingFailed,
     SayFailed,
 )
-from pbx.ami import DeviceState, device_state
+from pbx.ami import DeviceState, LegQuality
 from pbx.ari_types import (
     ApplicationReplaced,
     CallBroadcast,
@@ -46,8 +46,6 @@ from pbx.ari_types import (
     ChannelStateChange,
     ChannelTransfer,
     ChannelUnhold,
-    Device,
-    DeviceStateChanged,
     PlaybackFinished,
     StasisEnd,
     StasisStart,
@@ -140,7 +138,7 @@ class Line:
             case StasisStart(args=args, channel=channel):
                 self._entered(args, channel, now)
             case ChannelHangupRequest(channel=channel, cause=cause):
-                self._hanging_up(channel.id, cause, now)
+                self._hanging_up(channel.id, cause)
             case StasisEnd(channel=channel) if self.fallback.may_be_rescued(channel.id):
                 self._ask_where(channel.id)
             case Whereabouts(channel=channel_id, lives=lives):
@@ -170,10 +168,9 @@ class Line:
                     self.dispatcher.ring_failed(leg, now)
             case SayFailed(playback=playback_id):
                 self._playback_ended(playback_id, True, now)
-            case DeviceStateChanged(device_state=Device(name=name, state=state)):
-                self._device(device_state(name, state), now)
-            case DeviceState():
-                self._device(event, now)
+            case DeviceState(phone=phone, state=state):
+                if self.dispatcher.roster.device(phone, device_of(state)):
+                    self.dispatcher.settle(now)
             case LegQuality():
                 self._quality(event, now)
             case Do(act=act):
@@ -308,10 +305,8 @@ class Line:
         else:
             self.dispatcher.leg_answered(leg, now)
 
-    def _hanging_up(self, channel_id: str, cause: int, now: float) -> None:
+    def _hanging_up(self, channel_id: str, cause: int) -> None:
         call, who = self.calls.get(channel_id), "caller"
-        if call is not None and call.stage is Stage.TALKING:
-            self.dispatcher.measure(call)  # it can be asked for some milliseconds yet
         if call is None:
             leg = self.dispatcher.desks.legs.get(channel_id)
             # while somebody else talks with the citizen, or is to, the call goes on
@@ -320,9 +315,6 @@ class Line:
             call, who = leg.call, "operator"
         if call.hung_up_by is None:
             call.hung_up_by, call.cause = who, cause or NORMAL
-        if who == "operator":
-            # the phone has said BYE: whoever waits need not wait for Asterisk to tidy up
-            self.gone(channel_id, cause or NORMAL, now)
 
     def gone(self, channel_id: str, cause: int, now: float) -> None:
         """A channel is gone, whoever's it was."""
@@ -427,13 +419,11 @@ class Line:
         ):
             self._codes.playback_ended(playback, now)
 
-    def _device(self, told: DeviceState | None, now: float) -> None:
-        if told and self.dispatcher.roster.device(told.phone, device_of(told.state)):
-            self.dispatcher.settle(now)
-
     def _quality(self, event: LegQuality, now: float) -> None:
         call = self.calls.get(event.channel) or self.finished.get(event.channel)
-        if call is not None and call.record.events:
+        if call is None or not call.record.events:
+            return
+        if not self.dispatcher.load.sheds(Shed.QUALITY):
             call.note(
                 EventKind.QUALITY,
                 now,

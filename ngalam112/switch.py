@@ -13,7 +13,6 @@ import structlog
 
 from pbx.ari import AriClient
 from pbx.ari_reply import Reply
-from pbx.ari_types import RtpStatistics
 
 log = structlog.get_logger("switch")
 
@@ -58,25 +57,7 @@ class JoinFailed(msgspec.Struct, frozen=True):
     why: str
 
 
-class LegQuality(msgspec.Struct, frozen=True):
-    """What Asterisk received on a leg: packets lost in per cent, jitter in ms; None if unknown."""
-
-    channel: str
-    loss_percent: float | None
-    jitter_ms: float | None
-
-
-def leg_quality(channel: str, told: RtpStatistics) -> LegQuality:
-    """Read what Asterisk has counted; nothing is known of a leg that has sent nothing."""
-    received, lost = told.rxcount, max(0, told.rxploss)
-    if received <= 0:
-        return LegQuality(channel, None, None)
-    loss = round(100 * lost / (received + lost), 2)
-    jitter = None if told.rxjitter is None else round(1000 * told.rxjitter, 2)
-    return LegQuality(channel, loss, jitter)
-
-
-Outcome = SayFailed | RingFailed | Connected | ConnectFailed | Joined | JoinFailed | LegQuality
+Outcome = SayFailed | RingFailed | Connected | ConnectFailed | Joined | JoinFailed
 
 # `acd`'s words for the states of POST channels/{id}/transfer_progress
 _PROGRESS = {
@@ -256,16 +237,6 @@ class AriSwitch:
     def disconnect(self, bridge: str) -> None:
         """Remove a bridge."""
         self._ari.send("DELETE", f"bridges/{bridge}", then=_logged("disconnect", bridge))
-
-    def measure(self, channel: str) -> None:
-        """Read the RTP statistics; a leg that is gone already tells nothing."""
-
-        def then(reply: Reply) -> None:
-            if reply.ok:
-                told = msgspec.json.decode(reply.body, type=RtpStatistics)
-                self._post(leg_quality(channel, told))
-
-        self._ari.send("GET", f"channels/{channel}/rtp_statistics", then=then)
 
     def hang_up(self, channel: str, cause: int = 16) -> None:
         """End a leg."""

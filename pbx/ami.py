@@ -1,17 +1,14 @@
-"""The AMI link: the state of all phones at once, and redirection.
-
-It hears no events: for each of them Asterisk would write a text, some eighty a call, which costs it
-more than all else that we ask for (docs/performance.md). Changes come by ARI.
+"""The AMI link: the state of the phones, the audio quality of each leg when it ends, redirection.
 
 panoramisk does the protocol; this wraps what it leaves to its users: UTF-8 that is split between
-two TCP packets, a ping that must be answered in time, and reconnecting.
+two TCP packets, a ping that must be answered in time, reconnecting, and reading the state of all
+phones anew after each connect (events in a gap are lost).
 """
 
 from __future__ import annotations
 
 import asyncio
 import codecs
-import contextlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -45,33 +42,88 @@ class DeviceState(msgspec.Struct, frozen=True):
     state: str
 
 
+class LegQuality(msgspec.Struct, frozen=True):
+    """What Asterisk received on a leg: packets lost in per cent, jitter in ms; None if unknown."""
+
+    channel: str
+    loss_percent: float | None
+    jitter_ms: float | None
+
+
+AmiEvent = DeviceState | LegQuality
+
 _PHONE = re.compile(r"^PJSIP/([0-9]{2,6})$")
 
 
-def device_state(device: str, state: str) -> DeviceState | None:
-    """Make a phone's state of a device's; None if the device is not a phone."""
-    phone = _PHONE.match(device)
-    return DeviceState(phone[1], state) if phone else None
+def device_state(headers: Any) -> DeviceState | None:
+    """Read a DeviceStateChange; None if it is not about a phone."""
+    phone = _PHONE.match(headers.get("device", ""))
+    return DeviceState(phone[1], headers.get("state", "")) if phone else None
+
+
+def leg_quality(headers: Any) -> LegQuality:
+    """Read the VarSet of RTPAUDIOQOS: `ssrc=..;lp=<lost>;rxjitter=<s>;rxcount=<packets>;...`."""
+    values = dict(part.split("=", 1) for part in headers.get("value", "").split(";") if "=" in part)
+    loss = jitter = None
+    try:
+        received, lost = int(values["rxcount"]), max(0, int(values["lp"]))
+        if received > 0:
+            loss = round(100 * lost / (received + lost), 2)
+            jitter = round(1000 * float(values["rxjitter"]), 2)
+    except (KeyError, ValueError):
+        pass
+    return LegQuality(headers.get("uniqueid", ""), loss, jitter)
+
+
+def reader_of(block: str) -> Callable[[Any], AmiEvent | None] | None:
+    """Return what reads a block that Asterisk has sent of itself; None for all others."""
+    # an answer to us is panoramisk's
+    return None if f"{_EOL}ActionID: " in block else _TOLD.get(block.partition(_EOL)[0])
+
+
+def headers_of(block: str) -> dict[str, str]:
+    """Return the headers, their names in small letters."""
+    lines = (line.partition(": ") for line in block.split(_EOL))
+    return {name.lower(): value for name, _, value in lines}
+
+
+_EOL = "\r\n"
+_TOLD: dict[str, Callable[[Any], AmiEvent | None]] = {
+    "Event: DeviceStateChange": device_state,
+    "Event: VarSet": leg_quality,
+}
 
 
 class _Protocol(AMIProtocol):  # type: ignore[misc]
-    """panoramisk's protocol, fed with whole characters only."""
+    """panoramisk's protocol, fed with whole characters only, and with what is an answer to it.
+
+    Events, six a call, are read here: panoramisk takes ten times as long for one.
+    """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin with an empty decoder."""
         super().connection_made(transport)
         self._characters = codecs.getincrementaldecoder("utf-8")("replace")
+        self._begun = ""
 
     def data_received(self, data: bytes) -> None:
-        """Hold back the bytes of a character that is not complete yet."""
-        super().data_received(self._characters.decode(data).encode())
+        """Take whole blocks; hold back the begin of one, and of a character."""
+        text = self._begun + self._characters.decode(data)
+        *blocks, self._begun = text.split(_EOL + _EOL)
+        for block in blocks:
+            read = reader_of(block)
+            if read is None:
+                super().data_received(f"{block}{_EOL}{_EOL}".encode())
+            elif (event := read(headers_of(block))) is not None:
+                self.factory.heard(event)
 
 
 class _Manager(Manager):  # type: ignore[misc]
     """One connection of panoramisk: it tells when it is lost and does not reconnect by itself."""
 
-    def __init__(self, **config: Any) -> None:
-        super().__init__(protocol_factory=_Protocol, ping_delay=10**6, events="off", **config)
+    def __init__(self, heard: Callable[[AmiEvent], None], **config: Any) -> None:
+        super().__init__(protocol_factory=_Protocol, ping_delay=10**6, **config)
+        self.heard = heard
         self.lost = asyncio.Event()
 
     def connection_lost(self, exc: object) -> None:
@@ -81,10 +133,7 @@ class _Manager(Manager):  # type: ignore[misc]
 
 
 class AmiLink:
-    """Stays connected, and tells `on_event` the states of all phones whenever they are read.
-
-    `on_event` must not block.
-    """
+    """Stays connected and tells `on_event` what it hears; `on_event` must not block."""
 
     def __init__(
         self,
@@ -93,7 +142,7 @@ class AmiLink:
         port: int,
         user: str,
         password: str,
-        on_event: Callable[[DeviceState], None],
+        on_event: Callable[[AmiEvent], None],
         ping_interval: float = 10.0,
         reply_timeout: float = 5.0,
     ) -> None:
@@ -124,7 +173,12 @@ class AmiLink:
         _, probe = await asyncio.open_connection(self._host, self._port)
         probe.close()
         manager = _Manager(
-            host=self._host, port=self._port, username=self._user, secret=self._password, loop=loop
+            self._on_event,
+            host=self._host,
+            port=self._port,
+            username=self._user,
+            secret=self._password,
+            loop=loop,
         )
         try:
             async with asyncio.timeout(self._reply_timeout):
@@ -162,17 +216,11 @@ class AmiLink:
         if not reply.success:
             raise AmiError(f"{channel} cannot be redirected: {reply.message}")
 
-    async def read_states(self) -> None:
-        """Have the states of all phones told; without a connection the next one does it."""
-        if self._manager is not None:
-            with contextlib.suppress(TimeoutError):
-                await self._read_states(self._manager)
-
     async def _read_states(self, manager: _Manager) -> None:
         async with asyncio.timeout(self._reply_timeout):
             replies = await manager.send_action({"Action": "DeviceStateList"})
         for reply in replies if isinstance(replies, list) else []:
-            state = device_state(reply.get("device", ""), reply.get("state", ""))
+            state = device_state(reply)
             if state is not None:
                 self._on_event(state)
 

@@ -151,19 +151,6 @@ class PlaybackFinished(Event, frozen=True, tag="PlaybackFinished"):
     playback: Playback
 
 
-class Device(msgspec.Struct, frozen=True):
-    """A device, such as `PJSIP/101`, and its state: NOT_INUSE, INUSE, RINGING, UNAVAILABLE..."""
-
-    name: str
-    state: str
-
-
-class DeviceStateChanged(Event, frozen=True, tag="DeviceStateChanged"):
-    """The state of a phone that we are subscribed to has changed."""
-
-    device_state: Device
-
-
 class ApplicationReplaced(Event, frozen=True, tag="ApplicationReplaced"):
     """Another engine has taken our application name over; we get no more events."""
 
@@ -189,7 +176,6 @@ AnyEvent = (
     | ChannelHold
     | ChannelUnhold
     | ChannelTransfer
-    | DeviceStateChanged
     | ApplicationReplaced
     | RestResponse
 )
@@ -206,7 +192,6 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     ChannelHold,
     ChannelUnhold,
     ChannelTransfer,
-    DeviceStateChanged,
     ApplicationReplaced,
     RestResponse,
 )
@@ -228,14 +213,6 @@ class Bridge(msgspec.Struct, frozen=True):
     id: str
     channels: list[str] = []
     name: str = ""
-
-
-class RtpStatistics(msgspec.Struct, frozen=True):
-    """What a leg has received so far (GET channels/{id}/rtp_statistics); `rxjitter` in seconds."""
-
-    rxcount: int
-    rxploss: int
-    rxjitter: float | None = None
 
 
 class InfoStatus(msgspec.Struct, frozen=True):

@@ -63,6 +63,7 @@ class Alone(msgspec.Struct, frozen=True, kw_only=True):
     replay_core: float
     requests_per_call: float
     events_per_call: float
+    ami_events_per_call: float
     engine_memory_mb: float
 
 
@@ -152,7 +153,7 @@ class _Run:
         """Play so many calls and say what they took."""
         pid, replay = self._engine.pid, self._replay
         assert pid is not None
-        events, requests = replay.events, replay.requests
+        events, requests, ami = replay.events, replay.requests, replay.ami_events
         engine_s, replay_s, start = cpu_s(pid), time.process_time(), time.monotonic()
         await self.play(calls)
         seconds = time.monotonic() - start
@@ -172,6 +173,7 @@ class _Run:
             replay_core=round(replay_s / seconds, 2),
             requests_per_call=round((replay.requests - requests) / calls, 2),
             events_per_call=round((replay.events - events) / calls, 2),
+            ami_events_per_call=round((replay.ami_events - ami) / calls, 2),
             engine_memory_mb=round(memory_mb(pid), 1),
         )
 

@@ -1,4 +1,4 @@
-"""The AMI side of a recorded Asterisk: lets anybody in, and has all phones free."""
+"""The AMI side of a recorded Asterisk: lets anybody in, has all phones free, passes events on."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ class AmiReplay:
             server.close()
             for one in self._engines:
                 one.close()
+
+    def say(self, event: str) -> None:
+        """Pass an event on to all who have logged in."""
+        for one in self._engines:
+            one.write(event.encode())
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(_GREETING)

@@ -13,7 +13,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
-from ngalam112.bench.recording import Answer, Claimed, Item, Request, Told
+from ngalam112.bench.recording import Answer, Claimed, Heard, Item, Request, Told
 
 _OF_THE_LINE = re.compile(r"\w+ (asterisk|applications)/.*|GET channels|GET bridges")
 
@@ -89,6 +89,12 @@ class Notes:
         else:
             self._note(Told(event=msgspec.Raw(text.encode())))
 
+    def from_ami(self, block: str) -> None:
+        """Note a block of AMI's, if it is an event."""
+        headers = block.split("\r\n")
+        if headers[0].startswith("Event: ") and "\r\nActionID: " not in block:
+            self._note(Heard(headers=headers))
+
 
 class Between:
     """Listens at the engine's ports for ARI and AMI, and passes all on to Asterisk's."""
@@ -156,7 +162,14 @@ class Between:
         self._open.add(back)
         forth = asyncio.create_task(_pass_on(reader, back))
         try:
-            await _pass_on(there, writer)
+            greeting = await there.readline()
+            writer.write(greeting)
+            while greeting:
+                block = await there.readuntil(b"\r\n\r\n")
+                self._notes.from_ami(block.decode("utf-8", "replace").removesuffix("\r\n\r\n"))
+                writer.write(block)
+        except (asyncio.IncompleteReadError, OSError):
+            pass
         finally:
             forth.cancel()
             back.close()

@@ -14,6 +14,7 @@ from ngalam112.admin import add_operator, add_phone, load_roster
 from ngalam112.bench.between import Between, Notes
 from ngalam112.bench.recording import (
     About,
+    Heard,
     Item,
     Recording,
     RecordingError,
@@ -89,14 +90,16 @@ async def _play(settings: Settings, programs: Programs, password: str, notes: No
 
 
 def _is_over(items: list[Item]) -> bool:
-    """Whether Asterisk has said its last about both legs and the phone."""
+    """Whether Asterisk has said its last about both legs and both devices."""
     told = [bytes(item.event) for item in items if isinstance(item, Told)]
-    states = [one for one in told if b'"DeviceStateChanged"' in one]
+    heard = [item.headers for item in items if isinstance(item, Heard)]
+    states = {one[2]: one[3] for one in heard if one[0] == "Event: DeviceStateChange"}
     return (
         sum(b'"StasisEnd"' in one for one in told) == 2
         and any(b'"ChannelDestroyed"' in one for one in told)
-        and bool(states)
-        and b'"NOT_INUSE"' in states[-1]
+        and sum(one[0] == "Event: VarSet" for one in heard) == 2
+        and len(states) == 2
+        and all(one in ("State: NOT_INUSE", "State: UNAVAILABLE") for one in states.values())
     )
 
 

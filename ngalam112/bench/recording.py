@@ -8,7 +8,7 @@ put others there, and two recordings of the same kind of call can be held agains
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import msgspec
@@ -60,6 +60,12 @@ class Told(Item, frozen=True, kw_only=True, tag="event"):
     event: msgspec.Raw
 
 
+class Heard(Item, frozen=True, kw_only=True, tag="ami"):
+    """An event over AMI: its headers, in order."""
+
+    headers: list[str]
+
+
 class About(Item, frozen=True, kw_only=True, tag="about"):
     """The first line: what was recorded, and with which Asterisk."""
 
@@ -67,7 +73,7 @@ class About(Item, frozen=True, kw_only=True, tag="about"):
     call: str
 
 
-Anything = About | Request | Answer | Claimed | Told
+Anything = About | Request | Answer | Claimed | Told | Heard
 _decode = msgspec.json.Decoder(Anything).decode
 
 
@@ -120,11 +126,12 @@ class Shape(msgspec.Struct, frozen=True):
     """What must be the same in each recording of the same kind of call.
 
     `requests` in their order; the types of the `events` in their order, for each channel, because
-    two channels of Asterisk do not wait for each other.
+    two channels of Asterisk do not wait for each other; the AMI events by their kind.
     """
 
     requests: list[str]
     events: dict[str, list[str]]
+    ami: list[str]
 
 
 class _Channel(msgspec.Struct, frozen=True):
@@ -140,17 +147,27 @@ class _Told(msgspec.Struct):
 def shape(recording: Recording) -> Shape:
     """Return the shape of the call."""
     events: dict[str, list[str]] = {}
+    ami = []
     for item in recording.call:
         if isinstance(item, Told):
             told = msgspec.json.decode(item.event, type=_Told)
             state = f" {told.channel.state}" if told.type == "ChannelStateChange" else ""
             events.setdefault(told.channel.id, []).append(told.type + state)
+        elif isinstance(item, Heard):
+            ami.append(" ".join(sorted(_telling(item.headers))))
     requests = [
         " ".join([one.method, one.uri, *sorted(one.query)])
         for one in recording.call
         if isinstance(one, Request)
     ]
-    return Shape(requests, events)
+    return Shape(requests, events, sorted(ami))
+
+
+def _telling(headers: Iterable[str]) -> Iterator[str]:
+    for header in headers:
+        name, _, value = header.partition(": ")
+        if name in ("Event", "Device", "State", "Variable", "Uniqueid"):
+            yield value
 
 
 def parts_of(text: str) -> list[str]:

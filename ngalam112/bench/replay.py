@@ -1,9 +1,9 @@
 """A recorded Asterisk: says to an engine what a real one said, once the engine asks what it asked.
 
-Speaks ARI (the event socket with its requests, the claim over HTTP), and what is asked of AMI. Any
-number of calls may be up together; each has ids of its own, and those that the engine chooses are
-read out of its requests. An event goes out once the engine has made all requests that came before
-it. A request that the recording does not have is counted, and answered with 204.
+Speaks ARI (the event socket with its requests, the claim over HTTP) and AMI. Any number of calls
+may be up together; each has ids of its own, and those that the engine chooses are read out of its
+requests. An event goes out once the engine has made all requests that came before it. A request
+that the recording does not have is counted, and answered with 204.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Replay:
     def __init__(
         self, recording: Recording, phones: Iterable[str], over: Callable[[], None], *, paced: bool
     ) -> None:
-        self.events = self.requests = self.claims = 0
+        self.events = self.requests = self.claims = self.ami_events = 0
         self.unexpected: Counter[str] = Counter()
         self._script, self._over, self._paced = Script(recording), over, paced
         self._ami = AmiReplay(phones)
@@ -220,5 +220,9 @@ class Replay:
     def _say(self, call: _Call, step: Step) -> None:
         assert isinstance(step, Said)
         text = step.text.fill(call.values)
-        self.events += 1
-        self._send(text)
+        if step.ami:
+            self.ami_events += 1
+            self._ami.say(text)
+        else:
+            self.events += 1
+            self._send(text)

@@ -9,6 +9,7 @@ import msgspec
 from ngalam112.bench.recording import (
     Answer,
     Claimed,
+    Heard,
     Recording,
     Request,
     Told,
@@ -68,11 +69,11 @@ class Wanted(Step):
 
 
 class Said(Step):
-    """An event."""
+    """An event; over AMI or over the event socket."""
 
-    def __init__(self, text: str, gap_s: float) -> None:
+    def __init__(self, text: str, gap_s: float, *, ami: bool) -> None:
         super().__init__(gap_s)
-        self.text = Template(text)
+        self.text, self.ami = Template(text), ami
 
 
 class Script:
@@ -94,7 +95,10 @@ class Script:
                     self.wanted.setdefault(wanted.key, []).append(wanted)
                     self.steps.append(wanted)
                 case Told(event=event):
-                    self.steps.append(Said(_text(event), gap_s))
+                    self.steps.append(Said(_text(event), gap_s, ami=False))
+                case Heard(headers=headers):
+                    text = "\r\n".join([*headers, "", ""])
+                    self.steps.append(Said(text, gap_s, ami=True))
         asked = {one.number: one for one in recording.line if isinstance(one, Request)}
         for item in recording.line:
             if isinstance(item, Answer):

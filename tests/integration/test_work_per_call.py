@@ -28,7 +28,7 @@ from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-REQUESTS, CLAIMS = 12, 1
+REQUESTS, CLAIMS = 11, 1
 EVENTS = {
     "CallBroadcast": 1,
     "StasisStart": 2,
@@ -38,8 +38,8 @@ EVENTS = {
     "PlaybackFinished": 1,
     "ChannelHangupRequest": 2,
     "ChannelDestroyed": 1,
-    "DeviceStateChanged": 2,
 }
+AMI_EVENTS = 6
 ENTRIES, FACTS = 10, 9  # lines of the local journal
 MOST_BYTES = 9_500  # of these lines
 STATEMENTS = 4  # for all the entries of a call, or of two hundred: one a table
@@ -62,6 +62,7 @@ async def test_the_kept_recording_is_what_this_asterisk_and_this_engine_say(
     fresh, kept = shape(played[0]), shape(load())
     assert fresh.requests == kept.requests, "the engine asks for something else, or in other order"
     assert fresh.events == kept.events, "Asterisk tells something else, or in other order"
+    assert fresh.ami == kept.ami
 
 
 async def test_a_call_takes_so_many_requests_and_events(played: tuple[Recording, Path]) -> None:
@@ -71,6 +72,7 @@ async def test_a_call_takes_so_many_requests_and_events(played: tuple[Recording,
     types = Counter(one.split()[0] for some in told.events.values() for one in some)
     assert (len(asked) - len(claims), len(claims)) == (REQUESTS, CLAIMS)
     assert types == EVENTS
+    assert len(told.ami) == AMI_EVENTS
 
 
 async def test_a_call_writes_so_many_lines_and_bytes(played: tuple[Recording, Path]) -> None:

@@ -77,9 +77,6 @@ class FakeSwitch:
     def disconnect(self, bridge: str) -> None:
         self._do("disconnect", bridge)
 
-    def measure(self, channel: str) -> None:
-        self._do("measure", channel)
-
     def hang_up(self, channel: str, cause: int = 16) -> None:
         self._do("hang_up", channel, cause)
 

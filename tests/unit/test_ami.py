@@ -12,18 +12,75 @@ from hypothesis import given
 from hypothesis import strategies as st
 from panoramisk.message import Message
 
-from pbx.ami import AmiLink, DeviceState, _Manager, _Protocol, device_state
+from pbx.ami import (
+    AmiEvent,
+    AmiLink,
+    DeviceState,
+    LegQuality,
+    _Manager,
+    _Protocol,
+    device_state,
+    headers_of,
+    leg_quality,
+    reader_of,
+)
+
+QOS = (
+    "ssrc=1043513384;themssrc=3735928559;lp=2;rxjitter=0.004500;rxcount=198;txjitter=0.000000;"
+    "txcount=200;rlp=0;rtt=0.000000;rxmes=88.5;txmes=0.0"
+)
 
 
-def test_the_state_of_a_phone_is_told_by_its_number() -> None:
-    assert device_state("PJSIP/101", "NOT_INUSE") == DeviceState("101", "NOT_INUSE")
+def headers(text: str) -> Message:
+    """A message as panoramisk reads it."""
+    return Message.from_line(text.replace("\n", "\r\n"))
+
+
+def test_the_state_of_a_phone_is_read_whatever_the_case_of_the_headers() -> None:
+    text = "Event: DeviceStateChange\nPrivilege: call,all\nDevice: PJSIP/101\nState: NOT_INUSE"
+    assert device_state(headers(text)) == DeviceState("101", "NOT_INUSE")
+    assert device_state(headers(text.replace("Device:", "DEVICE:"))) is not None
 
 
 @pytest.mark.parametrize(
     "device", ["PJSIP/trunk", "Queue:fire", "PJSIP/1", "PJSIP/1234567", "PJSIP/101-0001", ""]
 )
 def test_a_device_that_is_no_phone_is_nothing_to_us(device: str) -> None:
-    assert device_state(device, "X") is None
+    assert device_state(headers(f"Event: DeviceStateChange\nDevice: {device}\nState: X")) is None
+
+
+def test_the_quality_of_a_leg_is_read_in_per_cent_and_milliseconds() -> None:
+    text = f"Event: VarSet\nUniqueid: 1.1\nVariable: RTPAUDIOQOS\nValue: {QOS}"
+    assert leg_quality(headers(text)) == LegQuality("1.1", 1.0, 4.5)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "",
+        "ssrc=1",
+        QOS.replace("rxcount=198", "rxcount=0"),
+        QOS.replace("rxcount=198", "rxcount=many"),
+        QOS.replace("rxcount=198", "rxcount=-2"),
+        QOS.replace("lp=2;", ""),
+    ],
+)
+def test_a_quality_that_nobody_measured_is_unknown(value: str) -> None:
+    text = f"Event: VarSet\nUniqueid: 1.1\nVariable: RTPAUDIOQOS\nValue: {value}"
+    assert leg_quality(headers(text)) == LegQuality("1.1", None, None)
+
+
+@OFTEN
+@given(
+    st.dictionaries(
+        st.sampled_from(["lp", "rxjitter", "rxcount"]),
+        st.integers(-(2**40), 2**40) | st.floats() | st.text(";=x1-", max_size=4),
+    )
+)
+def test_whatever_is_in_the_value_loss_is_a_percentage(values: dict[str, object]) -> None:
+    text = ";".join(f"{name}={value}" for name, value in values.items())
+    quality = leg_quality({"uniqueid": "1.1", "value": text})
+    assert quality.loss_percent is None or 0 <= quality.loss_percent <= 100
 
 
 @OFTEN
@@ -42,6 +99,15 @@ def test_a_character_split_between_two_packets_arrives_whole(data: st.DataObject
     assert [one["CallerIDName"] for one in heard] == [name]
 
 
+def test_what_asterisk_tells_of_itself_is_read_here_and_answers_are_left_to_panoramisk() -> None:
+    told = "Event: DeviceStateChange\r\nDevice: PJSIP/101\r\nState: INUSE"
+    read = reader_of(told)
+    assert read is not None
+    assert read(headers_of(told)) == DeviceState("101", "INUSE")
+    assert reader_of("Event: FullyBooted\r\nStatus: Fully Booted") is None
+    assert reader_of(told.replace("Device:", "ActionID: action/1\r\nDevice:")) is None
+
+
 async def eventually(holds: Callable[[], bool], what: str) -> None:
     """Poll until it holds; fail after ten seconds."""
     try:
@@ -58,7 +124,6 @@ class AmiServer:
     def __init__(self) -> None:
         self.accepts, self.pings, self.logins, self.port = True, True, 0, 0
         self.writer: asyncio.StreamWriter | None = None
-        self.events: list[str] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"Asterisk Call Manager/11.0.0\r\n")
@@ -73,7 +138,6 @@ class AmiServer:
         match asked["Action"].lower():
             case "login":
                 self.logins, self.writer = self.logins + 1, writer
-                self.events.append(asked["Events"])
                 said = "Success" if self.accepts else "Error"
                 writer.write(f"Response: {said}\r\n{reply}Message: x\r\n\r\n".encode())
             case "ping" if self.pings:
@@ -87,12 +151,18 @@ class AmiServer:
                 end = f"Event: DeviceStateListComplete\r\n{reply}EventList: Complete\r\n\r\n"
                 writer.write((begin + states + end).encode())
 
+    def tell(self, device: str, state: str) -> None:
+        assert self.writer is not None
+        self.writer.write(
+            f"Event: DeviceStateChange\r\nDevice: {device}\r\nState: {state}\r\n\r\n".encode()
+        )
+
 
 @asynccontextmanager
 async def linked(
     server: AmiServer, **limits: float
-) -> AsyncIterator[tuple[AmiLink, list[DeviceState]]]:
-    heard: list[DeviceState] = []
+) -> AsyncIterator[tuple[AmiLink, list[AmiEvent]]]:
+    heard: list[AmiEvent] = []
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
     link = AmiLink(
@@ -112,21 +182,15 @@ async def linked(
         listening.close()
 
 
-async def test_the_states_of_all_phones_are_read_at_once_and_when_asked_for() -> None:
+async def test_the_states_of_all_phones_are_read_first_and_then_each_change() -> None:
     server = AmiServer()
-    both = [DeviceState("101", "INUSE"), DeviceState("102", "INUSE")]
     async with linked(server) as (link, heard):
         await eventually(lambda: len(heard) == 2, "the state of the phones")
-        assert (heard, link.connected) == (both, True)
-        await link.read_states()
-        assert heard == both * 2
-
-
-async def test_no_event_is_asked_for() -> None:
-    server = AmiServer()
-    async with linked(server) as (link, _):
-        await eventually(lambda: link.connected, "the connection")
-        assert server.events == ["off"]
+        assert heard == [DeviceState("101", "INUSE"), DeviceState("102", "INUSE")]
+        server.tell("PJSIP/101", "NOT_INUSE")
+        await eventually(lambda: len(heard) == 3, "a change")
+        assert heard[2] == DeviceState("101", "NOT_INUSE")
+        assert link.connected
 
 
 async def test_a_link_that_is_lost_is_made_anew_and_the_states_are_read_again() -> None:
@@ -156,7 +220,7 @@ async def test_a_refused_password_is_tried_again_and_works_once_it_is_right() ->
 
 
 def test_one_connection_does_not_ping_or_reconnect_by_itself() -> None:
-    manager = _Manager(host="127.0.0.1", port=1)
+    manager = _Manager(lambda _: None, host="127.0.0.1", port=1)
     assert manager.ping_delay >= 10**6
     manager.connection_lost(None)
     assert manager.lost.is_set()

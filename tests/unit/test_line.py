@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.calls import Call, Stage
-from acd.operators import Device, State
+from acd.operators import State
 from acd.records import EventKind, Outcome, Served, fold
 from ngalam112.line import HANDOVER_S, Claimed, Do, readable
-from ngalam112.switch import Connected, ConnectFailed, LegQuality, RingFailed, SayFailed
+from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
 from pbx import ari_types as ari
-from pbx.ami import DeviceState
+from pbx.ami import DeviceState, LegQuality
 
 GONE = [ari.StasisEnd(a_channel()), ari.ChannelDestroyed(a_channel(), 16)]
 
@@ -207,31 +207,6 @@ def test_the_audio_quality_reaches_the_record_even_after_the_end(after: float) -
     desk.timers.fire(120.0 + after)
     desk.handle(LegQuality("c1", 0.5, 3.0), now=120.0 + after)
     assert (desk.journal.only().loss_percent, desk.journal.only().jitter_ms) == (0.5, 3.0)
-
-
-@pytest.mark.parametrize("first", ["the citizen", "the operator"])
-def test_the_quality_of_a_talk_is_asked_for_before_the_leg_is_gone(first: str) -> None:
-    desk = LineDesk()
-    call = desk.citizen()
-    desk.press("2")
-    leg = call.leg or ""
-    desk.handle(ari.StasisStart(["operator"], a_channel(leg)))
-    desk.handle(Connected(call.bridge or ""), now=110.0)
-    if first == "the citizen":
-        desk.handle(ari.ChannelHangupRequest(a_channel()), now=120.0)
-    else:
-        desk.handle(ari.ChannelHangupRequest(a_channel(leg)), now=120.0)
-        desk.handle(ari.ChannelDestroyed(a_channel(leg), 16), now=120.0)
-        orders = [one.what for one in desk.switch.did]
-        assert orders.index("measure") < orders.index("hang_up")
-    assert desk.switch.told("measure") == ["c1"]
-
-
-def test_the_state_of_a_phone_is_heard_by_ari_and_other_devices_are_not() -> None:
-    desk = LineDesk()
-    for name, state in (("PJSIP/101", "UNAVAILABLE"), ("PJSIP/trunk", "INUSE")):
-        desk.handle(ari.DeviceStateChanged(ari.Device(name, state)))
-    assert desk.roster.phones["101"].device is Device.UNREACHABLE
 
 
 def test_what_the_api_wants_is_done_by_the_writer_and_settled() -> None:
