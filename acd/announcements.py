@@ -115,7 +115,9 @@ class Announcements:
 
     def resume(self, call: Call, now: float) -> None:
         """The call has waited for a while, and goes on; it is not told more than before."""
-        self._no_more(call)
+        before = self._callers.pop(call.id, None)
+        if before is not None and before.timer is not None:
+            before.timer.cancel()
         if call.words is not None:
             self._playbacks[call.words] = call  # begun by an engine before this one
         if self._mode != "off":
@@ -138,21 +140,19 @@ class Announcements:
         caller = self._callers.get(call.id)
         if caller is not None and caller.timer is not None:
             caller.timer.cancel()
+        self._cut_off(call)
+
+    def forget(self, call: Call) -> None:
+        """The call has ended, or waits anew."""
+        self.stop(call)
+        self._callers.pop(call.id, None)
+
+    def _cut_off(self, call: Call) -> None:
         if call.words is not None:
             self._playbacks.pop(call.words, None)
             if call.stage is not Stage.ENDED:
                 self._switch.stop(call.words)
             call.words = None
-
-    def forget(self, call: Call) -> None:
-        """The call has ended."""
-        self.stop(call)
-        self._callers.pop(call.id, None)
-
-    def _no_more(self, call: Call) -> None:
-        caller = self._callers.pop(call.id, None)
-        if caller is not None and caller.timer is not None:
-            caller.timer.cancel()
 
     def playback_ended(self, playback: str) -> bool:
         """Words have been said, or could not be; False if they were none of ours, or cut off."""
@@ -194,10 +194,7 @@ class Announcements:
 
     def _say(self, caller: _Caller, prompts: list[str], now: float) -> None:
         call = caller.call
-        if call.words is not None:
-            # its end was lost with a connection, or it is longer than the period
-            self._switch.stop(call.words)
-            self._playbacks.pop(call.words, None)
+        self._cut_off(call)  # its end was lost with a connection, or it is longer than the period
         call.words = new_id(now)
         self._playbacks[call.words] = call
         call.turns += 1

@@ -204,7 +204,6 @@ class Application(msgspec.Struct, frozen=True):
 
     name: str
     channel_ids: list[str] = []
-    bridge_ids: list[str] = []
 
 
 class Bridge(msgspec.Struct, frozen=True):

@@ -9,18 +9,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import signal
 import sys
 import tempfile
 import time
-from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 import uvloop
 
-from ngalam112.bench.cores import cpu_s, memory_mb, two_cores
+from ngalam112.bench.cores import memory_mb, two_cores
+from ngalam112.bench.cpu import cpu_of
 from ngalam112.bench.figures import median
 from ngalam112.bench.ready import alone_settings, make_ready
 from ngalam112.bench.record import record
@@ -29,6 +28,7 @@ from ngalam112.bench.replay import Replay
 from ngalam112.bench.source import STUCK_S, Source
 from ngalam112.bench.stage import Figures, Stage
 from ngalam112.cli.client import Client
+from ngalam112.interrupts import unless_ended
 from ngalam112.running import EngineFailed, EngineProcess
 from ngalam112.settings import Settings
 from pbx.programs import Programs
@@ -154,10 +154,10 @@ class _Run:
         pid, replay = self._engine.pid, self._replay
         assert pid is not None
         events, requests, ami = replay.events, replay.requests, replay.ami_events
-        engine_s, replay_s, start = cpu_s(pid), time.process_time(), time.monotonic()
+        engine_s, replay_s, start = cpu_of(pid), time.process_time(), time.monotonic()
         await self.play(calls)
         seconds = time.monotonic() - start
-        engine_s, replay_s = cpu_s(pid) - engine_s, time.process_time() - replay_s
+        engine_s, replay_s = cpu_of(pid) - engine_s, time.process_time() - replay_s
         await self._check()
         return Alone(
             calls=calls,
@@ -190,13 +190,6 @@ class _Run:
         return await asyncio.to_thread(self._client.get, path)
 
 
-async def _stoppable(work: Coroutine[Any, Any, T]) -> T:
-    """Do the work; SIGTERM ends it in order, so that no engine is left behind."""
-    task = asyncio.ensure_future(work)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await task
-
-
 def main() -> int:
     """Measure, or record anew with --record; prints JSON."""
     arguments = argparse.ArgumentParser(description="The engine alone.")
@@ -206,21 +199,23 @@ def main() -> int:
     arguments.add_argument("--operators", type=int, default=300)
     arguments.add_argument("--rate", type=float, help="calls a second, by the recording's times")
     given = arguments.parse_args()
+    ended = AloneFailed("The measuring was interrupted.")
     with tempfile.TemporaryDirectory(prefix="ngalam112-alone-") as folder:
         home = Path(folder) / "line"
         try:
             if given.record:
-                save(uvloop.run(_stoppable(record(home, Programs.find()))), KEPT)
+                save(uvloop.run(unless_ended(record(home, Programs.find()), ended)), KEPT)
                 return 0
             figures = uvloop.run(
-                _stoppable(
+                unless_ended(
                     measure(
                         home,
                         calls=given.calls,
                         at_once=given.at_once,
                         operators=given.operators,
                         rate=given.rate,
-                    )
+                    ),
+                    ended,
                 )
             )
         except (AloneFailed, RecordingError, EngineFailed) as error:

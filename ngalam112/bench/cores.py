@@ -8,12 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-def cpu_s(pid: int) -> float:
-    """User and system time of a process, all its threads (proc(5), stat)."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
 def memory_mb(pid: int) -> float:
     """Resident memory of a process."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])

@@ -10,7 +10,6 @@ import asyncio
 import os
 import secrets
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +27,7 @@ from ngalam112.bench.stage import Figures, Say, Stage
 from ngalam112.bench.tables import write_tables
 from ngalam112.cli.output import console
 from ngalam112.demo.sipp import free_port
+from ngalam112.interrupts import unless_ended
 from ngalam112.settings import Settings, load_settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.programs import Programs
@@ -72,7 +72,8 @@ def main(settings: Settings, wanted: Wanted) -> int:
 
     base = settings.home / f"bench-{os.getpid()}"
     try:
-        found = asyncio.run(_unless_ended(_play(settings, wanted, base, say)))
+        ended = BenchInterrupted("The bench was interrupted.")
+        found = asyncio.run(unless_ended(_play(settings, wanted, base, say), ended))
     finally:
         if wanted.keep:
             say(f"kept: {base}")
@@ -104,16 +105,6 @@ def _tell(screen: Console, wanted: Wanted, found: Figures, judged: Sequence[Verd
         if not one.reached:
             screen.print(f"NOT reached: {one.wrong}")
     return 0 if all(one.reached for one in judged) else 1
-
-
-async def _unless_ended(bench: Awaitable[Figures]) -> Figures:
-    """Run to the end; SIGTERM ends it in order, as Ctrl-C does anyway."""
-    task = asyncio.ensure_future(bench)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        raise BenchInterrupted("The bench was interrupted.") from None
 
 
 async def _play(settings: Settings, wanted: Wanted, base: Path, say: Say) -> Figures:

@@ -11,7 +11,6 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,6 +34,7 @@ from ngalam112.chaos.verdict import Row
 from ngalam112.cli.client import ClientError
 from ngalam112.cli.output import Column, console, table
 from ngalam112.demo.sipp import SippError
+from ngalam112.interrupts import unless_ended
 from ngalam112.settings import Settings, load_settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.programs import Programs
@@ -79,7 +79,8 @@ def main(
     say(f"to repeat this: ngalam112 chaos --seed {seed}{' --quick' * quick}")
     base = settings.home / f"chaos-{os.getpid()}"
     try:
-        rows = asyncio.run(_unless_ended(_play(names, settings, base, seed, quick, say)))
+        ended = ChaosInterrupted("The play was interrupted.")
+        rows = asyncio.run(unless_ended(_play(names, settings, base, seed, quick, say), ended))
     finally:
         if keep:
             say(f"kept: {base}")
@@ -113,16 +114,6 @@ def _shown(row: Row) -> dict[str, object]:
         "back": "never" if row.back_s is None else f"{row.back_s:.2f}",
         "held": "yes" if row.held else "NO",
     }
-
-
-async def _unless_ended(play: Awaitable[list[Row]]) -> list[Row]:
-    """Run to the end; SIGTERM ends it in order, as Ctrl-C does anyway."""
-    task = asyncio.ensure_future(play)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        raise ChaosInterrupted("The play was interrupted.") from None
 
 
 async def _play(

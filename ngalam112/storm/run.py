@@ -11,10 +11,9 @@ import contextlib
 import os
 import secrets
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from ngalam112.admin import add_operator, add_phone, load_roster
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.cli.output import Column, console, table
 from ngalam112.demo.sipp import SippResult, free_port
+from ngalam112.interrupts import unless_ended
 from ngalam112.provision import provision_phones
 from ngalam112.running import RunningLine, prepare
 from ngalam112.settings import Settings, load_settings
@@ -98,7 +98,10 @@ def main(settings: Settings, seed: int | None, calls: int, fmt: str, *, keep: bo
     home = settings.home / f"storm-{os.getpid()}"
     try:
         found = asyncio.run(
-            _unless_ended(play(make_plan(seed, calls), storm_settings(settings, home), say))
+            unless_ended(
+                play(make_plan(seed, calls), storm_settings(settings, home), say),
+                StormFailed("The storm was interrupted."),
+            )
         )
     finally:
         if keep:
@@ -120,16 +123,6 @@ def main(settings: Settings, seed: int | None, calls: int, fmt: str, *, keep: bo
         screen.print("The line has held." if found.verdict.held else "The line has NOT held.")
     print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201
     return 0 if found.verdict.held else 1
-
-
-async def _unless_ended(storm: Coroutine[Any, Any, Report]) -> Report:
-    """Run to the end; SIGTERM ends it in order, as Ctrl-C does anyway."""
-    task = asyncio.create_task(storm)
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        raise StormFailed("The storm was interrupted.") from None
 
 
 async def play(plan: Plan, settings: Settings, say: Say) -> Report:
