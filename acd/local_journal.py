@@ -8,7 +8,8 @@ engine. Without a disk that can be written, entries wait in memory, up to a boun
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,9 @@ class LocalJournal:
         self._state = State()
         self._newest = 0
         self._queue = Waiting(tail)
-        self._writable = self._doubtful = False
+        self._writable = self._doubtful = self._held = False
+        self._entries: list[Entry] = []  # what is not written yet, inside `together`
+        self._facts: dict[str, Any] = {}
         self._try_at = 0.0
         self._load()
         # numbers that grow even if what was there before cannot be read
@@ -101,32 +104,32 @@ class LocalJournal:
 
     def add(self, *rows: Row) -> int:
         """Keep rows that belong together for the database; returns the entry's number."""
-        state = self._state
-        entry = Entry(state.last + 1, rows)  # type: ignore[arg-type]
-        line = sealed(encoded(entry))
-        state.last = self._newest = entry.n
-        note(state, entry)
-        place = self._write(line)
-        if place is not None:
-            self._queue.saved(entry, place)
-            return entry.n
-        self._queue.not_saved(Unsaved(entry.n, rows[0][1].get("call_id", ""), line))
-        if self._queue.bytes_unsaved > self._unsaved_bytes:
-            # a tenth at a time
-            lost = self._queue.give_up(self._unsaved_bytes * 9 // 10, state.calls)
-            self._count_lost(lost, "no disk and no database took them in time")
+        entry = Entry(self._state.last + 1, rows)  # type: ignore[arg-type]
+        self._state.last = self._newest = entry.n
+        self._entries.append(entry)
+        if not self._held:
+            self._write_all()
         return entry.n
 
     def keep(self, key: str, value: Any | None) -> None:
         """Keep a fact for the next engine; the last value counts, None forgets it."""
+        self._facts[key] = value
+        if not self._held:
+            self._write_all()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Write all that is kept in the block at its end, by one write.
+
+        Nothing may leave the engine before that which follows from what is kept: no await in it.
+        """
+        self._held = True
         try:
-            fact = Fact(key, msgspec.Raw(encode(value)))
-            line = sealed(encode(fact))
-        except (TypeError, ValueError, RecursionError) as error:
-            log.error("fact_not_kept", key=key, error=str(error))
-            return
-        note(self._state, fact)
-        self._write(line)  # if it cannot be written, the begin of the next segment tells it
+            yield
+        finally:
+            self._held = False
+            if self._entries or self._facts:
+                self._write_all()
 
     def restate(self, operators: Iterable[dict[str, Any]], calls: Iterable[dict[str, Any]]) -> None:
         """Keep these rows as the state for the next start, in place of what was kept."""
@@ -188,15 +191,54 @@ class LocalJournal:
 
     # --- writing ------------------------------------------------------------------------------
 
-    def _write(self, line: bytes) -> Place | None:
-        """Write a line; None if it is not in the file."""
+    def _write_all(self) -> None:
+        """Write what has been kept since the last time."""
+        entries, self._entries = self._entries, []
+        facts, self._facts = self._facts, {}
+        state = self._state
+        lines = [sealed(encoded(entry)) for entry in entries]
+        for entry in entries:
+            note(state, entry)
+        # if facts cannot be written, the begin of the next segment tells them
+        place = self._write(b"".join(lines + self._noted(facts)))
+        if place is None:
+            self._not_saved(entries, lines)
+            return
+        segment, offset = place
+        for entry, line in zip(entries, lines, strict=True):
+            self._queue.saved(entry, Place(segment, offset))
+            offset += len(line)
+
+    def _noted(self, facts: dict[str, Any]) -> list[bytes]:
+        lines = []
+        for key, value in facts.items():
+            try:
+                fact = Fact(key, msgspec.Raw(encode(value)))
+                lines.append(sealed(encode(fact)))
+            except (TypeError, ValueError, RecursionError) as error:
+                log.error("fact_not_kept", key=key, error=str(error))
+                continue
+            note(self._state, fact)
+        return lines
+
+    def _not_saved(self, entries: list[Entry], lines: list[bytes]) -> None:
+        for entry, line in zip(entries, lines, strict=True):
+            call = entry.rows[0][1].get("call_id", "")
+            self._queue.not_saved(Unsaved(entry.n, call, line))
+        if self._queue.bytes_unsaved > self._unsaved_bytes:
+            # a tenth at a time
+            lost = self._queue.give_up(self._unsaved_bytes * 9 // 10, self._state.calls)
+            self._count_lost(lost, "no disk and no database took them in time")
+
+    def _write(self, lines: bytes) -> Place | None:
+        """Write lines; None if they are not in the file."""
         if self._files.sync_error is not None:
             self._fails(self._files.sync_error)
             self._doubtful = True
         if not self._writable and not self._recover():
             return None
         try:
-            place = self._files.append(line, self._state.last)
+            place = self._files.append(lines, self._state.last)
         except OSError as error:
             self._fails(error)
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from acd.records import CallEvent, CallRecord
@@ -89,3 +90,6 @@ class Journal(Protocol):
 
         The last value counts; it must be something that JSON can hold.
         """
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep all that happens in the block at its end, at once; no await may be in it."""

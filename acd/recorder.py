@@ -13,6 +13,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import msgspec
@@ -135,6 +136,10 @@ class Recorder:
     def keep(self, key: str, value: Any | None) -> None:
         """Keep a fact for the next engine only, never for the database; None forgets it."""
         self.local.keep(key, value)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep all that happens in the block by one write at its end; no await may be in it."""
+        return self.local.together()
 
     async def flushed(self) -> None:
         """Return when all that was handed over before this call is written (or refused)."""

@@ -134,18 +134,18 @@ class Segments:
         self._sync_soon()
         return Place(number, 0)
 
-    def append(self, line: bytes, last: int) -> Place:
-        """Append a line to the current segment, whole or not at all; return where it begins."""
+    def append(self, lines: bytes, last: int) -> Place:
+        """Append lines to the current segment, all or none; return where the first begins."""
         assert self._file is not None
         place = Place(self.all[-1].number, self.size)
         try:
-            _write(self._file, line)
+            _write(self._file, lines)
         except OSError:
             # what is half there is damaged, and nothing may be written behind it
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self.size)
             raise
-        self.size += len(line)
+        self.size += len(lines)
         self.all[-1].last = last
         self._sync_soon()
         return place

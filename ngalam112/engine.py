@@ -204,10 +204,12 @@ class Engine:
     async def _write(self) -> None:
         loop, inbox, door, clock = asyncio.get_running_loop(), self._inbox, self._door, self.clock
         while True:
-            # so many at a time, so that the sockets get their turn in a burst
-            for _ in range(min(self.inbox_depth, 100)):
-                self._handle((door or inbox).popleft())
-            self._fire_timers(clock.now())
+            # kept before any request that follows from it leaves: the sockets' turn comes later
+            with self._journal.together():
+                # so many at a time, so that the sockets get their turn in a burst
+                for _ in range(min(self.inbox_depth, 100)):
+                    self._handle((door or inbox).popleft())
+                self._fire_timers(clock.now())
             if inbox or door:
                 await asyncio.sleep(0)
                 continue

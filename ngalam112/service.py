@@ -34,7 +34,7 @@ from ngalam112.rulebook import Rulebook
 from ngalam112.settings import Settings
 from ngalam112.spool import KnownCall, read_spool
 from ngalam112.standby import Turn
-from ngalam112.warmup import warm_up
+from ngalam112.warmup import calm_the_collector, warm_up
 
 log = structlog.get_logger("service")
 
@@ -158,6 +158,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
     engine.on_serving = lambda: life.becomes("serving")
     life.heart.proof = lambda: engine.do(lambda _: None)
     life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
+    calm_the_collector()
     later = None if stored is not None else opening
     writing = asyncio.create_task(record(engine, recorder, later), name="recorder")
     try:

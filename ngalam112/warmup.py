@@ -6,11 +6,24 @@ an engine that could not serve never waits to take over from one that does.
 
 from __future__ import annotations
 
+import gc
+
 from models.database import Database
 from ngalam112.admin import load_roster
 from ngalam112.recovery import open_calls
 from ngalam112.rulebook import Rulebook, load_rulebook
 from ngalam112.settings import Settings
+
+
+def calm_the_collector() -> None:
+    """Let the garbage collector look at young objects less often, and at the program never.
+
+    A line makes hardly any cycles, and lives long: it looked through some hundred thousand objects
+    of libraries again and again, holding all calls for as long.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 async def warm_up(settings: Settings) -> Rulebook:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
@@ -59,6 +60,10 @@ class CountingJournal:
     def keep(self, key: str, value: Any | None) -> None:
         """Keep a fact for the next engine."""
         self.recorder.keep(key, value)
+
+    def together(self) -> AbstractContextManager[None]:
+        """Keep all that happens in the block by one write."""
+        return self.recorder.together()
 
 
 class EngineCollector(Collector):

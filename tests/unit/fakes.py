@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from copy import deepcopy
 from typing import Any, NamedTuple
 
@@ -126,6 +127,9 @@ class FakeJournal:
 
     def operator_state(self, row: dict[str, Any]) -> None:
         self.rows[row["id"]] = row
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def kinds(self, call_id: str) -> list[str]:
         """What happened to a call, in order."""

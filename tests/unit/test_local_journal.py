@@ -103,6 +103,34 @@ def test_the_next_engine_knows_rows_that_were_not_drained_facts_phones_and_the_s
     after.close()
 
 
+def test_what_is_kept_together_is_one_write_and_the_last_fact_counts(
+    journal: LocalJournal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.keep("begun", 1)  # the first write begins the file
+    writes, write = [], os.write
+    monkeypatch.setattr(os, "write", lambda *args: writes.append(args) or write(*args))
+    with journal.together():
+        for seq in (1, 2, 3):
+            tell(journal, seq)
+            journal.keep("where", seq)
+        assert not writes, "nothing is written before the block's end"
+    assert len(writes) == 1
+    monkeypatch.undo()
+    after = reopened(journal)
+    assert after.kept.facts == {"begun": 1, "where": 3}
+    assert after.kept.calls["call"]["events"] == 3
+    assert drain(after) == [1, 2, 3]
+
+
+def test_what_is_kept_together_waits_in_memory_on_a_full_disk(journal: LocalJournal) -> None:
+    tell(journal, 1)
+    with capture_logs(), full_disk(), journal.together():
+        tell(journal, 2)
+        tell(journal, 3)
+    assert journal.unsaved == 2
+    assert drain(journal) == [1, 2, 3]
+
+
 def test_what_is_drained_is_not_newer_but_still_known(journal: LocalJournal) -> None:
     tell(journal, 1)
     journal.add(("operators", an_operator("1001").row()))

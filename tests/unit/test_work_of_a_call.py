@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import Any
 
@@ -50,6 +51,9 @@ class QuietJournal:
 
     def operator_state(self, row: dict[str, Any]) -> None:
         self.entries += 1
+
+    def together(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
 
 def a_line(operators: int) -> tuple[LineDesk, QuietJournal]:
