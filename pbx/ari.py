@@ -15,6 +15,7 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any, TypeVar
 
 import aiohttp
@@ -32,6 +33,7 @@ from pbx.ari_reply import (
     Then,
 )
 from pbx.ari_types import EVENT_NAMES, AnyEvent, Event, RestRequest, RestResponse
+from pbx.claims import ClaimLane
 from pbx.reconnect import reconnect_delays
 
 log = structlog.get_logger("ari")
@@ -85,6 +87,7 @@ class AriClient:
         self._outgoing_ready = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
         self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._lane = ClaimLane(host, port, app, self._headers["Authorization"], request_timeout)
         self._claims: set[asyncio.Task[None]] = set()
 
     @property
@@ -165,26 +168,7 @@ class AriClient:
         task.add_done_callback(self._claims.discard)
 
     async def _claim(self, channel_id: str, then: Then) -> None:
-        reply = LOST
-        # a kept connection may have been closed by Asterisk just now: once more on a fresh one
-        for _ in range(2):
-            if self._session is None:
-                break
-            try:
-                async with self._session.post(
-                    f"{self._base}/events/claim",
-                    params={"channelId": channel_id, "application": self.app},
-                    headers=self._headers,
-                    timeout=aiohttp.ClientTimeout(total=self._request_timeout),
-                ) as response:
-                    reply = Reply(response.status, response.reason or "")
-                    break
-            except aiohttp.ClientError:
-                continue
-            except TimeoutError:
-                reply = LATE
-                break
-        then(reply)
+        then(await self._lane.claim(channel_id))
 
     # --- the connection ---------------------------------------------------------------------
 
@@ -197,19 +181,19 @@ class AriClient:
         loop = asyncio.get_running_loop()
         give_up = None if first_within is None else loop.time() + first_within
         delays = reconnect_delays()
-        connector = aiohttp.TCPConnector(limit=8, keepalive_timeout=10)
-        async with aiohttp.ClientSession(connector=connector) as self._session:
-            while True:
-                try:
-                    async with asyncio.timeout(self._connect_timeout):
-                        socket = await self._connect()
-                except (aiohttp.ClientError, OSError, TimeoutError, AriError) as error:
-                    self._failed_connect(error, give_up)
+        with closing(self._lane):
+            async with aiohttp.ClientSession() as self._session:
+                while True:
+                    try:
+                        async with asyncio.timeout(self._connect_timeout):
+                            socket = await self._connect()
+                    except (aiohttp.ClientError, OSError, TimeoutError, AriError) as error:
+                        self._failed_connect(error, give_up)
+                        await asyncio.sleep(next(delays))
+                        continue
+                    give_up, delays = None, reconnect_delays()
+                    await self._serve(socket)
                     await asyncio.sleep(next(delays))
-                    continue
-                give_up, delays = None, reconnect_delays()
-                await self._serve(socket)
-                await asyncio.sleep(next(delays))
 
     def _failed_connect(self, error: BaseException, give_up: float | None) -> None:
         refused = isinstance(error, aiohttp.WSServerHandshakeError) and error.status in (401, 403)
