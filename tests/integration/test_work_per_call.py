@@ -40,7 +40,7 @@ EVENTS = {
     "ChannelDestroyed": 1,
 }
 AMI_EVENTS = 6
-ENTRIES, FACTS = 10, 9  # lines of the local journal
+ENTRIES, MOST_FACTS = 10, 9  # lines of the local journal
 MOST_BYTES = 9_500  # of these lines
 STATEMENTS = 4  # for all the entries of a call, or of two hundred: one a table
 
@@ -79,7 +79,9 @@ async def test_a_call_writes_so_many_lines_and_bytes(played: tuple[Recording, Pa
     entries, facts = kept_of_the_call(played[1])
     lines = [encode(one) for one in (*entries, *facts)]
     size = sum(len(line) for line in lines)
-    assert (len(entries), len(facts)) == (ENTRIES, FACTS), "entries and facts of one call"
+    assert len(entries) == ENTRIES, "entries of one call"
+    # of a fact that changes twice in one turn of the writer only the last value is written
+    assert len(facts) <= MOST_FACTS, f"a call takes {len(facts)} facts: {[x.key for x in facts]}"
     assert size <= MOST_BYTES, f"a call takes {size} bytes of the journal"
 
 
