@@ -34,7 +34,7 @@ from ngalam112.switch import (
     RingFailed,
     SayFailed,
 )
-from pbx.ami import DeviceState, LegQuality
+from pbx.ami import DeviceState
 from pbx.ari_types import (
     ApplicationReplaced,
     CallBroadcast,
@@ -50,6 +50,7 @@ from pbx.ari_types import (
     StasisEnd,
     StasisStart,
 )
+from pbx.quality import leg_quality
 
 log = structlog.get_logger("line")
 
@@ -139,13 +140,15 @@ class Line:
                 self._entered(args, channel, now)
             case ChannelHangupRequest(channel=channel, cause=cause):
                 self._hanging_up(channel.id, cause)
-            case StasisEnd(channel=channel) if self.fallback.may_be_rescued(channel.id):
-                self._ask_where(channel.id)
             case Whereabouts(channel=channel_id, lives=lives):
                 self.fallback.found(channel_id, lives, now)
             case StasisEnd(channel=channel):
-                # of a leg that came in, ChannelDestroyed is not told once it has left us
-                self.gone(channel.id, NORMAL, now)
+                self._quality(channel, now)
+                if self.fallback.may_be_rescued(channel.id):
+                    self._ask_where(channel.id)
+                else:
+                    # of a leg that came in, ChannelDestroyed is not told once it has left us
+                    self.gone(channel.id, NORMAL, now)
             case ChannelDestroyed(channel=channel, cause=cause):
                 self.gone(channel.id, cause, now)
             case ChannelHold(channel=channel):
@@ -171,8 +174,6 @@ class Line:
             case DeviceState(phone=phone, state=state):
                 if self.dispatcher.roster.device(phone, device_of(state)):
                     self.dispatcher.settle(now)
-            case LegQuality():
-                self._quality(event, now)
             case Do(act=act):
                 act(now)
                 self.dispatcher.settle(now)
@@ -343,7 +344,7 @@ class Line:
             self._journal.keep(CALL + call_id, None)
 
     def over(self, call: Call, cause: int, now: float, *, ended_at: float | None = None) -> None:
-        """The citizen's leg is gone: close the call, keep it a little for its audio quality.
+        """The citizen's leg is gone: close the call, and know its channel a little longer.
 
         `ended_at`: when, if that was before now and nobody saw it.
         """
@@ -419,15 +420,16 @@ class Line:
         ):
             self._codes.playback_ended(playback, now)
 
-    def _quality(self, event: LegQuality, now: float) -> None:
-        call = self.calls.get(event.channel) or self.finished.get(event.channel)
-        if call is None or not call.record.events:
+    def _quality(self, channel: Channel, now: float) -> None:
+        call, told = self.calls.get(channel.id), channel.channelvars.audio_quality
+        if not told or call is None or not call.record.events:
             return
         if not self.dispatcher.load.sheds(Shed.QUALITY):
+            heard = leg_quality(told)
             call.note(
                 EventKind.QUALITY,
                 now,
                 leg="citizen",
-                loss_percent=event.loss_percent,
-                jitter_ms=event.jitter_ms,
+                loss_percent=heard.loss_percent,
+                jitter_ms=heard.jitter_ms,
             )

@@ -1,4 +1,4 @@
-"""The AMI link: the state of the phones, the audio quality of each leg when it ends, redirection.
+"""The AMI link: the state of the phones, and redirection.
 
 panoramisk does the protocol; this wraps what it leaves to its users: UTF-8 that is split between
 two TCP packets, a ping that must be answered in time, reconnecting, and reading the state of all
@@ -42,16 +42,6 @@ class DeviceState(msgspec.Struct, frozen=True):
     state: str
 
 
-class LegQuality(msgspec.Struct, frozen=True):
-    """What Asterisk received on a leg: packets lost in per cent, jitter in ms; None if unknown."""
-
-    channel: str
-    loss_percent: float | None
-    jitter_ms: float | None
-
-
-AmiEvent = DeviceState | LegQuality
-
 _PHONE = re.compile(r"^PJSIP/([0-9]{2,6})$")
 
 
@@ -61,24 +51,9 @@ def device_state(headers: Any) -> DeviceState | None:
     return DeviceState(phone[1], headers.get("state", "")) if phone else None
 
 
-def leg_quality(headers: Any) -> LegQuality:
-    """Read the VarSet of RTPAUDIOQOS: `ssrc=..;lp=<lost>;rxjitter=<s>;rxcount=<packets>;...`."""
-    values = dict(part.split("=", 1) for part in headers.get("value", "").split(";") if "=" in part)
-    loss = jitter = None
-    try:
-        received, lost = int(values["rxcount"]), max(0, int(values["lp"]))
-        if received > 0:
-            loss = round(100 * lost / (received + lost), 2)
-            jitter = round(1000 * float(values["rxjitter"]), 2)
-    except (KeyError, ValueError):
-        pass
-    return LegQuality(headers.get("uniqueid", ""), loss, jitter)
-
-
-def reader_of(block: str) -> Callable[[Any], AmiEvent | None] | None:
-    """Return what reads a block that Asterisk has sent of itself; None for all others."""
-    # an answer to us is panoramisk's
-    return None if f"{_EOL}ActionID: " in block else _TOLD.get(block.partition(_EOL)[0])
+def tells_a_state(block: str) -> bool:
+    """Whether Asterisk tells of itself, and not in answer to us, in which state a device is."""
+    return block.startswith(_STATE) and f"{_EOL}ActionID: " not in block
 
 
 def headers_of(block: str) -> dict[str, str]:
@@ -88,16 +63,13 @@ def headers_of(block: str) -> dict[str, str]:
 
 
 _EOL = "\r\n"
-_TOLD: dict[str, Callable[[Any], AmiEvent | None]] = {
-    "Event: DeviceStateChange": device_state,
-    "Event: VarSet": leg_quality,
-}
+_STATE = f"Event: DeviceStateChange{_EOL}"
 
 
 class _Protocol(AMIProtocol):  # type: ignore[misc]
     """panoramisk's protocol, fed with whole characters only, and with what is an answer to it.
 
-    Events, six a call, are read here: panoramisk takes ten times as long for one.
+    Events, four a call, are read here: panoramisk takes ten times as long for one.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -111,17 +83,16 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
         text = self._begun + self._characters.decode(data)
         *blocks, self._begun = text.split(_EOL + _EOL)
         for block in blocks:
-            read = reader_of(block)
-            if read is None:
+            if not tells_a_state(block):
                 super().data_received(f"{block}{_EOL}{_EOL}".encode())
-            elif (event := read(headers_of(block))) is not None:
-                self.factory.heard(event)
+            elif (state := device_state(headers_of(block))) is not None:
+                self.factory.heard(state)
 
 
 class _Manager(Manager):  # type: ignore[misc]
     """One connection of panoramisk: it tells when it is lost and does not reconnect by itself."""
 
-    def __init__(self, heard: Callable[[AmiEvent], None], **config: Any) -> None:
+    def __init__(self, heard: Callable[[DeviceState], None], **config: Any) -> None:
         super().__init__(protocol_factory=_Protocol, ping_delay=10**6, **config)
         self.heard = heard
         self.lost = asyncio.Event()
@@ -142,7 +113,7 @@ class AmiLink:
         port: int,
         user: str,
         password: str,
-        on_event: Callable[[AmiEvent], None],
+        on_event: Callable[[DeviceState], None],
         ping_interval: float = 10.0,
         reply_timeout: float = 5.0,
     ) -> None:

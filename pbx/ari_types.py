@@ -23,6 +23,12 @@ class DialplanPlace(msgspec.Struct, frozen=True):
     exten: str = ""
 
 
+class ChannelVars(msgspec.Struct, frozen=True):
+    """The variables that `ari.conf` names in `channelvars`; empty before they are set."""
+
+    audio_quality: str = msgspec.field(default="", name="RTPAUDIOQOS")
+
+
 class Channel(msgspec.Struct, frozen=True):
     """One leg of a call. `state` is Down, Ring, Ringing or Up (and rarer ones)."""
 
@@ -33,6 +39,7 @@ class Channel(msgspec.Struct, frozen=True):
     dialplan: DialplanPlace = DialplanPlace()
     language: str = ""
     creationtime: str = ""
+    channelvars: ChannelVars = ChannelVars()
 
 
 class Playback(msgspec.Struct, frozen=True):

@@ -97,7 +97,6 @@ def _is_over(items: list[Item]) -> bool:
     return (
         sum(b'"StasisEnd"' in one for one in told) == 2
         and any(b'"ChannelDestroyed"' in one for one in told)
-        and sum(one[0] == "Event: VarSet" for one in heard) == 2
         and len(states) == 2
         and all(one in ("State: NOT_INUSE", "State: UNAVAILABLE") for one in states.values())
     )

@@ -24,6 +24,7 @@ from fakes import FakeJournal
 from served import with_silent_prompts
 
 from ngalam112.engine import Engine
+from ngalam112.provision import TEMPLATES
 from ngalam112.settings import load_settings
 from ngalam112.switch import AriSwitch
 from pbx.ari_types import EVENT_TYPES, RestRequest
@@ -104,6 +105,11 @@ def misfits(type_: Any, told: str, where: str) -> list[str]:
         return misfits(typing.get_args(type_)[0], inner[1], where)
     if not (isinstance(type_, type) and issubclass(type_, msgspec.Struct)):
         return [] if told in FITTING.get(type_, ()) else [f"{where} is {told}, not {type_}"]
+    if told == "object":  # with whatever names our own configuration gives it
+        ours = (TEMPLATES / "ari.conf").read_text()
+        named = re.findall(r"^channelvars = (.*)$", ours, re.MULTILINE)[0].split(",")
+        names = {field.encode_name for field in msgspec.structs.fields(type_)}
+        return sorted(f"{where}.{name} is not in ari.conf" for name in names - set(named))
     fields, found = model(told), []
     for field in msgspec.structs.fields(type_):
         here = f"{where}.{field.encode_name}"

@@ -111,7 +111,7 @@ async def test_the_audio_of_a_talk_is_measured(line: Line) -> None:
     record = await one(line, "citizen_key_talk_until_bye", "08119", key="2")
     history = await line.history(record.call_id)
     quality = [event for event in history.events if event.kind == "quality"]
-    assert len(quality) == 1, "AMI tells the quality of the citizen's leg once"
+    assert len(quality) == 1, "Asterisk tells the quality of the citizen's leg at its end"
     assert quality[0].data["loss_percent"] is not None
 
 

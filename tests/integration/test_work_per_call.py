@@ -39,7 +39,7 @@ EVENTS = {
     "ChannelHangupRequest": 2,
     "ChannelDestroyed": 1,
 }
-AMI_EVENTS = 6
+AMI_EVENTS = 4
 ENTRIES, MOST_FACTS = 10, 9  # lines of the local journal
 MOST_BYTES = 9_500  # of these lines
 STATEMENTS = 4  # for all the entries of a call, or of two hundred: one a table

@@ -202,6 +202,10 @@ class LineDesk(Desk):
         return after
 
 
+AUDIO = "ssrc=1043513384;lp=1;rxjitter=0.003000;rxcount=199;rtt=0.000000"
+"""What Asterisk says of the audio of a leg that has ended: 0.5 % lost, a jitter of 3 ms."""
+
+
 def a_channel(
     channel: str = "c1",
     *,
@@ -209,13 +213,15 @@ def a_channel(
     name: str = "Budi",
     exten: str = "112",
     state: str = "Up",
+    audio: str = "",
 ) -> ari.Channel:
-    """A channel as Asterisk tells of it."""
+    """A channel as Asterisk tells of it; `audio`: its quality, told when it ends."""
     return ari.Channel(
         id=channel,
         state=state,
         caller=ari.CallerId(name, number),
         dialplan=ari.DialplanPlace("citizens", exten),
+        channelvars=ari.ChannelVars(audio),
     )
 
 

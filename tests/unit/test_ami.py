@@ -13,21 +13,13 @@ from hypothesis import strategies as st
 from panoramisk.message import Message
 
 from pbx.ami import (
-    AmiEvent,
     AmiLink,
     DeviceState,
-    LegQuality,
     _Manager,
     _Protocol,
     device_state,
     headers_of,
-    leg_quality,
-    reader_of,
-)
-
-QOS = (
-    "ssrc=1043513384;themssrc=3735928559;lp=2;rxjitter=0.004500;rxcount=198;txjitter=0.000000;"
-    "txcount=200;rlp=0;rtt=0.000000;rxmes=88.5;txmes=0.0"
+    tells_a_state,
 )
 
 
@@ -49,40 +41,6 @@ def test_a_device_that_is_no_phone_is_nothing_to_us(device: str) -> None:
     assert device_state(headers(f"Event: DeviceStateChange\nDevice: {device}\nState: X")) is None
 
 
-def test_the_quality_of_a_leg_is_read_in_per_cent_and_milliseconds() -> None:
-    text = f"Event: VarSet\nUniqueid: 1.1\nVariable: RTPAUDIOQOS\nValue: {QOS}"
-    assert leg_quality(headers(text)) == LegQuality("1.1", 1.0, 4.5)
-
-
-@pytest.mark.parametrize(
-    "value",
-    [
-        "",
-        "ssrc=1",
-        QOS.replace("rxcount=198", "rxcount=0"),
-        QOS.replace("rxcount=198", "rxcount=many"),
-        QOS.replace("rxcount=198", "rxcount=-2"),
-        QOS.replace("lp=2;", ""),
-    ],
-)
-def test_a_quality_that_nobody_measured_is_unknown(value: str) -> None:
-    text = f"Event: VarSet\nUniqueid: 1.1\nVariable: RTPAUDIOQOS\nValue: {value}"
-    assert leg_quality(headers(text)) == LegQuality("1.1", None, None)
-
-
-@OFTEN
-@given(
-    st.dictionaries(
-        st.sampled_from(["lp", "rxjitter", "rxcount"]),
-        st.integers(-(2**40), 2**40) | st.floats() | st.text(";=x1-", max_size=4),
-    )
-)
-def test_whatever_is_in_the_value_loss_is_a_percentage(values: dict[str, object]) -> None:
-    text = ";".join(f"{name}={value}" for name, value in values.items())
-    quality = leg_quality({"uniqueid": "1.1", "value": text})
-    assert quality.loss_percent is None or 0 <= quality.loss_percent <= 100
-
-
 @OFTEN
 @given(st.data())
 def test_a_character_split_between_two_packets_arrives_whole(data: st.DataObject) -> None:
@@ -101,11 +59,10 @@ def test_a_character_split_between_two_packets_arrives_whole(data: st.DataObject
 
 def test_what_asterisk_tells_of_itself_is_read_here_and_answers_are_left_to_panoramisk() -> None:
     told = "Event: DeviceStateChange\r\nDevice: PJSIP/101\r\nState: INUSE"
-    read = reader_of(told)
-    assert read is not None
-    assert read(headers_of(told)) == DeviceState("101", "INUSE")
-    assert reader_of("Event: FullyBooted\r\nStatus: Fully Booted") is None
-    assert reader_of(told.replace("Device:", "ActionID: action/1\r\nDevice:")) is None
+    assert tells_a_state(told)
+    assert device_state(headers_of(told)) == DeviceState("101", "INUSE")
+    assert not tells_a_state("Event: FullyBooted\r\nStatus: Fully Booted")
+    assert not tells_a_state(told.replace("Device:", "ActionID: action/1\r\nDevice:"))
 
 
 async def eventually(holds: Callable[[], bool], what: str) -> None:
@@ -161,8 +118,8 @@ class AmiServer:
 @asynccontextmanager
 async def linked(
     server: AmiServer, **limits: float
-) -> AsyncIterator[tuple[AmiLink, list[AmiEvent]]]:
-    heard: list[AmiEvent] = []
+) -> AsyncIterator[tuple[AmiLink, list[DeviceState]]]:
+    heard: list[DeviceState] = []
     listening = await asyncio.start_server(server.serve, "127.0.0.1", 0)
     server.port = listening.sockets[0].getsockname()[1]
     link = AmiLink(

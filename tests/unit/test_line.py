@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from factories import OFTEN, LineDesk, a_channel
+from factories import AUDIO, OFTEN, LineDesk, a_channel
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,7 +13,7 @@ from acd.records import EventKind, Outcome, Served, fold
 from ngalam112.line import HANDOVER_S, Claimed, Do, readable
 from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
 from pbx import ari_types as ari
-from pbx.ami import DeviceState, LegQuality
+from pbx.ami import DeviceState
 
 GONE = [ari.StasisEnd(a_channel()), ari.ChannelDestroyed(a_channel(), 16)]
 
@@ -142,7 +142,7 @@ def test_a_channel_that_nobody_expects_is_hung_up(args: list[str]) -> None:
         ConnectFailed("x", "gone"),
         RingFailed("x"),
         SayFailed("x"),
-        LegQuality("x", 1.0, 1.0),
+        ari.StasisEnd(a_channel("y", audio=AUDIO)),
         DeviceState("999", "NOT_INUSE"),
     ],
     ids=lambda event: type(event).__name__,
@@ -199,14 +199,13 @@ def test_a_leg_that_answers_after_its_citizen_has_gone_is_hung_up() -> None:
     assert (call.record.outcome, desk.operator().state) == (Outcome.LOST_RINGING, State.IDLE)
 
 
-@pytest.mark.parametrize("after", [1.0, 4.9])
-def test_the_audio_quality_reaches_the_record_even_after_the_end(after: float) -> None:
+def test_the_audio_quality_that_is_told_at_the_end_is_in_the_record_once() -> None:
     desk = LineDesk()
-    desk.citizen()
-    desk.handle(GONE[1], now=120.0)
-    desk.timers.fire(120.0 + after)
-    desk.handle(LegQuality("c1", 0.5, 3.0), now=120.0 + after)
+    call = desk.citizen()
+    desk.handle(ari.StasisEnd(a_channel(audio=AUDIO)), now=120.0)
+    desk.handle(ari.ChannelDestroyed(a_channel(audio=AUDIO), 16), now=120.0)
     assert (desk.journal.only().loss_percent, desk.journal.only().jitter_ms) == (0.5, 3.0)
+    assert desk.journal.kinds(call.id).count("quality") == 1
 
 
 def test_what_the_api_wants_is_done_by_the_writer_and_settled() -> None:

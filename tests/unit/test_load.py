@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from factories import OFTEN, LineDesk, a_channel
+from factories import AUDIO, OFTEN, LineDesk, a_channel
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +11,6 @@ from acd.load import Level, Limits, Load, LoadWatch, Shed, admits, decide
 from acd.timers import Timers
 from ngalam112.line import Claimed
 from pbx import ari_types as ari
-from pbx.ami import LegQuality
 
 LIMITS = Limits(capacity_cps=10, capacity_channels=100, most_cps=20, most_channels=200)
 NORMAL, SHEDDING, FULL = Level
@@ -139,8 +138,8 @@ def test_quality_and_whispers_are_left_undone_above_capacity() -> None:
         desk.press("2")
         desk.dispatcher.leg_answered(call.leg or "", 103.0)
         desk.dispatcher.connected(call.bridge or "", 103.0)
-        desk.handle(LegQuality("c1", 0.5, 3.0), now=110.0)
         assert desk.switch.told("tell") == ([] if busy else [call.leg])
+        desk.handle(ari.StasisEnd(a_channel(audio=AUDIO)), now=110.0)
         assert ("quality" in desk.journal.kinds(call.id)) is not busy
 
 
