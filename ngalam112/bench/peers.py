@@ -10,6 +10,7 @@ import asyncio
 import re
 import secrets
 import shutil
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ class Ground(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
 
 
-class Peer:
+class Peer(ABC):
     """One line under measurement: `async with OurLine(...) as peer`.
 
     `music`: whether those who wait hear it; without it they hear nothing.
@@ -81,25 +82,25 @@ class Peer:
     async def __aexit__(self, *_: object) -> None:
         await asyncio.shield(asyncio.ensure_future(self._stop()))
 
-    async def _start(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _start(self) -> None: ...
 
-    async def _stop(self) -> None:
-        raise NotImplementedError
+    @abstractmethod
+    async def _stop(self) -> None: ...
 
     def _mute(self) -> None:
         """Take the music out of the rendered configuration, unless it is wanted."""
         if not self._music:
             (self.settings.asterisk_home / "etc" / "musiconhold.conf").write_text("[general]\n")
 
+    @abstractmethod
     async def on_duty(self, operators: int) -> None:
         """Let the first `operators` operators be on duty, and no others."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def asterisk(self) -> Asterisk:
         """Its Asterisk."""
-        raise NotImplementedError
 
     @property
     def engine_pid(self) -> int | None:

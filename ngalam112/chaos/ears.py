@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import random
 import selectors
 import socket
 import struct
@@ -25,6 +26,10 @@ import msgspec
 from pbx.processes import end, start
 
 HOST = "127.0.0.1"
+# Above all ports that SIPp offers for audio (`ngalam112/demo/sipp.py`) and does not bind: what
+# Asterisk sends to one of those would come to an ear, and take its voice away from whom it talks
+# with. Even ones, for reports on the audio go to the next port.
+PORTS = range(54_000, 60_998, 2)
 ALAW, KEYS = 8, 96
 PACKET_S = 0.02
 VOICE = bytes([0x25, 0x5A] * 80)  # what everybody says: no prompt and no music sounds like it
@@ -57,12 +62,22 @@ class Heard(msgspec.Struct):
     released: float | None = None
 
 
+def _bound() -> socket.socket:
+    """A socket at a port that nobody has; raises OSError if there is none."""
+    ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    ear.setblocking(False)
+    for port in random.sample(PORTS, len(PORTS)):
+        with contextlib.suppress(OSError):
+            ear.bind((HOST, port))
+            return ear
+    ear.close()
+    raise OSError(f"no port of {PORTS[0]} to {PORTS[-1]} is free for an ear")
+
+
 class _Ear:
     def __init__(self, *, speaks: bool, presses: bool, most: int = 0) -> None:
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-        self.socket.bind((HOST, 0))
-        self.socket.setblocking(False)
+        self.socket = _bound()
         self.heard = Heard(self.socket.getsockname()[1])
         self._speaks, self._presses = speaks, presses
         self._left = most or sys.maxsize
@@ -74,8 +89,9 @@ class _Ear:
     def receive(self, now: float) -> None:
         with contextlib.suppress(BlockingIOError):
             while True:
-                data, self._to = self.socket.recvfrom(2048)
+                data, source = self.socket.recvfrom(2048)
                 if data[1] & 0x7F == ALAW:
+                    self._to = source
                     self._note(data[12:], now)
 
     def _note(self, audio: bytes, now: float) -> None:

@@ -26,7 +26,7 @@ SCENARIOS = PROJECT / "sipp_scenarios"
 _RTP_BLOCK = 400
 _AT_ONCE = 3000
 # in an order drawn by lot: two processes that play at the same time hardly meet
-_BLOCKS = range(32000, 60000, _RTP_BLOCK)
+_BLOCKS = range(32000, 54000, _RTP_BLOCK)
 _rtp_blocks = itertools.cycle(random.sample(_BLOCKS, len(_BLOCKS)))
 _names = itertools.count(1)
 
