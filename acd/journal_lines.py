@@ -13,15 +13,14 @@ from models.tables import CallRow, OperatorRow
 
 CALLS, OPERATORS = CallRow.__tablename__, OperatorRow.__tablename__
 
-Values = Mapping[str, Any]
-Row = tuple[str, Values]  # table, values
+Row = tuple[str, dict[str, Any]]  # table, values
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
     """Rows that go to the database together; `n` counts the entries, over all engines."""
 
     n: int
-    rows: tuple[tuple[str, dict[str, Any]], ...]
+    rows: tuple[Row, ...]
 
 
 class _Whom(msgspec.Struct, frozen=True):

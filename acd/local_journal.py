@@ -104,7 +104,7 @@ class LocalJournal:
 
     def add(self, *rows: Row) -> int:
         """Keep rows that belong together for the database; returns the entry's number."""
-        entry = Entry(self._state.last + 1, rows)  # type: ignore[arg-type]
+        entry = Entry(self._state.last + 1, rows)
         self._state.last = self._newest = entry.n
         self._entries.append(entry)
         if not self._held:

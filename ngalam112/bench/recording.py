@@ -166,7 +166,7 @@ def shape(recording: Recording) -> Shape:
 def _telling(headers: Iterable[str]) -> Iterator[str]:
     for header in headers:
         name, _, value = header.partition(": ")
-        if name in ("Event", "Device", "State", "Variable", "Uniqueid"):
+        if name in ("Event", "Device", "State"):
             yield value
 
 
