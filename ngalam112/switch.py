@@ -226,7 +226,19 @@ class AriSwitch:
         )
 
     def progress(self, leg: str, outcome: str) -> None:
-        """NOTIFY the phone of what became of its REFER."""
+        """NOTIFY the phone of what became of its REFER.
+
+        First a question that Asterisk answers in the turn of this phone's SIP, so after it is done
+        with the REFER itself. Asterisk 22.10 and 22.11 tell us of it before they have put down what
+        is to be notified (`ari_notify` in res_pjsip_refer.c), and end with all calls when our
+        answer is quicker than that.
+        """
+        self._ari.send(
+            "GET",
+            f"channels/{leg}/variable",
+            {"variable": "CHANNEL(pjsip,call-id)"},
+            then=_logged("progress", leg),
+        )
         self._ari.send(
             "POST",
             f"channels/{leg}/transfer_progress",

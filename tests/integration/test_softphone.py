@@ -37,7 +37,9 @@ async def talk(operator: Softphone, citizen: Softphone) -> tuple[str, str]:
     await citizen.established(dialled)
     await citizen.audio_flows(dialled)
     await citizen.send_digits("2", dialled)
-    return await operator.answer(), dialled
+    call = await operator.answer()
+    await operator.audio_flows(call)
+    return call, dialled
 
 
 def sent(phone: Softphone, method: str) -> list[SipMessage]:
