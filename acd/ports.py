@@ -40,8 +40,8 @@ class Switch(Protocol):
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
         """End the citizen's music and let the two legs talk in the new bridge `bridge`."""
 
-    def open(self, bridge: str) -> None:
-        """Make a further bridge, for two who consult apart."""
+    def open(self, bridge: str, channel: str) -> None:
+        """Make a further bridge for the call of this citizen, for two who consult apart."""
 
     def join(self, bridge: str, leg: str) -> None:
         """Put a leg into a bridge, out of another one if it is in one."""

@@ -204,7 +204,7 @@ class Transfers:
         transfer.step = Step.CONSULTING
         transfer.bridge = new_id(now)
         by = transfer.by
-        self._switch.open(transfer.bridge)
+        self._switch.open(transfer.bridge, transfer.call.channel)
         if not transfer.call.talkers(but=by):
             self._switch.hold(transfer.call.channel)
         self._switch.join(transfer.bridge, by.id)

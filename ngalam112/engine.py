@@ -50,6 +50,7 @@ from pbx.ari_reply import LOST, AriError, Reply
 from pbx.ari_types import CallBroadcast
 
 log = structlog.get_logger("engine")
+_LANES = 4  # for the requests of calls, beside the event socket
 T = TypeVar("T")
 
 TAKE_UP_AGAIN_S = 0.5  # Asterisk answers, but not this; citizens wait
@@ -90,6 +91,7 @@ class Engine:
             on_event=self.post,
             on_up=self._ari_up,
             on_down=self._ari_down,
+            lanes=_LANES,
         )
         self.ami = AmiLink(
             host="127.0.0.1",

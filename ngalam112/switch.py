@@ -11,6 +11,7 @@ from collections.abc import Callable
 import msgspec
 import structlog
 
+from ngalam112.call_lanes import CallLanes
 from pbx.ari import AriClient
 from pbx.ari_reply import Reply
 
@@ -87,10 +88,16 @@ class AriSwitch:
         self, ari: AriClient, sounds: str, post: Callable[[Outcome], None], carrier: str = ""
     ) -> None:
         self._ari, self._sounds, self._post, self._carrier = ari, sounds, post, carrier
+        self._lanes = CallLanes(ari.lanes)
 
     def answer(self, channel: str) -> None:
         """Answer a leg that came in."""
-        self._ari.send("POST", f"channels/{channel}/answer", then=_logged("answer", channel))
+        self._ari.send(
+            "POST",
+            f"channels/{channel}/answer",
+            then=_logged("answer", channel),
+            lane=self._lanes.of(channel),
+        )
 
     def say(self, channel: str, playback: str, *prompts: str) -> None:
         """Play prompts from the folder of built sounds."""
@@ -105,11 +112,12 @@ class AriSwitch:
             f"channels/{channel}/play/{playback}",
             {"media": ",".join(f"sound:{self._sounds}/{prompt}" for prompt in prompts)},
             then=then,
+            lane=self._lanes.add(playback, channel),
         )
 
     def stop(self, playback: str) -> None:
         """Cut a prompt off; one that has just ended is fine."""
-        self._ari.send("DELETE", f"playbacks/{playback}")
+        self._ari.send("DELETE", f"playbacks/{playback}", lane=self._lanes.of(playback))
 
     def music(self, channel: str, turn: int = 0) -> None:
         """Music and "stay on the line", from the music classes `queue` and `queue_1`, `queue_2`."""
@@ -120,6 +128,7 @@ class AriSwitch:
             f"channels/{channel}/moh",
             {"mohClass": music_class},
             then=_logged("music", channel),
+            lane=self._lanes.of(channel),
         )
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
@@ -144,10 +153,11 @@ class AriSwitch:
                 "timeout": "120",  # the engine's own deadline comes first
             },
             then=then,
+            lane=self._lanes.add(leg, citizen),
         )
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
-        """Music off, bridge, both legs in: four requests, in this order on one socket.
+        """Music off, bridge, both legs in: four requests, in this order on one lane.
 
         The operator's keys are commands and do not reach the citizen's ear (absorbDTMF); the
         citizen's keys do reach the operator's: who cannot speak can press.
@@ -156,23 +166,30 @@ class AriSwitch:
         def then(reply: Reply) -> None:
             self._post(Connected(bridge) if reply.ok else ConnectFailed(bridge, reply.reason))
 
-        self._ari.send("DELETE", f"channels/{citizen}/moh")
-        self.open(bridge)
-        self._ari.send("POST", f"bridges/{bridge}/addChannel", {"channel": citizen})
+        lane = self._lanes.of(citizen)
+        self._ari.send("DELETE", f"channels/{citizen}/moh", lane=lane)
+        self.open(bridge, citizen)
+        self._ari.send("POST", f"bridges/{bridge}/addChannel", {"channel": citizen}, lane=lane)
         self._ari.send(
             "POST",
             f"bridges/{bridge}/addChannel",
             {"channel": leg, "absorbDTMF": "true"},
             then=then,
+            lane=lane,
         )
 
-    def open(self, bridge: str) -> None:
+    def open(self, bridge: str, channel: str) -> None:
         """Make a bridge that tells of the keys pressed in it."""
-        self._bridge(bridge, "mixing,dtmf_events")
+        self._bridge(bridge, channel, "mixing,dtmf_events")
 
-    def _bridge(self, bridge: str, kind: str) -> None:
+    def _bridge(self, bridge: str, channel: str, kind: str) -> None:
         # by its name the next engine knows whose it is when nobody is in it any more
-        self._ari.send("POST", f"bridges/{bridge}", {"type": kind, "name": self._ari.app})
+        self._ari.send(
+            "POST",
+            f"bridges/{bridge}",
+            {"type": kind, "name": self._ari.app},
+            lane=self._lanes.add(bridge, channel),
+        )
 
     def join(self, bridge: str, leg: str) -> None:
         """Put a leg into a bridge; Asterisk takes it straight out of the one that it is in."""
@@ -186,32 +203,43 @@ class AriSwitch:
             f"bridges/{bridge}/addChannel",
             {"channel": leg, "absorbDTMF": "true"},
             then=then,
+            lane=self._lanes.of(bridge),
         )
 
     def pair(self, bridge: str, channel: str, leg: str) -> None:
         """Answer a phone that called, and put it together with whom it called."""
         self.answer(channel)
-        self._bridge(bridge, "mixing")
+        self._bridge(bridge, channel, "mixing")
         self._ari.send(
             "POST",
             f"bridges/{bridge}/addChannel",
             {"channel": f"{channel},{leg}"},
             then=_logged("pair", channel),
+            lane=self._lanes.of(bridge),
         )
 
     def hold(self, channel: str) -> None:
         """Music of the class `hold`, in the bridge where the channel is."""
         self._ari.send(
-            "POST", f"channels/{channel}/moh", {"mohClass": "hold"}, then=_logged("hold", channel)
+            "POST",
+            f"channels/{channel}/moh",
+            {"mohClass": "hold"},
+            then=_logged("hold", channel),
+            lane=self._lanes.of(channel),
         )
 
     def unhold(self, channel: str) -> None:
         """End the music: joining a bridge does not do that by itself."""
-        self._ari.send("DELETE", f"channels/{channel}/moh")
+        self._ari.send("DELETE", f"channels/{channel}/moh", lane=self._lanes.of(channel))
 
     def ringing(self, channel: str) -> None:
         """180 Ringing to a phone that called."""
-        self._ari.send("POST", f"channels/{channel}/ring", then=_logged("ringing", channel))
+        self._ari.send(
+            "POST",
+            f"channels/{channel}/ring",
+            then=_logged("ringing", channel),
+            lane=self._lanes.of(channel),
+        )
 
     def tell(self, leg: str, prompt: str) -> None:
         """Whisper through a snoop channel: a prompt played on the leg itself would cut its talk.
@@ -223,6 +251,7 @@ class AriSwitch:
             f"channels/{leg}/snoop",
             {"app": self._ari.app, "appArgs": f"whisper,{prompt}", "whisper": "out", "spy": "none"},
             then=_logged("tell", leg),
+            lane=self._lanes.of(leg),
         )
 
     def progress(self, leg: str, outcome: str) -> None:
@@ -238,17 +267,24 @@ class AriSwitch:
             f"channels/{leg}/variable",
             {"variable": "CHANNEL(pjsip,call-id)"},
             then=_logged("progress", leg),
+            lane=self._lanes.of(leg),
         )
         self._ari.send(
             "POST",
             f"channels/{leg}/transfer_progress",
             {"states": _PROGRESS[outcome]},
             then=_logged("progress", leg),
+            lane=self._lanes.of(leg),
         )
 
     def disconnect(self, bridge: str) -> None:
         """Remove a bridge."""
-        self._ari.send("DELETE", f"bridges/{bridge}", then=_logged("disconnect", bridge))
+        self._ari.send(
+            "DELETE",
+            f"bridges/{bridge}",
+            then=_logged("disconnect", bridge),
+            lane=self._lanes.of(bridge),
+        )
 
     def hang_up(self, channel: str, cause: int = 16) -> None:
         """End a leg."""
@@ -257,6 +293,7 @@ class AriSwitch:
             f"channels/{channel}",
             {"reason_code": str(cause)},
             then=_logged("hang_up", channel),
+            lane=self._lanes.of(channel),
         )
 
 

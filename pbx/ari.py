@@ -1,8 +1,9 @@
-"""The ARI client: one WebSocket for events and requests, an HTTP lane for claims.
+"""The ARI client: a WebSocket for events and requests, further ones for requests, claims by HTTP.
 
 Requests are written in the order in which `send` is called, and Asterisk runs the requests of one
-socket in that order. Claims have connections of their own, so nothing can delay the door. Every
-request gets exactly one `Reply`: Asterisk's, or status 0 when the time is up or the socket is lost.
+lane in that order. Claims have connections of their own, so nothing can delay the door. Every
+request gets exactly one `Reply`: Asterisk's, or status 0 when the time is up or the link is lost.
+All sockets are one link: when one is lost, all are given up and made anew.
 
 Sources: docs.asterisk.org, "ARI REST over WebSocket" and "StasisBroadcast".
 """
@@ -10,10 +11,6 @@ Sources: docs.asterisk.org, "ARI REST over WebSocket" and "StasisBroadcast".
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
-import struct
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from typing import Any, TypeVar
@@ -23,8 +20,6 @@ import msgspec
 import structlog
 
 from pbx.ari_reply import (
-    LATE,
-    LOST,
     AriError,
     AriRefused,
     AriUnreachable,
@@ -32,23 +27,26 @@ from pbx.ari_reply import (
     Reply,
     Then,
 )
-from pbx.ari_types import EVENT_NAMES, AnyEvent, Event, RestRequest, RestResponse
+from pbx.ari_types import EVENT_NAMES, AnyEvent, Event, RestResponse
 from pbx.claims import ClaimLane
 from pbx.reconnect import reconnect_delays
+from pbx.request_lane import RequestLane
 
 log = structlog.get_logger("ari")
 T = TypeVar("T")
+_CLOSE_S = 0.5  # for Asterisk's word on the end of a socket; over a cut there is none
 
 
-class _Pending(msgspec.Struct):
-    then: Then | None
-    deadline: float
-    what: str
+class _LinkLostError(Exception):
+    """A socket of the link has ended."""
 
 
 class AriClient:
     """The link of one application to one Asterisk.
 
+    Lane 0 is the event socket; `lanes` further ones take requests only, each as an application of
+    its own to which nothing happens (`{app}-lane-1`...), for a second socket would take the first
+    one's application over.
     `on_event` and the `then` of a request are called in the event loop's thread and must not
     block. `on_up` runs after each (re)connect, before any further event is handed out; `on_down`
     after each loss.
@@ -68,6 +66,7 @@ class AriClient:
         request_timeout: float = 5.0,
         connect_timeout: float = 5.0,
         heartbeat: float = 5.0,
+        lanes: int = 0,
     ) -> None:
         self.app = app
         self.requests_sent = 0
@@ -81,24 +80,27 @@ class AriClient:
         self._connect_timeout = connect_timeout
         self._heartbeat = heartbeat
         self._decode = msgspec.json.Decoder(AnyEvent).decode
-        self._encode = msgspec.json.Encoder().encode
-        self._pending: dict[str, _Pending] = {}
-        self._outgoing: deque[bytes] = deque()
-        self._outgoing_ready = asyncio.Event()
         self._session: aiohttp.ClientSession | None = None
-        self._socket: aiohttp.ClientWebSocketResponse | None = None
-        self._lane = ClaimLane(host, port, app, self._headers["Authorization"], request_timeout)
+        names = (app, *(f"{app}-lane-{number}" for number in range(1, lanes + 1)))
+        self._lanes = [RequestLane(name) for name in names]
+        authorization = self._headers["Authorization"]
+        self._claim_lane = ClaimLane(host, port, app, authorization, request_timeout)
         self._claims: set[asyncio.Task[None]] = set()
 
     @property
     def connected(self) -> bool:
-        """There is a live event socket."""
-        return self._socket is not None and not self._socket.closed
+        """There is a live link."""
+        return all(lane.is_open for lane in self._lanes)
 
     @property
     def waiting(self) -> int:
         """Requests without an answer yet: the back-pressure of the link."""
-        return len(self._pending)
+        return sum(len(lane.waiting) for lane in self._lanes)
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes there are for requests, the event socket among them."""
+        return len(self._lanes)
 
     # --- requests ---------------------------------------------------------------------------
 
@@ -111,25 +113,19 @@ class AriClient:
         body: Any = None,
         then: Then | None = None,
         timeout: float | None = None,
+        lane: int = 0,
     ) -> None:
         """Write one request; `then` gets its Reply. `body` is sent as JSON."""
-        if self._socket is None:
-            if then is not None:
-                asyncio.get_running_loop().call_soon(then, LOST)
-            return
         self.requests_sent += 1
-        request_id = str(self.requests_sent)
-        request = RestRequest(
-            request_id=request_id,
-            method=method,
-            uri=uri,
-            query_strings=[{"name": name, "value": value} for name, value in (query or {}).items()],
-            message_body="" if body is None else self._encode(body).decode(),
+        self._lanes[lane].send(
+            str(self.requests_sent),
+            method,
+            uri,
+            query or {},
+            body,
+            then,
+            timeout or self._request_timeout,
         )
-        deadline = asyncio.get_running_loop().time() + (timeout or self._request_timeout)
-        self._pending[request_id] = _Pending(then, deadline, f"{method} {uri}")
-        self._outgoing.append(self._encode(request))
-        self._outgoing_ready.set()
 
     async def call(
         self,
@@ -168,7 +164,7 @@ class AriClient:
         task.add_done_callback(self._claims.discard)
 
     async def _claim(self, channel_id: str, then: Then) -> None:
-        then(await self._lane.claim(channel_id))
+        then(await self._claim_lane.claim(channel_id))
 
     # --- the connection ---------------------------------------------------------------------
 
@@ -181,18 +177,20 @@ class AriClient:
         loop = asyncio.get_running_loop()
         give_up = None if first_within is None else loop.time() + first_within
         delays = reconnect_delays()
-        with closing(self._lane):
+        with closing(self._claim_lane):
             async with aiohttp.ClientSession() as self._session:
                 while True:
                     try:
                         async with asyncio.timeout(self._connect_timeout):
-                            socket = await self._connect()
+                            for lane in self._lanes:
+                                await lane.open(self._connect)
                     except (aiohttp.ClientError, OSError, TimeoutError, AriError) as error:
+                        await self._close()
                         self._failed_connect(error, give_up)
                         await asyncio.sleep(next(delays))
                         continue
                     give_up, delays = None, reconnect_delays()
-                    await self._serve(socket)
+                    await self._serve()
                     await asyncio.sleep(next(delays))
 
     def _failed_connect(self, error: BaseException, give_up: float | None) -> None:
@@ -208,98 +206,67 @@ class AriClient:
             ) from None
         log.warning("ari_connect_failed", error=str(error) or type(error).__name__)
 
-    async def _connect(self) -> aiohttp.ClientWebSocketResponse:
+    async def _connect(self, app: str) -> aiohttp.ClientWebSocketResponse:
         assert self._session is not None
-        link = await self._session.ws_connect(
-            f"{self._base}/events?app={self.app}",
+        return await self._session.ws_connect(
+            f"{self._base}/events?app={app}",
             headers=self._headers,
             heartbeat=self._heartbeat,
             max_msg_size=64 * 1024 * 1024,
             compress=0,
+            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_S),
         )
-        _forgets_at_close(link)
-        return link
 
-    async def _serve(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self._socket = socket
-        self._outgoing.clear()
+    async def _serve(self) -> None:
         self.connects += 1
         log.info("ari_up", connects=self.connects)
         try:
             async with asyncio.TaskGroup() as tasks:
-                writer = tasks.create_task(self._write(socket), name="ari writer")
-                sweeper = tasks.create_task(self._expire(), name="ari time-outs")
-                self.send(
-                    "PUT",
-                    f"applications/{self.app}/eventFilter",
-                    body={"allowed": [{"type": name} for name in EVENT_NAMES]},
-                    then=self._filtered,
-                )
+                tasks.create_task(self._expire(), name="ari time-outs")
+                for lane in self._lanes:
+                    wanted = EVENT_NAMES if lane.app == self.app else ["RESTResponse"]
+                    lane.listen_to(wanted, self._filtered)
+                    tasks.create_task(lane.write(), name=f"{lane.app} writer")
                 self._on_up()
-                async for message in socket:
-                    if message.type is aiohttp.WSMsgType.TEXT:
-                        self._receive(message.data)
-                writer.cancel()
-                sweeper.cancel()
+                for lane in self._lanes:
+                    tasks.create_task(self._read(lane), name=f"{lane.app} reader")
+        except* _LinkLostError:
+            pass
         except* (aiohttp.ClientError, OSError) as group:
             log.warning("ari_socket_failed", error=str(group.exceptions[0]))
         finally:
-            self._socket = None
-            pending, self._pending = self._pending, {}
-            await socket.close()
-            log.warning("ari_down", unanswered=len(pending))
-            for request in pending.values():
-                if request.then is not None:
-                    request.then(LOST)
+            log.warning("ari_down", unanswered=self.waiting)
+            await self._close()
             self._on_down()
+
+    async def _read(self, lane: RequestLane) -> None:
+        await lane.read(self._hear)
+        raise _LinkLostError
+
+    async def _close(self) -> None:
+        await asyncio.gather(*(lane.close() for lane in self._lanes))
 
     def _filtered(self, reply: Reply) -> None:
         if not reply.ok:
             log.error("ari_event_filter_refused", status=reply.status, reason=reply.reason)
 
-    async def _write(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        outgoing = self._outgoing
-        while True:
-            await self._outgoing_ready.wait()
-            self._outgoing_ready.clear()
-            while outgoing:
-                await socket.send_frame(outgoing.popleft(), aiohttp.WSMsgType.TEXT)
-
     async def _expire(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(0.25)
-            now = loop.time()
-            for key in [key for key, item in self._pending.items() if item.deadline < now]:
-                late = self._pending.pop(key)
-                log.warning("ari_request_late", request=late.what)
-                if late.then is not None:
-                    late.then(LATE)
+            for lane in self._lanes:
+                lane.expire(loop.time())
 
-    def _receive(self, text: str) -> None:
+    def _hear(self, text: str) -> RestResponse | None:
         try:
             event = self._decode(text)
         except msgspec.DecodeError as error:
             # an event type that the filter should have kept out, or a text that is no JSON
             self.undecodable += 1
             log.debug("ari_event_skipped", error=str(error))
-            return
+            return None
         if isinstance(event, RestResponse):
-            request = self._pending.pop(event.request_id, None)
-            if request is not None and request.then is not None:
-                request.then(Reply(event.status_code, event.reason_phrase, event.message_body))
-            return
+            return event
         self.events_received += 1
         self._on_event(event)
-
-
-def _forgets_at_close(link: aiohttp.ClientWebSocketResponse) -> None:
-    """Let the kernel drop what is unsent when the link is given up (SO_LINGER of 0, socket(7)).
-
-    Over a cut it would be sent again and again, and reach Asterisk half a minute later: hang-ups
-    and moves of calls that others have served meanwhile.
-    """
-    ours = link.get_extra_info("socket")
-    if ours is not None:
-        with socket.socket(fileno=os.dup(ours.fileno())) as same:
-            same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        return None

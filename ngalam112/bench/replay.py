@@ -46,6 +46,27 @@ class _Call:
     ids: list[str] = field(default_factory=list)
 
 
+class _Lane:
+    """One socket of the engine's, and what is to be said over it."""
+
+    def __init__(self, socket: web.WebSocketResponse) -> None:
+        self._socket = socket
+        self._outgoing: deque[str] = deque()
+        self._ready = asyncio.Event()
+
+    def send(self, text: str) -> None:
+        self._outgoing.append(text)
+        self._ready.set()
+
+    async def write(self) -> None:
+        outgoing = self._outgoing
+        while True:
+            await self._ready.wait()
+            self._ready.clear()
+            while outgoing:
+                await self._socket.send_str(outgoing.popleft())
+
+
 class Replay:
     """`over()` is called when a call has come to its end.
 
@@ -67,8 +88,7 @@ class Replay:
         self._unclaimed_by_call: dict[str, Wanted] = {}  # what was asked about an id of no call yet
         self._began = 0
         self._decode = msgspec.json.Decoder(_Asked).decode
-        self._outgoing: deque[str] = deque()
-        self._ready = asyncio.Event()
+        self._events: _Lane | None = None
 
     @property
     def living(self) -> int:
@@ -103,14 +123,17 @@ class Replay:
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
         socket = web.WebSocketResponse(max_msg_size=0, compress=False)
         await socket.prepare(request)
-        writing = asyncio.create_task(self._write(socket))
+        lane = _Lane(socket)
+        if "-lane-" not in request.query["app"]:
+            self._events = lane
+        writing = asyncio.create_task(lane.write())
         try:
             async for message in socket:
                 asked = self._decode(message.data)
                 self.requests += 1
                 query = [(one.name, one.value) for one in asked.query_strings]
                 answer = self._asked(asked.method, asked.uri, query)
-                self._send(answer[0].fill(answer[1] | {"request": asked.request_id}))
+                lane.send(answer[0].fill(answer[1] | {"request": asked.request_id}))
         finally:
             writing.cancel()
             await asyncio.gather(writing, return_exceptions=True)
@@ -122,18 +145,6 @@ class Replay:
             self._asked, "POST", "events/claim", list(request.query.items())
         )
         return web.Response(status=204)
-
-    async def _write(self, socket: web.WebSocketResponse) -> None:
-        outgoing = self._outgoing
-        while True:
-            await self._ready.wait()
-            self._ready.clear()
-            while outgoing:
-                await socket.send_str(outgoing.popleft())
-
-    def _send(self, text: str) -> None:
-        self._outgoing.append(text)
-        self._ready.set()
 
     # --- the calls ----------------------------------------------------------------------------
 
@@ -224,5 +235,6 @@ class Replay:
             self.ami_events += 1
             self._ami.say(text)
         else:
+            assert self._events is not None
             self.events += 1
-            self._send(text)
+            self._events.send(text)

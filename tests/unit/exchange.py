@@ -95,7 +95,7 @@ class Exchange:
         if channel in self.channels:
             self.channels[channel].music = False
 
-    def _open(self, bridge: str) -> None:
+    def _open(self, bridge: str, _channel: str) -> None:
         self.bridges.add(bridge)
 
     def _disconnect(self, bridge: str) -> None:
@@ -117,13 +117,13 @@ class Exchange:
 
     def _connect(self, bridge: str, citizen: str, leg: str) -> None:
         self._unhold(citizen)
-        self._open(bridge)
+        self._open(bridge, citizen)
         self._put(bridge, citizen, may_fail=False)
         works = self._put(bridge, leg)
         self.answers.append(Connected(bridge) if works else ConnectFailed(bridge, "gone"))
 
     def _pair(self, bridge: str, channel: str, leg: str) -> None:
-        self._open(bridge)
+        self._open(bridge, channel)
         for one in (channel, leg):
             self._put(bridge, one, may_fail=False)
         if channel in self.channels:

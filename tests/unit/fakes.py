@@ -51,8 +51,8 @@ class FakeSwitch:
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
         self._do("connect", bridge, citizen, leg)
 
-    def open(self, bridge: str) -> None:
-        self._do("open", bridge)
+    def open(self, bridge: str, channel: str) -> None:
+        self._do("open", bridge, channel)
 
     def join(self, bridge: str, leg: str) -> None:
         self._do("join", bridge, leg)

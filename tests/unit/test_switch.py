@@ -12,6 +12,7 @@ class Asked:
     """Notes the requests in the order in which they are sent."""
 
     app = "ngalam112"
+    lanes = 5
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
