@@ -46,6 +46,12 @@ _FORWARD = """
 send() {
     pid=$child
     [ -n "$pid" ] || { early=$1; return; }
+    # a copy of this shell that is about to become the program would lose the signal
+    tries=200
+    while [ "$tries" -gt 0 ] && read -r name <"/proc/$pid/comm" && [ "$name" = sh ]; do
+        sleep 0.01
+        tries=$((tries - 1))
+    done
     while read -r name <"/proc/$pid/comm" && { [ "$name" = bwrap ] || [ "$name" = sudo ]; }; do
         read -r next _ <"/proc/$pid/task/$pid/children"
         [ -n "$next" ] || break
