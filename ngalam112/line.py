@@ -139,7 +139,7 @@ class Line:
             case StasisStart(args=args, channel=channel):
                 self._entered(args, channel, now)
             case ChannelHangupRequest(channel=channel, cause=cause):
-                self._hanging_up(channel.id, cause)
+                self._hanging_up(channel.id, cause, now)
             case Whereabouts(channel=channel_id, lives=lives):
                 self.fallback.found(channel_id, lives, now)
             case StasisEnd(channel=channel):
@@ -306,7 +306,7 @@ class Line:
         else:
             self.dispatcher.leg_answered(leg, now)
 
-    def _hanging_up(self, channel_id: str, cause: int) -> None:
+    def _hanging_up(self, channel_id: str, cause: int, now: float) -> None:
         call, who = self.calls.get(channel_id), "caller"
         if call is None:
             leg = self.dispatcher.desks.legs.get(channel_id)
@@ -316,6 +316,9 @@ class Line:
             call, who = leg.call, "operator"
         if call.hung_up_by is None:
             call.hung_up_by, call.cause = who, cause or NORMAL
+        if who == "operator":
+            # the phone has said BYE: whoever waits need not wait until Asterisk has tidied up
+            self.gone(channel_id, cause or NORMAL, now)
 
     def gone(self, channel_id: str, cause: int, now: float) -> None:
         """A channel is gone, whoever's it was."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.calls import Call, Stage
-from acd.operators import State
+from acd.operators import Device, State
 from acd.records import EventKind, Outcome, Served, fold
 from ngalam112.line import HANDOVER_S, Claimed, Do, readable
 from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
@@ -53,6 +53,18 @@ def test_an_operator_who_hangs_up_ends_the_call_for_both() -> None:
     assert desk.switch.told("hang_up") == ["c1"]
     desk.handle(ari.ChannelHangupRequest(a_channel(), 16), *GONE, now=120.1)
     assert (desk.journal.only().ended_by, desk.line.calls) == ("operator", {})
+
+
+def test_an_operators_bye_frees_the_phone_for_who_waits_before_asterisk_has_tidied_up() -> None:
+    desk = LineDesk(wrap_up_s=0.0)
+    leg, _ = an_answered_call(desk)
+    waiting = desk.citizen("c2", now=110.0)
+    desk.press("2", "c2", now=111.0)
+    desk.handle(ari.ChannelHangupRequest(a_channel(leg), 16), now=120.0)
+    assert desk.switch.told("ring") == [leg, waiting.leg]
+    desk.handle(ari.ChannelDestroyed(a_channel(leg), 16), now=120.1)
+    assert desk.dispatcher.roster.phones["101"].device is Device.IN_USE
+    assert desk.switch.told("ring") == [leg, waiting.leg]
 
 
 def test_a_call_that_another_engine_claimed_leaves_no_trace() -> None:
