@@ -223,9 +223,8 @@ class AriClient:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._expire(), name="ari time-outs")
-                for lane in self._lanes:
-                    wanted = EVENT_NAMES if lane.app == self.app else ["RESTResponse"]
-                    lane.listen_to(wanted, self._filtered)
+                for number, lane in enumerate(self._lanes):
+                    self._listen(number, lane.app)
                     tasks.create_task(lane.write(), name=f"{lane.app} writer")
                 self._on_up()
                 for lane in self._lanes:
@@ -242,6 +241,17 @@ class AriClient:
     async def _read(self, lane: RequestLane) -> None:
         await lane.read(self._hear)
         raise _LinkLostError
+
+    def _listen(self, number: int, app: str) -> None:
+        """Let Asterisk say what we read and nothing else; answers to requests count among that."""
+        wanted = EVENT_NAMES if app == self.app else ["RESTResponse"]
+        self.send(
+            "PUT",
+            f"applications/{app}/eventFilter",
+            body={"allowed": [{"type": name} for name in wanted]},
+            then=self._filtered,
+            lane=number,
+        )
 
     async def _close(self) -> None:
         await asyncio.gather(*(lane.close() for lane in self._lanes))

@@ -66,14 +66,6 @@ class RequestLane:
             if request.then is not None:
                 request.then(LOST)
 
-    def listen_to(self, events: list[str], then: Then) -> None:
-        """Let Asterisk send these only; the first thing to ask over a new socket.
-
-        An answer to a request is one of them: without RESTResponse among them none would come.
-        """
-        body = {"allowed": [{"type": name} for name in events]}
-        self.send("0", "PUT", f"applications/{self.app}/eventFilter", {}, body, then, 5.0)
-
     def send(
         self,
         request_id: str,
