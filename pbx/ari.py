@@ -182,7 +182,8 @@ class AriClient:
                 while True:
                     try:
                         async with asyncio.timeout(self._connect_timeout):
-                            for lane in self._lanes:
+                            # the event socket last: with it an earlier engine is replaced
+                            for lane in reversed(self._lanes):
                                 await lane.open(self._connect)
                     except (aiohttp.ClientError, OSError, TimeoutError, AriError) as error:
                         await self._close()
