@@ -50,9 +50,9 @@ from pbx.ari_reply import LOST, AriError, Reply
 from pbx.ari_types import CallBroadcast
 
 log = structlog.get_logger("engine")
-_LANES = 4  # for the requests of calls, beside the event socket
 T = TypeVar("T")
 
+_LANES = 4  # for the requests of calls, beside the event socket
 TAKE_UP_AGAIN_S = 0.5  # Asterisk answers, but not this; citizens wait
 
 ASTERISK = "asterisk"

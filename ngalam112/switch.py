@@ -6,7 +6,7 @@ two to connect, remove the bridge, hang up the leg that is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 import structlog
@@ -92,12 +92,7 @@ class AriSwitch:
 
     def answer(self, channel: str) -> None:
         """Answer a leg that came in."""
-        self._ari.send(
-            "POST",
-            f"channels/{channel}/answer",
-            then=_logged("answer", channel),
-            lane=self._lanes.of(channel),
-        )
+        self._do("answer", channel, "POST", f"channels/{channel}/answer")
 
     def say(self, channel: str, playback: str, *prompts: str) -> None:
         """Play prompts from the folder of built sounds."""
@@ -123,13 +118,7 @@ class AriSwitch:
         """Music and "stay on the line", from the music classes `queue` and `queue_1`, `queue_2`."""
         # two by turns: the same one would go on where it was, with its words at any time
         music_class = f"queue_{2 - turn % 2}" if turn else "queue"
-        self._ari.send(
-            "POST",
-            f"channels/{channel}/moh",
-            {"mohClass": music_class},
-            then=_logged("music", channel),
-            lane=self._lanes.of(channel),
-        )
+        self._do("music", channel, "POST", f"channels/{channel}/moh", {"mohClass": music_class})
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
         """Originate the operator's leg; its answer comes back as StasisStart."""
@@ -210,23 +199,12 @@ class AriSwitch:
         """Answer a phone that called, and put it together with whom it called."""
         self.answer(channel)
         self._bridge(bridge, channel, "mixing")
-        self._ari.send(
-            "POST",
-            f"bridges/{bridge}/addChannel",
-            {"channel": f"{channel},{leg}"},
-            then=_logged("pair", channel),
-            lane=self._lanes.of(bridge),
-        )
+        both = {"channel": f"{channel},{leg}"}
+        self._do("pair", channel, "POST", f"bridges/{bridge}/addChannel", both)
 
     def hold(self, channel: str) -> None:
         """Music of the class `hold`, in the bridge where the channel is."""
-        self._ari.send(
-            "POST",
-            f"channels/{channel}/moh",
-            {"mohClass": "hold"},
-            then=_logged("hold", channel),
-            lane=self._lanes.of(channel),
-        )
+        self._do("hold", channel, "POST", f"channels/{channel}/moh", {"mohClass": "hold"})
 
     def unhold(self, channel: str) -> None:
         """End the music: joining a bridge does not do that by itself."""
@@ -234,25 +212,15 @@ class AriSwitch:
 
     def ringing(self, channel: str) -> None:
         """180 Ringing to a phone that called."""
-        self._ari.send(
-            "POST",
-            f"channels/{channel}/ring",
-            then=_logged("ringing", channel),
-            lane=self._lanes.of(channel),
-        )
+        self._do("ringing", channel, "POST", f"channels/{channel}/ring")
 
     def tell(self, leg: str, prompt: str) -> None:
         """Whisper through a snoop channel: a prompt played on the leg itself would cut its talk.
 
         The snoop channel comes as StasisStart with the prompt's name; the line plays it there.
         """
-        self._ari.send(
-            "POST",
-            f"channels/{leg}/snoop",
-            {"app": self._ari.app, "appArgs": f"whisper,{prompt}", "whisper": "out", "spy": "none"},
-            then=_logged("tell", leg),
-            lane=self._lanes.of(leg),
-        )
+        whisper = {"whisper": "out", "spy": "none", "appArgs": f"whisper,{prompt}"}
+        self._do("tell", leg, "POST", f"channels/{leg}/snoop", {"app": self._ari.app, **whisper})
 
     def progress(self, leg: str, outcome: str) -> None:
         """NOTIFY the phone of what became of its REFER.
@@ -262,45 +230,27 @@ class AriSwitch:
         is to be notified (`ari_notify` in res_pjsip_refer.c), and end with all calls when our
         answer is quicker than that.
         """
-        self._ari.send(
-            "GET",
-            f"channels/{leg}/variable",
-            {"variable": "CHANNEL(pjsip,call-id)"},
-            then=_logged("progress", leg),
-            lane=self._lanes.of(leg),
-        )
-        self._ari.send(
-            "POST",
-            f"channels/{leg}/transfer_progress",
-            {"states": _PROGRESS[outcome]},
-            then=_logged("progress", leg),
-            lane=self._lanes.of(leg),
-        )
+        question = {"variable": "CHANNEL(pjsip,call-id)"}
+        states = {"states": _PROGRESS[outcome]}
+        self._do("progress", leg, "GET", f"channels/{leg}/variable", question)
+        self._do("progress", leg, "POST", f"channels/{leg}/transfer_progress", states)
 
     def disconnect(self, bridge: str) -> None:
         """Remove a bridge."""
-        self._ari.send(
-            "DELETE",
-            f"bridges/{bridge}",
-            then=_logged("disconnect", bridge),
-            lane=self._lanes.of(bridge),
-        )
+        self._do("disconnect", bridge, "DELETE", f"bridges/{bridge}")
 
     def hang_up(self, channel: str, cause: int = 16) -> None:
         """End a leg."""
-        self._ari.send(
-            "DELETE",
-            f"channels/{channel}",
-            {"reason_code": str(cause)},
-            then=_logged("hang_up", channel),
-            lane=self._lanes.of(channel),
-        )
+        self._do("hang_up", channel, "DELETE", f"channels/{channel}", {"reason_code": str(cause)})
 
+    def _do(
+        self, what: str, about: str, method: str, uri: str, query: Mapping[str, str] | None = None
+    ) -> None:
+        """Ask for what nobody waits for, on the lane of what it is about; a failure is logged."""
 
-def _logged(what: str, about: str) -> Callable[[Reply], None]:
-    def then(reply: Reply) -> None:
-        # gone already is what a hang-up wants, and for the rest its end is on its way as an event
-        if not reply.ok and not reply.gone:
-            log.warning("request_failed", what=what, id=about, reason=reply.reason)
+        def then(reply: Reply) -> None:
+            # gone already is what a hang-up wants, and for the rest its end is on its way
+            if not reply.ok and not reply.gone:
+                log.warning("request_failed", what=what, id=about, reason=reply.reason)
 
-    return then
+        self._ari.send(method, uri, query, then=then, lane=self._lanes.of(about))

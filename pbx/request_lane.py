@@ -14,7 +14,7 @@ import os
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
@@ -49,10 +49,12 @@ class RequestLane:
         """There is a live socket."""
         return self._socket is not None and not self._socket.closed
 
-    async def open(self, connect: Callable[[str], Any]) -> None:
+    async def open(
+        self, connect: Callable[[str], Awaitable[aiohttp.ClientWebSocketResponse]]
+    ) -> None:
         """Connect; `connect` opens a socket for an application."""
         link = await connect(self.app)
-        forgets_at_close(link)
+        _forgets_at_close(link)
         self._outgoing.clear()
         self._socket = link
 
@@ -125,7 +127,7 @@ class RequestLane:
                 late.then(LATE)
 
 
-def forgets_at_close(link: aiohttp.ClientWebSocketResponse) -> None:
+def _forgets_at_close(link: aiohttp.ClientWebSocketResponse) -> None:
     """Let the kernel drop what is unsent when the link is given up (SO_LINGER of 0, socket(7)).
 
     Over a cut it would be sent again and again, and reach Asterisk half a minute later: hang-ups
