@@ -91,7 +91,7 @@ async def play(peer: Peer, what: Play, random: Random, window: Window | None = N
 
 def _phones(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
     rows = [("0", _drawn(random, what.talk_ms)) for _ in range(_MANY)]
-    port = peer.ground.phones_port
+    port = peer.phones_port
     return SippRun(
         peer.ground.programs, work, PHONE, port=port, limit_s=_LIMIT_S, rows=rows, noted=True
     )

@@ -1,7 +1,7 @@
 """The lines that are compared: ours, app_queue and a bare Asterisk, all with the same phones.
 
 Each has its own ports and state folder, the same Asterisk, the same settings of SIP, audio and
-log, and 200 phones at a fixed address, which whoever plays them binds for one run at a time.
+log, and 200 phones at a fixed address of its own, so peers can be played at the same time.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from ngalam112.admin import add_operator, add_phone
 from ngalam112.chaos import processes
 from ngalam112.chaos.line import line_settings, wait_for
 from ngalam112.cli.client import Client
+from ngalam112.demo.sipp import free_port
 from ngalam112.provision import TEMPLATES, asterisk_values, provision, provision_phones
 from ngalam112.running import RunningLine, line_asterisk, prepare
 from pbx.asterisk import Asterisk
@@ -46,12 +47,11 @@ _KEPT_WITHIN_S = 30.0
 
 
 class Ground(msgspec.Struct, frozen=True, kw_only=True):
-    """What all peers of a bench share: `folder` for their states, built sounds, phones' port."""
+    """What all peers of a bench share: `folder` for their states, and built sounds."""
 
     folder: Path
     sounds: Path
     programs: Programs
-    phones_port: int
     timezone: str
 
 
@@ -63,8 +63,13 @@ class Peer(ABC):
 
     def __init__(self, name: str, ground: Ground, *, music: bool = True, **changes: Any) -> None:
         self.name, self.ground, self._music = name, ground, music
+        self.phones_port = free_port()
         # processes are found by their folder, so no folder's name may begin another one's
         self.settings = line_settings(ground.folder / f"{name}-line", ground.timezone, **changes)
+
+    def _phone(self, number: str) -> Phone:
+        contact = f"sip:{number}@127.0.0.1:{self.phones_port}"
+        return Phone(number, secrets.token_urlsafe(12), contact)
 
     async def __aenter__(self) -> Peer:
         self.settings.home.mkdir(parents=True, mode=0o700)
@@ -143,7 +148,7 @@ class PlainAsterisk(Peer):
         values = asterisk_values(settings, version)
         values |= {"peer": self.name, "operators": list(OPERATORS), "phones": list(PHONES)}
         render(TEMPLATES, settings.asterisk_home / "etc", values, folder="peers")
-        provision_phones(settings, [_phone(number, self.ground) for number in PHONES])
+        provision_phones(settings, [self._phone(number) for number in PHONES])
         self._mute()
         self._asterisk = line_asterisk(settings, programs)
         await self._asterisk.start()
@@ -187,7 +192,7 @@ class OurLine(Peer):
         await upgrade(self.settings.url)
         async with Database(self.settings.url) as database:
             for index, number in enumerate(PHONES):
-                phone = _phone(number, self.ground)
+                phone = self._phone(number)
                 await add_phone(database, number, phone.password, phone.contact)
                 operator = str(_FIRST_OPERATOR + index)
                 await add_operator(database, operator, f"Petugas {operator}", "4321", number)
@@ -225,8 +230,3 @@ class OurLine(Peer):
             return await self.answered() >= calls
 
         await wait_for(kept, _KEPT_WITHIN_S, f"{calls} answered calls are in the database", 0.2)
-
-
-def _phone(number: str, ground: Ground) -> Phone:
-    contact = f"sip:{number}@127.0.0.1:{ground.phones_port}"
-    return Phone(number, secrets.token_urlsafe(12), contact)

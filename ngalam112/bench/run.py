@@ -19,14 +19,21 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from ngalam112.bench import alone, free_operator, growth, machine, setup_times, throughput
+from ngalam112.bench import (
+    alone,
+    beside,
+    free_operator,
+    growth,
+    machine,
+    setup_times,
+    throughput,
+)
 from ngalam112.bench.bounds import Verdict, verdicts
 from ngalam112.bench.peers import Ground
 from ngalam112.bench.picture import picture
 from ngalam112.bench.stage import Figures, Say, Stage
 from ngalam112.bench.tables import write_tables
 from ngalam112.cli.output import console
-from ngalam112.demo.sipp import free_port
 from ngalam112.interrupts import unless_ended
 from ngalam112.settings import Settings, load_settings
 from ngalam112.sounds import build_music, build_sounds
@@ -35,6 +42,7 @@ from pbx.programs import Programs
 MEASURES: dict[str, Callable[[Stage], Awaitable[Figures]]] = {
     "free_operator": free_operator.measure,
     "throughput": throughput.measure,
+    "beside": beside.measure,
     "setup": setup_times.measure,
     "growth": growth.measure,
     "alone": alone.played,
@@ -123,7 +131,6 @@ async def _play(settings: Settings, wanted: Wanted, base: Path, say: Say) -> Fig
         folder=base,
         sounds=common.home,
         programs=programs,
-        phones_port=free_port(),
         timezone=settings.timezone,
     )
     found: Figures = {"seed": seed, "pairs": pairs, "quick": wanted.quick, "machine": about}

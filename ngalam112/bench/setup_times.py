@@ -78,7 +78,7 @@ def _runs(
     programs = peer.ground.programs
     talks = [("0", str(random.randint(*_TALK_MS)), str(port)) for port in desks]
     phones = SippRun(
-        programs, work, PHONE, port=peer.ground.phones_port, limit_s=120, rows=talks, noted=True
+        programs, work, PHONE, port=peer.phones_port, limit_s=120, rows=talks, noted=True
     )
     citizens = SippRun(
         programs,

@@ -38,6 +38,7 @@ def write_tables(screen: Console, found: Figures, judged: Sequence[Verdict]) -> 
 def _tables(found: Figures) -> Iterator[tuple[str, list[Row]]]:
     yield "Free operator: from the BYE to the next INVITE, in ms", list(_free(found))
     yield "Throughput with 200 operators, and CPU of a call in ms", list(_throughput(found))
+    yield "CPU of a call in ms, both at the same time", list(_beside(found))
     yield "Set-up, in ms", list(_setup(found))
     yield "With calls that wait, 20 operators", list(_growth(found))
     yield "The engine alone, on one core against a recorded Asterisk", list(_alone(found))
@@ -64,6 +65,18 @@ def _throughput(found: Figures) -> Iterator[Row]:
         row |= {"Asterisk": f"{found['asterisk_cpu_ms_per_call'][peer]:.1f}"}
         engine = runs.get("engine")
         yield row | {"engine": f"{median(engine):.2f}" if engine else None}
+
+
+def _beside(found: Figures) -> Iterator[Row]:
+    for peer, runs in found.get("beside_runs", {}).items():
+        row: Row = {"peer": peer}
+        for name, title in (
+            ("asterisk", "Asterisk"),
+            ("engine", "engine"),
+            ("cps", "calls a second"),
+        ):
+            row[title] = f"{median(runs[name]):.2f}" if name in runs else None
+        yield row
 
 
 def _setup(found: Figures) -> Iterator[Row]:

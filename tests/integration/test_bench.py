@@ -42,8 +42,9 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 async def test_free_operators_are_measured_beside_app_queue(home: Path) -> None:
     kept, drawn = home / "kept.json", home / "drawn.svg"
-    only = ("--quick", "--pairs", "1", "--only", "free_operator", "--seed", "112")
-    running = await bench(home, *only, "--out", str(kept), "--svg", str(drawn))
+    only = ("--only", "free_operator", "--only", "beside")
+    known = ("--quick", "--pairs", "1", "--seed", "112")
+    running = await bench(home, *known, *only, "--out", str(kept), "--svg", str(drawn))
     out, err = await running.communicate()
     assert out, err[-2000:]
     found = json.loads(out)
@@ -61,6 +62,12 @@ async def test_free_operators_are_measured_beside_app_queue(home: Path) -> None:
     assert free["ours"]["20"]["values"] > 40
     bounds = found["bounds"]
     assert len(bounds) == 4 and all("free operator" in one["name"] for one in bounds)
+    beside = found["beside_runs"]
+    assert set(beside) == {"ours", "app_queue"} and len(found["beside_asterisk_ratio"]) == 1
+    assert set(beside["ours"]) == {"cps", "asterisk", "engine"}
+    # both carry the same load, and neither is bound by the machine
+    for one in beside.values():
+        assert one["cps"][0] > 10 and one["asterisk"][0] > 0
     assert running.returncode == (0 if all(one["reached"] for one in bounds) else 1)
 
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from ngalam112.bench import figures, free_operator, setup_times, throughput
+from ngalam112.bench import beside, figures, free_operator, setup_times, throughput
 from ngalam112.bench.cpu import cpu_seconds
 from ngalam112.bench.latency import SetUp, answers, completed, set_up
 from ngalam112.bench.latency import free_operator as waits
@@ -174,6 +174,25 @@ def test_throughput_is_medians_and_ratios_by_pair() -> None:
     assert found["throughput_ratio"]["app_queue"] == pytest.approx([1.1, 1.2])
     assert found["asterisk_cpu_ratio"] == pytest.approx([0.75, 1.0])
     assert found["engine_cpu_ms_per_call"] == 1.5
+
+
+def test_what_was_played_at_the_same_time_is_compared_pair_by_pair() -> None:
+    runs = {
+        "app_queue": {"asterisk": [8.0, 10.0], "cps": [25.0, 25.0]},
+        "ours": {"asterisk": [10.0, 12.0], "engine": [5.0, 6.0], "cps": [25.0, 25.0]},
+    }
+    found = beside.summed_up(runs)
+    assert found["beside_asterisk_ratio"] == [1.25, 1.2]
+    assert found["beside_runs"] == runs
+
+
+def test_the_load_of_the_throughput_can_be_carried_by_the_operators() -> None:
+    what = throughput.a_play(8.0)
+    talk_s = sum(what.talk_ms) / 2000
+    # all of them can talk at once, and as many as come by then are still in the menu
+    assert what.at_once > what.operators + 0.3 * what.operators / talk_s
+    assert throughput.a_play(8.0, bare=True).at_once > what.at_once
+    assert beside.a_play(8.0).at_once < what.operators / 2
 
 
 def test_set_up_is_summed_up_by_step() -> None:
