@@ -20,9 +20,12 @@ from ngalam112.chaos.postgres import PostgresServer
 PEERS = ("bare", "app_queue", "ours")
 POSTGRES = "ours_postgres"
 # 160 in the menu, for a key takes SIPp a second, and 160 who wait or talk. Less would be a bound by
-# itself: 240 calls of 2.2 s are 109 a second, whoever serves them. app_queue does most with 320.
+# itself: 240 calls of 2.2 s are 109 a second, whoever serves them. By 320 app_queue is never empty.
 AT_ONCE = 320
 BARE_AT_ONCE = 600
+# All have begun within two seconds and come back together, in waves of 2.2 s: a window of 8 s has
+# three of them or four (101 or 120 calls a second of the same app_queue, by when it begins).
+_WARM_S, _WINDOW_S = 10.0, 24.0
 
 
 class CpuWindow(Window):
@@ -55,7 +58,7 @@ def a_play(window_s: float, *, bare: bool = False) -> Play:
         talk_ms=(1000, 1400),
         at_once=BARE_AT_ONCE if bare else AT_ONCE,
         rate=400.0 if bare else 200.0,
-        warm_s=5.0,
+        warm_s=_WARM_S,
         window_s=window_s,
     )
 
@@ -66,7 +69,7 @@ async def measure(stage: Stage) -> Figures:
 
     async def once(peer: Peer, pair: int) -> None:
         window = CpuWindow()
-        what = a_play(stage.window_s(8.0, 5.0), bare=peer.name == "bare")
+        what = a_play(stage.window_s(_WINDOW_S, 5.0), bare=peer.name == "bare")
         kept = await peer.answered() if isinstance(peer, OurLine) else 0
         noted = await play(peer, what, stage.random("throughput", pair), window)
         calls = completed(noted.citizens, noted.begun, noted.ended)
