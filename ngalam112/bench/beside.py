@@ -44,8 +44,7 @@ async def measure(stage: Stage) -> Figures:
         )
         for peer, window, noted in zip(peers, windows, notes, strict=True):
             calls = completed(noted.citizens, noted.begun, noted.ended)
-            one = {part: 1000 * used / max(1, calls) for part, used in window.used.items()}
-            one["cps"] = calls / noted.seconds
+            one = throughput.of_a_call(calls, noted.seconds, window)
             for name, value in one.items():
                 runs[peer.name][name].append(value)
             stage.say(f"beside, {peer.name}: {throughput.in_words(one)}")

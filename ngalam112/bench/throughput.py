@@ -75,8 +75,7 @@ async def measure(stage: Stage) -> Figures:
         calls = completed(noted.citizens, noted.begun, noted.ended)
         if isinstance(peer, OurLine):
             await peer.has_kept(kept + calls)
-        one = {"cps": calls / noted.seconds}
-        one |= {part: 1000 * used / max(1, calls) for part, used in window.used.items()}
+        one = of_a_call(calls, noted.seconds, window)
         for name, value in one.items():
             runs.setdefault(peer.name, defaultdict(list))[name].append(value)
         stage.say(f"throughput, {peer.name}: {in_words(one)}")
@@ -96,6 +95,12 @@ async def measure(stage: Stage) -> Figures:
     finally:
         server.stop()
     return summed_up(runs)
+
+
+def of_a_call(calls: int, seconds: float, window: CpuWindow) -> dict[str, float]:
+    """Return calls a second as `cps`, and of each process the CPU of a call, in ms."""
+    cpu = {part: 1000 * used / max(1, calls) for part, used in window.used.items()}
+    return {"cps": calls / seconds, **cpu}
 
 
 def in_words(one: dict[str, float]) -> str:
