@@ -36,12 +36,13 @@ class SippError(Exception):
 
 
 class SippResult(msgspec.Struct, frozen=True):
-    """SIPp's own counts of one run."""
+    """SIPp's own counts of one run, and in its words why the first call failed, if one did."""
 
     scenario: str
     calls: int
     successful: int
     failed: int
+    why: str = ""
 
 
 # Below the ports that the system gives to outgoing connections, and below all those for audio; only
@@ -122,6 +123,7 @@ class SippRun:
     ) -> None:
         self.scenario = scenario
         self.port = port or free_port(host)
+        self.endless = calls is None
         self._scenarios = scenarios
         self._work = work
         self._stats = work / f"{scenario}-{next(_names)}.csv"
@@ -142,6 +144,8 @@ class SippRun:
             args += ["-m", str(calls)]
         if echo:
             args.append("-rtp_echo")
+        self._errors = self._stats.with_suffix(".errors")
+        args += ["-trace_err", "-error_file", str(self._errors)]
         self._messages = self._stats.with_suffix(".messages")
         if trace:
             args += ["-trace_msg", "-message_file", str(self._messages)]
@@ -196,10 +200,14 @@ class SippRun:
             int(last["TotalCallCreated"]),
             int(last["SuccessfulCall(C)"]),
             int(last["FailedCall(C)"]),
+            self._first_error(),
         )
 
     def no_more_calls(self) -> None:
-        """Let it begin no further calls; it ends once those that are up are over."""
+        """Let an endless one begin no further calls; it ends once those that are up are over.
+
+        One that has begun all its calls would take this for the second such wish, and abort them.
+        """
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGUSR1)
 
@@ -210,6 +218,12 @@ class SippRun:
     def messages(self) -> str:
         """All SIP messages so far, if it was told to `trace` them."""
         return self._messages.read_text("utf-8", "replace") if self._messages.exists() else ""
+
+    def _first_error(self) -> str:
+        if not self._errors.exists():
+            return ""
+        with self._errors.open(encoding="utf-8", errors="replace") as file:
+            return next((line.strip()[:300] for line in file if line[:1].isdigit()), "")
 
     def _last_words(self) -> str:
         lines = self._log.read_text("utf-8", "replace").strip().splitlines()
