@@ -26,7 +26,8 @@ from acd.timers import Timers
 from ivr.reception import Reception
 from ngalam112 import second_look
 from ngalam112.clock import CLOCK, SteadyClock
-from ngalam112.line import Claimed, Do, Line, Whereabouts
+from ngalam112.door import Claimed
+from ngalam112.line import Do, Line, Whereabouts
 from ngalam112.pins import pin_matches
 from ngalam112.provision import (
     AMI_USER,
@@ -274,7 +275,7 @@ class Engine:
         for record in records:
             self.line.remember(record, calls.pop(record.call_id, None))
         self.line.to_hang_up.update(to_hang_up(calls))
-        self.line.claims.update(kept_claims(facts))
+        self.line.door.claims.update(kept_claims(facts))
         self._asterisk = str(facts.get(ASTERISK, ""))
         # a beat of before the machine's start says nothing
         if seen_at is not None and seen_at <= time.monotonic():

@@ -71,7 +71,7 @@ class FallbackCalls:
                 return
             call = self._line.new_call(channel.id, now - age_s(channel.creationtime))
             call.aged = True
-            self._line.note_arrival(
+            self._line.door.note_arrival(
                 call, channel.caller.number, channel.caller.name, channel.dialplan.exten
             )
         self._line.calls[channel.id] = call

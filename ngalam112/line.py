@@ -5,26 +5,26 @@ Nothing here awaits. `Line.handle(event, now)` is called by the engine's inbox l
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 import structlog
 
-from acd.calls import Call, Stage
+from acd.calls import Call
 from acd.codes import CodeCalls
 from acd.desks import dialable
 from acd.dispatcher import Dispatcher
 from acd.ids import new_id
 from acd.internal import InternalCalls
-from acd.kept import CALL, CLAIM, KeptCall, KeptClaim
+from acd.kept import CALL, KeptCall
 from acd.load import Shed
 from acd.operators import device_of
 from acd.ports import Journal, Switch
 from acd.records import CallRecord, EventKind
 from acd.timers import Timers
 from ivr.reception import Reception
+from ngalam112.door import HANDOVER_S, Claimed, Door
 from ngalam112.fallback import FallbackCalls
 from ngalam112.switch import (
     Connected,
@@ -54,17 +54,8 @@ from pbx.quality import leg_quality
 
 log = structlog.get_logger("line")
 
-# a claimed call whose leg never comes has hung up in that very moment
-HANDOVER_S = 5.0
 NORMAL = 16
 FALLBACK_CONTEXTS = ("orphaned", "fallback")
-
-
-class Claimed(msgspec.Struct, frozen=True):
-    """Whether a claimed call is ours."""
-
-    channel: str
-    ours: bool
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
@@ -78,13 +69,6 @@ class Do(msgspec.Struct, frozen=True):
     """Something that the API wants done by the writer; `act(now)` must not wait."""
 
     act: Callable[[float], Any]
-
-
-def readable(text: str, longest: int = 64) -> str:
-    """A caller's text without control characters, cut to `longest`: safe to keep and to show."""
-    if not text.isprintable():
-        text = "".join(sign for sign in text if sign.isprintable())
-    return text[:longest].strip()
 
 
 class Line:
@@ -108,13 +92,12 @@ class Line:
         self.switch, self._journal, self._timers = switch, journal, timers
         self.dispatcher, self.reception, self._codes = dispatcher, reception, codes
         self.internal = internal
-        self._claim, self._ask_where = claim, ask_where
+        self._ask_where = ask_where
+        self.door = Door(self, journal, timers, claim)
         dispatcher.load.channels = lambda: len(self.calls) + len(dispatcher.desks.legs)
         self.finished: dict[str, Call] = {}
-        self.claims: dict[str, KeptClaim] = {}  # asked for, and not here yet
         # citizens' channels whose calls an earlier engine has ended, and the calls' ids
         self.to_hang_up: dict[str, str] = {}
-        self._open_claims: Counter[str] = Counter()
         self.fallback = FallbackCalls(self, timers)
         # what happens to channels that are not known yet, while the line is being taken up
         self.gone_meanwhile: set[str] = set()
@@ -131,9 +114,9 @@ class Line:
             case PlaybackFinished(playback=playback):
                 self._playback_ended(playback.id, playback.state == "failed", now)
             case CallBroadcast(channel=channel):
-                self._arrived(channel, now)
+                self.door.arrived(channel, now)
             case Claimed(channel=channel_id, ours=ours):
-                self._claimed(channel_id, ours, now)
+                self.door.claimed(channel_id, ours, now)
             case StasisStart(replace_channel=Channel(), channel=channel):
                 self._took_the_place(event, now)
             case StasisStart(args=args, channel=channel):
@@ -206,71 +189,6 @@ class Line:
         self.calls[channel_id] = call
         return call
 
-    def note_arrival(self, call: Call, number: str, name: str, called: str) -> None:
-        """Begin the call's record with who calls; hostile text is made harmless here."""
-        call.note(
-            EventKind.ARRIVED,
-            call.record.arrived_at,
-            asterisk_id=call.channel,
-            caller_number=readable(number, 32),
-            caller_name=readable(name),
-            called_number=readable(called, 32),
-            language="id",
-        )
-        self.forget_claim(call.channel)
-
-    def _arrived(self, channel: Channel, now: float) -> None:
-        call = self.calls.get(channel.id)
-        if call is None:
-            if not self.dispatcher.load.arrives(channel.id, now):
-                return  # the fallback serves, and keeps the record
-            # if the leg never comes, these are all that is left to call the citizen back by
-            call = self.new_call(channel.id, now)
-            call.record.caller_number = channel.caller.number
-            call.record.caller_name = channel.caller.name
-            call.record.called_number = channel.dialplan.exten
-            self._keep_claim(call.record, channel.id)
-        # the door asks again as long as it has no answer, and each time anew
-        if call.stage is Stage.CLAIMED and call.timer is None:
-            self._open_claims[channel.id] += 1
-            self._claim(channel.id)
-
-    def _keep_claim(self, seen: CallRecord, channel: str) -> None:
-        # before the request: an engine that dies after it must not take the call along
-        self.claims[channel] = KeptClaim(
-            number=readable(seen.caller_number, 32),
-            name=readable(seen.caller_name),
-            called=readable(seen.called_number, 32),
-            at=seen.arrived_at,
-        )
-        self._journal.keep(CLAIM + channel, self.claims[channel])
-
-    def forget_claim(self, channel: str) -> None:
-        """The call has a record of its own by now, or is another's."""
-        if self.claims.pop(channel, None) is not None:
-            self._journal.keep(CLAIM + channel, None)
-
-    def _claimed(self, channel_id: str, ours: bool, now: float) -> None:
-        self._open_claims[channel_id] -= 1
-        last = self._open_claims[channel_id] <= 0
-        if last:
-            del self._open_claims[channel_id]
-        call = self.calls.get(channel_id)
-        if call is None or call.stage is not Stage.CLAIMED:
-            return
-        if ours:
-            call.rearm(self._timers.at(now + HANDOVER_S, lambda at: self._never_came(call, at)))
-        elif last and call.timer is None:
-            # too late, or another engine's: whoever serves it keeps its record
-            del self.calls[channel_id]
-            self.forget_claim(channel_id)
-
-    def _never_came(self, call: Call, now: float) -> None:
-        if call.stage is Stage.CLAIMED:
-            seen = call.record
-            self.note_arrival(call, seen.caller_number, seen.caller_name, seen.called_number)
-            self.over(call, 0, now)
-
     def _entered(self, args: list[str], channel: Channel, now: float) -> None:
         match args:
             case ["citizen", *priority]:
@@ -280,7 +198,7 @@ class Line:
                 call.resource_priority = priority[0] if priority else ""
                 call.rearm(None)
                 caller = channel.caller
-                self.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
+                self.door.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
                 self.reception.welcome(call, now)
             case ["returned"]:
                 self.fallback.returned(channel, now)
@@ -336,8 +254,7 @@ class Line:
         elif call.record.events:
             self.over(call, call.cause or cause, now)
         elif call.timer is not None:
-            # claimed, and hung up before it was handed over: nobody else keeps its record
-            self._never_came(call, now)
+            self.door.never_came(call, now)
         # else the answer to its claim is still to come, and decides who keeps its record
 
     def is_hung_up(self, channel_id: str) -> None:

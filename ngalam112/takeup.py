@@ -132,15 +132,15 @@ def _claimed_only(line: Line, knew: list[Call], event: TakeUp, now: float) -> No
                 called=seen.called_number,
                 at=seen.arrived_at,
             )
-            line.claims.setdefault(call.channel, claim)
-    for channel, claim in list(line.claims.items()):
-        line.forget_claim(channel)
+            line.door.claims.setdefault(call.channel, claim)
+    for channel, claim in list(line.door.claims.items()):
+        line.door.forget(channel)
         if channel in event.live.legs or channel in event.live.elsewhere:
             continue
         if channel not in event.spooled and channel not in line.calls:
             # hung up before anybody served it; nobody else keeps its record
             call = line.new_call(channel, claim.at)
-            line.note_arrival(call, claim.number, claim.name, claim.called)
+            line.door.note_arrival(call, claim.number, claim.name, claim.called)
             who, at = ("unknown", now) if event.lost_at is None else (CUT_OFF, event.lost_at)
             _close(line, call, who, event.ended.get(channel, at), now)
 
@@ -173,7 +173,7 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
         case Fate.ARRIVE if call is None and leg is not None:
             call = line.new_call(verdict.leg, now - leg.age_s)
             call.aged = True  # nobody knows how long this citizen has been served by nobody
-            line.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
+            line.door.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
             _to_queue(line, call, (), now)
 
 

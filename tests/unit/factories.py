@@ -198,7 +198,7 @@ class LineDesk(Desk):
             if record.ended_at is None:
                 after.line.remember(deepcopy(record), calls.pop(record.call_id, None))
         after.line.to_hang_up.update(to_hang_up(calls))
-        after.line.claims.update(kept_claims(after.journal.facts))
+        after.line.door.claims.update(kept_claims(after.journal.facts))
         return after
 
 

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from acd.calls import Call, Stage
 from acd.operators import Device, State
 from acd.records import EventKind, Outcome, Served, fold
-from ngalam112.line import HANDOVER_S, Claimed, Do, readable
+from ngalam112.door import HANDOVER_S, Claimed, readable
+from ngalam112.line import Do
 from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
 from pbx import ari_types as ari
 from pbx.ami import DeviceState

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from acd.load import Level, Limits, Load, LoadWatch, Shed, admits, decide
 from acd.timers import Timers
-from ngalam112.line import Claimed
+from ngalam112.door import Claimed
 from pbx import ari_types as ari
 
 LIMITS = Limits(capacity_cps=10, capacity_channels=100, most_cps=20, most_channels=200)

@@ -14,7 +14,7 @@ from acd.operators import State
 from acd.records import CategorySource, Outcome
 from acd.recovery import Fate, LiveLeg, StoredCall, Verdict, reconcile
 from acd.rules import Announce
-from ngalam112.line import Claimed
+from ngalam112.door import Claimed
 from ngalam112.switch import Connected, ConnectFailed
 from pbx.ari_types import (
     CallBroadcast,

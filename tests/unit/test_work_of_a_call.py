@@ -20,7 +20,7 @@ from acd.kept import KeptCall
 from acd.load import Limits
 from acd.records import CallEvent, CallRecord
 from acd.roster import Roster
-from ngalam112.line import Claimed
+from ngalam112.door import Claimed
 from ngalam112.switch import Connected
 from pbx import ari_types as ari
 
@@ -60,7 +60,7 @@ def a_line(operators: int) -> tuple[LineDesk, QuietJournal]:
     desk = LineDesk(operators, wrap_up_s=0.0, limits=NO_LIMITS)
     journal = QuietJournal()
     desk.journal = journal  # type: ignore[assignment]
-    for owner in (desk.line, desk.roster):
+    for owner in (desk.line, desk.line.door, desk.roster):
         assert isinstance(owner, Roster) or hasattr(owner, "_journal")
         owner._journal = journal  # type: ignore[assignment]
     return desk, journal
