@@ -167,8 +167,9 @@ class Leg:
     """One leg. `operator`: None for an agency, and for a phone that nobody sits at.
 
     `phone`: the number of the phone, or the agency's address. `transfer`: the handing over that it
-    is rung for, if it is not an offer out of the queue. `refused_at`: when its phone was told last
-    that its REFER has failed.
+    is rung for, if it is not an offer out of the queue. `declines`: its phone has sent REFER before
+    the leg was ours, and is to be told that nothing comes of it. `refused_at`: when its phone was
+    told last that its REFER has failed.
     """
 
     id: str
@@ -180,6 +181,7 @@ class Leg:
     rings_since: float = 0.0
     talks_since: float = 0.0
     held_since: float | None = None
+    declines: bool = False
     refused_at: float | None = None
     timer: Timer | None = None
 

@@ -147,6 +147,8 @@ class Dispatcher:
             return
         leg.rearm(None)
         leg.stage = LegStage.CONNECTING
+        if leg.declines:
+            self.transfers.decline(leg.id)
         self.desks.answered_elsewhere(leg, now)
         self.desks.sits_there(leg, now)
         self.queue.remove(leg.call)

@@ -104,7 +104,7 @@ class Transfers:
         """An operator's phone asks by REFER that the citizen be handed to `number`."""
         leg = self._desks.legs.get(leg_id)
         if leg is None or leg.operator is None or leg.stage is not LegStage.TALKING:
-            self._switch.progress(leg_id, "declined")
+            self.decline(leg_id)
             return
         self._begin(leg, number, Form.REFER, now)
         self._dispatcher.settle(now)
@@ -112,7 +112,16 @@ class Transfers:
     def refuse(self, leg: Leg, now: float) -> None:
         """Tell a phone that its REFER leads nowhere."""
         leg.refused_at = now
-        self._switch.progress(leg.id, "declined")
+        self.decline(leg.id)
+
+    def decline(self, channel: str) -> None:
+        """Tell whoever sent a REFER that nothing comes of it, at once or when it can be told."""
+        leg = self._desks.legs.get(channel)
+        if leg is not None and leg.stage is LegStage.RINGING:
+            # Asterisk takes no word for a phone before it has handed us the answered leg
+            leg.declines = True
+        else:
+            self._switch.progress(channel, "declined")
 
     def may_hand_over(self, leg: Leg) -> bool:
         """Whether an operator's leg may hand its citizen over at this moment."""

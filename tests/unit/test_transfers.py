@@ -54,9 +54,9 @@ class Hand:
     def state(self, number: str) -> State:
         return self.desk.operator(number).state
 
-    def refer(self, to: str) -> None:
+    def refer(self, to: str, by_leg: Leg | None = None) -> None:
         wanted = ari.ReferTo(ari.RequestedDestination(to))
-        by = ari.ReferredBy(ari.Channel(id=self.first.id))
+        by = ari.ReferredBy(ari.Channel(id=(by_leg or self.first).id))
         self.handle(ari.ChannelTransfer(wanted, by))
 
     def progress(self) -> list[str]:
@@ -76,6 +76,17 @@ def test_who_answers_and_hangs_up_at_once_sends_the_citizen_back_to_the_first() 
     assert (hand.call.stage, hand.newest().operator) == (Stage.RINGING, "1001")
     assert hand.state("1002") is State.IDLE
     assert hand.desk.operator("1002").not_before == hand.now + 5
+
+
+def test_a_refer_before_the_leg_is_ours_is_declined_once_it_is() -> None:
+    hand = Hand()
+    hand.press("*2102#")
+    second = hand.newest()
+    hand.refer("103", second)
+    assert hand.progress() == [], "Asterisk would refuse it"
+    hand.answer(second)
+    assert hand.progress() == ["declined"]
+    assert second.stage is LegStage.CONSULTING
 
 
 def test_who_hangs_up_after_half_a_second_has_ended_the_call() -> None:
