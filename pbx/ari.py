@@ -30,7 +30,7 @@ from pbx.ari_reply import (
 from pbx.ari_types import EVENT_NAMES, AnyEvent, Event, RestResponse
 from pbx.claims import ClaimLane
 from pbx.reconnect import reconnect_delays
-from pbx.request_lane import RequestLane
+from pbx.request_lane import RequestLane, lane_apps
 
 log = structlog.get_logger("ari")
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class AriClient:
     """The link of one application to one Asterisk.
 
     Lane 0 is the event socket; `lanes` further ones take requests only, each as an application of
-    its own to which nothing happens (`{app}-lane-1`...), for a second socket would take the first
+    its own to which nothing happens (`lane_apps`), for a second socket would take the first
     one's application over.
     `on_event` and the `then` of a request are called in the event loop's thread and must not
     block. `on_up` runs after each (re)connect, before any further event is handed out; `on_down`
@@ -81,8 +81,7 @@ class AriClient:
         self._heartbeat = heartbeat
         self._decode = msgspec.json.Decoder(AnyEvent).decode
         self._session: aiohttp.ClientSession | None = None
-        names = (app, *(f"{app}-lane-{number}" for number in range(1, lanes + 1)))
-        self._lanes = [RequestLane(name) for name in names]
+        self._lanes = [RequestLane(name) for name in lane_apps(app, lanes)]
         authorization = self._headers["Authorization"]
         self._claim_lane = ClaimLane(host, port, app, authorization, request_timeout)
         self._claims: set[asyncio.Task[None]] = set()

@@ -33,6 +33,19 @@ class _Pending(msgspec.Struct):
     what: str
 
 
+_LANE = "-lane-"
+
+
+def lane_apps(app: str, more: int) -> list[str]:
+    """The applications of the lanes: the line's own, and so many more, to which nothing happens."""
+    return [app, *(f"{app}{_LANE}{number}" for number in range(1, more + 1))]
+
+
+def is_further_lane(app: str) -> bool:
+    """Whether it is the application of a lane that takes requests only."""
+    return _LANE in app
+
+
 class RequestLane:
     """The requests over one socket for the application `app`; each gets exactly one Reply."""
 

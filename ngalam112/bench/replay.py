@@ -20,6 +20,7 @@ from aiohttp import web
 from ngalam112.bench.ami_replay import AmiReplay
 from ngalam112.bench.recording import Recording
 from ngalam112.bench.script import DONE, Said, Script, Step, Template, Wanted, key_of, words_of
+from pbx.request_lane import is_further_lane
 
 _LONG_S, _SHORT_S = 1.0, 1.0
 _CREATED_S = 1_700_000_000  # Asterisk's ids are the second of its call and a counter
@@ -124,7 +125,7 @@ class Replay:
         socket = web.WebSocketResponse(max_msg_size=0, compress=False)
         await socket.prepare(request)
         lane = _Lane(socket)
-        if "-lane-" not in request.query["app"]:
+        if not is_further_lane(request.query["app"]):
             self._events = lane
         writing = asyncio.create_task(lane.write())
         try:
