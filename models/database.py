@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sqlite3
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,6 +36,7 @@ _DRIVERS = {
 _FORMS = "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME"
 _CONNECT_S = 5.0
 _COMMAND_S = 30.0
+_AGAIN_S = 0.01  # between tries where SQLite does not wait by itself
 _BUSY_MS = 5000  # how long a write to SQLite waits for that of another process
 _UPGRADE_LOCK = 112  # PostgreSQL's advisory lock, so that two upgrades at once do no harm
 
@@ -95,15 +98,32 @@ def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> N
     # Python's own BEGIN leaves out SELECT and CREATE TABLE; we send it, for every transaction
     connection.isolation_level = None
     cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    _to_wal(connection, cursor)
     for pragma in (
-        f"busy_timeout={_BUSY_MS}",
-        "journal_mode=WAL",
         # what is written is dropped from the local journal: a power cut must not undo it
         "synchronous=FULL",
         "foreign_keys=ON",
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _to_wal(connection: Any, cursor: Any) -> None:
+    """Change the file to WAL, of which only the first of several programs has work.
+
+    For this change SQLite does not wait as `busy_timeout` says: where another program makes it at
+    this moment, it is refused at once.
+    """
+    until = time.monotonic() + _BUSY_MS / 1000
+    while True:
+        try:
+            cursor.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            connection.run_async(lambda _: asyncio.sleep(_AGAIN_S))
 
 
 def _on_sqlite_begin(connection: Connection) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -61,6 +64,25 @@ async def test_several_upgrades_at_once_all_succeed(database_url: str) -> None:
     await asyncio.gather(*(upgrade(database_url) for _ in range(4)))
     async with Database(database_url) as database:
         await database.check_schema()
+
+
+def test_programs_that_open_a_new_file_at_the_same_moment_all_can(tmp_path: Path) -> None:
+    # SQLite refuses the change to WAL at once to all but one then, whatever its busy_timeout is
+    programs, files = 6, 60
+    start = threading.Barrier(programs)
+
+    async def open_it(number: int) -> None:
+        async with Database(f"sqlite:///{tmp_path / f'{number}.db'}"):
+            pass
+
+    def program() -> None:
+        for number in range(files):
+            start.wait(30)
+            asyncio.run(open_it(number))
+
+    with ThreadPoolExecutor(programs) as pool:
+        for one in [pool.submit(program) for _ in range(programs)]:
+            one.result()
 
 
 async def test_an_interrupted_upgrade_leaves_nothing_half_made(database_url: str) -> None:

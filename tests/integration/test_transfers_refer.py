@@ -128,6 +128,7 @@ async def test_who_answers_and_hangs_up_at_once_sends_the_citizen_back(floor: Fl
         assert await first.refer(call, "102") == "202"
         back = await first.answered(2)
         assert back is not call
+        await scene.in_state("101", "talking")  # what was heard just before is of the first talk
         await scene.together(first)
         record = await scene.over()
         assert [who for who, _, _ in ends(record)] == ["1101", "1102", "1101"]
