@@ -73,10 +73,10 @@ class Scene:
         await self._log_in(number)
         return run
 
-    async def sipp_agency(self, scenario: str, **keys: str) -> SippRun:
+    async def sipp_agency(self, scenario: str) -> SippRun:
         """The agency 110, by SIPp."""
         # any number of calls: what is left of an earlier test's transactions comes to this port too
-        return await self._play(self._floor.agency_port, scenario, keys, None)
+        return await self._play(self._floor.agency_port, scenario, {}, None)
 
     async def _play(
         self, port: int, scenario: str, keys: Mapping[str, str], calls: int | None = 1

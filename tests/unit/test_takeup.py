@@ -371,7 +371,8 @@ def test_a_hold_goes_on_and_its_length_counts_from_its_begin() -> None:
     assert (record.holds, record.held_ms, after.operator().state) == (1, 90_000, State.TALKING)
 
 
-def test_an_answer_between_the_look_and_the_taking_up_is_not_lost() -> None:
+def answered_before_the_taking_up() -> tuple[LineDesk, str]:
+    """The next engine, which has heard of an answer while it did not know the line, and the leg."""
     desk = LineDesk()
     desk.citizen()
     desk.press("2")
@@ -379,19 +380,18 @@ def test_an_answer_between_the_look_and_the_taking_up_is_not_lost() -> None:
     after = desk.next_engine(now=103.0)
     after.dispatcher.away = True
     after.handle(StasisStart(["operator"], a_channel(leg)), now=103.0)
+    return after, leg
+
+
+def test_an_answer_between_the_look_and_the_taking_up_is_not_lost() -> None:
+    after, leg = answered_before_the_taking_up()
     assert after.switch.told("hang_up") == []
     after.take_up(a_leg(), a_leg(leg, citizen=False, up=False), now=103.1)
     assert after.switch.last("connect").more == ("c1", leg)
 
 
 def test_an_answer_that_the_look_has_seen_is_connected_once() -> None:
-    desk = LineDesk()
-    desk.citizen()
-    desk.press("2")
-    leg = desk.line.calls["c1"].leg or ""
-    after = desk.next_engine(now=103.0)
-    after.dispatcher.away = True
-    after.handle(StasisStart(["operator"], a_channel(leg)), now=103.0)
+    after, leg = answered_before_the_taking_up()
     after.take_up(a_leg(), a_leg(leg, citizen=False, up=True), now=103.1)
     assert len(after.switch.all("connect")) == 1
     assert after.switch.told("hang_up") == []
