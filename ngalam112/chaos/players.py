@@ -90,7 +90,10 @@ class Players:
             rows=accounts,
         )
         if done.successful != len(numbers):
-            raise ChaosFailed(f"Only {done.successful} of {len(numbers)} phones could register.")
+            raise ChaosFailed(
+                f"Only {done.successful} of {len(numbers)} phones could register; "
+                f"SIPp says of the first that could not: {done.why or 'nothing.'}"
+            )
         run = SippRun(
             self._line.programs,
             self._work,

@@ -63,7 +63,10 @@ class Players:
             rows=[credentials(phone.number, phone.password, *more)],
         )
         if result.successful != 1:
-            raise SippError(f"Phone {phone.number} could not do {scenario} {more[:1]}.")
+            raise SippError(
+                f"Phone {phone.number} could not do {scenario} {more[:1]}; SIPp says: "
+                f"{result.why or 'nothing.'}"
+            )
 
     async def behave(
         self, phone: PlayedPhone, scenario: str, *, limit_s: float = 600, trace: bool = False

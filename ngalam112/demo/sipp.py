@@ -46,9 +46,12 @@ class SippResult(msgspec.Struct, frozen=True):
 
 
 # Below the ports that the system gives to outgoing connections, and below all those for audio; only
-# even ones, for baresip takes the next one as well.
-_PORTS = range(2048, 10_000, 2)
+# even ones, for baresip takes the next one as well; and none that a SIPp may take to be controlled
+# by, for it takes the first that is free whenever it starts.
+_CONTROL = range(8888, 8949)
+_PORTS = [port for port in range(2048, 10_000, 2) if port not in _CONTROL]
 _ports = itertools.cycle(random.sample(_PORTS, len(_PORTS)))
+_NOT_BOUND = 254
 # Names that only one process of the machine can have at a time; they go when it goes.
 _reserved: deque[socket.socket] = deque()
 _MOST_RESERVED = 300
@@ -133,10 +136,14 @@ class SippRun:
         args = [
             *([target] if target else []),
             *("-sf", str(scenarios / f"{scenario}.xml"), "-nostdin"),
-            *("-i", host, "-mi", host, "-p", str(self.port)),
+            # the last is where it is controlled from, by whom it may concern: else all addresses
+            *("-i", host, "-mi", host, "-p", str(self.port), "-ci", host),
             *("-min_rtp_port", str(first), "-max_rtp_port", str(first + _RTP_BLOCK - 2)),
             *("-trace_stat", "-stf", str(self._stats), "-fd", "1"),
             *("-timeout", f"{limit_s:.0f}s", "-timeout_error"),
+            # an answer is known again by its code, dialog and CSeq, not by each byte: Asterisk
+            # answers every copy of a request that it challenges, and each with another nonce
+            *("-rtcheck", "loose"),
             # SIPp reads the rate as a whole number, and holds calls back at a few times the rate
             *("-r", str(max(1, round(rate * 10))), "-rp", "10000", "-l", str(at_once)),
         ]
@@ -188,6 +195,9 @@ class SippRun:
         """Wait for the end and read the counts."""
         assert self._process is not None
         code = await self._process.wait()
+        if code == _NOT_BOUND:
+            why = self._first_error() or self._last_words()
+            raise SippError(f"SIPp ({self.scenario}) has not got its port {self.port}: {why}")
         try:
             with self._stats.open(newline="") as file:
                 last = list(csv.DictReader(file, delimiter=";"))[-1]

@@ -185,9 +185,13 @@ async def _storm(
         for task in (*aside, dialling):
             task.cancel()
         await asyncio.gather(*aside, dialling, return_exceptions=True)
-    played = sum(result.calls for result in citizens)
-    if played != len(plan.citizens):
-        raise StormFailed(f"SIPp made {played} calls of {len(plan.citizens)}.")
+    for result in citizens:
+        planned = sum(one.kind.scenario == result.scenario for one in plan.citizens)
+        if result.calls != planned:
+            raise StormFailed(
+                f"SIPp made {result.calls} of {planned} calls of {result.scenario}: "
+                f"{result.why or 'it does not say why'}."
+            )
     return list(citizens), dialled, seen
 
 
