@@ -115,9 +115,10 @@ async def test_the_audio_of_a_talk_is_measured(line: Line) -> None:
     assert quality[0].data["loss_percent"] is not None
 
 
-async def test_asterisk_finds_channels_in_a_map(line: Line) -> None:
-    # what an Asterisk does not know it warns of, and takes its default
-    assert "cpp_map_name_id" in await line.running.asterisk.console("core show settings")
+async def test_asterisk_takes_every_setting_of_ours(line: Line) -> None:
+    asterisk = line.running.asterisk
+    said = asterisk.console_file.read_text() + await asterisk.console("core show version")
+    assert [row for row in said.splitlines() if not row.startswith("Asterisk ")] == []
 
 
 async def test_afterwards_asterisk_is_empty(line: Line) -> None:
