@@ -140,6 +140,7 @@ class Announcements:
         caller = self._callers.get(call.id)
         if caller is not None and caller.timer is not None:
             caller.timer.cancel()
+            caller.timer = None
         self._cut_off(call)
 
     def forget(self, call: Call) -> None:

@@ -89,8 +89,9 @@ class Call:
                 self.journal.keep(key, last)
             return
         under_way = KeptCall(
-            offers=[leg.kept() for leg in self.legs.values() if leg.stage.is_offer],
+            offers=[leg.kept() for leg in self.legs.values() if not leg.talks_since],
             held={leg.id: leg.held_since for leg in self.legs.values() if leg.held_since},
+            refers=self._refers(),
             dialogue=self.dialogue,
             playback=self.playback,
             resource_priority=self.resource_priority,
@@ -104,6 +105,11 @@ class Call:
         if under_way != self.kept:
             self.kept = under_way
             self.journal.keep(key, under_way)
+
+    def _refers(self) -> list[str]:
+        early = [leg.id for leg in self.legs.values() if leg.declines]
+        underway = self.transfer.refers if self.transfer is not None else None
+        return early if underway is None else [*early, underway]
 
     def remember(self, kept: KeptCall) -> None:
         """Know what an earlier engine had under way; its legs come back once Asterisk tells."""
@@ -240,6 +246,11 @@ class Transfer:
     bridge: str | None = None
     second: str | None = None
     tried: int = 0
+
+    @property
+    def refers(self) -> str | None:
+        """The leg whose phone waits to be told what becomes of its REFER, if one does."""
+        return None if self.form is Form.KEYS or self.left else self.by.id
 
     def has(self, leg: Leg) -> bool:
         """Whether the leg is one of the two sides."""

@@ -156,7 +156,7 @@ class Desks:
         else:
             call.note(EventKind.ANSWERED, now, **leg.about())
             self.took(leg)
-        self.set_state(leg, State.TALKING)
+        self.set_state(leg, State.TALKING if leg.held_since is None else State.HOLDING)
 
     def took(self, leg: Leg) -> None:
         """An operator has taken a call: it counts."""
@@ -188,7 +188,7 @@ class Desks:
         """The hold, if there is one, is over."""
         if leg.held_since is None:
             return False
-        held_ms = round((now - leg.held_since) * 1000)
+        held_ms = max(0, round((now - leg.held_since) * 1000))
         leg.held_since = None
         leg.call.note(EventKind.RESUMED, now, **leg.about(), held_ms=held_ms)
         return True

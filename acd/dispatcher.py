@@ -148,7 +148,7 @@ class Dispatcher:
         leg.rearm(None)
         leg.stage = LegStage.CONNECTING
         if leg.declines:
-            self.transfers.decline(leg.id)
+            self.transfers.refuse(leg, now)
         self.desks.answered_elsewhere(leg, now)
         self.desks.sits_there(leg, now)
         self.queue.remove(leg.call)
@@ -179,7 +179,7 @@ class Dispatcher:
         call = self.bridges.get(bridge)
         if call is not None and call.stage is Stage.RINGING:
             log.warning("connect_failed", call_id=call.id, why=why)
-            self.offer_failed(next(iter(call.legs.values())), "failed", now)
+            self._not_connected(next(iter(call.legs.values())), "failed", now)
             self.settle(now)
 
     def ring_failed(self, leg_id: str, now: float) -> None:
@@ -202,7 +202,7 @@ class Dispatcher:
         elif leg.call.transfer is not None and leg.call.transfer.has(leg):
             self.transfers.left(leg, now)
         elif leg.stage is LegStage.CONNECTING:
-            self.offer_failed(leg, _REASONS.get(cause, "unreachable"), now)
+            self._not_connected(leg, _REASONS.get(cause, "unreachable"), now)
         elif leg.call.talkers(but=leg) or leg.call.transfer is not None:
             self.desks.leave(leg, "hung_up", now)
             if not leg.call.talkers():
@@ -293,6 +293,14 @@ class Dispatcher:
         if call.overflowing is None:
             self.overflow.watch(call, now)
 
+    def _not_connected(self, leg: Leg, reason: str, now: float) -> None:
+        """Who has answered could not be put together with the citizen, who waits on."""
+        if leg.talks_since:  # and has talked with the citizen under an earlier engine
+            self.desks.leave(leg, reason, now)
+            self.enqueue(leg.call, now)
+        else:
+            self.offer_failed(leg, reason, now)
+
     # --- taking apart -------------------------------------------------------------------------
 
     def lost(self, leg: Leg, reason: str, now: float) -> None:
@@ -305,6 +313,11 @@ class Dispatcher:
             self.roster.missed(operator, reason, self.rules.failure("rejected"), now)
             self.timers.at(operator.not_before, self.settle)
         if call.talkers():
+            return
+        if (
+            call.transfer is not None
+        ):  # one who consults comes back to the citizen, or sends another
+            self.transfers.alone(call, now)
             return
         handed_over = [one.operator for one in call.record.legs if one.reason == "transferred"]
         self._back_to(handed_over[-1] if handed_over else None, call, now)
@@ -319,7 +332,7 @@ class Dispatcher:
 
     def release(self, call: Call, now: float) -> None:
         """Whoever rings or talks for the call does so no more."""
-        self.transfers.call_over(call)
+        self.transfers.call_over(call, now)
         for leg in list(call.legs.values()):
             connected = leg.stage is not LegStage.RINGING
             self.desks.resumed(leg, now)

@@ -20,7 +20,7 @@ CLAIM = "claim:"
 
 
 class KeptLeg(msgspec.Struct, frozen=True, kw_only=True):
-    """A phone that rings for a call, or has been answered and is being connected.
+    """A phone that rings for a call, or has answered and has not talked with the citizen yet.
 
     `since`: when it began to ring, seconds since the epoch.
     """
@@ -37,12 +37,14 @@ class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
     `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`: the
     prompt that plays in it. `said`, `turns`: the last figure that a waiting citizen was told, and
     how often the music has begun again. `words`: the playback of such a figure. `held`: legs that
-    hold the citizen, and since when. `hang_up`: the citizen's channel, if the call has ended and
-    that was asked to be hung up, until it is gone; then nothing else is told.
+    hold the citizen, and since when. `refers`: legs whose phones have sent REFER and wait to
+    be told what comes of it. `hang_up`: the citizen's channel, if the call has ended and that was
+    asked to be hung up, until it is gone; then nothing else is told.
     """
 
     offers: list[KeptLeg] = []
     held: dict[str, float] = {}
+    refers: list[str] = []
     dialogue: Any = None
     playback: str | None = None
     resource_priority: str = ""

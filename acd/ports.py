@@ -43,6 +43,12 @@ class Switch(Protocol):
     def open(self, bridge: str, channel: str) -> None:
         """Make a further bridge for the call of this citizen, for two who consult apart."""
 
+    def belongs(self, one: str, channel: str) -> None:
+        """Know a leg or a bridge, made by an earlier engine, as one of this citizen's call.
+
+        What is asked for is done in its order among all that belong to one call.
+        """
+
     def join(self, bridge: str, leg: str) -> None:
         """Put a leg into a bridge, out of another one if it is in one."""
 

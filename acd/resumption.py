@@ -6,9 +6,11 @@ is new, and leaves alone whoever talks.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from acd.calls import Call, Leg, LegStage, Stage
 from acd.dispatcher import Dispatcher
-from acd.kept import KeptLeg
+from acd.kept import KeptCall
 from acd.operators import State
 
 
@@ -21,7 +23,9 @@ class Resumption:
     def talk(self, call: Call, legs: list[str], bridge: str, now: float) -> None:
         """The citizen talks with these legs in this bridge: so it stays."""
         dispatcher = self._dispatcher
+        partners = [self._leg_of(call, one) for one in legs]
         self._out_of_the_queue(call)
+        self._left_meanwhile(call, legs, now)
         if set(call.legs) != set(legs):
             for leg in call.legs.values():
                 if leg.stage is LegStage.RINGING:
@@ -30,27 +34,30 @@ class Resumption:
             dispatcher.release(call, now)
         call.bridge = bridge
         dispatcher.bridges[bridge] = call
+        dispatcher.switch.belongs(bridge, call.channel)
         call.stage = Stage.TALKING
-        for leg_id in legs:
-            leg = call.legs.get(leg_id) or self._known_leg(call, leg_id)
+        for leg in partners:
+            self._add(leg)
             leg.rearm(None)
-            if call.kept is not None and leg.held_since is None:
-                leg.held_since = call.kept.held.get(leg_id)
             self._desks.talk(leg, now)
-            if leg.held_since is not None:
-                self._desks.set_state(leg, State.HOLDING)
+            if leg.declines:
+                dispatcher.transfers.refuse(leg, now)  # what it began is not known any more
+        if all(leg.held_since is None for leg in partners):
+            # music for a consultation that came to nothing: an engine may die when only that is on
+            dispatcher.switch.unhold(call.channel)
 
     def join(self, call: Call, leg_id: str, now: float) -> None:
         """One who has answered, or who talked with the citizen, is alone: connect the two."""
         dispatcher = self._dispatcher
-        leg = call.legs.get(leg_id)
-        if leg is not None and leg.stage is LegStage.RINGING:
+        leg = self._leg_of(call, leg_id)
+        if leg_id in call.legs and leg.stage is LegStage.RINGING:
             dispatcher.leg_answered(leg_id, now)
             return
         self._out_of_the_queue(call)
+        self._left_meanwhile(call, [leg_id], now)
         dispatcher.close_bridge(call)
-        if leg is None:
-            leg = self._known_leg(call, leg_id)
+        self._add(leg)
+        self._desks.set_state(leg, State.OFFERED)  # and free for nobody else
         leg.stage, call.stage = LegStage.RINGING, Stage.RINGING
         dispatcher.leg_answered(leg_id, now)
 
@@ -59,10 +66,12 @@ class Resumption:
 
         `rings`: those of the legs that an earlier engine rang which still do.
         """
-        offers = [one for one in call.kept.offers if one.leg in rings] if call.kept else []
+        kept = call.kept.offers if call.kept else []
+        rung = [self._leg_of(call, one.leg) for one in kept if one.leg in rings]
+        self._left_meanwhile(call, (), now)
         call.stage = Stage.QUEUED
-        for one in offers:
-            self._ring_on(call, one)
+        for leg in rung:
+            self._desks.ring_on(self._add(leg))
         if call.legs:
             call.stage = Stage.RINGING
         else:
@@ -70,27 +79,56 @@ class Resumption:
         self._dispatcher.switch.music(call.channel, call.turns)
         self._dispatcher.announcements.resume(call, now)
 
+    def over(self, call: Call, at: float) -> None:
+        """The citizen is with nobody of ours any more since `at`: so nobody holds them."""
+        kept = call.kept or KeptCall()
+        for leg in [self._leg_of(call, one) for one in kept.held if one not in call.legs]:
+            self._desks.resumed(leg, at)
+
+    def _add(self, leg: Leg) -> Leg:
+        self._dispatcher.switch.belongs(leg.id, leg.call.channel)
+        return self._desks.add_leg(leg)
+
+    def _left_meanwhile(self, call: Call, stay: Collection[str], now: float) -> None:
+        """Who has talked with the citizen under an earlier engine, and is not to `stay`, leaves."""
+        gone = [
+            self._leg_of(call, one.leg)
+            for one in call.record.legs
+            if one.left_at is None and one.leg not in stay and one.leg not in call.legs
+        ]
+        for leg in gone:
+            operator = self._dispatcher.roster.operators.get(leg.operator or "")
+            if operator is not None and operator.call is None:  # else with somebody else by now
+                self._desks.set_state(leg, State.TALKING)
+            # its channel, if it lives, belongs to nobody now, and such are hung up
+            self._desks.leave(leg, "taken_up", now)
+
     def _out_of_the_queue(self, call: Call) -> None:
         call.rearm(None)
         call.unwatch()
         self._dispatcher.queue.remove(call)
         self._dispatcher.announcements.stop(call)
 
-    def _ring_on(self, call: Call, kept: KeptLeg) -> None:
-        leg = Leg(kept.leg, call, kept.phone, kept.operator, rings_since=kept.since)
-        self._desks.ring_on(self._desks.add_leg(leg))
-
-    def _known_leg(self, call: Call, leg_id: str) -> Leg:
-        """The leg as the record, the facts or the desks know it, whichever does."""
+    def _leg_of(self, call: Call, leg_id: str) -> Leg:
+        """The leg as the call, its record, its facts or the desks know it, whichever does first."""
+        if leg_id in call.legs:
+            return call.legs[leg_id]
+        kept = call.kept or KeptCall()
         joined = next((one for one in call.record.legs if one.leg == leg_id), None)
-        offers = call.kept.offers if call.kept is not None else []
-        rang = next((one for one in offers if one.leg == leg_id), None)
+        rang = next((one for one in kept.offers if one.leg == leg_id), None)
         if joined is not None and joined.phone:
             phone, who = joined.phone, joined.operator
         elif rang is not None:
             phone, who = rang.phone, rang.operator
         else:
-            phone = call.record.phone or self._desks.phone_of(leg_id)
+            phone = self._desks.phone_of(leg_id) or call.record.phone or ""
             sits = self._dispatcher.roster.at_phone(phone)
-            who = call.record.operator or (sits.id if sits is not None else None)
-        return self._desks.add_leg(Leg(leg_id, call, phone, who))
+            who = call.record.operator if phone == call.record.phone else None
+            who = who or (sits.id if sits is not None else None)
+        leg = Leg(leg_id, call, phone, who, declines=leg_id in kept.refers)
+        leg.held_since = kept.held.get(leg_id)
+        if rang is not None:
+            leg.rings_since = rang.since
+        if joined is not None and joined.left_at is None:
+            leg.talks_since = joined.joined_at
+        return leg

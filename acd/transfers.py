@@ -22,6 +22,7 @@ from acd.records import EventKind
 
 log = structlog.get_logger("acd")
 
+TOLD_S = 1.0  # within which Asterisk tells a phone of the end of its REFER
 PROMPTS = tuple(f"transfer_{one}" for one in (*(why.value for why in Refusal), "failed", "rings"))
 
 
@@ -66,6 +67,8 @@ class Transfers:
         self._dispatcher, self._desks = dispatcher, desks
         self._switch, self._roster = desks.switch, desks.roster
         self._keys: dict[str, Keys] = {}
+        # phones' own channels that are to go once Asterisk has told the phones what became of REFER
+        self.seconds: dict[str, str] = {}
 
     # --- what operators ask for ---------------------------------------------------------------
 
@@ -110,8 +113,10 @@ class Transfers:
         self._dispatcher.settle(now)
 
     def refuse(self, leg: Leg, now: float) -> None:
-        """Tell a phone that its REFER leads nowhere."""
-        leg.refused_at = now
+        """Tell a phone that its REFER leads nowhere, and remember when it was told."""
+        leg.declines = False
+        if leg.stage is not LegStage.RINGING:
+            leg.refused_at = now
         self.decline(leg.id)
 
     def decline(self, channel: str) -> None:
@@ -120,6 +125,7 @@ class Transfers:
         if leg is not None and leg.stage is LegStage.RINGING:
             # Asterisk takes no word for a phone before it has handed us the answered leg
             leg.declines = True
+            leg.call.keep()
         else:
             self._switch.progress(channel, "declined")
 
@@ -142,6 +148,7 @@ class Transfers:
         if other.stage is LegStage.RINGING:
             self._desks.rings(other, now)
         else:
+            leg.call.keep()
             self._join(transfer)
 
     def _why_not(self, leg: Leg) -> Refusal | None:
@@ -260,7 +267,7 @@ class Transfers:
             call.note(EventKind.TRANSFERRED, now, **_by(by), **_whereto(transfer))
             if not transfer.left:
                 self._desks.leave(by, "transferred", now)
-        self._close(transfer)
+        self._close(transfer, now)
 
     def join_failed(self, bridge: str, leg_id: str, why: str, now: float) -> None:
         """A leg could not be put where it was wanted: it hears nobody, so it goes."""
@@ -271,6 +278,7 @@ class Transfers:
         if leg.transfer is not None:
             self._dispatcher.offer_failed(leg, "failed", now)
         elif leg.call.transfer is not None and leg.call.transfer.by is leg:
+            self._tell(leg.call.transfer, "unavailable")  # its REFER, before the leg is hung up
             self.left(leg, now)
         else:
             self._dispatcher.lost(leg, "failed", now)
@@ -335,7 +343,7 @@ class Transfers:
         self._tell(transfer, "unavailable")
         by.refused_at = now if transfer.form is not Form.KEYS else None
         if transfer.left and not call.talkers():
-            self._close(transfer)
+            self._close(transfer, now)
             call.preferred = by.operator
             self._dispatcher.enqueue(call, now)
             return
@@ -345,16 +353,16 @@ class Transfers:
             by.stage = LegStage.TALKING
         elif transfer.step is Step.JOINING:
             self._switch.unhold(call.channel)
-        self._close(transfer)
+        self._close(transfer, now)
         if reason != "returned" and transfer.form is Form.KEYS and not transfer.left:
             self._switch.tell(by.id, "transfer_failed")
 
-    def call_over(self, call: Call) -> None:
+    def call_over(self, call: Call, now: float) -> None:
         """The call ends or waits anew: nothing is being handed over any more."""
         transfer, call.transfer = call.transfer, None
         if transfer is not None:
             self._tell(transfer, "unavailable")
-            self._close(transfer)
+            self._close(transfer, now)
         for leg in call.legs.values():
             leg.transfer = None
 
@@ -362,17 +370,27 @@ class Transfers:
         """A leg is gone, and what was pressed on it."""
         self._keys.pop(leg_id, None)
 
-    def _close(self, transfer: Transfer) -> None:
+    def _close(self, transfer: Transfer, now: float) -> None:
         if transfer.bridge is not None:
             self._switch.disconnect(transfer.bridge)
             transfer.bridge = None
         if transfer.second is not None:
-            self._switch.hang_up(transfer.second, NORMAL)
-            transfer.second = None
+            # Asterisk 22.10 and 22.11 end with all calls if it goes while they write the NOTIFY:
+            # refer_progress_notify in res_pjsip_refer.c looks at it, and holds no reference
+            by = transfer.by.id
+            self.told(by)
+            self.seconds[by], transfer.second = transfer.second, None
+            self._desks.timers.at(now + TOLD_S, lambda _: self.told(by))
+
+    def told(self, leg_id: str) -> None:
+        """A phone has been told in the end what became of its REFER, or has had time enough."""
+        second = self.seconds.pop(leg_id, None)
+        if second is not None:
+            self._switch.hang_up(second, NORMAL)
 
     def _tell(self, transfer: Transfer, outcome: str) -> None:
-        if transfer.form is not Form.KEYS and not transfer.left:
-            self._switch.progress(transfer.by.id, outcome)
+        if transfer.refers is not None:
+            self._switch.progress(transfer.refers, outcome)
 
 
 def _by(leg: Leg) -> dict[str, str | None]:

@@ -29,6 +29,17 @@ class CallLanes:
         """Let `one`, which is new, take the lane of what it belongs to, and return that."""
         return self._remember(one, self.of(to))
 
+    def move(self, one: str, to: str) -> int:
+        """Let `one` come to the call of `to`, and return the lane on which to ask for that.
+
+        It is the one that it had until now, so that what was asked for before is done before: a
+        phone may hand over a colleague whom Asterisk is still putting together with it.
+        """
+        new = self.of(to)
+        old = self._lane_of.get(one, new)
+        self._remember(one, new)
+        return old
+
     def _remember(self, one: str, lane: int) -> int:
         self._lane_of[one] = lane
         if len(self._lane_of) > _REMEMBERED:

@@ -140,6 +140,9 @@ class Line:
                 self.dispatcher.desks.unheld(channel.id, now)
             case ChannelTransfer(state=None):
                 self._referred(event, now)
+            case ChannelTransfer(state=state, referred_by=by) if state != "channel_progress":
+                if by.source_channel is not None:
+                    self.dispatcher.transfers.told(by.source_channel.id)
             case Joined(bridge=bridge, leg=leg):
                 self.dispatcher.transfers.joined(bridge, leg, now)
                 self.dispatcher.settle(now)
@@ -293,15 +296,15 @@ class Line:
 
     def _referred(self, event: ChannelTransfer, now: float) -> None:
         source, refer_to = event.referred_by.source_channel, event.refer_to
-        leg = self.dispatcher.desks.legs.get(source.id) if source is not None else None
+        transfers, number = self.dispatcher.transfers, refer_to.requested_destination.destination
         if source is None:
             return
+        leg = self.dispatcher.desks.legs.get(source.id)
         if leg is None:
             # a call among colleagues; or a leg that has just gone: Asterisk tells that so too
             log.warning("refer_refused", channel=source.id)
-            self.switch.progress(source.id, "declined")
+            transfers.decline(source.id)
             return
-        transfers, number = self.dispatcher.transfers, refer_to.requested_destination.destination
         second = refer_to.destination_channel
         if second is None and not refer_to.requested_destination.protocol_id:
             transfers.referred(leg.id, dialable(number), now)

@@ -10,13 +10,16 @@ import msgspec
 import structlog
 
 from acd.calls import Call, Stage
+from acd.recovery import LiveLeg
 from ngalam112.line import Line
 from ngalam112.recovery import Snapshot
-from ngalam112.takeup import bridges_in_use
+from ngalam112.takeup import bridges_in_use, take_down
 
 log = structlog.get_logger("second_look")
 
 AFTER_S = 1.0
+OLD_S = 0.5
+"""A younger channel may be of a phone that has dialled, and its event is still to come."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,12 +57,26 @@ def look(line: Line, before: Known, live: Snapshot) -> None:
             if leg.id in live.legs and not {channel, leg.id}.issubset(inside):
                 log.warning("parted", call_id=call.id, leg=leg.id)
                 line.switch.connect(bridge, channel, leg.id)
-    for leg_id in before.offers & live.legs.keys() - dispatcher.desks.legs.keys():
-        log.warning("rings_for_nobody", leg=leg_id)
-        line.switch.hang_up(leg_id)
+    for leg_id in live.legs.keys() - dispatcher.desks.legs.keys() - line.channels_of_phones():
+        if leg_id in before.offers or _rings_long(live.legs[leg_id]):
+            log.warning("rings_for_nobody", leg=leg_id)
+            line.switch.hang_up(leg_id)
     for bridge in live.bridges.keys() - bridges_in_use(line):
         log.warning("bridge_of_nobody", bridge=bridge)
-        line.switch.disconnect(bridge)
+        take_down(line, bridge, live.bridges[bridge])
+        for call in (line.calls.get(one) for one in live.bridges[bridge]):
+            if call is not None and _hears_music(call):
+                # who was to be connected there had it taken away before
+                line.switch.music(call.channel, call.turns)
+
+
+def _hears_music(call: Call) -> bool:
+    waits = call.stage is Stage.QUEUED or call.stage is Stage.RINGING
+    return waits and call.bridge is None and call.words is None
+
+
+def _rings_long(leg: LiveLeg) -> bool:
+    return not leg.citizen and not leg.up and leg.age_s >= OLD_S
 
 
 def _talks(call: Call) -> bool:

@@ -180,6 +180,10 @@ class AriSwitch:
             lane=self._lanes.add(bridge, channel),
         )
 
+    def belongs(self, one: str, channel: str) -> None:
+        """Ask for what concerns it on the lane of the citizen."""
+        self._lanes.add(one, channel)
+
     def join(self, bridge: str, leg: str) -> None:
         """Put a leg into a bridge; Asterisk takes it straight out of the one that it is in."""
 
@@ -192,7 +196,7 @@ class AriSwitch:
             f"bridges/{bridge}/addChannel",
             {"channel": leg, "absorbDTMF": "true"},
             then=then,
-            lane=self._lanes.of(bridge),
+            lane=self._lanes.move(leg, bridge),
         )
 
     def pair(self, bridge: str, channel: str, leg: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 import structlog
 
@@ -73,8 +75,9 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
     _claimed_only(line, knew, event, now)
     # who is being handed over by this engine, and who talks among colleagues, is in good hands
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
-    hands_off = line.internal.channels() | {call.channel for call in busy}
-    hands_off = hands_off.union(line.to_hang_up, *(call.legs for call in busy))
+    in_good_hands = line.internal.channels() | {call.channel for call in busy}
+    in_good_hands = in_good_hands.union(*(call.legs for call in busy))
+    hands_off = in_good_hands.union(line.to_hang_up)
     stored = [
         _stored(call)
         for call in knew
@@ -90,8 +93,8 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
             log.exception("not_taken_up", leg=verdict.leg, fate=verdict.fate)
     talking = {one.bridge for one in verdicts if one.fate is Fate.TALK}
     for bridge in live.bridges.keys() - talking - bridges_in_use(line):
-        if not hands_off.intersection(live.bridges[bridge]):
-            line.switch.disconnect(bridge)
+        if not in_good_hands.intersection(live.bridges[bridge]):
+            take_down(line, bridge, live.bridges[bridge])
 
 
 def _hang_up_again(line: Line, live: Snapshot) -> None:
@@ -101,6 +104,20 @@ def _hang_up_again(line: Line, live: Snapshot) -> None:
             line.switch.hang_up(channel)
         else:
             line.is_hung_up(channel)
+
+
+def take_down(line: Line, bridge: str, members: Collection[str]) -> None:
+    """Remove a bridge of nobody, behind what was asked for whoever is still in it.
+
+    Asterisk parts two again whom it puts together in the moment in which one of them is sent out of
+    the bridge that is removed.
+    """
+    legs = line.dispatcher.desks.legs
+    for one in members:
+        call = legs[one].call if one in legs else line.calls.get(one)
+        if call is not None:
+            line.switch.belongs(bridge, call.channel)
+    line.switch.disconnect(bridge)
 
 
 def bridges_in_use(line: Line) -> set[str]:
@@ -158,6 +175,7 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
         case Fate.DROP:
             line.switch.hang_up(verdict.leg)
         case Fate.AWAY if call is not None and call.stage is not Stage.ENDED:
+            resumption.over(call, now)
             line.fallback.fell_back(call, now)
         case Fate.END if call is not None:
             at = event.ended.get(verdict.leg, now)
@@ -186,7 +204,9 @@ def _close(line: Line, call: Call, ended_by: str, at: float, now: float) -> None
     """The call has ended at some time before now."""
     if call.record.events and call.stage is not Stage.ENDED:
         call.hung_up_by = ended_by
-        line.over(call, call.cause or 0, now, ended_at=min(at, now))
+        at = min(at, now)
+        Resumption(line.dispatcher).over(call, at)
+        line.over(call, call.cause or 0, now, ended_at=at)
 
 
 def _to_menu(line: Line, call: Call, leg: LiveLeg, playing: bool, now: float) -> None:

@@ -35,6 +35,7 @@ EXAMPLES: dict[str, Any] = {
     "channel": "c1",
     "citizen": "c1",
     "leg": "o1",
+    "one": "o1",
     "bridge": "b1",
     "playback": "p1",
     "prompt": "menu",

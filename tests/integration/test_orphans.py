@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -85,7 +86,10 @@ async def kill(line: Line) -> float:
 
 def spooled(line: Line) -> dict[str, dict[str, Any]]:
     """What the fallback has noted of its calls, by the caller's number without its last digit."""
-    found = [json.loads(path.read_bytes()) for path in line.settings.spool.glob("*.json")]
+    found = []
+    for path in line.settings.spool.glob("*.json"):
+        with contextlib.suppress(FileNotFoundError):  # the engine has just taken it back
+            found.append(json.loads(path.read_bytes()))
     return {one["caller_number"][:-1]: one for one in found}
 
 

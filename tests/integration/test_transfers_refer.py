@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from lines import eventually
-from tone_floor import EVERYBODY, Floor, ends, open_floor, played
+from tone_floor import EVERYBODY, Floor, Scene, ends, open_floor, played
+from tone_phone import Dialog, TonePhone
 
 from pbx.programs import Programs
 
@@ -121,6 +123,20 @@ async def test_what_is_nowhere_oneself_forbidden_or_away_is_declined(floor: Floo
         assert (await scene.over()).transfers == 0
 
 
+async def test_a_phone_that_hands_over_before_it_talks_is_declined(floor: Floor) -> None:
+    async with floor.scene() as scene:
+        await scene.sipp_agency("phone_answer_until_bye")
+        phone = await scene.sipp_phone("101", "phone_answer_refer_at_once_until_bye", target="110")
+        await scene.citizen()
+        await scene.with_an_echo()
+        await scene.in_state("101", "talking")
+        scene.citizen_phone.hang_up(scene.citizen_call)
+        record = await scene.ended()
+        await played(phone)  # 202, NOTIFY 100, NOTIFY 603
+        assert ends(record) == [("1101", "answered", "caller")]
+        assert record.transfers == 0
+
+
 async def test_who_answers_and_hangs_up_at_once_sends_the_citizen_back(floor: Floor) -> None:
     async with floor.scene("101") as scene:
         call, first = await scene.talk(), scene.phones["101"]
@@ -171,13 +187,19 @@ async def test_a_replaces_of_nothing_is_declined(floor: Floor) -> None:
         await scene.over()
 
 
+async def rings(scene: Scene) -> tuple[Dialog, TonePhone]:
+    """101 talks and has sent REFER; 102, to whom that points, rings and is not answered."""
+    call, first = await scene.talk(), scene.phones["101"]
+    second = await scene.tone_phone("102")
+    second.answers = False
+    await first.refer(call, "102")
+    await eventually(lambda: second.dialogs, what="it rings")
+    return call, second
+
+
 async def test_a_citizen_who_hangs_up_while_it_rings_leaves_no_ghost(floor: Floor) -> None:
     async with floor.scene("101") as scene:
-        call, first = await scene.talk(), scene.phones["101"]
-        second = await scene.tone_phone("102")
-        second.answers = False
-        await first.refer(call, "102")
-        await eventually(lambda: second.dialogs, what="it rings")
+        call, second = await rings(scene)
         record = await scene.over()
         await eventually(lambda: second.dialogs[0].over and call.over, what="all are hung up")
         assert ends(record) == [("1101", "answered", "caller")]
@@ -185,12 +207,8 @@ async def test_a_citizen_who_hangs_up_while_it_rings_leaves_no_ghost(floor: Floo
 
 async def test_who_hands_over_and_leaves_before_the_answer_leaves_music(floor: Floor) -> None:
     async with floor.scene("101") as scene:
-        call, first = await scene.talk(), scene.phones["101"]
-        second = await scene.tone_phone("102")
-        second.answers = False
-        await first.refer(call, "102")
-        await eventually(lambda: second.dialogs, what="it rings")
-        first.hang_up(call)
+        call, second = await rings(scene)
+        scene.phones["101"].hang_up(call)
         await scene.citizen_phone.hears_music(EVERYBODY)
         second.answer(second.dialogs[0])
         await scene.together(second)
@@ -204,3 +222,17 @@ async def test_a_citizen_may_not_hand_anybody_over(floor: Floor) -> None:
         assert await scene.citizen_phone.refer(scene.citizen_call, "102") == "603"
         await scene.together(scene.phones["101"])
         await scene.over()
+
+
+async def test_a_phone_hears_of_its_refer_from_the_next_engine(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        call, second = await rings(scene)
+        engine = scene.line.running.engine
+        await engine.stop(signal.SIGKILL)
+        await engine.start()
+        await eventually(lambda: "603" in call.notified(), what="the phone is told")
+        await eventually(lambda: second.dialogs[0].over, what="the other one rings no more")
+        await scene.together(scene.phones["101"])
+        assert not call.over
+        record = await scene.over()
+        assert ends(record) == [("1101", "answered", "caller")]

@@ -142,3 +142,5 @@ class Exchange:
     def _progress(self, leg: str, outcome: str) -> None:
         if outcome in FINAL:
             self._told.append(leg)
+            by = ari.ReferredBy(ari.Channel(id=leg))
+            self.answers.append(ari.ChannelTransfer(ari.ReferTo(), by, state=f"channel_{outcome}"))

@@ -27,6 +27,7 @@ from ivr.reception import Reception
 from ngalam112.line import Line, Whereabouts
 from ngalam112.recovery import Snapshot
 from ngalam112.settings import PROJECT
+from ngalam112.switch import Connected
 from ngalam112.takeup import TakeUp, take_up
 from pbx import ari_types as ari
 
@@ -161,6 +162,14 @@ class LineDesk(Desk):
     def press(self, digit: str, channel: str = "c1", now: float = 101.0) -> None:
         """The citizen presses a key."""
         self.handle(ari.ChannelDtmfReceived(digit, a_channel(channel)), now=now)
+
+    def citizen_talks(self, channel: str = "c1", now: float = 110.0) -> Call:
+        """A citizen's call that went through the menu and was answered, in the talk since `now`."""
+        call = self.citizen(channel)
+        self.press("2", channel)
+        self.handle(ari.StasisStart(["operator"], a_channel(call.leg or "")))
+        self.handle(Connected(call.bridge or ""), now=now)
+        return call
 
     def take_up(
         self,

@@ -22,9 +22,10 @@ class Did(NamedTuple):
 
 
 class FakeSwitch:
-    """acd.ports.Switch that keeps every order, in order."""
+    """acd.ports.Switch that keeps every order, in order. `whose`: what belongs to which citizen."""
 
     def __init__(self) -> None:
+        self.whose: dict[str, str] = {}
         self.did: list[Did] = []
         self.hears: Callable[[Did], None] = lambda _: None
 
@@ -53,6 +54,9 @@ class FakeSwitch:
 
     def open(self, bridge: str, channel: str) -> None:
         self._do("open", bridge, channel)
+
+    def belongs(self, one: str, channel: str) -> None:
+        self.whose[one] = channel
 
     def join(self, bridge: str, leg: str) -> None:
         self._do("join", bridge, leg)

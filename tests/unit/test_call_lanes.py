@@ -16,6 +16,15 @@ def test_all_of_a_call_takes_its_citizens_lane() -> None:
     assert [lanes.of(one) for one in ("leg", "bridge", "citizen")] == [lane] * 3
 
 
+def test_who_comes_to_another_call_does_so_on_the_old_lane_and_stays_on_the_new() -> None:
+    lanes = CallLanes(5)
+    lane, other = lanes.of("citizen"), lanes.of("a phone that dials")
+    lanes.add("leg", "a phone that dials")
+    assert lanes.move("leg", "citizen") == other != lane
+    assert lanes.of("leg") == lanes.move("leg", "citizen") == lane
+    assert lanes.move("unknown", "citizen") == lanes.of("unknown") == lane
+
+
 def test_calls_take_the_lanes_by_turns_and_leave_the_event_socket_alone() -> None:
     lanes = CallLanes(5)
     assert [lanes.of(f"c{number}") for number in range(8)] == [1, 2, 3, 4, 1, 2, 3, 4]

@@ -192,8 +192,9 @@ class HandingOver(RuleBasedStateMachine):
     def a_phone_consults_by_itself(self, data: st.DataObject, to: str, answers: bool) -> None:
         leg = self.pick(data, self.talking())
         self.a_phone_dials_a_number(self.exchange.channels[leg].phone, to)
-        second = list(self.exchange.channels.values())
-        dialled = [one.id for one in second if one.kind == "dial"][-1]
+        dialled = f"dial{self.born}"
+        if not {leg, dialled} <= self.exchange.channels.keys():
+            return  # an engine that died took them along
         internal = self.desk.line.internal.by_channel.get(dialled)
         if internal is not None and answers:
             self.answers(internal.leg)
@@ -304,6 +305,7 @@ class HandingOver(RuleBasedStateMachine):
         assert set(self.of_kind("leg")) == known.keys() | internal.by_leg.keys()
         transfers = [call.transfer for call in self.calls if call.transfer]
         spoken_to = set(self.desk.codes._calls) | {one.second for one in transfers}
+        spoken_to.update(self.dispatcher.transfers.seconds.values())
         assert set(self.of_kind("dial")) <= internal.by_channel.keys() | spoken_to
         bridges = {call.bridge for call in self.calls} | {one.bridge for one in transfers}
         bridges |= {one.bridge for one in internal.by_channel.values()}

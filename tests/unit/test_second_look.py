@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from factories import LineDesk, a_channel, a_leg
 
 from acd.calls import Call
+from acd.recovery import LiveLeg
 from ngalam112.recovery import Snapshot
 from ngalam112.second_look import Known, known, look, offers_of
 from ngalam112.switch import Connected
@@ -13,10 +15,7 @@ from pbx.ari_types import StasisStart
 
 def a_talk() -> tuple[LineDesk, Call]:
     desk = LineDesk()
-    call = desk.citizen()
-    desk.press("2")
-    desk.handle(StasisStart(["operator"], a_channel(call.leg or "")))
-    desk.handle(Connected(call.bridge or ""))
+    call = desk.citizen_talks()
     desk.switch.did.clear()
     return desk, call
 
@@ -40,6 +39,7 @@ def test_a_citizen_whom_the_dead_engine_took_out_of_the_talk_is_brought_back() -
         ("connect", call.bridge, ("c1", call.leg)),
         ("disconnect", "old", ()),
     ]
+    assert desk.switch.whose["old"] == "c1", "behind the connecting"
 
 
 def test_who_began_to_talk_after_the_question_is_left_alone() -> None:
@@ -78,6 +78,54 @@ def test_a_phone_that_began_to_ring_for_nobody_is_let_go() -> None:
     legs = {one: a_leg(one, citizen=one == "c1", up=False) for one in ("c1", rings, late)}
     look(after.line, before, Snapshot(legs, {}))
     assert after.switch.told("hang_up") == [late]
+
+
+@pytest.mark.parametrize(
+    ("leg", "gone"),
+    [
+        (a_leg("rung", citizen=False, up=False, age_s=1.0), ["rung"]),
+        (a_leg("dials", citizen=False, up=False, age_s=0.2), []),
+        (a_leg("on", citizen=False, up=True, age_s=1.0), []),
+        (a_leg("c2", citizen=True, up=False, age_s=1.0), []),
+    ],
+    ids=lambda one: one.id if isinstance(one, LiveLeg) else "",
+)
+def test_a_colleague_whose_caller_is_gone_is_rung_no_more(leg: LiveLeg, gone: list[str]) -> None:
+    desk = LineDesk()
+    look(desk.line, known(desk.line, frozenset()), Snapshot({leg.id: leg}, {}))
+    assert desk.switch.told("hang_up") == gone
+
+
+def test_a_colleague_who_is_rung_by_this_engine_is_rung_on() -> None:
+    desk = LineDesk(operators=2)
+    desk.handle(StasisStart(["number", "101", "1002"], a_channel("own")))
+    rung = desk.line.internal.by_channel["own"].leg
+    legs = [a_leg(one, citizen=False, up=False, age_s=1.0) for one in ("own", rung)]
+    look(desk.line, known(desk.line, frozenset()), Snapshot({one.id: one for one in legs}, {}))
+    assert desk.switch.told("hang_up") == []
+
+
+@pytest.mark.parametrize(("words", "music"), [(None, ["c1"]), ("w1", [])])
+def test_who_waits_and_was_to_be_connected_hears_music_again(
+    words: str | None, music: list[str]
+) -> None:
+    desk = LineDesk(operators=0)
+    desk.citizen()
+    desk.press("2")
+    desk.line.calls["c1"].words = words
+    desk.switch.did.clear()
+    looked(desk, {"old": ["c1"]})
+    assert (desk.switch.told("disconnect"), desk.switch.told("music")) == (["old"], music)
+
+
+def test_who_is_being_connected_by_this_engine_is_given_no_music() -> None:
+    desk = LineDesk()
+    call = desk.citizen()
+    desk.press("2")
+    desk.handle(StasisStart(["operator"], a_channel(call.leg or "")))
+    desk.switch.did.clear()
+    looked(desk, {"old": ["c1"]})
+    assert desk.switch.told("music") == []
 
 
 def test_a_bridge_that_is_made_for_two_in_a_moment_stays() -> None:

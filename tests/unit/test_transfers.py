@@ -9,7 +9,7 @@ from factories import LineDesk
 from acd.agencies import Agency, Directory
 from acd.calls import Call, Leg, LegStage, Stage
 from acd.operators import State
-from ngalam112.switch import JoinFailed, RingFailed
+from ngalam112.switch import Joined, JoinFailed, RingFailed
 from pbx import ari_types as ari
 
 AGENCIES = {"110": Agency("Polisi", "sip:110@192.0.2.1", fallback="0341112")}
@@ -89,6 +89,19 @@ def test_a_refer_before_the_leg_is_ours_is_declined_once_it_is() -> None:
     assert second.stage is LegStage.CONSULTING
 
 
+def test_a_phone_that_leaves_once_it_is_told_of_an_early_refer_has_not_ended_the_call() -> None:
+    hand = Hand()
+    hand.now = 100.3
+    hand.gone(hand.first)
+    second = hand.newest()
+    hand.refer("103", second)
+    hand.now += 5  # it rings
+    hand.answer(second)
+    hand.now += 0.9
+    hand.gone(second)
+    assert (hand.call.stage, hand.call.record.ended_by) == (Stage.RINGING, None)
+
+
 def test_who_hangs_up_after_half_a_second_has_ended_the_call() -> None:
     hand = Hand()
     hand.gone(hand.first)
@@ -102,6 +115,36 @@ def test_a_first_answer_that_is_hung_up_at_once_rings_the_next_one() -> None:
     assert hand.call.stage is Stage.RINGING
     assert hand.newest().operator == "1002"
     assert hand.exchange.hears("c1") == {"music"}
+
+
+def test_who_cannot_be_put_back_leaves_the_citizen_to_one_who_consults_meanwhile() -> None:
+    hand = Hand()
+    hand.press("*2102#")
+    second = hand.newest()
+    hand.answer(second)
+    hand.desk.switch.hears = lambda did: None  # Asterisk's answers come later, by hand
+    hand.press("*3")
+    hand.handle(Joined(hand.call.bridge or "", second.id))
+    there = ari.Channel(id=second.id)
+    hand.handle(*(ari.ChannelDtmfReceived(key, there) for key in "*2103#"))
+    hand.handle(ari.StasisStart(["operator"], ari.Channel(id=hand.newest().id)))
+    hand.handle(JoinFailed(hand.call.bridge or "", hand.first.id, "gone"))
+    assert hand.call.stage is Stage.TALKING
+    assert hand.call.transfer is not None and hand.call.transfer.by is second
+
+
+def test_a_refer_of_who_cannot_be_put_back_is_answered_before_the_leg_goes() -> None:
+    hand = Hand()
+    hand.press("*2102#")
+    second = hand.newest()
+    hand.answer(second)
+    hand.desk.switch.hears = lambda did: None
+    hand.press("*3")
+    hand.handle(Joined(hand.call.bridge or "", second.id))
+    hand.refer("103")
+    hand.handle(JoinFailed(hand.call.bridge or "", hand.first.id, "gone"))
+    assert hand.progress() == ["trying", "unavailable"]
+    assert hand.call.talkers() == [second]
 
 
 def test_who_cannot_be_put_back_to_the_citizen_goes_and_the_citizen_waits() -> None:
@@ -194,3 +237,34 @@ def test_a_refer_in_a_call_among_colleagues_is_declined() -> None:
     by = ari.ReferredBy(ari.Channel(id="d1"))
     hand.handle(ari.ChannelTransfer(ari.ReferTo(ari.RequestedDestination("103")), by))
     assert hand.desk.switch.last("progress") == ("progress", "d1", ("declined",))
+
+
+class TestThePhonesOwnChannel:
+    """1001's phone has consulted 1002 by itself and sends REFER with Replaces."""
+
+    def handed_over(self) -> tuple[Hand, list[object]]:
+        """The citizen is with 1002, and what Asterisk has yet to say."""
+        hand = Hand()
+        own = hand.exchange.arrives("own", "dial", "101")
+        hand.handle(ari.StasisStart(["number", "101", "1002"], own))
+        leg = hand.desk.line.internal.by_channel["own"].leg
+        hand.handle(ari.StasisStart(["operator"], ari.Channel(id=leg)))
+        wanted = ari.ReferTo(ari.RequestedDestination("1002", "a-call-id"), own)
+        by = ari.ReferredBy(ari.Channel(id=hand.first.id))
+        hand.desk.handle(ari.ChannelTransfer(wanted, by), now=hand.now)
+        hand.desk.handle(hand.exchange.answers.pop(0), now=hand.now)
+        assert (hand.progress()[-1], hand.call.operator) == ("answered", "1002")
+        return hand, hand.exchange.answers
+
+    def test_it_goes_when_asterisk_has_told_the_phone_and_not_before(self) -> None:
+        hand, to_come = self.handed_over()
+        assert "own" not in hand.desk.switch.told("hang_up")
+        hand.handle(ari.ChannelTransfer(ari.ReferTo(), ari.ReferredBy(), "channel_progress"))
+        assert "own" in hand.desk.switch.told("hang_up") and not to_come
+
+    def test_it_goes_after_a_second_if_asterisk_never_says_so(self) -> None:
+        hand, _ = self.handed_over()
+        hand.desk.timers.fire(hand.now + 0.9)
+        assert "own" not in hand.desk.switch.told("hang_up")
+        hand.desk.timers.fire(hand.now + 1.0)
+        assert "own" in hand.desk.switch.told("hang_up")
