@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from pathlib import Path
+from typing import cast
 
 import pytest
 from lines import PASSWORD, eventually, open_line
@@ -93,3 +94,49 @@ async def test_a_phone_that_had_to_ask_again_is_let_in(
             os.kill(asterisk, signal.SIGCONT)
         assert result.successful == 1, result.why
         assert phone.messages().count("\nSIP/2.0 401") >= 2, "what is played here"
+
+
+class Registrar(asyncio.DatagramProtocol):
+    """Challenges a REGISTER so many times, each time with another nonce, then accepts it."""
+
+    def __init__(self, challenges: int) -> None:
+        self._left = challenges
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        status, more = "200 OK", ""
+        if self._left:
+            status = "401 Unauthorized"
+            more = f'WWW-Authenticate: Digest realm="here",nonce="{self._left}",algorithm=MD5\r\n'
+            self._left -= 1
+        kept = [
+            f"{line};tag=t{self._left}" if line.startswith("To:") else line
+            for line in data.decode().split("\r\n")
+            if line.startswith(("Via:", "From:", "To:", "Call-ID:", "CSeq:"))
+        ]
+        answer = "\r\n".join([f"SIP/2.0 {status}", *kept, f"{more}Content-Length: 0", "", ""])
+        assert self._transport is not None
+        self._transport.sendto(answer.encode(), addr)
+
+
+@pytest.mark.parametrize(("challenges", "successful"), [(1, 1), (2, 1), (3, 0)])
+async def test_a_phone_answers_a_second_challenge_and_takes_a_third_for_a_refusal(
+    tmp_path: Path, challenges: int, successful: int
+) -> None:
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: Registrar(challenges), local_addr=("127.0.0.1", 0)
+    )
+    try:
+        result = await run_sipp(
+            *(Programs.find(), tmp_path, "phone_register_ok"),
+            target=f"127.0.0.1:{transport.get_extra_info('sockname')[1]}",
+            calls=1,
+            limit_s=10,
+            rows=[credentials("101", PASSWORD)],
+        )
+    finally:
+        transport.close()
+    assert result.successful == successful, result.why
