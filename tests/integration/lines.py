@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import inspect
 import os
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from ngalam112.cli.client import Client
 from ngalam112.demo.players import PlayedPhone, Players
 from ngalam112.demo.sipp import SippRun, free_port
 from ngalam112.demo.softphone import Softphone
+from ngalam112.demo.waiting import eventually
 from ngalam112.provision import provision_phones
 from ngalam112.running import RunningLine, prepare
 from ngalam112.settings import Settings, load_settings
@@ -34,24 +34,6 @@ from reports.calls import CallHistory, list_calls, show_call
 
 PASSWORD = "a-phone-password"
 PIN = "4321"
-
-
-async def eventually(check: Callable[[], Any], within: float = 10.0, what: str = "") -> Any:
-    """Poll until `check` gives something true, and return it; fail after `within` seconds."""
-    seen: Any = None
-    try:
-        async with asyncio.timeout(within):
-            while True:
-                seen = check()
-                if inspect.isawaitable(seen):
-                    seen = await seen
-                if seen:
-                    return seen
-                await asyncio.sleep(0.02)
-    except TimeoutError:
-        raise AssertionError(
-            f"{what or check} not within {within} s; last seen: {seen!r}"
-        ) from None
 
 
 class Line:

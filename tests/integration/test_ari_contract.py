@@ -11,7 +11,7 @@ import json
 import re
 import types
 import typing
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +23,7 @@ from factories import a_record
 from fakes import FakeJournal
 from served import with_silent_prompts
 
+from ngalam112.demo.waiting import eventually
 from ngalam112.engine import Engine
 from ngalam112.provision import TEMPLATES
 from ngalam112.settings import load_settings
@@ -160,15 +161,6 @@ class StandIn:
         return any(one.path == path for one in self.asked)
 
 
-async def eventually(holds: Callable[[], bool], what: str) -> None:
-    try:
-        async with asyncio.timeout(10):
-            while not holds():
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        raise AssertionError(f"not within 10 s: {what}") from None
-
-
 class Collected(NamedTuple):
     """What a whole engine asked, and as what it read the answers."""
 
@@ -197,11 +189,11 @@ async def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setattr(engine.ari, "get", noting_get)
     running = asyncio.create_task(engine.run())
     try:
-        await eventually(lambda: stand_in.was_asked("asterisk/modules/res_pjsip.so"), "the reload")
+        await eventually(lambda: stand_in.was_asked("asterisk/modules/res_pjsip.so"), what="reload")
         await stand_in.tell("CallBroadcast", channel={"id": "c9"})
-        await eventually(lambda: stand_in.was_asked("events/claim"), "the claim")
+        await eventually(lambda: stand_in.was_asked("events/claim"), what="the claim")
         everything(engine)
-        await eventually(lambda: engine.ari.waiting == 0, "all answers")
+        await eventually(lambda: engine.ari.waiting == 0, what="all answers")
         yield Collected(stand_in.asked, reads)
     finally:
         running.cancel()

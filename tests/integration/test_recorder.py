@@ -7,7 +7,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from acd.recorder import Recorder
 from acd.records import CallEvent, CallRecord, EventKind, apply, fold
 from models.database import Database, upgrade
 from models.tables import CallEventRow, CallRow, OperatorEventRow, OperatorRow
+from ngalam112.demo.waiting import eventually
 from reports.calls import show_call
 
 if TYPE_CHECKING:
@@ -44,13 +45,6 @@ def journal(tmp_path: Path) -> Iterator[LocalJournal]:
     opened = LocalJournal(tmp_path / "journal")
     yield opened
     opened.close()
-
-
-async def eventually(holds: Callable[[], bool], what: str, limit_s: float = 20.0) -> None:
-    deadline = time.monotonic() + limit_s
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {limit_s} s: {what}"
-        await asyncio.sleep(0.01)
 
 
 @asynccontextmanager
@@ -162,11 +156,11 @@ async def test_an_outage_delays_writing_and_loses_nothing(
             with outage():
                 for number in range(100):
                     tell(recorder, f"during {number:03}")
-                await eventually(lambda: recorder.failing_since is not None, "the outage is seen")
+                await eventually(lambda: recorder.failing_since is not None, what="outage seen")
                 tell(recorder, "later")
                 assert recorder.backlog == 101 * len(STEPS)
             await asyncio.wait_for(recorder.flushed(), 20)
-            await eventually(lambda: recorder.failing_since is None, "its end is seen")
+            await eventually(lambda: recorder.failing_since is None, what="its end is seen")
     assert [one["event"] for one in logs] == ["recording_fails", "recording_again"]
     names = ["before", *(f"during {n:03}" for n in range(100)), "later"]
     assert await stored(database) == [(name, 6, 6) for name in names]
@@ -267,7 +261,7 @@ async def test_closing_in_an_outage_leaves_the_rest_to_the_next_engine_and_waits
     with capture_logs() as logs, outage():
         writer = asyncio.create_task(recorder.run())
         tell(recorder, "one")
-        await eventually(lambda: recorder.failing_since is not None, "the outage is seen")
+        await eventually(lambda: recorder.failing_since is not None, what="outage seen")
         begun = time.monotonic()
         assert await recorder.close(10.0) == len(STEPS)
         assert time.monotonic() - begun < 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from panoramisk.message import Message
 
+from ngalam112.demo.waiting import eventually
 from pbx.ami import (
     AmiLink,
     DeviceState,
@@ -63,16 +64,6 @@ def test_what_asterisk_tells_of_itself_is_read_here_and_answers_are_left_to_pano
     assert device_state(headers_of(told)) == DeviceState("101", "INUSE")
     assert not tells_a_state("Event: FullyBooted\r\nStatus: Fully Booted")
     assert not tells_a_state(told.replace("Device:", "ActionID: action/1\r\nDevice:"))
-
-
-async def eventually(holds: Callable[[], bool], what: str) -> None:
-    """Poll until it holds; fail after ten seconds."""
-    try:
-        async with asyncio.timeout(10):
-            while not holds():
-                await asyncio.sleep(0.01)
-    except TimeoutError:
-        raise AssertionError(f"{what} did not come within 10 s") from None
 
 
 class AmiServer:
@@ -142,10 +133,10 @@ async def linked(
 async def test_the_states_of_all_phones_are_read_first_and_then_each_change() -> None:
     server = AmiServer()
     async with linked(server) as (link, heard):
-        await eventually(lambda: len(heard) == 2, "the state of the phones")
+        await eventually(lambda: len(heard) == 2, what="the state of the phones")
         assert heard == [DeviceState("101", "INUSE"), DeviceState("102", "INUSE")]
         server.tell("PJSIP/101", "NOT_INUSE")
-        await eventually(lambda: len(heard) == 3, "a change")
+        await eventually(lambda: len(heard) == 3, what="a change")
         assert heard[2] == DeviceState("101", "NOT_INUSE")
         assert link.connected
 
@@ -153,27 +144,27 @@ async def test_the_states_of_all_phones_are_read_first_and_then_each_change() ->
 async def test_a_link_that_is_lost_is_made_anew_and_the_states_are_read_again() -> None:
     server = AmiServer()
     async with linked(server) as (_, heard):
-        await eventually(lambda: len(heard) == 2, "the state of the phones")
+        await eventually(lambda: len(heard) == 2, what="the state of the phones")
         assert server.writer is not None
         server.writer.close()
-        await eventually(lambda: len(heard) == 4, "the state of the phones, again")
+        await eventually(lambda: len(heard) == 4, what="the state of the phones, again")
 
 
 async def test_an_asterisk_that_does_not_answer_pings_is_left_and_called_again() -> None:
     server = AmiServer()
     server.pings = False
     async with linked(server, ping_interval=0.05, reply_timeout=0.2):
-        await eventually(lambda: server.logins >= 2, "a second login")
+        await eventually(lambda: server.logins >= 2, what="a second login")
 
 
 async def test_a_refused_password_is_tried_again_and_works_once_it_is_right() -> None:
     server = AmiServer()
     server.accepts = False
     async with linked(server) as (link, _):
-        await eventually(lambda: server.logins >= 2, "a second login")
+        await eventually(lambda: server.logins >= 2, what="a second login")
         assert not link.connected
         server.accepts = True
-        await eventually(lambda: link.connected, "the link")
+        await eventually(lambda: link.connected, what="the link")
 
 
 def test_one_connection_does_not_ping_or_reconnect_by_itself() -> None:

@@ -6,13 +6,14 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
 from ngalam112 import pidfiles
+from ngalam112.demo.waiting import eventually
 from ngalam112.keeper import Keeper, KeeperError, Part
 
 SLEEPS = "import time; time.sleep(60)"
@@ -48,12 +49,6 @@ async def keeping(one: Part, home: Path, *, found: bool = False) -> AsyncIterato
         await asyncio.wait({work})
         await keeper.end(signal.SIGTERM, within=5)
         keeper.close()
-
-
-async def eventually(true: Callable[[], object], within: float = 10.0) -> None:
-    async with asyncio.timeout(within):
-        while not true():
-            await asyncio.sleep(0.01)
 
 
 def pid_of(keeper: Keeper) -> int:

@@ -6,7 +6,6 @@ import os
 import resource
 import stat
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,13 +21,7 @@ from acd.journal_lines import Entry
 from acd.local_journal import LocalJournal
 from acd.operators import Phone
 from acd.segments import JournalInUse
-
-
-def eventually(holds: Callable[[], Any], what: str) -> None:
-    deadline = time.monotonic() + 10
-    while not holds():
-        assert time.monotonic() < deadline, f"not within 10 s: {what}"
-        time.sleep(0.005)
+from ngalam112.demo.waiting import eventually_sync
 
 
 def tell(journal: LocalJournal, seq: int, call: str = "call", ended: bool = False) -> int:
@@ -173,7 +166,7 @@ def test_files_that_are_drained_are_removed_and_the_state_stays_known(tmp_path: 
         tell(journal, seq, "over", ended=True)
     assert len(files(tmp_path)) > 10
     assert drain(journal) == list(range(100))
-    eventually(lambda: len(files(tmp_path)) == 1, "one file is left")
+    eventually_sync(lambda: len(files(tmp_path)) == 1, what="one file is left")
     after = reopened(journal)
     assert (after.kept.facts, list(after.kept.calls)) == ({"fact": 7}, ["lives"])
     assert list(after.kept.operators) == ["1001"]
@@ -227,7 +220,7 @@ def test_on_a_full_disk_entries_wait_in_memory_and_are_written_when_there_is_roo
             journal.tend()
             assert journal.failing_since is not None and journal.unsaved == 19
             assert files(tmp_path / "journal") == [file]
-        eventually(lambda: journal.tend() or journal.failing_since is None, "the end is seen")
+        eventually_sync(lambda: journal.tend() or journal.failing_since is None, what="end seen")
     assert [one["event"] for one in logs] == ["journal_fails", "journal_again"]
     tell(journal, 20)
     assert (journal.unsaved, journal.lost, journal.backlog) == (0, 0, 21)
@@ -283,7 +276,7 @@ def test_a_folder_that_comes_late_gets_all_that_waited(tmp_path: Path) -> None:
     journal.keep("new", 2)
     folder.unlink()
     (tmp_path / "aside").rename(folder)
-    eventually(lambda: journal.tend() or journal.failing_since is None, "it is written")
+    eventually_sync(lambda: journal.tend() or journal.failing_since is None, what="it is written")
     assert (journal.unsaved, journal.backlog) == (0, 2)
     after = reopened(journal)
     assert after.kept.facts == {"old": 1, "new": 2}
@@ -302,9 +295,9 @@ def test_what_the_disk_may_have_lost_is_written_again(
     os.dup2(write, file)
     with capture_logs() as logs:
         tell(journal, 1)
-        eventually(lambda: journal.tend() or journal.failing_since, "the failure is seen")
+        eventually_sync(lambda: journal.tend() or journal.failing_since, what="the failure is seen")
         tell(journal, 2)
-        eventually(lambda: journal.tend() or journal.failing_since is None, "its end is seen")
+        eventually_sync(lambda: journal.tend() or journal.failing_since is None, what="end seen")
     os.close(read)
     os.close(write)
     assert {one["event"] for one in logs} == {"journal_fails", "journal_again"}

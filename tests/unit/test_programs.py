@@ -8,12 +8,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.setup import HOST_PACKAGES
+from ngalam112.demo.waiting import eventually_sync
 from pbx import programs as programs_module
 from pbx.programs import FOLDERS, ProgramMissing, Programs
 from pbx.root import PACKAGES
@@ -59,15 +60,8 @@ def run(argv: list[str], **options: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(argv, capture_output=True, text=True, timeout=30, **options)  # type: ignore[call-overload,no-any-return]
 
 
-def eventually(true: Callable[[], bool], within: float = 10.0) -> None:
-    limit = time.monotonic() + within
-    while not true():
-        assert time.monotonic() < limit, f"not within {within} s"
-        time.sleep(0.01)
-
-
 def pid_in(place: Path) -> int:
-    eventually((place / "pid").exists)
+    eventually_sync((place / "pid").exists)
     return int((place / "pid").read_text())
 
 
@@ -145,7 +139,7 @@ def test_killing_what_was_started_ends_the_program(
     with running(argv) as started:
         pid = pid_in(place)
         started.kill()
-    eventually(lambda: not alive(pid))
+    eventually_sync(lambda: not alive(pid))
 
 
 def test_the_program_dies_with_the_process_that_started_it(programs: Programs, place: Path) -> None:
@@ -153,7 +147,7 @@ def test_the_program_dies_with_the_process_that_started_it(programs: Programs, p
     with running([sys.executable, "-c", PARENT, *argv]) as parent:
         pid = pid_in(place)
         parent.kill()
-    eventually(lambda: not alive(pid))
+    eventually_sync(lambda: not alive(pid))
 
 
 def test_the_program_outlives_the_process_that_started_it_if_told_so(
@@ -167,7 +161,7 @@ def test_the_program_outlives_the_process_that_started_it_if_told_so(
         parent.kill()
     assert alive(pid)
     os.kill(pid, signal.SIGTERM)
-    eventually(lambda: not alive(pid))
+    eventually_sync(lambda: not alive(pid))
 
 
 def test_files_that_a_program_makes_are_ours(programs: Programs, tmp_path: Path) -> None:
@@ -251,6 +245,6 @@ def test_postgresql_runs_as_its_own_user_and_its_files_are_ours(
     with running(argv, stderr=subprocess.DEVNULL) as server:
         ask = ["psql", "-h", str(tmp_path), "-U", "postgres", "-Atc", "select 6 * 7"]
         psql = programs.command(*ask, writable=[tmp_path], user="postgres")
-        eventually(lambda: run(psql).stdout == "42\n", 20)
+        eventually_sync(lambda: run(psql).stdout == "42\n", 20)
         server.terminate()
         assert server.wait(20) == 0
