@@ -4,6 +4,8 @@
 PYTHON ?= python3
 ARGS ?=
 BIN := .venv/bin
+# else each of the processes that a test run starts would compile all our code anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup ready demo storm chaos run test lint bench requirements clean
@@ -31,14 +33,12 @@ chaos: ready ## every part of the line dies in turn; SEED= repeats one, QUICK=1 
 run: ready ## the line in the foreground for real softphones, until Ctrl-C
 	@$(BIN)/ngalam112 up $(ARGS)
 
-# Files run beside each other, for most tests wait; then those that measure time or load, alone.
-# 5 is pytest's word for: none was chosen.
-test: ready ## every test, with a real Asterisk and real databases
-	@$(BIN)/pytest -n $(PROCESSES) --dist loadfile -m "not alone" $(ARGS); beside=$$?; \
-	case $$beside in 0|5) ;; *) exit $$beside;; esac; \
-	$(BIN)/pytest -m alone $(ARGS); alone=$$?; \
-	case $$alone in 5) exit $$beside;; *) exit $$alone;; esac
-PROCESSES ?= 3
+# PROCESSES tests run beside each other. ROUNDS= and LOAD= are for a burn-in: what is marked as
+# integration, so many times, beside so many busy loops. FULL=1 plays everything at its full length.
+test: ready ## every test, with a real Asterisk and real databases; ROUNDS=5 LOAD=2 is a burn-in
+	@$(if $(FULL),NGALAM112_TESTS=full )$(BIN)/python -m tests.rounds --rounds $(or $(ROUNDS),1) --load $(or $(LOAD),0) \
+		-n $(PROCESSES) --dist loadgroup $(if $(ROUNDS)$(LOAD),-m integration) $(ARGS)
+PROCESSES ?= 6
 
 lint: ready ## style, types, and the direction of imports
 	@$(BIN)/ruff check .

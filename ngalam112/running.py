@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
+from collections.abc import Awaitable, Callable
 
 import aiohttp
 
@@ -88,11 +89,15 @@ def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
     )
 
 
+Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
+"""Starts a program, as `pbx.processes.start` does."""
+
+
 class EngineProcess:
     """The engine as a child process."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, start: Start = start) -> None:
+        self._settings, self._start = settings, start
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -103,7 +108,7 @@ class EngineProcess:
 
     async def start(self, *, within: float = 30.0) -> None:
         """Start it and wait until its API answers; raise EngineFailed with its last word."""
-        self._process = process = await start(
+        self._process = process = await self._start(
             sys.executable,
             "-m",
             "ngalam112",
@@ -162,10 +167,10 @@ async def healthy(settings: Settings) -> bool:
 class RunningLine:
     """Asterisk and engine of one line: `async with RunningLine(...) as line`."""
 
-    def __init__(self, settings: Settings, programs: Programs) -> None:
+    def __init__(self, settings: Settings, programs: Programs, start: Start = start) -> None:
         self.settings = settings
         self.asterisk = line_asterisk(settings, programs)
-        self.engine = EngineProcess(settings)
+        self.engine = EngineProcess(settings, start)
 
     async def left_over(self) -> int:
         """How many channels and bridges Asterisk holds at the moment."""

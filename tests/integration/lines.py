@@ -9,11 +9,14 @@ import asyncio
 import fcntl
 import os
 import shutil
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import time
+import wave
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import fork_server
 import pytest
 import pytest_asyncio
 
@@ -27,7 +30,7 @@ from ngalam112.demo.softphone import Softphone
 from ngalam112.demo.waiting import eventually
 from ngalam112.provision import provision_phones
 from ngalam112.running import RunningLine, prepare
-from ngalam112.settings import Settings, load_settings
+from ngalam112.settings import PROJECT, Settings, load_settings
 from ngalam112.sounds import build_music, build_sounds
 from pbx.programs import Programs
 from reports.calls import CallHistory, list_calls, show_call
@@ -136,6 +139,47 @@ def built_sounds(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -
     return home
 
 
+_BRIEF_S = 0.3
+
+
+@pytest.fixture(scope="session")
+def brief_sounds(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same prompts, each cut off after 0.3 s, and the music: for tests in which no word counts.
+
+    A prompt that nobody interrupts takes 5 to 7 s, and a test waits for it in vain.
+    """
+    home = tmp_path_factory.mktemp("brief-sounds")
+    shutil.copytree(built_sounds / "music", home / "music")
+    shutil.copytree(built_sounds / "sounds", home / "sounds")
+    for path in (home / "sounds").rglob("*.wav"):
+        with wave.open(str(path), "rb") as audio:
+            form = audio.getparams()
+            words = audio.readframes(round(_BRIEF_S * form.framerate))
+        with wave.open(str(path), "wb") as audio:
+            audio.setparams(form)
+            audio.writeframes(words)
+    return home
+
+
+_homes: list[tuple[Path, float | None]] = []
+
+
+@contextmanager
+def _noted(home: Path) -> Iterator[None]:
+    """Know that there is a line with this state folder, and when it ended."""
+    _homes.append((home, None))
+    try:
+        yield
+    finally:
+        _homes.remove((home, None))
+        _homes.append((home, time.monotonic()))
+
+
+def homes_since(begun: float) -> list[Path]:
+    """The state folders of all lines of this process that were up since a moment (monotonic)."""
+    return [home for home, ended in _homes if ended is None or ended > begun]
+
+
 def line_settings(home: Path, **changes: Any) -> Settings:
     """Settings of a line of its own: free ports, short wrap-up."""
     ports = {
@@ -148,11 +192,31 @@ def line_settings(home: Path, **changes: Any) -> Settings:
     return load_settings(home=home, **{**ports, **calm, **changes})
 
 
+def _menu_that_waits(home: Path, silence_s: float) -> Path:
+    shipped = (PROJECT / "ivr" / "menu.toml").read_text("utf-8")
+    assert "silence_s = 2.0" in shipped
+    home.mkdir(parents=True, exist_ok=True)
+    menu = home / "menu.toml"
+    menu.write_text(shipped.replace("silence_s = 2.0", f"silence_s = {silence_s}"), "utf-8")
+    return menu
+
+
 @asynccontextmanager
 async def open_line(
-    home: Path, programs: Programs, sounds: Path, *, desks: int = 4, **changes: Any
+    home: Path,
+    programs: Programs,
+    sounds: Path,
+    *,
+    desks: int = 4,
+    silence_s: float | None = None,
+    **changes: Any,
 ) -> AsyncIterator[Line]:
-    """A line that is up, with `desks` phones (101...) and operators (1101...), none logged in."""
+    """A line that is up, with `desks` phones (101...) and operators (1101...), none logged in.
+
+    `silence_s`: how long the menu waits for a key after a prompt, if not as shipped.
+    """
+    if silence_s is not None:
+        changes["menu_file"] = _menu_that_waits(home, silence_s)
     settings = line_settings(home, **changes)
     for name in ("sounds", "music"):
         shutil.copytree(sounds / name, home / name, dirs_exist_ok=True)
@@ -164,10 +228,11 @@ async def open_line(
     await prepare(settings, programs)
     async with Database(settings.url) as database:
         provision_phones(settings, (await load_roster(database))[1])
-    async with RunningLine(settings, programs) as running:
-        line = Line(settings, programs, running)
-        async with line.players:
-            yield line
+    with _noted(home):
+        async with RunningLine(settings, programs, fork_server.start) as running:
+            line = Line(settings, programs, running)
+            async with line.players:
+                yield line
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

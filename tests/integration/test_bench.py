@@ -13,7 +13,7 @@ import pytest
 from lines import eventually
 from test_whole_lines import of_this_line
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.play, pytest.mark.timeout(240)]
 
 
 async def bench(home: Path, *options: str) -> asyncio.subprocess.Process:

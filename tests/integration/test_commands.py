@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
 
+import fork_server
 import pytest
 from lines import line_settings
 from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
@@ -36,7 +37,7 @@ class Ran(NamedTuple):
 async def run(settings: Settings, *args: str, **more: str) -> Ran:
     """Run `python -m ngalam112 ...` for the line with these settings."""
     environment = {**settings.environment(), "COLUMNS": "120", "PYTHONPATH": str(PROJECT), **more}
-    process = await asyncio.create_subprocess_exec(
+    process = await fork_server.start(
         sys.executable,
         *("-m", "ngalam112", *args),
         stdin=asyncio.subprocess.DEVNULL,

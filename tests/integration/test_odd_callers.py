@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
-from lines import Line
+import pytest_asyncio
+from lines import Line, open_line
 
 from acd.records import CallRecord
+from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def line(
+    programs: Programs, brief_sounds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Line]:
+    """A line whose menu is soon over: nobody here presses a key."""
+    home = tmp_path_factory.mktemp("line")
+    async with open_line(home, programs, brief_sounds, silence_s=0.5) as line:
+        await line.operators_ready("101", "102", "103", "104")
+        yield line
+
 
 NUMBER = "<sip:085{}@127.0.0.1>"
 

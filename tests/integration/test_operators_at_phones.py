@@ -18,11 +18,12 @@ WRAP_UP_S = 1.5
 
 
 @pytest_asyncio.fixture
-async def line(programs: Programs, built_sounds: Path, tmp_path: Path) -> AsyncIterator[Line]:
+async def line(programs: Programs, brief_sounds: Path, tmp_path: Path) -> AsyncIterator[Line]:
     async with open_line(
         tmp_path,
         programs,
-        built_sounds,
+        brief_sounds,
+        silence_s=5.0,
         ring_timeout_s=RING_TIMEOUT_S,
         wrap_up_s=WRAP_UP_S,
     ) as line:

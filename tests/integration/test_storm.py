@@ -36,7 +36,7 @@ async def storm(home: Path, *options: str) -> asyncio.subprocess.Process:
     )
 
 
-@pytest.mark.alone
+@pytest.mark.play
 @pytest.mark.timeout(300)
 async def test_a_small_storm_is_held_and_leaves_nothing(tmp_path: Path) -> None:
     running = await storm(tmp_path, "--seed", "112", "--calls", str(CALLS))

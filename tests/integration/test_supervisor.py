@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from kept import Up, kept_line
 from lines import Line, eventually, line_settings
@@ -22,8 +21,6 @@ from lines import Line, eventually, line_settings
 from ngalam112 import pidfiles
 from ngalam112.running import healthy
 from pbx.programs import Programs
-
-pytestmark = pytest.mark.alone
 
 SERVES_AGAIN_WITHIN_S = 2.0
 HEARTBEAT_S = 3.0

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import fork_server
 from lines import Line, eventually, open_line
 
 from acd.records import EventKind
@@ -50,9 +51,7 @@ async def qualities(line: Line, caller: str) -> int:
 async def status_in_words(line: Line) -> str:
     argv = (sys.executable, "-m", "ngalam112", "status")
     environment = {**line.settings.environment(), "COLUMNS": "200"}
-    process = await asyncio.create_subprocess_exec(
-        *argv, stdout=asyncio.subprocess.PIPE, env=environment
-    )
+    process = await fork_server.start(*argv, stdout=asyncio.subprocess.PIPE, env=environment)
     return (await process.communicate())[0].decode()
 
 

@@ -12,7 +12,7 @@ from lines import Line, open_line
 from ngalam112.demo.sipp import SippResult
 from pbx.programs import Programs
 
-pytestmark = pytest.mark.alone
+pytestmark = pytest.mark.play
 DESKS = 20
 # scenario, count, keys, outcomes that these citizens may have
 CITIZENS = (

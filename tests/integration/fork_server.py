@@ -1,0 +1,232 @@
+"""Starts `python -m ngalam112 ...` for tests in milliseconds: forks it off a process that is ready.
+
+A start of Python imports for one to two seconds of CPU, and the tests start hundreds. `start` takes
+what `pbx.processes.start` takes. One server a test process, made by the first start; it has
+imported everything, has no thread and no event loop, and ends with the test process, and whatever
+it has started with it.
+
+Started as in production, by the real interpreter: `ngalam112 up` and all its parts (test_chaos,
+test_supervisor, test_whole_lines), storm and bench, the engine in test_full_disk, whatever sees
+another clock (LD_PRELOAD), and one command in test_commands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+from asyncio.subprocess import DEVNULL, PIPE
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).parents[2])
+from pbx import processes
+
+_NGALAM112 = (sys.executable, "-m", "ngalam112")
+_AT_START = {"LD_PRELOAD", "PYTHONIOENCODING"}
+"""What counts only when an interpreter starts."""
+_LONGEST = 200_000  # bytes of a request: arguments and environment
+_READY = (
+    "ngalam112.cli.app",
+    "ngalam112.cli.doctor",
+    "ngalam112.service",
+    "ngalam112.sounds",
+    "reports.queue_log_export",
+    "reports.summary",
+)
+"""What the commands import, with all that it imports."""
+_MOST_DESCRIPTORS = 4096  # the server has a dozen
+
+
+class ForkedProcess:
+    """What `asyncio.subprocess.Process` is, as far as tests need it."""
+
+    def __init__(
+        self, pid: int, out: asyncio.StreamReader | None, err: asyncio.StreamReader | None
+    ):
+        self.pid, self.stdout, self.stderr = pid, out, err
+        self.returncode: int | None = None
+        loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._pidfd = os.pidfd_open(pid)
+        loop.add_reader(self._pidfd, self._reap, loop)
+
+    def _reap(self, loop: asyncio.AbstractEventLoop) -> None:
+        loop.remove_reader(self._pidfd)
+        os.close(self._pidfd)
+        self.returncode = _server().ask({"reap": self.pid})
+        self._ended.set()
+
+    async def wait(self) -> int:
+        """Wait for the end; returns the exit code, or minus the signal's number."""
+        await self._ended.wait()
+        assert self.returncode is not None
+        return self.returncode
+
+    async def communicate(self) -> tuple[bytes, bytes]:
+        """Read all that it prints, and wait for the end."""
+        out, err = await asyncio.gather(*(_all_of(one) for one in (self.stdout, self.stderr)))
+        await self.wait()
+        return out, err
+
+    def send_signal(self, number: int) -> None:
+        """Send a signal; ProcessLookupError if it has ended."""
+        if self.returncode is not None:
+            raise ProcessLookupError
+        os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        """Ask it to end."""
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it by force."""
+        self.send_signal(signal.SIGKILL)
+
+
+async def _all_of(stream: asyncio.StreamReader | None) -> bytes:
+    return b"" if stream is None else await stream.read()
+
+
+async def start(*argv: str, **options: Any) -> Any:
+    """Start a program; one of `python -m ngalam112` by a fork, all others as they are."""
+    environment = dict(options.get("env") or os.environ)
+    if tuple(argv[:3]) != _NGALAM112 or _AT_START & environment.keys():
+        return await processes.start(*argv, **options)
+    with contextlib.ExitStack() as given:
+        streams = [
+            _stream(given, options.get(name), own)
+            for own, name in enumerate(("stdin", "stdout", "stderr"))
+        ]
+        request = {
+            "argv": ["ngalam112", *argv[3:]],
+            "env": environment,
+            "cwd": os.fspath(options.get("cwd") or "."),
+            "new_session": bool(options.get("start_new_session")),
+        }
+        pid = _server().ask(request, [fd for fd, _ in streams])
+    out, err = [await _reader(read) for _, read in streams[1:]]
+    return ForkedProcess(pid, out, err)
+
+
+def _stream(given: contextlib.ExitStack, wanted: Any, own: int) -> tuple[int, int | None]:
+    """The descriptor that the child gets, and the one to read it by if that is a pipe."""
+    if wanted == PIPE:
+        read, write = os.pipe()
+        given.callback(os.close, write)
+        return write, read
+    if wanted == DEVNULL:
+        null = os.open(os.devnull, os.O_RDWR)
+        given.callback(os.close, null)
+        return null, None
+    if wanted is None:
+        return own, None
+    return (wanted if isinstance(wanted, int) else wanted.fileno()), None
+
+
+async def _reader(descriptor: int | None) -> asyncio.StreamReader | None:
+    if descriptor is None:
+        return None
+    stream = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb", buffering=0)
+    )
+    return stream
+
+
+class _Server:
+    """The process that forks, and the socket on which it is asked."""
+
+    def __init__(self) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        for one in (self._socket, theirs):
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _LONGEST)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+            )
+
+    def ask(self, request: dict[str, Any], descriptors: list[int] | None = None) -> int:
+        """Ask, and wait for the answer: a pid, or an exit code."""
+        socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors or [])
+        return int(self._socket.recv(64))
+
+
+_servers: list[_Server] = []
+
+
+def _server() -> _Server:
+    if not _servers:
+        _servers.append(_Server())
+    return _servers[0]
+
+
+# --- in the server --------------------------------------------------------------------------------
+
+
+def _serve(asked: socket.socket) -> list[str]:
+    """Answer requests; returns in each child, with its arguments. Ends when nobody asks."""
+    children: set[int] = set()
+    while True:
+        data, descriptors, _, _ = socket.recv_fds(asked, _LONGEST, 3)
+        if not data:
+            break
+        request = json.loads(data)
+        if "reap" in request:
+            pid = request["reap"]
+            _, status = os.waitpid(pid, 0)
+            children.discard(pid)
+            answer = os.waitstatus_to_exitcode(status)
+        else:
+            became, becomes = os.pipe()
+            answer = os.fork()
+            if answer == 0:
+                return _become(request, descriptors)
+            children.add(answer)
+            os.close(becomes)
+            os.read(became, 1)  # until it has closed all that it does not need
+            os.close(became)
+        for one in descriptors:
+            os.close(one)
+        asked.send(b"%d" % answer)
+    for pid in children:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    os._exit(0)
+
+
+def _become(request: dict[str, Any], descriptors: list[int]) -> list[str]:
+    """Be what `python -m ngalam112` would be: its streams, environment, folder and session."""
+    if request["new_session"]:
+        os.setsid()
+    for own, given in enumerate(descriptors):
+        os.dup2(given, own)
+    # those of the server remember what kind of file they had
+    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
+    os.environ.clear()
+    os.environ.update(request["env"])
+    os.chdir(request["cwd"])
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    random.seed()
+    os.closerange(3, _MOST_DESCRIPTORS)
+    return list(request["argv"])
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which then end this
+    for name in _READY:
+        importlib.import_module(name)
+    sys.argv = _serve(socket.socket(fileno=int(sys.argv[1])))
+    importlib.import_module("ngalam112.cli.app").main()

@@ -1,0 +1,168 @@
+"""A pytest plugin: the machine under the tests. Stalls are measured, and no test suffers from one.
+
+A test that failed while the machine stood still for longer than `SLACK_S` is repeated, at most
+twice, with fresh fixtures, and the run's summary says so. One that failed without a stall is never
+repeated. A failure names the folder in which its cause is kept (`what_happened.txt` first).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import lines
+import pytest
+from _pytest.runner import runtestprotocol
+
+from ngalam112.demo import failure_report
+from ngalam112.demo.stalls import stalls, stood_still, watched
+from ngalam112.settings import PROJECT
+
+SLACK_S = 0.25
+"""Every bound of a test has at least so much room for what the machine does."""
+MOST_REPEATS = 2
+PLAYS_AT_ONCE = 2
+FAILURES = PROJECT / "var" / "failures"
+_SPOILED = "spoiled"
+_RUN = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the folder of this run's failures; workers have the name from the one who has them."""
+    given = getattr(config, "workerinput", {}).get("failures_of_run")
+    config.stash[_RUN] = given or time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker of xdist where this run keeps its failures."""
+    node.workerinput["failures_of_run"] = node.config.stash[_RUN]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests run on one process, and which begin first.
+
+    What shares a line stays together. Plays of a whole line, each with a crowd of its own, run
+    first and at most `PLAYS_AT_ONCE` at a time; what takes milliseconds comes last, to fill up.
+    """
+    plays = 0
+    for item in items:
+        if "unit" not in item.path.parts:
+            item.add_marker(pytest.mark.integration)
+        if item.get_closest_marker("play") is not None:
+            item.add_marker(pytest.mark.xdist_group(f"plays-{plays % PLAYS_AT_ONCE}"))
+            plays += 1
+        elif _shares_a_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    items.sort(key=_turn)
+
+
+def _shares_a_fixture(item: pytest.Item) -> bool:
+    """Whether the test has a fixture of ours that is made once for all tests of its file."""
+    definitions = item._fixtureinfo.name2fixturedefs.values()
+    return any(
+        one[-1].scope == "module" and one[-1].func.__module__ in (item.module.__name__, "lines")
+        for one in definitions
+    )
+
+
+def _turn(item: pytest.Item) -> int:
+    if item.get_closest_marker("play") is not None:
+        return 0
+    return 1 if item.get_closest_marker("integration") is not None else 2
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _watched_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with watched(tmp_path_factory.mktemp("machine") / "stalls"):
+        yield
+
+
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Run a test, and again if it failed while the machine stood still."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    spoiled = 0
+    while True:
+        begun = time.monotonic()
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        still = stood_still(begun)
+        failed = any(report.failed for report in reports)
+        if not failed or still <= SLACK_S or spoiled == MOST_REPEATS:
+            break
+        spoiled += 1
+        item.user_properties.append((_SPOILED, f"{still:.1f} s"))
+        # what the failed one has left behind in a shared line must not meet the next try
+        item.session._setupstate.teardown_exact(None)
+    for report in reports:
+        report.user_properties = list(item.user_properties)
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Keep what tells the cause of a failure, while the test's lines are still there."""
+    report = yield
+    if report.failed:
+        with suppress(OSError):
+            where = _keep(item, call, str(report.longreprtext))
+            report.sections.append(("what happened", _in_short(where)))
+    return report
+
+
+def _keep(item: pytest.Item, call: pytest.CallInfo[None], error: str) -> Path:
+    """Keep the logs of all lines that this test had; returns the folder."""
+    begun = time.monotonic() - (time.time() - call.start)
+    name = re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid.rpartition("/")[2])[:120]
+    folder = FAILURES / item.config.stash[_RUN] / name
+    found = [f"{end - begin:.1f} s" for begin, end in stalls(begun)]
+    facts = {
+        "test": item.nodeid,
+        "stage": call.when,
+        "took": f"{call.duration:.1f} s",
+        "the machine stood still": ", ".join(found) or "never for over 0.1 s",
+        "load of the machine": " ".join(f"{one:.1f}" for one in os.getloadavg()),
+    }
+    homes = lines.homes_since(begun)
+    for index, home in enumerate(homes):
+        failure_report.keep_failure(home, folder / f"line-{index}", facts)
+    if not homes:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "".join(f"{name}: {fact}\n" for name, fact in facts.items())
+        (folder / "what_happened.txt").write_text(text)
+    (folder / "error.txt").write_text(error)
+    return folder
+
+
+def _in_short(folder: Path) -> str:
+    """Where it is kept, and what the log of a line says of it."""
+    said = [f"kept in {folder.relative_to(PROJECT)}"]
+    for file in sorted(folder.glob("**/what_happened.txt")):
+        said += [line[:200] for line in file.read_text("utf-8", "replace").splitlines()[:40]]
+    return "\n".join(said)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which tests were repeated, and where failures are kept."""
+    spoiled: dict[str, list[str]] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                found = [value for name, value in report.user_properties if name == _SPOILED]
+                if found:
+                    spoiled[report.nodeid] = found
+    for nodeid, found in spoiled.items():
+        terminalreporter.write_line(
+            f"spoiled: {len(found)}  {nodeid}: repeated, for the machine stood still for "
+            f"{' and '.join(found)}"
+        )
+    folder = FAILURES / terminalreporter.config.stash[_RUN]
+    if folder.is_dir():
+        terminalreporter.write_line(f"What tells the causes is in {folder.relative_to(PROJECT)}")
