@@ -45,6 +45,7 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["failures_of_run"] = node.config.stash[_RUN]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests run on one process, and which begin first.
 
