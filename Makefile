@@ -37,7 +37,7 @@ run: ready ## the line in the foreground for real softphones, until Ctrl-C
 # integration, so many times, beside so many busy loops. FULL=1 plays everything at its full length.
 test: ready ## every test, with a real Asterisk and real databases; ROUNDS=5 LOAD=2 is a burn-in
 	@$(if $(FULL),NGALAM112_TESTS=full )$(BIN)/python -m tests.rounds --rounds $(or $(ROUNDS),1) --load $(or $(LOAD),0) \
-		-n $(PROCESSES) --dist loadgroup $(if $(ROUNDS)$(LOAD),-m integration) $(ARGS)
+		-n $(PROCESSES) $(if $(ROUNDS)$(LOAD),-m integration) $(ARGS)
 PROCESSES ?= 6
 
 lint: ready ## style, types, and the direction of imports

@@ -7,17 +7,19 @@ repeated. A failure names the folder in which its cause is kept (`what_happened.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
+import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
 import lines
 import pytest
 from _pytest.runner import runtestprotocol
+from xdist.scheduler import LoadScopeScheduling
 
 from ngalam112.demo import failure_report
 from ngalam112.demo.stalls import stalls, stood_still, watched
@@ -30,6 +32,7 @@ PLAYS_AT_ONCE = 2
 FAILURES = PROJECT / "var" / "failures"
 _SPOILED = "spoiled"
 _RUN = pytest.StashKey[str]()
+_WATCH = pytest.StashKey[ExitStack]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -45,44 +48,66 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["failures_of_run"] = node.config.stash[_RUN]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests run on one process, and which begin first.
+class Scheduler(LoadScopeScheduling):
+    """Says which tests run in one process: those that share a line, and plays of a whole line.
 
-    What shares a line stays together. Plays of a whole line, each with a crowd of its own, run
-    first and at most `PLAYS_AT_ONCE` at a time; what takes milliseconds comes last, to fill up.
+    All others are given out one by one. Each play has a crowd of its own, so no more than
+    `PLAYS_AT_ONCE` run at a time. (Groups by xdist's own mark are lost with pytest 9.2, which has
+    ids of tests that xdist 3.8 cannot change.)
     """
-    plays = 0
+
+    def __init__(self, config: pytest.Config, log: Any = None) -> None:
+        super().__init__(config, log)
+        self._plays: dict[str, int] = {}
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        if _is_play(file):
+            return f"plays-{self._plays.setdefault(nodeid, len(self._plays)) % PLAYS_AT_ONCE}"
+        return file if _text(file).count('scope="module"') else nodeid
+
+
+@functools.cache
+def _text(file: str) -> str:
+    return (PROJECT / file).read_text("utf-8")
+
+
+def _is_play(file: str) -> bool:
+    return "pytest.mark.play" in _text(file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    """Give the tests to the processes as said above."""
+    config.option.loadscopereorder = False
+    return Scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let plays begin first, and what takes milliseconds come last, to fill up."""
     for item in items:
         if "unit" not in item.path.parts:
             item.add_marker(pytest.mark.integration)
-        if item.get_closest_marker("play") is not None:
-            item.add_marker(pytest.mark.xdist_group(f"plays-{plays % PLAYS_AT_ONCE}"))
-            plays += 1
-        elif _shares_a_fixture(item):
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     items.sort(key=_turn)
 
 
-def _shares_a_fixture(item: pytest.Item) -> bool:
-    """Whether the test has a fixture of ours that is made once for all tests of its file."""
-    definitions = item._fixtureinfo.name2fixturedefs.values()
-    return any(
-        one[-1].scope == "module" and one[-1].func.__module__ in (item.module.__name__, "lines")
-        for one in definitions
-    )
-
-
 def _turn(item: pytest.Item) -> int:
-    if item.get_closest_marker("play") is not None:
+    if _is_play(item.nodeid.partition("::")[0]):
         return 0
     return 1 if item.get_closest_marker("integration") is not None else 2
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _watched_machine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    with watched(tmp_path_factory.mktemp("machine") / "stalls"):
-        yield
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Watch the machine from now on."""
+    watch = ExitStack()
+    folder = watch.enter_context(tempfile.TemporaryDirectory(prefix="ngalam112-machine-"))
+    watch.enter_context(watched(Path(folder) / "stalls"))
+    session.config.stash[_WATCH] = watch
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Watch it no longer."""
+    session.config.stash[_WATCH].close()
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
