@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from lines import eventually
-from tone_floor import EVERYBODY, TONES, Floor, Scene, ends, open_floor, played
+from tone_floor import AGENCY, EVERYBODY, NOT_AT_ONCE_S, Floor, Scene, ends, goes_on, open_floor
 from tone_phone import Dialog, TonePhone
 
 from pbx.programs import Programs
@@ -26,31 +25,24 @@ async def floor(
         yield floor
 
 
-async def consult(scene: Scene) -> tuple[Dialog, TonePhone]:
+async def consult(scene: Scene, number: str = "102") -> tuple[Dialog, TonePhone]:
     """101 has called 102 for its citizen: the two hear each other, the citizen hears music."""
     call, first = await scene.talk(), scene.phones["101"]
     second = await scene.tone_phone("102")
-    await first.press("*2102#")
+    await scene.ring(second, number)
     await second.answered()
-    await second.hears_only({first.hz}, EVERYBODY)
-    await first.hears_only({second.hz}, EVERYBODY)
-    await scene.citizen_phone.hears_music(EVERYBODY)
+    await scene.apart(first, second)
     return call, second
-
-
-async def goes_on(seconds: float) -> None:
-    """What is, stays so for a while: the other side must notice that it is not at once."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + seconds
-    await eventually(lambda: loop.time() >= until, what=f"{seconds} s are over")
 
 
 async def test_the_two_consult_and_the_keys_complete(floor: Floor) -> None:
     async with floor.scene("101") as scene:
-        call, second = await consult(scene)
+        _, second = await consult(scene)
+        await scene.in_state("101", "talking")
+        await scene.in_state("102", "talking")
         await scene.phones["101"].press("*2")
         await scene.together(second)
-        await eventually(lambda: call.over, what="who handed over is hung up")
+        await scene.free(scene.phones["101"])
         record = await scene.over()
         assert ends(record) == [("1101", "answered", "transferred"), ("1102", "transfer", "caller")]
         assert record.transfers == 1
@@ -58,17 +50,17 @@ async def test_the_two_consult_and_the_keys_complete(floor: Floor) -> None:
 
 async def test_the_keys_complete_while_it_rings(floor: Floor) -> None:
     async with floor.scene("101") as scene:
-        call, first = await scene.talk(), scene.phones["101"]
-        second = await scene.tone_phone("102")
-        second.answers = False
-        await first.press("*2102#")
-        await eventually(lambda: second.dialogs, what="it rings")
+        await scene.talk()
+        first, second = scene.phones["101"], await scene.tone_phone("102", answers=False)
+        ringing = await scene.ring(second, "1102")
         await first.press("*2")
         await scene.together(first)
-        second.answer(second.dialogs[0])
+        second.answer(ringing)
         await scene.together(second)
-        await eventually(lambda: call.over, what="who handed over is hung up")
-        assert (await scene.over()).transfers == 1
+        await scene.free(first)
+        record = await scene.over()
+        assert ends(record) == [("1101", "answered", "transferred"), ("1102", "transfer", "caller")]
+        assert record.transfers == 1
 
 
 async def test_the_keys_make_three_and_one_leaves(floor: Floor) -> None:
@@ -79,8 +71,8 @@ async def test_the_keys_make_three_and_one_leaves(floor: Floor) -> None:
         await scene.together(first, second)
         first.hang_up(call)
         await scene.together(second)
-        await scene.in_state("101", "idle", "wrap_up")
-        await goes_on(0.6)
+        await scene.free(first)
+        await goes_on(NOT_AT_ONCE_S)
         second.hang_up(second.dialogs[0])
         await eventually(lambda: scene.citizen_call.over, what="the last one ends the call")
         record = await scene.ended()
@@ -88,90 +80,326 @@ async def test_the_keys_make_three_and_one_leaves(floor: Floor) -> None:
         assert record.transfers == 0
 
 
-async def test_the_keys_return_to_the_citizen(floor: Floor) -> None:
+async def test_three_then_four_talk_and_the_others_go_on_when_one_leaves(floor: Floor) -> None:
     async with floor.scene("101") as scene:
-        _, second = await consult(scene)
-        await scene.phones["101"].press("*0")
-        await scene.together(scene.phones["101"])
-        await eventually(lambda: second.dialogs[0].over, what="the second is let go")
-        assert ends(await scene.over()) == [("1101", "answered", "caller")]
+        call, second = await consult(scene, "1102")
+        first, third = scene.phones["101"], await scene.tone_phone("103", answers=False)
+        await first.press("*3")
+        await scene.together(first, second)
+        ringing = await scene.ring(third, "1103")
+        await scene.together(first, second)
+        third.answer(ringing)
+        citizen = scene.citizen_phone
+        # the second one stays with the citizen meanwhile, so there is no music
+        await scene.hear({citizen: [second], second: [citizen], first: [third], third: [first]})
+        await first.press("*3")
+        await scene.together(first, second, third)
+        first.hang_up(call)
+        await scene.free(first)
+        await scene.together(second, third)
+        third.hang_up(ringing)
+        await scene.free(third)
+        await scene.together(second)
+        record = await scene.over()
+        assert ends(record) == [
+            ("1101", "answered", "hung_up"),
+            ("1102", "conference", "caller"),
+            ("1103", "conference", "hung_up"),
+        ]
+        assert record.transfers == 0
+
+
+async def test_the_keys_return_to_the_citizen_from_the_consult_and_from_the_ringing(
+    floor: Floor,
+) -> None:
+    async with floor.scene("101") as scene:
+        call, second = await consult(scene)
+        first, third = scene.phones["101"], await scene.tone_phone("103", answers=False)
+        await first.press("*0")
+        await scene.free(second)
+        await scene.together(first)
+        await scene.ring(third, "1103")
+        await first.press("*0")
+        await scene.free(third)
+        await scene.together(first)
+        await scene.have_failed("returned", "returned")
+        scene.not_in_silence()
+        first.hang_up(call)
+        record = await scene.ended()
+        assert (ends(record), record.transfers) == ([("1101", "answered", "operator")], 0)
 
 
 async def test_the_second_hangs_up_in_the_consult(floor: Floor) -> None:
     async with floor.scene("101") as scene:
-        _, second = await consult(scene)
+        call, second = await consult(scene)
         second.hang_up(second.dialogs[0])
         await scene.together(scene.phones["101"])
-        assert (await scene.over()).transfers == 0
+        await scene.in_state("101", "talking")
+        await scene.free(second)
+        await scene.have_failed("hung_up")
+        scene.not_in_silence()
+        scene.phones["101"].hang_up(call)
+        record = await scene.ended()
+        assert (ends(record), record.transfers) == ([("1101", "answered", "operator")], 0)
 
 
 async def test_the_first_hangs_up_in_the_consult(floor: Floor) -> None:
     async with floor.scene("101") as scene:
         call, second = await consult(scene)
-        scene.phones["101"].hang_up(call)
+        first = scene.phones["101"]
+        first.hang_up(call)
         await scene.together(second)
-        assert (await scene.over()).transfers == 1
+        await scene.free(first)
+        await goes_on(NOT_AT_ONCE_S)
+        scene.not_in_silence()
+        second.hang_up(second.dialogs[0])
+        record = await scene.ended()
+        assert ends(record) == [("1101", "answered", "hung_up"), ("1102", "transfer", "operator")]
+        assert record.transfers == 1
 
 
 async def test_a_citizen_hangs_up_in_the_consult(floor: Floor) -> None:
     async with floor.scene("101") as scene:
-        call, second = await consult(scene)
+        _, second = await consult(scene)
+        scene.citizen_hangs_up()
+        await scene.free(scene.phones["101"], second)
+        record = await scene.ended()
+        assert (ends(record), record.transfers) == ([("1101", "answered", "caller")], 0)
+
+
+async def test_a_citizen_hangs_up_while_it_rings(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        await scene.talk()
+        second = await scene.tone_phone("102", answers=False)
+        await scene.ring(second, "1102")
+        scene.citizen_hangs_up()
+        await scene.free(scene.phones["101"], second)
+        record = await scene.ended()
+        assert (ends(record), record.transfers) == ([("1101", "answered", "caller")], 0)
+
+
+async def test_who_hangs_up_while_it_rings_leaves_the_citizen_with_music(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        call, first = await scene.talk(), scene.phones["101"]
+        second = await scene.tone_phone("102", answers=False)
+        ringing = await scene.ring(second, "1102")
+        first.hang_up(call)
+        await scene.citizen_phone.hears_music(EVERYBODY)
+        second.answer(ringing)
+        await scene.together(second)
+        await scene.free(first)
         record = await scene.over()
-        await eventually(lambda: call.over and second.dialogs[0].over, what="all are hung up")
-        assert ends(record) == [("1101", "answered", "caller")]
+        assert ends(record) == [("1101", "answered", "hung_up"), ("1102", "transfer", "caller")]
+        assert record.transfers == 1
+
+
+async def test_if_that_one_then_refuses_the_first_is_rung_again(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        call, first = await scene.talk(), scene.phones["101"]
+        second = await scene.tone_phone("102", answers=False)
+        ringing = await scene.ring(second, "1102")
+        first.answers = False
+        first.hang_up(call)
+        await scene.in_state("101", "idle", within=3.0)
+        second.refuse(ringing, "486 Busy Here")
+        await scene.citizen_phone.hears_music(EVERYBODY, within=2.0)
+        await eventually(first.rings, what="the first one is preferred to the second")
+        first.answer(first.dialogs[-1])
+        await scene.together(first)
+        record = await scene.over()
+        assert ends(record) == [("1101", "answered", "hung_up"), ("1101", "answered", "caller")]
+        assert (len(second.dialogs), record.transfers) == (1, 0)
+
+
+async def test_a_category_rings_whoever_is_free_for_it(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        await scene.talk()
+        first = scene.phones["101"]
+        others = [await scene.tone_phone(number, answers=False) for number in ("102", "103")]
+        await first.press("*294#")
+        await eventually(lambda: any(one.rings() for one in others), what="one of them rings")
+        (other,) = (one for one in others if one.rings())
+        await scene.together(first)
+        other.answer(other.dialogs[0])
+        await scene.apart(first, other)
+        await first.press("*2")
+        await scene.together(other)
+        await scene.free(first)
+        record = await scene.over()
+        assert ends(record) == [
+            ("1101", "answered", "transferred"),
+            (f"1{other.name}", "transfer", "caller"),
+        ]
+        assert (record.category, record.transfers) == ("power", 1)
+
+
+async def test_a_category_without_anybody_free_leaves_the_citizen_there(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        await scene.talk()
+        first = scene.phones["101"]
+        second, third = [await scene.tone_phone(number) for number in ("102", "103")]
+        await scene.pause("102", "103")
+        await first.press("*292#")
+        await scene.waits(1)
+        await scene.together(first)
+        await scene.ready("103")
+        await third.answered()
+        await scene.apart(first, third)
+        await first.press("*2")
+        await scene.together(third)
+        scene.not_in_silence()
+        scene.citizen_hangs_up()
+        await scene.free(first, third)
+        await scene.ready("102")
+        record = await scene.ended()
+        assert ends(record) == [("1101", "answered", "transferred"), ("1103", "transfer", "caller")]
+        assert (record.transfers, second.dialogs) == (1, [])
 
 
 @pytest.mark.parametrize("then", ["*2", "*3", "*0"])
-async def test_a_sipp_agency_is_consulted(floor: Floor, then: str) -> None:
+async def test_an_agency_is_consulted(floor: Floor, then: str) -> None:
     async with floor.scene("101") as scene:
-        call, first = await scene.talk(), scene.phones["101"]
-        await scene.sipp_agency("phone_answer_until_bye")
+        await scene.talk()
+        first, agency = scene.phones["101"], await scene.agency()
         await first.press("*2110#")
-        await first.hears_only({first.hz}, EVERYBODY)
-        await scene.citizen_phone.hears_music(EVERYBODY)
+        await scene.apart(first, agency)
         await first.press(then)
+        address = f"sip:110@127.0.0.1:{floor.agency_port}"
         if then == "*2":
-            await scene.with_an_echo()
-            await eventually(lambda: call.over, what="who handed over is hung up")
-        elif then == "*0":
-            await scene.together(first)
+            await scene.together(agency)
+            await scene.free(first)
+            await goes_on(NOT_AT_ONCE_S)
+            scene.not_in_silence()
+            agency.hang_up(agency.dialogs[0])
+            record = await scene.ended()
+            came = [("1101", "answered", "transferred"), (address, "transfer", "operator")]
+            assert (ends(record), record.transfers) == (came, 1)
+            assert record.legs[1].operator is None
+        elif then == "*3":
+            await scene.together(first, agency)
+            record = await scene.over()
+            came = [("1101", "answered", "caller"), (address, "conference", "caller")]
+            assert (ends(record), record.transfers) == (came, 0)
         else:
-            citizen = scene.citizen_phone
-            await eventually(
-                lambda: {first.hz, citizen.hz} <= citizen.hears(first.hz, citizen.hz),
-                what="the citizen hears the first, and itself from the agency",
-            )
-        record = await scene.over()
-        came = {
-            "*2": ["answered", "transfer"],
-            "*3": ["answered", "conference"],
-            "*0": ["answered"],
-        }
-        assert [leg.how for leg in record.legs] == came[then]
+            await scene.together(first)
+            await scene.free(agency)
+            assert ends(await scene.over()) == [("1101", "answered", "caller")]
 
 
-@pytest.mark.parametrize(
-    "scenario",
-    ["phone_busy", "phone_decline", "phone_ring_until_cancel", "phone_out_of_service"],
-)
-async def test_whoever_does_not_answer_leaves_the_citizen_with_the_first(
-    floor: Floor, scenario: str
+async def test_an_agency_is_a_third_one_at_its_answer_and_all_end_with_the_citizen(
+    floor: Floor,
 ) -> None:
     async with floor.scene("101") as scene:
         await scene.talk()
-        other = await scene.sipp_phone("102", scenario)
-        await scene.phones["101"].press("*2102#")
-        await scene.in_state("102", "offered", "idle")
+        first, agency = scene.phones["101"], await scene.agency(answers=False)
+        ringing = await scene.ring(agency, AGENCY)
+        await first.press("*3")  # before the answer: no consulting then
+        agency.answer(ringing)
+        await scene.together(first, agency)
+        scene.not_in_silence()
+        scene.citizen_hangs_up()
+        await scene.free(first, agency)
+        record = await scene.ended()
+        address = f"sip:110@127.0.0.1:{floor.agency_port}"
+        assert ends(record) == [("1101", "answered", "caller"), (address, "conference", "caller")]
 
-        async def failed() -> bool:
-            (record,) = await scene.line.records(scene.caller)
-            events = (await scene.line.history(record.call_id)).events
-            return any(event.kind == "transfer_failed" for event in events)
 
-        await eventually(failed, what="the handing over has failed")
-        await played(other)
+async def test_an_agencys_fallback_is_rung_when_its_number_is_dead(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        await scene.talk()
+        first, agency = scene.phones["101"], await scene.agency()
+        await first.press("*2118#")
+        await scene.together(first)
+        await agency.answered()
+        await scene.apart(first, agency)
+        agency.hang_up(agency.dialogs[0])
+        await scene.together(first)
+        await first.press("*2119#")  # it has no second number
+        await scene.together(first)
+        await scene.have_failed("hung_up", "no_answer")
+        await scene.together(first)
+        record = await scene.over()
+        assert (ends(record), record.transfers) == ([("1101", "answered", "caller")], 0)
+
+
+async def test_whoever_does_not_answer_leaves_the_citizen_with_the_first(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        call, first = await scene.talk(), scene.phones["101"]
+        second = await scene.tone_phone("102", answers=False)
+        reasons: list[str] = []
+        for status, reason in [
+            ("486 Busy Here", "busy"),
+            ("603 Decline", "rejected"),
+            ("503 Service Unavailable", "unreachable"),
+            ("", "no_answer"),
+        ]:
+            second.refuses = status
+            rung = await scene.ring(second, "102")
+            if not status:
+                await scene.in_state("102", "offered")
+            reasons.append(reason)
+            await scene.have_failed(*reasons)
+            await eventually(lambda rung=rung: rung.acknowledged, what="the answer has arrived")
+            await scene.free(second)
+            await scene.in_state("101", "talking")
+            await scene.together(first)
+        scene.not_in_silence()
+        first.hang_up(call)
+        record = await scene.ended()
+        assert (ends(record), record.transfers) == ([("1101", "answered", "operator")], 0)
+
+
+async def test_what_cannot_be_rung_is_refused_and_nobody_is_disturbed(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        await scene.talk()
+        first = scene.phones["101"]
+        second, third = [await scene.tone_phone(number) for number in ("102", "103")]
+        agency = await scene.agency()
+        busy = await second.dial("1103")
+        known = [len(one.dialogs) for one in (first, second, third, agency)]
+        for number in ("1103", "102"):
+            await first.press(f"*2{number}#")
+        await scene.have_failed("busy", "busy")
+        second.hang_up(busy)
+        await scene.free(second, third)
+        await scene.pause("103")
+        for number in ("1103", "1101", "77", "0812345678", "104"):
+            await first.press(f"*2{number}#")
+        refused = ("busy", "busy", "paused", "oneself", "nowhere", "forbidden", "away")
+        await scene.have_failed(*refused)
+        await scene.ready("103")
+        await scene.together(first)
+        assert [len(one.dialogs) for one in (first, second, third, agency)] == known
+        await scene.in_state("101", "talking")
+        for number in ("102", "103"):
+            await scene.in_state(number, "idle")
+        record = await scene.over()
+        assert (ends(record), record.transfers) == ([("1101", "answered", "caller")], 0)
+
+
+async def test_a_citizens_keys_reach_the_operator_one_by_one_in_their_order(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        await scene.talk()
+        await scene.citizen_phone.press("13*579#")
+        await eventually(lambda: scene.phones["101"].keys == "13*579#", what="all keys have come")
         await scene.together(scene.phones["101"])
-        assert ends(await scene.over()) == [("1101", "answered", "caller")]
+        await scene.over()
+
+
+async def test_a_call_that_a_phone_declines_is_offered_again(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        first = scene.phones["101"]
+        first.answers = False
+        await scene.citizen()
+        await eventually(first.rings, what="it rings")
+        first.refuse(first.dialogs[0], "486 Busy Here")
+        await eventually(first.rings, what="it rings again")
+        first.answer(first.dialogs[1])
+        await scene.together(first)
+        record = await scene.over()
+        assert (ends(record), record.offers) == ([("1101", "answered", "caller")], 2)
+        events = (await scene.line.history(record.call_id)).events
+        assert [one.data["reason"] for one in events if one.kind == "offer_failed"] == ["busy"]
 
 
 async def test_hold_is_music_for_the_citizen_and_is_counted(floor: Floor) -> None:
@@ -233,19 +461,3 @@ async def test_two_answers_in_the_same_instant_leave_one_talk_and_no_dead_leg(
         await scene.in_state(loser.name, "idle", within=1.0)
         record = await scene.over()
         assert ends(record) == [(f"1{winner.name}", "answered", "caller")]
-
-
-async def test_operators_ring_each_other(floor: Floor) -> None:
-    async with floor.scene("101", "102") as scene:
-        first, second = scene.phones.values()
-        for number in ("101", "102"):
-            await scene.in_state(number, "idle")
-        call = await first.dial("102")
-        await second.hears_only({TONES["101"]}, EVERYBODY)
-        await first.hears_only({TONES["102"]}, EVERYBODY)
-        await scene.in_state("101", "calling")
-        await scene.in_state("102", "calling")
-        first.hang_up(call)
-        await eventually(lambda: second.dialogs[0].over, what="the other one is hung up too")
-        for number in ("101", "102"):
-            await scene.in_state(number, "idle", within=1.0)

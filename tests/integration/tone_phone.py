@@ -1,7 +1,8 @@
 """A small SIP phone with a tone of its own, for tests of who hears whom, and how long nobody does.
 
-It is a citizen who dials 112, or an operator's phone that registers, answers, presses keys and
-sends REFER. What it hears is judged by the tones of the others. UDP on loopback only.
+It is a citizen who dials 112, an agency, or an operator's phone that registers, answers or
+refuses, holds, dials a second call, presses keys and sends REFER. What it hears is judged by the
+tones of the others. UDP on loopback only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,11 @@ from typing import Self
 from lines import eventually
 
 RATE, FRAME = 8000, 160
+QUIET = 30.0  # the mean power of a line on which nobody speaks is below; music is several hundred
+LOOK_S = 0.04  # from one look at what is heard to the next: a look is work, and all phones share us
 _KEYS = "0123456789*#"
+_KEY_FRAMES = 4  # Asterisk makes a key of less than 80 ms longer
+_GAP_S = 0.08  # ... and puts 45 ms between two, which a busy machine must have read in time
 _END = "\r\n"
 
 
@@ -75,8 +80,8 @@ class Dialog:
     def __init__(self, call_id: str, local: str, remote: str, target: str) -> None:
         self.call_id, self.local, self.remote, self.target = call_id, local, remote, target
         self.cseq, self.audio = 1, ("", 0)
-        self.invite = ""
-        self.up = self.over = False
+        self.invite = self.replied = ""
+        self.rings = self.up = self.over = self.acknowledged = False
         self.came: list[str] = []
 
     def tag(self, whose: str) -> str:
@@ -107,31 +112,41 @@ class _Sip(asyncio.DatagramProtocol):
 class _Rtp(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.heard: list[tuple[float, bytes]] = []
+        self.keys = ""
+        self._last_key = b""
 
     def datagram_received(self, data: bytes, _addr: object) -> None:
         if data[1] & 0x7F == 8:
             self.heard.append((time.monotonic(), data[12:]))
+        elif data[1] & 0x7F == 101 and data[4:8] != self._last_key:
+            self._last_key = data[4:8]  # all packets of one key have the time of its beginning
+            self.keys += _KEYS[data[12]]
 
 
 class TonePhone:
     """`async with TonePhone("101", hz, sip_port) as phone`."""
 
-    def __init__(self, name: str, hz: int, line_port: int, password: str = "") -> None:
+    def __init__(
+        self, name: str, hz: int, line_port: int, password: str = "", *, port: int = 0
+    ) -> None:
         self.name, self.hz, self._line = name, hz, ("127.0.0.1", line_port)
-        self._password = password
+        self._password, self._port = password, port
         self.dialogs: list[Dialog] = []
         self.answers = True
+        self.refuses = ""  # the status with which it answers a call at once, such as 486 Busy Here
         self._replies: dict[tuple[str, str], asyncio.Future[str]] = {}
-        self._keys: list[bytes] = []
+        self._dialling: set[asyncio.Task[None]] = set()
+        self._keys: list[list[bytes]] = []
         self._key_at = 0
+        self._late: list[tuple[float, float]] = []
         self._audio_to: tuple[str, int] | None = None
 
     async def __aenter__(self) -> Self:
-        loop, here = asyncio.get_running_loop(), ("127.0.0.1", 0)
+        loop, here = asyncio.get_running_loop(), "127.0.0.1"
         self._sip, _ = await loop.create_datagram_endpoint(
-            lambda: _Sip(self._received), local_addr=here
+            lambda: _Sip(self._received), local_addr=(here, self._port)
         )
-        self._media, self._rtp = await loop.create_datagram_endpoint(_Rtp, local_addr=here)
+        self._media, self._rtp = await loop.create_datagram_endpoint(_Rtp, local_addr=(here, 0))
         self._port = self._sip.get_extra_info("sockname")[1]
         self._rtp_port = self._media.get_extra_info("sockname")[1]
         self._speaking = asyncio.create_task(self._speak())
@@ -155,8 +170,10 @@ class TonePhone:
         for dialog in self.dialogs:
             if dialog.up and not dialog.over:
                 self.request(dialog, "BYE")
-        self._speaking.cancel()
-        await asyncio.gather(self._speaking, return_exceptions=True)
+        ours = {self._speaking, *self._dialling}
+        for task in ours:
+            task.cancel()
+        await asyncio.gather(*ours, return_exceptions=True)
         self._sip.close()
         self._media.close()
 
@@ -164,44 +181,66 @@ class TonePhone:
 
     async def _speak(self) -> None:
         voice, ssrc, due = _tone(self.hz), secrets.randbits(31), time.monotonic()
+        numbers = itertools.count()
         for count in itertools.count():
             due += FRAME / RATE
             await asyncio.sleep(max(0.0, due - time.monotonic()))
+            if (now := time.monotonic()) - due > 0.1:
+                self._late.append((due, now))
             if self._audio_to is None:
                 continue
             kind, at = 8, count * FRAME % RATE
-            payload = voice[at : at + FRAME]
+            payloads = [voice[at : at + FRAME]]
             if self._keys:
-                kind, payload = 101, self._keys.pop(0)
-                if payload[2:] == struct.pack("!H", FRAME):
+                kind, payloads = 101, self._keys.pop(0)
+                if payloads[0][2:] == struct.pack("!H", FRAME):
                     self._key_at = count * FRAME  # a new key begins
-            stamp = self._key_at if kind == 101 else count * FRAME
-            head = struct.pack("!BBHII", 0x80, kind, count & 0xFFFF, stamp & 0xFFFFFFFF, ssrc)
-            self._media.sendto(head + payload, self._audio_to)
+            stamp = (self._key_at if kind == 101 else count * FRAME) & 0xFFFFFFFF
+            for payload in payloads:
+                head = struct.pack("!BBHII", 0x80, kind, next(numbers) & 0xFFFF, stamp, ssrc)
+                self._media.sendto(head + payload, self._audio_to)
 
     async def press(self, keys: str) -> None:
         """Press keys, one after the other (RFC 4733)."""
         for key in keys:
             event = _KEYS.index(key)
-            frames = [struct.pack("!BBH", event, 10, FRAME * turn) for turn in range(1, 6)]
-            self._keys += frames + [struct.pack("!BBH", event, 0x8A, FRAME * 6)] * 3
+            for turn in range(1, _KEY_FRAMES):
+                self._keys.append([struct.pack("!BBH", event, 10, FRAME * turn)])
+            # the end of a key is told three times
+            self._keys.append([struct.pack("!BBH", event, 0x8A, FRAME * _KEY_FRAMES)] * 3)
             while self._keys:
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.06)
+            await asyncio.sleep(_GAP_S)
+
+    @property
+    def keys(self) -> str:
+        """The keys that the others have pressed, as they came here."""
+        return self._rtp.keys
+
+    def _samples(self, seconds: float) -> list[int]:
+        since = time.monotonic() - seconds
+        came = itertools.takewhile(lambda one: one[0] >= since, reversed(self._rtp.heard))
+        codes = b"".join(payload for _, payload in reversed(list(came)))
+        return [_FROM_ALAW[code] for code in codes]
 
     def hears(self, *tones: int, seconds: float = 0.3) -> set[int]:
         """Which of these tones it has heard in the last moment."""
-        since = time.monotonic() - seconds
-        codes = b"".join(payload for at, payload in self._rtp.heard if at >= since)
-        samples = [_FROM_ALAW[code] for code in codes]
+        samples = self._samples(seconds)
         if len(samples) < RATE * seconds * 0.5:
             return set()
         return {hz for hz in tones if loudness(samples, hz) > 1000}
 
+    def hears_sound_of_nobody(self, of: set[int], seconds: float = 0.3) -> bool:
+        """Whether it hears something, music or words, and none of these tones."""
+        samples = self._samples(seconds)
+        if len(samples) < RATE * seconds * 0.5 or self.hears(*of, seconds=seconds):
+            return False
+        return math.sqrt(sum(one * one for one in samples) / len(samples)) > QUIET
+
     async def hears_only(self, wanted: set[int], of: set[int], within: float = 6.0) -> None:
         """It comes to hear these tones, and none of the others."""
         try:
-            await eventually(lambda: self.hears(*of) == wanted, within)
+            await eventually(lambda: self.hears(*of) == wanted, within, every=LOOK_S)
         except AssertionError:
             raise AssertionError(
                 f"{self.name} hears {self.hears(*of)}, not {wanted}, in {self.packets(0.3)} packets"
@@ -210,9 +249,10 @@ class TonePhone:
     async def hears_music(self, of: set[int], within: float = 6.0) -> None:
         """It comes to hear something that is nobody's tone."""
         await eventually(
-            lambda: self.packets(0.3) > 7 and not self.hears(*of),
+            lambda: self.hears_sound_of_nobody(of),
             within,
             f"{self.name} hears music",
+            every=LOOK_S,
         )
 
     def packets(self, seconds: float) -> int:
@@ -220,26 +260,62 @@ class TonePhone:
         since = time.monotonic() - seconds
         return sum(at >= since for at, _ in self._rtp.heard)
 
+    def packets_in_all(self) -> int:
+        """How many packets of audio have come so far."""
+        return len(self._rtp.heard)
+
     def longest_silence(self, since: float) -> float:
-        """The longest time without any audio since a moment (of time.monotonic), in seconds."""
+        """The longest time without any audio since a moment (of time.monotonic), in seconds.
+
+        The time in which our own process was kept from running does not count: the others speak
+        out of the same process, so nobody could be heard.
+        """
         at = [since, *(one for one, _ in self._rtp.heard if one >= since), time.monotonic()]
-        return max(after - before for before, after in itertools.pairwise(at))
+        return max(self._not_late(*one) for one in itertools.pairwise(at))
+
+    def _not_late(self, begin: float, end: float) -> float:
+        late = (min(end, to) - max(begin, since) for since, to in self._late)
+        return end - begin - sum(one for one in late if one > 0)
 
     # --- what it does -------------------------------------------------------------------------
 
     async def dial(self, number: str, within: float = 10.0) -> Dialog:
         """Call a number; returns once it is answered."""
+        dialog = self._new(number)
+        await self._call(dialog, within)
+        assert dialog.up, f"{self.name} dials {number}: {dialog.replied}"
+        return dialog
+
+    async def dial_until_it_rings(self, number: str) -> Dialog:
+        """Call a number; returns once it rings there. `up` and `over` tell what comes of it."""
+        dialog = self._new(number)
+        task = asyncio.create_task(self._call(dialog, 30.0))
+        self._dialling.add(task)
+        await eventually(lambda: dialog.rings or task.done(), what=f"{self.name} hears it ring")
+        assert not task.done(), f"{self.name} dials {number}: {dialog.replied}"
+        return dialog
+
+    def _new(self, number: str) -> Dialog:
         here = f"sip:{number}@127.0.0.1:{self._line[1]}"
         who = f"<sip:{self.name}@127.0.0.1>;tag={secrets.token_hex(4)}"
         dialog = Dialog(f"{secrets.token_hex(8)}@127.0.0.1", who, f"<{here}>", here)
         self.dialogs.append(dialog)
-        answer = await self._ask(dialog, "INVITE", body=self._sdp(), within=within)
-        assert answer.startswith("SIP/2.0 200"), answer
-        dialog.remote = _header(answer, "To")
-        dialog.target = _header(answer, "Contact").strip("<>").partition(">")[0]
-        dialog.up = True
-        self.request(dialog, "ACK", cseq=dialog.cseq)
         return dialog
+
+    async def _call(self, dialog: Dialog, within: float) -> None:
+        asked = dialog.target
+        answer = await self._ask(dialog, "INVITE", body=self._sdp(), within=within)
+        dialog.replied = answer.partition(_END)[0]
+        dialog.up = answer.startswith("SIP/2.0 200")
+        dialog.over = dialog.over or not dialog.up
+        self._side(dialog, answer, asked)
+        self.request(dialog, "ACK", cseq=dialog.cseq)
+
+    def _side(self, dialog: Dialog, answer: str, asked: str) -> None:
+        """What the other side says of itself, once it rings or answers."""
+        dialog.remote = _header(answer, "To")
+        contact = re.search(r"<([^>]*)>", _header(answer, "Contact"))
+        dialog.target = contact[1] if contact else asked
 
     async def answered(self, count: int = 1) -> Dialog:
         """The newest call, once it has been called and has answered `count` times."""
@@ -261,6 +337,14 @@ class TonePhone:
         answer = await self._ask(dialog, "INVITE", body=body)
         assert answer.startswith("SIP/2.0 200"), answer
         self.request(dialog, "ACK", cseq=dialog.cseq)
+
+    def has_no_call(self) -> bool:
+        """Whether it neither rings nor talks."""
+        return all(one.over for one in self.dialogs)
+
+    def rings(self) -> bool:
+        """Whether a call waits here to be answered."""
+        return any(one.invite and not one.up and not one.over for one in self.dialogs)
 
     def hang_up(self, dialog: Dialog) -> None:
         """BYE."""
@@ -349,18 +433,31 @@ class TonePhone:
         dialog = next((one for one in self.dialogs if one.call_id == call_id), None)
         method = message.split(maxsplit=1)[0]
         if method == "SIP/2.0":
-            reply = self._replies.get((call_id, _header(message, "CSeq")))
-            if reply is not None and not reply.done() and int(message.split()[1]) >= 200:
-                reply.set_result(message)
+            self._told(message, call_id, dialog)
         elif method == "INVITE" and dialog is None:
             self._called(message, call_id)
-        elif method != "ACK":
+        elif method == "ACK":
+            if dialog is not None:
+                dialog.acknowledged = True
+        elif dialog is not None and method == "INVITE" and message == dialog.invite:
+            self._sip.sendto(dialog.replied.encode(), self._line)  # sent again: so is the answer
+        else:
             if dialog is not None:
                 dialog.came.append(message)
                 dialog.over = dialog.over or method in ("BYE", "CANCEL")
             self._reply(message, "200 OK")
             if method == "CANCEL" and dialog is not None:
                 self._reply(dialog.invite, "487 Request Terminated", dialog)
+
+    def _told(self, message: str, call_id: str, dialog: Dialog | None) -> None:
+        status = int(message.split()[1])
+        reply = self._replies.get((call_id, _header(message, "CSeq")))
+        if status >= 200:
+            if reply is not None and not reply.done():
+                reply.set_result(message)
+        elif status >= 180 and dialog is not None and "tag=" in _header(message, "To"):
+            self._side(dialog, message, dialog.target)
+            dialog.rings = True
 
     def _called(self, message: str, call_id: str) -> None:
         local = f"{_header(message, 'To')};tag={secrets.token_hex(4)}"
@@ -369,18 +466,34 @@ class TonePhone:
         dialog = Dialog(call_id, local, _header(message, "From"), target[1])
         dialog.invite = message
         self.dialogs.append(dialog)
-        self._reply(message, "180 Ringing", dialog)
+        if self.refuses:
+            self.refuse(dialog, self.refuses)
+            return
+        dialog.replied = self._reply(message, "180 Ringing", dialog)
         if self.answers:
             self.answer(dialog)
 
     def answer(self, dialog: Dialog) -> None:
         """200 OK to a call that rings here."""
         dialog.up = True
-        self._reply(dialog.invite, "200 OK", dialog, self._sdp())
+        dialog.replied = self._reply(dialog.invite, "200 OK", dialog, self._sdp())
+
+    def refuse(self, dialog: Dialog, status: str) -> None:
+        """Refuse a call that has come in; one that has moved is at a feature code of the line."""
+        dialog.over = True
+        moved = status.startswith("302")
+        dialog.replied = self._reply(
+            dialog.invite, status, dialog, contact="*12" if moved else self.name
+        )
 
     def _reply(
-        self, message: str, status: str, dialog: Dialog | None = None, body: str = ""
-    ) -> None:
+        self,
+        message: str,
+        status: str,
+        dialog: Dialog | None = None,
+        body: str = "",
+        contact: str = "",
+    ) -> str:
         via = re.findall(r"(?im)^(?:via)\s*:.*?(?=\r?$)", message)
         head = [
             f"SIP/2.0 {status}",
@@ -389,6 +502,6 @@ class TonePhone:
             f"To: {dialog.local if dialog else _header(message, 'To')}",
             f"Call-ID: {_header(message, 'Call-ID')}",
             f"CSeq: {_header(message, 'CSeq')}",
-            f"Contact: <sip:{self.name}@127.0.0.1:{self._port}>",
+            f"Contact: <sip:{contact or self.name}@127.0.0.1:{self._port}>",
         ]
-        self._write(head, body)
+        return self._write(head, body).decode()
