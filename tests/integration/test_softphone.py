@@ -1,4 +1,9 @@
-"""A real softphone at the line, as an operator's phone and as a citizen's, with its real audio."""
+"""Real softphones at the line: a SIP stack that is not ours, with its own keys, REFER and audio.
+
+Who hears whom is told by their tones. All other handing over is played by the phones of
+`tone_floor`, which are quicker (docs/testing-transfers.md); here is what another stack may do its
+own way. When a REFER fails this softphone hangs up (others keep the call).
+"""
 
 from __future__ import annotations
 
@@ -8,46 +13,30 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from lines import Line, eventually, open_line
+from desks import Room, Talk, open_room
 
-from ngalam112.demo.phone_facts import SipMessage, SoftphoneError
+from ngalam112.demo.phone_facts import SipMessage, SoftphoneError, Transfer
 from ngalam112.demo.softphone import Softphone
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-OPERATOR_HZ = 700
-CITIZEN_HZ = 400
-HEARD = 0.8
-NOT_HEARD = 0.1
-
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def line(
+async def room(
     programs: Programs, built_sounds: Path, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Line]:
-    home = tmp_path_factory.mktemp("line")
-    async with open_line(home, programs, built_sounds, refer="on") as line:
-        yield line
-
-
-async def talk(operator: Softphone, citizen: Softphone) -> tuple[str, str]:
-    """The citizen dials 112 and presses 2, the operator answers; their calls' ids."""
-    dialled = await citizen.dial("112")
-    await citizen.established(dialled)
-    await citizen.audio_flows(dialled)
-    await citizen.send_digits("2", dialled)
-    call = await operator.answer()
-    await operator.audio_flows(call)
-    return call, dialled
+) -> AsyncIterator[Room]:
+    async with open_room(tmp_path_factory.mktemp("line"), programs, built_sounds) as room:
+        yield room
 
 
 def sent(phone: Softphone, method: str) -> list[SipMessage]:
     return [one for one in phone.messages if one.sent and one.method == method and not one.code]
 
 
-async def test_it_answers_holds_resumes_and_hangs_up_a_citizens_call(line: Line) -> None:
-    async with line.operator_at("101", tone_hz=OPERATOR_HZ) as phone:
+async def test_it_answers_holds_resumes_and_hangs_up_a_citizens_call(room: Room) -> None:
+    line = room.line
+    async with room.paused(*room.desks), line.operator_at("104") as phone:
         dialling = asyncio.create_task(
             line.players.citizens("citizen_key_talk_until_bye", 1, caller="0841", keys={"key": "2"})
         )
@@ -67,120 +56,128 @@ async def test_it_answers_holds_resumes_and_hangs_up_a_citizens_call(line: Line)
         await phone.hang_up()
         assert (await dialling).successful == 1
     record = (await line.ended(1, "0841"))[0]
-    assert (record.outcome, record.phone, record.operator) == ("answered", "101", "1101")
+    assert (record.outcome, record.phone, record.operator) == ("answered", "104", "1104")
     assert (record.category, record.ended_by, record.offers) == ("police", "operator", 1)
     assert record.talk_ms is not None and record.talk_ms >= 1000
 
 
-async def test_a_citizen_dials_112_without_an_account_and_they_hear_each_other(line: Line) -> None:
-    async with (
-        line.operator_at("102", tone_hz=OPERATOR_HZ) as operator,
-        line.softphone("0842", tone_hz=CITIZEN_HZ) as citizen,
-    ):
-        _, dialled = await talk(operator, citizen)
-        assert not sent(citizen, "REGISTER")
-        assert await operator.hears(CITIZEN_HZ) > HEARD
-        assert await citizen.hears(OPERATOR_HZ) > HEARD
-        assert await citizen.hears(CITIZEN_HZ) < NOT_HEARD, "nobody hears an echo"
-        await citizen.hang_up(dialled)
-        await eventually(lambda: all(one.state == "closed" for one in operator.calls.values()))
-    record = (await line.ended(1, "0842"))[0]
-    assert (record.outcome, record.phone, record.ended_by) == ("answered", "102", "caller")
-    assert record.caller_number == "0842"
+async def test_the_two_consult_and_the_keys_complete(room: Room) -> None:
+    async with room.talk("0801") as talk:
+        await talk.hand_over(talk.operator(talk.second))
+        await talk.second.incoming()
+        await talk.in_state(first="talking", second="offered", third="idle")
+        await talk.talk_together("citizen", "first")
+
+        await talk.second.answer(talk.second.current())
+        await talk.hear(citizen="music", first="second", second="first")
+        await talk.talk_together("first", "second")
+        assert (await talk.citizen.audio_flows(packets=10)).received >= 10
+        await talk.in_state(first="talking", second="talking")
+
+        await talk.press("*2")
+        await talk.first.closed(talk.call)
+        await talk.talk_together("citizen", "second")
+        await talk.free("first")
+        await talk.citizen.hang_up()
+        await talk.free("second")
+        record = await talk.over((talk.first, "answered"), (talk.second, "transfer"), transfers=1)
+        assert [one.reason for one in record.legs] == ["transferred", "caller"]
+        assert record.ended_by == "caller"
 
 
-async def test_who_is_held_does_not_hear_the_operator_until_taken_back(line: Line) -> None:
-    async with (
-        line.operator_at("103", tone_hz=OPERATOR_HZ) as operator,
-        line.softphone("0843", tone_hz=CITIZEN_HZ) as citizen,
-    ):
-        await talk(operator, citizen)
-        await operator.hold()
-        before = await operator.audio()
-        assert await citizen.hears(OPERATOR_HZ) < NOT_HEARD
-        assert (await operator.audio()).sent == before.sent
-        await operator.resume()
-        assert await citizen.hears(OPERATOR_HZ) > HEARD
-        await operator.hang_up()
+async def handed_over(talk: Talk, to: Softphone, name: str, asked: asyncio.Task[Transfer]) -> None:
+    """While it rings the two talk on; the other one answers and takes over."""
+    await to.incoming()
+    await talk.talk_together("citizen", "first")
+    await to.answer(to.current())
+    assert (await asked).succeeded
+    await talk.talk_together("citizen", name)
+    await talk.free("first")
 
 
-async def test_digits_arrive_one_by_one_in_their_order(line: Line) -> None:
-    async with line.operator_at("104") as operator, line.softphone("0844") as citizen:
-        await talk(operator, citizen)
-        await citizen.send_digits("13*579#")
-
-        def arrived() -> bool:
-            told = [one.param for one in operator.events if one.kind == "CALL_DTMF_START"]
-            return "".join(told) == "13*579#"
-
-        await eventually(arrived, what="the digits")
-        await operator.hang_up()
+async def test_a_blind_transfer_to_an_operator(room: Room) -> None:
+    async with room.talk("0821") as talk:
+        asked = talk.refers(talk.operator(talk.second))
+        await handed_over(talk, talk.second, "second", asked)
+        assert (await asked).notified == (100, 200)
+        await talk.citizen.hang_up()
+        await talk.free("second")
+        record = await talk.over((talk.first, "answered"), (talk.second, "transfer"), transfers=1)
+        assert [one.reason for one in record.legs] == ["transferred", "caller"]
 
 
-async def test_a_call_that_it_declines_is_offered_again(line: Line) -> None:
-    async with line.operator_at("101") as operator, line.softphone("0845") as citizen:
-        dialled = await citizen.dial("112")
-        await citizen.established(dialled)
-        await citizen.audio_flows(dialled)
-        await citizen.send_digits("2", dialled)
-        await operator.hang_up((await operator.incoming()).id)
-        await operator.answer()
-        await citizen.audio_flows(dialled)
-        await operator.hang_up()
-    record = (await line.ended(1, "0845"))[0]
-    assert (record.outcome, record.offers) == ("answered", 2)
-    events = (await line.history(record.call_id)).events
-    assert [one.data["reason"] for one in events if one.kind == "offer_failed"] == ["busy"]
+async def colleague_rings(talk: Talk) -> str:
+    """The first one puts the citizen on hold and dials the second one's number."""
+    await talk.first.hold(talk.call)
+    dialled = await talk.first.dial(talk.operator(talk.second))
+    await talk.second.incoming()
+    await talk.hear(citizen="music")
+    return dialled
 
 
-async def test_a_blind_transfer_leaves_as_a_refer_and_its_answer_is_told(line: Line) -> None:
-    async with line.operator_at("101") as operator, line.softphone("0846") as citizen:
-        call, _ = await talk(operator, citizen)
-        transfer = await operator.blind_transfer("102", call)
-        refer = sent(operator, "REFER")[-1]
-        assert refer.header("refer-to") == f"sip:102@127.0.0.1:{line.settings.sip_port}"
-        assert transfer.answer >= 200
+async def test_a_transfer_after_talking_to_the_colleague(room: Room) -> None:
+    async with room.talk("0824") as talk:
+        consult = await colleague_rings(talk)
+        await talk.second.answer(talk.second.current())
+        await talk.hear(citizen="music", second="first")
+        await talk.first.audio_flows(consult, packets=10)
+        transfer = await talk.first.attended_transfer(consult, talk.call)
+        assert transfer.succeeded
+        await talk.talk_together("citizen", "second")
+        await talk.free("first")
+        await talk.citizen.hang_up()
+        await talk.free("second")
+        record = await talk.over((talk.first, "answered"), (talk.second, "transfer"), transfers=1)
+        assert record.holds == 1
 
 
-async def test_an_attended_transfer_names_the_call_to_be_replaced(line: Line) -> None:
-    async with line.operator_at("102") as operator, line.softphone("0847") as citizen:
-        call, _ = await talk(operator, citizen)
-        second = await operator.dial("112")
-        await operator.established(second)
-        assert operator.current() == second
-        transfer = await operator.attended_transfer(second, call)
-        refer = sent(operator, "REFER")[-1]
-        assert refer.header("call-id") == call
-        answer = next(
-            one
-            for one in operator.messages
-            if (one.header("call-id"), one.method, one.code) == (second, "INVITE", 200)
-        )
-        ours, theirs = (answer.header(side).partition("tag=")[2] for side in ("from", "to"))
-        replaces = f"Replaces={second}%3Bto-tag%3D{theirs}%3Bfrom-tag%3D{ours}"
-        assert replaces in refer.header("refer-to")
-        assert transfer.answer >= 200
+async def test_one_of_three_who_holds_leaves_the_others_talking(room: Room) -> None:
+    async with room.talk("0843") as talk:
+        await talk.consult(talk.second)
+        await talk.press("*3")
+        await talk.hear(citizen="first second", second="citizen first")
+        await talk.first.hold(talk.call)
+        held = await talk.first.audio(talk.call)
+        await talk.talk_together("citizen", "second")
+        assert (await talk.first.audio(talk.call)).sent == held.sent
+        await talk.first.resume(talk.call)
+        await talk.hear(citizen="first second", first="citizen second", second="citizen first")
+        await talk.citizen.hang_up()
+        await talk.free("first", "second")
+        await talk.over((talk.first, "answered"), (talk.second, "conference"))
 
 
-async def test_a_citizen_may_not_transfer(line: Line) -> None:
-    async with line.operator_at("103") as operator, line.softphone("0848") as citizen:
-        _, dialled = await talk(operator, citizen)
-        transfer = await citizen.blind_transfer("101", dialled)
-        assert (transfer.answer, transfer.succeeded) == (603, False)
-        assert citizen.calls[dialled].state == "closed", "baresip hangs up when it is refused"
+async def comes_back(talk: Talk, asked: asyncio.Task[Transfer]) -> None:
+    """The transfer fails and the phone hangs up: music, and the first one rings again."""
+    assert not (await asked).succeeded
+    await talk.hear(citizen="music", within=2.0)
+    talk.call = await talk.first.answer()
+    await talk.talk_together("citizen", "first")
 
 
-async def test_a_wrong_password_is_told_in_one_sentence(line: Line) -> None:
+async def test_a_blind_transfer_that_nobody_takes_brings_the_citizen_back(room: Room) -> None:
+    async with room.talk("0827") as talk, room.paused(talk.third):
+        asked = talk.refers(talk.operator(talk.second))
+        await talk.second.hang_up((await talk.second.incoming()).id)  # 486
+        await comes_back(talk, asked)
+        asked = talk.refers(talk.operator(talk.second))
+        await talk.second.incoming()
+        await talk.talk_together("citizen", "first")
+        await comes_back(talk, asked)
+        assert await talk.failures() == ["busy", "no_answer"]
+        await talk.citizen.hang_up()
+        await talk.free("first", "second")
+        await talk.back_from_pause(talk.third)
+        await talk.over(*[(talk.first, "answered")] * 3)
+
+
+async def test_a_wrong_password_is_told_in_one_sentence(room: Room) -> None:
     with pytest.raises(SoftphoneError, match=r"Softphone 104 could not register: 401"):
-        async with line.softphone("104", "wrong"):
+        async with room.line.softphone("104", "wrong"):
             pass
 
 
-async def test_what_the_line_does_not_know_is_told_with_its_answer(line: Line) -> None:
-    async with line.softphone("104", "a-phone-password") as phone:
+async def test_what_the_line_does_not_know_is_told_with_its_answer(room: Room) -> None:
+    async with room.line.softphone("104", "a-phone-password") as phone:
         with pytest.raises(SoftphoneError, match="the call ended: 404 Not Found"):
             await phone.established(await phone.dial("nobody"))
-
-
-async def test_afterwards_asterisk_is_empty(line: Line) -> None:
-    await line.is_empty()

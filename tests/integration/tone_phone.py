@@ -113,9 +113,12 @@ class _Rtp(asyncio.DatagramProtocol):
     def __init__(self) -> None:
         self.heard: list[tuple[float, bytes]] = []
         self.keys = ""
+        self.other: tuple[str, int] | None = None  # with whom it talks; a call on hold is not heard
         self._last_key = b""
 
-    def datagram_received(self, data: bytes, _addr: object) -> None:
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        if addr != self.other:
+            return
         if data[1] & 0x7F == 8:
             self.heard.append((time.monotonic(), data[12:]))
         elif data[1] & 0x7F == 101 and data[4:8] != self._last_key:
@@ -139,7 +142,6 @@ class TonePhone:
         self._keys: list[list[bytes]] = []
         self._key_at = 0
         self._late: list[tuple[float, float]] = []
-        self._audio_to: tuple[str, int] | None = None
 
     async def __aenter__(self) -> Self:
         loop, here = asyncio.get_running_loop(), "127.0.0.1"
@@ -187,7 +189,7 @@ class TonePhone:
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             if (now := time.monotonic()) - due > 0.1:
                 self._late.append((due, now))
-            if self._audio_to is None:
+            if (other := self._rtp.other) is None:
                 continue
             kind, at = 8, count * FRAME % RATE
             payloads = [voice[at : at + FRAME]]
@@ -198,7 +200,7 @@ class TonePhone:
             stamp = (self._key_at if kind == 101 else count * FRAME) & 0xFFFFFFFF
             for payload in payloads:
                 head = struct.pack("!BBHII", 0x80, kind, next(numbers) & 0xFFFF, stamp, ssrc)
-                self._media.sendto(head + payload, self._audio_to)
+                self._media.sendto(head + payload, other)
 
     async def press(self, keys: str) -> None:
         """Press keys, one after the other (RFC 4733)."""
@@ -429,7 +431,7 @@ class TonePhone:
     def _received(self, message: str) -> None:
         call_id = _header(message, "Call-ID")
         if (found := re.search(r"m=audio (\d+)", message)) and int(found[1]):
-            self._audio_to = ("127.0.0.1", int(found[1]))
+            self._rtp.other = ("127.0.0.1", int(found[1]))
         dialog = next((one for one in self.dialogs if one.call_id == call_id), None)
         method = message.split(maxsplit=1)[0]
         if method == "SIP/2.0":
