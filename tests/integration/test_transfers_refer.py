@@ -84,24 +84,6 @@ async def test_a_blind_transfer_of_a_held_citizen_ends_the_music(floor: Floor) -
         assert (record.holds, record.transfers) == (1, 1)
 
 
-async def test_a_sipp_phone_hands_over_to_a_sipp_agency(floor: Floor) -> None:
-    async with floor.scene() as scene:
-        await scene.sipp_agency("phone_answer_until_bye")
-        phone = await scene.sipp_phone("101", "phone_answer_refer_until_bye", target="110")
-        await scene.citizen()
-        await scene.with_an_echo()
-        await played(phone)  # 202, NOTIFY 100, NOTIFY 200
-        await scene.in_state("101", "idle", "wrap_up")
-        await scene.with_an_echo()
-        scene.citizen_phone.hang_up(scene.citizen_call)
-        record = await scene.ended()
-        address = f"sip:110@127.0.0.1:{floor.agency_port}"
-        assert ends(record) == [
-            ("1101", "answered", "transferred"),
-            (address, "transfer", "caller"),
-        ]
-
-
 @pytest.mark.parametrize("to", ["102", AGENCY])
 async def test_whoever_does_not_answer_leaves_the_citizen_with_the_first(
     floor: Floor, to: str
@@ -349,13 +331,20 @@ async def test_a_phone_that_has_consulted_hands_over_whom_it_talks_with(floor: F
 async def test_a_phone_hands_over_to_an_agency_that_it_has_consulted(floor: Floor) -> None:
     async with floor.scene("101") as scene:
         call, first = await scene.talk(), scene.phones["101"]
-        await scene.sipp_agency("phone_answer_until_bye")
+        agency = await scene.agency()
         await first.hold(call)
-        own = await first.dial("110")
-        assert await first.refer(call, "110", replaces=own) == "202"
-        await scene.with_an_echo()
+        own = await first.dial(AGENCY)
+        await scene.apart(first, agency)
+        assert await first.refer(call, AGENCY, replaces=own) == "202"
+        await scene.together(agency)
         await eventually(lambda: call.over and own.over, what="both calls of the phone are over")
-        assert (await scene.over()).transfers == 1
+        record = await scene.over()
+        address = f"sip:110@127.0.0.1:{floor.agency_port}"
+        assert ends(record) == [
+            ("1101", "answered", "transferred"),
+            (address, "transfer", "caller"),
+        ]
+        assert record.transfers == 1
 
 
 async def test_a_replaces_of_nothing_is_declined(floor: Floor) -> None:

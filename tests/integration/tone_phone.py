@@ -26,7 +26,7 @@ QUIET = 30.0  # the mean power of a line on which nobody speaks is below; music 
 LOOK_S = 0.04  # from one look at what is heard to the next: a look is work, and all phones share us
 _KEYS = "0123456789*#"
 _KEY_FRAMES = 4  # Asterisk makes a key of less than 80 ms longer
-_GAP_S = 0.08  # ... and puts 45 ms between two, which a busy machine must have read in time
+_GAP_S = 0.06  # ... and puts 45 ms between two, which a busy machine must have read in time
 _END = "\r\n"
 
 
@@ -225,14 +225,14 @@ class TonePhone:
         codes = b"".join(payload for _, payload in reversed(list(came)))
         return [_FROM_ALAW[code] for code in codes]
 
-    def hears(self, *tones: int, seconds: float = 0.3) -> set[int]:
+    def hears(self, *tones: int, seconds: float = 0.2) -> set[int]:
         """Which of these tones it has heard in the last moment."""
         samples = self._samples(seconds)
         if len(samples) < RATE * seconds * 0.5:
             return set()
         return {hz for hz in tones if loudness(samples, hz) > 1000}
 
-    def hears_sound_of_nobody(self, of: set[int], seconds: float = 0.3) -> bool:
+    def hears_sound_of_nobody(self, of: set[int], seconds: float = 0.2) -> bool:
         """Whether it hears something, music or words, and none of these tones."""
         samples = self._samples(seconds)
         if len(samples) < RATE * seconds * 0.5 or self.hears(*of, seconds=seconds):
@@ -245,7 +245,7 @@ class TonePhone:
             await eventually(lambda: self.hears(*of) == wanted, within, every=LOOK_S)
         except AssertionError:
             raise AssertionError(
-                f"{self.name} hears {self.hears(*of)}, not {wanted}, in {self.packets(0.3)} packets"
+                f"{self.name} hears {self.hears(*of)}, not {wanted}, in {self.packets(0.2)} packets"
             ) from None
 
     async def hears_music(self, of: set[int], within: float = 6.0) -> None:
