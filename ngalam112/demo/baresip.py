@@ -20,6 +20,7 @@ import msgspec
 
 from ngalam112.demo.phone_facts import PhoneEvent, SipMessage, SoftphoneError, read_trace
 from ngalam112.demo.sipp import free_port
+from ngalam112.demo.waiting import Limit, comes_true
 from pbx.processes import end, start
 from pbx.programs import Programs
 
@@ -130,15 +131,20 @@ class Baresip:
         self._tasks.append(asyncio.create_task(self._read_control(reader)))
 
     async def _connect(self, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        try:
-            async with asyncio.timeout(_START_S):
-                while self._process is not None and self._process.returncode is None:
-                    with contextlib.suppress(OSError):
-                        return await asyncio.open_connection(self.host, port)
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            pass
-        raise SoftphoneError(f"Softphone {self.name} did not start: {self.last_words()}")
+        async def connected() -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
+            if self._process is None or self._process.returncode is not None:
+                raise SoftphoneError(f"Softphone {self.name} did not start: {self.last_words()}")
+            with contextlib.suppress(OSError):
+                return await asyncio.open_connection(self.host, port)
+            return None
+
+        found, limit = await comes_true(connected, _START_S)
+        if found is None:
+            raise SoftphoneError(
+                f"Softphone {self.name} did not start within {limit}: {self.last_words()}"
+            )
+        reader, writer = found
+        return reader, writer
 
     async def stop(self) -> None:
         """Hang up, unregister and end; by force after some seconds."""
@@ -176,31 +182,35 @@ class Baresip:
         if not params:
             del order["params"]
         self._writer.write(netstring(msgspec.json.encode(order)))
+        limit = Limit(_ANSWER_S)
         try:
-            async with asyncio.timeout(_ANSWER_S):
-                return await told
-        except TimeoutError:
-            raise SoftphoneError(
-                f"Softphone {self.name} did not answer {name} {params}: {self.last_words()}"
-            ) from None
+            while not told.done() and not limit.over:
+                await asyncio.wait({told}, timeout=limit.left)
         finally:
             del self._answers[token]
+        if told.done():
+            return told.result()
+        raise SoftphoneError(
+            f"Softphone {self.name} did not answer {name} {params} within {limit}: "
+            f"{self.last_words()}"
+        )
 
     async def until(self, check: Callable[[], _T | None], within: float, what: str) -> _T:
         """Wait until `check` gives something, looked at after each event and each message."""
-        try:
-            async with asyncio.timeout(within):
-                while True:
-                    self._news.clear()
-                    seen = check()
-                    if seen is not None:
-                        return seen
+        limit = Limit(within)
+        while True:
+            last = limit.over
+            self._news.clear()
+            seen = check()
+            if seen is not None:
+                return seen
+            if last:
+                break
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limit.left):
                     await self._news.wait()
-        except TimeoutError:
-            last = [event.kind for event in self.events[-4:]]
-            raise SoftphoneError(
-                f"Softphone {self.name}: no {what} within {within:g} s; last seen: {last}"
-            ) from None
+        kinds = [event.kind for event in self.events[-4:]]
+        raise SoftphoneError(f"Softphone {self.name}: no {what} within {limit}; last seen: {kinds}")
 
     def note(self, event: PhoneEvent) -> None:
         """Add an event that baresip does not tell of."""

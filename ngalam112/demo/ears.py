@@ -7,12 +7,12 @@ that is silent but there is not (A-law has no zero).
 from __future__ import annotations
 
 import array
-import asyncio
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
 from ngalam112.demo.tones import tone_share
+from ngalam112.demo.waiting import comes_true
 
 RATE = 8000
 MUSIC, NOTHING = "music", "nothing"
@@ -37,12 +37,7 @@ class Ears:
     async def listen(self, for_s: float, within: float = 5.0) -> bytes:
         """Wait for so much more, and return that; less if the call ends meanwhile."""
         begun, wanted = len(self.heard), 2 * int(for_s * RATE)
-        try:
-            async with asyncio.timeout(within + for_s):
-                while len(self.heard) - begun < wanted:
-                    await asyncio.sleep(0.02)
-        except TimeoutError:
-            pass
+        await comes_true(lambda: len(self.heard) - begun >= wanted, within + for_s)
         return self.heard[begun:]
 
 

@@ -34,7 +34,8 @@ from ngalam112.demo.plan import (
     compare,
 )
 from ngalam112.demo.players import PlayedPhone, Players
-from ngalam112.demo.sipp import SippResult, free_port
+from ngalam112.demo.sipp import SippError, SippResult, free_port
+from ngalam112.demo.waiting import comes_true, eventually
 from ngalam112.provision import provision_phones
 from ngalam112.running import RunningLine, prepare
 from ngalam112.settings import Settings, load_settings
@@ -95,7 +96,12 @@ class Demo:
 
     async def _nobody_answers(self, players: Players, phones: Sequence[PlayedPhone]) -> None:
         # those who hang up in the queue must have gone before anybody logs in
-        await self._wait(lambda: self._done("citizen_key_queue_bye"))
+        await eventually(
+            lambda: self._done("citizen_key_queue_bye"),
+            60.0,
+            "those who hang up in the queue have gone",
+            error=SippError,
+        )
         runs = [await players.behave(phone, "phone_ring_until_cancel") for phone in phones]
         await asyncio.gather(*(players.dial(phone, "*11") for phone in phones))
         self._say("two operators have dialled *11 and let their phones ring")
@@ -106,11 +112,6 @@ class Demo:
 
     def _done(self, scenario: str) -> bool:
         return any(result.scenario == scenario for _, _, result in self.results)
-
-    async def _wait(self, condition: Callable[[], bool], limit_s: float = 60.0) -> None:
-        async with asyncio.timeout(limit_s):
-            while not condition():
-                await asyncio.sleep(0.05)
 
     async def _citizens(self, players: Players, groups: Sequence[Group], prefix: str) -> None:
         async def play(index: int, group: Group) -> None:
@@ -199,10 +200,13 @@ def _progress(status: dict[str, Any]) -> str:
 async def _empty(line: RunningLine, within: float = 10.0) -> int:
     """How many channels and bridges Asterisk still has; waits for the last to go."""
     left = -1
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(within):
-            while left != 0:
-                left = await line.left_over()
+
+    async def empty() -> bool:
+        nonlocal left
+        left = await line.left_over()
+        return left == 0
+
+    await comes_true(empty, within)
     return left
 
 

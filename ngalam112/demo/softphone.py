@@ -28,6 +28,7 @@ from ngalam112.demo.phone_facts import (
     refer_to,
 )
 from ngalam112.demo.tones import tone_share
+from ngalam112.demo.waiting import comes_true
 from pbx.programs import Programs
 
 DIGIT_S = 0.3
@@ -280,15 +281,17 @@ class Softphone:
         """Wait until this many more packets went out, and came in; 25 are half a second."""
         call = self.current(call)
         begun = now = await self.audio(call)
-        try:
-            async with asyncio.timeout(within):
-                while min(now.sent - begun.sent, now.received - begun.received) < packets:
-                    await asyncio.sleep(0.1)
-                    now = await self.audio(call)
-        except TimeoutError:
+
+        async def flows() -> bool:
+            nonlocal now
+            now = await self.audio(call)
+            return min(now.sent - begun.sent, now.received - begun.received) >= packets
+
+        found, limit = await comes_true(flows, within, every=0.1)
+        if not found:
             raise SoftphoneError(
-                f"Softphone {self.number}: no RTP both ways within {within:g} s: {begun}, {now}"
-            ) from None
+                f"Softphone {self.number}: no RTP both ways within {limit}: {begun}, {now}"
+            )
         return Audio(now.sent - begun.sent, now.received - begun.received)
 
     async def record(self) -> Ears:

@@ -29,6 +29,12 @@ class Limit:
         took = time.monotonic() - self.begun
         return took > self.seconds and took - stood_still(self.begun) > self.seconds
 
+    @property
+    def left(self) -> float:
+        """How long to wait at most before `over` is asked again; for who is woken by events."""
+        ran = time.monotonic() - self.begun - stood_still(self.begun)
+        return max(EVERY_S, self.seconds - ran)
+
     def __str__(self) -> str:
         """Say how long the limit is, and how much of the time the machine stood still."""
         still = stood_still(self.begun)
