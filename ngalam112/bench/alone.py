@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import os
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,6 +30,8 @@ from ngalam112.bench.replay import Replay
 from ngalam112.bench.source import STUCK_S, Source
 from ngalam112.bench.stage import Figures, Stage
 from ngalam112.cli.client import Client
+from ngalam112.demo.stalls import stood_still
+from ngalam112.demo.waiting import eventually
 from ngalam112.interrupts import unless_ended
 from ngalam112.running import EngineFailed, EngineProcess
 from ngalam112.settings import Settings
@@ -46,6 +50,7 @@ class AloneFailed(Exception):
 class Alone(msgspec.Struct, frozen=True, kw_only=True):
     """What was seen. CPU is user and system time of all threads, in ms for each call.
 
+    `stalls_s`: for how long the machine stood still meanwhile.
     `rate`: calls a second that came; None if as many as were served (`at_once` up together).
     `calls_per_second`: until the last call was over and the database had all of it.
     """
@@ -65,6 +70,7 @@ class Alone(msgspec.Struct, frozen=True, kw_only=True):
     events_per_call: float
     ami_events_per_call: float
     engine_memory_mb: float
+    stalls_s: float = 0.0
 
 
 async def measure(
@@ -104,13 +110,19 @@ async def played(stage: Stage) -> Figures:
     """Measure a few times, as one of the measures of `ngalam112 bench`."""
     runs = []
     for turn in range(min(stage.pairs, _RUNS)):
-        home = stage.ground.folder / f"alone-{turn}"
-        runs.append(await measure(home, calls=1000 if stage.quick else 3000))
+        homes = (stage.ground.folder / f"alone-{turn}-{number}" for number in itertools.count(1))
+
+        async def whole(homes: Iterator[Path] = homes) -> Alone:
+            return await measure(next(homes), calls=1000 if stage.quick else 3000)
+
+        runs.append(await stage.undisturbed("engine alone", whole))
         stage.say(
             f"engine alone: {runs[-1].calls_per_second:.0f} calls a second, "
             f"{runs[-1].engine_cpu_ms_per_call:.2f} ms of CPU a call"
         )
-    names = [one.name for one in msgspec.structs.fields(Alone) if one.name != "rate"]
+    names = [
+        one.name for one in msgspec.structs.fields(Alone) if one.name not in ("rate", "stalls_s")
+    ]
     return {"engine_alone": {one: median([getattr(run, one) for run in runs]) for one in names}}
 
 
@@ -128,12 +140,12 @@ class _Run:
 
     async def ready(self) -> None:
         """Wait until the engine knows that all phones are free."""
-        async with asyncio.timeout(STUCK_S):
-            while True:
-                phones = (await self._get("/api/phones"))["phones"]
-                if sum(one["device"] == "free" for one in phones) == len(self._phones):
-                    return
-                await asyncio.sleep(0.05)
+
+        async def free() -> bool:
+            phones = (await self._get("/api/phones"))["phones"]
+            return len([one for one in phones if one["device"] == "free"]) == len(self._phones)
+
+        await eventually(free, STUCK_S, "all phones are free", error=AloneFailed)
 
     async def play(self, calls: int) -> None:
         """Play so many calls, and wait until the database has them."""
@@ -145,9 +157,11 @@ class _Run:
                 f"{self._replay.living} of {calls} calls came to no end in time; "
                 f"not in the recording: {dict(self._replay.unexpected)}."
             ) from None
-        async with asyncio.timeout(STUCK_S):
-            while (await self._get("/api/status"))["engine"]["backlog"]:
-                await asyncio.sleep(0.02)
+
+        async def written() -> bool:
+            return not (await self._get("/api/status"))["engine"]["backlog"]
+
+        await eventually(written, STUCK_S, "the database has all calls", error=AloneFailed)
 
     async def measured(self, calls: int) -> Alone:
         """Play so many calls and say what they took."""
@@ -157,6 +171,7 @@ class _Run:
         engine_s, replay_s, start = cpu_of(pid), time.process_time(), time.monotonic()
         await self.play(calls)
         seconds = time.monotonic() - start
+        stalls_s = stood_still(start)
         engine_s, replay_s = cpu_of(pid) - engine_s, time.process_time() - replay_s
         await self._check()
         return Alone(
@@ -175,6 +190,7 @@ class _Run:
             events_per_call=round((replay.events - events) / calls, 2),
             ami_events_per_call=round((replay.ami_events - ami) / calls, 2),
             engine_memory_mb=round(memory_mb(pid), 1),
+            stalls_s=round(stalls_s, 2),
         )
 
     async def _check(self) -> None:

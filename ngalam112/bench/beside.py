@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Sequence
 
 import msgspec
 
 from ngalam112.bench import figures, throughput
 from ngalam112.bench.latency import completed
-from ngalam112.bench.load import Play, play
+from ngalam112.bench.load import Noted, Play, Window, play
 from ngalam112.bench.stage import Figures, Stage
 
 PEERS = ("app_queue", "ours")
@@ -23,6 +24,17 @@ AT_ONCE = 60
 """Calls of one peer, so 25 or so begin and end in a second."""
 
 Runs = dict[str, dict[str, list[float]]]
+
+
+class Together(msgspec.Struct, frozen=True):
+    """What the people of each peer noted, at the same time."""
+
+    notes: Sequence[Noted]
+
+    @property
+    def stalls_s(self) -> float:
+        """For how long the machine stood still, in the window in which it did so longest."""
+        return max(one.stalls_s for one in self.notes)
 
 
 def a_play(window_s: float) -> Play:
@@ -38,11 +50,16 @@ async def measure(stage: Stage) -> Figures:
     what = a_play(stage.window_s(20.0, 6.0))
     for pair in range(stage.pairs):
         windows = [throughput.CpuWindow() for _ in peers]
-        together = zip(peers, windows, strict=True)
-        notes = await asyncio.gather(
-            *(play(peer, what, stage.random("beside", pair), window) for peer, window in together)
-        )
-        for peer, window, noted in zip(peers, windows, notes, strict=True):
+
+        async def together(pair: int = pair, windows: Sequence[Window] = windows) -> Together:
+            plays = (
+                play(peer, what, stage.random("beside", pair), window)
+                for peer, window in zip(peers, windows, strict=True)
+            )
+            return Together(await asyncio.gather(*plays))
+
+        found = await stage.undisturbed("beside", together)
+        for peer, window, noted in zip(peers, windows, found.notes, strict=True):
             calls = completed(noted.citizens, noted.begun, noted.ended)
             one = throughput.of_a_call(calls, noted.seconds, window)
             for name, value in one.items():

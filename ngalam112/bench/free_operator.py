@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from ngalam112.bench import figures
 from ngalam112.bench.latency import free_operator
-from ngalam112.bench.load import Play, play
+from ngalam112.bench.load import Noted, Play, play
 from ngalam112.bench.peers import OPERATORS, Peer
 from ngalam112.bench.stage import Figures, Stage
 
@@ -48,11 +48,16 @@ async def measure(stage: Stage) -> Figures:
 
         async def once(peer: Peer, pair: int, operators: int = operators) -> None:
             window_s = stage.window_s(24.0 if operators == 1 else 10.0, 4.0)
-            lot = stage.random("free_operator", operators, pair)
-            noted = await play(peer, a_play(operators, window_s), lot)
+            name = f"free operator, {operators} on duty, {peer.name}"
+
+            async def window() -> Noted:
+                lot = stage.random("free_operator", operators, pair)
+                return await play(peer, a_play(operators, window_s), lot)
+
+            noted = await stage.undisturbed(name, window)
             found = free_operator(noted.phones, noted.begun, noted.ended)
             values[peer.name][str(operators)].append(found)
-            stage.say(f"free operator, {operators} on duty, {peer.name}: {in_words(found)}")
+            stage.say(f"{name}: {in_words(found)}")
 
         await stage.by_turns(PEERS, once)
     return summed_up(values)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from ngalam112.bench import figures
 from ngalam112.bench.free_operator import PEERS, a_play, in_words
 from ngalam112.bench.latency import answers, completed, free_operator
-from ngalam112.bench.load import play
+from ngalam112.bench.load import Noted, play
 from ngalam112.bench.peers import Peer
 from ngalam112.bench.stage import SILENT, Figures, Stage
 from ngalam112.bench.throughput import CpuWindow
@@ -49,11 +49,16 @@ async def measure(stage: Stage) -> Figures:
 async def _once(stage: Stage, peer: Peer, waiting: int, pair: int) -> Figures:
     window = _GrowthWindow()
     what = a_play(OPERATORS, stage.window_s(10.0, 6.0), waiting)
-    noted = await play(peer, what, stage.random("growth", waiting, pair), window)
+
+    async def whole() -> Noted:
+        return await play(peer, what, stage.random("growth", waiting, pair), window)
+
+    name = f"growth, {waiting} waiting, {peer.name}"
+    noted = await stage.undisturbed(name, whole)
     free = free_operator(noted.phones, noted.begun, noted.ended)
     answer = answers(noted.citizens, noted.begun, noted.ended)
     calls = completed(noted.citizens, noted.begun, noted.ended)
-    stage.say(f"growth, {waiting} waiting, {peer.name}: {in_words(free)}")
+    stage.say(f"{name}: {in_words(free)}")
     one: Figures = {"cps": calls / noted.seconds, "free": free, "answer": answer}
     one |= {f"{part}_cores": used / noted.seconds for part, used in window.used.items()}
     if window.engine_kb:

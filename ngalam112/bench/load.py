@@ -18,6 +18,7 @@ import msgspec
 from ngalam112.bench.peers import Peer
 from ngalam112.chaos.notes import Note, read_notes
 from ngalam112.demo.sipp import SippRun
+from ngalam112.demo.stalls import stood_still
 
 PHONE = "phone_noted_answer_some_talk_bye"
 CITIZEN = "citizen_noted_key_talk_until_bye"
@@ -46,12 +47,16 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Noted(msgspec.Struct, frozen=True, kw_only=True):
-    """What phones and citizens noted, and the window (seconds since the epoch)."""
+    """What phones and citizens noted, and the window (seconds since the epoch).
+
+    `stalls_s`: for how long the machine stood still in it.
+    """
 
     phones: list[Note]
     citizens: list[Note]
     begun: float
     ended: float
+    stalls_s: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -78,15 +83,21 @@ async def play(peer: Peer, what: Play, random: Random, window: Window | None = N
     window = window or Window()
     async with phones, citizens:
         await asyncio.sleep(what.warm_s)
-        begun = time.time()
+        begun, since = time.time(), time.monotonic()
         window.open(peer)
         await asyncio.sleep(what.window_s)
         window.close(peer)
-        ended = time.time()
+        ended, stalls_s = time.time(), stood_still(since)
         citizens.no_more_calls()
         await peer.hang_up_all()
         await citizens.stop(within=_END_S)
-    return Noted(phones=read_run(phones), citizens=read_run(citizens), begun=begun, ended=ended)
+    return Noted(
+        phones=read_run(phones),
+        citizens=read_run(citizens),
+        begun=begun,
+        ended=ended,
+        stalls_s=stalls_s,
+    )
 
 
 def _phones(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:

@@ -22,9 +22,10 @@ from models.database import Database, upgrade
 from models.tables import CallRow
 from ngalam112.admin import add_operator, add_phone
 from ngalam112.chaos import processes
-from ngalam112.chaos.line import line_settings, wait_for
+from ngalam112.chaos.line import ChaosFailed, line_settings
 from ngalam112.cli.client import Client
 from ngalam112.demo.sipp import free_port
+from ngalam112.demo.waiting import eventually
 from ngalam112.provision import TEMPLATES, asterisk_values, provision, provision_phones
 from ngalam112.running import RunningLine, line_asterisk, prepare
 from pbx.asterisk import Asterisk
@@ -127,7 +128,8 @@ class Peer(ABC):
             said = _ACTIVE.search(await self.asterisk.console("core show channels count"))
             return said is not None and said[1] == "0"
 
-        await wait_for(none, _QUIET_WITHIN_S, f"{self.name} holds no call any more", every=0.2)
+        what = f"{self.name} holds no call any more"
+        await eventually(none, _QUIET_WITHIN_S, what, every=0.2, error=ChaosFailed)
 
 
 class PlainAsterisk(Peer):
@@ -229,4 +231,5 @@ class OurLine(Peer):
         async def kept() -> bool:
             return await self.answered() >= calls
 
-        await wait_for(kept, _KEPT_WITHIN_S, f"{calls} answered calls are in the database", 0.2)
+        what = f"{calls} answered calls are in the database"
+        await eventually(kept, _KEPT_WITHIN_S, what, every=0.2, error=ChaosFailed)

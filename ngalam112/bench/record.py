@@ -25,6 +25,7 @@ from ngalam112.bench.recording import (
 from ngalam112.cli.client import Client
 from ngalam112.demo.players import Players
 from ngalam112.demo.sipp import free_port
+from ngalam112.demo.waiting import eventually
 from ngalam112.provision import provision_phones
 from ngalam112.running import EngineProcess, line_asterisk, prepare
 from ngalam112.settings import Settings, load_settings
@@ -84,9 +85,8 @@ async def _play(settings: Settings, programs: Programs, password: str, notes: No
         )
         if result.successful != 1:
             raise RecordingError("SIPp's citizen was not served, so there is nothing to record.")
-        async with asyncio.timeout(_SETTLE_S):
-            while not _is_over(notes.call):
-                await asyncio.sleep(0.05)
+        what = "Asterisk has said its last about the call"
+        await eventually(lambda: _is_over(notes.call), _SETTLE_S, what, error=RecordingError)
 
 
 def _is_over(items: list[Item]) -> bool:

@@ -1,7 +1,8 @@
 """`ngalam112 bench`: plays the measures on lines of its own, judges them, and keeps the result.
 
 All state lies in one folder, which is removed in the end, also when a measure fails or is
-interrupted; the result stays, as JSON.
+interrupted; the result stays, as JSON, and what tells the cause of a failure. A window in which the
+machine stood still is thrown away and played again.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from ngalam112.bench.picture import picture
 from ngalam112.bench.stage import Figures, Say, Stage
 from ngalam112.bench.tables import write_tables
 from ngalam112.cli.output import console
+from ngalam112.demo.failure_report import keep_and_say, kept_if_it_breaks
+from ngalam112.demo.stalls import watched
 from ngalam112.interrupts import unless_ended
 from ngalam112.settings import Settings, load_settings
 from ngalam112.sounds import build_music, build_sounds
@@ -57,7 +60,10 @@ class BenchInterrupted(Exception):
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked for on the command line."""
+    """What was asked for on the command line.
+
+    `failures`: where what tells the cause of a failure is kept; None: in the state folder.
+    """
 
     only: Sequence[str] = ()
     pairs: int | None = None
@@ -67,6 +73,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
     json: bool = False
     out: Path | None = None
     svg: Path | None = None
+    failures: Path | None = None
 
 
 def main(settings: Settings, wanted: Wanted) -> int:
@@ -79,15 +86,27 @@ def main(settings: Settings, wanted: Wanted) -> int:
         screen.print(Text.assemble((f"{time.monotonic() - started:6.1f} s  ", "dim"), text))
 
     base = settings.home / f"bench-{os.getpid()}"
+    failures = wanted.failures or settings.home / "failures"
+    facts = {"seed": str(wanted.seed), "measures": ", ".join(wanted.only) or "all"}
     try:
-        ended = BenchInterrupted("The bench was interrupted.")
-        found = asyncio.run(unless_ended(_play(settings, wanted, base, say), ended))
+        with (
+            watched(base / "stalls") as machine,
+            kept_if_it_breaks(base, failures, "bench", facts, say, but=BenchInterrupted),
+        ):
+            ended = BenchInterrupted("The bench was interrupted.")
+            found = asyncio.run(unless_ended(_play(settings, wanted, base, say), ended))
+            seen = machine.between(0.0)
+            found["stalls_s"] = round(sum(end - begin for begin, end in seen), 2)
+            judged = verdicts(found)
+            if not all(one.reached for one in judged):
+                missed = (one.wrong for one in judged if not one.reached)
+                facts |= {"seed": str(found["seed"]), "wrong": " ".join(missed)}
+                keep_and_say(base, failures, "bench", facts, say)
     finally:
         if wanted.keep:
             say(f"kept: {base}")
         else:
             shutil.rmtree(base, ignore_errors=True)
-    judged = verdicts(found)
     found["seconds"] = round(time.monotonic() - started, 1)
     found["bounds"] = [msgspec.structs.asdict(one) for one in judged]
     _keep(settings, wanted, found, say)
@@ -137,4 +156,5 @@ async def _play(settings: Settings, wanted: Wanted, base: Path, say: Say) -> Fig
     async with Stage(ground, seed, pairs, say, quick=wanted.quick) as stage:
         for name in names:
             found |= await MEASURES[name](stage)
+        found["spoiled"] = stage.spoiled
     return found

@@ -12,6 +12,8 @@ from collections import defaultdict
 from pathlib import Path
 from random import Random
 
+import msgspec
+
 from ngalam112.bench import figures
 from ngalam112.bench.latency import SetUp, set_up
 from ngalam112.bench.load import read_run
@@ -19,6 +21,7 @@ from ngalam112.bench.peers import Peer
 from ngalam112.bench.stage import Figures, Stage
 from ngalam112.chaos.ears import Ears
 from ngalam112.demo.sipp import SippRun
+from ngalam112.demo.stalls import stood_still
 
 PEERS = ("app_queue", "ours")
 RATES = (5, 20, 50)
@@ -38,31 +41,42 @@ async def measure(stage: Stage) -> Figures:
 
         async def once(peer: Peer, pair: int, rate: int = rate) -> None:
             calls = round(rate * (_WARM_S + stage.window_s(8.0 if rate == 5 else 5.0, 3.0)))
-            one = await _play(peer, rate, calls, stage.random("setup", rate, pair))
+            name = f"set-up, {rate} calls a second, {peer.name}"
+
+            async def whole() -> _Played:
+                return await _play(peer, rate, calls, stage.random("setup", rate, pair))
+
+            one = (await stage.undisturbed(name, whole)).times
             found[peer.name][str(rate)].append(one)
-            stage.say(f"set-up, {rate} calls a second, {peer.name}: {_in_words(one)}")
+            stage.say(f"{name}: {_in_words(one)}")
 
         await stage.by_turns(PEERS, once)
     return {"setup_ms": {name: summed_up(by_rate) for name, by_rate in found.items()}}
 
 
-async def _play(peer: Peer, rate: int, calls: int, random: Random) -> SetUp:
+class _Played(msgspec.Struct, frozen=True):
+    times: SetUp
+    stalls_s: float
+
+
+async def _play(peer: Peer, rate: int, calls: int, random: Random) -> _Played:
     await peer.on_duty(200)
     work = peer.settings.home / "sipp"
     async with Ears(calls, calls, most=_MOST_PACKETS) as ears:
         callers = {f"0822{index:06d}": port for index, port in enumerate(ears.citizens)}
         phones, citizens = _runs(peer, work, rate, callers, ears.phones, random)
         async with phones, citizens:
-            begun = time.time() + _WARM_S
+            begun, since = time.time() + _WARM_S, time.monotonic()
             try:
                 async with asyncio.timeout(calls / rate + _LIMIT_S):
                     await citizens.result()
             except TimeoutError:
                 citizens.no_more_calls()
+            stalls_s = stood_still(since)
             await peer.hang_up_all()
         ahead = time.time() - time.monotonic()
         heard = await ears.heard()
-    return set_up(
+    times = set_up(
         read_run(citizens),
         read_run(phones),
         {number: heard[port] for number, port in callers.items()},
@@ -70,6 +84,7 @@ async def _play(peer: Peer, rate: int, calls: int, random: Random) -> SetUp:
         begun,
         ahead,
     )
+    return _Played(times, stalls_s)
 
 
 def _runs(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable
+
+from ngalam112.demo.waiting import Limit
 
 STUCK_S = 60.0
 _RISE_S = 2.0
@@ -47,5 +50,10 @@ class Source:
             for index in range(calls):
                 await asyncio.sleep(max(0.0, start + index / self.rate - loop.time()))
                 self._next()
-        async with asyncio.timeout(STUCK_S):
-            await self._done.wait()
+        limit = Limit(STUCK_S)
+        while not self._done.is_set() and not limit.over:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(limit.left):
+                    await self._done.wait()
+        if not self._done.is_set():
+            raise TimeoutError

@@ -5,25 +5,40 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from random import Random
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from ngalam112.bench.peers import Ground, OurLine, Peer, PlainAsterisk
+from ngalam112.demo.spoiled import Repeats
 
 Say = Callable[[str], None]
 SILENT = "_silent"
+STALL_LIMIT_S = 0.1
+"""For how long the machine may stand still in a window that counts."""
 Figures = dict[str, Any]
 """What a measure has found: plain values by name, as they go into JSON."""
+
+
+class Measured(Protocol):
+    """What was measured in a window."""
+
+    @property
+    def stalls_s(self) -> float:
+        """For how long the machine stood still in it."""
+
+
+M = TypeVar("M", bound=Measured)
 
 
 class Stage:
     """A bench that runs: peers come up when they are needed first, and stay until its end.
 
-    `pairs`: how often each peer is played; `quick`: shorter windows.
+    `pairs`: how often each peer is played; `quick`: shorter windows. `spoiled`: how many windows
+    were thrown away.
     """
 
     def __init__(self, ground: Ground, seed: int, pairs: int, say: Say, *, quick: bool) -> None:
         self.ground, self.seed, self.pairs, self.quick = ground, seed, pairs, quick
-        self.say = say
+        self.say, self.spoiled = say, 0
         self._peers: dict[str, Peer] = {}
         self._stack = AsyncExitStack()
 
@@ -46,6 +61,24 @@ class Stage:
     async def join(self, peer: Peer) -> None:
         """Start a peer and keep it until the end of the bench."""
         self._peers[peer.name] = await self._stack.enter_async_context(peer)
+
+    async def undisturbed(self, what: str, play: Callable[[], Awaitable[M]]) -> M:
+        """Play a window; again, at most twice, if the machine stood still in it.
+
+        After that it counts as it is.
+        """
+        repeats = Repeats(self.say, f"{what}: the window", STALL_LIMIT_S)
+        while True:
+            measured = await play()
+            if not repeats.again(measured.stalls_s):
+                break
+        self.spoiled += repeats.spoiled
+        if measured.stalls_s > STALL_LIMIT_S:
+            self.say(
+                f"{what}: the machine stood still for {measured.stalls_s:.1f} s in each of "
+                f"{repeats.spoiled + 1} windows; the last one counts"
+            )
+        return measured
 
     def random(self, *what: object) -> Random:
         """The lot of one play: the same for every peer, another one for every pair."""

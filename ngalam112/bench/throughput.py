@@ -12,7 +12,7 @@ from collections import defaultdict
 from ngalam112.bench import figures
 from ngalam112.bench.cpu import cpu_of
 from ngalam112.bench.latency import completed
-from ngalam112.bench.load import Play, Window, play
+from ngalam112.bench.load import Noted, Play, Window, play
 from ngalam112.bench.peers import OurLine, Peer
 from ngalam112.bench.stage import Figures, Stage
 from ngalam112.chaos.postgres import PostgresServer
@@ -70,11 +70,16 @@ async def measure(stage: Stage) -> Figures:
     async def once(peer: Peer, pair: int) -> None:
         window = CpuWindow()
         what = a_play(stage.window_s(_WINDOW_S, 5.0), bare=peer.name == "bare")
-        kept = await peer.answered() if isinstance(peer, OurLine) else 0
-        noted = await play(peer, what, stage.random("throughput", pair), window)
+
+        async def whole() -> Noted:
+            kept = await peer.answered() if isinstance(peer, OurLine) else 0
+            noted = await play(peer, what, stage.random("throughput", pair), window)
+            if isinstance(peer, OurLine):
+                await peer.has_kept(kept + completed(noted.citizens, noted.begun, noted.ended))
+            return noted
+
+        noted = await stage.undisturbed(f"throughput, {peer.name}", whole)
         calls = completed(noted.citizens, noted.begun, noted.ended)
-        if isinstance(peer, OurLine):
-            await peer.has_kept(kept + calls)
         one = of_a_call(calls, noted.seconds, window)
         for name, value in one.items():
             runs.setdefault(peer.name, defaultdict(list))[name].append(value)

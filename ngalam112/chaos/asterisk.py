@@ -10,10 +10,11 @@ from typing import Any
 
 from ngalam112.chaos import processes, verdict
 from ngalam112.chaos.engine import SERVED_WITHIN_S, STANDBY_WITHIN_S, all_stages
-from ngalam112.chaos.line import ChaosFailed, wait_for
+from ngalam112.chaos.line import ChaosFailed
 from ngalam112.chaos.notes import Note, times
 from ngalam112.chaos.play import Ended, Moment, Play, Stage, a_play, ending
 from ngalam112.chaos.verdict import Row
+from ngalam112.demo.waiting import eventually
 from ngalam112.settings import PROJECT
 from ngalam112.storm.verdict import missing
 from pbx.asterisk import Asterisk
@@ -59,7 +60,7 @@ async def _ready(play: Play, killed: int) -> Moment:
             return False
         return "fully booted" in await asterisk.console("core waitfullybooted")
 
-    await wait_for(booted, 30.0, "Asterisk is started again", every=0.02)
+    await eventually(booted, 30.0, "Asterisk is started again", error=ChaosFailed)
     return Moment.now()
 
 
@@ -85,8 +86,8 @@ def were_up(citizens: Iterable[Note], at: float) -> set[str]:
 
 def wrong_ends(
     calls: Sequence[CallHistory], cut: set[str], listed: Mapping[str, str], at: float
-) -> tuple[list[str], list[str]]:
-    """Say who was cut off and is owed no call, and whose record has not its true end.
+) -> tuple[list[str], list[str], list[str]]:
+    """Say who was cut off and is owed no call, whose record has another end, and whose a late one.
 
     `listed`: the reason for which each number is owed a call.
     """
@@ -97,7 +98,7 @@ def wrong_ends(
         if who in cut and why != "cut_off"
     ]
     records = {one.record.caller_number: one.record for one in calls}
-    ends = []
+    ends, late = [], []
     for who in cut:
         record = records.get(who)
         if record is None or record.ended_at is None:
@@ -105,8 +106,8 @@ def wrong_ends(
         if record.ended_by not in ("cut_off", "asterisk"):
             ends.append(f"the call of {who} was ended by {record.ended_by}, says its record")
         elif abs(record.ended_at - at) > TRUE_END_S:
-            ends.append(f"the call of {who} ended {record.ended_at - at:+.1f} s from the truth")
-    return lost, ends
+            late.append(f"the call of {who} ended {record.ended_at - at:+.1f} s from the truth")
+    return lost, ends, late
 
 
 def _judge(
@@ -119,7 +120,7 @@ def _judge(
     """Judge whether all who were cut off are known, and how soon others were served."""
     cut = were_up(ended.citizens, moment.wall)
     listed = {str(one["caller_number"]): str(one["reason"]) for one in callbacks}
-    lost, ends = wrong_ends(ended.calls, cut, listed, moment.wall)
+    lost, ends, late = wrong_ends(ended.calls, cut, listed, moment.wall)
     # who was in Asterisk's hands and not answered yet is in nobody's books
     nobody = _unanswered_then(ended, moment)
     later = [one for one in ended.citizens if one.at > ready.wall and one.citizen not in cut]
@@ -132,10 +133,11 @@ def _judge(
         default=None,
     )
     serves = None if claimed is None else claimed - ready.wall
-    slow = serves is None or serves > SERVES_LIMIT_S
-    wrong = [*lost, *ends, *records, *ended.left()]
-    if slow:
-        wrong.append(f"the engine took a call {serves} s after Asterisk was ready")
+    losses = [*lost, *ends, *records, *ended.left()]
+    if serves is None:
+        losses.append("the engine took no call after Asterisk was ready")
+    elif serves > SERVES_LIMIT_S:
+        late.append(f"the engine took a call {serves:.2f} s after Asterisk was ready")
     back = verdict.back_s(ended.calls, ended.phones, ready.wall)
     return Row(
         fault="asterisk_killed",
@@ -143,7 +145,7 @@ def _judge(
         lost=len(lost),
         back_s=None if back is None else round(back + ready.wall - moment.wall, 2),
         records_missing=len(records),
-        held=not wrong,
+        held=not losses and not late,
         details={
             "up": up,
             "asterisk_ready_s": round(ready.wall - moment.wall, 2),
@@ -151,7 +153,9 @@ def _judge(
             "to_be_called_back": len(cut & listed.keys()),
             "by_fallback": ended.by_fallback(),
         },
-        wrong=wrong,
+        wrong=[*losses, *late],
+        late=late,
+        stalls_s=ended.stalls_s,
     )
 
 

@@ -8,11 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
+import msgspec
+
 from ngalam112.chaos import verdict
 from ngalam112.chaos.engine import SERVED_WITHIN_S, STANDBY_WITHIN_S, all_stages
 from ngalam112.chaos.notes import FALLBACK, Note, times
 from ngalam112.chaos.play import Moment, Stage, a_play, ending, row
 from ngalam112.chaos.verdict import Row
+from ngalam112.demo.stalls import stalls
 from ngalam112.demo.wallclock import WallClock
 from ngalam112.storm.report import what_is_kept
 from ngalam112.storm.verdict import WRAP_UP_LIMIT_MS, wrap_ups
@@ -30,10 +33,10 @@ async def clock_stepped(stage: Stage) -> Row:
     clock = WallClock(stage.base.with_name("clock"))
     faults, up = [], []
     async with a_play(stage, desks=stage.of(12, 8), pairs=2, clock=clock) as play:
-        await play.talks_begin(stage.of(80, 35))
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        await play.talks_begin(stage.of(80, 26))
         await play.operators_come()
         await play.players.crowd(at_once=calls - 2)
-        await play.line.stands_by(STANDBY_WITHIN_S)
         for ahead in STEPS:
             up.append(await all_stages(play, round(calls * 0.9)))
             clock.set_ahead(ahead)
@@ -44,27 +47,30 @@ async def clock_stepped(stage: Stage) -> Row:
         # until the last wrap-up is over and written
         await asyncio.sleep(play.line.settings.wrap_up_s + 2.0)
         _, operators = await what_is_kept(play.line.settings)
-        broken, gaps = ended.broken(play.ears, faults)
+        ended = msgspec.structs.replace(ended, stalls=stalls(play.since))
+        broken = ended.broken(play.ears, faults)
         wrap_up_s = play.line.settings.wrap_up_s
     worst, unended = wrap_ups(operators)
     durations = wrong_durations(ended.calls, ended.citizens, ended.phones)
-    wrong = [*durations, *broken, *rung_too_soon(ended.phones, wrap_up_s)]
-    wrong += verdict.cut_talks(ended.phones, ended.calls)[0]
-    if worst > WRAP_UP_LIMIT_MS or unended:
-        wrong.append(f"a wrap-up was {worst} ms from its setting; without end: {sorted(unended)}")
+    late = [*durations, *broken.late, *rung_too_soon(ended.phones, wrap_up_s)]
+    losses = [*broken.cut, *verdict.cut_talks(ended.phones, ended.calls)[0]]
+    losses += [f"a wrap-up of {operator} has no end" for operator in sorted(unended)]
+    if worst > WRAP_UP_LIMIT_MS:
+        late.append(f"a wrap-up was {worst} ms from its setting")
     backs = [verdict.back_s(ended.calls, ended.phones, at.wall) for at in faults]
     return row(
         "clock_stepped",
         ended,
         calls_up=min(sum(one.values()) for one in up),
         back_s=None if None in backs else max(one for one in backs if one is not None),
-        wrong=wrong,
+        losses=losses,
+        late=late,
         details={
             "up": up,
             "wrong_durations": len(durations),
             "wrap_up_worst_ms": worst,
             "by_fallback": ended.by_fallback(),
-            **gaps,
+            **broken.shown,
         },
     )
 

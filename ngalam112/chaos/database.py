@@ -17,7 +17,7 @@ from ngalam112.chaos.verdict import Row
 CALLS_A_SECOND = 5.0
 LATER_LIMIT_S = 0.1
 _BEFORE_S = (20, 6)  # full and quick: what the time of the outage is compared with
-_AFTER_S = 5.0
+_AFTER_S = (5, 2)  # others call when it is back
 _DESKS = 24
 # the same for all, so that what is compared is the line alone
 _SHORT = Behaviour(key_ms=(300, 300), ring_ms=(100, 500), talk_ms=(700, 1500))
@@ -26,7 +26,7 @@ Outage = Callable[[], AbstractAsyncContextManager[None]]
 
 async def postgres_stopped(stage: Stage) -> Row:
     """PostgreSQL is stopped for a minute while citizens call."""
-    folder = stage.base.with_name("postgres")
+    folder = stage.base.with_name(f"{stage.base.name}.pg")
     folder.mkdir(parents=True)
     server = PostgresServer(folder)
     try:
@@ -78,7 +78,7 @@ async def _outage(fault: str, play: Play, outage: Outage, seconds: int) -> Row:
         await asyncio.sleep(seconds)
         away = Moment.now()
     play.stage.say("the database is back")
-    await asyncio.sleep(_AFTER_S)
+    await asyncio.sleep(play.stage.of(*_AFTER_S))
     ended = await ending(play, SERVED_WITHIN_S)
     return _judge(fault, ended, sum(up.values()), (begun, gone, away))
 
@@ -88,14 +88,17 @@ def _judge(fault: str, ended: Ended, up: int, moments: tuple[Moment, Moment, Mom
     begun, gone, away = (one.wall for one in moments)
     before = verdict.delays(ended.citizens, ended.phones, begun, gone)
     during = verdict.delays(ended.citizens, ended.phones, gone, away)
-    wrong = verdict.later(before, during, LATER_LIMIT_S)
+    losses = verdict.cut_talks(ended.phones, ended.calls)[0]
+    if before is None or during is None:
+        losses.append("nobody was served before the fault, or nobody during it")
     return row(
         fault,
         ended,
         calls_up=up,
         # nobody stopped serving: to the next call that was offered
         back_s=verdict.back_s(ended.calls, ended.phones, gone),
-        wrong=[*wrong, *verdict.cut_talks(ended.phones, ended.calls)[0]],
+        losses=losses,
+        late=verdict.later(before, during, LATER_LIMIT_S),
         details={
             "away_s": round(away - gone, 1),
             "answered_after_ms": _shown(before, during, 0),

@@ -53,12 +53,15 @@ _LOUD = bytes(_loud(code) for code in range(256))
 class Heard(msgspec.Struct):
     """What came to one port: moments of all audio that can be heard, and of the other's voice.
 
+    `numbers`, `stamps`: the sequence number and the time stamp of each packet of `voices`.
     `released`: when the key that was pressed there was let go, which is when Asterisk can know it.
     """
 
     port: int
     sounds: list[float] = []
     voices: list[float] = []
+    numbers: list[int] = []
+    stamps: list[int] = []
     released: float | None = None
 
 
@@ -92,12 +95,16 @@ class _Ear:
                 data, source = self.socket.recvfrom(2048)
                 if data[1] & 0x7F == ALAW:
                     self._to = source
-                    self._note(data[12:], now)
+                    self._note(data, now)
 
-    def _note(self, audio: bytes, now: float) -> None:
+    def _note(self, packet: bytes, now: float) -> None:
         self._packets += 1
+        audio = packet[12:]
         if audio == VOICE:
+            number, stamp = struct.unpack_from("!HI", packet, 2)
             self.heard.voices.append(now)
+            self.heard.numbers.append(number)
+            self.heard.stamps.append(stamp)
         if any(audio.translate(_LOUD)):
             self.heard.sounds.append(now)
         if self._presses and self._packets == KEY_AFTER:

@@ -9,15 +9,17 @@ from collections.abc import Sequence
 from typing import Any
 
 from ngalam112.chaos import processes, verdict
-from ngalam112.chaos.line import ChaosFailed, wait_for
+from ngalam112.chaos.line import ChaosFailed
 from ngalam112.chaos.notes import times
 from ngalam112.chaos.play import Ended, Moment, Play, Stage, a_play, ending, row
 from ngalam112.chaos.verdict import Row
+from ngalam112.demo.waiting import comes_true, eventually
 
 BACK_LIMIT_S = 2.0
 # the heart stops for 3 s, and then as above
 BACK_FROZEN_LIMIT_S = 5.0
 RINGS_LIMIT_S = 5.0
+REPLACED_LIMIT_S = 15.0
 STAGES = ("menu", "queued", "ringing", "talking")
 STANDBY_WITHIN_S = 20.0
 SERVED_WITHIN_S = 180.0
@@ -33,7 +35,9 @@ async def all_stages(play: Play, count: int, within: float = 60.0) -> dict[str, 
         seen = await play.line.stages()
         return sum(seen.values()) >= count and all(seen.get(stage) for stage in STAGES)
 
-    await wait_for(there, within, f"{count} calls in all stages (last seen: {seen})")
+    found, limit = await comes_true(there, within)
+    if not found:
+        raise ChaosFailed(f"{count} calls in all stages: not within {limit}; last seen: {seen}")
     return seen
 
 
@@ -49,7 +53,7 @@ async def _fault(play: Play, number: signal.Signals) -> tuple[Moment, int]:
 
 async def _recovered(play: Play) -> bool:
     """Wait until the line serves again and another engine stands by."""
-    await wait_for(play.line.served, 30.0, "the line serves again")
+    await eventually(play.line.served, 30.0, "the line serves again", error=ChaosFailed)
     return await play.line.stands_by(STANDBY_WITHIN_S)
 
 
@@ -60,17 +64,23 @@ def _judge(
     faults: Sequence[Moment],
     up: Sequence[dict[str, int]],
     limit_s: float,
-    wrong: Sequence[str] = (),
+    losses: Sequence[str] = (),
+    late: Sequence[str] = (),
     **details: Any,
 ) -> Row:
     """Judge what a death of the engine has cost: order, gaps, the time without service."""
-    broken, gaps = ended.broken(play.ears, faults)
+    broken = ended.broken(play.ears, faults)
     turns = [one for at in faults for one in verdict.out_of_turn(ended.calls, at.wall)]
     backs = [verdict.back_s(ended.calls, ended.phones, at.wall) for at in faults]
-    late = [
-        f"no engine offered a call within {limit_s:g} s of fault {index + 1} ({back})"
+    never = [
+        f"no engine offered a call after fault {index + 1}"
         for index, back in enumerate(backs)
-        if back is None or back > limit_s
+        if back is None
+    ]
+    slow = [
+        f"no engine offered a call within {limit_s:g} s of fault {index + 1} ({back:.2f} s)"
+        for index, back in enumerate(backs)
+        if back is not None and back > limit_s
     ]
     worst = None if None in backs else max(back for back in backs if back is not None)
     cut, vain = verdict.cut_talks(ended.phones, ended.calls)
@@ -79,14 +89,15 @@ def _judge(
         ended,
         calls_up=min(sum(one.values()) for one in up),
         back_s=worst,
-        wrong=[*turns, *broken, *late, *cut, *wrong],
+        losses=[*turns, *broken.cut, *never, *cut, *losses],
+        late=[*broken.late, *slow, *late],
         details={
             "faults": len(faults),
             "up": list(up),
             "out_of_turn": len(turns),
             "cut_talks": len(cut),
             "answered_in_vain": vain,
-            **gaps,
+            **broken.shown,
             "backs_s": [None if back is None else round(back, 2) for back in backs],
             "by_fallback": ended.by_fallback(),
             **details,
@@ -101,10 +112,10 @@ async def engine_killed(stage: Stage) -> Row:
     up: list[dict[str, int]] = []
     stood_by = True
     async with a_play(stage, desks=stage.of(16, 8), pairs=stage.of(4, 2)) as play:
-        await play.talks_begin(kills * _KILL_EVERY_S + stage.of(30, 16))
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        await play.talks_begin(kills * _KILL_EVERY_S + stage.of(30, 10))
         await play.operators_come()
         await play.players.crowd(at_once=calls - len(play.ears.citizens))
-        await play.line.stands_by(STANDBY_WITHIN_S)
         for _ in range(kills):
             await asyncio.sleep(stage.random.uniform(0.5, 4.0))
             up.append(await all_stages(play, round(calls * 0.9)))
@@ -120,17 +131,18 @@ async def engine_killed_again(stage: Stage) -> Row:
     """kill -9 of the engine, and of the next one in the middle of its recovery."""
     calls = stage.of(100, 24)
     async with a_play(stage, desks=stage.of(16, 8), pairs=2) as play:
-        await play.talks_begin(stage.of(60, 35))
+        await play.line.stands_by(STANDBY_WITHIN_S, count=2)
+        await play.talks_begin(stage.of(60, 20))
         await play.operators_come()
         await play.players.crowd(at_once=calls - 2)
-        await play.line.stands_by(STANDBY_WITHIN_S, count=2)
         up = await all_stages(play, round(calls * 0.9))
         first, pid = await _fault(play, signal.SIGKILL)
 
         def next_one() -> bool:
             return play.line.engine() not in (None, pid)
 
-        await wait_for(next_one, 30.0, "another engine serves", every=0.005)
+        what = "another engine serves"
+        await eventually(next_one, 30.0, what, every=0.005, error=ChaosFailed)
         await asyncio.sleep(stage.random.uniform(0.0, 0.3))
         second, _ = await _fault(play, signal.SIGKILL)
         stage.say(f"killed, and again {second.steady - first.steady:.2f} s later: {up}")
@@ -152,25 +164,29 @@ async def engine_frozen(stage: Stage) -> Row:
     """SIGSTOP of the engine that serves; a citizen dials in that moment."""
     calls = stage.of(100, 24)
     async with a_play(stage, desks=stage.of(16, 8), pairs=stage.of(4, 2)) as play:
-        await play.talks_begin(stage.of(60, 35))
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        await play.talks_begin(stage.of(60, 20))
         await play.operators_come()
         await play.players.crowd(at_once=calls - len(play.ears.citizens))
-        await play.line.stands_by(STANDBY_WITHIN_S)
         up = await all_stages(play, round(calls * 0.9))
         moment, pid = await _fault(play, signal.SIGSTOP)
         stage.say(f"frozen: {up}")
         try:
             await play.players.crowd(calls=1)
-            replaced = await wait_for(lambda: not processes.lives(pid), 15.0)
+            replaced, _ = await comes_true(lambda: not processes.lives(pid), REPLACED_LIMIT_S)
             replaced_s = round(time.monotonic() - moment.steady, 2)
             await _recovered(play)
         finally:
             processes.kill(pid, signal.SIGCONT)
         ended = await ending(play, SERVED_WITHIN_S)
         probe = _ring_of_newest(ended, moment)
-        wrong = [] if replaced else ["the frozen engine was not replaced within 15 s"]
-        if probe is None or probe > RINGS_LIMIT_S:
-            wrong.append(f"who dialled a frozen engine rang a phone after {probe} s")
+        losses, late = [], []
+        if not replaced:
+            late.append(f"the frozen engine was not replaced within {REPLACED_LIMIT_S:g} s")
+        if probe is None:
+            losses.append("who dialled a frozen engine rang no phone")
+        elif probe > RINGS_LIMIT_S:
+            late.append(f"who dialled a frozen engine rang a phone after {probe} s")
         return _judge(
             "engine_frozen",
             play,
@@ -178,7 +194,8 @@ async def engine_frozen(stage: Stage) -> Row:
             [moment],
             [up],
             BACK_FROZEN_LIMIT_S,
-            wrong,
+            losses,
+            late,
             new_caller_rings_s=probe,
             replaced_s=replaced_s if replaced else None,
         )

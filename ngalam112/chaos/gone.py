@@ -7,28 +7,30 @@ from collections.abc import Iterable, Mapping
 
 from ngalam112.chaos import processes, verdict
 from ngalam112.chaos.engine import SERVED_WITHIN_S, STANDBY_WITHIN_S
-from ngalam112.chaos.line import wait_for
+from ngalam112.chaos.line import ChaosFailed
 from ngalam112.chaos.notes import FALLBACK, Note, times
 from ngalam112.chaos.play import Ended, Moment, Stage, a_play, ending, row
 from ngalam112.chaos.verdict import Row
+from ngalam112.demo.waiting import eventually
 
 FALLBACK_LIMIT_S = 10.0
 SILENCE_LIMIT_S = 5.0
+_ENDLESS = float("inf")
 
 
 async def engine_gone(stage: Stage) -> Row:
     """Kill the supervisor and all engines while citizens wait; start all again later."""
-    waiting, gone_s = stage.of(50, 10), float(stage.of(30, 15))
+    waiting, gone_s = stage.of(50, 10), float(stage.of(30, 12))
     async with a_play(stage, desks=stage.of(10, 4), pairs=2, listeners=waiting) as play:
-        await play.talks_begin(gone_s + 40.0)
-        await play.players.phones(play.desks)  # nobody sits there: only the fallback rings them
         await play.line.stands_by(STANDBY_WITHIN_S)
+        await play.talks_begin(gone_s + stage.of(40, 18))
+        await play.players.phones(play.desks)  # nobody sits there: only the fallback rings them
         callers = await play.players.heard(play.ears.listeners)
 
         async def all_wait() -> bool:
             return (await play.line.stages()).get("queued", 0) >= waiting
 
-        await wait_for(all_wait, 30.0, f"{waiting} citizens wait")
+        await eventually(all_wait, 30.0, f"{waiting} citizens wait", error=ChaosFailed)
         up = await play.line.stages()
         moment = Moment.now()
         play.line.kill_up()
@@ -42,14 +44,18 @@ async def engine_gone(stage: Stage) -> Row:
         ended = await ending(play, SERVED_WITHIN_S)
         rang = rang_fallback(ended.phones, callers, moment.wall)
         silences = _silences(ended, callers, moment)
-        broken, gaps = ended.broken(play.ears, [moment])
+        broken = ended.broken(play.ears, [moment])
+    losses = [f"{who} never rang the fallback" for who, s in rang.items() if s is None]
+    losses += [f"{who} heard nothing at all" for who, s in silences.items() if s == _ENDLESS]
     late = [
-        f"{who} rang the fallback {'never' if s is None else f'after {s:.1f} s'}"
+        f"{who} rang the fallback after {s:.1f} s"
         for who, s in rang.items()
-        if s is None or s > FALLBACK_LIMIT_S
+        if s is not None and s > FALLBACK_LIMIT_S
     ]
-    silent = [
-        f"{who} heard nothing for {s:.1f} s" for who, s in silences.items() if s > SILENCE_LIMIT_S
+    late += [
+        f"{who} heard nothing for {s:.1f} s"
+        for who, s in silences.items()
+        if SILENCE_LIMIT_S < s < _ENDLESS
     ]
     all_rang = [s for s in rang.values() if s is not None]
     return row(
@@ -57,13 +63,14 @@ async def engine_gone(stage: Stage) -> Row:
         ended,
         calls_up=sum(up.values()),
         back_s=max(all_rang) if len(all_rang) == len(rang) else None,
-        wrong=[*late, *silent, *broken, *verdict.cut_talks(ended.phones, ended.calls)[0]],
+        losses=[*losses, *broken.cut, *verdict.cut_talks(ended.phones, ended.calls)[0]],
+        late=[*late, *broken.late],
         details={
             "up": up,
             "gone_s": gone_s,
             "silence_worst_s": round(max(silences.values()), 2),
             "by_fallback": ended.by_fallback(),
-            **gaps,
+            **broken.shown,
         },
     )
 
@@ -82,7 +89,7 @@ def _silences(ended: Ended, callers: Mapping[str, int], moment: Moment) -> dict[
     steady = moment.steady - moment.wall
     worst = {}
     for who, port in callers.items():
-        until = talks.get(who, over.get(who, float("inf"))) + steady
+        until = talks.get(who, over.get(who, _ENDLESS)) + steady
         gap = verdict.longest_gap(ended.heard[port].sounds, moment.steady - 1.0, until)
-        worst[who] = float("inf") if gap is None else gap
+        worst[who] = _ENDLESS if gap is None else gap
     return worst

@@ -13,7 +13,6 @@ import os
 import secrets
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from ngalam112.admin import add_operator, add_phone
 from ngalam112.chaos import processes
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.demo.sipp import free_port
+from ngalam112.demo.waiting import comes_true
 from ngalam112.demo.wallclock import WallClock
 from ngalam112.running import RunningLine, healthy
 from ngalam112.settings import PROJECT, Settings, load_settings
@@ -40,6 +40,9 @@ os.environ.update(json.loads(sys.argv.pop(1)))
 from ngalam112.cli.app import main
 main()
 """
+# Alembic has one context for a whole process: of lines that are made beside each other, one at a
+# time has its tables made
+_upgrading = asyncio.Lock()
 Say = Callable[[str], None]
 
 
@@ -55,24 +58,6 @@ def line_settings(home: Path, timezone: str, **changes: Any) -> Settings:
     given |= {"bind": "127.0.0.1", "trunk_match": ["127.0.0.0/8"], "database_url": ""}
     given |= {"rtp_ports": "20000-29999", "wrap_up_s": 0.5, "timezone": timezone}
     return load_settings(home=home, **{**given, **changes})
-
-
-async def wait_for(
-    check: Callable[[], Any], within: float, what: str = "", every: float = 0.05
-) -> bool:
-    """Poll until `check` is true; with `what`, raise ChaosFailed if it is not so in time."""
-    until = time.monotonic() + within
-    while True:
-        found = check()
-        if asyncio.iscoroutine(found):
-            found = await found
-        if found:
-            return True
-        if time.monotonic() > until:
-            if what:
-                raise ChaosFailed(f"{what}: not within {within:g} s.")
-            return False
-        await asyncio.sleep(every)
 
 
 class ChaosLine:
@@ -114,7 +99,8 @@ class ChaosLine:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
         for name in ("sounds", "music"):
             await asyncio.to_thread(shutil.copytree, self._sounds / name, self.home / name)
-        await upgrade(self.settings.url)
+        async with _upgrading:
+            await upgrade(self.settings.url)
         async with Database(self.settings.url) as database:
             for phone, operator in self.operators.items():
                 await add_phone(database, phone, self.passwords[phone], None)
@@ -133,10 +119,9 @@ class ChaosLine:
                 stderr=said,
                 start_new_session=True,
             )
-        if not await wait_for(self.served, UP_WITHIN_S):
-            raise ChaosFailed(
-                f"The line did not serve within {UP_WITHIN_S:g} s: {self.last_words()}"
-            )
+        serves, limit = await comes_true(self.served, UP_WITHIN_S)
+        if not serves:
+            raise ChaosFailed(f"The line did not serve within {limit}: {self.last_words()}")
 
     def _command(self) -> list[str]:
         """What Python runs: `up`, or `up` whose children see the clock that can be set."""
@@ -191,7 +176,7 @@ class ChaosLine:
             others = processes.standing_by(self.home)
             return len(others) >= count and self.engine() is not None
 
-        return await wait_for(there, within)
+        return bool((await comes_true(there, within))[0])
 
     def kill_up(self) -> None:
         """Kill the supervisor: nothing is started again until `start`."""

@@ -25,6 +25,7 @@ from ngalam112.chaos.line import ChaosFailed
 from ngalam112.chaos.notes import FALLBACK, times
 from ngalam112.chaos.play import Ended, Moment, Stage, a_play, ending, row
 from ngalam112.chaos.verdict import Row
+from ngalam112.demo.stalls import watched
 from ngalam112.settings import PROJECT
 from pbx.processes import end, start
 from pbx.programs import Programs
@@ -40,6 +41,7 @@ _DROP = """table inet chaos {{
 """
 _END_WITHIN_S = 60.0
 _NEW_AFTER_S = 1.0
+_AFTER_S = (10, 5)  # how long others call after the cut, in which a gap would be seen
 
 
 class Inside(msgspec.Struct, frozen=True):
@@ -155,10 +157,10 @@ async def _play(fault: str, stage: Stage, *, by_fallback: bool) -> Row:
     await _run("ip", "link", "set", "lo", "up")
     seconds, at_once = stage.of(30, 12), stage.of(10, 6)
     async with a_play(stage, desks=at_once + 6, pairs=2) as play:
-        await play.talks_begin(seconds + 30.0)
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        await play.talks_begin(seconds + stage.of(30, 18))
         await play.operators_come()
         await play.players.crowd(at_once=at_once)
-        await play.line.stands_by(STANDBY_WITHIN_S)
         await asyncio.sleep(stage.random.uniform(4.0, 6.0))
         up = await play.line.stages()
         settings = play.line.settings
@@ -171,47 +173,52 @@ async def _play(fault: str, stage: Stage, *, by_fallback: bool) -> Row:
             await asyncio.sleep(seconds - _NEW_AFTER_S)
             over = Moment.now()
         stage.say("whole again")
-        await asyncio.sleep(BACK_LIMIT_S)
+        await asyncio.sleep(stage.of(*_AFTER_S))
         ended = await ending(play, SERVED_WITHIN_S)
-        broken, gaps = ended.broken(play.ears, [begun, over])
-    late, fallback = in_the_cut(ended, begun.wall, over.wall)
+        broken = ended.broken(play.ears, [begun, over])
+    losses, late, fallback = in_the_cut(ended, begun.wall, over.wall)
     back = verdict.back_s(ended.calls, ended.phones, over.wall)
-    if back is None or back > BACK_LIMIT_S:
-        late.append(f"no engine offered a call within {BACK_LIMIT_S:g} s of the cut's end ({back})")
+    if back is None:
+        losses.append("no engine offered a call after the cut's end")
+    elif back > BACK_LIMIT_S:
+        late.append(f"an engine offered a call {back:.2f} s after the cut's end")
     if by_fallback and not fallback:
-        late.append("the fallback has served nobody who called during the cut")
+        losses.append("the fallback has served nobody who called during the cut")
     cut_off, vain = verdict.cut_talks(ended.phones, ended.calls)
     return row(
         fault,
         ended,
         calls_up=sum(up.values()),
         back_s=back,
-        wrong=[*late, *broken, *cut_off],
+        losses=[*losses, *broken.cut, *cut_off],
+        late=[*late, *broken.late],
         details={
             "up": up,
             "cut_s": seconds,
             "rang_by_fallback_in_the_cut": fallback,
             "answered_in_vain": vain,
             "by_fallback": ended.by_fallback(),
-            **gaps,
+            **broken.shown,
         },
     )
 
 
-def in_the_cut(ended: Ended, begun: float, over: float) -> tuple[list[str], int]:
-    """Say who dialled during the cut and rang no phone in time; count whom the fallback rang.
+def in_the_cut(ended: Ended, begun: float, over: float) -> tuple[list[str], list[str], int]:
+    """Say who dialled during the cut and rang no phone, and who late; count the fallback's.
 
     Who dialled in its last seconds may ring after it.
     """
     rings = times(ended.phones, "rings")
     by_fallback = {note.citizen for note in ended.phones if note.shown == FALLBACK}
     new = {who: at for who, at in times(ended.citizens, "dialled").items() if begun < at < over}
-    late = []
-    for who, at in new.items():
-        after = rings[who] - at if who in rings else None
-        if after is None or after > RINGS_LIMIT_S:
-            late.append(f"{who} dialled during the cut and rang a phone after {after} s")
-    return late, len(by_fallback & new.keys())
+    never = [f"{who} dialled during the cut and rang no phone" for who in new.keys() - rings.keys()]
+    after = {who: rings[who] - at for who, at in new.items() if who in rings}
+    late = [
+        f"{who} dialled during the cut and rang a phone after {seconds:.2f} s"
+        for who, seconds in after.items()
+        if seconds > RINGS_LIMIT_S
+    ]
+    return never, late, len(by_fallback & new.keys())
 
 
 _PLAYS: dict[str, Callable[[Stage], Awaitable[Row]]] = {"ari_cut": _cut_ari, "ami_cut": _cut_ami}
@@ -230,7 +237,9 @@ def main(given: Sequence[str]) -> int:
         say=lambda text: print(text, file=sys.stderr, flush=True),  # noqa: T201
     )
     try:
-        found = asyncio.run(_until_told(_PLAYS[told.fault](stage)))
+        # what the process that started this one sees of the machine is in another process
+        with watched(stage.base.with_name(f"{stage.base.name}.stalls")):
+            found = asyncio.run(_until_told(_PLAYS[told.fault](stage)))
     except Exception as error:
         stage.say(str(error))
         return 1

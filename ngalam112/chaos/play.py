@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,13 +15,15 @@ from sqlalchemy import func, select
 from acd.records import Outcome
 from models.database import Database
 from models.tables import CallRow
-from ngalam112.chaos import verdict
+from ngalam112.chaos import gaps, verdict
 from ngalam112.chaos.ears import Ears, Heard
-from ngalam112.chaos.line import ChaosLine, Say, line_settings, wait_for
+from ngalam112.chaos.line import ChaosLine, Say, line_settings
 from ngalam112.chaos.notes import Note, times
-from ngalam112.chaos.players import Behaviour, Players
+from ngalam112.chaos.players import QUICK, Behaviour, Players
 from ngalam112.chaos.verdict import Row
 from ngalam112.demo.sipp import SippResult
+from ngalam112.demo.stalls import stalls
+from ngalam112.demo.waiting import comes_true
 from ngalam112.demo.wallclock import WallClock
 from ngalam112.settings import Settings
 from ngalam112.storm.report import what_is_kept
@@ -68,12 +69,13 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Play(msgspec.Struct, frozen=True):
-    """A line that is up, and its people."""
+    """A line that is up since `since` (of time.monotonic()), and its people."""
 
     stage: Stage
     line: ChaosLine
     players: Players
     ears: Ears
+    since: float
 
     @property
     def desks(self) -> list[str]:
@@ -114,14 +116,19 @@ async def a_play(
     async with (
         ChaosLine(settings, stage.programs, stage.sounds, desks + pairs, clock) as line,
         Ears(pairs, pairs, listeners) as ears,
-        Players(line, stage.random, behaviour or Behaviour()) as players,
+        Players(
+            line, stage.random, behaviour or (QUICK if stage.quick else Behaviour())
+        ) as players,
     ):
         stage.say("the line is up")
-        yield Play(stage, line, players, ears)
+        yield Play(stage, line, players, ears, time.monotonic())
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is known once the last citizen has gone and every record is written."""
+    """All that is known once the last citizen has gone and every record is written.
+
+    `stalls`: when the machine stood still since the line was up.
+    """
 
     sipp: Sequence[SippResult]
     citizens: Sequence[Note]
@@ -130,11 +137,17 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     heard: dict[int, Heard]
     channels: int
     bridges: int
+    stalls: Sequence[tuple[float, float]] = ()
 
     @property
     def offered(self) -> list[str]:
         """Everybody who has dialled."""
         return list(times(self.citizens, "dialled"))
+
+    @property
+    def stalls_s(self) -> float:
+        """For how many seconds the machine stood still."""
+        return round(sum(end - begin for begin, end in self.stalls), 2)
 
     def lost(self) -> list[str]:
         """Who was lost; never fewer than SIPp counts as failed."""
@@ -157,21 +170,11 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         """How many the fallback has served."""
         return sum(one.record.outcome == Outcome.FALLBACK for one in self.calls)
 
-    def broken(self, ears: Ears, faults: Sequence[Moment]) -> tuple[list[str], dict[str, Any]]:
-        """Say whose talk was not heard all the time; and the longest gaps, in milliseconds."""
-        steady = [one.steady for one in faults]
+    def broken(self, ears: Ears, faults: Sequence[Moment]) -> gaps.Broken:
+        """Judge whose talk was not heard all the time."""
         both = (*ears.citizens, *ears.phones)
-        gaps = {
-            f"ear {index}": verdict.gap_across(self.heard[port].voices, steady, AROUND_S)
-            for index, port in enumerate(both)
-        }
-        worst = [max((one[side] for one in gaps.values()), default=0.0) for side in (0, 1)]
-        shown = {"gap_ms": _ms(worst[0]), "calm_gap_ms": _ms(worst[1])}
-        return verdict.broken_talks(gaps), shown
-
-
-def _ms(seconds: float) -> int:
-    return -1 if seconds == float("inf") else round(seconds * 1000)
+        heard = {f"ear {index}": self.heard[port] for index, port in enumerate(both)}
+        return gaps.judge(heard, [one.steady for one in faults], AROUND_S, self.stalls)
 
 
 async def ending(play: Play, within: float) -> Ended:
@@ -180,7 +183,7 @@ async def ending(play: Play, within: float) -> Ended:
     citizens = play.players.citizens_notes()
     channels, bridges = await _held(play.line)
     offered = len(times(citizens, "dialled"))
-    await wait_for(lambda: _recorded(play.line.settings, offered), RECORDED_WITHIN_S, every=0.5)
+    await comes_true(lambda: _recorded(play.line.settings, offered), RECORDED_WITHIN_S, every=0.2)
     calls, _ = await what_is_kept(play.line.settings)
     return Ended(
         sipp=sipp,
@@ -190,15 +193,19 @@ async def ending(play: Play, within: float) -> Ended:
         heard=await play.ears.heard(),
         channels=channels,
         bridges=bridges,
+        stalls=stalls(play.since),
     )
 
 
 async def _held(line: ChaosLine) -> tuple[int, int]:
     seen = (-1, -1)
-    until = time.monotonic() + EMPTY_WITHIN_S
-    while seen != (0, 0) and time.monotonic() < until:
+
+    async def empty() -> bool:
+        nonlocal seen
         seen = await line.held() or (-1, -1)
-        await asyncio.sleep(0.2)
+        return seen == (0, 0)
+
+    await comes_true(empty, EMPTY_WITHIN_S, every=0.1)
     return seen
 
 
@@ -215,11 +222,15 @@ def row(
     calls_up: int,
     back_s: float | None,
     details: dict[str, Any],
-    wrong: Sequence[str] = (),
+    losses: Sequence[str] = (),
+    late: Sequence[str] = (),
 ) -> Row:
-    """Put the verdict on a fault together; `wrong`: beside who was lost and what is missing."""
+    """Put the verdict on a fault together.
+
+    `losses`: beside who was lost and what is missing. `late`: time bounds that were broken.
+    """
     lost, records = ended.lost(), ended.missing()
-    all_wrong = [*lost, *records, *ended.left(), *wrong]
+    all_wrong = [*lost, *records, *ended.left(), *losses, *late]
     return Row(
         fault=fault,
         calls_up=calls_up,
@@ -229,4 +240,6 @@ def row(
         held=not all_wrong,
         details={"calls": len(ended.offered), **details},
         wrong=all_wrong,
+        late=list(late),
+        stalls_s=ended.stalls_s,
     )

@@ -15,9 +15,10 @@ from random import Random
 import msgspec
 
 from ngalam112.chaos.ears import Ears
-from ngalam112.chaos.line import ChaosFailed, ChaosLine, wait_for
+from ngalam112.chaos.line import ChaosFailed, ChaosLine
 from ngalam112.chaos.notes import Note, read_notes
 from ngalam112.demo.sipp import SippResult, SippRun, credentials, free_port, run_sipp
+from ngalam112.demo.waiting import eventually
 
 CITIZEN = "citizen_noted_key_talk_until_bye"
 HEARD_CITIZEN = "citizen_heard_noted_talk_until_bye"
@@ -39,6 +40,10 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     key_ms: Range = (300, 2500)
     ring_ms: Range = (300, 2500)
     talk_ms: Range = (1500, 6000)
+
+
+QUICK = Behaviour(talk_ms=(1000, 3000))
+"""Where a play is to be short: how long people talk proves nothing."""
 
 
 class Players:
@@ -184,7 +189,8 @@ class Players:
         def begun() -> bool:
             return sum(note.what == "talks" for note in self.phones_notes()) >= count
 
-        await wait_for(begun, within, f"{count} talks have begun", every=0.2)
+        what = f"{count} talks have begun"
+        await eventually(begun, within, what, every=0.1, error=ChaosFailed)
 
     @property
     def _target(self) -> str:

@@ -7,6 +7,7 @@ starter are found as well.
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -19,8 +20,9 @@ _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 def pids(home: Path) -> list[int]:
     """Every process of the line, but for our own."""
-    mark = str(home).encode()
-    return [pid for pid in _all() if mark in _words(pid) + _environment(pid)]
+    # the folder's whole name: another line's may begin with it
+    mark = re.compile(re.escape(str(home).encode()) + rb"(?![\w.-])")
+    return [pid for pid in _all() if mark.search(_words(pid) + b"\0" + _environment(pid))]
 
 
 def _all() -> Iterator[int]:

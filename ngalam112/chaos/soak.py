@@ -11,10 +11,11 @@ from statistics import mean
 import msgspec
 
 from ngalam112.chaos import processes
-from ngalam112.chaos.line import ChaosFailed, ChaosLine, wait_for
+from ngalam112.chaos.line import ChaosFailed, ChaosLine
 from ngalam112.chaos.play import Moment, Play, Stage, a_play, ending, row
 from ngalam112.chaos.players import Behaviour
 from ngalam112.chaos.verdict import Row
+from ngalam112.demo.waiting import comes_true
 from ngalam112.settings import Settings
 
 CALLS_A_SECOND = 10.0
@@ -64,7 +65,7 @@ async def soak(stage: Stage) -> Row:
         ended,
         calls_up=round(CALLS_A_SECOND * seconds),
         back_s=0.0,  # nothing has stopped serving
-        wrong=wrong,
+        losses=wrong,
         details={
             "calls_a_second": round(calls / seconds, 1),
             "before": msgspec.structs.asdict(start),
@@ -132,7 +133,7 @@ async def _settled(line: ChaosLine, start: Holdings | None) -> Holdings:
             return not grown(start, seen[-1], (1, 1, 1))
         return len(seen) > 2 and seen[-1] == seen[-2] == seen[-3] and not seen[-1].channels
 
-    await wait_for(calm, _RETURNS_WITHIN_S, every=0.5)
+    await comes_true(calm, _RETURNS_WITHIN_S, every=0.5)
     return seen[-1]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 from typing import Any
 
@@ -17,7 +17,6 @@ from acd.records import CallEvent, CallRecord, CategorySource, EventKind
 from ngalam112.chaos.notes import FALLBACK, Note, times
 from reports.calls import CallHistory
 
-GAP_LIMIT_S = 0.2
 _SLACK_S = 0.1  # SIPp's notes of one message at its two ends
 _OFFER_ENDS = (EventKind.OFFER_FAILED, EventKind.QUEUED)
 
@@ -25,6 +24,9 @@ _OFFER_ENDS = (EventKind.OFFER_FAILED, EventKind.QUEUED)
 class Row(msgspec.Struct, frozen=True, kw_only=True):
     """What a fault has cost. `wrong`: a sentence for each thing that should not be.
 
+    `late`: those of them that a machine which stood still may have made: broken time bounds, and
+    that the scenario could not be played. `stalls_s`: for how long it stood still while the line
+    was up. `spoiled`: how many plays were thrown away for that before this one.
     `calls_up`: calls at the moment of the fault; of several faults, the fewest. `lost`: citizens
     who wanted to be served and were not. `back_s`: from the fault to the first service, at worst;
     None if there was none. `records_missing`: calls without a whole record, or with two.
@@ -39,6 +41,14 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
     details: dict[str, Any] = {}
     wrong: list[str] = []
+    late: list[str] = []
+    stalls_s: float = 0.0
+    spoiled: int = 0
+
+    @property
+    def only_late(self) -> bool:
+        """Whether it has not held, and nothing but time is to blame."""
+        return not self.held and set(self.wrong) <= set(self.late)
 
 
 def lost(citizens: Sequence[Note], phones: Sequence[Note]) -> list[str]:
@@ -164,41 +174,6 @@ def longest_gap(moments: Sequence[float], since: float, until: float) -> float |
     return max(after - before for before, after in itertools.pairwise(edges))
 
 
-def gap_across(
-    moments: Sequence[float], faults: Sequence[float], around: tuple[float, float]
-) -> tuple[float, float]:
-    """Return the longest gaps of a talk: those that touch the time around a fault, and all others.
-
-    `around`: seconds before and after a fault. A gap that reaches into that time is a gap around
-    the fault with its whole length, and calm with none of it. A talk that is not heard on both
-    sides of a fault is a gap without end.
-    """
-    before, after = around
-    if not moments or any(not moments[0] <= at <= moments[-1] for at in faults):
-        return float("inf"), 0.0
-    across = calm = 0.0
-    for begin, end in itertools.pairwise(moments):
-        if any(begin < at + after and at - before < end for at in faults):
-            across = max(across, end - begin)
-        else:
-            calm = max(calm, end - begin)
-    return across, calm
-
-
-def broken_talks(gaps: Mapping[str, tuple[float, float]]) -> list[str]:
-    """Say whose talk had a gap around a fault that is too long, and not just the machine's.
-
-    `gaps`: for each ear, as `gap_across` returns them. What is no longer than a gap in a calm
-    moment of the same talks is not the fault's doing.
-    """
-    calm = max((one for _, one in gaps.values()), default=0.0)
-    return [
-        f"{who} heard nothing for {across * 1000:.0f} ms"
-        for who, (across, _) in gaps.items()
-        if across > max(GAP_LIMIT_S, calm)
-    ]
-
-
 def delays(
     citizens: Sequence[Note], phones: Sequence[Note], since: float, until: float
 ) -> tuple[float, float] | None:
@@ -215,9 +190,12 @@ def delays(
 def later(
     before: tuple[float, float] | None, during: tuple[float, float] | None, limit_s: float
 ) -> list[str]:
-    """Say if citizens waited longer during a fault than before it; medians as of `delays`."""
+    """Say if citizens waited longer during a fault than before it; medians as of `delays`.
+
+    What was not measured is not late.
+    """
     if before is None or during is None:
-        return ["nobody was served before the fault, or nobody during it"]
+        return []
     return [
         f"{what} came {(after - first) * 1000:.0f} ms later than before"
         for what, first, after in zip(("the answer", "the ringing"), before, during, strict=True)

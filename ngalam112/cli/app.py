@@ -26,6 +26,14 @@ from ngalam112.settings import load_settings
 
 _OURS = ("models", "acd", "ivr", "pbx", "reports", "ngalam112")
 
+FailuresOption = Annotated[
+    Path | None,
+    typer.Option(
+        envvar="NGALAM112_FAILURES",
+        help="Where what tells the cause of a failure is kept; else in the state folder.",
+    ),
+]
+
 app = typer.Typer(
     name="ngalam112",
     help="An emergency call centre for a city, on Asterisk. Settings are NGALAM112_* variables.",
@@ -128,14 +136,17 @@ def storm(
     seed: Annotated[int | None, typer.Option(min=0, help="Repeat a storm; else random.")] = None,
     calls: Annotated[int, typer.Option(min=1, max=20_000, help="How many citizens.")] = 1000,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the state folder and logs.")] = False,
+    failures: FailuresOption = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Let random citizens and phones storm a line on loopback; exit 1 if it does not hold."""
+    from ngalam112.storm.run import Wanted
     from ngalam112.storm.run import main as run
 
     if fmt is Format.CSV:
         raise typer.BadParameter("the storm writes table or json", param_hint="--format")
-    raise typer.Exit(run(load_settings(), seed, calls, fmt.value, keep=keep))
+    wanted = Wanted(seed=seed, calls=calls, keep=keep, json=fmt is Format.JSON, failures=failures)
+    raise typer.Exit(run(load_settings(), wanted))
 
 
 @app.command()
@@ -145,11 +156,15 @@ def chaos(
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer calls, shorter faults.")] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="Repeat a play; else random.")] = None,
+    beside: Annotated[
+        int, typer.Option(min=1, max=20, help="How many faults are played at the same time.")
+    ] = 1,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the state folders and logs.")] = False,
+    failures: FailuresOption = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Let each part of a line die on loopback, and count what it costs; exit 1 if any is lost."""
-    from ngalam112.chaos.run import SCENARIOS
+    from ngalam112.chaos.run import SCENARIOS, Wanted
     from ngalam112.chaos.run import main as run
 
     if fmt is Format.CSV:
@@ -157,7 +172,16 @@ def chaos(
     for name in set(only or ()) - SCENARIOS.keys():
         names = ", ".join(SCENARIOS)
         raise typer.BadParameter(f"no scenario {name}; there are {names}", param_hint="--only")
-    raise typer.Exit(run(load_settings(), seed, only or (), fmt.value, quick=quick, keep=keep))
+    wanted = Wanted(
+        seed=seed,
+        only=only or (),
+        beside=beside,
+        quick=quick,
+        keep=keep,
+        json=fmt is Format.JSON,
+        failures=failures,
+    )
+    raise typer.Exit(run(load_settings(), wanted))
 
 
 @app.command()
@@ -171,6 +195,7 @@ def bench(
     keep: Annotated[bool, typer.Option("--keep", help="Keep the state folders and logs.")] = False,
     out: Annotated[Path | None, typer.Option(help="Where the result goes, as JSON.")] = None,
     svg: Annotated[Path | None, typer.Option(help="Draw the result to this file.")] = None,
+    failures: FailuresOption = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Measure the line beside app_queue and a bare Asterisk; exit 1 if a bound is not reached."""
@@ -191,6 +216,7 @@ def bench(
         json=fmt is Format.JSON,
         out=out,
         svg=svg,
+        failures=failures,
     )
     raise typer.Exit(run(load_settings(), wanted))
 

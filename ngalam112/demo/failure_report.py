@@ -12,7 +12,8 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Mapping
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -60,6 +61,40 @@ def keep_newest(folder: Path, most: int = MOST_KEPT) -> None:
     kept = sorted(folder.glob(f"*/{WHAT_HAPPENED}"), key=lambda file: file.stat().st_mtime)
     for file in kept[: max(0, len(kept) - most)]:
         shutil.rmtree(file.parent, ignore_errors=True)
+
+
+def keep_and_say(
+    home: Path, folder: Path, name: str, facts: Mapping[str, str], say: Callable[[str], None]
+) -> None:
+    """Keep a failure of a play in a folder of `folder` that has its name and the time; name it."""
+    try:
+        kept = keep_failure(home, named_by_time(folder, name), facts)
+        keep_newest(folder)
+    except OSError as error:
+        say(f"what tells the cause could not be kept: {error}")
+    else:
+        say(f"what tells the cause is kept in {kept}")
+
+
+@contextlib.contextmanager
+def kept_if_it_breaks(
+    home: Path,
+    folder: Path,
+    name: str,
+    facts: Mapping[str, str],
+    say: Callable[[str], None],
+    *,
+    but: type[Exception],
+) -> Iterator[None]:
+    """Keep what tells the cause if the block ends by an error, other than that it was ended."""
+    try:
+        yield
+    except but:
+        raise
+    except Exception as error:
+        told = "".join(traceback.format_exception(error))
+        keep_and_say(home, folder, name, {**facts, "error": told}, say)
+        raise
 
 
 def named_by_time(folder: Path, name: str) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +16,7 @@ from models.rows import plain
 from models.tables import OperatorEventRow
 from ngalam112.cli.client import Client
 from ngalam112.demo.sipp import SippResult
+from ngalam112.demo.waiting import comes_true
 from ngalam112.running import RunningLine
 from ngalam112.settings import Settings
 from ngalam112.storm.kinds import CITIZENS, REFERS
@@ -51,31 +51,39 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """The verdict, what it was made of, and a sentence for each thing that is wrong."""
+    """The verdict, what it was made of, and a sentence for each thing that is wrong.
+
+    `stalls_s`: for how many seconds the machine stood still while the line was up.
+    """
 
     verdict: Verdict
     details: dict[str, Any]
     wrong: list[str]
+    stalls_s: float = 0.0
 
 
 async def what_is_left(line: RunningLine, client: Client, within: float) -> Left:
     """Look at what the line holds, until nothing is left or the time is over."""
-    end = time.monotonic() + within
-    while True:
+    seen: list[Left] = []
+
+    async def nothing() -> bool:
         operators = (await asyncio.to_thread(client.get, "/api/operators"))["operators"]
         phones = (await asyncio.to_thread(client.get, "/api/phones"))["phones"]
         status = await asyncio.to_thread(client.get, "/api/status")
         channels, bridges = await line.held()
-        quiet = not channels and not bridges and not stuck(operators, phones)
-        if quiet or time.monotonic() > end:
-            return Left(
+        seen[:] = [
+            Left(
                 operators=operators,
                 phones=phones,
                 channels=channels,
                 bridges=bridges,
                 engine_errors=status["engine"]["event_errors"],
             )
-        await asyncio.sleep(0.2)
+        ]
+        return not channels and not bridges and not stuck(operators, phones)
+
+    await comes_true(nothing, within, every=0.2)
+    return seen[0]
 
 
 async def what_is_kept(settings: Settings) -> tuple[list[CallHistory], list[OperatorEvent]]:
@@ -112,8 +120,9 @@ def report(
         complaints=complaints,
     )
     stuck_ones = stuck(left.operators, left.phones)
+    verdict = judge(facts)
     return Report(
-        verdict=judge(facts),
+        verdict=verdict,
         details={
             "outcomes": _counts(str(one.record.outcome) for one in calls),
             "failed_offers": _counts(
@@ -139,6 +148,7 @@ def report(
             *complaints,
             *(f"stuck: {one}" for one in left.operators if one["id"] in stuck_ones),
             *(f"not free: {one}" for one in left.phones if one["device"] != "free"),
+            *verdict.late(),
         ],
     )
 

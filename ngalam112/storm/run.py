@@ -1,7 +1,8 @@
 """`ngalam112 storm`: plays a plan on a line of its own, and says whether the line has held.
 
 The line has its own state folder, ports and SQLite database; all of it is removed in the end, also
-when the storm fails or is interrupted.
+when the storm fails or is interrupted; what tells the cause of a failure is kept. A storm that the
+machine has spoiled by standing still is repeated, with the same seed and on a fresh line.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,13 @@ from models.database import Database
 from ngalam112.admin import add_operator, add_phone, load_roster
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.cli.output import Column, console, table
-from ngalam112.demo.sipp import SippResult, free_port
+from ngalam112.demo.failure_report import keep_and_say
+from ngalam112.demo.sipp import SippError, SippResult, free_port
+from ngalam112.demo.spoiled import MOST_REPEATS, SLACK_S, Repeats
+from ngalam112.demo.stalls import stood_still, watched
 from ngalam112.interrupts import unless_ended
 from ngalam112.provision import provision_phones
-from ngalam112.running import RunningLine, prepare
+from ngalam112.running import EngineFailed, RunningLine, prepare
 from ngalam112.settings import Settings, load_settings
 from ngalam112.storm.lateness import Sighting
 from ngalam112.storm.logs import complaints
@@ -35,6 +40,7 @@ from ngalam112.storm.plan import Plan, make_plan
 from ngalam112.storm.players import StormPlayers
 from ngalam112.storm.report import Played, Report, report, what_is_kept, what_is_left
 from ngalam112.storm.watch import watch
+from pbx.asterisk import AsteriskError
 from pbx.programs import Programs
 
 WRAP_UP_S = 1.0
@@ -49,6 +55,13 @@ Say = Callable[[str], None]
 
 class StormFailed(Exception):
     """The storm could not be played; the message says what went wrong."""
+
+
+class StormInterrupted(Exception):
+    """Somebody has ended the storm; nothing of it is left."""
+
+
+_UNPLAYABLE = (StormFailed, SippError, ClientError, EngineFailed, AsteriskError, OSError)
 
 
 def storm_settings(settings: Settings, home: Path) -> Settings:
@@ -84,45 +97,98 @@ def _distribution(settings: Settings) -> int:
     return answers
 
 
-def main(settings: Settings, seed: int | None, calls: int, fmt: str, *, keep: bool = False) -> int:
+class Wanted(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked for on the command line.
+
+    `failures`: where what tells the cause of a failure is kept; None: in the state folder.
+    """
+
+    seed: int | None = None
+    calls: int = 1000
+    keep: bool = False
+    json: bool = False
+    failures: Path | None = None
+
+
+def main(settings: Settings, wanted: Wanted) -> int:
     """Play a storm; the last line on standard output is JSON. Returns 0 only if it was held."""
-    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    seed = secrets.randbelow(1_000_000) if wanted.seed is None else wanted.seed
     # with json, standard output is for the object alone
-    screen = console(sys.stderr if fmt == "json" else sys.stdout)
+    screen = console(sys.stderr if wanted.json else sys.stdout)
     started = time.monotonic()
 
     def say(text: str) -> None:
         screen.print(Text.assemble((f"{time.monotonic() - started:6.1f} s  ", "dim"), text))
 
-    say(f"to repeat this storm: make storm SEED={seed} CALLS={calls}")
-    home = settings.home / f"storm-{os.getpid()}"
+    repeat = f"make storm SEED={seed} CALLS={wanted.calls}"
+    say(f"to repeat this storm: {repeat}")
+    base = settings.home / f"storm-{os.getpid()}"
+    facts = {"to repeat it": repeat, "seed": str(seed), "calls": str(wanted.calls)}
+    failures = wanted.failures or settings.home / "failures"
+    homes = [base, *(base.with_name(f"{base.name}-{number + 2}") for number in range(MOST_REPEATS))]
+    repeats = Repeats(say)
     try:
-        found = asyncio.run(
-            unless_ended(
-                play(make_plan(seed, calls), storm_settings(settings, home), say),
-                StormFailed("The storm was interrupted."),
+        with watched(base / "stalls"):
+            found = asyncio.run(
+                unless_ended(
+                    _until_it_counts(make_plan(seed, wanted.calls), settings, homes, repeats, say),
+                    StormInterrupted("The storm was interrupted."),
+                )
             )
-        )
+            if not found.verdict.held:
+                wrong = "".join(f"\n  {sentence}" for sentence in found.wrong)
+                facts |= {"verdict": str(found.verdict), "wrong": wrong}
+                keep_and_say(homes[repeats.spoiled], failures, "storm", facts, say)
+    except StormInterrupted:
+        raise
+    except Exception as error:
+        facts["error"] = "".join(traceback.format_exception(error))
+        keep_and_say(homes[repeats.spoiled], failures, "storm", facts, say)
+        raise
     finally:
-        if keep:
-            say(f"kept: {home}")
-        else:
-            shutil.rmtree(home, ignore_errors=True)
+        for home in homes:
+            if wanted.keep and home.exists():
+                say(f"kept: {home}")
+            else:
+                shutil.rmtree(home, ignore_errors=True)
     line = {
         "seed": seed,
-        "calls": calls,
+        "calls": wanted.calls,
         **msgspec.structs.asdict(found.verdict),
+        "spoiled": repeats.spoiled,
+        "stalls_s": found.stalls_s,
         **found.details,
         "seconds": round(time.monotonic() - started, 1),
     }
     for sentence in found.wrong[:_WRONG_SHOWN]:
         say(sentence)
-    if fmt == "table":
+    if not wanted.json:
         rows = [{"what": name, "count": value} for name, value in _flat(line)]
         screen.print(table(rows, (Column("what", "storm"), Column("count", "", right=True)), ""))
         screen.print("The line has held." if found.verdict.held else "The line has NOT held.")
     print(msgspec.json.encode(line).decode(), flush=True)  # noqa: T201
     return 0 if found.verdict.held else 1
+
+
+async def _until_it_counts(
+    plan: Plan, settings: Settings, homes: Sequence[Path], repeats: Repeats, say: Say
+) -> Report:
+    """Play the plan, again on a fresh line if the machine has spoiled it by standing still."""
+    while True:
+        begun = time.monotonic()
+        try:
+            found = await play(plan, storm_settings(settings, homes[repeats.spoiled]), say)
+        except _UNPLAYABLE as error:
+            still = stood_still(begun)
+            if still > SLACK_S:
+                say(f"it could not be played: {error}")
+            if not repeats.again(still):
+                raise
+            continue
+        if not found.verdict.only_late or not repeats.again(found.stalls_s):
+            return found
+        for sentence in found.wrong[:_WRONG_SHOWN]:
+            say(f"thrown away: {sentence}")
 
 
 async def play(plan: Plan, settings: Settings, say: Say) -> Report:
@@ -142,6 +208,7 @@ async def play(plan: Plan, settings: Settings, say: Say) -> Report:
                 programs, settings.home / "sipp", settings.sip_port, passwords, limit_s
             ) as players,
         ):
+            since = time.monotonic()
             say(f"Asterisk and the engine are up (SIP on 127.0.0.1:{settings.sip_port})")
             await _log_in(plan, players, agency_port)
             say(f"{len(plan.desks)} phones are registered, their operators have dialled *11")
@@ -150,12 +217,14 @@ async def play(plan: Plan, settings: Settings, say: Say) -> Report:
             left = await what_is_left(line, client, settings.wrap_up_s + SETTLE_S)
             await players.stop_phones()
             phones = await players.taken(plan)
+            stalls_s = round(stood_still(since), 2)
     except TimeoutError:
         raise StormFailed(f"The storm was not over within {limit_s + 60:.0f} s.") from None
     say("the line has stopped")
     calls, events = await what_is_kept(settings)
     played = Played(citizens=citizens, dialled=dialled, phones=phones, seen=seen)
-    return report(plan, played, left, calls, events, complaints(settings))
+    found = report(plan, played, left, calls, events, complaints(settings))
+    return msgspec.structs.replace(found, stalls_s=stalls_s)
 
 
 async def _log_in(plan: Plan, players: StormPlayers, agency_port: int) -> None:

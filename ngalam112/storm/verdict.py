@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from acd.records import fold
-from ngalam112.storm.lateness import Sighting, late_as_kept, late_as_seen
+from ngalam112.storm.lateness import NEVER_MS, Sighting, late_as_kept, late_as_seen
 from reports.calls import CallHistory
 
 WRAP_UP_LIMIT_MS = 500
@@ -74,7 +74,12 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def held(self) -> bool:
         """The line has held the storm."""
-        zeros = (
+        return not self.lost and not self.late()
+
+    @property
+    def lost(self) -> bool:
+        """Whether something is wrong that has nothing to do with time."""
+        counts = (
             self.stuck_operators,
             self.orphan_channels,
             self.orphan_bridges,
@@ -83,11 +88,25 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
             self.engine_errors,
             self.complaints,
         )
-        return (
-            not any(zeros)
-            and self.wrapup_worst_ms <= WRAP_UP_LIMIT_MS
-            and self.state_late_worst_ms <= STATE_LATE_LIMIT_MS
+        # a wrap-up that is missing is not late
+        return any(counts) or self.state_late_worst_ms >= NEVER_MS
+
+    @property
+    def only_late(self) -> bool:
+        """Whether it has not held, and nothing but time is to blame."""
+        return not self.held and not self.lost
+
+    def late(self) -> list[str]:
+        """Say which time bounds were broken."""
+        bounds = (
+            ("a wrap-up was", "from its setting", self.wrapup_worst_ms, WRAP_UP_LIMIT_MS),
+            ("an operator's state was", "late", self.state_late_worst_ms, STATE_LATE_LIMIT_MS),
         )
+        return [
+            f"{what} {worst} ms {how}; {limit} ms are allowed"
+            for what, how, worst, limit in bounds
+            if worst > limit
+        ]
 
 
 def judge(facts: Facts) -> Verdict:

@@ -120,6 +120,33 @@ def test_a_number_tells_what_is_wrong(changes: dict[str, Any], number: str, coun
     assert not verdict.held
 
 
+@pytest.mark.parametrize(
+    ("changes", "only_late"),
+    [
+        ({}, False),  # it was held
+        ({"wrapup_worst_ms": 700}, True),
+        ({"state_late_worst_ms": 1200}, True),
+        ({"wrapup_worst_ms": 700, "records_missing": 1}, False),
+        ({"engine_errors": 1}, False),
+        # a talk without any wrap-up
+        ({"state_late_worst_ms": NEVER_MS}, False),
+    ],
+)
+def test_what_the_machine_can_have_done_is_told_from_what_it_cannot(
+    changes: dict[str, Any], only_late: bool
+) -> None:
+    assert msgspec.structs.replace(HELD, **changes).only_late is only_late
+
+
+def test_a_broken_time_bound_is_said() -> None:
+    late = msgspec.structs.replace(HELD, wrapup_worst_ms=700, state_late_worst_ms=1200).late()
+    assert late == [
+        "a wrap-up was 700 ms from its setting; 500 ms are allowed",
+        "an operator's state was 1200 ms late; 1000 ms are allowed",
+    ]
+    assert HELD.late() == []
+
+
 def test_a_wrap_up_that_never_ends_is_a_stuck_operator() -> None:
     verdict = judge(facts(events=a_wrap_up(1.04)[:1]))
     assert verdict.stuck_operators == 1
