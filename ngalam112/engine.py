@@ -27,6 +27,7 @@ from ivr.reception import Reception
 from ngalam112 import second_look
 from ngalam112.clock import CLOCK, SteadyClock
 from ngalam112.door import Claimed
+from ngalam112.fallback import lives_on
 from ngalam112.line import Do, Line, Whereabouts
 from ngalam112.pins import pin_matches
 from ngalam112.provision import (
@@ -246,7 +247,7 @@ class Engine:
         def then(reply: Reply) -> None:
             # where the connection is lost, the next one takes the line up
             if reply is not LOST:
-                self.post(Whereabouts(channel, not reply.gone))
+                self.post(Whereabouts(channel, lives_on(reply)))
 
         self.ari.send("GET", f"channels/{channel}", then=then)
 

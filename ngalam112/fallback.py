@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Container
 from typing import TYPE_CHECKING
 
+import msgspec
 import structlog
 
 from acd.calls import Call, Stage
@@ -17,6 +18,7 @@ from acd.records import TAKEN_BACK, EventKind, Served
 from acd.resumption import Resumption
 from acd.timers import Timers
 from ngalam112.clock import age_s
+from pbx.ari_reply import Reply
 from pbx.ari_types import Channel
 
 if TYPE_CHECKING:
@@ -24,7 +26,22 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("line")
 
+HANGUP_EXTENSION = "h"
 TELLS_WITHIN_S = 5.0  # the script of a call that is over has written its note by then
+
+
+def lives_on(reply: Reply) -> bool:
+    """Whether Asterisk's answer to the question for a channel says that somebody is still there.
+
+    A channel that has been hung up is there until the dialplan has done what follows a hang-up,
+    which takes a while if it has to note the end because our beat is old.
+    """
+    if reply.gone:
+        return False
+    try:
+        return msgspec.json.decode(reply.body, type=Channel).dialplan.exten != HANGUP_EXTENSION
+    except msgspec.MsgspecError:
+        return True  # not told: who is there must not be forgotten
 
 
 class FallbackCalls:

@@ -11,10 +11,12 @@ from acd.calls import Call, Stage
 from acd.operators import Device, State
 from acd.records import EventKind, Outcome, Served, fold
 from ngalam112.door import HANDOVER_S, Claimed, readable
+from ngalam112.fallback import lives_on
 from ngalam112.line import Do
 from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
 from pbx import ari_types as ari
 from pbx.ami import DeviceState
+from pbx.ari_reply import LATE, Reply
 
 GONE = [ari.StasisEnd(a_channel()), ari.ChannelDestroyed(a_channel(), 16)]
 
@@ -258,6 +260,25 @@ def a_rescued_call(desk: LineDesk) -> Call:
     desk.handle(ari.StasisEnd(a_channel()), now=110.0)
     assert (desk.line.calls, desk.line.fallback.calls) == ({}, {"c1": call})
     return call
+
+
+@pytest.mark.parametrize(
+    ("reply", "lives"),
+    [
+        (
+            Reply(200, body='{"id": "c1", "dialplan": {"context": "fallback", "exten": "112"}}'),
+            True,
+        ),
+        # hung up, while the dialplan notes its end
+        (Reply(200, body='{"id": "c1", "dialplan": {"context": "fallback", "exten": "h"}}'), False),
+        (Reply(404, "Not Found"), False),
+        # nobody is given up because Asterisk did not answer
+        (LATE, True),
+        (Reply(500, body="?"), True),
+    ],
+)
+def test_who_has_hung_up_is_not_with_the_fallback(reply: Reply, lives: bool) -> None:
+    assert lives_on(reply) is lives
 
 
 def what_it_did(status: str, ended_at: float | None = None) -> Served:
