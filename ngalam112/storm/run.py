@@ -22,19 +22,17 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from models.database import Database
-from ngalam112.admin import add_operator, add_phone, load_roster
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.cli.output import Column, console, table
 from ngalam112.demo.failure_report import keep_and_say
-from ngalam112.demo.sipp import SippError, SippResult, free_port
+from ngalam112.demo.sipp import SippError, SippResult
 from ngalam112.demo.spoiled import MOST_REPEATS, SLACK_S, Repeats
 from ngalam112.demo.stalls import stood_still, watched
 from ngalam112.interrupts import unless_ended
-from ngalam112.provision import provision_phones
 from ngalam112.running import EngineFailed, RunningLine, prepare
-from ngalam112.settings import Settings, load_settings
+from ngalam112.settings import Settings
 from ngalam112.storm.lateness import Sighting
+from ngalam112.storm.line import make_accounts, make_distribution, storm_settings
 from ngalam112.storm.logs import complaints
 from ngalam112.storm.plan import Plan, make_plan
 from ngalam112.storm.players import StormPlayers
@@ -43,12 +41,9 @@ from ngalam112.storm.watch import watch
 from pbx.asterisk import AsteriskError
 from pbx.programs import Programs
 
-WRAP_UP_S = 1.0
-RING_TIMEOUT_S = 3.0
 SETTLE_S = 5.0  # after the last citizen has gone and the last wrap-up is over
 _AFTER_S = 120.0  # the last citizens may wait, give up and be cleaned up so long after the plan
 _WRONG_SHOWN = 20
-DISTRIBUTION = Path(__file__).with_name("distribution.toml")
 
 Say = Callable[[str], None]
 
@@ -62,39 +57,6 @@ class StormInterrupted(Exception):
 
 
 _UNPLAYABLE = (StormFailed, SippError, ClientError, EngineFailed, AsteriskError, OSError)
-
-
-def storm_settings(settings: Settings, home: Path) -> Settings:
-    """A line of its own beside any other: own folder, free ports, short wrap-up and ringing."""
-    tcp = [free_port() for _ in range(3)]
-    return load_settings(
-        home=home,
-        sip_port=free_port(),
-        ari_port=tcp[0],
-        ami_port=tcp[1],
-        api_port=tcp[2],
-        rtp_ports="20000-29999",
-        bind="127.0.0.1",
-        trunk_match=["127.0.0.0/8"],
-        # never the city's own
-        database_url="",
-        wrap_up_s=WRAP_UP_S,
-        ring_timeout_s=RING_TIMEOUT_S,
-        distribution_file=home / "distribution.toml",
-        # no phone of the storm sends the kind of REFER that ends Asterisk before 22.11
-        refer="on",
-        timezone=settings.timezone,
-    )
-
-
-def _distribution(settings: Settings) -> int:
-    """Write the storm's own distribution file; return the port where its agency answers."""
-    answers, dead = free_port(), free_port()
-    text = DISTRIBUTION.read_text("utf-8")
-    text = text.replace("10001", str(answers)).replace("10002", str(dead))
-    settings.home.mkdir(parents=True, exist_ok=True)
-    settings.distribution_file.write_text(text, "utf-8")
-    return answers
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,9 +158,9 @@ async def play(plan: Plan, settings: Settings, say: Say) -> Report:
     limit_s = plan.seconds + _AFTER_S
     programs = Programs.find()
     say("preparing sounds, database and configuration")
-    agency_port = _distribution(settings)
+    agency_port = make_distribution(settings)
     await prepare(settings, programs)
-    passwords = await _accounts(settings, plan)
+    passwords = await make_accounts(settings, plan)
     client = Client(settings)
     try:
         async with (
@@ -294,16 +256,3 @@ def _flat(line: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:
         else:
             rows.append((before + name, value))
     return rows
-
-
-async def _accounts(settings: Settings, plan: Plan) -> dict[str, str]:
-    passwords = {desk.phone: secrets.token_urlsafe(12) for desk in plan.desks}
-    async with Database(settings.url) as database:
-        for desk in plan.desks:
-            await add_phone(database, desk.phone, passwords[desk.phone], None)
-            await add_operator(
-                database, desk.operator, f"Petugas {desk.operator}", desk.pin, desk.phone
-            )
-        _, phones = await load_roster(database)
-    provision_phones(settings, phones)
-    return passwords

@@ -11,9 +11,9 @@ import pytest
 from acd.distribution import load_distribution
 from ngalam112.demo.sipp import SCENARIOS
 from ngalam112.storm.kinds import AGENCIES, AGENCY, CITIZENS, DUTIES, PHONES, SHUT_AGENCY, THEN
+from ngalam112.storm.line import DISTRIBUTION
 from ngalam112.storm.phones import CannotJoin, join
 from ngalam112.storm.plan import CALLS_A_SECOND, make_plan
-from ngalam112.storm.run import DISTRIBUTION
 
 
 def as_text(seed: int, calls: int) -> str:
