@@ -158,7 +158,7 @@ async def _play(fault: str, stage: Stage, *, by_fallback: bool) -> Row:
     seconds, at_once = stage.of(30, 12), stage.of(10, 6)
     async with a_play(stage, desks=at_once + 6, pairs=2) as play:
         await play.line.stands_by(STANDBY_WITHIN_S)
-        await play.talks_begin(seconds + stage.of(30, 18))
+        await play.talks_begin(seconds + stage.of(30, 15))
         await play.operators_come()
         await play.players.crowd(at_once=at_once)
         await asyncio.sleep(stage.random.uniform(4.0, 6.0))

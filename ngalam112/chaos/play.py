@@ -180,6 +180,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 async def ending(play: Play, within: float) -> Ended:
     """Wait until all have gone and all is written; then read what was noted, kept and heard."""
     sipp = await play.players.all_served(within)
+    play.stage.say("the last citizen has gone")
     citizens = play.players.citizens_notes()
     channels, bridges = await _held(play.line)
     offered = len(times(citizens, "dialled"))

@@ -31,7 +31,8 @@ def kept_text(file: Path) -> bytes:
 
 
 def left_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir())
+    # what tells why a bound was not reached is kept on purpose
+    return sorted(path.name for path in folder.iterdir() if path.name != "failures")
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ async def test_free_operators_are_measured_beside_app_queue(home: Path) -> None:
     assert (left_in(home), of_this_line(home)) == (["drawn.svg", "kept.json"], [])
     assert json.loads(kept_text(kept)) == found
     assert (found["seed"], found["pairs"], found["quick"]) == (112, 1, True)
+    assert found["spoiled"] >= 0 and found["stalls_s"] >= 0
     free = found["free_operator_ms"]
     assert set(free) == {"ours", "app_queue"}
     for count in ("1", "20"):
@@ -68,7 +70,9 @@ async def test_free_operators_are_measured_beside_app_queue(home: Path) -> None:
     # both carry the same load, and neither is bound by the machine
     for one in beside.values():
         assert one["cps"][0] > 10 and one["asterisk"][0] > 0
-    assert running.returncode == (0 if all(one["reached"] for one in bounds) else 1)
+    held = all(one["reached"] for one in bounds)
+    assert running.returncode == (0 if held else 1)
+    assert (home / "failures").exists() is not held
 
 
 async def test_a_bench_that_is_interrupted_leaves_nothing(home: Path) -> None:

@@ -65,6 +65,7 @@ async def test_a_small_storm_is_held_and_leaves_nothing(tmp_path: Path) -> None:
         "complaints",
     ):
         assert found[name] == 0, name
+    assert found["spoiled"] >= 0 and found["stalls_s"] >= 0
     assert found["wrapup_worst_ms"] <= 500
     assert found["state_late_worst_ms"] <= 1000 and found["seen_busy"] > 0
     # it was a storm: all kinds of citizens and phones were there, and talks came of it

@@ -1,0 +1,152 @@
+"""A machine that stands still for some seconds in a play is not taken for a fault of the line.
+
+And what stands still alone is: the same bound is broken then, and the play has not held.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from stall_injection import process_tree, stand_still, stop_one
+
+from ngalam112.chaos import processes
+
+pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]
+
+STALL_S = 3.0
+HAD = ("music", "sounds")
+
+
+@pytest.fixture
+def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a short name: the path of a Unix socket may have 107 bytes."""
+    home = tmp_path_factory.mktemp("s")
+    for name in HAD:
+        shutil.copytree(built_sounds / name, home / name)
+    return home
+
+
+class Play:
+    """`ngalam112 storm` or `chaos`, as people start it."""
+
+    def __init__(self, home: Path, *command: str) -> None:
+        self._home, self._command = home, command
+        self.said: list[str] = []
+
+    async def __aenter__(self) -> Play:
+        self._process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "ngalam112", *self._command, "--format", "json"),
+            env={**os.environ, "NGALAM112_HOME": str(self._home)},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.pid = self._process.pid
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._process.returncode is None:
+            self._process.terminate()
+        await self._process.communicate()
+
+    async def says(self, words: str) -> None:
+        """Wait until it says this."""
+        assert self._process.stderr is not None
+        while line := (await self._process.stderr.readline()).decode():
+            self.said.append(line)
+            if words in line:
+                return
+        raise AssertionError(f"it ended and has not said {words!r}: {''.join(self.said)}")
+
+    async def ended(self) -> tuple[int | None, Any]:
+        """Wait for its end; return its exit code and what it found."""
+        out, err = await self._process.communicate()
+        self.said += err.decode().splitlines(keepends=True)
+        assert out, "".join(self.said)
+        return self._process.returncode, json.loads(out)
+
+    def part(self, *words: bytes) -> int:
+        """The process of the play whose command line has all these words."""
+        for pid in process_tree(self.pid):
+            told = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+            if all(word in told for word in words):
+                return pid
+        raise AssertionError(f"no process of the play is {words!r}")
+
+
+def failures(home: Path) -> list[Path]:
+    return sorted((home / "failures").glob("*")) if (home / "failures").exists() else []
+
+
+def asterisk_of(home: Path) -> int | None:
+    (line,) = home.glob("chaos-*/engine_killed")
+    return processes.asterisk(line)
+
+
+def of_storm(home: Path) -> Play:
+    return Play(home, "storm", "--seed", "112", "--calls", "60")
+
+
+def of_chaos(home: Path) -> Play:
+    return Play(home, "chaos", "--quick", "--seed", "112", "--only", "engine_killed")
+
+
+async def test_a_storm_in_which_the_machine_stands_still_is_held(home: Path) -> None:
+    async with of_storm(home) as storm:
+        await storm.says("have dialled *11")
+        # in the menu, in line, ringing, talking; the later it is, the more wrap-ups are late, and
+        # the storm is played again
+        await asyncio.sleep(2.0)
+        await stand_still(storm.pid, STALL_S)
+        code, found = await storm.ended()
+    assert code == 0, (found, storm.said[-20:])
+    assert found["spoiled"] >= 1 or found["stalls_s"] > STALL_S - 0.5
+    assert failures(home) == []
+
+
+async def test_a_storm_in_which_only_the_engine_stands_still_is_not_held(home: Path) -> None:
+    async with of_storm(home) as storm:
+        await storm.says("have dialled *11")
+        await asyncio.sleep(6.0)
+        await stop_one(storm.part(b"ngalam112", b"engine"), STALL_S)
+        code, found = await storm.ended()
+    assert (code, found["spoiled"]) == (1, 0), (found, storm.said[-20:])
+    assert found["wrapup_worst_ms"] > 500
+    assert (found["records_missing"], found["stuck_operators"]) == (0, 0)
+    (kept,) = failures(home)
+    told = (kept / "what_happened.txt").read_text()
+    assert "seed: 112" in told and "a wrap-up was" in told
+    assert any(str(kept) in line for line in storm.said)
+
+
+async def test_a_fault_in_which_the_machine_stands_still_is_played_again(home: Path) -> None:
+    async with of_chaos(home) as chaos:
+        await chaos.says("killed: {")
+        await stand_still(chaos.pid, STALL_S)
+        code, (row,) = await chaos.ended()
+    assert (code, row["wrong"]) == (0, []), (row, chaos.said[-20:])
+    assert (row["lost"], row["records_missing"]) == (0, 0)
+    assert row["spoiled"] >= 1 or row["stalls_s"] > STALL_S - 0.5
+    assert failures(home) == []
+
+
+async def test_a_fault_in_which_only_asterisk_stands_still_has_not_held(home: Path) -> None:
+    async with of_chaos(home) as chaos:
+        await chaos.says("killed: {")
+        asterisk = asterisk_of(home)
+        assert asterisk is not None
+        await stop_one(asterisk, STALL_S)
+        code, (row,) = await chaos.ended()
+    assert (code, row["held"], row["spoiled"]) == (1, False, 0), (row, chaos.said[-20:])
+    assert row["wrong"] == row["late"] != []
+    assert (row["lost"], row["records_missing"]) == (0, 0)
+    (kept,) = failures(home)
+    assert row["wrong"][0] in (kept / "what_happened.txt").read_text()
+    assert (kept / "row.json").exists()
