@@ -7,9 +7,9 @@ import itertools
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
 
+from ngalam112.demo.waiting import Limit
 from pbx.programs import Programs
 
 _START_LIMIT_S = 30.0
@@ -50,9 +50,9 @@ class PostgresServer:
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
-        deadline = time.monotonic() + _START_LIMIT_S
+        limit = Limit(_START_LIMIT_S)
         while self._psql("SELECT 1").returncode != 0:
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self._process.poll() is not None or limit.over:
                 raise PostgresFailed(f"PostgreSQL did not start: {self._log.read_text()[-2000:]}")
 
     def stop(self) -> None:

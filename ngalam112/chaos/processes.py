@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ngalam112.demo.waiting import EVERY_S, Limit
+
 ENGINE_LOCK = "engine.lock"
 _PROC = Path("/proc")
 _PAGE_KB = os.sysconf("SC_PAGE_SIZE") // 1024
@@ -113,10 +115,10 @@ def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:
 def sweep(home: Path, within: float = 5.0) -> list[int]:
     """End by force whatever is left of the line; return what had to be ended."""
     ended: list[int] = []
-    until = time.monotonic() + within
-    while (left := [pid for pid in pids(home) if lives(pid)]) and time.monotonic() < until:
+    limit = Limit(within)
+    while (left := [pid for pid in pids(home) if lives(pid)]) and not limit.over:
         for pid in left:
             kill(pid)
         ended += [pid for pid in left if pid not in ended]
-        time.sleep(0.05)
+        time.sleep(EVERY_S)
     return ended

@@ -68,7 +68,9 @@ def watched(file: Path) -> Iterator[Stalls]:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(_MOMENT.pack(time.monotonic()))
     sleeper = subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, str(file)], stdin=subprocess.PIPE
+        [sys.executable, "-I", "-S", __file__, str(file)],
+        stdin=subprocess.PIPE,
+        start_new_session=True,  # a terminal's Ctrl-C is not for it
     )
     found = Stalls(file)
     _watched.append(found)
