@@ -104,7 +104,14 @@ def _phones(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
     rows = [("0", _drawn(random, what.talk_ms)) for _ in range(_MANY)]
     port = peer.phones_port
     return SippRun(
-        peer.ground.programs, work, PHONE, port=port, limit_s=_LIMIT_S, rows=rows, noted=True
+        peer.ground.programs,
+        work,
+        PHONE,
+        port=port,
+        limit_s=_LIMIT_S,
+        yields=True,
+        rows=rows,
+        noted=True,
     )
 
 
@@ -123,6 +130,7 @@ def _citizens(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
         rate=what.rate,
         at_once=what.at_once,
         limit_s=_LIMIT_S,
+        yields=True,
         rows=rows,
         noted=True,
     )

@@ -93,7 +93,14 @@ def _runs(
     programs = peer.ground.programs
     talks = [("0", str(random.randint(*_TALK_MS)), str(port)) for port in desks]
     phones = SippRun(
-        programs, work, PHONE, port=peer.phones_port, limit_s=120, rows=talks, noted=True
+        programs,
+        work,
+        PHONE,
+        port=peer.phones_port,
+        limit_s=120,
+        yields=True,
+        rows=talks,
+        noted=True,
     )
     citizens = SippRun(
         programs,
@@ -103,6 +110,7 @@ def _runs(
         rate=float(rate),
         calls=len(callers),
         limit_s=120,
+        yields=True,
         rows=[(number, "0", str(port)) for number, port in callers.items()],
         noted=True,
     )

@@ -111,6 +111,14 @@ class Line:
 
         return list(await eventually(done, within, f"{count} ended calls of {caller!r}"))
 
+    async def is_written(self) -> None:
+        """The database has all that has happened so far."""
+
+        async def nothing_waits() -> bool:
+            return (await self.get("/api/status"))["engine"]["backlog"] == 0
+
+        await eventually(nothing_waits, what="all is written")
+
     async def is_empty(self, within: float = 10.0) -> None:
         """Asterisk holds no channel and no bridge any more."""
 

@@ -234,6 +234,7 @@ async def a_day(line: Line) -> None:
     await line.ended(1, "0834")
     await line.post("/api/operators/1102/ready")
     await line.post("/api/operators/1102/logout")
+    await line.is_written()
 
 
 async def as_expected(line: Line, found: list[str]) -> None:
