@@ -35,6 +35,7 @@ from ngalam112.sounds import build_music, build_sounds
 from pbx.programs import Programs
 from reports.calls import CallHistory, list_calls, show_call
 
+FULL = os.environ.get("NGALAM112_TESTS") == "full"
 PASSWORD = "a-phone-password"
 PIN = "4321"
 
@@ -154,8 +155,11 @@ _BRIEF_S = 0.3
 def brief_sounds(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same prompts, each cut off after 0.3 s, and the music: for tests in which no word counts.
 
-    A prompt that nobody interrupts takes 5 to 7 s, and a test waits for it in vain.
+    A prompt that nobody interrupts takes 5 to 7 s, and a test waits for it in vain. With
+    `make test FULL=1` they are whole.
     """
+    if FULL:
+        return built_sounds
     home = tmp_path_factory.mktemp("brief-sounds")
     shutil.copytree(built_sounds / "music", home / "music")
     shutil.copytree(built_sounds / "sounds", home / "sounds")

@@ -28,24 +28,28 @@ from ngalam112.settings import PROJECT
 SLACK_S = 0.25
 """Every bound of a test has at least so much room for what the machine does."""
 MOST_REPEATS = 2
-PLAYS_AT_ONCE = 2
-FAILURES = PROJECT / "var" / "failures"
+PLAYS_AT_ONCE = 1 if lines.FULL else 2
+_FAILURES = "NGALAM112_FAILURES"  # where plays keep theirs as well
 _SPOILED = "spoiled"
-_RUN = pytest.StashKey[str]()
+_KEPT = pytest.StashKey[Path]()
 _WATCH = pytest.StashKey[ExitStack]()
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Name the folder of this run's failures; workers have the name from the one who has them."""
-    given = getattr(config, "workerinput", {}).get("failures_of_run")
-    config.stash[_RUN] = given or time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}")
+    given = getattr(config, "workerinput", {}).get("failures")
+    if given is None:
+        base = Path(os.environ.get(_FAILURES) or PROJECT / "var" / "failures")
+        given = str(base / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}"))
+    config.stash[_KEPT] = Path(given)
+    os.environ[_FAILURES] = given
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Tell a worker of xdist where this run keeps its failures."""
-    node.workerinput["failures_of_run"] = node.config.stash[_RUN]
+    node.workerinput["failures"] = str(node.config.stash[_KEPT])
 
 
 class Scheduler(LoadScopeScheduling):
@@ -69,7 +73,8 @@ class Scheduler(LoadScopeScheduling):
 
 @functools.cache
 def _text(file: str) -> str:
-    return (PROJECT / file).read_text("utf-8")
+    path = PROJECT / file
+    return path.read_text("utf-8") if path.is_file() else ""
 
 
 def _is_play(file: str) -> bool:
@@ -147,7 +152,7 @@ def _keep(item: pytest.Item, call: pytest.CallInfo[None], error: str) -> Path:
     """Keep the logs of all lines that this test had; returns the folder."""
     begun = time.monotonic() - (time.time() - call.start)
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", item.nodeid.rpartition("/")[2])[:120]
-    folder = FAILURES / item.config.stash[_RUN] / name
+    folder = item.config.stash[_KEPT] / name
     found = [f"{end - begin:.1f} s" for begin, end in stalls(begun)]
     facts = {
         "test": item.nodeid,
@@ -169,7 +174,7 @@ def _keep(item: pytest.Item, call: pytest.CallInfo[None], error: str) -> Path:
 
 def _in_short(folder: Path) -> str:
     """Where it is kept, and what the log of a line says of it."""
-    said = [f"kept in {folder.relative_to(PROJECT)}"]
+    said = [f"kept in {folder}"]
     for file in sorted(folder.glob("**/what_happened.txt")):
         said += [line[:200] for line in file.read_text("utf-8", "replace").splitlines()[:40]]
     return "\n".join(said)
@@ -189,6 +194,6 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             f"spoiled: {len(found)}  {nodeid}: repeated, for the machine stood still for "
             f"{' and '.join(found)}"
         )
-    folder = FAILURES / terminalreporter.config.stash[_RUN]
+    folder = terminalreporter.config.stash[_KEPT]
     if folder.is_dir():
-        terminalreporter.write_line(f"What tells the causes is in {folder.relative_to(PROJECT)}")
+        terminalreporter.write_line(f"What tells the causes is in {folder}")

@@ -1,0 +1,99 @@
+"""A test that a stall of the machine has spoiled is repeated; one that fails by itself never is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from ngalam112.settings import PROJECT
+
+STALL = """
+import os, subprocess, time
+from pathlib import Path
+
+def tried():
+    file = Path("tries")
+    count = int(file.read_text()) + 1 if file.exists() else 1
+    file.write_text(str(count))
+    return count
+
+def the_machine_stands_still(seconds=0.6):
+    # all of this test run: itself, and what it has started, which is the sleeper
+    own = os.getpid()
+    children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
+    pids = " ".join([str(own), *children])
+    script = f"kill -STOP {pids}; sleep {seconds}; kill -CONT {pids}"
+    subprocess.run(["setsid", "--fork", "sh", "-c", script])
+    time.sleep(seconds)
+"""
+SOON = "def test_it_is_quick():\n    begun = time.monotonic()\n    count = tried()\n"
+
+
+def outcome(tmp_path: Path, body: str) -> tuple[int, str, int]:
+    """Run a test of this body by pytest: exit code, what it said, how often the test ran."""
+    text = STALL + SOON + textwrap.indent(textwrap.dedent(body), "    ")
+    (tmp_path / "test_inner.py").write_text(text)
+    folders = [PROJECT, PROJECT / "tests" / "integration", PROJECT / "tests" / "unit"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "machine", "--rootdir", ".", "-c", "/dev/null", "."],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, folders)),
+            "NGALAM112_FAILURES": str(tmp_path / "failures"),
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    return ran.returncode, ran.stdout, int((tmp_path / "tries").read_text())
+
+
+def test_a_bound_that_a_stall_has_broken_is_tried_again_and_told(tmp_path: Path) -> None:
+    code, said, tries = outcome(
+        tmp_path,
+        """
+        if count == 1:
+            the_machine_stands_still()
+        assert time.monotonic() - begun < 0.3
+        """,
+    )
+    assert (code, tries) == (0, 2), said
+    assert "spoiled: 1" in said and "test_it_is_quick" in said
+
+
+def test_the_same_bound_broken_without_a_stall_fails_at_once(tmp_path: Path) -> None:
+    code, said, tries = outcome(
+        tmp_path,
+        """
+        if count == 1:
+            time.sleep(0.6)
+        assert time.monotonic() - begun < 0.3
+        """,
+    )
+    assert (code, tries) == (1, 1), said
+    assert "spoiled" not in said
+    kept = list((tmp_path / "failures").rglob("what_happened.txt"))
+    assert len(kept) == 1 and "never for over" in kept[0].read_text()
+    assert str(kept[0].parent.parent) in said, "the run names the folder"
+
+
+def test_who_fails_in_every_stall_fails_after_the_third_time(tmp_path: Path) -> None:
+    code, said, tries = outcome(tmp_path, "the_machine_stands_still()\nassert False")
+    assert (code, tries) == (1, 3), said
+    assert "spoiled: 2" in said
+
+
+def test_a_wait_goes_on_for_as_long_as_the_machine_stood_still(tmp_path: Path) -> None:
+    code, said, tries = outcome(
+        tmp_path,
+        """
+        from ngalam112.demo.waiting import eventually_sync
+        the_machine_stands_still(0.8)
+        eventually_sync(lambda: time.monotonic() - begun > 1.0, within=0.4)
+        """,
+    )
+    assert (code, tries) == (0, 1), said
