@@ -18,7 +18,7 @@ from stall_injection import process_tree, stand_still, stop_one
 
 from ngalam112.chaos import processes
 
-pytestmark = [pytest.mark.alone, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.play, pytest.mark.timeout(400)]
 
 STALL_S = 3.0
 HAD = ("music", "sounds")
