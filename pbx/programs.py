@@ -65,6 +65,9 @@ exec 3<&0
 "$@" <&3 3<&- &
 child=$!
 [ -z "$early" ] || send "$early"
+wait "$child"
+code=$?
+# a signal that is passed on ends a wait as well
 while kill -0 "$child" 2>/dev/null || [ -d "/proc/$child" ]; do wait "$child"; code=$?; done
 exit "$code"
 """

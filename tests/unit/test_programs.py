@@ -105,6 +105,13 @@ def test_output_input_and_exit_code_are_the_programs(programs: Programs) -> None
     assert (done.returncode, done.stdout) == (3, "hello a 'b' \"$c\"\n")
 
 
+def test_a_program_that_ends_at_once_has_its_exit_code_too() -> None:
+    for _ in range(100):
+        argv = ["sh", "-c", programs_module._FORWARD, "program", "sh", "-c", "exit 7"]
+        done = subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL)
+        assert (done.returncode, done.stderr) == (7, b"")
+
+
 def test_a_signal_reaches_the_program_and_its_exit_code_comes_back(
     programs: Programs, place: Path
 ) -> None:
