@@ -70,8 +70,11 @@ def watched(file: Path) -> Iterator[Stalls]:
     sleeper = subprocess.Popen(
         [sys.executable, "-I", "-S", __file__, str(file)],
         stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         start_new_session=True,  # a terminal's Ctrl-C is not for it
     )
+    assert sleeper.stdout is not None
+    sleeper.stdout.read(1)  # it watches from now on
     found = Stalls(file)
     _watched.append(found)
     try:
@@ -86,6 +89,7 @@ def _sleep_and_note(file: Path) -> None:
     descriptor = os.open(file, os.O_WRONLY)
     at = os.fstat(descriptor).st_size
     before = time.monotonic()
+    os.write(1, b"!")
     while not select.select([0], [], [], TICK_S)[0]:
         now = time.monotonic()
         if now - before - TICK_S > SHORTEST_S:
