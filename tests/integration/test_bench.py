@@ -19,6 +19,7 @@ pytestmark = [pytest.mark.play, pytest.mark.timeout(240)]
 async def bench(home: Path, *options: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "ngalam112", "bench", "--format", "json", *options),
+        *("--failures", str(home / "failures")),
         env={**os.environ, "NGALAM112_HOME": str(home), "NGALAM112_DATABASE_URL": "oracle://x/y"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

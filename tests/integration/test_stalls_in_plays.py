@@ -37,7 +37,8 @@ class Play:
     """`ngalam112 storm` or `chaos`, as people start it."""
 
     def __init__(self, home: Path, *command: str) -> None:
-        self._home, self._command = home, command
+        self._home = home
+        self._command = (*command, "--failures", str(home / "failures"))
         self.said: list[str] = []
 
     async def __aenter__(self) -> Play:
