@@ -6,6 +6,7 @@ starter are found as well.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -96,12 +97,17 @@ def resident_kb(pid: int) -> int:
     return int(fields[1]) * _PAGE_KB if fields else 0
 
 
-def open_files(pid: int) -> int:
-    """How many file descriptors the process has open; 0 if it is gone."""
-    try:
-        return len(list((_PROC / str(pid) / "fd").iterdir()))
-    except OSError:
-        return 0
+def open_files(pid: int) -> list[str]:
+    """What the process has open: a name for each of its descriptors; none if it is gone.
+
+    A socket, a pipe and the like is its kind; a file is its name without the folder.
+    """
+    found = []
+    with contextlib.suppress(OSError):
+        for one in (_PROC / str(pid) / "fd").iterdir():
+            with contextlib.suppress(OSError):  # it was closed just now
+                found.append(one.readlink().name.partition(":")[0])
+    return sorted(found)
 
 
 def kill(pid: int, number: signal.Signals = signal.SIGKILL) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import urllib.request
+from collections import Counter
 from collections.abc import Sequence
 from statistics import mean
 
@@ -28,12 +29,13 @@ _SHORT = Behaviour(key_ms=(300, 600), ring_ms=(50, 200), talk_ms=(700, 1200))
 
 
 class Holdings(msgspec.Struct, frozen=True):
-    """What the line holds while nobody calls."""
+    """What the line holds while nobody calls; `open`: what its files are."""
 
     channels: int
     bridges: int
     tasks: int
     files: int
+    open: list[str] = []
 
 
 async def soak(stage: Stage) -> Row:
@@ -82,10 +84,14 @@ def grown(start: Holdings, end: Holdings, memory_kb: Sequence[int]) -> list[str]
     wrong = [
         f"{name}: {after}, and {before} before"
         for name, before, after in (
-            (name, getattr(start, name), getattr(end, name)) for name in Holdings.__struct_fields__
+            (name, getattr(start, name), getattr(end, name))
+            for name in ("channels", "bridges", "tasks", "files")
         )
         if after > before
     ]
+    if end.files > start.files:
+        more = Counter(end.open) - Counter(start.open)
+        wrong[-1] += f"; more of: {', '.join(sorted(more.elements()))}"
     second, last = _thirds(memory_kb)
     if last > second * (1 + GROWTH_LIMIT):
         wrong.append(f"memory has grown from {second / 1024:.1f} MB to {last / 1024:.1f} MB")
@@ -143,11 +149,13 @@ async def _holdings(line: ChaosLine) -> Holdings:
     found = re.search(r"^ngalam112_tasks ([0-9.]+)", text, re.MULTILINE)
     if found is None:
         raise ChaosFailed("The engine does not tell how many tasks it has.")
+    opened = processes.open_files(_engine(line))
     return Holdings(
         channels=channels,
         bridges=bridges,
         tasks=round(float(found[1])),
-        files=processes.open_files(_engine(line)),
+        files=len(opened),
+        open=opened,
     )
 
 

@@ -195,6 +195,8 @@ def test_a_soak_must_give_back_all_that_it_took() -> None:
         more = {**dict.fromkeys(("channels", "bridges"), 0), "tasks": 16, "files": 25}
         more[name] += 1
         assert len(grown(start, Holdings(**more), level)) == 1
+    opened = Holdings(channels=0, bridges=0, tasks=16, files=26, open=["socket"])
+    assert grown(start, opened, level) == ["files: 26, and 25 before; more of: socket"]
     assert grown(start, start, [1000] * 200 + [1060] * 100)
     assert grown(start, start, [1000] * 200 + [1040] * 100) == []
     assert grown(start, start, [])
