@@ -33,14 +33,14 @@ chaos: ready ## every part of the line dies in turn; SEED= repeats one, QUICK=1 
 run: ready ## the line in the foreground for real softphones, until Ctrl-C
 	@$(BIN)/ngalam112 up $(ARGS)
 
-# PROCESSES tests run beside each other, of which three are plays of a whole line. ROUNDS= and LOAD= are
+# PROCESSES tests run beside each other, of which two are plays of a whole line. ROUNDS= and LOAD= are
 # for a burn-in: what is marked as integration, so many times, beside so many busy loops. FULL=1 speaks
 # whole prompts and plays one line at a time, which takes about three times as long.
 test: ready ## every test, with a real Asterisk and real databases; ROUNDS=5 LOAD=2 is a burn-in
 	@$(if $(FULL),NGALAM112_TESTS=full )$(BIN)/python -m tests.rounds \
 		--rounds $(or $(ROUNDS),1) --load $(or $(LOAD),0) \
 		-n $(PROCESSES) $(if $(ROUNDS)$(LOAD),-m integration) $(ARGS)
-PROCESSES ?= $(if $(FULL),3,7)
+PROCESSES ?= $(if $(FULL),3,6)
 
 lint: ready ## style, types, and the direction of imports
 	@$(BIN)/ruff check .

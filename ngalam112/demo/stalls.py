@@ -1,6 +1,6 @@
 """Measures when the machine stood still, so that nobody takes that for a fault of the line.
 
-A process of its own does nothing but sleep for 20 ms at a time. When a sleep takes far longer, no
+A process of its own does nothing but sleep for 40 ms at a time. When a sleep takes far longer, no
 program of this machine could have done better: a stall. It is written to a file, as moments of
 CLOCK_MONOTONIC, which all processes share. Standard library only, for the process starts in 20 ms.
 """
@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-TICK_S = 0.02
+TICK_S = 0.04
 SHORTEST_S = 0.1
 """What is shorter is how machines are, and every limit has room for it."""
 ENDS_WITHIN_S = 5.0

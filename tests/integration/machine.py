@@ -28,7 +28,7 @@ from ngalam112.settings import PROJECT
 SLACK_S = 0.25
 """Every bound of a test has at least so much room for what the machine does."""
 MOST_REPEATS = 2
-PLAYS_AT_ONCE = 1 if lines.FULL else 3
+PLAYS_AT_ONCE = 1 if lines.FULL else 2
 _FAILURES = "NGALAM112_FAILURES"  # where plays keep theirs as well
 _SPOILED = "spoiled"
 _KEPT = pytest.StashKey[Path]()
