@@ -291,8 +291,6 @@ def moment(text: str, otherwise: float, since: float | None = None) -> float:
 
 def main() -> int:
     """Serve one call; 0 if its record is whole, 1 if the dialplan must go on with the citizen."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, 0)  # many of these must not be in Asterisk's way
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # Asterisk's word for: the citizen hung up
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # Asterisk's service is stopped
     given = [argument for argument in sys.argv[1:] if argument != "--hung-up"] + [""] * 7

@@ -35,7 +35,6 @@ from ngalam112.settings import Settings
 from ngalam112.spool import KnownCall, read_spool
 from ngalam112.standby import Turn
 from ngalam112.warmup import calm_the_collector, warm_up
-from pbx.processes import go_before_others
 
 log = structlog.get_logger("service")
 
@@ -100,7 +99,6 @@ class _Life:
 
 def main(settings: Settings, name: str = "1") -> int:
     """Run the engine until it is told to stop; returns the exit code."""
-    go_before_others()
     with open_log(settings.log_file, settings.log_level):
         return uvloop.run(live(settings, name))
 

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from pbx.processes import before_others, end, start
+from pbx.processes import end, start
 from pbx.programs import Programs
 
 
@@ -54,7 +54,7 @@ class Asterisk:
             (self.home / folder).mkdir(parents=True, exist_ok=True)
         for left in (self.home / "run" / "asterisk.ctl", self.console_file):
             left.unlink(missing_ok=True)
-        argv = self._programs.command(
+        return self._programs.command(
             "asterisk",
             "-f",
             "-C",
@@ -63,7 +63,6 @@ class Asterisk:
             readable=self._readable,
             die_with_parent=die_with_parent,
         )
-        return before_others(*argv)
 
     @property
     def console_file(self) -> Path:

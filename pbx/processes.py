@@ -4,25 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
 from typing import Any
 
 END_S = 5.0
-PRIORITY = -10
-"""The niceness of what carries calls: no backup or update on the machine may cut a talk."""
-_RENICE = f'renice -n {PRIORITY} $$ >/dev/null 2>&1; exec "$@"'
-
-
-def before_others(*argv: str) -> list[str]:
-    """Return what starts a program at `PRIORITY`; as it is, where this user may not have that."""
-    return ["sh", "-c", _RENICE, "sh", *argv]
-
-
-def go_before_others() -> None:
-    """Give this thread, and those that it will start, `PRIORITY`, if this user may have it."""
-    with contextlib.suppress(OSError):
-        os.setpriority(os.PRIO_PROCESS, 0, PRIORITY)
 
 
 async def start(*argv: str, **options: Any) -> asyncio.subprocess.Process:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import subprocess
-import sys
 
 import pytest
 from lines import Line
 
 from acd.records import CallRecord, fold
-from ngalam112.chaos import processes
-from pbx.processes import PRIORITY
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -124,21 +119,6 @@ async def test_asterisk_takes_every_setting_of_ours(line: Line) -> None:
     asterisk = line.running.asterisk
     said = asterisk.console_file.read_text() + await asterisk.console("core show version")
     assert [row for row in said.splitlines() if not row.startswith("Asterisk ")] == []
-
-
-def may_go_before_others() -> bool:
-    """Whether this user may have the priority, by asking for it in a process of its own."""
-    ask = f"import os; os.setpriority(os.PRIO_PROCESS, 0, {PRIORITY})"
-    return subprocess.run([sys.executable, "-c", ask], capture_output=True).returncode == 0
-
-
-async def test_asterisk_and_the_engine_go_before_whatever_else_the_machine_does(
-    line: Line,
-) -> None:
-    wanted = PRIORITY if may_go_before_others() else 0
-    parts = (processes.asterisk(line.settings.home), line.running.engine.pid)
-    assert None not in parts
-    assert [os.getpriority(os.PRIO_PROCESS, part or 0) for part in parts] == [wanted, wanted]
 
 
 async def test_afterwards_asterisk_is_empty(line: Line) -> None:
