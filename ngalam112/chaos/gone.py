@@ -84,12 +84,16 @@ def rang_fallback(
 
 
 def _silences(ended: Ended, callers: Mapping[str, int], moment: Moment) -> dict[str, float]:
-    """The longest silence that each caller heard from just before the fault to the talk."""
+    """The longest silence that each caller heard from just before the fault to the talk.
+
+    Who had only just been put in line may hear nothing in that time, which is a silence as long.
+    """
     talks, over = times(ended.phones, "talks"), times(ended.citizens, "over")
     steady = moment.steady - moment.wall
     worst = {}
     for who, port in callers.items():
         until = talks.get(who, over.get(who, _ENDLESS)) + steady
-        gap = verdict.longest_gap(ended.heard[port].sounds, moment.steady - 1.0, until)
-        worst[who] = _ENDLESS if gap is None else gap
+        since = moment.steady - 1.0
+        gap = verdict.longest_gap(ended.heard[port].sounds, since, until)
+        worst[who] = until - since if gap is None else gap
     return worst
