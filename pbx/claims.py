@@ -37,6 +37,7 @@ class ClaimLane:
             "Content-Length: 0\r\n\r\n"
         )
         self._free: list[_Link] = []
+        self._tidies: asyncio.TimerHandle | None = None
         self._turn = asyncio.Semaphore(_AT_ONCE)
 
     async def claim(self, channel_id: str) -> Reply:
@@ -56,6 +57,9 @@ class ClaimLane:
 
     def close(self) -> None:
         """Let go of all connections."""
+        if self._tidies is not None:
+            self._tidies.cancel()
+            self._tidies = None
         while self._free:
             self._free.pop().writer.close()
 
@@ -74,8 +78,23 @@ class ClaimLane:
         finally:
             if keep:
                 self._free.append(_Link(reader, writer, monotonic()))
+                self._tidy_later()
             else:
                 writer.close()
+
+    def _tidy_later(self) -> None:
+        if self._tidies is None:
+            self._tidies = asyncio.get_running_loop().call_later(_KEPT_S, self._tidy)
+
+    def _tidy(self) -> None:
+        """Close what nobody has used for long; Asterisk has closed it too."""
+        self._tidies = None
+        now = monotonic()
+        for link in [one for one in self._free if now - one.used_at >= _KEPT_S]:
+            self._free.remove(link)
+            link.writer.close()
+        if self._free:
+            self._tidy_later()
 
     async def _link(self, *, kept: bool) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         while self._free:

@@ -22,7 +22,7 @@ from ngalam112.settings import Settings
 CALLS_A_SECOND = 10.0
 GROWTH_LIMIT = 0.05
 SAMPLE_S = 1.0
-# a connection over which a claim went is closed by aiohttp 15 to 30 s later
+# a connection over which a claim went is closed 10 to 20 s later
 _RETURNS_WITHIN_S = 40.0
 _WARM_UP = 60  # calls: what is opened at first use is open then
 # a talk of less than half a second is a refusal, and the citizen waits on

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import importlib
 import json
 import os
@@ -228,5 +229,8 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which then end this
     for name in _READY:
         importlib.import_module(name)
+    # else each child looks through all that was imported when it ends
+    gc.collect()
+    gc.freeze()
     sys.argv = _serve(socket.socket(fileno=int(sys.argv[1])))
     importlib.import_module("ngalam112.cli.app").main()

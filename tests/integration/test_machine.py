@@ -26,12 +26,11 @@ def the_machine_stands_still(seconds=0.6):
     children = Path(f"/proc/{own}/task/{own}/children").read_text().split()
     pids = " ".join([str(own), *children])
     script = f"kill -STOP {pids}; sleep {seconds}; kill -CONT {pids}"
+    before = time.monotonic()
     subprocess.run(["setsid", "--fork", "sh", "-c", script])
-    before = now = time.monotonic()
-    while now - before < 0.8 * seconds:
+    while (now := time.monotonic()) - before < 0.8 * seconds:
         before = now
         time.sleep(0.01)
-        now = time.monotonic()
 """
 SOON = "def test_it_is_quick():\n    begun = time.monotonic()\n    count = tried()\n"
 

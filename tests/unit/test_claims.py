@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from ngalam112.demo.waiting import eventually
 from pbx.ari_reply import LATE, LOST
 from pbx.claims import ClaimLane
 
@@ -80,6 +81,17 @@ async def test_many_claims_at_once_use_no_more_than_eight_connections() -> None:
         replies = await asyncio.gather(*(lane.claim(str(one)) for one in range(30)))
     assert {one.status for one in replies} == {204}
     assert door.links <= 8
+
+
+async def test_connections_of_a_burst_are_closed_when_nobody_uses_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pbx.claims._KEPT_S", 0.1)
+    door = Door(OURS)
+    async with lane_to(door) as lane:
+        await asyncio.gather(*(lane.claim(str(one)) for one in range(30)))
+        await eventually(lambda: door.open == 0, what="all are closed, without another claim")
+        assert (await lane.claim("later")).status == 204
 
 
 async def test_no_answer_in_time_is_late() -> None:
