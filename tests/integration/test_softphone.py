@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from desks import Room, Talk, open_room
+from desks import CITIZEN_HZ, Room, Talk, open_room
 
 from ngalam112.demo.phone_facts import SipMessage, SoftphoneError, Transfer
 from ngalam112.demo.softphone import Softphone
@@ -36,10 +36,12 @@ def sent(phone: Softphone, method: str) -> list[SipMessage]:
 
 async def test_it_answers_holds_resumes_and_hangs_up_a_citizens_call(room: Room) -> None:
     line = room.line
-    async with room.paused(*room.desks), line.operator_at("104") as phone:
-        dialling = asyncio.create_task(
-            line.players.citizens("citizen_key_talk_until_bye", 1, caller="0841", keys={"key": "2"})
-        )
+    async with (
+        room.paused(*room.desks),
+        line.operator_at("104") as phone,
+        line.softphone("08411", tone_hz=CITIZEN_HZ) as citizen,
+    ):
+        dialled = await room.dial(citizen)
         call = await phone.incoming()
         assert (call.display_name, call.peer) == ("POLISI 08411", "sip:08411@127.0.0.1")
         await phone.answer(call.id)
@@ -54,7 +56,7 @@ async def test_it_answers_holds_resumes_and_hangs_up_a_citizens_call(room: Room)
         assert (await phone.audio()).sent >= held.sent + flowed.sent
 
         await phone.hang_up()
-        assert (await dialling).successful == 1
+        await citizen.closed(dialled)
     record = (await line.ended(1, "0841"))[0]
     assert (record.outcome, record.phone, record.operator) == ("answered", "104", "1104")
     assert (record.category, record.ended_by, record.offers) == ("police", "operator", 1)
