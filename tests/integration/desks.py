@@ -129,18 +129,6 @@ class Talk:
         """The first operator's phone asks for a blind transfer."""
         return asyncio.create_task(self.first.blind_transfer(to, self.call))
 
-    async def refers_while_it_rings(self, consult: str) -> asyncio.Task[Transfer]:
-        """... for one to whom its other call rings; the line has taken the REFER."""
-        before = len(self.first.messages)
-        asked = asyncio.create_task(self.first.attended_transfer(consult, self.call))
-
-        def taken() -> bool | None:
-            news = self.first.messages[before:]
-            return any(one.method == "REFER" and one.code == 202 for one in news) or None
-
-        await self.first.baresip.until(taken, 5.0, "202 to the REFER")
-        return asked
-
     async def failures(self) -> list[str]:
         """Why the handings over so far failed."""
         record = (await self.line.records(self.caller))[0]
@@ -166,7 +154,8 @@ class Talk:
         assert record.transfers == transfers
         assert all(one.left_at is not None and one.reason for one in record.legs)
         await self.room.rests()
-        assert longest_gap(self.ears.heard) < GAP_S
+        gap = longest_gap(self.ears.heard)
+        assert gap < GAP_S, f"the citizen heard nothing for {gap:.2f} s"
         return record
 
 

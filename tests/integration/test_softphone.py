@@ -84,7 +84,8 @@ async def test_the_two_consult_and_the_keys_complete(room: Room) -> None:
         await talk.free("second")
         record = await talk.over((talk.first, "answered"), (talk.second, "transfer"), transfers=1)
         assert [one.reason for one in record.legs] == ["transferred", "caller"]
-        assert record.ended_by == "caller"
+        assert (record.caller_number, record.ended_by) == ("0801", "caller")
+        assert not sent(talk.citizen, "REGISTER"), "a citizen has no account"
 
 
 async def handed_over(talk: Talk, to: Softphone, name: str, asked: asyncio.Task[Transfer]) -> None:

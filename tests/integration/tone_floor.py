@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lines import PASSWORD, Line, eventually, open_line
-from tone_phone import LOOK_S, Dialog, TonePhone
+from tone_phone import FRAME, LISTEN_S, LOOK_S, RATE, Dialog, TonePhone, from_now
 
 from acd.records import CallRecord, EventKind, fold
 from ngalam112.demo.sipp import SippRun, free_port
@@ -173,9 +173,10 @@ class Scene:
         return f"07{self.caller[2:]}"
 
     async def talk(self) -> Dialog:
-        """The citizen and 101 talk; they hear each other, and from now on silence counts."""
+        """The citizen and 101 talk and hear each other; from the answer on silence counts."""
         citizen, first = await self.citizen(), self.phones["101"]
         dialog = await first.answered()
+        self.since = time.monotonic()
         await self.together(first)
         await eventually(lambda: citizen.packets(0.3) > 7, what="audio flows to the citizen")
         return dialog
@@ -183,7 +184,7 @@ class Scene:
     async def hear(
         self, wanted: Mapping[TonePhone, Iterable[TonePhone]], within: float = 6.0
     ) -> None:
-        """In one moment, each of these phones hears those who are given and nobody else.
+        """In one moment from now on, each of these phones hears those given and nobody else.
 
         Who is to hear no one hears music or words.
         """
@@ -198,13 +199,13 @@ class Scene:
             )
 
         try:
-            await eventually(heard, within, every=LOOK_S)
+            await eventually(from_now(heard), within, every=LOOK_S)
         except AssertionError:
             names = {phone.hz: phone.name for phone in [*want, *self.phones.values()]}
             last = {
                 phone.name: (
                     [names.get(hz, hz) for hz in phone.hears(*EVERYBODY)],
-                    phone.packets(0.2),
+                    phone.packets(LISTEN_S),
                 )
                 for phone in want
             }
@@ -221,6 +222,15 @@ class Scene:
             within,
         )
         self.since = self.since or time.monotonic()
+
+    async def music_goes_on(self, seconds: float = 1.0) -> None:
+        """The citizen hears music, and goes on hearing it for so long."""
+        citizen = self.citizen_phone
+        await citizen.hears_music(EVERYBODY)
+        wanted = citizen.packets_in_all() + round(seconds * RATE / FRAME)
+        await goes_on(seconds)
+        await eventually(lambda: citizen.packets_in_all() >= wanted, what=f"{seconds} s of music")
+        assert citizen.hears_sound_of_nobody(EVERYBODY, seconds)
 
     async def apart(self, one: TonePhone, other: TonePhone, within: float = 6.0) -> None:
         """The two hear each other and nobody else, and the citizen hears music."""
@@ -282,14 +292,18 @@ class Scene:
         self.citizen_phone.hang_up(self.citizen_call)
 
     async def over(self) -> CallRecord:
-        """The citizen hangs up (if still there): the record, which is the fold of its events."""
+        """The citizen hangs up (if still there), all are free soon; the record of the call."""
         self.not_in_silence()
         if not self.citizen_call.over:
             self.citizen_phone.hang_up(self.citizen_call)
+        await self.free(*self.phones.values())
         return await self.ended()
 
     async def ended(self) -> CallRecord:
-        """The one record, once the call has ended; nobody has a call, every operator is free."""
+        """The one record, once the call has ended; nobody has a call, every operator is free.
+
+        The record is the fold of its events.
+        """
         phones = [self.citizen_phone, *self.phones.values()]
         await eventually(
             lambda: all(one.has_no_call() for one in phones), 3.0, "all calls are closed"
@@ -297,6 +311,7 @@ class Scene:
         (record,) = await self.line.ended(1, self.caller)
         assert record.outcome == "answered"
         assert all(leg.left_at is not None and leg.reason for leg in record.legs)
+        assert all(leg.operator in (None, f"1{leg.phone}") for leg in record.legs)
         history = await self.line.history(record.call_id)
         again = fold(record.call_id, history.events)
         assert again.legs == record.legs

@@ -23,6 +23,7 @@ from lines import eventually
 
 RATE, FRAME = 8000, 160
 QUIET = 30.0  # the mean power of a line on which nobody speaks is below; music is several hundred
+LISTEN_S = 0.2  # so much audio is judged at a time
 LOOK_S = 0.04  # from one look at what is heard to the next: a look is work, and all phones share us
 _KEYS = "0123456789*#"
 _KEY_FRAMES = 4  # Asterisk makes a key of less than 80 ms longer
@@ -65,6 +66,12 @@ def loudness(samples: list[int], hz: int) -> float:
         before, last = last, sample + turn * last - before
     power = before * before + last * last - turn * before * last
     return 2 * math.sqrt(max(0.0, power)) / max(1, len(samples))
+
+
+def from_now(check: Callable[[], bool]) -> Callable[[], bool]:
+    """A check of what is heard, which is not true before all that it judges came after now."""
+    begun = time.monotonic()
+    return lambda: time.monotonic() - begun >= LISTEN_S and check()
 
 
 def _md5(text: str) -> str:
@@ -227,14 +234,14 @@ class TonePhone:
         codes = b"".join(payload for _, payload in reversed(list(came)))
         return [_FROM_ALAW[code] for code in codes]
 
-    def hears(self, *tones: int, seconds: float = 0.2) -> set[int]:
+    def hears(self, *tones: int, seconds: float = LISTEN_S) -> set[int]:
         """Which of these tones it has heard in the last moment."""
         samples = self._samples(seconds)
         if len(samples) < RATE * seconds * 0.5:
             return set()
         return {hz for hz in tones if loudness(samples, hz) > 1000}
 
-    def hears_sound_of_nobody(self, of: set[int], seconds: float = 0.2) -> bool:
+    def hears_sound_of_nobody(self, of: set[int], seconds: float = LISTEN_S) -> bool:
         """Whether it hears something, music or words, and none of these tones."""
         samples = self._samples(seconds)
         if len(samples) < RATE * seconds * 0.5 or self.hears(*of, seconds=seconds):
@@ -244,16 +251,17 @@ class TonePhone:
     async def hears_only(self, wanted: set[int], of: set[int], within: float = 6.0) -> None:
         """It comes to hear these tones, and none of the others."""
         try:
-            await eventually(lambda: self.hears(*of) == wanted, within, every=LOOK_S)
+            await eventually(from_now(lambda: self.hears(*of) == wanted), within, every=LOOK_S)
         except AssertionError:
             raise AssertionError(
-                f"{self.name} hears {self.hears(*of)}, not {wanted}, in {self.packets(0.2)} packets"
+                f"{self.name} hears {self.hears(*of)}, not {wanted}, in "
+                f"{self.packets(LISTEN_S)} packets"
             ) from None
 
     async def hears_music(self, of: set[int], within: float = 6.0) -> None:
         """It comes to hear something that is nobody's tone."""
         await eventually(
-            lambda: self.hears_sound_of_nobody(of),
+            from_now(lambda: self.hears_sound_of_nobody(of)),
             within,
             f"{self.name} hears music",
             every=LOOK_S,
