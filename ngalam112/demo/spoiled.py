@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-SLACK_S = 0.25
+SLACK_S = 0.15
 """For how long, in all, the machine may stand still in a play that counts."""
 MOST_REPEATS = 2
 
