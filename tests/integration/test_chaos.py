@@ -16,7 +16,7 @@ from test_whole_lines import of_this_line
 
 from ngalam112.chaos.run import SCENARIOS
 
-pytestmark = [pytest.mark.play, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.play, pytest.mark.timeout(400)]
 
 
 HAD = ("music", "sounds")
