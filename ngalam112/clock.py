@@ -67,7 +67,7 @@ def _boot() -> str:
 def age_s(created: str) -> float:
     """How old a channel is, by the wall clock of both, which is Asterisk's own."""
     try:
-        age = time.time() - datetime.strptime(created, "%Y-%m-%dT%H:%M:%S.%f%z").timestamp()
+        age = time.time() - datetime.fromisoformat(created).timestamp()
     except ValueError:
         return 0.0
     return age if 0 <= age < _OLDEST_S else 0.0

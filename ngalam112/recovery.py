@@ -51,11 +51,18 @@ class Snapshot(msgspec.Struct, frozen=True):
 
 
 async def snapshot(ari: AriClient, playbacks: Iterable[str] = ()) -> Snapshot:
-    """Ask Asterisk what it holds for us, and which of the `playbacks` play; raises an AriError."""
+    """Ask Asterisk what it holds for us, and which of the `playbacks` play; raises an AriError.
+
+    The lists are read over HTTP. They are not older than what was asked for on the event socket
+    before, and the events that Asterisk sent before them have been handed out when this returns.
+    """
+    await ari.caught_up()
     info = await ari.get("asterisk/info", Info)
     ours = await ari.get(f"applications/{ari.app}", Application)
     channels = await ari.get("channels", list[Channel])
     bridges = await ari.get("bridges", list[Bridge])
+    playing = frozenset([one for one in playbacks if await _plays(ari, one)])
+    await ari.caught_up()
     mine = set(ours.channel_ids)
     legs = {
         one.id: LiveLeg(
@@ -79,7 +86,7 @@ async def snapshot(ari: AriClient, playbacks: Iterable[str] = ()) -> Snapshot:
     return Snapshot(
         legs,
         kept,
-        playing=frozenset([one for one in playbacks if await _plays(ari, one)]),
+        playing=playing,
         elsewhere=frozenset(one.id for one in channels) - mine,
         in_fallback=frozenset(
             one.id for one in channels if one.dialplan.context in FALLBACK_CONTEXTS

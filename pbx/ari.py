@@ -1,4 +1,7 @@
-"""The ARI client: a WebSocket for events and requests, further ones for requests, claims by HTTP.
+"""The ARI client: WebSockets for events and for requests about one call, HTTP for all else.
+
+What goes by HTTP: lists, and all else whose answer grows with the line, because Asterisk ends when
+it has to send a long text over a WebSocket (`pbx/small_answers.py`); and claims.
 
 Requests are written in the order in which `send` is called, and Asterisk runs the requests of one
 lane in that order. Claims have connections of their own, so nothing can delay the door. Every
@@ -20,6 +23,8 @@ import msgspec
 import structlog
 
 from pbx.ari_reply import (
+    LATE,
+    LOST,
     AriError,
     AriRefused,
     AriUnreachable,
@@ -114,7 +119,10 @@ class AriClient:
         timeout: float | None = None,
         lane: int = 0,
     ) -> None:
-        """Write one request; `then` gets its Reply. `body` is sent as JSON."""
+        """Write one request; `then` gets its Reply. `body` is sent as JSON.
+
+        Raises ValueError for one whose answer may be too long for a WebSocket.
+        """
         self.requests_sent += 1
         self._lanes[lane].send(
             str(self.requests_sent),
@@ -143,18 +151,40 @@ class AriClient:
                 answer.set_result(reply)
 
         self.send(method, uri, query, body=body, then=then, timeout=timeout)
-        reply = await answer
-        if reply.ok:
-            return reply.body
-        if reply.gone:
-            raise ChannelGone(f"{method} {uri}: {reply.reason}")
-        raise (AriUnreachable if reply.status == 0 else AriError)(
-            f"{method} {uri}: {reply.status} {reply.reason}"
-        )
+        return _body(method, uri, await answer)
 
     async def get(self, uri: str, type: type[T]) -> T:
-        """Read `uri` and decode it as `type`."""
-        return msgspec.json.decode(await self.call("GET", uri), type=type)
+        """Read `uri` over HTTP and decode it as `type`; raises an AriError or a MsgspecError."""
+        return msgspec.json.decode(await self._over_http("GET", uri), type=type)
+
+    async def caught_up(self) -> None:
+        """Wait until Asterisk has done what was asked on lane 0, and its events so far are here.
+
+        An answer over HTTP may overtake both; raises an AriError.
+        """
+        await self.call("GET", "asterisk/ping")
+
+    async def _over_http(self, method: str, uri: str, *, body: Any = None) -> bytes:
+        """Ask over HTTP, outside of the lanes' order; return the body or raise an AriError."""
+        if self._session is None or self._session.closed:
+            raise AriUnreachable(f"{method} {uri}: {LOST.reason}")
+        self.requests_sent += 1
+        try:
+            async with self._session.request(
+                method,
+                f"{self._base}/{uri}",
+                headers=self._headers,
+                json=body,
+                timeout=aiohttp.ClientTimeout(total=self._request_timeout),
+            ) as response:
+                read = await response.read()
+                reply = Reply(response.status, response.reason or "")
+        except TimeoutError:
+            reply = LATE
+        except (aiohttp.ClientError, OSError) as error:
+            raise AriUnreachable(f"{method} {uri}: {error or type(error).__name__}") from None
+        _body(method, uri, reply)
+        return read
 
     def claim(self, channel_id: str, then: Then) -> None:
         """Claim a broadcast call; `then` gets 2xx if it is ours, 404 or 409 if not."""
@@ -223,8 +253,8 @@ class AriClient:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._expire(), name="ari time-outs")
-                for number, lane in enumerate(self._lanes):
-                    self._listen(number, lane.app)
+                tasks.create_task(self._filter_events(), name="ari event filters")
+                for lane in self._lanes:
                     tasks.create_task(lane.write(), name=f"{lane.app} writer")
                 self._on_up()
                 for lane in self._lanes:
@@ -242,23 +272,21 @@ class AriClient:
         await lane.read(self._hear)
         raise _LinkLostError
 
-    def _listen(self, number: int, app: str) -> None:
-        """Let Asterisk say what we read and nothing else; answers to requests count among that."""
-        wanted = EVENT_NAMES if app == self.app else ["RESTResponse"]
-        self.send(
-            "PUT",
-            f"applications/{app}/eventFilter",
-            body={"allowed": [{"type": name} for name in wanted]},
-            then=self._filtered,
-            lane=number,
-        )
+    async def _filter_events(self) -> None:
+        """Let Asterisk say what we read and nothing else; answers to requests count among that.
+
+        Over HTTP, because the answer lists all channels of the application.
+        """
+        for lane in self._lanes:
+            wanted = EVENT_NAMES if lane.app == self.app else ["RESTResponse"]
+            body = {"allowed": [{"type": name} for name in wanted]}
+            try:
+                await self._over_http("PUT", f"applications/{lane.app}/eventFilter", body=body)
+            except AriError as error:
+                log.error("ari_event_filter_refused", error=str(error))
 
     async def _close(self) -> None:
         await asyncio.gather(*(lane.close() for lane in self._lanes))
-
-    def _filtered(self, reply: Reply) -> None:
-        if not reply.ok:
-            log.error("ari_event_filter_refused", status=reply.status, reason=reply.reason)
 
     async def _expire(self) -> None:
         loop = asyncio.get_running_loop()
@@ -280,3 +308,14 @@ class AriClient:
         self.events_received += 1
         self._on_event(event)
         return None
+
+
+def _body(method: str, uri: str, reply: Reply) -> str:
+    """Return the body of a reply, or raise it as an AriError."""
+    if reply.ok:
+        return reply.body
+    if reply.gone:
+        raise ChannelGone(f"{method} {uri}: {reply.reason}")
+    raise (AriUnreachable if reply.status == 0 else AriError)(
+        f"{method} {uri}: {reply.status} {reply.reason}"
+    )

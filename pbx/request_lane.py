@@ -23,6 +23,7 @@ import structlog
 
 from pbx.ari_reply import LATE, LOST, Reply, Then
 from pbx.ari_types import RestRequest, RestResponse
+from pbx.small_answers import check_answer_is_small
 
 log = structlog.get_logger("ari")
 
@@ -91,7 +92,11 @@ class RequestLane:
         then: Then | None,
         timeout: float,
     ) -> None:
-        """Write one request; `then` gets its Reply, or LATE after `timeout` seconds."""
+        """Write one request; `then` gets its Reply, or LATE after `timeout` seconds.
+
+        Raises ValueError for one whose answer may be too long for a WebSocket.
+        """
+        check_answer_is_small(method, uri)
         loop = asyncio.get_running_loop()
         if self._socket is None:
             if then is not None:

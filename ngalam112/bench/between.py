@@ -30,6 +30,15 @@ class _Told(msgspec.Struct):
     request_id: str = ""
 
 
+class _Response(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="RESTResponse"):
+    request_id: str
+    status_code: int
+    reason_phrase: str
+    uri: str
+    content_type: str = "application/json"
+    message_body: str
+
+
 class Notes:
     """All that has passed, in order; `begin` makes the call's part begin."""
 
@@ -58,7 +67,7 @@ class Notes:
             self._note(item)
 
     def answer(self, number: int, response: str) -> None:
-        """Asterisk answers over the event socket."""
+        """Asterisk answers, in the form of an answer over the event socket."""
         own = f'"request_id":"{number}"'
         raw = msgspec.Raw(response.replace(own, '"request_id":"$request$"').encode())
         request = self._of_line.pop(number, None)
@@ -101,7 +110,7 @@ class Between:
 
     def __init__(self, notes: Notes, ari_port: int, ami_port: int) -> None:
         self._notes, self._ari, self._ami_port = notes, f"127.0.0.1:{ari_port}", ami_port
-        self._claims = 0
+        self._over_http = 0
         self._open: set[asyncio.StreamWriter] = set()
 
     @asynccontextmanager
@@ -110,6 +119,7 @@ class Between:
         app = web.Application()
         app.router.add_get("/ari/events", self._events)
         app.router.add_post("/ari/events/claim", self._claim)
+        app.router.add_route("*", "/ari/{uri:.*}", self._of_line)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         ami = await asyncio.start_server(self._ami, "127.0.0.1", ami_port)
@@ -147,15 +157,42 @@ class Between:
         return engine
 
     async def _claim(self, request: web.Request) -> web.Response:
-        self._claims -= 1  # apart from the numbers of the socket
-        number = self._claims
-        self._notes.request(number, "POST", "events/claim", dict(request.query))
+        number = self._noted(request, "events/claim")
         sign = {"Authorization": request.headers["Authorization"]}
         async with self._session.post(
             f"http://{self._ari}{request.path_qs}", headers=sign
         ) as answer:
             self._notes.claimed(number, answer.status)
             return web.Response(status=answer.status, reason=answer.reason)
+
+    def _noted(self, request: web.Request, uri: str) -> int:
+        self._over_http -= 1  # apart from the numbers of the socket
+        self._notes.request(self._over_http, request.method, uri, dict(request.query))
+        return self._over_http
+
+    async def _of_line(self, request: web.Request) -> web.Response:
+        """Pass on what is asked beside the calls, such as a list."""
+        uri = request.match_info["uri"]
+        number = self._noted(request, uri)
+        names = ("Authorization", "Content-Type")
+        headers = {name: request.headers[name] for name in names if name in request.headers}
+        async with self._session.request(
+            request.method,
+            f"http://{self._ari}{request.path_qs}",
+            headers=headers,
+            data=await request.read(),
+        ) as answer:
+            told = _Response(
+                request_id=str(number),
+                status_code=answer.status,
+                reason_phrase=answer.reason or "",
+                uri=uri,
+                message_body=await answer.text(),
+            )
+            self._notes.answer(number, msgspec.json.encode(told).decode())
+            return web.Response(
+                status=told.status_code, text=told.message_body, content_type="application/json"
+            )
 
     async def _ami(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._ami_port)

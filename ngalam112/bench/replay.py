@@ -1,9 +1,9 @@
 """A recorded Asterisk: says to an engine what a real one said, once the engine asks what it asked.
 
-Speaks ARI (the event socket with its requests, the claim over HTTP) and AMI. Any number of calls
-may be up together; each has ids of its own, and those that the engine chooses are read out of its
-requests. An event goes out once the engine has made all requests that came before it. A request
-that the recording does not have is counted, and answered with 204.
+Speaks ARI (the sockets with their requests; lists and the claim over HTTP) and AMI. Any number of
+calls may be up together; each has ids of its own, and those that the engine chooses are read out of
+its requests. An event goes out once the engine has made all requests that came before it. A request
+that the recording does not have is counted, and answered with 204, or with 404 over HTTP.
 """
 
 from __future__ import annotations
@@ -36,6 +36,11 @@ class _Asked(msgspec.Struct, frozen=True):
     method: str
     uri: str
     query_strings: list[_Pair] = []
+
+
+class _Answered(msgspec.Struct, frozen=True):
+    status_code: int
+    message_body: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -110,6 +115,7 @@ class Replay:
         app = web.Application()
         app.router.add_get("/ari/events", self._socket)
         app.router.add_post("/ari/events/claim", self._claim)
+        app.router.add_route("*", "/ari/{uri:.*}", self._of_line)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:
@@ -146,6 +152,18 @@ class Replay:
             self._asked, "POST", "events/claim", list(request.query.items())
         )
         return web.Response(status=204)
+
+    async def _of_line(self, request: web.Request) -> web.Response:
+        """Answer what the engine asks beside its calls, by its recorded answer."""
+        what = f"{request.method} {request.match_info['uri']}"
+        answer = self._script.of_line.get(what)
+        if answer is None:
+            self.unexpected[what] += 1
+            return web.Response(status=404)
+        told = msgspec.json.decode(answer.fill({"request": ""}), type=_Answered)
+        return web.Response(
+            status=told.status_code, text=told.message_body, content_type="application/json"
+        )
 
     # --- the calls ----------------------------------------------------------------------------
 

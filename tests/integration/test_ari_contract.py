@@ -125,6 +125,10 @@ def misfits(type_: Any, told: str, where: str) -> list[str]:
     return found
 
 
+def answer_to(path: str) -> str:
+    return "[]" if path in ("channels", "bridges") else '{"name": "ngalam112"}'
+
+
 class StandIn:
     """Takes every request that an Asterisk would, answers "done", and writes it down."""
 
@@ -135,8 +139,10 @@ class StandIn:
     async def http(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/ari/")
         self.asked.append(Asked(request.method, path, dict(request.query), await request.text()))
-        if path != "events":
+        if path == "events/claim":
             return web.Response(status=204)
+        if path != "events":
+            return web.Response(text=answer_to(path), content_type="application/json")
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         if request.query["app"] == "ngalam112":
@@ -149,7 +155,7 @@ class StandIn:
     async def asked_over(self, socket: web.WebSocketResponse, request: RestRequest) -> None:
         query = {one["name"]: one["value"] for one in request.query_strings}
         self.asked.append(Asked(request.method, request.uri, query, request.message_body))
-        body = "[]" if request.uri in ("channels", "bridges") else '{"name": "ngalam112"}'
+        body = answer_to(request.uri)
         answer = {"request_id": request.request_id, "status_code": 200, "message_body": body}
         await socket.send_str(json.dumps({"type": "RESTResponse", **answer}))
 
