@@ -23,7 +23,7 @@ import structlog
 
 from pbx.ari_reply import LATE, LOST, Reply, Then
 from pbx.ari_types import RestRequest, RestResponse
-from pbx.small_answers import check_answer_is_small
+from pbx.small_answers import LONGEST_FRAME, check_answer_is_small
 
 log = structlog.get_logger("ari")
 
@@ -129,6 +129,8 @@ class RequestLane:
         async for message in self._socket:
             if message.type is not aiohttp.WSMsgType.TEXT:
                 continue
+            if len(message.data) > LONGEST_FRAME:
+                log.warning("ari_frame_long", signs=len(message.data), begin=message.data[:60])
             answer = hear(message.data)
             if answer is None:
                 continue

@@ -28,6 +28,7 @@ from ngalam112.rulebook import load_checked_distribution, load_checked_menu
 from ngalam112.settings import Settings, SettingsError, load_secrets, load_settings
 from pbx.programs import ProgramMissing, Programs
 from pbx.root import OLDEST_ASTERISK
+from pbx.small_answers import told_of_long_frames
 
 SETUP = "run make setup"
 LEAST_FREE = 500_000_000
@@ -74,6 +75,8 @@ def _programs() -> Iterator[Check]:
         if name == "asterisk" and version < OLDEST_ASTERISK:
             oldest = ".".join(str(part) for part in OLDEST_ASTERISK)
             yield wrong(name, f"{found} is older than {oldest}", SETUP)
+        elif name == "asterisk":
+            yield ok(name, f"Asterisk {found} {told_of_long_frames(version)}")
         else:
             yield ok(name, found)
     bubblewrap = shutil.which("bwrap")

@@ -13,8 +13,9 @@ import pytest
 from ngalam112.settings import PROJECT
 from ngalam112.switch import AriSwitch
 from pbx.ari import AriClient
+from pbx.ari_types import EVENT_NAMES
 from pbx.request_lane import RequestLane
-from pbx.small_answers import check_answer_is_small
+from pbx.small_answers import check_answer_is_small, told_of_long_frames
 
 METHODS = {"GET", "POST", "PUT", "DELETE"}
 ASKS = {"send", "call", "_do"}  # what writes to a WebSocket
@@ -108,3 +109,27 @@ def test_all_that_the_code_asks_over_a_socket_is_allowed() -> None:
     assert len(asked) >= 15, asked
     for method, uri in asked:
         check_answer_is_small(method, uri)
+
+
+def test_no_event_lists_the_channels_of_a_bridge_and_the_limit_of_each_is_documented() -> None:
+    """`Bridge...` events carry every channel id of the bridge, so they grow with it."""
+    told = (PROJECT / "docs" / "asterisk-faults.md").read_text("utf-8")
+    for name in EVENT_NAMES:
+        assert not name.startswith("Bridge")
+        assert f"`{name}`" in told, f"what bounds {name}?"
+
+
+@pytest.mark.parametrize(
+    ("version", "words"),
+    [
+        ((22, 10, 1), "ends with all its calls"),
+        ((22, 11, 0), "ends with all its calls"),
+        ((23, 4, 1), "ends with all its calls"),
+        ((22, 12, 0), "may end"),
+        ((24, 0, 0), "may end"),
+    ],
+)
+def test_the_doctor_tells_whether_this_asterisk_has_the_fault(
+    version: tuple[int, ...], words: str
+) -> None:
+    assert told_of_long_frames(version).startswith(words)
