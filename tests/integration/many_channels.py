@@ -27,14 +27,18 @@ from pbx.programs import Programs
 _AT_ONCE = 16
 
 
-async def crowd(line: Line, channels: int) -> None:
-    """Make so many channels: pairs of Local channels, of which both ends wait."""
+async def crowd(line: Line, channels: int, app: str = "") -> None:
+    """Make so many channels: pairs of Local channels, of which both ends wait.
+
+    `app`: one end of each is in this application, not in the dialplan.
+    """
     asterisk = line.running.asterisk
     for priority, application in enumerate(("Answer()", "Wait(3600)"), start=1):
         await asterisk.console(f"dialplan add extension s,{priority},{application} into crowd")
     settings, left = line.settings, iter(range(channels // 2))
     sign = {"Authorization": aiohttp.encode_basic_auth(ARI_USER, settings.secrets.ari_password)}
-    where = {"endpoint": "Local/s@crowd/n", "context": "crowd", "extension": "s", "priority": 2}
+    where = {"app": app} if app else {"context": "crowd", "extension": "s", "priority": "2"}
+    where["endpoint"] = "Local/s@crowd/n"
     url = f"http://127.0.0.1:{settings.ari_port}/ari/channels?{urlencode(where)}"
 
     async def make() -> None:
