@@ -11,7 +11,6 @@ from types import TracebackType
 from typing import Any, Self
 
 import msgspec
-from alembic.util import CommandError
 from sqlalchemy import URL, event, make_url, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -238,7 +237,7 @@ class Database:
                     await connection.run_sync(schema.upgrade)
         except (OSError, SQLAlchemyError) as error:
             raise self.unreachable(error) from None
-        except CommandError as error:
+        except schema.UpgradeFailed as error:
             raise SchemaError(f"The database {self.name} cannot be upgraded: {error}.") from None
 
 

@@ -1,54 +1,75 @@
-"""Which tables a database has, and the way to those of this version: alembic, driven from code."""
+"""Which tables a database has, and the way to those of this version: alembic, driven from code.
+
+Alembic is loaded where tables are to be changed, and not before: it takes as long to load as half
+of SQLAlchemy, and nearly every program finds its tables as they should be. A revision is the number
+with which its file's name begins (`alembic.ini`), and they follow each other.
+"""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from alembic.util import CommandError
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 
-_SETTINGS = Path(__file__).resolve().parent.parent / "migrations" / "alembic.ini"
+if TYPE_CHECKING:
+    from alembic.config import Config
+
+_MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+_TABLE = "alembic_version"
 
 
-def _config(connection: Connection) -> Config:
-    config = Config(_SETTINGS)
-    config.attributes["connection"] = connection
-    return config
+class UpgradeFailed(Exception):
+    """Alembic could not run the migrations; the message is its own."""
 
 
 @cache
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(Config(_SETTINGS))
+def _revisions() -> tuple[str, ...]:
+    files = (_MIGRATIONS / "versions").glob("[0-9]*_*.py")
+    return tuple(sorted(file.name.partition("_")[0] for file in files))
 
 
-def head() -> str | None:
+def head() -> str:
     """Return the revision that this version works with."""
-    return _scripts().get_current_head()
+    return _revisions()[-1]
 
 
 def knows(revision: str) -> bool:
     """Whether this version has the migration that leads to the revision."""
-    try:
-        return _scripts().get_revision(revision) is not None
-    except CommandError:
-        return False
+    return revision in _revisions()
 
 
 def revision(connection: Connection) -> str | None:
     """Return the revision of the tables that are there; None where there are none."""
-    return MigrationContext.configure(connection).get_current_revision()
+    if not inspect(connection).has_table(_TABLE):
+        return None
+    found: str | None = connection.scalar(text(f"SELECT version_num FROM {_TABLE}"))  # noqa: S608
+    return found
 
 
 def upgrade(connection: Connection, to: str = "head") -> None:
-    """Run the migrations up to `to`, inside the connection's transaction."""
-    command.upgrade(_config(connection), to)
+    """Run the migrations up to `to`, inside the connection's transaction; raises UpgradeFailed."""
+    from alembic import command
+    from alembic.util import CommandError
+
+    try:
+        command.upgrade(_config(connection), to)
+    except CommandError as error:
+        raise UpgradeFailed(str(error)) from None
 
 
 def downgrade(connection: Connection, to: str = "base") -> None:
     """Undo the migrations down to `to`; what the dropped tables held is gone."""
+    from alembic import command
+
     command.downgrade(_config(connection), to)
+
+
+def _config(connection: Connection) -> Config:
+    from alembic.config import Config
+
+    config = Config(_MIGRATIONS / "alembic.ini")
+    config.attributes["connection"] = connection
+    return config

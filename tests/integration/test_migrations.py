@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +12,9 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 
@@ -18,6 +22,7 @@ from models import schema
 from models.database import Database, SchemaError, upgrade
 from models.tables import Base, PhoneRow
 from models.writing import upsert
+from ngalam112.settings import PROJECT
 
 pytest_plugins = ("databases",)
 
@@ -58,6 +63,19 @@ async def test_upgrading_twice_keeps_what_is_there(database: Database) -> None:
         assert (await connection.execute(text("SELECT number FROM phones"))).scalars().all() == [
             "101"
         ]
+
+
+def test_the_revisions_read_from_the_files_names_are_those_of_alembic() -> None:
+    scripts = ScriptDirectory.from_config(Config(PROJECT / "migrations" / "alembic.ini"))
+    revisions = [one.revision for one in scripts.walk_revisions()]
+    assert schema.head() == scripts.get_current_head() == max(revisions)
+    assert all(schema.knows(one) for one in revisions) and not schema.knows("9999")
+
+
+@pytest.mark.parametrize("module", ["ngalam112.service", "ngalam112.cli.app"])
+def test_a_program_that_finds_its_tables_does_not_load_alembic(module: str) -> None:
+    code = f"import sys, {module}; sys.exit('alembic' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
 
 
 async def test_several_upgrades_at_once_all_succeed(database_url: str) -> None:
