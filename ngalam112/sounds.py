@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import subprocess
 import tempfile
 import wave
@@ -92,6 +93,13 @@ def build_music(
 
     source = repr((CHORDS, _CHORD_S, _MELLOW)).encode()
     return _told(_kept_or_made("queue", out, "tones", source, make), report)
+
+
+def reuse_sounds(source: Path, home: Path) -> None:
+    """Copy what the line with the folder `source` has into `home`; nothing where it has none."""
+    for name in ("sounds", "music"):
+        if (source / name).is_dir():
+            shutil.copytree(source / name, home / name, dirs_exist_ok=True)
 
 
 def _told(sound: Sound, report: Callable[[Sound], object]) -> Sound:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from ngalam112.demo.sipp import free_port
 from ngalam112.demo.waiting import eventually
 from ngalam112.provision import TEMPLATES, asterisk_values, provision, provision_phones
 from ngalam112.running import RunningLine, line_asterisk, prepare
+from ngalam112.sounds import reuse_sounds
 from pbx.asterisk import Asterisk
 from pbx.programs import Programs
 from pbx.render import render
@@ -74,10 +74,7 @@ class Peer(ABC):
 
     async def __aenter__(self) -> Peer:
         self.settings.home.mkdir(parents=True, mode=0o700)
-        for name in ("sounds", "music"):
-            await asyncio.to_thread(
-                shutil.copytree, self.ground.sounds / name, self.settings.home / name
-            )
+        await asyncio.to_thread(reuse_sounds, self.ground.sounds, self.settings.home)
         try:
             await self._start()
         except BaseException:

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import secrets
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +27,7 @@ from ngalam112.demo.waiting import comes_true
 from ngalam112.demo.wallclock import WallClock
 from ngalam112.running import RunningLine, healthy
 from ngalam112.settings import PROJECT, Settings, load_settings
+from ngalam112.sounds import reuse_sounds
 from pbx.processes import end, start
 from pbx.programs import Programs
 
@@ -97,8 +97,7 @@ class ChaosLine:
 
     async def _prepare(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for name in ("sounds", "music"):
-            await asyncio.to_thread(shutil.copytree, self._sounds / name, self.home / name)
+        await asyncio.to_thread(reuse_sounds, self._sounds, self.home)
         async with _upgrading:
             await upgrade(self.settings.url)
         async with Database(self.settings.url) as database:

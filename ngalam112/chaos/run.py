@@ -42,7 +42,7 @@ from ngalam112.demo.spoiled import Repeats
 from ngalam112.demo.stalls import stood_still, watched
 from ngalam112.interrupts import unless_ended
 from ngalam112.settings import Settings, load_settings
-from ngalam112.sounds import build_music, build_sounds
+from ngalam112.sounds import build_music, build_sounds, reuse_sounds
 from pbx.asterisk import AsteriskError
 from pbx.programs import Programs
 
@@ -186,12 +186,7 @@ class _Chaos:
         self._say("preparing sounds")
         common, programs = self._common, self._programs
         common.home.mkdir(parents=True, mode=0o700)
-        for name in ("sounds", "music"):
-            # what the line has already need not be spoken again
-            if (self._settings.home / name).is_dir():
-                await asyncio.to_thread(
-                    shutil.copytree, self._settings.home / name, common.home / name
-                )
+        await asyncio.to_thread(reuse_sounds, self._settings.home, common.home)
         await asyncio.to_thread(build_sounds, common.prompts, common.sounds, programs)
         await asyncio.to_thread(build_music, common.music, programs)
 

@@ -31,6 +31,7 @@ from ngalam112.demo.stalls import stood_still, watched
 from ngalam112.interrupts import unless_ended
 from ngalam112.running import EngineFailed, RunningLine, prepare
 from ngalam112.settings import Settings
+from ngalam112.sounds import reuse_sounds
 from ngalam112.storm.lateness import Sighting
 from ngalam112.storm.line import make_accounts, make_distribution, storm_settings
 from ngalam112.storm.logs import complaints
@@ -139,7 +140,9 @@ async def _until_it_counts(
     while True:
         begun = time.monotonic()
         try:
-            found = await play(plan, storm_settings(settings, homes[repeats.spoiled]), say)
+            line = storm_settings(settings, homes[repeats.spoiled])
+            await asyncio.to_thread(reuse_sounds, settings.home, line.home)
+            found = await play(plan, line, say)
         except _UNPLAYABLE as error:
             still = stood_still(begun)
             if still > SLACK_S:
