@@ -53,24 +53,51 @@ def pytest_configure_node(node: Any) -> None:
 
 
 class Scheduler(LoadScopeScheduling):
-    """Says which tests run in one process: those that share a line, and plays of a whole line.
+    """Says which tests run in one process: those that share a line. All others go out singly.
 
-    All others are given out one by one. Each play has a crowd of its own, so no more than
-    `PLAYS_AT_ONCE` run at a time. (Groups by xdist's own mark are lost with pytest 9.2, which has
-    ids of tests that xdist 3.8 cannot change.)
+    Each play has a crowd of its own, so no more than `PLAYS_AT_ONCE` processes take plays; they
+    take one after the other until there is none left, while the others take what is no play.
+    (Groups by xdist's own mark are lost with pytest 9.2, which has ids of tests that xdist 3.8
+    cannot change.)
     """
 
     def __init__(self, config: pytest.Config, log: Any = None) -> None:
         super().__init__(config, log)
-        self._plays: dict[str, int] = {}
+        self._players: set[Any] = set()
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
         if file.endswith("test_bench.py"):
-            return "plays-0"  # two benches at a time would measure each other
-        if _is_play(file):
-            return f"plays-{self._plays.setdefault(nodeid, len(self._plays)) % PLAYS_AT_ONCE}"
+            return file  # two benches at a time would measure each other
         return file if _text(file).count('scope="module"') else nodeid
+
+    def _assign_work_unit(self, node: Any) -> None:
+        first = next((scope for scope in self.workqueue if self._may_take(node, scope)), None)
+        if first is None:
+            node.shutdown()  # it does what it has, and there are only plays left
+            return
+        if _is_play(first.partition("::")[0]):
+            self._players.add(node)
+        self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)
+
+    def _may_take(self, node: Any, scope: str) -> bool:
+        if not _is_play(scope.partition("::")[0]):
+            return True
+        return node in self._players or len(self._players) < PLAYS_AT_ONCE
+
+    def _reschedule(self, node: Any) -> None:
+        # a play lasts a minute: one that waits behind another is enough (fewer than two tests a
+        # process does not begin)
+        if node in self._players and self._pending_of(self.assigned_work.get(node, {})) > 1:
+            return
+        super()._reschedule(node)
+
+    def remove_node(self, node: Any) -> str | None:
+        """A process has ended, or crashed: another one may take plays."""
+        self._players.discard(node)
+        crashed: str | None = super().remove_node(node)
+        return crashed
 
 
 @functools.cache
