@@ -56,7 +56,7 @@ def one_round(number: int, options: Sequence[str]) -> tuple[int, float, list[str
     results.unlink(missing_ok=True)
     begun = time.monotonic()
     argv = [sys.executable, "-m", "pytest", "--junitxml", str(results), *options]
-    # nothing here speaks TLS, and aiohttp reads all certificates of the system at each start (0.1 s)
+    # nothing here speaks TLS, and aiohttp reads all certificates of the system at each start
     environment = {**os.environ, "SSL_CERT_FILE": os.devnull}
     code = subprocess.run(argv, timeout=LONGEST_ROUND_S, env=environment).returncode
     return code, time.monotonic() - begun, failures(results) if code else []

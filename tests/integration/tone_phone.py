@@ -26,10 +26,10 @@ QUIET = 30.0  # the mean power of a line on which nobody speaks is below; music 
 LISTEN_S = 0.2  # so much audio is judged at a time
 LOOK_S = 0.04  # from one look at what is heard to the next: a look is work, and all phones share us
 _KEYS = "0123456789*#"
-_KEY_FRAMES = 4  # Asterisk makes a key of less than 80 ms longer
+_KEY_FRAMES = 6  # Asterisk makes a key of less than 80 ms longer, and loses one that comes then
 # Measured on a busy machine (load 11 on two cores): with 0.06 a key was lost once, and the voice of
 # who pressed was not heard for up to 1.3 s.
-_GAP_S = 0.12
+_GAP_S = 0.16
 _END = "\r\n"
 
 
