@@ -1,9 +1,9 @@
 """How busy the line is, and what it leaves undone for the citizens' sake.
 
 Above capacity it sheds work that is not the citizens' (`Shed`); beyond the hard limit a new call
-is not claimed, so the dialplan gives it to the fallback. `decide` and `admits` are pure, and
-`LoadWatch` keeps what they need. It is asked at each arrival and each end, and takes no longer for
-more calls.
+is not claimed, so it waits at the door (`ngalam112.admission`) until there is room. `decide` and
+`admits` are pure, and `LoadWatch` keeps what they need. It is asked at each arrival and each end,
+and takes no longer for more calls.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Level(StrEnum):
 
     NORMAL = "normal"
     SHEDDING = "shedding"  # above capacity: only what citizens need is done
-    FULL = "full"  # beyond the hard limit: new calls get the fallback
+    FULL = "full"  # beyond the hard limit: new calls wait at the door
 
 
 class Shed(StrEnum):
@@ -42,7 +42,7 @@ class Shed(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """Calls a second and channels: above capacity work is shed, beyond the most nothing is claimed.
+    """Calls a second and channels: above capacity work is shed, beyond the most nobody is taken in.
 
     The defaults are for two cores, and to be replaced by what was measured.
     """
@@ -57,19 +57,25 @@ class Limits:
 class Load:
     """What the line has to do at one moment.
 
-    `cps`: calls that came in the last second; `claimed_cps`: how many of them were claimed.
-    `channels`: the legs of citizens and operators that the engine knows.
+    `cps`: calls that came in the last second; `claimed_cps`: how many were claimed or taken in.
+    `channels`: the legs of citizens and operators that the engine knows, without those at the door:
+    `at_door` citizens, who wait to be taken in.
     """
 
     cps: int = 0
     claimed_cps: int = 0
     channels: int = 0
+    at_door: int = 0
 
 
 def decide(load: Load, limits: Limits, before: Level) -> Level:
     """How busy the line is; a level that was reached ends well below its limit only."""
     full = RELIEF if before is Level.FULL else 1.0
-    if load.cps > limits.most_cps * full or load.channels > limits.most_channels * full:
+    if (
+        load.at_door
+        or load.cps > limits.most_cps * full
+        or load.channels > limits.most_channels * full
+    ):
         return Level.FULL
     shedding = 1.0 if before is Level.NORMAL else RELIEF
     if (
@@ -81,9 +87,9 @@ def decide(load: Load, limits: Limits, before: Level) -> Level:
 
 
 def admits(load: Load, limits: Limits) -> bool:
-    """Whether one more call may be claimed.
+    """Whether one more call may be claimed, or taken in.
 
-    Only claimed calls count here: of a rush, as many are served as can be, and not none.
+    Only such calls count here: of a rush, as many are served as can be, and not none.
     """
     return load.claimed_cps < limits.most_cps and load.channels < limits.most_channels
 
@@ -91,15 +97,16 @@ def admits(load: Load, limits: Limits) -> bool:
 class LoadWatch:
     """Counts what the line has to do, knows the level, and counts what was left undone.
 
-    `channels` tells how many legs there are now. `shed`: by kind. `passed_on`:
-    calls that were left to the fallback, which keeps their records.
+    `channels` tells how many legs there are now, `at_door` how many citizens wait to be taken in.
+    `shed`: by kind. `held_back`: calls that came when there was no room.
     """
 
     def __init__(self, timers: Timers, limits: Limits) -> None:
         self.limits, self.level = limits, Level.NORMAL
         self.channels: Callable[[], int] = lambda: 0
+        self.at_door: Callable[[], int] = lambda: 0
         self.shed: Counter[Shed] = Counter()
-        self.passed_on = 0
+        self.held_back = 0
         self._timers = timers
         self._timer: Timer | None = None
         self._came: deque[float] = deque()
@@ -111,23 +118,39 @@ class LoadWatch:
         for times in (self._came, self._claimed):
             while times and times[0] <= now - WINDOW_S:
                 times.popleft()
-        return Load(cps=len(self._came), claimed_cps=len(self._claimed), channels=self.channels())
+        return Load(
+            cps=len(self._came),
+            claimed_cps=len(self._claimed),
+            channels=self.channels(),
+            at_door=self.at_door(),
+        )
 
     def arrives(self, channel: str, now: float) -> bool:
-        """A call has come: whether to claim it. One that was not is not when it is asked again."""
+        """A call has come: whether to claim it. One that was not is not when it is asked again.
+
+        While others wait at the door nobody passes them.
+        """
         while self._refused and next(iter(self._refused.values())) <= now - ASKED_AGAIN_S:
             del self._refused[next(iter(self._refused))]
         if channel in self._refused:
             return False
         self._came.append(now)
-        admitted = admits(self.now(now), self.limits)
+        load = self.now(now)
+        admitted = not load.at_door and admits(load, self.limits)
         if admitted:
             self._claimed.append(now)
         else:
-            self.passed_on += 1
+            self.held_back += 1
             self._refused[channel] = now
         self._look(now, coming=1)
         return admitted
+
+    def takes_in(self, now: float) -> bool:
+        """Whether there is room for one of those at the door; counted as taken in if so."""
+        if not admits(self.now(now), self.limits):
+            return False
+        self._claimed.append(now)
+        return True
 
     def ended(self, now: float) -> None:
         """A call is over."""
@@ -152,7 +175,8 @@ class LoadWatch:
                 cps=load.cps,
                 channels=load.channels,
                 shed={kind.value: count for kind, count in self.shed.items()},
-                passed_on=self.passed_on,
+                held_back=self.held_back,
+                at_door=load.at_door,
             )
         if self._timer is not None:
             self._timer.cancel()

@@ -1,7 +1,8 @@
 """The door: who has dialled 112 and is claimed, until the citizen's leg is here and has a record.
 
-Asterisk asks every engine at once (StasisBroadcast); the first whose claim it takes gets the call,
-and the fallback serves whoever nobody claims in time.
+Asterisk asks every engine at once (StasisBroadcast); the first whose claim it takes gets the call.
+Whom nobody claims in time the dialplan hands over unclaimed, to wait until there is room
+(`ngalam112.admission`); the fallback serves them only if no engine beats.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ class Door:
         call = self._line.calls.get(channel.id)
         if call is None:
             if not self._line.dispatcher.load.arrives(channel.id, now):
-                return  # the fallback serves, and keeps the record
+                return  # comes unclaimed, and waits
             # if the leg never comes, these are all that is left to call the citizen back by
             call = self._line.new_call(channel.id, now)
             call.record.caller_number = channel.caller.number
@@ -66,7 +67,7 @@ class Door:
             call.record.called_number = channel.dialplan.exten
             self._keep(call.record, channel.id)
         # the door asks again as long as it has no answer, and each time anew
-        if call.stage is Stage.CLAIMED and call.timer is None:
+        if call.stage is Stage.CLAIMED and call.timer is None and not call.record.events:
             self._open[channel.id] += 1
             self._claim(channel.id)
 
@@ -77,7 +78,7 @@ class Door:
         if last:
             del self._open[channel]
         call = self._line.calls.get(channel)
-        if call is None or call.stage is not Stage.CLAIMED:
+        if call is None or call.stage is not Stage.CLAIMED or call.record.events:
             return
         if ours:
             call.rearm(self._timers.at(now + HANDOVER_S, lambda at: self.never_came(call, at)))

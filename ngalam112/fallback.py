@@ -77,6 +77,7 @@ class FallbackCalls:
         del self._line.calls[call.channel]
         self.calls[call.channel] = call
         self._line.reception.gone(call)
+        self._line.admission.gone(call)
         self._line.dispatcher.fell_back(call, now)
         log.info("fell_back", call_id=call.id)
 

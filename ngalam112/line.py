@@ -24,6 +24,8 @@ from acd.ports import Journal, Switch
 from acd.records import CallRecord, EventKind
 from acd.timers import Timers
 from ivr.reception import Reception
+from ngalam112.admission import Admission
+from ngalam112.clock import age_s
 from ngalam112.door import HANDOVER_S, Claimed, Door
 from ngalam112.fallback import FallbackCalls
 from ngalam112.switch import (
@@ -94,7 +96,11 @@ class Line:
         self.internal = internal
         self._ask_where = ask_where
         self.door = Door(self, journal, timers, claim)
-        dispatcher.load.channels = lambda: len(self.calls) + len(dispatcher.desks.legs)
+        self.admission = Admission(self, timers)
+        dispatcher.load.at_door = self.admission.__len__
+        dispatcher.load.channels = lambda: (
+            len(self.calls) - len(self.admission) + len(dispatcher.desks.legs)
+        )
         self.finished: dict[str, Call] = {}
         # citizens' channels whose calls an earlier engine has ended, and the calls' ids
         self.to_hang_up: dict[str, str] = {}
@@ -203,6 +209,8 @@ class Line:
                 caller = channel.caller
                 self.door.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
                 self.reception.welcome(call, now)
+            case ["unclaimed", *priority]:
+                self._unclaimed(channel, priority[0] if priority else "", now)
             case ["returned"]:
                 self.fallback.returned(channel, now)
             case ["operator", *_]:
@@ -218,6 +226,20 @@ class Line:
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
+
+    def _unclaimed(self, channel: Channel, priority: str, now: float) -> None:
+        """Nobody has claimed this citizen in time; the dialplan has answered and plays music."""
+        arrived = now - age_s(channel.creationtime)
+        call = self.calls.get(channel.id) or self.new_call(channel.id, arrived)
+        if call.record.events:
+            return  # taking up the line has found it first
+        # an engine that was late has seen the call's first question late as well
+        call.record.arrived_at = min(call.record.arrived_at, arrived)
+        call.resource_priority = priority
+        call.rearm(None)
+        caller = channel.caller
+        self.door.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
+        self.admission.came(call, now)
 
     def _answered(self, leg: str, now: float) -> None:
         if self.internal.answered(leg, now):
@@ -275,6 +297,7 @@ class Line:
         self.finished[call.channel] = call
         self._timers.at(now + HANDOVER_S, lambda _: self._forget(call))
         self.reception.gone(call)
+        self.admission.gone(call)
         call.hanging_up = False
         self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
         call.keep()

@@ -19,7 +19,8 @@ ARI_USER = "engine"
 AMI_USER = "engine"
 TEMPLATES = PROJECT / "asterisk_conf"
 AGI_SCRIPT = PROJECT / "agi_scripts" / "fallback.py"
-
+BEAT_TOO_OLD_S = 4
+"""So old is the beat of an engine that does not come back; as in `agi_scripts/rescue.py`."""
 
 # Before it, one REFER with `Refer-Sub: false` ends Asterisk with all its calls (asterisk#2021).
 SAFE_REFER = (22, 11)
@@ -64,6 +65,7 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "agi_script": AGI_SCRIPT,
         "spool": settings.spool,
         "beat": settings.beat,
+        "beat_too_old_s": BEAT_TOO_OLD_S,
         "phones_file": home / "etc" / "phones.list",
         "agencies_file": home / "etc" / "agencies.list",
     }

@@ -119,8 +119,9 @@ def _load(load: LoadState) -> Iterator[Metric]:
     for work, count in load.shed.items():
         shed.add_metric([work], count)
     yield shed
-    text = "Calls beyond the hard limit, since the start: the fallback's"
-    yield _counter("calls_passed_on", text, load.passed_on)
+    text = "Calls that came when there was no room, since the start: they waited at the door"
+    yield _counter("calls_held_back", text, load.held_back)
+    yield _gauge("calls_at_door", "Citizens who wait to be taken in", load.at_door)
 
 
 def _kept(journal: CountingJournal) -> Iterator[Metric]:

@@ -21,17 +21,18 @@ _WAITING = (Stage.QUEUED, Stage.RINGING)
 
 
 class LoadState(msgspec.Struct, frozen=True, kw_only=True):
-    """How busy the line is, and since the start of this engine: work shed, calls passed on.
+    """How busy the line is, and since the start of this engine: work shed, calls held back.
 
-    `cps`: calls that came in the last second. `passed_on`: calls that the fallback was left to
-    serve, whose records it keeps.
+    `cps`: calls that came in the last second. `at_door`: citizens who hear the music and wait to be
+    taken in. `held_back`: calls that came when there was no room.
     """
 
     level: Level
     cps: int
     channels: int
     shed: dict[str, int]
-    passed_on: int
+    at_door: int
+    held_back: int
 
 
 class LineState(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +73,8 @@ def _load(watch: LoadWatch, now: float) -> LoadState:
         cps=load.cps,
         channels=load.channels,
         shed={kind.value: watch.shed[kind] for kind in Shed},
-        passed_on=watch.passed_on,
+        at_door=watch.at_door(),
+        held_back=watch.held_back,
     )
 
 

@@ -1,18 +1,20 @@
-"""The door: who claims a call within the citizen's patience serves it, else the fallback does."""
+"""The door: an engine that claims a call serves it, and so does one that is late but beats."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest_asyncio
 from lines import Line, eventually, open_line
 
 from ngalam112.provision import APP, ARI_USER
+from ngalam112.service import SPOOL_EVERY_S
 from pbx.ari import AriClient
 from pbx.ari_reply import Reply
 from pbx.ari_types import CallBroadcast, Event, StasisStart
@@ -25,28 +27,71 @@ async def line(programs: Programs, built_sounds: Path, tmp_path: Path) -> AsyncI
         yield line
 
 
-async def test_an_engine_that_comes_back_while_the_door_asks_gets_the_call(line: Line) -> None:
-    await line.operators_ready("101")
+@contextlib.contextmanager
+def frozen(line: Line) -> Iterator[None]:
+    """The engine stands still; its beat is young yet."""
     pid = line.running.engine.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+async def channel_is(line: Line, where: str) -> bool:
+    """Whether a citizen's channel is in this application of the dialplan."""
+    found = await line.running.asterisk.console("core show channels concise")
+    return any("trunk" in one and where in one.replace("!", ",") for one in found.splitlines())
+
+
+async def test_an_engine_that_comes_back_while_the_door_asks_gets_the_call(line: Line) -> None:
+    await line.operators_ready("101")
+    with frozen(line):
         calling = asyncio.create_task(
             line.players.citizens("citizen_silent_talk_until_bye", 1, caller="0861")
         )
-
-        async def at_the_door() -> bool:
-            return "trunk" in await line.running.asterisk.console("core show channels concise")
-
-        await eventually(at_the_door, what="the citizen is at the door")
+        await eventually(lambda: channel_is(line, "StasisBroadcast"), what="the door asks")
         # two or three questions of the door go by
         await asyncio.sleep(0.6)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert (await calling).successful == 1
     (record,) = await line.ended(1, "0861")
     assert (record.outcome, record.operator) == ("answered", "1101")
     assert len(await line.records()) == 1
+
+
+async def test_a_citizen_whom_a_late_engine_has_not_claimed_waits_for_it_with_music(
+    line: Line,
+) -> None:
+    await line.operators_ready("101")
+    dialled = time.time()
+    with frozen(line):
+        calling = asyncio.create_task(
+            line.players.citizens("citizen_silent_talk_until_bye", 1, caller="0862")
+        )
+        await eventually(lambda: channel_is(line, ",Stasis,"), what="nobody has claimed the call")
+        found = await line.running.asterisk.console("core show channels concise")
+        assert "!Up!" in found, "answered"
+        assert "queue" in await line.running.asterisk.console("moh show classes")
+    assert (await calling).successful == 1
+    (record,) = await line.ended(1, "0862")
+    assert (record.outcome, record.operator) == ("answered", "1101")
+    assert abs(record.arrived_at - dialled) < 1.0, "the wait counts from the true arrival"
+    assert len(await line.records()) == 1
+    assert list(line.settings.spool.glob("call-*")) == [], "the fallback had nothing to do"
+
+
+async def test_who_hangs_up_while_nobody_has_claimed_the_call_has_one_record(line: Line) -> None:
+    with frozen(line):
+        calling = asyncio.create_task(line.players.citizens("citizen_menu_bye", 1, caller="0865"))
+        await eventually(lambda: channel_is(line, ",Stasis,"), what="nobody has claimed the call")
+        await calling
+        await line.running.asterisk.console("core show channels")
+    (record,) = await line.ended(1, "0865")
+    assert (record.outcome, record.ended_by) == ("lost_menu", "caller")
+    await asyncio.sleep(2 * SPOOL_EVERY_S)
+    assert len(await line.records()) == 1
+    assert list(line.settings.spool.glob("call-*")) == []
 
 
 class SlowEngine:

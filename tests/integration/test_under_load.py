@@ -1,6 +1,6 @@
 """A line above its capacity and beyond its hard limit: citizens are served, other work is not done.
 
-The limits are tiny: work is shed above two channels, and beyond four no call is claimed.
+The limits are tiny: work is shed above two channels, and beyond four citizens wait at the door.
 """
 
 from __future__ import annotations
@@ -72,20 +72,21 @@ async def test_above_the_limits_nobody_gets_an_error_and_all_records_add_up(
         waiting = asyncio.create_task(
             line.players.citizens("citizen_key_talk_until_bye", 4, caller="0851", keys={"key": "3"})
         )
-        await has(line, channels=4, level="shedding", passed_on=0)
+        await has(line, channels=4, level="shedding", held_back=0)
 
-        beyond = await line.players.citizens("citizen_silent_talk_until_bye", 2, caller="0852")
-        assert (beyond.successful, beyond.failed) == (2, 0), "a phone answered and talked"
-        load = await load_of(line)
-        assert (load["level"], load["passed_on"]) == ("full", 2)
+        beyond = asyncio.create_task(
+            line.players.citizens("citizen_silent_talk_until_bye", 2, caller="0852")
+        )
+        await has(line, channels=4, level="full", at_door=2, held_back=2)
         await eventually(lambda: nobody_was_told(line, 4), what="the places were not said")
-        assert "2 calls passed to the fallback" in await status_in_words(line)
+        assert "2 citizens at the door, 2 since the start" in await status_in_words(line)
 
         await line.post("/api/operators/1101/ready")
-        served = await waiting
+        served, came_in = await asyncio.gather(waiting, beyond)
         assert (served.successful, served.failed) == (4, 0)
+        assert (came_in.successful, came_in.failed) == (2, 0), "an operator answered and talked"
         await line.is_empty()
-        await has(line, channels=0, level="normal", passed_on=2)
+        await has(line, channels=0, level="normal", at_door=0, held_back=2)
         shed = (await load_of(line))["shed"]
         assert shed["whispers"] >= 3 and shed["quality"] >= 1
 
@@ -100,8 +101,12 @@ async def test_above_the_limits_nobody_gets_an_error_and_all_records_add_up(
         told = await levels(line)
     assert len(records) == 7
     outcomes = {one.caller_number: str(one.outcome) for one in records}
-    assert sorted(outcomes.values()) == ["answered"] * 5 + ["fallback"] * 2
-    assert {number[:4] for number, how in outcomes.items() if how == "fallback"} == {"0852"}
-    assert (totals["offered"], totals["fallback"], totals["adds_up"]) == (7, 2, True)
+    assert list(outcomes.values()) == ["answered"] * 7
+    turns = [
+        one.caller_number[:4]
+        for one in sorted(records, key=lambda one: one.operator_answered_at or 0)
+    ]
+    assert turns == ["0851"] * 4 + ["0852"] * 2 + ["0853"], "in the order in which they dialled"
+    assert (totals["offered"], totals["fallback"], totals["adds_up"]) == (7, 0, True)
     assert (told[0], told[1], told[-1]) == ("shedding", "full", "normal")
     assert len(told) <= 5, "a level does not come and go"

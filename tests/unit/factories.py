@@ -223,6 +223,7 @@ def a_channel(
     exten: str = "112",
     state: str = "Up",
     audio: str = "",
+    created: str = "",
 ) -> ari.Channel:
     """A channel as Asterisk tells of it; `audio`: its quality, told when it ends."""
     return ari.Channel(
@@ -231,6 +232,7 @@ def a_channel(
         caller=ari.CallerId(name, number),
         dialplan=ari.DialplanPlace("citizens", exten),
         channelvars=ari.ChannelVars(audio),
+        creationtime=created,
     )
 
 

@@ -1,6 +1,8 @@
-"""How busy the line is: when work is shed, when calls are passed on, and when that ends."""
+"""How busy the line is: when work is shed, when calls are held back, and when that ends."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import pytest
 from factories import AUDIO, OFTEN, LineDesk, a_channel
@@ -59,6 +61,12 @@ def test_a_level_begins_above_its_limit_and_ends_well_below_it(
 
 @OFTEN
 @given(LOADS, st.sampled_from(Level))
+def test_the_line_is_full_as_long_as_citizens_wait_at_the_door(load: Load, before: Level) -> None:
+    assert decide(replace(load, at_door=1), LIMITS, before) is FULL
+
+
+@OFTEN
+@given(LOADS, st.sampled_from(Level))
 def test_a_level_that_is_decided_again_for_the_same_load_stays(load: Load, before: Level) -> None:
     level = decide(load, LIMITS, before)
     assert decide(load, LIMITS, level) is level
@@ -74,9 +82,9 @@ def test_nothing_is_refused_below_the_hard_limit(load: Load) -> None:
 def test_of_a_rush_as_many_are_claimed_as_can_be_and_the_others_are_counted() -> None:
     watched = Watched()
     assert watched.calls(50, now=100.0) == 20
-    assert (watched.watch.passed_on, watched.watch.level) == (30, FULL)
+    assert (watched.watch.held_back, watched.watch.level) == (30, FULL)
     assert watched.calls(50, now=101.1) == 20, "in the next second as many again"
-    assert (watched.watch.passed_on, watched.watch.level) == (60, FULL)
+    assert (watched.watch.held_back, watched.watch.level) == (60, FULL)
 
 
 def test_the_door_that_asks_again_gets_the_same_word_and_is_counted_once() -> None:
@@ -85,7 +93,7 @@ def test_the_door_that_asks_again_gets_the_same_word_and_is_counted_once() -> No
     assert not watched.watch.arrives("a", 100.0)
     watched.channels = 0
     assert not watched.watch.arrives("a", 100.2)
-    assert watched.watch.passed_on == 1
+    assert watched.watch.held_back == 1
     assert watched.watch.arrives("a", 140.0), "by then it is another call"
 
 
@@ -128,6 +136,15 @@ def test_a_call_beyond_the_hard_limit_is_not_claimed_and_leaves_no_trace() -> No
     desk.handle(ari.CallBroadcast(a_channel("c4")))
     assert desk.claims == ["c1", "c2", "c4"]
     assert len(desk.journal.records) == 2
+
+
+def test_while_citizens_wait_at_the_door_nobody_passes_them() -> None:
+    watched = Watched()
+    watched.watch.at_door = lambda: 1
+    assert not watched.watch.arrives("a", 100.0)
+    assert watched.watch.takes_in(100.0)
+    watched.watch.at_door = lambda: 0
+    assert watched.calls(50, now=100.1) == 19, "who was taken in counts as well"
 
 
 def test_quality_and_whispers_are_left_undone_above_capacity() -> None:

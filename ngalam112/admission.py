@@ -1,0 +1,81 @@
+"""Citizens who wait at the door until there is room, in order of arrival; each costs one channel.
+
+The dialplan sends here whom no engine claimed in time while one beats: there was no room
+(`acd.load`), or the engine was late. They are answered and hear the music with "you are in line, do
+not hang up"; nothing more is done for them until there is room. Then the oldest is taken in: into
+the menu, or straight into the queue if the line is full.
+"""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+import structlog
+
+from acd.calls import Call, Stage
+from acd.load import Level
+from acd.timers import Timer, Timers
+
+if TYPE_CHECKING:
+    from ngalam112.line import Line
+
+log = structlog.get_logger("line")
+
+LOOK_AGAIN_S = 0.05
+
+
+class Admission:
+    """Those who wait to be taken in. `len` counts them; it takes no longer for more."""
+
+    def __init__(self, line: Line, timers: Timers) -> None:
+        self._line, self._timers = line, timers
+        self._waiting: dict[str, Call] = {}  # by the citizens' channels
+        self._oldest: list[tuple[float, str]] = []  # a heap; may hold who has gone
+        self._timer: Timer | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def came(self, call: Call, now: float) -> None:
+        """A citizen whose call has its record is here, answered, and hears the music."""
+        self._waiting[call.channel] = call
+        heapq.heappush(self._oldest, (call.record.arrived_at, call.channel))
+        self._take_in(now)
+
+    def gone(self, call: Call) -> None:
+        """The call is over, or is served in another way."""
+        self._waiting.pop(call.channel, None)
+
+    def _take_in(self, now: float) -> None:
+        """Take in as many as there is room for, the oldest first; look again if some are left."""
+        load = self._line.dispatcher.load
+        while self._waiting:
+            call = self._waiting.get(self._oldest[0][1])
+            if call is None or call.stage is not Stage.CLAIMED:
+                # gone, or put into the queue when the line was taken up
+                self._waiting.pop(heapq.heappop(self._oldest)[1], None)
+                continue
+            if not load.takes_in(now):
+                self._look_again(now)
+                return
+            heapq.heappop(self._oldest)
+            del self._waiting[call.channel]
+            self._serve(call, full=load.level is Level.FULL, now=now)
+        self._oldest.clear()
+
+    def _serve(self, call: Call, *, full: bool, now: float) -> None:
+        log.info("taken_in", call_id=call.id, waited_s=round(now - call.record.arrived_at, 1))
+        if full:
+            self._line.reception.skip(call, now)
+            self._line.dispatcher.enqueue(call, now)
+        else:
+            self._line.reception.begin(call, now)
+
+    def _look_again(self, now: float) -> None:
+        if self._timer is None:
+            self._timer = self._timers.at(now + LOOK_AGAIN_S, self._looks)
+
+    def _looks(self, now: float) -> None:
+        self._timer = None
+        self._take_in(now)

@@ -1,0 +1,127 @@
+"""Citizens whom nobody claimed in time: they wait at the door, and the oldest is taken in first."""
+
+from __future__ import annotations
+
+import importlib.util
+from datetime import UTC, datetime, timedelta
+
+from factories import LineDesk, a_channel
+
+from acd.calls import Stage
+from acd.load import Level, Limits
+from acd.recovery import LiveLeg
+from ngalam112.door import Claimed
+from ngalam112.provision import BEAT_TOO_OLD_S
+from ngalam112.settings import PROJECT
+from pbx import ari_types as ari
+
+ROOM_FOR_TWO = Limits(capacity_cps=10, capacity_channels=1, most_cps=20, most_channels=2)
+
+
+def unclaimed(desk: LineDesk, channel: str, age_s: float = 2.0, now: float = 100.0) -> None:
+    """A citizen who dialled so long ago comes from the dialplan, claimed by nobody."""
+    created = datetime.now(UTC) - timedelta(seconds=age_s)
+    one = a_channel(channel, created=created.strftime("%Y-%m-%dT%H:%M:%S.%f%z"))
+    desk.handle(ari.StasisStart(["unclaimed", "wps.0"], one), now=now)
+
+
+def stage(desk: LineDesk, channel: str) -> Stage:
+    return desk.line.calls[channel].stage
+
+
+def full_desk() -> LineDesk:
+    desk = LineDesk(operators=0, limits=ROOM_FOR_TWO)
+    for channel in ("c1", "c2"):
+        desk.citizen(channel)
+    return desk
+
+
+def test_who_was_not_claimed_in_time_hears_the_menu_where_there_is_room() -> None:
+    desk = LineDesk(operators=0)
+    unclaimed(desk, "c1", age_s=3.0)
+    call = desk.line.calls["c1"]
+    assert (call.stage, call.resource_priority) == (Stage.MENU, "wps.0")
+    assert 96.9 < call.record.arrived_at < 97.1, "the wait counts from the true arrival"
+    assert desk.switch.told("answer") == [], "the dialplan has answered"
+    assert len(desk.switch.told("say")) == 1
+
+
+def test_beyond_the_limit_a_citizen_costs_nothing_but_a_record_until_there_is_room() -> None:
+    desk = full_desk()
+    asked = len(desk.switch.did)
+    unclaimed(desk, "c3")
+    call = desk.line.calls["c3"]
+    assert (call.stage, call.record.events) == (Stage.CLAIMED, 1)
+    assert len(desk.switch.did) == asked, "nothing was asked of Asterisk"
+    assert (desk.dispatcher.load.at_door(), desk.dispatcher.load.channels()) == (1, 2)
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=101.0)
+    desk.timers.fire(101.1)
+    assert call.stage is not Stage.CLAIMED
+    assert desk.dispatcher.load.at_door() == 0
+
+
+def test_the_oldest_is_taken_in_first_whoever_comes_first() -> None:
+    desk = full_desk()
+    for channel, age_s in (("c3", 2.0), ("c4", 5.0), ("c5", 3.0)):
+        unclaimed(desk, channel, age_s)
+    for at, (left, taken) in enumerate((("c1", "c4"), ("c2", "c5"), ("c4", "c3")), 101):
+        desk.handle(ari.StasisEnd(a_channel(left)), now=at)
+        desk.timers.fire(at + 0.1)
+        at_door = [one for one, call in desk.line.calls.items() if call.stage is Stage.CLAIMED]
+        left_there = ["c4", "c5", "c3"][at - 100 :]
+        assert sorted(at_door) == sorted(left_there) and taken not in at_door
+    assert desk.dispatcher.load.at_door() == 0
+
+
+def test_a_full_line_takes_in_without_the_menu() -> None:
+    desk = full_desk()
+    unclaimed(desk, "c3")
+    desk.dispatcher.load.level = Level.FULL
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=101.0)
+    desk.dispatcher.load.level = Level.FULL
+    desk.timers.fire(101.1)
+    assert desk.line.calls["c3"].stage is Stage.QUEUED
+    assert desk.line.calls["c3"].record.category == desk.reception.default_category
+
+
+def test_who_hangs_up_at_the_door_is_in_the_records_and_takes_nobodys_turn() -> None:
+    desk = full_desk()
+    unclaimed(desk, "c3", age_s=5.0)
+    unclaimed(desk, "c4", age_s=2.0)
+    gone = desk.line.calls["c3"]
+    desk.handle(ari.ChannelHangupRequest(a_channel("c3"), 16), ari.StasisEnd(a_channel("c3")))
+    assert (gone.record.ended_by, gone.stage) == ("caller", Stage.ENDED)
+    assert desk.dispatcher.load.at_door() == 1
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=101.0)
+    desk.timers.fire(101.1)
+    assert stage(desk, "c4") is not Stage.CLAIMED
+
+
+def test_a_claim_that_is_refused_late_does_not_forget_the_citizen() -> None:
+    desk = full_desk()
+    desk.dispatcher.load.limits = Limits(most_channels=3)
+    desk.handle(ari.CallBroadcast(a_channel("c3")))
+    desk.dispatcher.load.limits = ROOM_FOR_TWO
+    unclaimed(desk, "c3")
+    desk.handle(Claimed("c3", False), ari.CallBroadcast(a_channel("c3")))
+    assert desk.claims == ["c3"], "who is here is not claimed any more"
+    assert stage(desk, "c3") is Stage.CLAIMED
+    assert desk.dispatcher.load.at_door() == 1
+
+
+def test_an_engine_that_takes_up_the_line_puts_those_at_the_door_into_the_queue() -> None:
+    desk = full_desk()
+    unclaimed(desk, "c3")
+    legs = [LiveLeg(id=one, citizen=True, up=True, age_s=1.0) for one in ("c1", "c2", "c3")]
+    desk.take_up(*legs)
+    assert stage(desk, "c3") is Stage.QUEUED
+    desk.timers.fire(101.1)
+    assert desk.dispatcher.load.at_door() == 0
+
+
+def test_the_door_and_the_rescuer_agree_on_when_no_engine_beats() -> None:
+    spec = importlib.util.spec_from_file_location("rescue", PROJECT / "agi_scripts" / "rescue.py")
+    assert spec is not None and spec.loader is not None
+    rescue = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(rescue)
+    assert rescue.AFTER_S == BEAT_TOO_OLD_S
