@@ -56,6 +56,16 @@ def _over(one: Callable[[Figures], float | None], other: Callable[[Figures], flo
     return read
 
 
+def _sum(one: Callable[[Figures], float | None], other: Callable[[Figures], float | None]) -> Any:
+    """Read both and add them up; None if one of them is not there."""
+
+    def read(figures: Figures) -> float | None:
+        first, second = one(figures), other(figures)
+        return None if first is None or second is None else first + second
+
+    return read
+
+
 _FREE = "free operator, {count} on duty: {part} against app_queue's"
 BOUNDS = (
     *(
@@ -78,6 +88,29 @@ BOUNDS = (
         name="throughput, 200 operators, against app_queue's",
         read=_over(_at("throughput_cps", "ours"), _at("throughput_cps", "app_queue")),
         least=1.1,
+    ),
+    *(
+        bound
+        for rate in ("40", "60", "100", "200")
+        for bound in (
+            Bound(
+                name=f"surge of {rate} calls a second: not served, or out of turn",
+                read=_sum(_at("surge", rate, "lost"), _at("surge", rate, "ours", "out_of_turn")),
+                most=0.0,
+            ),
+            Bound(
+                name=f"surge of {rate} calls a second: rings of the fallback",
+                read=_at("surge", rate, "ours", "rings_of_fallback"),
+                most=0.0,
+            ),
+            Bound(
+                name=f"surge of {rate} calls a second: time against app_queue's",
+                read=_at("surge", rate, "seconds_ratio"),
+                # of the two greater ones app_queue's time is told and no more
+                most=0.8 if rate == "60" else None,
+            ),
+        )
+        if bound.most is not None
     ),
     Bound(name="engine CPU of a call, in ms", read=_at("engine_cpu_ms_per_call"), most=2.0),
     Bound(

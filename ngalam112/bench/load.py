@@ -78,7 +78,7 @@ async def play(peer: Peer, what: Play, random: Random, window: Window | None = N
     """Play once against a peer, and leave it without a call."""
     await peer.on_duty(what.operators)
     work = peer.settings.home / "sipp"
-    phones = _phones(peer, work, what, random)
+    phones = phones_of(peer, work, what, random)
     citizens = _citizens(peer, work, what, random)
     window = window or Window()
     async with phones, citizens:
@@ -100,7 +100,8 @@ async def play(peer: Peer, what: Play, random: Random, window: Window | None = N
     )
 
 
-def _phones(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
+def phones_of(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
+    """The phones of a peer, which answer at once."""
     rows = [("0", _drawn(random, what.talk_ms)) for _ in range(_MANY)]
     port = peer.phones_port
     return SippRun(

@@ -164,13 +164,22 @@ class PlainAsterisk(Peer):
 class OurLine(Peer):
     """Asterisk and the engine; `database_url` empty is SQLite in its folder.
 
-    With music nothing is shed; without it the line sheds above its default capacity.
+    With music nothing is shed; without it the line sheds above its default capacity. In
+    `production` all limits are the default ones.
     """
 
     def __init__(
-        self, name: str, ground: Ground, *, music: bool = True, database_url: str = ""
+        self,
+        name: str,
+        ground: Ground,
+        *,
+        music: bool = True,
+        production: bool = False,
+        database_url: str = "",
     ) -> None:
         limits = _UNLIMITED | (_NOTHING_SHED if music else {})
+        if production:
+            limits = {"wrap_up_s": 0.0}
         super().__init__(name, ground, music=music, database_url=database_url, **limits)
         self._line: RunningLine | None = None
         self._client = Client(self.settings)

@@ -27,6 +27,7 @@ from ngalam112.bench import (
     growth,
     machine,
     setup_times,
+    surge,
     throughput,
 )
 from ngalam112.bench.bounds import Verdict, verdicts
@@ -49,6 +50,7 @@ MEASURES: dict[str, Callable[[Stage], Awaitable[Figures]]] = {
     "setup": setup_times.measure,
     "growth": growth.measure,
     "alone": alone.played,
+    "surge": surge.measure,
 }
 """Every measure, in the order in which they are played."""
 

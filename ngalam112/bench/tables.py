@@ -41,6 +41,7 @@ def _tables(found: Figures) -> Iterator[tuple[str, list[Row]]]:
     yield "CPU of a call in ms, both at the same time", list(_beside(found))
     yield "Set-up, in ms", list(_setup(found))
     yield "With calls that wait, 20 operators", list(_growth(found))
+    yield "A surge, 20 operators", list(_surge(found))
     yield "The engine alone, on one core against a recorded Asterisk", list(_alone(found))
 
 
@@ -89,6 +90,17 @@ def _setup(found: Figures) -> Iterator[Row]:
                 shown = one and " ".join(f"{one[part]:.0f}" for part in ("p50", "p95", "p99"))
                 row[f"{title} (p50 p95 p99)"] = shown
             yield row
+
+
+def _surge(found: Figures) -> Iterator[Row]:
+    for rate, runs in found.get("surge", {}).items():
+        for peer in ("app_queue", "ours"):
+            one = runs[peer]
+            row: Row = {"calls a second": rate, "peer": peer, "offered": one["offered"]}
+            row |= {"served": one["served"], "out of turn": one["out_of_turn"]}
+            row |= {"rings of the fallback": one["rings_of_fallback"]}
+            row |= {"seconds": f"{one['seconds']:.1f}"}
+            yield row | {"Asterisk": "lives" if one["asterisk_lives"] else "DEAD"}
 
 
 def _alone(found: Figures) -> Iterator[Row]:

@@ -25,6 +25,14 @@ def measured(**changes: Any) -> dict[str, Any]:
         "engine_cpu_ms_per_call": 2.0,
         "asterisk_cpu_ms_per_call": {"ours": 11.0, "app_queue": 11.0, "bare": 3.0},
         "setup_ms": {"ours": {"20": {"digit": {"p95": 50.0}}}},
+        "surge": {
+            rate: {
+                "ours": {"out_of_turn": 0, "rings_of_fallback": 0},
+                "lost": 0,
+                "seconds_ratio": 0.8,
+            }
+            for rate in ("40", "60", "100", "200")
+        },
     }
     return found | changes
 

@@ -1,0 +1,142 @@
+"""Measure 7: more calls than the operators can serve, for some seconds: who is served, and when.
+
+The settings are those of production, and citizens wait as long as it takes. 20 operators talk 1.0
+to 1.4 s, so about 16 calls a second can be served. Each surge has a fresh line, ours and app_queue
+by turns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from ngalam112.bench.load import CITIZEN, KEY, Play, phones_of, read_run
+from ngalam112.bench.peers import OurLine, Peer, PlainAsterisk
+from ngalam112.bench.stage import Figures, Stage
+from ngalam112.chaos import processes
+from ngalam112.chaos.notes import FALLBACK, Note, times
+from ngalam112.demo.sipp import SippRun
+from ngalam112.demo.stalls import stood_still
+
+OPERATORS = 20
+TALK_MS = (1000, 1400)
+KEY_MS = (200, 400)
+SURGES = ((60.0, 20.0), (100.0, 20.0), (200.0, 10.0))
+QUICK_SURGES = ((40.0, 5.0),)
+OUT_OF_TURN_S = 2.0
+"""Who dialled so much later than the next one who was served was served out of turn."""
+_LOOK_S = 0.5
+_SLOWEST_CPS = 4.0  # what is served more slowly than that is not waited for
+
+
+class Surge(msgspec.Struct, frozen=True, kw_only=True):
+    """How one surge went. Seconds are from the first call dialled to the last one's end.
+
+    `rings_of_fallback`: at the phones. `stalls_s`: for how long the machine stood still.
+    """
+
+    offered: int
+    served: int
+    out_of_turn: int
+    rings_of_fallback: int
+    seconds: float
+    asterisk_lives: bool
+    stalls_s: float = 0.0
+
+
+def judge(
+    citizens: Sequence[Note], phones: Sequence[Note], *, lives: bool, stalls_s: float = 0.0
+) -> Surge:
+    """Find out from what was noted who was served, in which order, and how long it took. Pure."""
+    dialled, over = times(citizens, "dialled"), times(citizens, "over")
+    talked = {who: at for who, at in times(phones, "talks").items() if who in dialled}
+    order = sorted(talked, key=lambda who: talked[who])
+    late = (
+        dialled[one] > dialled[other] + OUT_OF_TURN_S for one, other in itertools.pairwise(order)
+    )
+    rings = sum(one.what == "rings" and one.shown == FALLBACK for one in phones)
+    began = min(dialled.values(), default=0.0)
+    return Surge(
+        offered=len(dialled),
+        served=len(talked),
+        out_of_turn=sum(late),
+        rings_of_fallback=rings,
+        seconds=round(max(over.values(), default=began) - began, 1),
+        asterisk_lives=lives,
+        stalls_s=stalls_s,
+    )
+
+
+async def measure(stage: Stage) -> Figures:
+    """Play every surge against both, a fresh line each time."""
+    found: dict[str, dict[str, Surge]] = {}
+    for rate, seconds in QUICK_SURGES if stage.quick else SURGES:
+        name = f"{rate:.0f}"
+        for kind in ("app_queue", "ours"):
+            folder = f"{kind}_surge_{name}"
+            peer: Peer = (
+                OurLine(folder, stage.ground, production=True)
+                if kind == "ours"
+                else PlainAsterisk(folder, stage.ground)
+            )
+            async with peer:
+                one = await play(peer, stage, rate, seconds)
+            found.setdefault(name, {})[kind] = one
+            stage.say(f"surge of {name} calls a second for {seconds:.0f} s, {kind}: {words(one)}")
+    return {"surge": {name: both(runs) for name, runs in found.items()}}
+
+
+def both(runs: dict[str, Surge]) -> Figures:
+    """What both did, and for how long ours was busy against app_queue."""
+    ours, queue = runs["ours"], runs["app_queue"]
+    figures: Figures = {name: msgspec.structs.asdict(one) for name, one in runs.items()}
+    figures["lost"] = ours.offered - ours.served
+    figures["seconds_ratio"] = ours.seconds / queue.seconds if queue.seconds else None
+    return figures
+
+
+def words(one: Surge) -> str:
+    """One surge in words."""
+    text = f"{one.served} of {one.offered} served within {one.seconds:.0f} s"
+    text += f", {one.out_of_turn} out of turn, {one.rings_of_fallback} rings of the fallback"
+    return text if one.asterisk_lives else f"{text}; Asterisk is DEAD"
+
+
+async def play(peer: Peer, stage: Stage, rate: float, seconds: float) -> Surge:
+    """Let so many calls a second come for so long, and wait until all of them are over."""
+    await peer.on_duty(OPERATORS)
+    random, total = stage.random("surge", rate), round(rate * seconds)
+    work = peer.settings.home / "sipp"
+    what = Play(operators=OPERATORS, talk_ms=TALK_MS, at_once=total)
+    limit_s = seconds + 30.0 + total / _SLOWEST_CPS
+    citizens = SippRun(
+        peer.ground.programs,
+        work,
+        CITIZEN,
+        target=f"127.0.0.1:{peer.settings.sip_port}",
+        rate=rate,
+        at_once=total,
+        calls=total,
+        limit_s=limit_s,
+        yields=True,
+        rows=[
+            (f"0811{index:06d}", "0", str(random.randint(*KEY_MS)), KEY) for index in range(total)
+        ],
+        noted=True,
+    )
+    lives, since = True, time.monotonic()
+    async with phones_of(peer, work, what, random) as phones, citizens:
+        while lives and time.monotonic() - since < limit_s:
+            await asyncio.sleep(_LOOK_S)
+            lives = processes.asterisk(peer.settings.home) is not None
+            if sum(one.what == "over" for one in read_run(citizens)) >= total:
+                break
+        stalls_s = round(stood_still(since), 2)
+        found = judge(read_run(citizens), read_run(phones), lives=lives, stalls_s=stalls_s)
+        if lives:
+            await peer.hang_up_all()
+    return found

@@ -1,0 +1,64 @@
+"""What a surge tells: who was served, in which order, by whom, and how long it took."""
+
+from __future__ import annotations
+
+from ngalam112.bench.bounds import verdicts
+from ngalam112.bench.surge import Surge, both, judge
+from ngalam112.chaos.notes import FALLBACK, Note
+
+
+def citizens(*dialled: float, until: float = 30.0) -> list[Note]:
+    return [
+        note
+        for index, at in enumerate(dialled)
+        for note in (
+            Note(at=at, what="dialled", citizen=f"c{index}"),
+            Note(at=until + index, what="over", citizen=f"c{index}"),
+        )
+    ]
+
+
+def talks(*order: str, shown: str = "police") -> list[Note]:
+    return [
+        Note(at=20.0 + index, what=what, citizen=who, shown=shown)
+        for index, who in enumerate(order)
+        for what in ("rings", "talks")
+    ]
+
+
+def test_all_who_were_served_in_their_turn() -> None:
+    found = judge(citizens(10.0, 11.0, 14.0), talks("c0", "c1", "c2"), lives=True)
+    assert (found.offered, found.served, found.out_of_turn) == (3, 3, 0)
+    assert (found.rings_of_fallback, found.seconds) == (0, 22.0)
+
+
+def test_who_dialled_two_seconds_later_and_was_served_earlier_was_out_of_turn() -> None:
+    assert judge(citizens(10.0, 12.0), talks("c1", "c0"), lives=True).out_of_turn == 0
+    assert judge(citizens(10.0, 12.1), talks("c1", "c0"), lives=True).out_of_turn == 1
+
+
+def test_who_talked_with_nobody_was_not_served_and_the_fallbacks_rings_are_counted() -> None:
+    found = judge(citizens(10.0, 11.0), talks("c0", shown=FALLBACK), lives=False)
+    assert (found.offered, found.served, found.rings_of_fallback) == (2, 1, 1)
+    assert not found.asterisk_lives
+
+
+def a_surge(**changes: object) -> Surge:
+    values = {"offered": 10, "served": 10, "out_of_turn": 0, "rings_of_fallback": 0}
+    return Surge(**{**values, "seconds": 40.0, "asterisk_lives": True, **changes})  # type: ignore[arg-type]
+
+
+def test_a_surge_is_judged_by_its_bounds() -> None:
+    def missed(**changes: object) -> list[str]:
+        runs = {"ours": a_surge(**changes), "app_queue": a_surge(seconds=60.0)}
+        found = verdicts({"surge": {"60": both(runs), "100": both(runs)}})
+        return [f"{one.name}: {one.measured:g}" for one in found if not one.reached]
+
+    assert missed() == []
+    assert missed(served=9) == [
+        f"surge of {rate} calls a second: not served, or out of turn: 1" for rate in (60, 100)
+    ]
+    assert len(missed(out_of_turn=2)) == len(missed(rings_of_fallback=3)) == 2
+    assert missed(seconds=50.0) == [
+        f"surge of 60 calls a second: time against app_queue's: {50 / 60:g}"
+    ]
