@@ -1,4 +1,4 @@
-"""What a waiting citizen is told, and when: the place in line, or about how long it takes yet.
+"""What a waiting citizen hears and is told: music, the place in line, or how long it takes yet.
 
 "You are in line, do not hang up" is said by the music itself when it begins (see
 asterisk_conf/musiconhold.conf), so it needs no engine. This adds the figure soon after, and from
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from acd.calls import Call, Stage
 from acd.ids import new_id
 from acd.load import Shed
+from acd.music import STAY, Music
 from acd.ports import Switch
 from acd.rules import Announce, Mode
 from acd.timers import Timer, Timers
@@ -23,6 +24,7 @@ FURTHEST = 20  # a place behind this one would only dishearten
 LONGEST_MIN = 10
 PROMPTS = (
     IN_LINE,
+    STAY,
     *(f"queue_position_{place}" for place in range(1, FURTHEST + 1)),
     # 0 is "less than a minute", the last one "more than ten minutes"
     *(f"queue_minutes_{minutes}" for minutes in range(LONGEST_MIN + 2)),
@@ -89,7 +91,9 @@ class Announcements:
         position: Callable[[Call], int | None],
         operators: Callable[[Call, float], int],
         sheds: Callable[[Shed], bool],
+        most_music: int,
     ) -> None:
+        self.music = Music(switch, timers, most_music, self._stay)
         self._switch, self._timers, self._sheds = switch, timers, sheds
         self._position, self._operators = position, operators
         self._mode, self._every_s = how.mode, how.every_s
@@ -108,13 +112,20 @@ class Announcements:
         self._handled.append(seconds)
 
     def waiting(self, call: Call, now: float) -> None:
-        """The call has joined the queue, and its music has just begun with the words."""
-        self.forget(call)
+        """The call has joined the queue: the music begins with the words."""
+        heard = self.music.is_heard(call)
+        if not heard:
+            self.forget(call)
         call.said, call.turns = None, 0
-        self.resume(call, now)
+        self.resume(call, now, heard=heard)
 
-    def resume(self, call: Call, now: float) -> None:
-        """The call has waited for a while, and goes on; it is not told more than before."""
+    def resume(self, call: Call, now: float, *, heard: bool = False) -> None:
+        """The call has waited for a while, and goes on; it is not told more than before.
+
+        `heard`: its music goes on.
+        """
+        if not heard:
+            self.music.begin(call, now)
         before = self._callers.pop(call.id, None)
         if before is not None and before.timer is not None:
             before.timer.cancel()
@@ -125,10 +136,12 @@ class Announcements:
             self._arm(self._callers[call.id], now + self._first_s)
 
     def again(self, call: Call, now: float) -> None:
-        """Connecting the call came to nothing: its music has begun anew, and so does the rhythm."""
+        """Connecting the call came to nothing: its music begins anew, and so does the rhythm."""
+        call.turns = 0
+        self.music.begin(call, now)
         caller = self._callers.get(call.id)
         if caller is not None:
-            call.turns, caller.told, caller.next_at = 0, False, now
+            caller.told, caller.next_at = False, now
             self._arm(caller, now + self._first_s)
 
     def stop(self, call: Call) -> None:
@@ -141,6 +154,7 @@ class Announcements:
         if caller is not None and caller.timer is not None:
             caller.timer.cancel()
             caller.timer = None
+        self.music.end(call)
         self._cut_off(call)
 
     def forget(self, call: Call) -> None:
@@ -173,6 +187,8 @@ class Announcements:
             caller.next_at += self._every_s
         self._arm(caller, caller.next_at)
         first, caller.told = not caller.told, True
+        if not self.music.is_heard(caller.call):
+            return  # is told often enough that the call is in line
         if self._sheds(Shed.ANNOUNCEMENTS):
             return  # the music goes on, and the next period has its own chance
         said = self._news(caller, now)
@@ -193,13 +209,20 @@ class Announcements:
         call.said = said
         return said
 
-    def _say(self, caller: _Caller, prompts: list[str], now: float) -> None:
-        call = caller.call
+    def _stay(self, call: Call, now: float) -> None:
+        """Tell one who hears no music that the call is in line."""
+        self._words(call, [STAY], now)
+
+    def _words(self, call: Call, prompts: list[str], now: float) -> None:
         self._cut_off(call)  # its end was lost with a connection, or it is longer than the period
         call.words = new_id(now)
         self._playbacks[call.words] = call
-        call.turns += 1
         call.keep()
         self._switch.say(call.channel, call.words, *prompts)
+
+    def _say(self, caller: _Caller, prompts: list[str], now: float) -> None:
+        call = caller.call
+        call.turns += 1
+        self._words(call, prompts, now)
         # waits in Asterisk for the end of the words, so it comes even if the engine dies meanwhile
         self._switch.music(call.channel, call.turns)

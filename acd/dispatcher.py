@@ -60,6 +60,7 @@ class Dispatcher:
             position=self.queue.position,
             operators=self._on_duty,
             sheds=self.load.sheds,
+            most_music=rules.limits.most_music,
         )
         self.desks = Desks(
             switch,
@@ -84,7 +85,6 @@ class Dispatcher:
         self.wait(call, now)
         self.settle(now)
         if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
-            self.switch.music(call.channel)
             self.announcements.waiting(call, now)
 
     def wait(self, call: Call, now: float, *, alone: bool = True) -> None:
@@ -283,8 +283,7 @@ class Dispatcher:
     def _wait_on(self, call: Call, connecting: bool, now: float) -> None:
         self.close_bridge(call)
         if connecting:
-            self.switch.music(call.channel)  # connecting had ended it
-            self.announcements.again(call, now)
+            self.announcements.again(call, now)  # connecting had ended the music
         if not call.legs:
             call.stage = Stage.QUEUED
         if call not in self.queue:

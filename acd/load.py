@@ -44,6 +44,8 @@ class Shed(StrEnum):
 class Limits:
     """Calls a second and channels: above capacity work is shed, beyond the most nobody is taken in.
 
+    `most_music`: how many of those who wait hear music; the others are told words (`acd.music`).
+
     The defaults are for two cores, and to be replaced by what was measured.
     """
 
@@ -51,6 +53,7 @@ class Limits:
     capacity_channels: int = 600
     most_cps: int = 40
     most_channels: int = 1500
+    most_music: int = 150
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -76,7 +76,6 @@ class Resumption:
             call.stage = Stage.RINGING
         else:
             self._dispatcher.wait(call, now)
-        self._dispatcher.switch.music(call.channel, call.turns)
         self._dispatcher.announcements.resume(call, now)
 
     def over(self, call: Call, at: float) -> None:

@@ -2,8 +2,8 @@
 
 The dialplan sends here whom no engine claimed in time while one beats: there was no room
 (`acd.load`), or the engine was late. They are answered and hear the music with "you are in line, do
-not hang up"; nothing more is done for them until there is room. Then the oldest is taken in: into
-the menu, or straight into the queue if the line is full.
+not hang up", or words (`acd.music`); nothing more is done for them until there is room. Then the
+oldest is taken in: into the menu, or straight into the queue if the line is full.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Admission:
         self._waiting[call.channel] = call
         heapq.heappush(self._oldest, (call.record.arrived_at, call.channel))
         self._take_in(now)
+        if call.channel in self._waiting:
+            self._line.dispatcher.announcements.music.goes_on(call, now)
 
     def gone(self, call: Call) -> None:
         """The call is over, or is served in another way."""
@@ -70,6 +72,7 @@ class Admission:
             self._line.reception.skip(call, now)
             self._line.dispatcher.enqueue(call, now)
         else:
+            self._line.dispatcher.announcements.forget(call)
             self._line.reception.begin(call, now)
 
     def _look_again(self, now: float) -> None:

@@ -344,7 +344,7 @@ class Engine:
         before = second_look.known(self.line, offers)
         try:
             live = await snapshot(self.ari)
-            await self.do(lambda _: second_look.look(self.line, before, live))
+            await self.do(lambda now: second_look.look(self.line, before, live, now))
         except (AriError, msgspec.MsgspecError) as error:
             log.error("second_look_failed", error=str(error))
         except Exception:

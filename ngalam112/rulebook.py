@@ -100,6 +100,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
             capacity_channels=settings.capacity_channels,
             most_cps=settings.most_cps,
             most_channels=settings.most_channels,
+            most_music=settings.most_music,
         ),
         categories=tree.categories,
     )

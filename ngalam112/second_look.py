@@ -45,7 +45,7 @@ def known(line: Line, offers: frozenset[str]) -> Known:
     return Known(talks=talks, offers=offers)
 
 
-def look(line: Line, before: Known, live: Snapshot) -> None:
+def look(line: Line, before: Known, live: Snapshot, now: float) -> None:
     """Undo what nobody knows of: join again who was parted, end phones and bridges of nobody."""
     dispatcher = line.dispatcher
     for channel, bridge in before.talks.items():
@@ -67,7 +67,7 @@ def look(line: Line, before: Known, live: Snapshot) -> None:
         for call in (line.calls.get(one) for one in live.bridges[bridge]):
             if call is not None and _hears_music(call):
                 # who was to be connected there had it taken away before
-                line.switch.music(call.channel, call.turns)
+                line.dispatcher.announcements.music.begin(call, now)
 
 
 def _hears_music(call: Call) -> bool:

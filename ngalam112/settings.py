@@ -68,11 +68,13 @@ class Settings(BaseSettings):
     # where digits of agencies are dialled, such as sip.carrier.example:5060
     carrier: str = Field(default="", pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?)?$")
     refer: Literal["auto", "on", "off"] = "auto"
-    # calls a second and channels: above capacity work is shed, beyond the most the fallback serves
+    # calls a second and channels: above capacity work is shed, beyond the most who calls waits
     capacity_cps: int = Field(default=15, ge=1)
     capacity_channels: int = Field(default=600, ge=1)
     most_cps: int = Field(default=40, ge=1, validate_default=True)
     most_channels: int = Field(default=1500, ge=2, validate_default=True)
+    # so many of those who wait hear music, which costs Asterisk most of all; the others some words
+    most_music: int = Field(default=150, ge=0)
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator("home", "menu_file", "distribution_file", "prompts")

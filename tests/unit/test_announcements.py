@@ -36,6 +36,7 @@ class Waiting:
             position=lambda call: self.position,
             operators=lambda call, now: 2,
             sheds=self.too_busy,
+            most_music=1,
         )
         self.told.handled(60.0)
         self.told.waiting(self.call, 100.0)
@@ -79,17 +80,15 @@ def test_the_place_is_told_where_that_is_wanted() -> None:
 def test_where_it_is_off_only_the_music_speaks() -> None:
     waiting = Waiting(mode="off")
     assert waiting.timers.next() is None
-    assert waiting.switch.did == []
+    assert [did.what for did in waiting.switch.did] == ["music"]
 
 
 def test_an_announcement_costs_two_requests_and_the_music_comes_back_by_itself() -> None:
     waiting = Waiting()
     waiting.said(135)
-    assert [(did.what, did.to) for did in waiting.switch.did] == [
-        ("say", "c1"),
-        ("music", "c1"),
-    ] * 2
-    assert [did.more for did in waiting.switch.all("music")] == [(1,), (2,)]
+    did = [(did.what, did.to) for did in waiting.switch.did]
+    assert did == [("music", "c1"), *[("say", "c1"), ("music", "c1")] * 2]
+    assert [did.more for did in waiting.switch.all("music")] == [(), (1,), (2,)]
 
 
 def test_who_is_not_in_the_queue_at_the_moment_hears_no_figure() -> None:
@@ -160,7 +159,11 @@ def test_words_whose_end_was_lost_are_stopped_before_the_next() -> None:
     waiting = Waiting()
     playback = waiting.playing()
     waiting.timers.fire(130.0)
-    assert [did.what for did in waiting.switch.did] == ["say", "music", "stop", "say", "music"]
+    assert [did.what for did in waiting.switch.did] == [
+        "music",
+        *("say", "music"),
+        *("stop", "say", "music"),
+    ]
     assert waiting.switch.told("stop") == [playback]
 
 
@@ -255,6 +258,6 @@ def test_a_line_that_is_too_busy_says_nothing_and_goes_on_with_the_next_period()
     waiting = Waiting()
     waiting.busy = True
     assert waiting.said(135) == []
-    assert waiting.switch.did == []
+    assert [did.what for did in waiting.switch.did] == ["music"]
     waiting.busy = False
     assert waiting.said(165) == [(160.0, ("queue_wait", "queue_minutes_2"))]

@@ -99,7 +99,8 @@ class EngineDies(HandingOver):
         if self.late:
             self.late_orders_are_obeyed()
             self.time_goes_by(second_look.AFTER_S)
-            second_look.look(after.line, second_look.known(after.line, offers), self.lives())
+            known = second_look.known(after.line, offers)
+            second_look.look(after.line, known, self.lives(), self.now)
             self.settles()
 
     def late_orders_are_obeyed(self) -> None:

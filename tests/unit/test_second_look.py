@@ -23,7 +23,7 @@ def a_talk() -> tuple[LineDesk, Call]:
 def looked(desk: LineDesk, bridges: dict[str, list[str]], before: Known | None = None) -> None:
     legs = {one: a_leg(one) for members in bridges.values() for one in members}
     before = before or known(desk.line, frozenset())
-    look(desk.line, before, Snapshot(legs, bridges))
+    look(desk.line, before, Snapshot(legs, bridges), 200.0)
 
 
 def test_two_who_talk_are_left_alone() -> None:
@@ -76,7 +76,7 @@ def test_a_phone_that_began_to_ring_for_nobody_is_let_go() -> None:
     assert rings not in ("", late)
     before = known(after.line, offers)
     legs = {one: a_leg(one, citizen=one == "c1", up=False) for one in ("c1", rings, late)}
-    look(after.line, before, Snapshot(legs, {}))
+    look(after.line, before, Snapshot(legs, {}), 200.0)
     assert after.switch.told("hang_up") == [late]
 
 
@@ -92,7 +92,7 @@ def test_a_phone_that_began_to_ring_for_nobody_is_let_go() -> None:
 )
 def test_a_colleague_whose_caller_is_gone_is_rung_no_more(leg: LiveLeg, gone: list[str]) -> None:
     desk = LineDesk()
-    look(desk.line, known(desk.line, frozenset()), Snapshot({leg.id: leg}, {}))
+    look(desk.line, known(desk.line, frozenset()), Snapshot({leg.id: leg}, {}), 200.0)
     assert desk.switch.told("hang_up") == gone
 
 
@@ -101,7 +101,9 @@ def test_a_colleague_who_is_rung_by_this_engine_is_rung_on() -> None:
     desk.handle(StasisStart(["number", "101", "1002"], a_channel("own")))
     rung = desk.line.internal.by_channel["own"].leg
     legs = [a_leg(one, citizen=False, up=False, age_s=1.0) for one in ("own", rung)]
-    look(desk.line, known(desk.line, frozenset()), Snapshot({one.id: one for one in legs}, {}))
+    look(
+        desk.line, known(desk.line, frozenset()), Snapshot({one.id: one for one in legs}, {}), 200.0
+    )
     assert desk.switch.told("hang_up") == []
 
 

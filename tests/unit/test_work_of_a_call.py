@@ -10,6 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from types import FrameType
 from typing import Any
 
@@ -31,7 +32,10 @@ ENTRIES, FACTS = 9, 9
 """What one complete call writes into the local journal: rows for the database, and facts."""
 
 
-NO_LIMITS = Limits(capacity_cps=9999, capacity_channels=9999, most_cps=9999, most_channels=9999)
+_NO = 9999
+NO_LIMITS = Limits(
+    capacity_cps=_NO, capacity_channels=_NO, most_cps=_NO, most_channels=_NO, most_music=_NO
+)
 
 
 class QuietJournal:
@@ -56,8 +60,8 @@ class QuietJournal:
         return nullcontext()
 
 
-def a_line(operators: int) -> tuple[LineDesk, QuietJournal]:
-    desk = LineDesk(operators, wrap_up_s=0.0, limits=NO_LIMITS)
+def a_line(operators: int, limits: Limits = NO_LIMITS) -> tuple[LineDesk, QuietJournal]:
+    desk = LineDesk(operators, wrap_up_s=0.0, limits=limits)
     journal = QuietJournal()
     desk.journal = journal  # type: ignore[assignment]
     for owner in (desk.line, desk.line.door, desk.roster):
@@ -132,9 +136,9 @@ def test_a_complete_call_writes_no_more_than_it_did() -> None:
     assert written == (ENTRIES, FACTS), "entries and facts of one call, and how many it is to have"
 
 
-def work_with(waiting: int) -> Counter[str]:
+def work_with(waiting: int, most_music: int) -> Counter[str]:
     """The work for one call that joins the queue, and for one that is served out of it."""
-    desk, _ = a_line(1)
+    desk, _ = a_line(1, replace(NO_LIMITS, most_music=most_music))
     arrive(desk, "0810", 90.0)
     for index in range(waiting):
         arrive(desk, f"0811{index}", 100.0 + index / 1000)
@@ -147,9 +151,10 @@ def work_with(waiting: int) -> Counter[str]:
     return counted(act)
 
 
+@pytest.mark.parametrize("most_music", [0, 9999])
 @pytest.mark.parametrize("waiting", [100, 2000])
-def test_a_long_queue_makes_no_event_dearer(waiting: int) -> None:
-    few, many = work_with(10), work_with(waiting)
+def test_a_long_queue_makes_no_event_dearer(waiting: int, most_music: int) -> None:
+    few, many = work_with(10, most_music), work_with(waiting, most_music)
     # a heap is a little deeper, seen where its comparisons are
     assert many.total() <= few.total() + 5, (
         f"with {waiting} waiting a call takes {many.total()} calls of functions, with 10 "
