@@ -53,7 +53,7 @@ class Limits:
     capacity_channels: int = 600
     most_cps: int = 40
     most_channels: int = 1500
-    most_music: int = 150
+    most_music: int = 60
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,9 +1,11 @@
 """Who of those who wait hears music, and what the others hear instead: a few words now and then.
 
 A listener costs Asterisk 2.7 ms of CPU a second (50 packets), so 750 of them fill two cores and
-nobody is served. Only so many hear music at a time, those who came first; the others are told every
-ten seconds that they are in line, and get music as soon as there is room. The words are bounded as
-well: with very many who wait they come more rarely.
+nobody is served; words cost as much while they are said, and a request. Only so many hear music at
+a time, those who came first; the others are told every ten seconds that they are in line, and get
+music as soon as there is room. The words are bounded as well: with very many who wait they come more
+rarely. With 150 and 100 words a second on two cores a surge of 100 calls a second took all of the
+processor (docs/surge.md).
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from acd.timers import Timer, Timers
 STAY = "queue_stay"
 """The prompt: a second and a half, for each second costs what music costs."""
 EVERY_S = 10.0
-MOST_WORDS_CPS = 100.0  # how many citizens a second are told so, at most
+WORDS_OF_MUSIC = 0.5  # so many are told words each second at most, for one who may hear music
 
 
 class Music:
@@ -77,5 +79,5 @@ class Music:
     def _words(self, call: Call, now: float) -> None:
         self._forget_words(call)
         self._say(call, now)
-        pause = max(EVERY_S, (len(self._told) + 1) / MOST_WORDS_CPS)
+        pause = max(EVERY_S, (len(self._told) + 1) / max(1.0, WORDS_OF_MUSIC * self._most))
         self._told[call.id] = self._timers.at(now + pause, lambda at: self.begin(call, at))

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     most_cps: int = Field(default=40, ge=1, validate_default=True)
     most_channels: int = Field(default=1500, ge=2, validate_default=True)
     # so many of those who wait hear music, which costs Asterisk most of all; the others some words
-    most_music: int = Field(default=150, ge=0)
+    most_music: int = Field(default=60, ge=0)
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator("home", "menu_file", "distribution_file", "prompts")
