@@ -35,6 +35,7 @@ from ngalam112.settings import Settings
 from ngalam112.spool import KnownCall, read_spool
 from ngalam112.standby import Turn
 from ngalam112.warmup import calm_the_collector, warm_up
+from pbx.ari_reply import ChannelGone
 
 log = structlog.get_logger("service")
 
@@ -226,6 +227,14 @@ class _Calls:
             return self._engine.line.fallback.served(asterisk_id, served, now)
 
         return await self._engine.do(note)
+
+    async def lives(self, asterisk_id: str) -> bool:
+        """Whether Asterisk still has the channel; raises an AriError if it does not tell."""
+        try:
+            await self._engine.ari.call("GET", f"channels/{asterisk_id}")
+        except ChannelGone:
+            return False
+        return True
 
 
 async def _spool(engine: Engine, database: Database, journal: CountingJournal) -> None:

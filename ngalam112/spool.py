@@ -1,6 +1,7 @@
 """Reads what the fallback left in the spool folder into the call records.
 
-Each file is one run of the fallback for one call (`agi_scripts/fallback.py` writes them). A call
+Each file is one run of the fallback for one call (Asterisk's dialplan writes them, in
+`asterisk_conf/extensions_fallback.conf`). A call
 that no engine knows becomes a record; one that an engine has begun gets its FALLBACK event, and
 its end if the fallback served it to the end, in its own record. Reading a file twice changes
 nothing: a new call's id and events follow from what is in it, and a record tells which runs it
@@ -11,9 +12,12 @@ by the next reading.
 from __future__ import annotations
 
 import asyncio
+import base64
+import contextlib
 import fcntl
 import math
 import os
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
@@ -33,9 +37,13 @@ ORPHAN_S = 60.0
 SETTLE_S = 6.0
 """Until this age of a citizen's hang-up the engine may still be about to count the call itself."""
 
+WRITTEN_WITHIN_S = 5.0
+"""So young, a file that makes no sense may still be in the middle of being written."""
+
 _CALLS = uuid.UUID("5f0b9b3e-30cf-4f0e-8c55-54dd0d2c7a11")
 _TIMES = ("arrived_at", "began_at", "answered_at", "ended_at")
-_LARGEST = 64 * 1024  # bytes; a record has about 400
+_LARGEST = 64 * 1024  # bytes; a record has about 500
+_LONGEST_TEXT = 64  # signs of a caller's name or number
 
 
 class SpoolError(ValueError):
@@ -52,7 +60,7 @@ class Journal(Protocol):
 class SpoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One file of the spool folder; times are seconds since the epoch."""
 
-    version: Literal[1]
+    version: Literal[1, 2]
     asterisk_id: str
     caller_number: str
     caller_name: str
@@ -96,6 +104,9 @@ class Calls(Protocol):
     async def served(self, asterisk_id: str, served: Served) -> bool:
         """Note it in a call that is up at the moment; False if it is not."""
 
+    async def lives(self, asterisk_id: str) -> bool:
+        """Whether Asterisk still has the citizen's channel."""
+
 
 class _File(msgspec.Struct, frozen=True):
     path: Path
@@ -105,14 +116,50 @@ class _File(msgspec.Struct, frozen=True):
     held: bool  # its script lives
 
 
+def decoded(content: bytes) -> dict[str, Any]:
+    """Return what a file holds, as a record of version 1 has it.
+
+    The dialplan writes version 2: a line for each state, the last whole one counts; every value a
+    text, empty where there is none, what a caller may have chosen in Base64. Raises ValueError or
+    msgspec.DecodeError.
+    """
+    record = _last(content)
+    if record.get("version") != 2:
+        return record
+    text = {name: value for name, value in record.items() if isinstance(value, str)}
+    given: dict[str, Any] = {name: float(text[name]) if text.get(name) else None for name in _TIMES}
+    for name in ("caller_number", "caller_name"):
+        chosen = base64.b64decode(text.get(name, "")).decode("utf-8", "replace")
+        given[name] = "".join(filter(str.isprintable, chosen))[:_LONGEST_TEXT].strip()
+    if given["answered_at"] is not None:
+        agency = text.get("agency", "")
+        given |= {"step": "agency", "phone": agency} if agency else {"step": "phone"}
+    else:
+        given |= {"step": None, "phone": None}
+    return {"called_number": ""} | record | given | {"ended_by": text.get("ended_by") or None}
+
+
+def _last(content: bytes) -> dict[str, Any]:
+    first, *others = content.rstrip().split(b"\n")
+    for line in reversed(others):
+        with contextlib.suppress(msgspec.DecodeError):
+            return msgspec.json.decode(line, type=dict[str, Any])
+    return msgspec.json.decode(first, type=dict[str, Any])
+
+
 def by_clock(record: dict[str, Any], clock: Anchor | None) -> dict[str, Any]:
     """Return a file's content with its times by an engine's clock.
 
-    The script's own was anchored when it began, so the two differ if somebody has set the machine's
-    clock; where nothing tells by how much, the times are left as they are.
+    The dialplan tells them by the machine's clock, and is understood by that clock as it is now. A
+    script of earlier versions had a clock of its own; where nothing tells by how much it differs,
+    the times are left as they are.
     """
-    offset = record.get("offset")
-    if clock is None or record.get("boot") != clock.boot or not isinstance(offset, float):
+    if clock is None:
+        return record
+    offset, boot = record.get("offset"), record.get("boot")
+    if record.get("version") == 2:
+        offset, boot = time.time() - time.monotonic(), clock.boot
+    if boot != clock.boot or not isinstance(offset, float):
         return record
     if not math.isfinite(offset) or not record.get("asterisk_id"):
         return record  # the id of a call without a name follows from its times
@@ -221,9 +268,8 @@ def glance(folder: Path, clock: Anchor) -> Glance:
     noted, served, ended = set(), set(), {}
     for file in _files(folder):
         try:
-            content = msgspec.json.decode(file.content or b"", type=dict[str, Any])
-            record = msgspec.convert(by_clock(content, clock), SpoolRecord)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+            record = msgspec.convert(by_clock(decoded(file.content or b""), clock), SpoolRecord)
+        except (msgspec.MsgspecError, ValueError):
             continue
         noted.add(record.asterisk_id)
         if record.status == "taken_back":
@@ -239,18 +285,22 @@ async def _take(
     file: _File, journal: Journal, calls: Calls, now: float, clock: Anchor | None
 ) -> bool | None:
     """Take one file; None: not finished yet, False: it is in the records already."""
+    age = now - file.touched_at
     if file.content is None:
         raise SpoolError("it cannot be read")
     try:
-        record = by_clock(msgspec.json.decode(file.content, type=dict[str, Any]), clock)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        record = by_clock(decoded(file.content), clock)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        if 0 <= age < WRITTEN_WITHIN_S:
+            return None
         raise SpoolError(str(error)) from None
-    age = now - file.touched_at
     if record.get("ended_at") is None and (file.held or age < ORPHAN_S):
         return None
     if record.get("status") == "hung_up" and 0 <= age < SETTLE_S:
         return None
     one = read_record(record, ended_at=file.touched_at)
+    if record.get("ended_at") is None and await calls.lives(one.asterisk_id):
+        return None
     known = await calls.known(one.asterisk_id) if one.asterisk_id else None
     if known is None and one.status == "taken_back" and 0 <= age < ORPHAN_S:
         return None  # the engine that took the citizen is about to begin a record

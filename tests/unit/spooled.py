@@ -60,13 +60,14 @@ class Kept:
     """A journal, the database behind it that has only what was flushed, and the calls that are up.
 
     `engine`: the records that an engine has written, by the asterisk_id. `up`: what is noted in
-    the calls that are up.
+    the calls that are up. `alive`: the channels that Asterisk still has.
     """
 
     def __init__(self, *engine: CallRecord) -> None:
         self.events: dict[tuple[str, int], CallEvent] = {}
         self.records: dict[str, CallRecord] = {one.call_id: one for one in engine}
         self.up: dict[str, list[Served]] = {}
+        self.alive: set[str] = set()
         self.flushes = 0
         self.outage: Exception | None = None
 
@@ -87,6 +88,9 @@ class Kept:
             return False
         self.up[asterisk_id].append(served)
         return True
+
+    async def lives(self, asterisk_id: str) -> bool:
+        return asterisk_id in self.alive
 
     async def flushed(self) -> None:
         if self.outage is not None:

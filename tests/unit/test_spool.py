@@ -48,7 +48,7 @@ def test_the_same_call_has_the_same_id_and_another_one_another() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"version": 2},
+        {"version": 3},
         {"status": "lost"},
         {"arrived_at": "yesterday"},
         {"arrived_at": -1},

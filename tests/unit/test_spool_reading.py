@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,15 @@ from structlog.testing import capture_logs
 
 from acd.records import EventKind, Outcome
 from ngalam112.clock import Anchor
-from ngalam112.spool import ORPHAN_S, SETTLE_S, glance, read_spool
+from ngalam112.spool import (
+    ORPHAN_S,
+    SETTLE_S,
+    WRITTEN_WITHIN_S,
+    by_clock,
+    decoded,
+    glance,
+    read_spool,
+)
 
 DEEP = b'{"a":' + b"[" * 60_000
 
@@ -149,6 +159,87 @@ async def test_a_call_that_still_lives_is_left_alone(tmp_path: Path) -> None:
         fcntl.flock(script, fcntl.LOCK_EX)
         assert await kept.read(tmp_path) == 0
     assert path.exists()
+
+
+def of_dialplan(**changes: str) -> dict[str, str | int]:
+    """The record of `served()` as the dialplan writes it; a citizen chose the name."""
+    record = {
+        "version": 2,
+        "asterisk_id": "1800000000.1",
+        "caller_number": base64.b64encode(b"0812").decode(),
+        "caller_name": base64.b64encode('"Wa\n\\rga\xe9'.encode("latin-1")).decode(),
+        "called_number": "112",
+        "arrived_at": f"{ARRIVED:.6f}",
+        "began_at": f"{ARRIVED + 1.5:.6f}",
+        "answered_at": f"{ARRIVED + 2:.6f}",
+        "ended_at": f"{ARRIVED + 32:.6f}",
+        "phone": "101",
+        "agency": "",
+        "ended_by": "operator",
+        "status": "answered",
+        "why": "TIMEOUT",
+        "run": "a",
+    }
+    return record | changes
+
+
+async def test_the_record_that_the_dialplan_writes_is_read(tmp_path: Path) -> None:
+    put(tmp_path, of_dialplan())
+    kept = Kept()
+    assert await kept.read(tmp_path) == 1
+    (record,) = kept.records.values()
+    assert (record.caller_number, record.caller_name) == ("0812", '"Wa\\rga\ufffd')
+    assert (record.outcome, record.phone, record.ended_by) == (
+        Outcome.FALLBACK,
+        "101",
+        "operator",
+    )
+    assert (record.operator_answered_at, record.ended_at) == (ARRIVED + 2, ARRIVED + 32)
+
+
+def test_an_agency_that_answered_is_told_from_a_phone() -> None:
+    content = json.dumps(of_dialplan(phone="outside", agency="113")).encode()
+    assert (decoded(content)["step"], decoded(content)["phone"]) == ("agency", "113")
+    unanswered = decoded(json.dumps(of_dialplan(answered_at="", agency="113")).encode())
+    assert (unanswered["answered_at"], unanswered["step"], unanswered["phone"]) == (None,) * 3
+
+
+async def test_a_call_whose_channel_lives_is_left_alone_however_old_its_file(
+    tmp_path: Path,
+) -> None:
+    path = put(tmp_path, of_dialplan(answered_at="", ended_at="", ended_by="", status="started"))
+    kept = Kept()
+    kept.alive.add("1800000000.1")
+    assert await kept.read(tmp_path) == 0
+    assert path.exists()
+    kept.alive.clear()
+    assert await kept.read(tmp_path) == 1, "Asterisk died with the call"
+    (record,) = kept.records.values()
+    assert (record.outcome, record.ended_by) == (Outcome.FALLBACK, None)
+
+
+@pytest.mark.parametrize("content", [b"", b'{"version":2,"ast'])
+async def test_a_file_that_is_being_written_waits(tmp_path: Path, content: bytes) -> None:
+    path = put(tmp_path, content)
+    assert await Kept().read(tmp_path, ARRIVED + 1 + WRITTEN_WITHIN_S - 1) == 0
+    assert path.exists()
+
+
+@pytest.mark.parametrize("torn", [b"", b'{"version":2,"asteri'])
+async def test_the_last_whole_line_counts(tmp_path: Path, torn: bytes) -> None:
+    begun = of_dialplan(answered_at="", ended_at="", ended_by="", status="started")
+    lines = [json.dumps(one).encode() + b"\n" for one in (begun, of_dialplan())]
+    put(tmp_path, b"".join(lines) + torn)
+    kept = Kept()
+    assert await kept.read(tmp_path) == 1
+    (record,) = kept.records.values()
+    assert record.operator_answered_at == ARRIVED + 2
+
+
+def test_times_of_the_dialplan_are_told_by_the_engines_clock() -> None:
+    ahead = Anchor("boot", time.time() - time.monotonic() + 3600.0)
+    record = by_clock(decoded(json.dumps(of_dialplan()).encode()), ahead)
+    assert record["arrived_at"] == pytest.approx(ARRIVED + 3600.0, abs=0.1)
 
 
 async def test_the_record_of_a_dead_script_is_closed_with_what_is_known(tmp_path: Path) -> None:
