@@ -185,7 +185,8 @@ class Engine:
             await asyncio.to_thread(provision_phones, self.settings, phones)
             await asyncio.to_thread(provision_agencies, self.settings, self.distribution)
             if self.ari.connected and phones_unread(self.settings):
-                await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
+                for module in ("res_pjsip", "app_queue"):
+                    await self.ari.call("PUT", f"asterisk/modules/{module}.so", timeout=15.0)
                 phones_read(self.settings)
 
     def ping(self, answered: Callable[[], None]) -> None:

@@ -18,7 +18,6 @@ APP = "ngalam112"
 ARI_USER = "engine"
 AMI_USER = "engine"
 TEMPLATES = PROJECT / "asterisk_conf"
-AGI_SCRIPT = PROJECT / "agi_scripts" / "fallback.py"
 BEAT_TOO_OLD_S = 4
 """So old is the beat of an engine that does not come back; as in `agi_scripts/rescue.py`."""
 
@@ -62,7 +61,6 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "sounds": settings.sounds,
         "music": settings.music,
         "music_class": "fallback",
-        "agi_script": AGI_SCRIPT,
         "spool": settings.spool,
         "beat": settings.beat,
         "beat_too_old_s": BEAT_TOO_OLD_S,

@@ -13,7 +13,6 @@ from acd.operators import Phone
 from models.database import Database, Unreachable, upgrade
 from ngalam112.admin import load_roster
 from ngalam112.provision import (
-    AGI_SCRIPT,
     ARI_USER,
     phones_are_rendered,
     provision,
@@ -80,12 +79,12 @@ async def _stored_phones(settings: Settings) -> list[Phone] | None:
 
 
 def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
-    """The line's Asterisk, not started yet: it sees what its configuration and the AGI name."""
+    """The line's Asterisk, not started yet: it sees what its configuration names."""
     return Asterisk(
         programs,
         settings.asterisk_home,
         writable=[settings.spool],
-        readable=[settings.sounds, settings.music, settings.run, AGI_SCRIPT],
+        readable=[settings.sounds, settings.music, settings.run],
     )
 
 

@@ -95,7 +95,7 @@ def render_phones(
     *,
     changing: Callable[[], None] = lambda: None,
 ) -> None:
-    """Render phones.conf and phones.list (the numbers only, which the fallback rings).
+    """Render phones.conf, and the phones that the fallback rings: a queue's members, and a list.
 
     `changing` is called before anything is written, unless all is there already as it should be.
     """
@@ -106,6 +106,8 @@ def render_phones(
     texts = {
         out / "phones.conf": _filled(_environment(templates), "phones.conf", {"phones": known}),
         out / "phones.list": "".join(f"{phone.number}\n" for phone in known),
+        out / "queue_phones.conf": "[fallback](+)\n"
+        + "".join(f"member = PJSIP/{phone.number}\n" for phone in known),
     }
     if all(path.exists() and path.read_text() == text for path, text in texts.items()):
         return

@@ -19,9 +19,12 @@ _ENDLESS = float("inf")
 
 
 async def engine_gone(stage: Stage) -> Row:
-    """Kill the supervisor and all engines while citizens wait; start all again later."""
+    """Kill the supervisor and all engines while citizens wait; start all again later.
+
+    There is a phone for each of them: the fallback rings none that is in a talk.
+    """
     waiting, gone_s = stage.of(50, 10), float(stage.of(30, 12))
-    async with a_play(stage, desks=stage.of(10, 4), pairs=2, listeners=waiting) as play:
+    async with a_play(stage, desks=waiting, pairs=2, listeners=waiting) as play:
         await play.line.stands_by(STANDBY_WITHIN_S)
         await play.talks_begin(gone_s + stage.of(40, 18))
         await play.players.phones(play.desks)  # nobody sits there: only the fallback rings them

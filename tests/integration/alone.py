@@ -6,7 +6,6 @@ without one, and the shipped modules, music class and fallback context.
 
 from __future__ import annotations
 
-import json
 import wave
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,6 +16,7 @@ from lines import eventually
 
 from ngalam112.demo.sipp import SippRun, free_port, run_sipp
 from ngalam112.settings import PROJECT
+from ngalam112.spool import decoded
 from pbx.asterisk import Asterisk
 from pbx.programs import Programs
 
@@ -74,14 +74,13 @@ class Alone:
         self.spool, self.list = home / "spool", home / "phones.list"
         self.agency_list = home / "agencies.list"
         self.beat = home / "engine.beat"
+        self.ring_s = 12  # how long a phone rings alone
         self.port = free_port()
         self.phones = {"101": free_port(), "102": free_port()}
-        self.asterisk = Asterisk(
-            programs, home / "asterisk", writable=[home], readable=[PROJECT / "agi_scripts"]
-        )
+        self.asterisk = Asterisk(programs, home / "asterisk", writable=[home], readable=[])
         self._players = AsyncExitStack()
 
-    def configure(self, script: Path = PROJECT / "agi_scripts" / "fallback.py") -> None:
+    def configure(self) -> None:
         etc = self.home / "asterisk" / "etc"
         for folder in (etc, self.spool, self.home / "sounds", self.home / "music"):
             folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +88,7 @@ class Alone:
             with wave.open(str(self.home / f"{sound}.wav"), "wb") as file:
                 file.setparams((1, 2, 8000, 0, "NONE", ""))
                 file.writeframes(bytes(16_000))
-        self.list.write_text("101\n102\n103\n")
+        self._write_members("101", "102", "103")
         lists = {f"{name}dir": self.home / "asterisk" / name for name in ("run", "log", "spool")}
         lists |= {f"{name}dir": self.home / "asterisk" / "lib" for name in ("varlib", "db", "key")}
         folders = "".join(f"ast{name} => {path}\n" for name, path in lists.items())
@@ -97,7 +96,7 @@ class Alone:
             PHONE.format(number=number, contact=f"contact = sip:{number}@127.0.0.1:{port}")
             for number, port in self.phones.items()
         )
-        values = {"agi_script": script, "spool": self.spool, "phones_file": self.list}
+        values = {"spool": self.spool, "phones_file": self.list}
         values |= {"beat": self.beat}
         values |= {"sounds": self.home / "sounds", "music": self.home / "music"}
         own = {
@@ -108,7 +107,14 @@ class Alone:
             "rtp.conf": "[general]\nrtpstart = 30000\nrtpend = 31999\n",
         }
         own |= dict.fromkeys(("http.conf", "manager.conf"), "[general]\nenabled = no\n")
-        shipped = ("modules", "musiconhold", "extensions", "extensions_fallback", "logger")
+        shipped = (
+            "modules",
+            "musiconhold",
+            "extensions",
+            "extensions_fallback",
+            "queues",
+            "logger",
+        )
         templates = jinja2.Environment(
             loader=jinja2.FileSystemLoader(PROJECT / "asterisk_conf"),
             undefined=jinja2.StrictUndefined,
@@ -120,8 +126,25 @@ class Alone:
         for name in (f"{one}.conf" for one in shipped):
             own[name] = templates.get_template(name).render(values)
         own["extensions.conf"] += TAKEN
+        own["queues.conf"] = own["queues.conf"].replace(
+            "\ntimeout = 12\n", f"\ntimeout = {self.ring_s}\n"
+        )
+        served = own["extensions_fallback.conf"]
+        own["extensions_fallback.conf"] = served.replace("c,,,14,", f"c,,,{self.ring_s + 2},")
         for name, text in own.items():
             (etc / name).write_text(text)
+
+    def _write_members(self, *numbers: str) -> None:
+        self.list.write_text("".join(f"{number}\n" for number in numbers))
+        members = "".join(f"member = PJSIP/{number}\n" for number in numbers)
+        (self.home / "asterisk" / "etc" / "queue_phones.conf").write_text(
+            f"[fallback](+)\n{members}"
+        )
+
+    async def members(self, *numbers: str) -> None:
+        """The phones that the fallback may ring from now on, as an engine changes them."""
+        self._write_members(*numbers)
+        await self.asterisk.console("module reload app_queue.so")
 
     async def __aenter__(self) -> Alone:
         self.configure()
@@ -160,25 +183,14 @@ class Alone:
 
     async def record(self, status: str) -> dict[str, Any]:
         """The one record in the spool folder, once it is of that status."""
+        return (await self.records(status))[0]
 
-        def ready() -> list[Any]:
-            found = [json.loads(path.read_bytes()) for path in self.spool.glob("*.json")]
-            return [found] if [one["status"] for one in found] == [status] else []
+    async def records(self, *statuses: str) -> list[dict[str, Any]]:
+        """All records in the spool folder, once they are of these statuses."""
 
-        return dict((await eventually(ready, what=f"one record that says {status}"))[0][0])
+        def ready() -> list[dict[str, Any]]:
+            files = [path.read_bytes() for path in self.spool.glob("*.json")]
+            found = [decoded(content) for content in files if content]
+            return found if [one["status"] for one in found] == list(statuses) else []
 
-    async def script(self) -> int:
-        """The process id of the script that serves this Asterisk's citizen."""
-
-        def serving() -> list[int]:
-            found = []
-            for folder in Path("/proc").glob("[0-9]*"):
-                try:
-                    words = (folder / "cmdline").read_bytes().split(b"\0")
-                except OSError:
-                    continue
-                if str(self.spool).encode() in words and words[0].endswith(b"python3"):
-                    found.append(int(folder.name))
-            return found
-
-        return int((await eventually(serving, what="the script runs"))[0])
+        return list(await eventually(ready, what=f"records that say {statuses}"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from lines import eventually
 from pbx.programs import Programs
 
 RINGS_WITHIN_S = 5.0
+LASTING = "citizen_silent_talk_until_bye"  # who does not hang up
 
 
 @pytest_asyncio.fixture
@@ -26,7 +26,7 @@ async def alone(programs: Programs, tmp_path: Path) -> AsyncIterator[Alone]:
 
 
 async def test_a_phone_rings_at_once_and_the_operator_hangs_up(alone: Alone) -> None:
-    await alone.phone("101", "phone_ring_until_cancel")
+    await alone.phone("101", "phone_decline")
     answering = await alone.phone("102", "phone_answer_talk_bye")
     await alone.citizen(caller="+62812")
 
@@ -37,7 +37,7 @@ async def test_a_phone_rings_at_once_and_the_operator_hangs_up(alone: Alone) -> 
     who = (record["caller_number"], record["caller_name"], record["called_number"])
     assert who == ("+62812", "Warga", "112")
     assert (record["phone"], record["ended_by"]) == ("102", "operator")
-    assert (record["why"], record["version"]) == ("TIMEOUT", 1)
+    assert (record["why"], record["version"]) == ("TIMEOUT", 2)
     assert '"FALLBACK" <sip:+62812@' in answering.messages()
 
 
@@ -51,17 +51,57 @@ async def test_a_citizen_who_hangs_up_after_the_talk_is_recorded_so(alone: Alone
     assert 2.5 < record["ended_at"] - record["answered_at"] < 3.6
 
 
-async def test_a_citizen_who_hangs_up_while_phones_ring_is_recorded(alone: Alone) -> None:
+async def test_a_citizen_who_hangs_up_while_a_phone_rings_is_recorded(alone: Alone) -> None:
     ringing = [await alone.phone(number, "phone_ring_until_cancel") for number in alone.phones]
     await alone.citizen()
 
     record = await alone.record("unanswered")
     assert (record["answered_at"], record["phone"], record["ended_by"]) == (None, None, "caller")
-    assert all("CANCEL" in phone.messages() for phone in ringing)
+    rung = [phone for phone in ringing if "INVITE sip" in phone.messages()]
+    assert len(rung) == 1, "one ring for one citizen"
+    assert "CANCEL" in rung[0].messages()
+
+
+async def test_citizens_ring_a_phone_each_and_one_in_a_talk_is_not_rung(alone: Alone) -> None:
+    phones = [await alone.phone(number, "phone_answer_talk_bye") for number in alone.phones]
+    callers = ("0811", "0812", "0813")
+    calling = []
+    for caller in callers:
+        calling.append(asyncio.create_task(alone.citizen(LASTING, caller)))
+        await asyncio.sleep(0.2)
+    await asyncio.gather(*calling)
+
+    records = await alone.records("answered", "answered", "answered")
+    records.sort(key=lambda one: one["answered_at"])
+    assert [one["caller_number"] for one in records] == [f"{one}1" for one in callers]
+    assert records[0]["phone"] != records[1]["phone"]
+    assert records[2]["answered_at"] > min(one["ended_at"] for one in records[:2])
+    assert sum(phone.messages().count("INVITE sip") for phone in phones) == 3
+
+
+async def test_phones_that_nobody_answers_alone_are_rung_together(alone: Alone) -> None:
+    alone.ring_s = 1
+    alone.configure()
+    await alone.asterisk.console("dialplan reload")
+    await alone.asterisk.console("module reload app_queue.so")
+    away = await alone.phone("101", "phone_ring_until_cancel")
+    late = await alone.phone("102", "phone_ring_until_cancel")
+    calling = asyncio.create_task(alone.citizen(LASTING))
+
+    def together() -> bool:
+        invited = [phone.messages().count("INVITE sip") for phone in (away, late)]
+        ended = [phone.messages().count("CANCEL sip") for phone in (away, late)]
+        return all(more > less for more, less in zip(invited, ended, strict=True))
+
+    try:
+        await eventually(together, within=15, what="both ring at the same time")
+    finally:
+        calling.cancel()
+        await asyncio.gather(calling, return_exceptions=True)
 
 
 async def test_with_no_phone_registered_the_citizen_stays_until_he_hangs_up(alone: Alone) -> None:
-    alone.list.write_text("103\n")
+    await alone.members("103")
     await alone.citizen()
 
     record = await alone.record("unanswered")
@@ -69,18 +109,18 @@ async def test_with_no_phone_registered_the_citizen_stays_until_he_hangs_up(alon
 
 
 async def test_a_phone_that_comes_while_the_citizen_waits_is_rung(alone: Alone) -> None:
-    alone.list.write_text("103\n")
+    await alone.members("103")
     await alone.phone("101", "phone_answer_talk_bye")
     calling = asyncio.create_task(alone.citizen())
     await alone.record("started")
-    alone.list.write_text("103\n101\n")
+    await alone.members("103", "101")
     await calling
 
     assert (await alone.record("answered"))["phone"] == "101"
 
 
 async def test_with_no_phone_registered_an_agency_answers(alone: Alone) -> None:
-    alone.list.write_text("103\n")
+    await alone.members("103")
     busy = await alone.agency("110", "phone_busy")
     await alone.agency("113", "phone_answer_talk_bye")
     await alone.citizen()
@@ -95,32 +135,21 @@ async def test_phones_that_refuse_leave_the_citizen_to_an_agency(alone: Alone) -
     await alone.phone("101", "phone_busy")
     await alone.phone("102", "phone_decline")
     await alone.agency("110", "phone_answer_talk_bye")
-    await alone.citizen()
+    await alone.citizen(LASTING)
 
     assert (await alone.record("answered"))["phone"] == "110"
 
 
 async def test_a_phone_that_comes_while_agencies_refuse_is_rung(alone: Alone) -> None:
-    alone.list.write_text("103\n")
+    await alone.members("103")
     refusing = await alone.agency("110", "phone_busy")
     await alone.phone("101", "phone_answer_talk_bye")
     calling = asyncio.create_task(alone.citizen())
     await eventually(lambda: "INVITE" in refusing.messages(), what="the agency is rung")
-    alone.list.write_text("103\n101\n")
+    await alone.members("103", "101")
     await calling
 
     assert (await alone.record("answered"))["phone"] == "101"
-
-
-async def test_without_the_script_agencies_are_rung_too(alone: Alone) -> None:
-    alone.configure(script=alone.home / "not-there.py")
-    await alone.asterisk.console("dialplan reload")
-    alone.list.write_text("103\n")
-    await alone.agency("110", "phone_busy")
-    answering = await alone.agency("113", "phone_answer_talk_bye")
-    await alone.citizen()
-
-    assert "BYE sip" in answering.messages(), "answered, talked, and hung up"
 
 
 async def test_a_citizen_who_hangs_up_before_anybody_takes_the_call_is_recorded(
@@ -154,63 +183,22 @@ async def test_the_end_of_a_call_that_a_dead_engine_took_is_noted(alone: Alone) 
     assert abs(record["ended_at"] - time.time()) < 2.0
 
 
-async def test_a_caller_who_forges_replies_of_asterisk_is_served_like_any_other(
+async def test_a_caller_with_signs_that_mean_something_is_served_like_any_other(
     alone: Alone,
 ) -> None:
     await alone.phone("101", "phone_answer_talk_bye")
-    await alone.citizen(caller="62%0a%0a200%20result=1%20(9)%0a511%20%24%7bUNIQUEID%7d%22,%0a")
+    await alone.citizen(caller="62%0a%0a200%20result=1%20(9)%0a511%20%24%7bUNIQUEID%7d%22%3a,%0a")
 
     record = await alone.record("answered")
-    assert record["caller_number"] == '62200 result=1 (9)511 ${UNIQUEID}",'
+    assert record["caller_number"] == '62200 result=1 (9)511 ${UNIQUEID}":,'
     assert record["called_number"] == "112"
 
 
-async def test_a_script_that_cannot_start_leaves_the_citizen_to_the_dialplan(alone: Alone) -> None:
-    alone.configure(script=alone.home / "not-there.py")
-    await alone.asterisk.console("dialplan reload")
-    answering = await alone.phone("102", "phone_answer_talk_bye")
+async def test_a_record_that_cannot_be_kept_keeps_nobody_from_being_served(alone: Alone) -> None:
+    alone.spool.rmdir()
+    phone = await alone.phone("101", "phone_answer_talk_bye")
     await alone.citizen()
 
-    assert '"FALLBACK" <sip:0812@' in answering.messages()
-    assert "BYE sip" in answering.messages(), "answered, talked, and hung up"
-
-
-async def test_a_script_that_is_killed_leaves_the_citizen_to_the_dialplan(alone: Alone) -> None:
-    alone.list.write_text("103\n")
-    await alone.phone("101", "phone_answer_talk_bye")
-    calling = asyncio.create_task(alone.citizen())
-    await alone.record("started")
-    alone.list.write_text("101\n")
-    os.kill(await alone.script(), signal.SIGKILL)
-    await calling
-
-    record = await alone.record("answered")
-    assert (record["phone"], record["caller_number"]) == ("101", "0812")
-
-
-async def test_a_script_that_is_killed_in_a_talk_leaves_a_whole_record(alone: Alone) -> None:
-    phone = await alone.phone("101", "phone_answer_talk_bye")
-    calling = asyncio.create_task(alone.citizen())
-    await eventually(lambda: "ACK sip" in phone.messages(), what="the talk begins")
-    os.kill(await alone.script(), signal.SIGKILL)
-    await calling
-
-    record = await alone.record("answered")
-    assert record["ended_at"] - record["answered_at"] == pytest.approx(2.0, abs=0.5)
-    assert phone.messages().count("INVITE sip:101") == 1, "nobody is rung again after the talk"
-
-
-async def test_when_asterisk_dies_the_record_gets_an_end(alone: Alone) -> None:
-    await alone.phone("101", "phone_ring_until_cancel")
-    calling = asyncio.create_task(alone.citizen())
-    await alone.record("started")
-    await alone.script()
-    assert alone.asterisk.pid is not None
-    os.kill(alone.asterisk.pid, signal.SIGKILL)
-
-    async def ended() -> bool:
-        return bool((await alone.record("started"))["ended_by"] == "asterisk")
-
-    await eventually(ended, what="the record of the cut call has an end")
-    calling.cancel()
-    await asyncio.gather(calling, return_exceptions=True)
+    assert "BYE sip" in phone.messages(), "answered, talked, and hung up"
+    log = (alone.home / "asterisk" / "log" / "messages").read_text()
+    assert "The record of a call cannot be kept" in log

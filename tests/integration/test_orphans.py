@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import re
 import signal
@@ -15,12 +14,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest_asyncio
 from hearing import Ear
 from lines import PASSWORD, Line, eventually, open_line
 
 from ngalam112.demo.sipp import SippRun
 from ngalam112.rescuer import RescuerProcess, rescuer_log
+from ngalam112.spool import decoded
 from pbx.programs import Programs
 
 RINGS_WITHIN_S = 10.0
@@ -88,8 +89,9 @@ def spooled(line: Line) -> dict[str, dict[str, Any]]:
     """What the fallback has noted of its calls, by the caller's number without its last digit."""
     found = []
     for path in line.settings.spool.glob("*.json"):
-        with contextlib.suppress(FileNotFoundError):  # the engine has just taken it back
-            found.append(json.loads(path.read_bytes()))
+        # the engine has just taken it back, or its first line is being written
+        with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+            found.append(decoded(path.read_bytes()))
     return {one["caller_number"][:-1]: one for one in found}
 
 
