@@ -48,7 +48,7 @@ from ngalam112.takeback import keep_taking_back
 from ngalam112.takeup import TakeUp, take_up
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
-from pbx.ari_reply import LOST, AriError, Reply
+from pbx.ari_reply import LOST, AriError, ChannelGone, Reply
 from pbx.ari_types import CallBroadcast
 
 log = structlog.get_logger("engine")
@@ -185,8 +185,12 @@ class Engine:
             await asyncio.to_thread(provision_phones, self.settings, phones)
             await asyncio.to_thread(provision_agencies, self.settings, self.distribution)
             if self.ari.connected and phones_unread(self.settings):
-                for module in ("res_pjsip", "app_queue"):
-                    await self.ari.call("PUT", f"asterisk/modules/{module}.so", timeout=15.0)
+                await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
+                try:
+                    await self.ari.call("PUT", "asterisk/modules/app_queue.so", timeout=15.0)
+                except ChannelGone:
+                    # an Asterisk that runs since before the fallback had its queue
+                    log.warning("fallback_has_no_queue")
                 phones_read(self.settings)
 
     def ping(self, answered: Callable[[], None]) -> None:

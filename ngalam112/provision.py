@@ -12,7 +12,13 @@ from acd.agencies import addresses_in_utc
 from acd.distribution import Distribution
 from ngalam112.settings import PROJECT, Settings
 from ngalam112.switch import endpoint
-from pbx.render import PhoneAccount, render, render_agencies, render_phones
+from pbx.render import (
+    PhoneAccount,
+    render,
+    render_agencies,
+    render_missing_members,
+    render_phones,
+)
 
 APP = "ngalam112"
 ARI_USER = "engine"
@@ -75,6 +81,7 @@ def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
     for folder in (settings.home, settings.asterisk_home, settings.spool, settings.run, logs):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     render(TEMPLATES, settings.asterisk_home / "etc", asterisk_values(settings, asterisk))
+    render_missing_members(settings.asterisk_home / "etc")
 
 
 def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None:

@@ -37,6 +37,7 @@ class PhoneAccount(Protocol):
 
 
 NUMBER = re.compile(r"^[0-9]{2,6}\Z")
+MEMBERS = "queue_phones.conf"
 PASSWORD = re.compile(r"^[A-Za-z0-9_.~+=-]{8,64}\Z")
 CONTACT = re.compile(r"^sip:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(:[0-9]{1,5})?(;transport=(udp|tcp))?\Z")
 # ends a line, begins a comment, parts arguments, or stands for something else in Asterisk's files
@@ -106,14 +107,24 @@ def render_phones(
     texts = {
         out / "phones.conf": _filled(_environment(templates), "phones.conf", {"phones": known}),
         out / "phones.list": "".join(f"{phone.number}\n" for phone in known),
-        out / "queue_phones.conf": "[fallback](+)\n"
-        + "".join(f"member = PJSIP/{phone.number}\n" for phone in known),
+        out / MEMBERS: _members(phone.number for phone in known),
     }
     if all(path.exists() and path.read_text() == text for path, text in texts.items()):
         return
     changing()
     for path, text in texts.items():
         _write(path, text)
+
+
+def render_missing_members(out: Path) -> None:
+    """Make the phones that were rendered by an earlier version members of the fallback's queue."""
+    listed = out / "phones.list"
+    if listed.exists() and not (out / MEMBERS).exists():
+        _write(out / MEMBERS, _members(listed.read_text().split()))
+
+
+def _members(numbers: Iterable[str]) -> str:
+    return "[fallback](+)\n" + "".join(f"member = PJSIP/{number}\n" for number in numbers)
 
 
 def render_agencies(out: Path, rows: Iterable[tuple[str, str, str]]) -> None:

@@ -57,6 +57,12 @@ async def test_without_an_engine_the_fallback_rings_a_phone(line: Line) -> None:
     assert (totals["offered"], totals["fallback"], totals["adds_up"]) == (1, 1, True)
 
 
+async def test_a_new_phone_is_the_fallbacks_at_once(line: Line) -> None:
+    await line.post("/api/phones", {"number": "105"})
+    members = await line.running.asterisk.console("queue show fallback")
+    assert "PJSIP/105" in members and "PJSIP/101" in members
+
+
 async def test_a_frozen_engine_is_passed_by(line: Line) -> None:
     await line.operators_ready("101")
     pid = line.running.engine.pid

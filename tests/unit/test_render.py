@@ -167,6 +167,15 @@ def test_phones_are_written_in_order_and_their_numbers_beside_them(tmp_path: Pat
     assert text.count("password = a-phone-password\n") == 2
 
 
+def test_phones_of_an_earlier_version_become_members_of_the_fallbacks_queue(tmp_path: Path) -> None:
+    settings = a_line(tmp_path)
+    provision_phones(settings, [a_phone("101")])
+    members = settings.asterisk_home / "etc" / "queue_phones.conf"
+    members.unlink()
+    provision(settings, (22, 10, 1))
+    assert "member = PJSIP/101\n" in members.read_text()
+
+
 def test_no_phones_are_phones_too(tmp_path: Path) -> None:
     render_phones(TEMPLATES, tmp_path, [])
     assert (tmp_path / "phones.list").read_text() == ""
