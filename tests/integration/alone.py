@@ -16,7 +16,7 @@ from lines import eventually
 
 from ngalam112.demo.sipp import SippRun, free_port, run_sipp
 from ngalam112.settings import PROJECT
-from ngalam112.spool import decoded
+from ngalam112.spool_files import decoded
 from pbx.asterisk import Asterisk
 from pbx.programs import Programs
 

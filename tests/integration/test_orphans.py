@@ -21,7 +21,7 @@ from lines import PASSWORD, Line, eventually, open_line
 
 from ngalam112.demo.sipp import SippRun
 from ngalam112.rescuer import RescuerProcess, rescuer_log
-from ngalam112.spool import decoded
+from ngalam112.spool_files import decoded
 from pbx.programs import Programs
 
 RINGS_WITHIN_S = 10.0

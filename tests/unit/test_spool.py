@@ -12,7 +12,8 @@ from spooled import ARRIVED, HUNG_UP, STARTED, served
 
 from acd.records import Outcome, fold
 from ngalam112.clock import Anchor
-from ngalam112.spool import SpoolError, by_clock, events_of
+from ngalam112.spool import events_of
+from ngalam112.spool_files import SpoolError, by_clock
 
 
 def test_an_answered_call_becomes_a_record_of_the_fallback() -> None:

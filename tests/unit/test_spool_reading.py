@@ -20,11 +20,10 @@ from ngalam112.spool import (
     ORPHAN_S,
     SETTLE_S,
     WRITTEN_WITHIN_S,
-    by_clock,
-    decoded,
     glance,
     read_spool,
 )
+from ngalam112.spool_files import by_clock, decoded
 
 DEEP = b'{"a":' + b"[" * 60_000
 
