@@ -3,9 +3,9 @@
 A listener costs Asterisk 2.7 ms of CPU a second (50 packets), so 750 of them fill two cores and
 nobody is served; words cost as much while they are said, and a request. Only so many hear music at
 a time, those who came first; the others are told every ten seconds that they are in line, and get
-music as soon as there is room. The words are bounded as well: with very many who wait they come more
-rarely. With 150 and 100 words a second on two cores a surge of 100 calls a second took all of the
-processor (docs/surge.md).
+music as soon as there is room. The words are bounded as well: with very many who wait they come
+more rarely. With 150 and 100 words a second on two cores a surge of 100 calls a second took all of
+the processor (docs/surge.md).
 """
 
 from __future__ import annotations
