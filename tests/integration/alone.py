@@ -15,6 +15,7 @@ import jinja2
 from lines import eventually
 
 from ngalam112.demo.sipp import SippRun, free_port, run_sipp
+from ngalam112.provision import BEAT_TOO_OLD_S
 from ngalam112.settings import PROJECT
 from ngalam112.spool_files import decoded
 from pbx.asterisk import Asterisk
@@ -97,7 +98,7 @@ class Alone:
             for number, port in self.phones.items()
         )
         values = {"spool": self.spool, "phones_file": self.list}
-        values |= {"beat": self.beat}
+        values |= {"beat": self.beat, "beat_too_old_s": BEAT_TOO_OLD_S}
         values |= {"sounds": self.home / "sounds", "music": self.home / "music"}
         own = {
             "asterisk.conf": f"[directories]\nastetcdir => {etc}\n{folders}",
