@@ -240,6 +240,14 @@ class _Calls:
 async def _spool(engine: Engine, database: Database, journal: CountingJournal) -> None:
     """Read what the fallback left, for ever; the database's troubles end with it, not this."""
     folder, calls = engine.settings.spool, _Calls(engine, database)
+
+    async def written() -> None:
+        # An engine that stood still has events to read of calls that the fallback served meanwhile.
+        # Without their records, those calls would get two.
+        await engine.ari.caught_up()
+        await engine.do(lambda _: None)
+        await journal.recorder.flushed()
+
     while True:
         try:
             # before that a call which the fallback has ended would be taken for one that is up
@@ -248,7 +256,7 @@ async def _spool(engine: Engine, database: Database, journal: CountingJournal) -
                     folder,
                     journal,
                     calls,
-                    flushed=journal.recorder.flushed,
+                    flushed=written,
                     now=time.time(),
                     clock=engine.clock.anchor,
                 )

@@ -213,6 +213,28 @@ async def test_who_talks_in_the_fallback_is_left_to_it(line: Line) -> None:
     assert record.talk_ms is not None and record.talk_ms > 3000
 
 
+async def test_who_dials_as_the_engine_freezes_is_rescued_too(line: Line) -> None:
+    line.phones["102"] = await line.players.register("102", PASSWORD)
+    await line.behave("102", "phone_answer_talk_bye")
+    pid = line.running.engine.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        await line.players.citizens("citizen_silent_talk_until_bye", 1, caller="0897")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+    async def told() -> bool:
+        return [one.outcome for one in await line.records()] == ["fallback"]
+
+    # the engine wakes to the events of a call that is over, and then reads who served it
+    await eventually(told, what="one record, and it is the fallback's")
+    (record,) = await line.ended(1, "0897")
+    assert record.phone == "102"
+    assert record.operator_answered_at is not None
+    assert record.operator_answered_at - record.arrived_at < RINGS_WITHIN_S
+
+
 async def test_an_engine_that_was_only_frozen_takes_the_rescued_back(line: Line) -> None:
     line.phones["102"] = await line.players.register("102", PASSWORD)
     await line.behave("102", "phone_ring_until_cancel")
