@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest_asyncio
 from lines import Line, eventually, open_line
 
+from ngalam112.provision import BEAT_TOO_OLD_S
 from pbx.programs import Programs
 
 FALLBACK_RINGS_WITHIN_S = 5.0
@@ -69,6 +71,12 @@ async def test_a_frozen_engine_is_passed_by(line: Line) -> None:
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
     try:
+        # as long as the beat is young the citizen waits for the engine, until the rescuer comes
+        # (test_orphans.py)
+        await eventually(
+            lambda: time.time() - line.settings.beat.stat().st_mtime > BEAT_TOO_OLD_S,
+            what="the engine beats no more",
+        )
         result = await line.players.citizens("citizen_silent_talk_until_bye", 1, caller="0842")
         assert result.successful == 1
     finally:
