@@ -79,7 +79,7 @@ class Announcements:
     """Tells every waiting citizen, each in their own rhythm; the one writer calls it.
 
     `position` and `operators` look up where a call is in the queue and how many are on duty for it.
-    `sheds` tells whether the line is too busy for this.
+    `sheds` tells whether the line is too busy for this, `late` whether it is so even for a word.
     """
 
     def __init__(
@@ -91,8 +91,10 @@ class Announcements:
         position: Callable[[Call], int | None],
         operators: Callable[[Call, float], int],
         sheds: Callable[[Shed], bool],
+        late: Callable[[], bool],
         most_music: int,
     ) -> None:
+        self._late = late
         self.music = Music(switch, timers, most_music, self._stay)
         self._switch, self._timers, self._sheds = switch, timers, sheds
         self._position, self._operators = position, operators
@@ -210,8 +212,9 @@ class Announcements:
         return said
 
     def _stay(self, call: Call, now: float) -> None:
-        """Tell one who hears no music that the call is in line."""
-        self._words(call, [STAY], now)
+        """Tell one who hears no music that the call is in line, if there is time for it."""
+        if not self._late():
+            self._words(call, [STAY], now)
 
     def _words(self, call: Call, prompts: list[str], now: float) -> None:
         self._cut_off(call)  # its end was lost with a connection, or it is longer than the period

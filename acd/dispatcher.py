@@ -60,6 +60,7 @@ class Dispatcher:
             position=self.queue.position,
             operators=self._on_duty,
             sheds=self.load.sheds,
+            late=self.load.is_late,
             most_music=rules.limits.most_music,
         )
         self.desks = Desks(

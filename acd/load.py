@@ -45,15 +45,18 @@ class Limits:
     """Calls a second and channels: above capacity work is shed, beyond the most nobody is taken in.
 
     `most_music`: how many of those who wait hear music; the others are told words (`acd.music`).
+    `most_backlog`: while more waits to be done by Asterisk and the engine, nobody is taken in; so
+    the rate is what this machine can do at this moment, whatever the other limits say.
 
     The defaults are for two cores, and to be replaced by what was measured.
     """
 
     capacity_cps: int = 15
-    capacity_channels: int = 600
+    capacity_channels: int = 300
     most_cps: int = 40
-    most_channels: int = 1500
+    most_channels: int = 600
     most_music: int = 60
+    most_backlog: int = 200
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,13 +65,15 @@ class Load:
 
     `cps`: calls that came in the last second; `claimed_cps`: how many were claimed or taken in.
     `channels`: the legs of citizens and operators that the engine knows, without those at the door:
-    `at_door` citizens, who wait to be taken in.
+    `at_door` citizens, who wait to be taken in. `backlog`: requests that Asterisk has not answered,
+    and events that the engine has not handled.
     """
 
     cps: int = 0
     claimed_cps: int = 0
     channels: int = 0
     at_door: int = 0
+    backlog: int = 0
 
 
 def decide(load: Load, limits: Limits, before: Level) -> Level:
@@ -94,13 +99,18 @@ def admits(load: Load, limits: Limits) -> bool:
 
     Only such calls count here: of a rush, as many are served as can be, and not none.
     """
-    return load.claimed_cps < limits.most_cps and load.channels < limits.most_channels
+    return (
+        load.claimed_cps < limits.most_cps
+        and load.channels < limits.most_channels
+        and load.backlog < limits.most_backlog
+    )
 
 
 class LoadWatch:
     """Counts what the line has to do, knows the level, and counts what was left undone.
 
-    `channels` tells how many legs there are now, `at_door` how many citizens wait to be taken in.
+    `channels` tells how many legs there are now, `at_door` how many citizens wait to be taken in,
+    `backlog` what waits to be done.
     `shed`: by kind. `held_back`: calls that came when there was no room.
     """
 
@@ -108,6 +118,7 @@ class LoadWatch:
         self.limits, self.level = limits, Level.NORMAL
         self.channels: Callable[[], int] = lambda: 0
         self.at_door: Callable[[], int] = lambda: 0
+        self.backlog: Callable[[], int] = lambda: 0
         self.shed: Counter[Shed] = Counter()
         self.held_back = 0
         self._timers = timers
@@ -126,6 +137,7 @@ class LoadWatch:
             claimed_cps=len(self._claimed),
             channels=self.channels(),
             at_door=self.at_door(),
+            backlog=self.backlog(),
         )
 
     def arrives(self, channel: str, now: float) -> bool:
@@ -148,12 +160,23 @@ class LoadWatch:
         self._look(now, coming=1)
         return admitted
 
+    def unclaimed(self, channel: str, now: float) -> None:
+        """A call has come that nobody claimed; counted, unless the door has asked for it."""
+        if self._refused.pop(channel, None) is None:
+            self._came.append(now)
+            self.held_back += 1
+        self._look(now)
+
     def takes_in(self, now: float) -> bool:
         """Whether there is room for one of those at the door; counted as taken in if so."""
         if not admits(self.now(now), self.limits):
             return False
         self._claimed.append(now)
         return True
+
+    def is_late(self) -> bool:
+        """Whether so much waits to be done that words would only come late."""
+        return self.backlog() >= self.limits.most_backlog // 2
 
     def ended(self, now: float) -> None:
         """A call is over."""

@@ -3,18 +3,21 @@
 The dialplan sends here whom no engine claimed in time while one beats: there was no room
 (`acd.load`), or the engine was late. They are answered and hear the music with "you are in line, do
 not hang up", or words (`acd.music`); nothing more is done for them until there is room. Then the
-oldest is taken in: into the menu, or straight into the queue if the line is full.
+oldest is taken in (or whom the carrier gave priority): into the menu, or straight into the queue if
+the line is full.
 """
 
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
 
 from acd.calls import Call, Stage
 from acd.load import Level
+from acd.queue import head_start
 from acd.timers import Timer, Timers
 
 if TYPE_CHECKING:
@@ -26,10 +29,14 @@ LOOK_AGAIN_S = 0.05
 
 
 class Admission:
-    """Those who wait to be taken in. `len` counts them; it takes no longer for more."""
+    """Those who wait to be taken in. `len` counts them; it takes no longer for more.
 
-    def __init__(self, line: Line, timers: Timers) -> None:
-        self._line, self._timers = line, timers
+    `tell` is told when the first one waits and when nobody does any more, for the dialplan need not
+    ask for a claim in between.
+    """
+
+    def __init__(self, line: Line, timers: Timers, tell: Callable[[bool], None]) -> None:
+        self._line, self._timers, self._tell = line, timers, tell
         self._waiting: dict[str, Call] = {}  # by the citizens' channels
         self._oldest: list[tuple[float, str]] = []  # a heap; may hold who has gone
         self._timer: Timer | None = None
@@ -39,15 +46,19 @@ class Admission:
 
     def came(self, call: Call, now: float) -> None:
         """A citizen whose call has its record is here, answered, and hears the music."""
+        if not self._waiting:
+            self._tell(True)
         self._waiting[call.channel] = call
-        heapq.heappush(self._oldest, (call.record.arrived_at, call.channel))
+        ahead = head_start(call, self._line.dispatcher.rules)
+        heapq.heappush(self._oldest, (call.record.arrived_at - ahead, call.channel))
         self._take_in(now)
         if call.channel in self._waiting:
             self._line.dispatcher.announcements.music.goes_on(call, now)
 
     def gone(self, call: Call) -> None:
         """The call is over, or is served in another way."""
-        self._waiting.pop(call.channel, None)
+        if self._waiting.pop(call.channel, None) is not None and not self._waiting:
+            self._tell(False)
 
     def _take_in(self, now: float) -> None:
         """Take in as many as there is room for, the oldest first; look again if some are left."""
@@ -65,6 +76,7 @@ class Admission:
             del self._waiting[call.channel]
             self._serve(call, full=load.level is Level.FULL, now=now)
         self._oldest.clear()
+        self._tell(False)
 
     def _serve(self, call: Call, *, full: bool, now: float) -> None:
         log.info("taken_in", call_id=call.id, waited_s=round(now - call.record.arrived_at, 1))

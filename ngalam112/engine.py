@@ -7,6 +7,7 @@ them one by one to the `Line`. Everything that waits (sockets, database, HTTP) i
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -140,7 +141,9 @@ class Engine:
             internal=InternalCalls(self.dispatcher, answer_in_words),
             claim=self._claim,
             ask_where=self._ask_where,
+            tell_door=self._tell_door,
         )
+        self.dispatcher.load.backlog = lambda: self.ari.waiting + self.inbox_depth
 
     @property
     def inbox_depth(self) -> int:
@@ -256,6 +259,15 @@ class Engine:
 
         self.ari.send("GET", f"channels/{channel}", then=then)
 
+    def _tell_door(self, full: bool) -> None:
+        """Tell the dialplan whether to ask for claims: while others wait, who comes waits too."""
+        # without the file it asks, which costs no more than time
+        with contextlib.suppress(OSError):
+            if full:
+                self.settings.door_file.touch(0o600)
+            else:
+                self.settings.door_file.unlink(missing_ok=True)
+
     def _claim(self, channel: str) -> None:
         def then(reply: Reply) -> None:
             if not reply.ok:
@@ -332,6 +344,7 @@ class Engine:
         except Exception:
             self.event_errors += 1
             log.exception("take_up_failed")
+        self._tell_door(len(self.line.admission) > 0)
         self._asterisk, self._lost_at = live.started, None
         self._journal.keep(ASTERISK, live.started)
         log.info("serving", app=APP, legs=len(live.legs), asterisk_is_another=another)

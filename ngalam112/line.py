@@ -88,6 +88,7 @@ class Line:
         internal: InternalCalls,
         claim: Callable[[str], None],
         ask_where: Callable[[str], None],
+        tell_door: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self.calls: dict[str, Call] = {}
         self.replaced = False
@@ -96,7 +97,7 @@ class Line:
         self.internal = internal
         self._ask_where = ask_where
         self.door = Door(self, journal, timers, claim)
-        self.admission = Admission(self, timers)
+        self.admission = Admission(self, timers, tell_door)
         dispatcher.load.at_door = self.admission.__len__
         dispatcher.load.channels = lambda: (
             len(self.calls) - len(self.admission) + len(dispatcher.desks.legs)
@@ -240,6 +241,7 @@ class Line:
         caller = channel.caller
         self.door.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
         self.admission.came(call, now)
+        self.dispatcher.load.unclaimed(channel.id, now)
 
     def _answered(self, leg: str, now: float) -> None:
         if self.internal.answered(leg, now):

@@ -70,6 +70,7 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "spool": settings.spool,
         "beat": settings.beat,
         "beat_too_old_s": BEAT_TOO_OLD_S,
+        "door_file": settings.door_file,
         "phones_file": home / "etc" / "phones.list",
         "agencies_file": home / "etc" / "agencies.list",
     }

@@ -70,9 +70,9 @@ class Settings(BaseSettings):
     refer: Literal["auto", "on", "off"] = "auto"
     # calls a second and channels: above capacity work is shed, beyond the most who calls waits
     capacity_cps: int = Field(default=15, ge=1)
-    capacity_channels: int = Field(default=600, ge=1)
+    capacity_channels: int = Field(default=300, ge=1)
     most_cps: int = Field(default=40, ge=1, validate_default=True)
-    most_channels: int = Field(default=1500, ge=2, validate_default=True)
+    most_channels: int = Field(default=600, ge=2, validate_default=True)
     # so many of those who wait hear music, which costs Asterisk most of all; the others some words
     most_music: int = Field(default=60, ge=0)
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
@@ -167,6 +167,11 @@ class Settings(BaseSettings):
     def beat(self) -> Path:
         """When the engine that serves was answered by Asterisk last (`ngalam112.heart`)."""
         return self.run / "engine.beat"
+
+    @property
+    def door_file(self) -> Path:
+        """Is there while citizens wait at the door (`ngalam112.admission`)."""
+        return self.run / "door.waits"
 
     @property
     def log_file(self) -> Path:

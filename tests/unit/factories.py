@@ -120,6 +120,7 @@ class LineDesk(Desk):
     def __init__(self, operators: int = 1, tree: MenuTree = THE_MENU, **rules: Any) -> None:
         super().__init__(operators, **({"categories": tree.categories} | rules))
         self.claims: list[str] = []
+        self.door_told: list[bool] = []  # whether citizens wait there
         self.elsewhere: set[str] = set()  # channels that live on in the dialplan
         self._now = 0.0
         self.reception = Reception(self.switch, self.dispatcher, self.timers, tree)
@@ -143,6 +144,7 @@ class LineDesk(Desk):
             internal=InternalCalls(self.dispatcher, self.codes.say),
             claim=self.claims.append,
             ask_where=self._found,
+            tell_door=self.door_told.append,
         )
 
     def handle(self, *events: object, now: float = 100.0) -> None:

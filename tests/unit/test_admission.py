@@ -18,11 +18,17 @@ from pbx import ari_types as ari
 ROOM_FOR_TWO = Limits(capacity_cps=10, capacity_channels=1, most_cps=20, most_channels=2)
 
 
-def unclaimed(desk: LineDesk, channel: str, age_s: float = 2.0, now: float = 100.0) -> None:
+def unclaimed(
+    desk: LineDesk,
+    channel: str,
+    age_s: float = 2.0,
+    now: float = 100.0,
+    priority: str = "wps.3",
+) -> None:
     """A citizen who dialled so long ago comes from the dialplan, claimed by nobody."""
     created = datetime.now(UTC) - timedelta(seconds=age_s)
     one = a_channel(channel, created=created.strftime("%Y-%m-%dT%H:%M:%S.%f%z"))
-    desk.handle(ari.StasisStart(["unclaimed", "wps.0"], one), now=now)
+    desk.handle(ari.StasisStart(["unclaimed", priority], one), now=now)
 
 
 def stage(desk: LineDesk, channel: str) -> Stage:
@@ -40,7 +46,7 @@ def test_who_was_not_claimed_in_time_hears_the_menu_where_there_is_room() -> Non
     desk = LineDesk(operators=0)
     unclaimed(desk, "c1", age_s=3.0)
     call = desk.line.calls["c1"]
-    assert (call.stage, call.resource_priority) == (Stage.MENU, "wps.0")
+    assert (call.stage, call.resource_priority) == (Stage.MENU, "wps.3")
     assert 96.9 < call.record.arrived_at < 97.1, "the wait counts from the true arrival"
     assert desk.switch.told("answer") == [], "the dialplan has answered"
     assert len(desk.switch.told("say")) == 1
@@ -71,6 +77,37 @@ def test_the_oldest_is_taken_in_first_whoever_comes_first() -> None:
         left_there = ["c4", "c5", "c3"][at - 100 :]
         assert sorted(at_door) == sorted(left_there) and taken not in at_door
     assert desk.dispatcher.load.at_door() == 0
+
+
+def test_whom_the_carrier_gave_priority_is_taken_in_before_who_came_earlier() -> None:
+    desk = full_desk()
+    unclaimed(desk, "c3", age_s=20.0, priority="")
+    unclaimed(desk, "c4", age_s=2.0, priority="wps.0")
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=101.0)
+    desk.timers.fire(101.1)
+    assert (stage(desk, "c3"), stage(desk, "c4")) == (Stage.CLAIMED, Stage.QUEUED)
+
+
+def test_a_line_that_is_late_takes_nobody_in_until_the_work_is_done() -> None:
+    desk, waits_to_be_done = LineDesk(operators=0), 500
+    desk.dispatcher.load.backlog = lambda: waits_to_be_done
+    unclaimed(desk, "c1")
+    assert stage(desk, "c1") is Stage.CLAIMED
+    waits_to_be_done = 3
+    desk.timers.fire(100.1)
+    assert stage(desk, "c1") is not Stage.CLAIMED
+
+
+def test_the_dialplan_is_told_when_citizens_begin_to_wait_and_when_none_does_any_more() -> None:
+    desk = full_desk()
+    unclaimed(desk, "c3")
+    unclaimed(desk, "c4")
+    assert desk.door_told == [True]
+    desk.handle(ari.StasisEnd(a_channel("c4")))
+    assert desk.door_told == [True]
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=101.0)
+    desk.timers.fire(101.1)
+    assert desk.door_told == [True, False]
 
 
 def test_a_full_line_takes_in_without_the_menu() -> None:

@@ -36,6 +36,7 @@ class Waiting:
             position=lambda call: self.position,
             operators=lambda call, now: 2,
             sheds=self.too_busy,
+            late=lambda: False,
             most_music=1,
         )
         self.told.handled(60.0)

@@ -77,6 +77,7 @@ def test_a_level_that_is_decided_again_for_the_same_load_stays(load: Load, befor
 def test_nothing_is_refused_below_the_hard_limit(load: Load) -> None:
     below = load.claimed_cps < LIMITS.most_cps and load.channels < LIMITS.most_channels
     assert admits(load, LIMITS) is below
+    assert not admits(replace(load, backlog=LIMITS.most_backlog), LIMITS), "the machine is too slow"
 
 
 def test_of_a_rush_as_many_are_claimed_as_can_be_and_the_others_are_counted() -> None:

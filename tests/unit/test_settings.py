@@ -64,7 +64,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("LOG_LEVEL", "loud"),
         ("CAPACITY_CPS", "0"),
         ("MOST_CPS", "14"),
-        ("MOST_CHANNELS", "599"),
+        ("MOST_CHANNELS", "299"),
         ("CLAIM_MS", "10"),
         ("CLAIM_MS", "60000"),
         ("RING_TIMEOUT_S", "0"),
