@@ -39,6 +39,7 @@ from pbx.request_lane import RequestLane, lane_apps
 
 log = structlog.get_logger("ari")
 T = TypeVar("T")
+_AGAIN_S = 1.0  # between tries of what the link needs and has not got
 _CLOSE_S = 0.5  # for Asterisk's word on the end of a socket; over a cut there is none
 
 
@@ -280,10 +281,14 @@ class AriClient:
         for lane in self._lanes:
             wanted = EVENT_NAMES if lane.app == self.app else ["RESTResponse"]
             body = {"allowed": [{"type": name} for name in wanted]}
-            try:
-                await self._over_http("PUT", f"applications/{lane.app}/eventFilter", body=body)
-            except AriError as error:
-                log.error("ari_event_filter_refused", error=str(error))
+            while True:
+                try:
+                    await self._over_http("PUT", f"applications/{lane.app}/eventFilter", body=body)
+                    break
+                except AriError as error:
+                    # without it Asterisk writes some hundred events a call that nobody hears
+                    log.error("ari_event_filter_refused", error=str(error))
+                    await asyncio.sleep(_AGAIN_S)
 
     async def _close(self) -> None:
         await asyncio.gather(*(lane.close() for lane in self._lanes))

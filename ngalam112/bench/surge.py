@@ -8,7 +8,6 @@ by turns.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
 from collections.abc import Sequence
 
@@ -19,6 +18,7 @@ from ngalam112.bench.peers import OurLine, Peer, PlainAsterisk
 from ngalam112.bench.stage import Figures, Stage
 from ngalam112.chaos import processes
 from ngalam112.chaos.notes import FALLBACK, Note, times
+from ngalam112.chaos.verdict import passed
 from ngalam112.demo.sipp import SippRun
 from ngalam112.demo.stalls import stood_still
 
@@ -53,17 +53,13 @@ def judge(
 ) -> Surge:
     """Find out from what was noted who was served, in which order, and how long it took. Pure."""
     dialled, over = times(citizens, "dialled"), times(citizens, "over")
-    talked = {who: at for who, at in times(phones, "talks").items() if who in dialled}
-    order = sorted(talked, key=lambda who: talked[who])
-    late = (
-        dialled[one] > dialled[other] + OUT_OF_TURN_S for one, other in itertools.pairwise(order)
-    )
+    talked = times(phones, "talks").keys() & dialled.keys()
     rings = sum(one.what == "rings" and one.shown == FALLBACK for one in phones)
     began = min(dialled.values(), default=0.0)
     return Surge(
         offered=len(dialled),
         served=len(talked),
-        out_of_turn=sum(late),
+        out_of_turn=len(passed(citizens, phones, OUT_OF_TURN_S)),
         rings_of_fallback=rings,
         seconds=round(max(over.values(), default=began) - began, 1),
         asterisk_lives=lives,

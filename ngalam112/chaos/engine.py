@@ -41,7 +41,7 @@ async def all_stages(play: Play, count: int, within: float = 60.0) -> dict[str, 
     return seen
 
 
-async def _fault(play: Play, number: signal.Signals) -> tuple[Moment, int]:
+async def fault(play: Play, number: signal.Signals) -> tuple[Moment, int]:
     """Send a signal to the engine that serves; return when, and to which process."""
     pid = play.line.engine()
     if pid is None:
@@ -51,13 +51,13 @@ async def _fault(play: Play, number: signal.Signals) -> tuple[Moment, int]:
     return moment, pid
 
 
-async def _recovered(play: Play) -> bool:
+async def recovered(play: Play) -> bool:
     """Wait until the line serves again and another engine stands by."""
     await eventually(play.line.served, 30.0, "the line serves again", error=ChaosFailed)
     return await play.line.stands_by(STANDBY_WITHIN_S)
 
 
-def _judge(
+def judged(
     fault: str,
     play: Play,
     ended: Ended,
@@ -119,12 +119,12 @@ async def engine_killed(stage: Stage) -> Row:
         for _ in range(kills):
             await asyncio.sleep(stage.random.uniform(0.5, 4.0))
             up.append(await all_stages(play, round(calls * 0.9)))
-            moment, _ = await _fault(play, signal.SIGKILL)
+            moment, _ = await fault(play, signal.SIGKILL)
             faults.append(moment)
             stage.say(f"killed: {up[-1]}")
-            stood_by &= await _recovered(play)
+            stood_by &= await recovered(play)
         ended = await ending(play, SERVED_WITHIN_S)
-        return _judge("engine_killed", play, ended, faults, up, BACK_LIMIT_S, stood_by=stood_by)
+        return judged("engine_killed", play, ended, faults, up, BACK_LIMIT_S, stood_by=stood_by)
 
 
 async def engine_killed_again(stage: Stage) -> Row:
@@ -136,7 +136,7 @@ async def engine_killed_again(stage: Stage) -> Row:
         await play.operators_come()
         await play.players.crowd(at_once=calls - 2)
         up = await all_stages(play, round(calls * 0.9))
-        first, pid = await _fault(play, signal.SIGKILL)
+        first, pid = await fault(play, signal.SIGKILL)
 
         def next_one() -> bool:
             return play.line.engine() not in (None, pid)
@@ -144,12 +144,12 @@ async def engine_killed_again(stage: Stage) -> Row:
         what = "another engine serves"
         await eventually(next_one, 30.0, what, every=0.005, error=ChaosFailed)
         await asyncio.sleep(stage.random.uniform(0.0, 0.3))
-        second, _ = await _fault(play, signal.SIGKILL)
+        second, _ = await fault(play, signal.SIGKILL)
         stage.say(f"killed, and again {second.steady - first.steady:.2f} s later: {up}")
-        stood_by = await _recovered(play)
+        stood_by = await recovered(play)
         await asyncio.sleep(3.0)  # others call, whom the engine serves
         ended = await ending(play, SERVED_WITHIN_S)
-        return _judge(
+        return judged(
             "engine_killed_again",
             play,
             ended,
@@ -169,13 +169,13 @@ async def engine_frozen(stage: Stage) -> Row:
         await play.operators_come()
         await play.players.crowd(at_once=calls - len(play.ears.citizens))
         up = await all_stages(play, round(calls * 0.9))
-        moment, pid = await _fault(play, signal.SIGSTOP)
+        moment, pid = await fault(play, signal.SIGSTOP)
         stage.say(f"frozen: {up}")
         try:
             await play.players.crowd(calls=1)
             replaced, _ = await comes_true(lambda: not processes.lives(pid), REPLACED_LIMIT_S)
             replaced_s = round(time.monotonic() - moment.steady, 2)
-            await _recovered(play)
+            await recovered(play)
         finally:
             processes.kill(pid, signal.SIGCONT)
         ended = await ending(play, SERVED_WITHIN_S)
@@ -187,7 +187,7 @@ async def engine_frozen(stage: Stage) -> Row:
             losses.append("who dialled a frozen engine rang no phone")
         elif probe > RINGS_LIMIT_S:
             late.append(f"who dialled a frozen engine rang a phone after {probe} s")
-        return _judge(
+        return judged(
             "engine_frozen",
             play,
             ended,

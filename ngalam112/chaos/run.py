@@ -33,6 +33,7 @@ from ngalam112.chaos.network import ami_cut, ari_cut
 from ngalam112.chaos.play import Stage
 from ngalam112.chaos.postgres import PostgresFailed
 from ngalam112.chaos.soak import soak
+from ngalam112.chaos.surge import engine_killed_in_a_surge, starved
 from ngalam112.chaos.verdict import Row
 from ngalam112.cli.client import ClientError
 from ngalam112.cli.output import Column, console, table
@@ -59,11 +60,13 @@ SCENARIOS: dict[str, Scenario] = {
     "ari_cut": ari_cut,
     "ami_cut": ami_cut,
     "clock_stepped": clock_stepped,
+    "engine_killed_in_a_surge": engine_killed_in_a_surge,
+    "starved": starved,
     "soak": soak,
 }
 """Every fault, in the order in which they are played."""
 
-ALONE = ("postgres_stopped", "sqlite_locked", "soak")
+ALONE = ("postgres_stopped", "sqlite_locked", "starved", "soak")
 """What compares the line with itself a little earlier, so that no other may be played beside it."""
 
 _UNPLAYABLE = (ChaosFailed, ClientError, SippError, PostgresFailed, AsteriskError, OSError)

@@ -141,6 +141,18 @@ def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
     ]
 
 
+def passed(citizens: Sequence[Note], phones: Sequence[Note], by_s: float) -> list[str]:
+    """Say who was served although the next one had dialled more than `by_s` earlier."""
+    dialled, talked = times(citizens, "dialled"), times(phones, "talks")
+    order = sorted(talked.keys() & dialled.keys(), key=lambda who: talked[who])
+    return [
+        f"{one} was served before {other}, who had dialled {dialled[one] - dialled[other]:.1f} s "
+        "earlier"
+        for one, other in itertools.pairwise(order)
+        if dialled[one] > dialled[other] + by_s
+    ]
+
+
 def back_s(calls: Sequence[CallHistory], phones: Sequence[Note], at: float) -> float | None:
     """Seconds from a fault to the first call that an engine has served since.
 

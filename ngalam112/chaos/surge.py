@@ -1,0 +1,148 @@
+"""A surge that operators cannot serve at once, in which the engine dies; a machine without time.
+
+Limits are those of production: most citizens wait at the door when the engine is killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+
+from ngalam112.chaos import verdict
+from ngalam112.chaos.engine import BACK_LIMIT_S, STANDBY_WITHIN_S, fault, judged, recovered
+from ngalam112.chaos.line import ChaosFailed
+from ngalam112.chaos.play import Moment, Play, Stage, a_play, ending, row
+from ngalam112.chaos.players import Behaviour
+from ngalam112.chaos.verdict import Row
+from ngalam112.demo.waiting import eventually
+
+CALLS = (2000, 160)
+RATE_CPS = (100.0, 60.0)
+DESKS = (20, 10)
+KILLS = (2, 1)
+OUT_OF_TURN_S = 2.0
+_SERVED_WITHIN_S = 300.0
+_UP_WITHIN_S = 90.0
+_ALL_HAVE_DIALLED_S = (10, 1)
+
+LOOPS = 4
+LOOPS_S = (15, 6)
+AT_ONCE = (320, 60)
+_WINDOW_S = (10, 5)
+BACK_TO_NORMAL_S = 5.0
+AS_BEFORE = 0.7
+"""So much of what was served in a second before must be served again."""
+_LOOP = "while True: pass"
+
+
+async def engine_killed_in_a_surge(stage: Stage) -> Row:
+    """kill -9 of the engine while ten times as many citizens wait as there are operators."""
+    calls, kills = stage.of(*CALLS), stage.of(*KILLS)
+    talk_ms = (1000, 1400) if not stage.quick else (600, 900)
+    behaviour = Behaviour(key_ms=(200, 400), ring_ms=(100, 300), talk_ms=talk_ms)
+    async with a_play(stage, desks=stage.of(*DESKS), pairs=2, behaviour=behaviour) as play:
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        await play.talks_begin(stage.of(100, 25))
+        await play.operators_come()
+        rate = RATE_CPS[1] if stage.quick else RATE_CPS[0]
+        await play.players.crowd(calls=calls, rate=rate)
+        up = [await _up(play, round(calls * 0.6))]
+        await asyncio.sleep(stage.of(*_ALL_HAVE_DIALLED_S))
+        faults = []
+        for number in range(kills):
+            if number:
+                up.append(await play.line.stages())
+            moment, _ = await fault(play, signal.SIGKILL)
+            faults.append(moment)
+            stage.say(f"killed: {up[-1]}")
+            await recovered(play)
+        ended = await ending(play, _SERVED_WITHIN_S)
+        # with those who were in the menu, or not known yet, at the moment of a kill
+        passed = verdict.passed(ended.citizens, ended.phones, OUT_OF_TURN_S)
+        name = "engine_killed_in_a_surge"
+        return judged(name, play, ended, faults, up, BACK_LIMIT_S, passed=len(passed))
+
+
+async def _up(play: Play, count: int) -> dict[str, int]:
+    """Wait until so many calls are up; return how many are in which stage."""
+    seen: dict[str, int] = {}
+
+    async def there() -> bool:
+        nonlocal seen
+        seen = await play.line.stages()
+        return sum(seen.values()) >= count
+
+    await eventually(there, _UP_WITHIN_S, f"{count} calls are up", error=ChaosFailed)
+    return seen
+
+
+@contextlib.contextmanager
+def busy_loops(count: int) -> Iterator[None]:
+    """Keep so many processes busy, at the ordinary priority, for as long as the block lasts."""
+    # whoever ends the play by force ends the loops as well
+    argv = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-c", _LOOP]
+    loops = [subprocess.Popen(argv) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for one in loops:
+            one.kill()
+            one.wait()
+
+
+async def starved(stage: Stage) -> Row:
+    """Four processes that never sleep, beside a line in which everybody talks and many wait."""
+    window_s, loops_s = stage.of(*_WINDOW_S), stage.of(*LOOPS_S)
+    behaviour = Behaviour(key_ms=(200, 400), ring_ms=(100, 300), talk_ms=(1000, 1400))
+    async with a_play(stage, desks=stage.of(60, 16), behaviour=behaviour) as play:
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        await play.operators_come()
+        await play.players.crowd(at_once=stage.of(*AT_ONCE), rate=50.0)
+        up = await _up(play, round(stage.of(*AT_ONCE) * 0.9))
+        await asyncio.sleep(window_s)  # what is measured: calls served as ever
+        before = _served(play, window_s)
+        moment = Moment.now()
+        with busy_loops(LOOPS):
+            stage.say(f"{LOOPS} busy loops: {up}")
+            await asyncio.sleep(loops_s)
+            during = _served(play, loops_s)
+        await asyncio.sleep(BACK_TO_NORMAL_S + window_s)
+        after = _served(play, window_s)
+        ended = await ending(play, _SERVED_WITHIN_S)
+    stage.say(f"served in a second: {before:.1f} before, {during:.1f} during, {after:.1f} after")
+    late = []
+    if after < AS_BEFORE * before:
+        late.append(
+            f"{after:.1f} calls a second were served from {BACK_TO_NORMAL_S:g} s after the loops' "
+            f"end on, and {before:.1f} before"
+        )
+    return row(
+        "starved",
+        ended,
+        calls_up=sum(up.values()),
+        back_s=verdict.back_s(ended.calls, ended.phones, moment.wall),
+        late=late,
+        details={
+            "served_cps": {
+                "before": round(before, 1),
+                "during": round(during, 1),
+                "after": round(after, 1),
+            },
+            "passed": len(verdict.passed(ended.citizens, ended.phones, OUT_OF_TURN_S)),
+            "by_fallback": ended.by_fallback(),
+        },
+    )
+
+
+def _served(play: Play, seconds: float) -> float:
+    """How many talks began in each of the last so many seconds."""
+    since = time.time() - seconds
+    return (
+        sum(note.what == "talks" and note.at > since for note in play.players.phones_notes())
+        / seconds
+    )
