@@ -25,10 +25,14 @@ def write_tables(screen: Console, found: Figures, judged: Sequence[Verdict]) -> 
     bounds = [
         {**msgspec.structs.asdict(one), "reached": "yes" if one.reached else "NO"} for one in judged
     ]
-    shown = [{**row, "measured": f"{row['measured']:.3g}"} for row in bounds]
+    shown = [
+        {**row, "measured": f"{row['measured']:.3g}", "wish": row["wish"] and f"{row['wish']:.3g}"}
+        for row in bounds
+    ]
     columns = [
         Column("name", "bound"),
         Column("bound", "must be", right=True),
+        Column("wish", "wish", right=True),
         Column("measured", "measured", right=True),
         Column("reached", "reached"),
     ]

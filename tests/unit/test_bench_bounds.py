@@ -21,9 +21,11 @@ def measured(**changes: Any) -> dict[str, Any]:
                 "2000": {"free_p50_ms": 10.0, "engine_mb": 150.0},
             }
         },
-        "throughput_cps": {"ours": 110.0, "app_queue": 100.0, "bare": 200.0},
-        "engine_cpu_ms_per_call": 2.0,
-        "asterisk_cpu_ms_per_call": {"ours": 11.0, "app_queue": 11.0, "bare": 3.0},
+        "throughput_cps": {"ours": 85.0, "app_queue": 100.0, "bare": 200.0},
+        "throughput_ratio": {"app_queue": [0.85, 0.6, 1.0]},
+        "engine_cpu_ms_per_call": 4.0,
+        "engine_alone": {"engine_cpu_ms_per_call": 3.0},
+        "asterisk_cpu_ms_per_call": {"ours": 11.5, "app_queue": 10.0, "bare": 3.0},
         "setup_ms": {"ours": {"20": {"digit": {"p95": 50.0}}}},
         "surge": {
             rate: {
@@ -46,9 +48,10 @@ def test_what_is_just_reached_is_reached() -> None:
 @pytest.mark.parametrize(
     ("changes", "name"),
     [
-        ({"throughput_cps": {"ours": 109.0, "app_queue": 100.0}}, "throughput"),
-        ({"engine_cpu_ms_per_call": 2.01}, "engine CPU"),
-        ({"asterisk_cpu_ms_per_call": {"ours": 11.1, "app_queue": 11.0}}, "Asterisk CPU"),
+        ({"throughput_cps": {"ours": 84.0, "app_queue": 100.0}}, "throughput"),
+        ({"throughput_ratio": {"app_queue": [0.9, 0.59]}}, "throughput"),
+        ({"engine_alone": {"engine_cpu_ms_per_call": 3.01}}, "engine CPU"),
+        ({"asterisk_cpu_ms_per_call": {"ours": 11.6, "app_queue": 10.0}}, "Asterisk CPU"),
         ({"setup_ms": {"ours": {"20": {"digit": {"p95": 50.1}}}}}, "digit"),
         (
             {"free_operator_ratio": {"5": {"p50": 0.021, "p99": 0.01}}},
@@ -75,8 +78,9 @@ def test_a_queue_that_makes_operators_wait_is_seen() -> None:
 
 
 def test_what_was_not_measured_is_not_judged() -> None:
-    judged = verdicts({"engine_cpu_ms_per_call": 1.0})
-    assert [one.name for one in judged] == ["engine CPU of a call, in ms"]
+    judged = verdicts({"engine_alone": {"engine_cpu_ms_per_call": 1.0}})
+    assert [one.name for one in judged] == ["engine CPU of a call alone, in ms"]
+    assert judged[0].wish == 2.0
 
 
 def test_every_bound_is_on_one_side_and_has_a_name_of_its_own() -> None:
