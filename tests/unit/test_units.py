@@ -50,6 +50,7 @@ def test_every_unit_is_started_again_at_once_and_may_write_its_state_only(unit: 
     found = values(unit)
     assert (found["Service.Restart"], found["Service.RestartSec"]) == (["always"], ["0"])
     assert found["Unit.StartLimitIntervalSec"] == ["0"]
+    assert (found["Service.CPUWeight"], found["Service.Nice"]) == (["1000"], ["-10"])
     assert found["Service.NoNewPrivileges"] == ["yes"]
     assert found["Service.ProtectSystem"] == ["strict"]
     assert found["Service.ReadWritePaths"] == ["%S/ngalam112"]
