@@ -29,7 +29,7 @@ LOOK_AGAIN_S = 0.05
 
 
 class Admission:
-    """Those who wait to be taken in. `len` counts them; it takes no longer for more.
+    """Those who wait to be taken in: `waiting`, by their channels. It takes no longer for more.
 
     `tell` is told when the first one waits and when nobody does any more, for the dialplan need not
     ask for a claim in between.
@@ -37,43 +37,43 @@ class Admission:
 
     def __init__(self, line: Line, timers: Timers, tell: Callable[[bool], None]) -> None:
         self._line, self._timers, self._tell = line, timers, tell
-        self._waiting: dict[str, Call] = {}  # by the citizens' channels
+        self.waiting: dict[str, Call] = {}  # by the citizens' channels
         self._oldest: list[tuple[float, str]] = []  # a heap; may hold who has gone
         self._timer: Timer | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     def came(self, call: Call, now: float) -> None:
         """A citizen whose call has its record is here, answered, and hears the music."""
-        if not self._waiting:
+        if not self.waiting:
             self._tell(True)
-        self._waiting[call.channel] = call
+        self.waiting[call.channel] = call
         ahead = head_start(call, self._line.dispatcher.rules)
         heapq.heappush(self._oldest, (call.record.arrived_at - ahead, call.channel))
         self._take_in(now)
-        if call.channel in self._waiting:
+        if call.channel in self.waiting:
             self._line.dispatcher.announcements.music.goes_on(call, now)
 
     def gone(self, call: Call) -> None:
         """The call is over, or is served in another way."""
-        if self._waiting.pop(call.channel, None) is not None and not self._waiting:
+        if self.waiting.pop(call.channel, None) is not None and not self.waiting:
             self._tell(False)
 
     def _take_in(self, now: float) -> None:
         """Take in as many as there is room for, the oldest first; look again if some are left."""
         load = self._line.dispatcher.load
-        while self._waiting:
-            call = self._waiting.get(self._oldest[0][1])
+        while self.waiting:
+            call = self.waiting.get(self._oldest[0][1])
             if call is None or call.stage is not Stage.CLAIMED:
                 # gone, or put into the queue when the line was taken up
-                self._waiting.pop(heapq.heappop(self._oldest)[1], None)
+                self.waiting.pop(heapq.heappop(self._oldest)[1], None)
                 continue
             if not load.takes_in(now):
                 self._look_again(now)
                 return
             heapq.heappop(self._oldest)
-            del self._waiting[call.channel]
+            del self.waiting[call.channel]
             self._serve(call, full=load.level is Level.FULL, now=now)
         self._oldest.clear()
         self._tell(False)

@@ -299,7 +299,8 @@ class Line:
         self.finished[call.channel] = call
         self._timers.at(now + HANDOVER_S, lambda _: self._forget(call))
         self.reception.gone(call)
-        self.admission.gone(call)
+        if call.channel in self.admission.waiting:
+            self.admission.gone(call)
         call.hanging_up = False
         self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
         call.keep()

@@ -87,7 +87,7 @@ def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
 
 def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None:
     """Render the phones; Asterisk reads them at its start or when res_pjsip is reloaded."""
-    unread = _unread(settings)
+    unread = unread_file(settings)
     unread.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     # before the change: who dies in between has them read once too often, never too seldom
     render_phones(
@@ -97,15 +97,16 @@ def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None
 
 def phones_unread(settings: Settings) -> bool:
     """Whether the phones were rendered anew since Asterisk was last made to read them."""
-    return _unread(settings).exists()
+    return unread_file(settings).exists()
 
 
 def phones_read(settings: Settings) -> None:
     """Note that Asterisk has read the phones as they are."""
-    _unread(settings).unlink(missing_ok=True)
+    unread_file(settings).unlink(missing_ok=True)
 
 
-def _unread(settings: Settings) -> Path:
+def unread_file(settings: Settings) -> Path:
+    """Is there while Asterisk has not read the phones as they are; a start reads them."""
     return settings.asterisk_home / "phones.unread"
 
 

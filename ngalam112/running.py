@@ -18,6 +18,7 @@ from ngalam112.provision import (
     provision,
     provision_agencies,
     provision_phones,
+    unread_file,
 )
 from ngalam112.rulebook import load_rulebook
 from ngalam112.settings import Settings
@@ -85,6 +86,9 @@ def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
         settings.asterisk_home,
         writable=[settings.spool],
         readable=[settings.sounds, settings.music, settings.run],
+        # else the engine would have them read again at once, while phones register: what Asterisk
+        # has challenged them with before counts for nothing then
+        unread=unread_file(settings),
     )
 
 

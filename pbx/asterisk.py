@@ -33,12 +33,23 @@ def check_ports(bind: str, udp: Mapping[str, int], tcp: Mapping[str, int]) -> No
 
 
 class Asterisk:
-    """One Asterisk process; its whole state lies in `home`."""
+    """One Asterisk process; its whole state lies in `home`.
+
+    `unread`: a file that is there while Asterisk has not read its configuration since it was
+    changed. A start reads all of it, so the file goes before.
+    """
 
     def __init__(
-        self, programs: Programs, home: Path, *, writable: Sequence[Path], readable: Sequence[Path]
+        self,
+        programs: Programs,
+        home: Path,
+        *,
+        writable: Sequence[Path],
+        readable: Sequence[Path],
+        unread: Path | None = None,
     ) -> None:
         self.home = home
+        self._unread = unread
         self._programs = programs
         self._writable, self._readable = list(writable), list(readable)
         self._process: asyncio.subprocess.Process | None = None
@@ -52,8 +63,9 @@ class Asterisk:
         """Make its folders ready and return what starts it; `console_file` gets what it prints."""
         for folder in ("lib", "spool", "run", "log"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)
-        for left in (self.home / "run" / "asterisk.ctl", self.console_file):
-            left.unlink(missing_ok=True)
+        for left in (self.home / "run" / "asterisk.ctl", self.console_file, self._unread):
+            if left is not None:
+                left.unlink(missing_ok=True)
         return self._programs.command(
             "asterisk",
             "-f",

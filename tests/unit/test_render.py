@@ -23,7 +23,9 @@ from ngalam112.provision import (
     provision_agencies,
     provision_phones,
 )
+from ngalam112.running import line_asterisk
 from ngalam112.settings import Settings, load_settings
+from pbx.programs import Programs
 from pbx.render import RenderError, check_phone, render, render_phones
 
 NAMES = sorted(path.name for path in TEMPLATES.glob("*.conf"))
@@ -42,6 +44,15 @@ def test_phones_are_unread_only_after_a_change(tmp_path: Path) -> None:
     assert not phones_unread(settings)
     provision_phones(settings, [a_phone("101"), a_phone("102")])
     assert phones_unread(settings)
+
+
+def test_a_start_of_asterisk_reads_the_phones_so_nobody_has_to_have_them_read_again(
+    tmp_path: Path,
+) -> None:
+    settings = a_line(tmp_path)
+    provision_phones(settings, [a_phone("101")])
+    line_asterisk(settings, Programs.find()).command(die_with_parent=True)
+    assert not phones_unread(settings)
 
 
 def test_every_template_renders_with_the_values_of_a_line(tmp_path: Path) -> None:
