@@ -39,6 +39,7 @@ from pbx.request_lane import RequestLane, lane_apps
 
 log = structlog.get_logger("ari")
 T = TypeVar("T")
+_FILTERED_S = 0.5  # so long the calls wait for the filters at most
 _AGAIN_S = 1.0  # between tries of what the link needs and has not got
 _CLOSE_S = 0.5  # for Asterisk's word on the end of a socket; over a cut there is none
 
@@ -254,7 +255,12 @@ class AriClient:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._expire(), name="ari time-outs")
-                tasks.create_task(self._filter_events(), name="ari event filters")
+                # first, for what is not filtered is work for both sides; without an answer we go on
+                filters = [
+                    tasks.create_task(self._filter_events(lane.app), name=f"{lane.app} filter")
+                    for lane in self._lanes
+                ]
+                await asyncio.wait(filters, timeout=_FILTERED_S)
                 for lane in self._lanes:
                     tasks.create_task(lane.write(), name=f"{lane.app} writer")
                 self._on_up()
@@ -273,22 +279,20 @@ class AriClient:
         await lane.read(self._hear)
         raise _LinkLostError
 
-    async def _filter_events(self) -> None:
+    async def _filter_events(self, app: str) -> None:
         """Let Asterisk say what we read and nothing else; answers to requests count among that.
 
-        Over HTTP, because the answer lists all channels of the application.
+        Over HTTP, because the answer lists all channels of the application. Until it takes it.
         """
-        for lane in self._lanes:
-            wanted = EVENT_NAMES if lane.app == self.app else ["RESTResponse"]
-            body = {"allowed": [{"type": name} for name in wanted]}
-            while True:
-                try:
-                    await self._over_http("PUT", f"applications/{lane.app}/eventFilter", body=body)
-                    break
-                except AriError as error:
-                    # without it Asterisk writes some hundred events a call that nobody hears
-                    log.error("ari_event_filter_refused", error=str(error))
-                    await asyncio.sleep(_AGAIN_S)
+        wanted = EVENT_NAMES if app == self.app else ["RESTResponse"]
+        body = {"allowed": [{"type": name} for name in wanted]}
+        while True:
+            try:
+                await self._over_http("PUT", f"applications/{app}/eventFilter", body=body)
+                return
+            except AriError as error:
+                log.error("ari_event_filter_refused", error=str(error))
+                await asyncio.sleep(_AGAIN_S)
 
     async def _close(self) -> None:
         await asyncio.gather(*(lane.close() for lane in self._lanes))
