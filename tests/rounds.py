@@ -8,33 +8,19 @@ and fails if any test failed in any of them.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-LOOP = "while True: pass"
+from ngalam112.demo.busy_loops import busy_loops
+
 LONGEST_ROUND_S = 3600
 RESULTS = Path(__file__).parent.parent / "var" / "rounds"
-
-
-@contextlib.contextmanager
-def busy_loops(count: int) -> Iterator[None]:
-    """Keep so many processes busy, at the ordinary priority, for as long as the block lasts."""
-    # whoever ends the rounds by force ends the loops as well
-    argv = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-c", LOOP]
-    loops = [subprocess.Popen(argv) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for one in loops:
-            one.kill()
-            one.wait()
 
 
 def failures(results: Path) -> list[str]:

@@ -6,12 +6,8 @@ Limits are those of production: most citizens wait at the door when the engine i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 
 from ngalam112.chaos import verdict
 from ngalam112.chaos.engine import BACK_LIMIT_S, STANDBY_WITHIN_S, fault, judged, recovered
@@ -19,6 +15,7 @@ from ngalam112.chaos.line import ChaosFailed
 from ngalam112.chaos.play import Moment, Play, Stage, a_play, ending, row
 from ngalam112.chaos.players import Behaviour
 from ngalam112.chaos.verdict import Row
+from ngalam112.demo.busy_loops import busy_loops
 from ngalam112.demo.waiting import eventually
 
 CALLS = (2000, 160)
@@ -37,7 +34,6 @@ _WINDOW_S = (10, 5)
 BACK_TO_NORMAL_S = 5.0
 AS_BEFORE = 0.7
 """So much of what was served in a second before must be served again."""
-_LOOP = "while True: pass"
 
 
 async def engine_killed_in_a_surge(stage: Stage) -> Row:
@@ -79,20 +75,6 @@ async def _up(play: Play, count: int) -> dict[str, int]:
 
     await eventually(there, _UP_WITHIN_S, f"{count} calls are up", error=ChaosFailed)
     return seen
-
-
-@contextlib.contextmanager
-def busy_loops(count: int) -> Iterator[None]:
-    """Keep so many processes busy, at the ordinary priority, for as long as the block lasts."""
-    # whoever ends the play by force ends the loops as well
-    argv = ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "-c", _LOOP]
-    loops = [subprocess.Popen(argv) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for one in loops:
-            one.kill()
-            one.wait()
 
 
 async def starved(stage: Stage) -> Row:
