@@ -122,6 +122,8 @@ async def read_spool(
     done: list[SpoolFile] = []
     count = 0
     files = await asyncio.to_thread(spool_files, folder)
+    if not files:
+        return 0  # as nearly always: nothing needs to be asked or waited for
     await flushed()  # so that `calls` knows what the engine has just recorded
     for file in files:
         try:
