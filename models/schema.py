@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
-_TABLE = "alembic_version"
 
 
 class UpgradeFailed(Exception):
@@ -43,9 +42,9 @@ def knows(revision: str) -> bool:
 
 def revision(connection: Connection) -> str | None:
     """Return the revision of the tables that are there; None where there are none."""
-    if not inspect(connection).has_table(_TABLE):
+    if not inspect(connection).has_table("alembic_version"):
         return None
-    found: str | None = connection.scalar(text(f"SELECT version_num FROM {_TABLE}"))  # noqa: S608
+    found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
     return found
 
 

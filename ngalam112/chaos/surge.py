@@ -19,7 +19,7 @@ from ngalam112.demo.busy_loops import busy_loops
 from ngalam112.demo.waiting import eventually
 
 CALLS = (2000, 160)
-RATE_CPS = (100.0, 60.0)
+RATE_CPS = (100, 60)
 DESKS = (20, 10)
 KILLS = (2, 1)
 OUT_OF_TURN_S = 2.0
@@ -45,8 +45,7 @@ async def engine_killed_in_a_surge(stage: Stage) -> Row:
         await play.line.stands_by(STANDBY_WITHIN_S)
         await play.talks_begin(stage.of(100, 25))
         await play.operators_come()
-        rate = RATE_CPS[1] if stage.quick else RATE_CPS[0]
-        await play.players.crowd(calls=calls, rate=rate)
+        await play.players.crowd(calls=calls, rate=float(stage.of(*RATE_CPS)))
         up = [await _up(play, round(calls * 0.6))]
         await asyncio.sleep(stage.of(*_ALL_HAVE_DIALLED_S))
         faults = []

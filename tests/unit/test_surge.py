@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ngalam112.bench.bounds import verdicts
 from ngalam112.bench.surge import Surge, both, judge
 from ngalam112.chaos.notes import FALLBACK, Note
@@ -43,13 +45,13 @@ def test_who_talked_with_nobody_was_not_served_and_the_fallbacks_rings_are_count
     assert not found.asterisk_lives
 
 
-def a_surge(**changes: object) -> Surge:
-    values = {"offered": 10, "served": 10, "out_of_turn": 0, "rings_of_fallback": 0}
-    return Surge(**{**values, "seconds": 40.0, "asterisk_lives": True, **changes})  # type: ignore[arg-type]
+def a_surge(**changes: Any) -> Surge:
+    values: dict[str, Any] = {"offered": 10, "served": 10, "out_of_turn": 0, "rings_of_fallback": 0}
+    return Surge(**(values | {"seconds": 40.0, "asterisk_lives": True} | changes))
 
 
 def test_a_surge_is_judged_by_its_bounds() -> None:
-    def missed(**changes: object) -> list[str]:
+    def missed(**changes: Any) -> list[str]:
         runs = {"ours": a_surge(**changes), "app_queue": a_surge(seconds=60.0)}
         found = verdicts({"surge": {"60": both(runs), "100": both(runs)}})
         return [f"{one.name}: {one.measured:g}" for one in found if not one.reached]
