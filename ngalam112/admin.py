@@ -38,6 +38,14 @@ class AlreadyThere(AdminError):
     """There is one of that number, and nobody said that it may be replaced."""
 
 
+def new_password() -> str:
+    """Make a phone's password: 24 hexadecimal digits, 96 bits, easy to copy by hand.
+
+    None begins with `0x`, which SIPp takes for bytes in hexadecimal and signs with those.
+    """
+    return secrets.token_hex(12)
+
+
 async def load_roster(database: Database) -> tuple[list[Operator], list[Phone]]:
     """Read all operators and phones, in the order of their numbers. Raises a DatabaseError."""
     try:
@@ -73,7 +81,7 @@ async def add_phone(
     A phone that is there gets the new password and contact; with `replace` False it stays as it
     is and AlreadyThere is raised. Raises WrongValue, or a DatabaseError.
     """
-    phone = Phone(number, password or secrets.token_urlsafe(12), contact)
+    phone = Phone(number, password or new_password(), contact)
     try:
         check_phone(phone)
     except RenderError as error:

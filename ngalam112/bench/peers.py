@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import secrets
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from sqlalchemy import func, select
 from acd.operators import Phone
 from models.database import Database, upgrade
 from models.tables import CallRow
-from ngalam112.admin import add_operator, add_phone
+from ngalam112.admin import add_operator, add_phone, new_password
 from ngalam112.chaos import processes
 from ngalam112.chaos.line import ChaosFailed, line_settings
 from ngalam112.cli.client import Client
@@ -70,7 +69,7 @@ class Peer(ABC):
 
     def _phone(self, number: str) -> Phone:
         contact = f"sip:{number}@127.0.0.1:{self.phones_port}"
-        return Phone(number, secrets.token_urlsafe(12), contact)
+        return Phone(number, new_password(), contact)
 
     async def __aenter__(self) -> Peer:
         self.settings.home.mkdir(parents=True, mode=0o700)

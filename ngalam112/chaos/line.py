@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import secrets
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any
 import aiohttp
 
 from models.database import Database, upgrade
-from ngalam112.admin import add_operator, add_phone
+from ngalam112.admin import add_operator, add_phone, new_password
 from ngalam112.chaos import processes
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.demo.sipp import free_port
@@ -79,7 +78,7 @@ class ChaosLine:
         self.settings, self.programs, self.home = settings, programs, settings.home
         self._sounds = sounds
         self.operators = {str(201 + index): str(1001 + index) for index in range(desks)}
-        self.passwords = {phone: secrets.token_urlsafe(12) for phone in self.operators}
+        self.passwords = {phone: new_password() for phone in self.operators}
         self.client = Client(settings, 5.0)
         self._up: asyncio.subprocess.Process | None = None
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import secrets
 import shutil
 import sys
 import time
@@ -20,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from models.database import Database
-from ngalam112.admin import add_operator, add_phone, load_roster
+from ngalam112.admin import add_operator, add_phone, load_roster, new_password
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.cli.output import Column, console, table
 from ngalam112.cli.reports import print_summary
@@ -166,7 +165,7 @@ async def _main(settings: Settings, fmt: str) -> int:
 
 
 async def _accounts(settings: Settings) -> dict[str, str]:
-    passwords = {number: secrets.token_urlsafe(12) for number in PHONES}
+    passwords = {number: new_password() for number in PHONES}
     async with Database(settings.url) as database:
         for index, (number, password) in enumerate(passwords.items()):
             await add_phone(database, number, password, None)

@@ -93,7 +93,15 @@ def injection(rows: Iterable[Sequence[str]]) -> str:
 
 
 def credentials(number: str, password: str, *more: str) -> tuple[str, ...]:
-    """An injection row of a phone: number, SIPp's digest keyword, and more fields."""
+    """An injection row of a phone: number, SIPp's digest keyword, and more fields.
+
+    Raises SippError for a password that SIPp would not sign with as it stands.
+    """
+    if password.startswith("0x"):
+        raise SippError(
+            f"SIPp takes the password of phone {number} for bytes, for it begins with 0x; "
+            "give the phone another."
+        )
     return (number, f"[authentication username={number} password={password}]", *more)
 
 

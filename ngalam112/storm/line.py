@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 from models.database import Database
-from ngalam112.admin import add_operator, add_phone, load_roster
+from ngalam112.admin import add_operator, add_phone, load_roster, new_password
 from ngalam112.demo.sipp import free_port
 from ngalam112.provision import provision_phones
 from ngalam112.settings import Settings, load_settings
@@ -52,7 +51,7 @@ def make_distribution(settings: Settings) -> int:
 
 async def make_accounts(settings: Settings, plan: Plan) -> dict[str, str]:
     """Make the phones and operators of a plan; return the passwords by phone."""
-    passwords = {desk.phone: secrets.token_urlsafe(12) for desk in plan.desks}
+    passwords = {desk.phone: new_password() for desk in plan.desks}
     async with Database(settings.url) as database:
         for desk in plan.desks:
             await add_phone(database, desk.phone, passwords[desk.phone], None)
