@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 import shutil
+import socket
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -21,6 +22,7 @@ from ngalam112.demo.stalls import stalls
 
 WHAT_HAPPENED = "what_happened.txt"
 STALLS = "stalls.txt"
+ASTERISK_NOW = "asterisk_now.txt"
 MOST_KEPT = 10
 
 # what tells a cause, by its path in the state folder, wherever in it the line lies; the last ones
@@ -29,6 +31,9 @@ _TELLS = re.compile(
     r"(^|/)(log/engine\.jsonl|log/engine-[^/]*\.out|log/rescue\.log|up\.txt|row\.json"
     r"|asterisk/log/(console|messages)|[^/]+-\d+\.(errors|log|notes))$"
 )
+# what a living Asterisk is asked: whose call stands where
+_QUESTIONS = ("core show channels verbose", "bridge show all", "pjsip show contacts", "ari show apps")
+_ANSWERS_WITHIN_S = 2.0
 _MOST_BYTES = 4 << 20
 _LEFT_OUT = "(secret)"
 _WARNINGS, _FIRST_ERRORS, _LINE = 30, 10, 500
@@ -50,6 +55,10 @@ def keep_failure(home: Path, into: Path, facts: Mapping[str, str]) -> Path:
         to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with contextlib.suppress(OSError):
             to.write_text(_without(secrets, _read(file)), "utf-8")
+    for console in home.rglob("asterisk/run/asterisk.ctl"):
+        to = into / console.relative_to(home).parents[1] / ASTERISK_NOW
+        to.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        to.write_text(_without(secrets, _said_by(console)), "utf-8")
     stood_still = "".join(f"{line}\n" for line in _stalls())
     (into / STALLS).write_text(stood_still or "none\n", "utf-8")
     (into / WHAT_HAPPENED).write_text(_without(secrets, _told(into, facts)), "utf-8")
@@ -149,6 +158,28 @@ def _without(secrets: Iterable[str], text: str) -> str:
     for one in secrets:
         text = text.replace(one, _LEFT_OUT)
     return _SPOKEN.sub(rf"\1\2{_LEFT_OUT}", text)
+
+
+def _said_by(console: Path) -> str:
+    """What the Asterisk of a line says now of its channels; in a word if it says nothing."""
+    said = ""
+    try:
+        for question in _QUESTIONS:
+            said += f"{question}:\n{_answer(console, question)}\n"
+    except OSError as error:
+        said += f"no answer: {error}\n"
+    return said
+
+
+def _answer(console: Path, question: str) -> str:
+    answer = b""
+    with socket.socket(socket.AF_UNIX) as asked:
+        asked.settimeout(_ANSWERS_WITHIN_S)
+        asked.connect(str(console))
+        asked.sendall(b"cli quit after " + question.encode() + b"\0")
+        while part := asked.recv(1 << 16):
+            answer += part
+    return answer.decode("utf-8", "replace").replace("\0", "")
 
 
 def _stalls() -> Iterator[str]:

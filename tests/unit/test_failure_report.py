@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import socket
+import threading
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,40 @@ def home(tmp_path: Path) -> Path:
 def kept_in(folder: Path) -> dict[str, str]:
     files = (file for file in folder.rglob("*") if file.is_file())
     return {str(file.relative_to(folder)): file.read_text() for file in files}
+
+
+def test_a_living_asterisk_is_asked_what_it_has(home: Path, tmp_path: Path) -> None:
+    run = home / "line" / "asterisk" / "run"
+    run.mkdir()
+    asked = []
+
+    def answers(console: socket.socket) -> None:
+        while True:
+            one, _ = console.accept()
+            with one:
+                asked.append(one.recv(1000))
+                if b"bridge" in asked[-1]:
+                    return
+                one.sendall(b"host/1/22\nPJSIP/101-1 secret-of-ami\n\0")
+
+    with socket.socket(socket.AF_UNIX) as console:
+        console.bind(str(run / "asterisk.ctl"))
+        console.listen()
+        console_thread = threading.Thread(target=answers, args=(console,))
+        console_thread.start()
+        kept = keep_failure(home, tmp_path / "failures" / "chaos", {})
+        console_thread.join(5)
+    told = (kept / "line" / "asterisk" / "asterisk_now.txt").read_text()
+    assert asked[0] == b"cli quit after core show channels verbose\0"
+    assert "PJSIP/101-1 (secret)" in told
+
+
+def test_an_asterisk_that_has_gone_is_said_to_give_no_answer(home: Path, tmp_path: Path) -> None:
+    control = home / "line" / "asterisk" / "run" / "asterisk.ctl"
+    control.parent.mkdir()
+    control.touch()
+    kept = keep_failure(home, tmp_path / "failures" / "chaos", {})
+    assert "no answer: " in (kept / "line" / "asterisk" / "asterisk_now.txt").read_text()
 
 
 def test_the_logs_are_kept_and_nothing_else(home: Path, tmp_path: Path) -> None:
