@@ -29,10 +29,15 @@ MOST_KEPT = 10
 # are SIPp's (`ngalam112/demo/sipp.py`)
 _TELLS = re.compile(
     r"(^|/)(log/engine\.jsonl|log/engine-[^/]*\.out|log/rescue\.log|up\.txt|row\.json"
-    r"|asterisk/log/(console|messages)|[^/]+-\d+\.(errors|log|notes))$"
+    r"|asterisk/log/(console|messages)|softphones/[^/]+/log|[^/]+-\d+\.(errors|log|notes))$"
 )
 # what a living Asterisk is asked: whose call stands where
-_QUESTIONS = ("core show channels verbose", "bridge show all", "pjsip show contacts", "ari show apps")
+_QUESTIONS = (
+    "core show channels verbose",
+    "bridge show all",
+    "pjsip show contacts",
+    "ari show apps",
+)
 _ANSWERS_WITHIN_S = 2.0
 _MOST_BYTES = 4 << 20
 _LEFT_OUT = "(secret)"

@@ -6,8 +6,8 @@ imported everything, has no thread and no event loop, and ends with the test pro
 it has started with it.
 
 Started as in production, by the real interpreter: `ngalam112 up` and all its parts (test_chaos,
-test_supervisor, test_whole_lines), storm and bench, the engine in test_full_disk, whatever sees
-another clock (LD_PRELOAD), and one command in test_commands.
+which itself is started by a fork, test_supervisor, test_whole_lines), storm and bench, the engine
+in test_full_disk, whatever sees another clock (LD_PRELOAD), and one command in test_commands.
 """
 
 from __future__ import annotations

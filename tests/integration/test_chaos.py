@@ -9,7 +9,9 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
+import fork_server
 import pytest
 from lines import eventually
 from test_whole_lines import of_this_line
@@ -35,8 +37,8 @@ def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-async def chaos(home: Path, *options: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
+async def chaos(home: Path, *options: str) -> Any:
+    return await fork_server.start(
         *(sys.executable, "-m", "ngalam112", "chaos", "--quick", "--format", "json", *options),
         env={**os.environ, "NGALAM112_HOME": str(home), "NGALAM112_DATABASE_URL": "oracle://x/y"},
         stdout=asyncio.subprocess.PIPE,
