@@ -5,9 +5,10 @@ what `pbx.processes.start` takes. One server a test process, made by the first s
 imported everything, has no thread and no event loop, and ends with the test process, and whatever
 it has started with it.
 
-Started as in production, by the real interpreter: `ngalam112 up` and all its parts (test_chaos,
-which itself is started by a fork, test_supervisor, test_whole_lines), storm and bench, the engine
-in test_full_disk, whatever sees another clock (LD_PRELOAD), and one command in test_commands.
+Started as in production, by the real interpreter: `ngalam112 up` and all its parts in
+test_supervisor, test_whole_lines and two plays of test_chaos (the others: `preloaded_up.py`), storm
+and bench, the engine in test_full_disk, whatever sees another clock (LD_PRELOAD), and a command in
+test_commands.
 """
 
 from __future__ import annotations
@@ -143,6 +144,14 @@ async def _reader(descriptor: int | None) -> asyncio.StreamReader | None:
     return stream
 
 
+def ask(
+    server: socket.socket, request: dict[str, Any], descriptors: list[int] | None = None
+) -> int:
+    """Ask a process that is in `serve`, and wait for the answer: a pid, or an exit code."""
+    socket.send_fds(server, [json.dumps(request).encode()], descriptors or [])
+    return int(server.recv(64))
+
+
 class _Server:
     """The process that forks, and the socket on which it is asked."""
 
@@ -159,8 +168,7 @@ class _Server:
 
     def ask(self, request: dict[str, Any], descriptors: list[int] | None = None) -> int:
         """Ask, and wait for the answer: a pid, or an exit code."""
-        socket.send_fds(self._socket, [json.dumps(request).encode()], descriptors or [])
-        return int(self._socket.recv(64))
+        return ask(self._socket, request, descriptors)
 
 
 _servers: list[_Server] = []
@@ -175,7 +183,7 @@ def _server() -> _Server:
 # --- in the server --------------------------------------------------------------------------------
 
 
-def _serve(asked: socket.socket) -> list[str]:
+def serve(asked: socket.socket, *, ends_children: bool = True) -> list[str]:
     """Answer requests; returns in each child, with its arguments. Ends when nobody asks."""
     children: set[int] = set()
     while True:
@@ -200,7 +208,7 @@ def _serve(asked: socket.socket) -> list[str]:
         for one in descriptors:
             os.close(one)
         asked.send(b"%d" % answer)
-    for pid in children:
+    for pid in children if ends_children else ():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     os._exit(0)
@@ -232,5 +240,5 @@ if __name__ == "__main__":
     # else each child looks through all that was imported when it ends
     gc.collect()
     gc.freeze()
-    sys.argv = _serve(socket.socket(fileno=int(sys.argv[1])))
+    sys.argv = serve(socket.socket(fileno=int(sys.argv[1])))
     importlib.import_module("ngalam112.cli.app").main()

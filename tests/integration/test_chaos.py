@@ -21,6 +21,7 @@ from ngalam112.chaos.run import SCENARIOS
 pytestmark = [pytest.mark.play, pytest.mark.timeout(400)]
 
 
+PRELOADED_UP = str(Path(__file__).with_name("preloaded_up.py"))
 HAD = ("music", "sounds")
 
 
@@ -37,10 +38,20 @@ def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+AS_IN_PRODUCTION = ("engine_killed", "engine_gone")
+"""Plays in which `up` starts its engines by the interpreter; in all others by a fork."""
+
+
 async def chaos(home: Path, *options: str) -> Any:
+    up = {} if set(AS_IN_PRODUCTION) & set(options) else {"NGALAM112_CHAOS_UP": PRELOADED_UP}
     return await fork_server.start(
         *(sys.executable, "-m", "ngalam112", "chaos", "--quick", "--format", "json", *options),
-        env={**os.environ, "NGALAM112_HOME": str(home), "NGALAM112_DATABASE_URL": "oracle://x/y"},
+        env={
+            **os.environ,
+            "NGALAM112_HOME": str(home),
+            "NGALAM112_DATABASE_URL": "oracle://x/y",
+            **up,
+        },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,

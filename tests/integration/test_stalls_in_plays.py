@@ -49,7 +49,11 @@ class Play:
     async def __aenter__(self) -> Play:
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ngalam112", *self._command, "--format", "json"),
-            env={**os.environ, "NGALAM112_HOME": str(self._home)},
+            env={
+                **os.environ,
+                "NGALAM112_HOME": str(self._home),
+                "NGALAM112_CHAOS_UP": str(Path(__file__).with_name("preloaded_up.py")),
+            },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,

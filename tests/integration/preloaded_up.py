@@ -1,0 +1,85 @@
+"""`ngalam112 up` whose engines are forked off a process that has imported everything.
+
+For plays of whole lines: each starts three engines or more, which import for a second of CPU each.
+All else is as it is in production: an engine is a process of its own in a session of its own, has
+the command line that `up` gives it, and outlives `up` if that is killed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import IO, Any
+
+import fork_server
+
+import ngalam112.keeper
+import ngalam112.service
+from ngalam112.cli import app
+
+_ENGINE = [sys.executable, "-m", "ngalam112", "engine"]
+_LONGEST = 1 << 20  # bytes of a request
+
+
+class Forked:
+    """What `subprocess.Popen` is, as far as a keeper needs it."""
+
+    def __init__(self, server: socket.socket, pid: int) -> None:
+        self._server, self.pid = server, pid
+
+    def wait(self) -> int:
+        """Wait for the end; returns the exit code, or minus the signal's number."""
+        return fork_server.ask(self._server, {"reap": self.pid})
+
+
+def main() -> None:
+    """Be `ngalam112 up`; in a child be an engine."""
+    gc.collect()
+    gc.freeze()
+    server, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for one in (server, theirs):
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LONGEST)
+    if os.fork() == 0:
+        server.close()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        sys.argv = fork_server.serve(theirs, ends_children=False)
+        _be_named([sys.executable, "-m", *sys.argv])
+        app.main()
+        return
+    theirs.close()
+
+    def popen(command: list[str], *, stdout: IO[bytes], env: dict[str, str], **options: Any) -> Any:
+        if command[: len(_ENGINE)] != _ENGINE:
+            return subprocess.Popen(command, stdout=stdout, env=env, **options)
+        request = {
+            "argv": command[2:],
+            "env": env,
+            "cwd": str(Path.cwd()),
+            "new_session": options["start_new_session"],
+        }
+        with open(os.devnull, "rb") as nothing:
+            streams = [nothing.fileno(), stdout.fileno(), stdout.fileno()]
+            return Forked(server, fork_server.ask(server, request, streams))
+
+    ngalam112.keeper.subprocess = SimpleNamespace(Popen=popen, DEVNULL=subprocess.DEVNULL)
+    app.main()
+
+
+def _be_named(words: list[str]) -> None:
+    """Have the kernel show this command line; proc(5): arg_start and arg_end of stat."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    text = b"\0".join(word.encode() for word in words) + b"\0"
+    assert len(text) <= end - start, "the command line of this program is too short"
+    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
+
+
+if __name__ == "__main__":
+    main()
