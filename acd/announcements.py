@@ -119,15 +119,16 @@ class Announcements:
         if not heard:
             self.forget(call)
         call.said, call.turns = None, 0
-        self.resume(call, now, heard=heard)
-
-    def resume(self, call: Call, now: float, *, heard: bool = False) -> None:
-        """The call has waited for a while, and goes on; it is not told more than before.
-
-        `heard`: its music goes on.
-        """
         if not heard:
             self.music.begin(call, now)
+        self._follow(call, now)
+
+    def resume(self, call: Call, now: float) -> None:
+        """The call has waited while no engine watched, and goes on; told no more than before."""
+        self.music.taken_up(call, now)
+        self._follow(call, now)
+
+    def _follow(self, call: Call, now: float) -> None:
         before = self._callers.pop(call.id, None)
         if before is not None and before.timer is not None:
             before.timer.cancel()

@@ -167,9 +167,13 @@ class LoadWatch:
             self.held_back += 1
         self._look(now)
 
+    def is_full(self, now: float) -> bool:
+        """Whether there is no room for one more call."""
+        return not admits(self.now(now), self.limits)
+
     def takes_in(self, now: float) -> bool:
         """Whether there is room for one of those at the door; counted as taken in if so."""
-        if not admits(self.now(now), self.limits):
+        if self.is_full(now):
             return False
         self._claimed.append(now)
         return True

@@ -59,6 +59,17 @@ class Music:
             self._switch.unhold(call.channel)
             self._words(call, now)
 
+    def taken_up(self, call: Call, now: float) -> None:
+        """The citizen has waited while no engine watched, and may hear something still.
+
+        Words are said to one after the other, as fast as words may be said at all: said to
+        thousands at once they would take all of the processor when the line is taken up.
+        """
+        if self._has_room(call):
+            self._switch.music(call.channel, call.turns)
+        else:
+            self._in_turn(call, now + len(self._told) / self._words_a_second)
+
     def end(self, call: Call) -> None:
         """The citizen does not wait any more; what plays ends by itself, or with the next words."""
         self._listening.discard(call.id)
@@ -79,5 +90,11 @@ class Music:
     def _words(self, call: Call, now: float) -> None:
         self._forget_words(call)
         self._say(call, now)
-        pause = max(EVERY_S, (len(self._told) + 1) / max(1.0, WORDS_OF_MUSIC * self._most))
-        self._told[call.id] = self._timers.at(now + pause, lambda at: self.begin(call, at))
+        self._in_turn(call, now + max(EVERY_S, (len(self._told) + 1) / self._words_a_second))
+
+    def _in_turn(self, call: Call, at: float) -> None:
+        self._told[call.id] = self._timers.at(at, lambda now: self.begin(call, now))
+
+    @property
+    def _words_a_second(self) -> float:
+        return max(1.0, WORDS_OF_MUSIC * self._most)

@@ -48,17 +48,34 @@ class Admission:
         """A citizen whose call has its record is here, answered, and hears the music."""
         if not self.waiting:
             self._tell(True)
-        self.waiting[call.channel] = call
-        ahead = head_start(call, self._line.dispatcher.rules)
-        heapq.heappush(self._oldest, (call.record.arrived_at - ahead, call.channel))
+        self._keep(call)
         self._take_in(now)
         if call.channel in self.waiting:
             self._line.dispatcher.announcements.music.goes_on(call, now)
+
+    def is_closed(self, now: float) -> bool:
+        """Whether whoever comes now has to wait, because others do or because there is no room."""
+        return bool(self.waiting) or self._line.dispatcher.load.is_full(now)
+
+    def taken_up(self, call: Call, now: float) -> None:
+        """A citizen has waited here while no engine watched, and goes on waiting; answered."""
+        if call.channel in self.waiting:
+            return
+        if not self.waiting:
+            self._tell(True)
+        self._keep(call)
+        self._look_again(now)
+        self._line.dispatcher.announcements.music.taken_up(call, now)
 
     def gone(self, call: Call) -> None:
         """The call is over, or is served in another way."""
         if self.waiting.pop(call.channel, None) is not None and not self.waiting:
             self._tell(False)
+
+    def _keep(self, call: Call) -> None:
+        self.waiting[call.channel] = call
+        ahead = head_start(call, self._line.dispatcher.rules)
+        heapq.heappush(self._oldest, (call.record.arrived_at - ahead, call.channel))
 
     def _take_in(self, now: float) -> None:
         """Take in as many as there is room for, the oldest first; look again if some are left."""

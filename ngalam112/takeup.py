@@ -187,12 +187,32 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
         case Fate.MENU if call is not None and leg is not None:
             _to_menu(line, call, leg, call.playback in event.live.playing, now)
         case Fate.WAIT if call is not None and call.stage in (Stage.CLAIMED, Stage.TALKING):
-            _to_queue(line, call, verdict.partners, now)
+            _wait(line, call, verdict.partners, now)
         case Fate.ARRIVE if call is None and leg is not None:
-            call = line.new_call(verdict.leg, now - leg.age_s)
-            call.aged = True  # nobody knows how long this citizen has been served by nobody
-            line.door.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
-            _to_queue(line, call, (), now)
+            _arrive(line, leg, now)
+
+
+def _wait(line: Line, call: Call, rings: tuple[str, ...], now: float) -> None:
+    """The citizen waits on: in the queue, or at the door if nobody has taken them in yet."""
+    record = call.record
+    nowhere = record.category is None and record.queued_at is None
+    at_door = nowhere and call.stage is Stage.CLAIMED and not rings
+    if at_door and line.admission.is_closed(now):
+        line.admission.taken_up(call, now)
+    else:
+        _to_queue(line, call, rings, now)
+
+
+def _arrive(line: Line, leg: LiveLeg, now: float) -> None:
+    """A citizen whom nobody knows; the arrival is when the channel was made."""
+    call = line.new_call(leg.id, now - leg.age_s)
+    line.door.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
+    if line.admission.is_closed(now):
+        line.switch.unhold(call.channel)  # the music of the dialplan
+        line.admission.taken_up(call, now)
+    else:
+        call.aged = True  # nobody knows for how long nobody has served this citizen
+        _to_queue(line, call, (), now)
 
 
 def _answer(line: Line, leg: LiveLeg | None) -> None:

@@ -146,14 +146,71 @@ def test_a_claim_that_is_refused_late_does_not_forget_the_citizen() -> None:
     assert desk.dispatcher.load.at_door() == 1
 
 
-def test_an_engine_that_takes_up_the_line_puts_those_at_the_door_into_the_queue() -> None:
+def legs(*channels: str) -> list[LiveLeg]:
+    return [LiveLeg(id=one, citizen=True, up=True, age_s=1.0) for one in channels]
+
+
+def test_who_waits_at_the_door_waits_there_when_the_same_engine_takes_the_line_up_again() -> None:
     desk = full_desk()
     unclaimed(desk, "c3")
-    legs = [LiveLeg(id=one, citizen=True, up=True, age_s=1.0) for one in ("c1", "c2", "c3")]
-    desk.take_up(*legs)
-    assert stage(desk, "c3") is Stage.QUEUED
-    desk.timers.fire(101.1)
-    assert desk.dispatcher.load.at_door() == 0
+    asked = len(desk.switch.did)
+    desk.take_up(*legs("c1", "c2", "c3"), now=101.0)
+    assert stage(desk, "c3") is Stage.CLAIMED
+    assert [one for one in desk.switch.did[asked:] if one.to == "c3"] == []
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=102.0)
+    desk.timers.fire(102.1)
+    assert (stage(desk, "c3"), desk.dispatcher.load.at_door()) == (Stage.QUEUED, 0)
+
+
+def test_the_next_engine_leaves_those_at_the_door_there_and_takes_the_oldest_in_first() -> None:
+    desk = full_desk()
+    for channel, age_s in (("c3", 2.0), ("c4", 5.0)):
+        unclaimed(desk, channel, age_s)
+    after = desk.next_engine()
+    after.dispatcher.load.limits = ROOM_FOR_TWO
+    after.take_up(*legs("c1", "c2", "c3", "c4"))
+    assert {stage(after, "c3"), stage(after, "c4")} == {Stage.CLAIMED}
+    assert after.door_told == [True]
+    after.handle(ari.StasisEnd(a_channel("c1")), now=201.0)
+    after.timers.fire(201.1)
+    assert (stage(after, "c3"), stage(after, "c4")) == (Stage.CLAIMED, Stage.QUEUED)
+
+
+def test_whom_nobody_knows_waits_at_the_door_of_a_full_line_without_the_dialplans_music() -> None:
+    desk = full_desk()
+    after = desk.next_engine()
+    after.dispatcher.load.limits = ROOM_FOR_TWO
+    after.take_up(*legs("c1", "c2", "c3"), now=200.0)
+    call = after.line.calls["c3"]
+    assert (call.stage, call.record.arrived_at) == (Stage.CLAIMED, 199.0)
+    assert after.switch.told("unhold") == ["c3"]
+
+
+def test_a_line_with_room_takes_in_at_once_whoever_was_at_the_door() -> None:
+    desk = full_desk()
+    unclaimed(desk, "c3")
+    after = desk.next_engine()
+    after.take_up(*legs("c1", "c2", "c3"))
+    assert (stage(after, "c3"), after.dispatcher.load.at_door()) == (Stage.QUEUED, 0)
+
+
+def test_thousands_who_wait_are_told_words_one_after_the_other_when_the_line_is_taken_up() -> None:
+    limits = Limits(most_channels=100)
+    desk = LineDesk(operators=0, limits=limits)
+    for index in range(1000):
+        unclaimed(desk, f"c{index}", age_s=2.0)
+    after = desk.next_engine()
+    after.dispatcher.load.limits = limits
+    asked = len(after.switch.did)
+    after.take_up(*legs(*(f"c{index}" for index in range(1000))))
+    assert len(after.switch.told("say")) == 0
+    assert len(after.switch.did) - asked < 300, "what the takings in and the music need"
+    for second in range(1, 11):
+        after.timers.fire(200.0 + second)
+    at_door = {one for one, call in after.line.calls.items() if call.stage is Stage.CLAIMED}
+    told = [one for one in after.switch.told("say") if one in at_door]
+    assert len(at_door) == 900
+    assert 250 <= len(told) == len(set(told)) <= 310, "thirty a second, nobody twice"
 
 
 def test_the_door_and_the_rescuer_agree_on_when_no_engine_beats() -> None:
