@@ -43,6 +43,7 @@ class Call:
     playback: str | None = None
     head_start_s: float = 0.0  # served as if it had arrived so much earlier
     resource_priority: str = ""  # of the Resource-Priority header, such as `esnet.1` or `wps.0`
+    waits_since: float | None = None  # of a call before this one, if the citizen dialled again
     callback: bool = False  # a citizen who is called back
     silent: bool = False  # a citizen who says nothing, and may not be able to
     aged: bool = False  # has waited beyond the cap: before all others, to anybody
@@ -60,6 +61,11 @@ class Call:
     def id(self) -> str:
         """The id of the call and of its record."""
         return self.record.call_id
+
+    @property
+    def since(self) -> float:
+        """Since when the citizen has waited, which decides the place in line."""
+        return self.record.arrived_at if self.waits_since is None else self.waits_since
 
     @property
     def leg(self) -> str | None:
@@ -95,6 +101,7 @@ class Call:
             dialogue=self.dialogue,
             playback=self.playback,
             resource_priority=self.resource_priority,
+            waits_since=self.waits_since,
             callback=self.callback,
             silent=self.silent,
             preferred=self.preferred,
@@ -115,7 +122,7 @@ class Call:
         """Know what an earlier engine had under way; its legs come back once Asterisk tells."""
         self.kept = kept
         self.dialogue, self.playback = kept.dialogue, kept.playback
-        self.resource_priority = kept.resource_priority
+        self.resource_priority, self.waits_since = kept.resource_priority, kept.waits_since
         self.callback, self.silent, self.preferred = kept.callback, kept.silent, kept.preferred
         self.said, self.turns, self.words = kept.said, kept.turns, kept.words
 

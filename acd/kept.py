@@ -35,7 +35,8 @@ class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is under way for one call.
 
     `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`: the
-    prompt that plays in it. `said`, `turns`: the last figure that a waiting citizen was told, and
+    prompt that plays in it. `waits_since`: when the citizen called first, if this call is one of
+    several. `said`, `turns`: the last figure that a waiting citizen was told, and
     how often the music has begun again. `words`: the playback of such a figure. `held`: legs that
     hold the citizen, and since when. `refers`: legs whose phones have sent REFER and wait to
     be told what comes of it. `hang_up`: the citizen's channel, if the call has ended and that was
@@ -48,6 +49,7 @@ class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
     dialogue: Any = None
     playback: str | None = None
     resource_priority: str = ""
+    waits_since: float | None = None
     callback: bool = False
     silent: bool = False
     preferred: str | None = None

@@ -75,7 +75,7 @@ class Admission:
     def _keep(self, call: Call) -> None:
         self.waiting[call.channel] = call
         ahead = head_start(call, self._line.dispatcher.rules)
-        heapq.heappush(self._oldest, (call.record.arrived_at - ahead, call.channel))
+        heapq.heappush(self._oldest, (call.since - ahead, call.channel))
 
     def _take_in(self, now: float) -> None:
         """Take in as many as there is room for, the oldest first; look again if some are left."""

@@ -17,6 +17,7 @@ from acd.calls import Call, Stage
 from acd.kept import CLAIM, KeptClaim
 from acd.ports import Journal
 from acd.records import CallRecord, EventKind
+from acd.redials import Redials
 from acd.timers import Timers
 from pbx.ari_types import Channel
 
@@ -45,12 +46,14 @@ class Door:
     """Claims calls for a line, and begins their records.
 
     `claims`: asked for, and not here yet; by the citizens' channels, with what is known of them.
+    `redials`: who has hung up while waiting, and may dial again.
     """
 
     def __init__(
         self, line: Line, journal: Journal, timers: Timers, claim: Callable[[str], None]
     ) -> None:
         self.claims: dict[str, KeptClaim] = {}
+        self.redials = Redials()
         self._line, self._journal, self._timers, self._claim = line, journal, timers, claim
         self._open: Counter[str] = Counter()
 
@@ -95,12 +98,17 @@ class Door:
             self._line.over(call, 0, now)
 
     def note_arrival(self, call: Call, number: str, name: str, called: str) -> None:
-        """Begin the call's record with who calls; hostile text is made harmless here."""
+        """Begin the call's record with who calls; hostile text is made harmless here.
+
+        Who has hung up just now and dials again keeps the place in line (`acd.redials`).
+        """
+        number, at = readable(number, 32), call.record.arrived_at
+        call.waits_since = self.redials.since(number, at)
         call.note(
             EventKind.ARRIVED,
-            call.record.arrived_at,
+            at,
             asterisk_id=call.channel,
-            caller_number=readable(number, 32),
+            caller_number=number,
             caller_name=readable(name),
             called_number=readable(called, 32),
             language="id",

@@ -303,6 +303,7 @@ class Line:
             self.admission.gone(call)
         call.hanging_up = False
         self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
+        self.door.redials.over(call, now)
         call.keep()
         self.dispatcher.load.ended(now)
 

@@ -14,14 +14,16 @@ import msgspec
 FALLBACK = "FALLBACK"
 """What phones show where the fallback rings them."""
 
-_LINE = re.compile(r"^\S+\s+\S+\s+(\d+\.\d+)\s+(dialled|answered|rings|lifts|talks|over)\s+(.*)$")
+_LINE = re.compile(
+    r"^\S+\s+\S+\s+(\d+\.\d+)\s+(dialled|answered|gave_up|rings|lifts|talks|over)\s+(.*)$"
+)
 _CALL = re.compile(r'(?:"([^"]*)")?\s*<sip:([^@>]*)@.* at .*<sip:([^@>]*)@')
 
 
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that a citizen or a phone saw: `what` at `at`, seconds since the epoch.
 
-    Of citizens: dialled, answered (by the line), over. Of phones: rings, lifts (the
+    Of citizens: dialled, answered (by the line), gave_up, over. Of phones: rings, lifts (the
     receiver), talks, over. `citizen`: the citizen's number; `shown`: the name that the phone
     `phone` shows.
     """
