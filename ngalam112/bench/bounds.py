@@ -121,7 +121,7 @@ BOUNDS = (
     ),
     *(
         bound
-        for rate in ("40", "60", "100", "200")
+        for rate in ("40", "60", "60 impatient", "100", "200")
         for bound in (
             Bound(
                 name=f"surge of {rate} calls a second: not served, or out of turn",
@@ -140,6 +140,11 @@ BOUNDS = (
         name="surge of 60 calls a second: time against app_queue's",
         read=_at("surge", "60", "seconds_ratio"),
         most=0.8,
+    ),
+    Bound(
+        name="served while six times as many come as can be served, against twice",
+        read=_over(_at("goodput_cps", "ours", "6"), _at("goodput_cps", "ours", "2")),
+        least=0.8,
     ),
     Bound(
         name="engine CPU of a call alone, in ms",

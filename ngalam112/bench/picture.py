@@ -79,6 +79,9 @@ def _panels(found: Figures) -> Iterator[tuple[str, str, list[Bar], bool]]:
     bars = [("200 operators", peer, value) for peer, value in throughput.items() if peer in _NAMES]
     if bars:
         yield "Completed calls a second", "calls/s", bars, False
+    bars = _by_peer(found.get("goodput_cps", {}), (), "times capacity comes")
+    if bars:
+        yield "Calls served a second, 20 operators", "calls/s", bars, False
     asterisk = found.get("asterisk_cpu_ms_per_call", {})
     bars = [("Asterisk", peer, value) for peer, value in asterisk.items() if peer in _NAMES]
     if bars:

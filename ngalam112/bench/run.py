@@ -26,6 +26,7 @@ from ngalam112.bench import (
     free_operator,
     growth,
     machine,
+    offered,
     setup_times,
     surge,
     throughput,
@@ -51,6 +52,7 @@ MEASURES: dict[str, Callable[[Stage], Awaitable[Figures]]] = {
     "growth": growth.measure,
     "alone": alone.played,
     "surge": surge.measure,
+    "offered": offered.measure,
 }
 """Every measure, in the order in which they are played."""
 

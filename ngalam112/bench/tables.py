@@ -46,6 +46,10 @@ def _tables(found: Figures) -> Iterator[tuple[str, list[Row]]]:
     yield "Set-up, in ms", list(_setup(found))
     yield "With calls that wait, 20 operators", list(_growth(found))
     yield "A surge, 20 operators", list(_surge(found))
+    yield (
+        "Served while so many times as many come as can be served, calls a second",
+        list(_goodput(found)),
+    )
     yield "The engine alone, on one core against a recorded Asterisk", list(_alone(found))
 
 
@@ -102,9 +106,15 @@ def _surge(found: Figures) -> Iterator[Row]:
             one = runs[peer]
             row: Row = {"calls a second": rate, "peer": peer, "offered": one["offered"]}
             row |= {"served": one["served"], "out of turn": one["out_of_turn"]}
+            row |= {"gave up": one["gave_up"]}
             row |= {"rings of the fallback": one["rings_of_fallback"]}
             row |= {"seconds": f"{one['seconds']:.1f}"}
             yield row | {"Asterisk": "lives" if one["asterisk_lives"] else "DEAD"}
+
+
+def _goodput(found: Figures) -> Iterator[Row]:
+    for peer, by_times in found.get("goodput_cps", {}).items():
+        yield {"peer": peer} | {f"{often} times": f"{cps:.1f}" for often, cps in by_times.items()}
 
 
 def _alone(found: Figures) -> Iterator[Row]:

@@ -45,6 +45,16 @@ def test_who_talked_with_nobody_was_not_served_and_the_fallbacks_rings_are_count
     assert not found.asterisk_lives
 
 
+def test_who_has_dialled_again_has_the_place_of_the_first_call() -> None:
+    impatient = citizens(10.0, 12.5)
+    again = [
+        Note(at=20.0, what="gave_up", citizen="c0"),
+        Note(at=22.0, what="dialled", citizen="c0"),
+    ]
+    found = judge([*impatient, *again], talks("c1", "c0"), lives=True)
+    assert (found.offered, found.served, found.gave_up, found.out_of_turn) == (2, 2, 1, 1)
+
+
 def a_surge(**changes: Any) -> Surge:
     values: dict[str, Any] = {"offered": 10, "served": 10, "out_of_turn": 0, "rings_of_fallback": 0}
     return Surge(**(values | {"seconds": 40.0, "asterisk_lives": True} | changes))
