@@ -43,7 +43,7 @@ class Call:
     playback: str | None = None
     head_start_s: float = 0.0  # served as if it had arrived so much earlier
     resource_priority: str = ""  # of the Resource-Priority header, such as `esnet.1` or `wps.0`
-    waits_since: float | None = None  # of a call before this one, if the citizen dialled again
+    waits_since: float | None = None  # if that was in a call before this one; decides the place
     callback: bool = False  # a citizen who is called back
     silent: bool = False  # a citizen who says nothing, and may not be able to
     aged: bool = False  # has waited beyond the cap: before all others, to anybody
@@ -61,11 +61,6 @@ class Call:
     def id(self) -> str:
         """The id of the call and of its record."""
         return self.record.call_id
-
-    @property
-    def since(self) -> float:
-        """Since when the citizen has waited, which decides the place in line."""
-        return self.record.arrived_at if self.waits_since is None else self.waits_since
 
     @property
     def leg(self) -> str | None:

@@ -29,7 +29,7 @@ def head_start(call: Call, rules: Rules) -> float:
 
 def cap_at(call: Call, rules: Rules) -> float:
     """When a call has waited so long that it is served before all others, and by anybody."""
-    return call.since + rules.category(call.record.category).cap_s
+    return (call.waits_since or call.record.arrived_at) + rules.category(call.record.category).cap_s
 
 
 def service_key(call: Call) -> Key:
@@ -40,7 +40,7 @@ def service_key(call: Call) -> Key:
     start, so none is passed for longer than the largest of them; or, where caps differ, by the
     difference of the caps.
     """
-    arrived = call.since
+    arrived = call.waits_since or call.record.arrived_at
     if call.aged:
         return (0, arrived, arrived, call.id)
     # the arrival once more: with a head start, two that are almost equal may become equal

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 
 from acd.calls import Call
-from acd.records import CallRecord
 
 WITHIN_S = 60.0
 """So long after hanging up a call from the same number goes on waiting in the same place."""
@@ -27,30 +26,27 @@ class Redials:
     def __init__(self) -> None:
         self._left: dict[str, tuple[float, float]] = {}  # number -> waits since, left; oldest first
 
-    def over(self, call: Call, now: float) -> None:
-        """A call has ended: remember since when the citizen has waited, if nobody served it."""
+    def gave_up(self, call: Call, now: float) -> None:
+        """A call that no operator answered is over: remember since when the citizen has waited."""
         record = call.record
-        self._forget_old(now)
-        if _gave_up(record) and _NUMBER.fullmatch(record.caller_number):
+        if record.ended_by == "caller" and _NUMBER.fullmatch(record.caller_number):
             self._left.pop(record.caller_number, None)
-            self._left[record.caller_number] = (call.since, now)
+            self._left[record.caller_number] = (call.waits_since or record.arrived_at, now)
+            self._forget_old(now)
 
     def since(self, number: str, now: float) -> float | None:
         """Since when whoever calls from this number has waited, if that began with another call.
 
         Only the first call from that number is told.
         """
-        self._forget_old(now)
-        since, _ = self._left.pop(number, (None, 0.0))
-        return since
+        if number not in self._left:
+            return None
+        since, left = self._left.pop(number)
+        return since if now - left <= WITHIN_S else None
 
     def _forget_old(self, now: float) -> None:
-        while self._left:
+        while True:
             number, (_, left) = next(iter(self._left.items()))
             if now - left <= WITHIN_S and len(self._left) <= _MOST:
                 return
             del self._left[number]
-
-
-def _gave_up(record: CallRecord) -> bool:
-    return record.ended_by == "caller" and record.operator_answered_at is None

@@ -71,7 +71,7 @@ def next_widening(call: Call, now: float, rules: Rules) -> float | None:
     least = _least_level(call, now, rules)
     if least == 0:
         return None
-    arrived = call.since
+    arrived = call.waits_since or call.record.arrived_at
     wider = [arrived + ring.after_s for ring in _rings(call, rules) if ring.min_level < least]
     return min(at for at in (*wider, cap_at(call, rules)) if at > now)
 
@@ -80,7 +80,7 @@ def _least_level(call: Call, now: float, rules: Rules) -> int:
     # sums, not differences: the same numbers that next_widening gives to a timer
     if call.aged or now >= cap_at(call, rules):
         return 0
-    arrived, rings = call.since, _rings(call, rules)
+    arrived, rings = call.waits_since or call.record.arrived_at, _rings(call, rules)
     reached = [ring.min_level for ring in rings if now >= arrived + ring.after_s]
     # a clock before the call's arrival is at the first ring
     return min(reached, default=rings[0].min_level)

@@ -75,7 +75,8 @@ class Admission:
     def _keep(self, call: Call) -> None:
         self.waiting[call.channel] = call
         ahead = head_start(call, self._line.dispatcher.rules)
-        heapq.heappush(self._oldest, (call.since - ahead, call.channel))
+        since = call.waits_since or call.record.arrived_at
+        heapq.heappush(self._oldest, (since - ahead, call.channel))
 
     def _take_in(self, now: float) -> None:
         """Take in as many as there is room for, the oldest first; look again if some are left."""

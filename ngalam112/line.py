@@ -303,7 +303,8 @@ class Line:
             self.admission.gone(call)
         call.hanging_up = False
         self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
-        self.door.redials.over(call, now)
+        if call.record.operator_answered_at is None:
+            self.door.redials.gave_up(call, now)
         call.keep()
         self.dispatcher.load.ended(now)
 

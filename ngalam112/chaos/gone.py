@@ -9,7 +9,7 @@ from ngalam112.chaos import processes, verdict
 from ngalam112.chaos.engine import SERVED_WITHIN_S, STANDBY_WITHIN_S
 from ngalam112.chaos.line import ChaosFailed
 from ngalam112.chaos.notes import FALLBACK, Note, times
-from ngalam112.chaos.play import Ended, Moment, Stage, a_play, ending, row
+from ngalam112.chaos.play import Ended, Moment, Play, Stage, a_play, ending, row
 from ngalam112.chaos.verdict import Row
 from ngalam112.demo.waiting import eventually
 
@@ -35,11 +35,7 @@ async def engine_gone(stage: Stage) -> Row:
 
         await eventually(all_wait, 30.0, f"{waiting} citizens wait", error=ChaosFailed)
         up = await play.line.stages()
-        moment = Moment.now()
-        play.line.kill_up()
-        for pid in processes.engines(play.line.home):
-            processes.kill(pid)
-        await play.line.up_has_ended()
+        moment = await nobody_serves(play)
         stage.say(f"no engine: {up}")
         await asyncio.sleep(gone_s)
         await play.line.start()
@@ -76,6 +72,16 @@ async def engine_gone(stage: Stage) -> Row:
             **broken.shown,
         },
     )
+
+
+async def nobody_serves(play: Play) -> Moment:
+    """Kill the supervisor and all engines; returns when."""
+    moment = Moment.now()
+    play.line.kill_up()
+    for pid in processes.engines(play.line.home):
+        processes.kill(pid)
+    await play.line.up_has_ended()
+    return moment
 
 
 def rang_fallback(

@@ -33,7 +33,7 @@ from ngalam112.chaos.network import ami_cut, ari_cut
 from ngalam112.chaos.play import Stage
 from ngalam112.chaos.postgres import PostgresFailed
 from ngalam112.chaos.soak import soak
-from ngalam112.chaos.surge import engine_killed_in_a_surge, starved
+from ngalam112.chaos.surge import engine_gone_in_a_surge, engine_killed_in_a_surge, starved
 from ngalam112.chaos.verdict import Row
 from ngalam112.cli.client import ClientError
 from ngalam112.cli.output import Column, console, table
@@ -61,6 +61,7 @@ SCENARIOS: dict[str, Scenario] = {
     "ami_cut": ami_cut,
     "clock_stepped": clock_stepped,
     "engine_killed_in_a_surge": engine_killed_in_a_surge,
+    "engine_gone_in_a_surge": engine_gone_in_a_surge,
     "starved": starved,
     "soak": soak,
 }

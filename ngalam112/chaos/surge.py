@@ -11,7 +11,9 @@ import time
 
 from ngalam112.chaos import verdict
 from ngalam112.chaos.engine import BACK_LIMIT_S, STANDBY_WITHIN_S, fault, judged, recovered
+from ngalam112.chaos.gone import nobody_serves
 from ngalam112.chaos.line import ChaosFailed
+from ngalam112.chaos.notes import FALLBACK
 from ngalam112.chaos.play import Moment, Play, Stage, a_play, ending, row
 from ngalam112.chaos.players import Behaviour
 from ngalam112.chaos.verdict import Row
@@ -26,6 +28,13 @@ OUT_OF_TURN_S = 2.0
 _SERVED_WITHIN_S = 300.0
 _UP_WITHIN_S = 90.0
 _ALL_HAVE_DIALLED_S = (10, 1)
+
+GONE_S = (60, 8)
+GONE_CALLS = (1200, 40)
+GONE_CPS = (60, 20)
+GONE_DESKS = (20, 6)
+MOST_RINGS = 1.2
+"""So many phones ring for a citizen of the fallback on average, at most."""
 
 LOOPS = 4
 LOOPS_S = (15, 6)
@@ -61,6 +70,45 @@ async def engine_killed_in_a_surge(stage: Stage) -> Row:
         passed = verdict.passed(ended.citizens, ended.phones, OUT_OF_TURN_S)
         name = "engine_killed_in_a_surge"
         return judged(name, play, ended, faults, up, BACK_LIMIT_S, passed=len(passed))
+
+
+async def engine_gone_in_a_surge(stage: Stage) -> Row:
+    """No engine and nobody who starts one, for a minute, while ten times too many citizens call."""
+    behaviour = Behaviour(key_ms=(200, 400), ring_ms=(100, 300), talk_ms=(1000, 1400))
+    gone_s, calls = stage.of(*GONE_S), stage.of(*GONE_CALLS)
+    async with a_play(stage, desks=stage.of(*GONE_DESKS), behaviour=behaviour) as play:
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        await play.operators_come()
+        await play.players.crowd(calls=calls, rate=float(stage.of(*GONE_CPS)))
+        up = await _up(play, round(calls * 0.2))
+        moment = await nobody_serves(play)
+        stage.say(f"no engine: {up}")
+        await asyncio.sleep(gone_s)
+        during = _served(play, gone_s)
+        await play.line.start()
+        stage.say(f"the line is up again; served without an engine: {during:.1f} a second")
+        ended = await ending(play, _SERVED_WITHIN_S)
+    rings = [one for one in ended.phones if one.what == "rings" and one.shown == FALLBACK]
+    rang = {one.citizen for one in rings}
+    each = len(rings) / len(rang) if rang else 0.0
+    losses = [] if rang else ["the fallback has rung for nobody"]
+    if each > MOST_RINGS:
+        losses.append(f"the fallback rang {each:.2f} phones for each citizen")
+    return row(
+        "engine_gone_in_a_surge",
+        ended,
+        calls_up=sum(up.values()),
+        back_s=verdict.back_s(ended.calls, ended.phones, moment.wall),
+        losses=losses,
+        details={
+            "up": up,
+            "gone_s": gone_s,
+            "served_cps_without_engine": round(during, 1),
+            "by_fallback": ended.by_fallback(),
+            "rings_each": round(each, 2),
+            "passed": len(verdict.passed(ended.citizens, ended.phones, OUT_OF_TURN_S)),
+        },
+    )
 
 
 async def _up(play: Play, count: int) -> dict[str, int]:
