@@ -7,11 +7,13 @@ repeated. A failure names the folder in which its cause is kept (`what_happened.
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import os
 import re
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
@@ -98,6 +100,22 @@ class Scheduler(LoadScopeScheduling):
         self._players.discard(node)
         crashed: str | None = super().remove_node(node)
         return crashed
+
+
+@pytest.fixture(autouse=True)
+def _room_for_a_play(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """No other play runs beside one that fills the machine: it would hear what is not its own."""
+    play = request.node.get_closest_marker("play")
+    if play is None:
+        yield
+        return
+    base = tmp_path_factory.getbasetemp()
+    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with (folder / "plays.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX if play.kwargs.get("fills_the_machine") else fcntl.LOCK_SH)
+        yield
 
 
 @functools.cache

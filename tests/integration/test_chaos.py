@@ -18,7 +18,7 @@ from test_whole_lines import of_this_line
 
 from ngalam112.chaos.run import SCENARIOS
 
-pytestmark = [pytest.mark.play, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.play, pytest.mark.timeout(600)]
 
 
 PRELOADED_UP = str(Path(__file__).with_name("preloaded_up.py"))
@@ -38,6 +38,7 @@ def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
+FULL_MACHINE = ("engine_killed_in_a_surge", "engine_gone_in_a_surge", "starved", "soak")
 AS_IN_PRODUCTION = ("engine_killed", "engine_gone")
 """Plays in which `up` starts its engines by the interpreter; in all others by a fork."""
 
@@ -58,7 +59,13 @@ async def chaos(home: Path, *options: str) -> Any:
     )
 
 
-@pytest.mark.parametrize("name", SCENARIOS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.play(fills_the_machine=name in FULL_MACHINE))
+        for name in SCENARIOS
+    ],
+)
 async def test_the_line_holds(name: str, home: Path) -> None:
     running = await chaos(home, "--only", name, "--seed", "112")
     out, err = await running.communicate()

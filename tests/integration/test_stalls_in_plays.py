@@ -21,7 +21,7 @@ from stall_injection import process_tree, stand_still, stop_one
 
 from ngalam112.chaos import processes
 
-pytestmark = [pytest.mark.play, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.play, pytest.mark.timeout(600)]
 
 STALL_S = 3.0
 REPEATED = "the play is repeated"

@@ -48,7 +48,7 @@ def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.play
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_a_small_storm_is_held_and_leaves_nothing(home: Path) -> None:
     running = await storm(home, "--seed", "112", "--calls", str(CALLS))
     out, err = await running.communicate()

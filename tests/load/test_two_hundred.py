@@ -27,7 +27,7 @@ CITIZENS = (
 
 
 # about 100 s on two quiet cores: a noisy machine must not end it in the middle
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(600)
 async def test_all_are_answered_or_lost_by_their_own_hang_up(
     programs: Programs, built_sounds: Path, tmp_path: Path
 ) -> None:
