@@ -147,6 +147,22 @@ BOUNDS = (
         least=0.8,
     ),
     Bound(
+        name="served beside four busy loops, against app_queue's, in the worst pair",
+        read=_worst(_value("busy", "during_ratio")),
+        least=0.6,
+        wish=1.0,
+    ),
+    Bound(
+        name="served from 5 s after the loops' end, against before, in the worst pair",
+        read=_worst(_value("busy", "back_ratio")),
+        least=0.8,
+    ),
+    Bound(
+        name="Asterisk dead beside busy loops",
+        read=_at("busy", "dead"),
+        most=0.0,
+    ),
+    Bound(
         name="engine CPU of a call alone, in ms",
         read=_at("engine_alone", "engine_cpu_ms_per_call"),
         most=3.0,

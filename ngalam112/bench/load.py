@@ -79,7 +79,7 @@ async def play(peer: Peer, what: Play, random: Random, window: Window | None = N
     await peer.on_duty(what.operators)
     work = peer.settings.home / "sipp"
     phones = phones_of(peer, work, what, random)
-    citizens = _citizens(peer, work, what, random)
+    citizens = citizens_of(peer, work, what, random)
     window = window or Window()
     async with phones, citizens:
         await asyncio.sleep(what.warm_s)
@@ -100,8 +100,10 @@ async def play(peer: Peer, what: Play, random: Random, window: Window | None = N
     )
 
 
-def phones_of(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
-    """The phones of a peer, which answer at once."""
+def phones_of(
+    peer: Peer, work: Path, what: Play, random: Random, *, yields: bool = True
+) -> SippRun:
+    """The phones of a peer, which answer at once. `yields`: to the line, on the processor."""
     rows = [("0", _drawn(random, what.talk_ms)) for _ in range(_MANY)]
     port = peer.phones_port
     return SippRun(
@@ -110,13 +112,16 @@ def phones_of(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
         PHONE,
         port=port,
         limit_s=_LIMIT_S,
-        yields=True,
+        yields=yields,
         rows=rows,
         noted=True,
     )
 
 
-def _citizens(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
+def citizens_of(
+    peer: Peer, work: Path, what: Play, random: Random, *, yields: bool = True
+) -> SippRun:
+    """The citizens of a peer, so many at once. `yields`: to the line, on the processor."""
     bare = peer.name == "bare"
     rows: list[Sequence[str]] = []
     for index in range(_MANY):
@@ -131,7 +136,7 @@ def _citizens(peer: Peer, work: Path, what: Play, random: Random) -> SippRun:
         rate=what.rate,
         at_once=what.at_once,
         limit_s=_LIMIT_S,
-        yields=True,
+        yields=yields,
         rows=rows,
         noted=True,
     )

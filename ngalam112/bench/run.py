@@ -23,6 +23,7 @@ from rich.text import Text
 from ngalam112.bench import (
     alone,
     beside,
+    busy,
     free_operator,
     growth,
     machine,
@@ -53,6 +54,7 @@ MEASURES: dict[str, Callable[[Stage], Awaitable[Figures]]] = {
     "alone": alone.played,
     "surge": surge.measure,
     "offered": offered.measure,
+    "busy": busy.measure,
 }
 """Every measure, in the order in which they are played."""
 

@@ -112,10 +112,10 @@ async def measure(stage: Stage) -> Figures:
     return {"surge": {name: both(runs) for name, runs in found.items()}}
 
 
-def a_peer(kind: str, name: str, ground: Ground) -> Peer:
-    """A fresh line, as in production."""
+def a_peer(kind: str, name: str, ground: Ground, *, production: bool = True) -> Peer:
+    """A fresh line; ours with the limits of production, or with none."""
     if kind == "ours":
-        return OurLine(f"ours_{name}", ground, production=True)
+        return OurLine(f"ours_{name}", ground, production=production)
     return PlainAsterisk(f"app_queue_{name}", ground)
 
 

@@ -50,6 +50,7 @@ def _tables(found: Figures) -> Iterator[tuple[str, list[Row]]]:
         "Served while so many times as many come as can be served, calls a second",
         list(_goodput(found)),
     )
+    yield "Four busy loops beside the line, served a second", list(_busy(found))
     yield "The engine alone, on one core against a recorded Asterisk", list(_alone(found))
 
 
@@ -115,6 +116,14 @@ def _surge(found: Figures) -> Iterator[Row]:
 def _goodput(found: Figures) -> Iterator[Row]:
     for peer, by_times in found.get("goodput_cps", {}).items():
         yield {"peer": peer} | {f"{often} times": f"{cps:.1f}" for often, cps in by_times.items()}
+
+
+def _busy(found: Figures) -> Iterator[Row]:
+    for peer, runs in found.get("busy", {}).get("runs", {}).items():
+        for one in runs:
+            row: Row = {"peer": peer}
+            row |= {name: f"{one[name]:.1f}" for name in ("before", "during", "after")}
+            yield row | {"Asterisk": "lives" if one["asterisk_lives"] else "DEAD"}
 
 
 def _alone(found: Figures) -> Iterator[Row]:

@@ -35,6 +35,7 @@ def measured(**changes: Any) -> dict[str, Any]:
             }
             for rate in ("40", "60", "60 impatient", "100", "200")
         },
+        "busy": {"during_ratio": [0.6, 1.2], "back_ratio": [0.8, 1.0], "dead": 0},
         "goodput_cps": {"ours": {"2": 16.0, "6": 12.8}},
     }
     return found | changes

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ngalam112.bench.bounds import verdicts
+from ngalam112.bench.busy import Busy, served, summed_up
 from ngalam112.bench.surge import Surge, both, judge
 from ngalam112.chaos.notes import FALLBACK, Note
 
@@ -74,3 +75,17 @@ def test_a_surge_is_judged_by_its_bounds() -> None:
     assert missed(seconds=50.0) == [
         f"surge of 60 calls a second: time against app_queue's: {50 / 60:g}"
     ]
+
+
+def test_calls_served_beside_busy_loops_are_counted_between_two_moments() -> None:
+    notes = talks("c0", "c1", "c2")  # at 20, 21 and 22
+    assert served(notes, [19.0, 20.0, 22.0, 24.0]) == [1.0, 1.0, 0.0]
+
+
+def test_what_is_served_beside_busy_loops_is_compared_pair_by_pair() -> None:
+    ours = [Busy(before=100.0, during=50.0, after=90.0), Busy(before=80.0, during=30.0, after=80.0)]
+    queue = [Busy(before=90.0, during=100.0, after=90.0)] * 2
+    found = summed_up({"ours": ours, "app_queue": queue})
+    assert (found["during_ratio"], found["back_ratio"]) == ([0.5, 0.3], [0.9, 1.0])
+    judged = {one.name: one.reached for one in verdicts({"busy": found})}
+    assert list(judged.values()) == [False, True, True]
