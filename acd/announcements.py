@@ -123,9 +123,15 @@ class Announcements:
             self.music.begin(call, now)
         self._follow(call, now)
 
-    def resume(self, call: Call, now: float) -> None:
-        """The call has waited while no engine watched, and goes on; told no more than before."""
-        self.music.taken_up(call, now)
+    def resume(self, call: Call, now: float, *, told: bool = True) -> None:
+        """The call has waited for a while, and goes on; it is told no longer a wait than before.
+
+        `told`: while no engine watched, and was told to be in line before that.
+        """
+        if told:
+            self.music.taken_up(call, now)
+        else:
+            self.music.begin(call, now)
         self._follow(call, now)
 
     def _follow(self, call: Call, now: float) -> None:

@@ -97,6 +97,8 @@ class Dispatcher:
         call.head_start_s = head_start(call, self.rules)
         position = self.queue.add(call)
         self._watch(call, now)
+        if call.aged:
+            position = self.queue.add(call)  # it may have got another place
         if alone:
             call.note(EventKind.QUEUED, now, category=call.record.category, position=position)
             self.overflow.watch(call, now)

@@ -157,7 +157,7 @@ class LoadWatch:
         else:
             self.held_back += 1
             self._refused[channel] = now
-        self._look(now, coming=1)
+        self.look(now, coming=1)
         return admitted
 
     def unclaimed(self, channel: str, now: float) -> None:
@@ -165,7 +165,7 @@ class LoadWatch:
         if self._refused.pop(channel, None) is None:
             self._came.append(now)
             self.held_back += 1
-        self._look(now)
+        self.look(now)
 
     def is_full(self, now: float) -> bool:
         """Whether there is no room for one more call."""
@@ -184,7 +184,7 @@ class LoadWatch:
 
     def ended(self, now: float) -> None:
         """A call is over."""
-        self._look(now)
+        self.look(now)
 
     def sheds(self, what: Shed) -> bool:
         """Whether this piece of work is to be left undone; counted if so."""
@@ -193,7 +193,8 @@ class LoadWatch:
         self.shed[what] += 1
         return True
 
-    def _look(self, now: float, coming: int = 0) -> None:
+    def look(self, now: float, coming: int = 0) -> None:
+        """Find out how busy the line is now."""
         load = self.now(now)
         load = replace(load, channels=load.channels + coming)
         before, self.level = self.level, decide(load, self.limits, self.level)
@@ -213,4 +214,4 @@ class LoadWatch:
             self._timer = None
         if self.level is not Level.NORMAL:
             # nobody tells that a second without calls has passed, or that an operator's leg is gone
-            self._timer = self._timers.at(now + WINDOW_S, self._look)
+            self._timer = self._timers.at(now + WINDOW_S, self.look)

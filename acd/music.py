@@ -65,10 +65,16 @@ class Music:
         Words are said to one after the other, as fast as words may be said at all: said to
         thousands at once they would take all of the processor when the line is taken up.
         """
+        self._forget_words(call)
         if self._has_room(call):
             self._switch.music(call.channel, call.turns)
         else:
             self._in_turn(call, now + len(self._told) / self._words_a_second)
+
+    def again(self, call: Call) -> None:
+        """Begin the music again of who is to hear it."""
+        if call.id in self._listening:
+            self._switch.music(call.channel, call.turns)
 
     def end(self, call: Call) -> None:
         """The citizen does not wait any more; what plays ends by itself, or with the next words."""

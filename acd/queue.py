@@ -34,7 +34,7 @@ def cap_at(call: Call, rules: Rules) -> float:
 
 def service_key(call: Call) -> Key:
     """Sort key of a waiting call: who is beyond the cap, by arrival; then all others, by arrival
-    with their head start.
+    with their head start. The arrival of who dials again is that of the first call (`redials`).
 
     The key of a call changes only by `WaitingQueue.age`. A call passes another by at most its head
     start, so none is passed for longer than the largest of them; or, where caps differ, by the

@@ -48,7 +48,9 @@ class Fate(StrEnum):
     JOIN = "join"  # the partner has answered, or talked before, and is alone: connect the two
     MENU = "menu"  # the citizen goes on in the menu
     WAIT = "wait"  # the citizen waits (again), in the old place; the partners' phones ring on
-    ARRIVE = "arrive"  # a citizen that nobody has stored: to the queue at once, before all others
+    ARRIVE = (
+        "arrive"  # a citizen that nobody has stored: before all others, or at a full line's door
+    )
     AWAY = "away"  # the fallback has the citizen, or had to the end, and tells the rest
     END = "end"  # stored, but gone: close the record
     DROP = "drop"  # a leg that belongs to nobody: hang it up

@@ -13,6 +13,11 @@ from acd.calls import Call
 
 WITHIN_S = 60.0
 """So long after hanging up a call from the same number goes on waiting in the same place."""
+LONGEST_S = 300.0
+"""Who has waited for longer, in all calls together, begins anew: else a number that rings every
+minute would be before all others."""
+GAVE_UP = ("caller", "unknown")
+"""By whom such a call was ended; nobody knows who hangs up while no engine watches."""
 _MOST = 10_000
 _NUMBER = re.compile(r"\+?[0-9]{3,}")  # `anonymous` is many people
 
@@ -27,11 +32,12 @@ class Redials:
         self._left: dict[str, tuple[float, float]] = {}  # number -> waits since, left; oldest first
 
     def gave_up(self, call: Call, now: float) -> None:
-        """A call that no operator answered is over: remember since when the citizen has waited."""
+        """A call has ended while the citizen waited: remember since when that was."""
         record = call.record
-        if record.ended_by == "caller" and _NUMBER.fullmatch(record.caller_number):
+        if record.ended_by in GAVE_UP and _NUMBER.fullmatch(record.caller_number):
             self._left.pop(record.caller_number, None)
-            self._left[record.caller_number] = (call.waits_since or record.arrived_at, now)
+            since = call.waits_since or record.arrived_at
+            self._left[record.caller_number] = (since, record.ended_at or now)
             self._forget_old(now)
 
     def since(self, number: str, now: float) -> float | None:
@@ -42,10 +48,11 @@ class Redials:
         if number not in self._left:
             return None
         since, left = self._left.pop(number)
-        return since if now - left <= WITHIN_S else None
+        return since if now - left <= WITHIN_S and now - since <= LONGEST_S else None
 
     def _forget_old(self, now: float) -> None:
-        while True:
+        # in the order in which it was told of them, which is almost that of their ends
+        while self._left:
             number, (_, left) = next(iter(self._left.items()))
             if now - left <= WITHIN_S and len(self._left) <= _MOST:
                 return

@@ -61,10 +61,11 @@ class Resumption:
         leg.stage, call.stage = LegStage.RINGING, Stage.RINGING
         dispatcher.leg_answered(leg_id, now)
 
-    def wait(self, call: Call, rings: list[str], now: float) -> None:
+    def wait(self, call: Call, rings: list[str], now: float, *, told: bool = True) -> None:
         """The citizen waits on, in the old place; phones that ring for the call ring on.
 
-        `rings`: those of the legs that an earlier engine rang which still do.
+        `rings`: those of the legs that an earlier engine rang which still do. Not `told`: who has
+        to hear at once to be in line.
         """
         kept = call.kept.offers if call.kept else []
         rung = [self._leg_of(call, one.leg) for one in kept if one.leg in rings]
@@ -76,7 +77,7 @@ class Resumption:
             call.stage = Stage.RINGING
         else:
             self._dispatcher.wait(call, now)
-        self._dispatcher.announcements.resume(call, now)
+        self._dispatcher.announcements.resume(call, now, told=told)
 
     def over(self, call: Call, at: float) -> None:
         """The citizen is with nobody of ours any more since `at`: so nobody holds them."""

@@ -57,15 +57,29 @@ class Admission:
         """Whether whoever comes now has to wait, because others do or because there is no room."""
         return bool(self.waiting) or self._line.dispatcher.load.is_full(now)
 
-    def taken_up(self, call: Call, now: float) -> None:
-        """A citizen has waited here while no engine watched, and goes on waiting; answered."""
+    def taken_up(self, call: Call, now: float, *, new: bool = False) -> None:
+        """A citizen has waited here while no engine watched, and goes on waiting; answered.
+
+        `new`: who has not been told yet to be in line, and is told at once.
+        """
+        music = self._line.dispatcher.announcements.music
         if call.channel in self.waiting:
+            music.again(call)  # what was asked for last may be lost with the connection
             return
         if not self.waiting:
             self._tell(True)
         self._keep(call)
+        self._line.dispatcher.load.look(now)
         self._look_again(now)
-        self._line.dispatcher.announcements.music.taken_up(call, now)
+        if new:
+            music.goes_on(call, now)
+        else:
+            music.taken_up(call, now)
+
+    def has_priority(self, call: Call) -> None:
+        """The carrier's priority of a citizen who may wait here is known only now."""
+        if call.channel in self.waiting:
+            self._keep(call)
 
     def gone(self, call: Call) -> None:
         """The call is over, or is served in another way."""

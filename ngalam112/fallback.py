@@ -97,7 +97,7 @@ class FallbackCalls:
         if channel.state != "Up":
             self._line.switch.answer(channel.id)  # taken before the script could answer
         self._line.reception.skip(call, now)
-        Resumption(self._line.dispatcher).wait(call, [], now)
+        Resumption(self._line.dispatcher).wait(call, [], now, told=False)
         self._line.dispatcher.settle(now)
         log.info("taken_back", call_id=call.id)
 

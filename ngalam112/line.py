@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from acd.calls import Call
+from acd.calls import Call, Stage
 from acd.codes import CodeCalls
 from acd.desks import dialable
 from acd.dispatcher import Dispatcher
@@ -204,7 +204,8 @@ class Line:
             case ["citizen", *priority]:
                 call = self.calls.get(channel.id) or self.new_call(channel.id, now)
                 if call.record.events:
-                    return  # taking up the line has found it first
+                    self._found_before(call, priority[0] if priority else "")
+                    return
                 call.resource_priority = priority[0] if priority else ""
                 call.rearm(None)
                 caller = channel.caller
@@ -233,7 +234,8 @@ class Line:
         arrived = now - age_s(channel.creationtime)
         call = self.calls.get(channel.id) or self.new_call(channel.id, arrived)
         if call.record.events:
-            return  # taking up the line has found it first
+            self._found_before(call, priority)
+            return
         # an engine that was late has seen the call's first question late as well
         call.record.arrived_at = min(call.record.arrived_at, arrived)
         call.resource_priority = priority
@@ -242,6 +244,13 @@ class Line:
         self.door.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
         self.admission.came(call, now)
         self.dispatcher.load.unclaimed(channel.id, now)
+
+    def _found_before(self, call: Call, priority: str) -> None:
+        """Taking up the line has found the call first, and could not know its priority."""
+        if priority and not call.resource_priority:
+            call.resource_priority = priority
+            self.admission.has_priority(call)
+            call.keep()
 
     def _answered(self, leg: str, now: float) -> None:
         if self.internal.answered(leg, now):
@@ -302,8 +311,9 @@ class Line:
         if call.channel in self.admission.waiting:
             self.admission.gone(call)
         call.hanging_up = False
+        waited = call.stage is not Stage.TALKING and call.stage is not Stage.ENDED
         self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
-        if call.record.operator_answered_at is None:
+        if waited:
             self.door.redials.gave_up(call, now)
         call.keep()
         self.dispatcher.load.ended(now)

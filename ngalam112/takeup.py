@@ -85,7 +85,8 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
     ]
     legs = {one: leg for one, leg in live.legs.items() if one not in hands_off}
     verdicts = reconcile(stored, legs, live.bridges, live.in_fallback | event.served)
-    for verdict in verdicts:
+    # who has gone leaves room for who is there
+    for verdict in sorted(verdicts, key=lambda one: one.fate not in (Fate.END, Fate.AWAY)):
         try:
             _carry_out(line, verdict, event, now)
         except Exception:
@@ -187,18 +188,21 @@ def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
         case Fate.MENU if call is not None and leg is not None:
             _to_menu(line, call, leg, call.playback in event.live.playing, now)
         case Fate.WAIT if call is not None and call.stage in (Stage.CLAIMED, Stage.TALKING):
-            _wait(line, call, verdict.partners, now)
+            _wait(line, call, verdict.partners, leg is not None and not leg.up, now)
         case Fate.ARRIVE if call is None and leg is not None:
             _arrive(line, leg, now)
 
 
-def _wait(line: Line, call: Call, rings: tuple[str, ...], now: float) -> None:
-    """The citizen waits on: in the queue, or at the door if nobody has taken them in yet."""
+def _wait(line: Line, call: Call, rings: tuple[str, ...], new: bool, now: float) -> None:
+    """The citizen waits on: in the queue, or at the door if nobody has taken them in yet.
+
+    `new`: who was not even answered.
+    """
     record = call.record
     nowhere = record.category is None and record.queued_at is None
     at_door = nowhere and call.stage is Stage.CLAIMED and not rings
     if at_door and line.admission.is_closed(now):
-        line.admission.taken_up(call, now)
+        line.admission.taken_up(call, now, new=new)
     else:
         _to_queue(line, call, rings, now)
 
@@ -208,8 +212,7 @@ def _arrive(line: Line, leg: LiveLeg, now: float) -> None:
     call = line.new_call(leg.id, now - leg.age_s)
     line.door.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
     if line.admission.is_closed(now):
-        line.switch.unhold(call.channel)  # the music of the dialplan
-        line.admission.taken_up(call, now)
+        line.admission.taken_up(call, now, new=True)
     else:
         call.aged = True  # nobody knows for how long nobody has served this citizen
         _to_queue(line, call, (), now)

@@ -61,7 +61,8 @@ def summed_up(runs: dict[str, list[Busy]]) -> Figures:
             kind: [msgspec.structs.asdict(one) for one in all_] for kind, all_ in runs.items()
         },
         "during_ratio": figures.ratios([one.during for one in ours], [one.during for one in queue]),
-        "back_ratio": figures.ratios([one.after for one in ours], [one.before for one in ours]),
+        # a line that served nobody before has not come back either
+        "back_ratio": [one.after / one.before if one.before else 0.0 for one in ours],
         "dead": sum(not one.asterisk_lives for one in ours),
     }
 

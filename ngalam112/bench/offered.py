@@ -14,12 +14,14 @@ from ngalam112.bench.load import Play, phones_of, read_run
 from ngalam112.bench.peers import Peer
 from ngalam112.bench.stage import Figures, Stage
 from ngalam112.bench.surge import OPERATORS, TALK_MS, Wave, a_peer, citizens_of
+from ngalam112.chaos import processes
 
 CAPACITY_CPS = OPERATORS * 2000 / sum(TALK_MS)
 """What the operators can serve if they never wait for the line."""
 TIMES = (0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0)
 QUICK_TIMES = (0.5, 3.0)
 WARM_S, WINDOW_S = 5.0, 15.0
+_MORE_S = 5.0  # so that calls begin to the very end of the window
 _LIMIT_S = 120.0
 
 
@@ -39,7 +41,7 @@ async def measure(stage: Stage) -> Figures:
 async def play(peer: Peer, stage: Stage, often: float) -> float:
     """Let so many times as many come as can be served; calls served a second in the window."""
     await peer.on_duty(OPERATORS)
-    wave = Wave(rate=often * CAPACITY_CPS, seconds=WARM_S + WINDOW_S)
+    wave = Wave(rate=often * CAPACITY_CPS, seconds=WARM_S + WINDOW_S + _MORE_S)
     work, random = peer.settings.home / "sipp", stage.random("offered", often)
     what = Play(operators=OPERATORS, talk_ms=TALK_MS, at_once=wave.calls)
     async with (
@@ -52,5 +54,7 @@ async def play(peer: Peer, stage: Stage, often: float) -> float:
         ended = time.time()
         citizens.no_more_calls()
         talks = [one for one in read_run(phones) if one.what == "talks" and begun < one.at <= ended]
+        if processes.asterisk(peer.settings.home) is None:
+            return 0.0  # whatever it has served until then, nobody is served any more
         await peer.hang_up_all()
     return len(talks) / (ended - begun)

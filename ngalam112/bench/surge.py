@@ -85,7 +85,8 @@ def judge(
 ) -> Surge:
     """Find out from what was noted who was served, in which order, and how long it took. Pure."""
     dialled, over = times(citizens, "dialled"), times(citizens, "over")
-    talked = times(phones, "talks").keys() & dialled.keys()
+    talks = times(phones, "talks")
+    talked = talks.keys() & dialled.keys()
     rings = sum(one.what == "rings" and one.shown == FALLBACK for one in phones)
     began = min(dialled.values(), default=0.0)
     return Surge(
@@ -95,7 +96,11 @@ def judge(
         rings_of_fallback=rings,
         seconds=round(max(over.values(), default=began) - began, 1),
         asterisk_lives=lives,
-        gave_up=sum(one.what == "gave_up" for one in citizens),
+        # patience that ends in the talk is no patience that was wanting
+        gave_up=sum(
+            one.what == "gave_up" and one.at < talks.get(one.citizen, one.at + 1.0)
+            for one in citizens
+        ),
         stalls_s=stalls_s,
     )
 

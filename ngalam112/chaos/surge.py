@@ -36,6 +36,9 @@ GONE_DESKS = (20, 6)
 MOST_RINGS = 1.2
 """So many phones ring for a citizen of the fallback on average, at most."""
 
+LEAST_SERVED = 0.2
+"""So much of what the phones could serve the fallback has to serve, from the kill on."""
+
 LOOPS = 4
 LOOPS_S = (15, 6)
 AT_ONCE = (320, 60)
@@ -92,6 +95,9 @@ async def engine_gone_in_a_surge(stage: Stage) -> Row:
     rang = {one.citizen for one in rings}
     each = len(rings) / len(rang) if rang else 0.0
     losses = [] if rang else ["the fallback has rung for nobody"]
+    talk_s = sum(behaviour.talk_ms) / 2000
+    if during < LEAST_SERVED * stage.of(*GONE_DESKS) / talk_s:
+        losses.append(f"without an engine only {during:.1f} calls a second were served")
     if each > MOST_RINGS:
         losses.append(f"the fallback rang {each:.2f} phones for each citizen")
     return row(

@@ -166,25 +166,31 @@ def _without(secrets: Iterable[str], text: str) -> str:
 
 
 def _said_by(console: Path) -> str:
-    """What the Asterisk of a line says now of its channels; in a word if it says nothing."""
+    """What the Asterisk of a line says now of its channels, as far as it answers in time."""
     said = ""
-    try:
-        for question in _QUESTIONS:
-            said += f"{question}:\n{_answer(console, question)}\n"
-    except OSError as error:
-        said += f"no answer: {error}\n"
+    for question in _QUESTIONS:
+        answer, error = _answer(console, question)
+        said += f"{question}:\n{answer}\n"
+        if error:
+            return f"{said}no answer: {error}\n"
     return said
 
 
-def _answer(console: Path, question: str) -> str:
-    answer = b""
-    with socket.socket(socket.AF_UNIX) as asked:
-        asked.settimeout(_ANSWERS_WITHIN_S)
-        asked.connect(str(console))
-        asked.sendall(b"cli quit after " + question.encode() + b"\0")
-        while part := asked.recv(1 << 16):
-            answer += part
-    return answer.decode("utf-8", "replace").replace("\0", "")
+def _answer(console: Path, question: str) -> tuple[str, str]:
+    """What came in time, and what went wrong."""
+    answer, error = b"", ""
+    until = time.monotonic() + _ANSWERS_WITHIN_S
+    try:
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.settimeout(_ANSWERS_WITHIN_S)
+            asked.connect(str(console))
+            asked.sendall(b"cli quit after " + question.encode() + b"\0")
+            while part := asked.recv(1 << 16):
+                answer += part
+                asked.settimeout(max(0.01, until - time.monotonic()))
+    except OSError as broken:
+        error = str(broken)
+    return answer.decode("utf-8", "replace").replace("\0", ""), error
 
 
 def _stalls() -> Iterator[str]:

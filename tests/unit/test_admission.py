@@ -156,7 +156,7 @@ def test_who_waits_at_the_door_waits_there_when_the_same_engine_takes_the_line_u
     asked = len(desk.switch.did)
     desk.take_up(*legs("c1", "c2", "c3"), now=101.0)
     assert stage(desk, "c3") is Stage.CLAIMED
-    assert [one for one in desk.switch.did[asked:] if one.to == "c3"] == []
+    assert [one.what for one in desk.switch.did[asked:] if one.to == "c3"] == ["music"]
     desk.handle(ari.StasisEnd(a_channel("c1")), now=102.0)
     desk.timers.fire(102.1)
     assert (stage(desk, "c3"), desk.dispatcher.load.at_door()) == (Stage.QUEUED, 0)
@@ -176,14 +176,50 @@ def test_the_next_engine_leaves_those_at_the_door_there_and_takes_the_oldest_in_
     assert (stage(after, "c3"), stage(after, "c4")) == (Stage.CLAIMED, Stage.QUEUED)
 
 
-def test_whom_nobody_knows_waits_at_the_door_of_a_full_line_without_the_dialplans_music() -> None:
+def test_whom_nobody_knows_waits_at_the_door_of_a_full_line() -> None:
     desk = full_desk()
     after = desk.next_engine()
     after.dispatcher.load.limits = ROOM_FOR_TWO
     after.take_up(*legs("c1", "c2", "c3"), now=200.0)
     call = after.line.calls["c3"]
     assert (call.stage, call.record.arrived_at) == (Stage.CLAIMED, 199.0)
-    assert after.switch.told("unhold") == ["c3"]
+    assert after.switch.told("unhold") == [], "there is room for the music of the dialplan"
+
+
+def test_whom_nobody_knows_is_told_at_once_to_be_in_line_if_there_is_no_room_for_music() -> None:
+    limits = Limits(most_channels=100)
+    desk = LineDesk(operators=0, limits=limits)
+    for index in range(300):
+        unclaimed(desk, f"c{index}", age_s=9.0)
+    after = desk.next_engine()
+    after.dispatcher.load.limits = limits
+    after.take_up(*legs(*(f"c{index}" for index in range(300)), "new"))
+    assert after.line.calls["new"].stage is Stage.CLAIMED
+    assert after.switch.told("unhold") == after.switch.told("say") == ["new"]
+
+
+def test_a_priority_that_comes_after_the_taking_up_counts_at_the_door() -> None:
+    desk = full_desk()
+    unclaimed(desk, "c3", age_s=5.0, priority="")
+    after = desk.next_engine()
+    after.dispatcher.load.limits = ROOM_FOR_TWO
+    after.take_up(*legs("c1", "c2", "c3", "c4"), now=102.0)
+    after.handle(ari.StasisStart(["unclaimed", "wps.0"], a_channel("c4")), now=102.5)
+    after.handle(ari.StasisEnd(a_channel("c1")), now=103.0)
+    after.timers.fire(103.1)
+    assert (stage(after, "c3"), stage(after, "c4")) == (Stage.CLAIMED, Stage.QUEUED)
+
+
+def test_who_waited_at_the_door_of_an_engine_that_died_gets_no_menu() -> None:
+    limits = Limits(most_channels=3)
+    desk = LineDesk(operators=0, limits=limits)
+    for channel in ("c1", "c2", "c3", "c4", "c5"):
+        unclaimed(desk, channel)
+    after = desk.next_engine()
+    after.dispatcher.load.limits = limits
+    after.take_up(*legs("c4", "c5", "c1"))
+    after.timers.fire(200.1)
+    assert Stage.MENU not in {stage(after, "c4"), stage(after, "c5")}
 
 
 def test_a_line_with_room_takes_in_at_once_whoever_was_at_the_door() -> None:

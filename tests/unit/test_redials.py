@@ -6,6 +6,7 @@ import pytest
 from factories import LineDesk, a_channel
 
 from acd.calls import Call, Stage
+from acd.records import EventKind
 from acd.redials import WITHIN_S
 from pbx import ari_types as ari
 
@@ -37,6 +38,56 @@ def test_who_dials_again_is_served_before_those_who_came_meanwhile() -> None:
     assert (again.record.arrived_at, again.waits_since) == (112.0, 100.0), (
         "the record has its own time"
     )
+
+
+def test_a_number_that_rings_every_minute_begins_anew_after_five_minutes() -> None:
+    desk, since = LineDesk(operators=0), []
+    for minute in range(12):
+        at = 100.0 + 60 * minute
+        since.append(comes(desk, f"c{minute}", "0811", at).waits_since)
+        hangs_up(desk, f"c{minute}", at + 2.0)
+    assert since[:6] == [None, 100.0, 100.0, 100.0, 100.0, 100.0]
+    assert since[6:8] == [None, 460.0], "nobody is passed by more"
+
+
+def test_who_hung_up_long_before_it_was_known_has_no_place() -> None:
+    desk = LineDesk(operators=0)
+    call = comes(desk, "c1", "0811", 100.0)
+    call.hung_up_by = "caller"
+    desk.line.over(call, 16, 300.0, ended_at=150.0)
+    assert comes(desk, "c2", "0811", 301.0).waits_since is None
+
+
+def test_who_hung_up_while_no_engine_watched_has_the_place() -> None:
+    desk = LineDesk(operators=0)
+    comes(desk, "c1", "0811", 100.0)
+    after = desk.next_engine()
+    after.take_up(now=120.0)
+    assert comes(after, "c2", "0811", 130.0).waits_since == 100.0
+
+
+def test_whose_talk_was_lost_and_who_waits_again_has_the_place() -> None:
+    desk = LineDesk()
+    call = comes(desk, "c1", "0811", 100.0)
+    leg = call.leg or ""
+    desk.dispatcher.leg_answered(leg, 103.0)
+    desk.dispatcher.connected(call.bridge or "", 103.0)
+    desk.dispatcher.enqueue(call, 110.0)
+    hangs_up(desk, "c1", 115.0)
+    assert comes(desk, "c2", "0811", 120.0).waits_since == 100.0
+
+
+def test_who_is_beyond_the_cap_by_an_earlier_call_is_told_the_true_place() -> None:
+    desk = LineDesk(operators=0)
+    comes(desk, "c0", "0810", 99.0)
+    comes(desk, "c1", "0811", 100.0)
+    hangs_up(desk, "c1", 225.0)
+    desk.handle(ari.StasisStart(["citizen"], a_channel("c2", number="0811")), now=226.0)
+    desk.handle(ari.ChannelDtmfReceived("2", a_channel("c2")), now=227.0)
+    again = desk.line.calls["c2"]
+    assert again.aged
+    queued = [one for one in desk.journal.events[again.id] if one.kind is EventKind.QUEUED]
+    assert queued[-1].data["position"] == desk.dispatcher.queue.position(again) == 1
 
 
 def test_it_counts_from_the_first_of_many_calls() -> None:

@@ -49,8 +49,9 @@ def test_who_talked_with_nobody_was_not_served_and_the_fallbacks_rings_are_count
 def test_who_has_dialled_again_has_the_place_of_the_first_call() -> None:
     impatient = citizens(10.0, 12.5)
     again = [
-        Note(at=20.0, what="gave_up", citizen="c0"),
-        Note(at=22.0, what="dialled", citizen="c0"),
+        Note(at=18.0, what="gave_up", citizen="c0"),
+        Note(at=20.0, what="dialled", citizen="c0"),
+        Note(at=21.5, what="gave_up", citizen="c0"),  # half a second after the talk has begun
     ]
     found = judge([*impatient, *again], talks("c1", "c0"), lives=True)
     assert (found.offered, found.served, found.gave_up, found.out_of_turn) == (2, 2, 1, 1)
