@@ -34,6 +34,8 @@ log = structlog.get_logger("acd")
 # Q.850 causes of an offer that failed; what follows from each is data (`Rules.failures`)
 _REASONS = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
 GAVE_UP_S = 1.0  # a phone that is told of a failed REFER hangs up by itself, or it does not
+ANSWER_UNSEEN_S = 5.0  # for so long more a phone may ring while so much waits to be handled
+LOOK_AGAIN_S = 0.5
 AT_ONCE_S = 0.5  # nobody has helped a citizen in so short a talk
 
 
@@ -263,9 +265,15 @@ class Dispatcher:
             self.desks.ring_desk(call, operator, phone, now)
 
     def _rang_out(self, leg: Leg, now: float) -> None:
-        if leg.stage is LegStage.RINGING and leg.id in self.desks.legs:
-            self.offer_failed(leg, "no_answer", now)
-            self.settle(now)
+        if leg.stage is not LegStage.RINGING or leg.id not in self.desks.legs:
+            return
+        ends = leg.rings_since + self.rules.ring_timeout_s
+        if self.load.is_late() and now < ends + ANSWER_UNSEEN_S:
+            # the operator may have answered, and the line not have seen it: that is no miss
+            leg.rearm(self.timers.at(now + LOOK_AGAIN_S, lambda at: self._rang_out(leg, at)))
+            return
+        self.offer_failed(leg, "no_answer", now)
+        self.settle(now)
 
     def offer_failed(self, leg: Leg, reason: str, now: float) -> None:
         """Nobody answered this leg: the operator rests, the call waits on or rings elsewhere."""

@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from acd.calls import Call, Stage
 from acd.desks import dialable
+from acd.dispatcher import ANSWER_UNSEEN_S
 from acd.operators import Device, State, available
 from acd.queue import service_key
 from acd.records import fold
@@ -237,6 +238,32 @@ def test_when_a_wrap_up_began_and_ended_is_kept_with_its_setting() -> None:
         ("1001", 150.0, "wrap_up", "101", "10"),
         ("1001", 160.25, "wrap_up_end", "101", "done"),
     ]
+
+
+def test_a_ring_that_ends_while_the_line_is_late_is_no_miss_until_it_has_caught_up() -> None:
+    desk, waits_to_be_done = Desk(), 500
+    call = desk.queued()
+    leg, (rings_s, unseen_s) = (
+        call.leg or "",
+        (desk.dispatcher.rules.ring_timeout_s, ANSWER_UNSEEN_S),
+    )
+    desk.dispatcher.load.backlog = lambda: waits_to_be_done
+    desk.timers.fire(100.0 + rings_s)
+    assert (call.stage, desk.operator().misses) == (Stage.RINGING, 0)
+    waits_to_be_done = 0
+    desk.dispatcher.leg_answered(leg, 101.0 + rings_s)
+    desk.timers.fire(102.0 + rings_s + unseen_s)
+    assert desk.operator().misses == 0
+
+
+def test_a_line_that_stays_late_does_not_let_a_phone_ring_for_ever() -> None:
+    desk = Desk()
+    call = desk.queued()
+    leg, rings_s = call.leg, desk.dispatcher.rules.ring_timeout_s
+    desk.dispatcher.load.backlog = lambda: 500
+    for at in (rings_s, rings_s + 4.0, rings_s + ANSWER_UNSEEN_S + 0.6):
+        desk.timers.fire(100.0 + at)
+    assert leg not in call.legs
 
 
 def test_a_phone_that_went_away_while_it_rang_is_not_taken_for_free() -> None:
