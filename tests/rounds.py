@@ -20,9 +20,6 @@ from xml.etree import ElementTree
 from ngalam112.demo.busy_loops import busy_loops
 
 LONGEST_ROUND_S = 3600
-# As the line's services, which have ten times the ordinary share: what else the machine does should
-# not be what the tests measure. Nobody but root may do that.
-_FIRST = ("nice", "-n", "-10") if os.geteuid() == 0 else ()
 RESULTS = Path(__file__).parent.parent / "var" / "rounds"
 
 
@@ -44,7 +41,7 @@ def one_round(number: int, options: Sequence[str]) -> tuple[int, float, list[str
     results = RESULTS / f"round-{number}.xml"
     results.unlink(missing_ok=True)
     begun = time.monotonic()
-    argv = [*_FIRST, sys.executable, "-m", "pytest", "--junitxml", str(results), *options]
+    argv = [sys.executable, "-m", "pytest", "--junitxml", str(results), *options]
     # nothing here speaks TLS, and aiohttp reads all certificates of the system at each start
     environment = {**os.environ, "SSL_CERT_FILE": os.devnull}
     code = subprocess.run(argv, timeout=LONGEST_ROUND_S, env=environment).returncode
