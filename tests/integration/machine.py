@@ -35,6 +35,7 @@ _FAILURES = "NGALAM112_FAILURES"  # where plays keep theirs as well
 _SPOILED = "spoiled"
 _KEPT = pytest.StashKey[Path]()
 _WATCH = pytest.StashKey[ExitStack]()
+_TURNS = pytest.StashKey["Turns"]()
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -46,6 +47,9 @@ def pytest_configure(config: pytest.Config) -> None:
         given = str(base / time.strftime(f"%Y%m%d-%H%M%S-{os.getpid()}"))
     config.stash[_KEPT] = Path(given)
     os.environ[_FAILURES] = given
+    name = "ngalam112-" + re.sub(r"[^0-9-]", "", Path(given).name)
+    turns = config.stash[_TURNS] = Turns(Path(tempfile.gettempdir()) / name)
+    config.pluginmanager.register(turns)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -102,20 +106,31 @@ class Scheduler(LoadScopeScheduling):
         return crashed
 
 
-@pytest.fixture(autouse=True)
-def _room_for_a_play(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
-    """No other play runs beside one that fills the machine: it would hear what is not its own."""
-    play = request.node.get_closest_marker("play")
-    if play is None:
-        yield
-        return
-    base = tmp_path_factory.getbasetemp()
-    folder = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with (folder / "plays.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX if play.kwargs.get("fills_the_machine") else fcntl.LOCK_SH)
-        yield
+class Turns:
+    """No test runs beside a play that fills the machine: each would hear what is not its own.
+
+    Around everything else that is done for a test, so that its time limit does not count the wait.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._gate, self._room = file.with_suffix(".gate"), file.with_suffix(".room")
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Wait for the turn of this test, and give it back."""
+        play = item.get_closest_marker("play")
+        alone = play is not None and bool(play.kwargs.get("fills_the_machine"))
+        with self._room.open("a") as room:
+            # whoever waits for the whole room keeps the gate, so that no others come in meanwhile
+            with self._gate.open("a") as gate:
+                fcntl.flock(gate, fcntl.LOCK_EX)
+                fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+            return (yield)
+
+    def remove(self) -> None:
+        """Leave nothing behind."""
+        for file in (self._gate, self._room):
+            file.unlink(missing_ok=True)
 
 
 @functools.cache
@@ -144,6 +159,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
+    play = item.get_closest_marker("play")
+    if play is not None and play.kwargs.get("fills_the_machine"):
+        return -1  # all else waits for these: it is to wait once
     if _is_play(item.nodeid.partition("::")[0]):
         return 0
     return 1 if item.get_closest_marker("integration") is not None else 2
@@ -160,6 +178,8 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Watch it no longer."""
     session.config.stash[_WATCH].close()
+    if not hasattr(session.config, "workerinput"):
+        session.config.stash[_TURNS].remove()
 
 
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
@@ -100,3 +101,50 @@ def test_a_wait_goes_on_for_as_long_as_the_machine_stood_still(tmp_path: Path) -
         """,
     )
     assert (code, tries) == (0, 1), said
+
+
+ALONE = """
+import time
+import pytest
+
+def during(name, seconds):
+    begun = time.monotonic()
+    time.sleep(seconds)
+    with open("times", "a") as times:
+        times.write(f"{name} {begun} {time.monotonic()}\\n")
+
+@pytest.mark.play(fills_the_machine=True)
+def test_alone():
+    during("alone", 0.5)
+
+@pytest.mark.parametrize("number", range(12))
+def test_beside_each_other(number):
+    during("beside", 0.2)
+"""
+
+
+def test_nothing_runs_beside_a_play_that_fills_the_machine(tmp_path: Path) -> None:
+    (tmp_path / "test_inner.py").write_text(ALONE)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    play: a play\n")
+    folders = [PROJECT, PROJECT / "tests" / "integration", PROJECT / "tests" / "unit"]
+    subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "machine", "-n", "3", "."],
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(map(str, folders)),
+            "NGALAM112_FAILURES": str(tmp_path / "failures"),
+        },
+        check=True,
+        capture_output=True,
+        timeout=60,
+    )
+    told = [line.split() for line in (tmp_path / "times").read_text().splitlines()]
+    times = {name: [] for name, _, _ in told}
+    for name, begun, ended in told:
+        times[name].append((float(begun), float(ended)))
+    ((begun, ended),) = times["alone"]
+    assert len(times["beside"]) == 12
+    assert all(until <= begun or since >= ended for since, until in times["beside"])
+    in_turn = sorted(times["beside"])
+    assert any(one[1] > other[0] for one, other in itertools.pairwise(in_turn))
