@@ -182,10 +182,6 @@ class LoadWatch:
         """Whether so much waits to be done that words would only come late."""
         return self.backlog() >= self.limits.most_backlog // 2
 
-    def ended(self, now: float) -> None:
-        """A call is over."""
-        self.look(now)
-
     def sheds(self, what: Shed) -> bool:
         """Whether this piece of work is to be left undone; counted if so."""
         if self.level is Level.NORMAL:
@@ -194,7 +190,7 @@ class LoadWatch:
         return True
 
     def look(self, now: float, coming: int = 0) -> None:
-        """Find out how busy the line is now."""
+        """Find out how busy the line is now; to be asked when a call is over."""
         load = self.now(now)
         load = replace(load, channels=load.channels + coming)
         before, self.level = self.level, decide(load, self.limits, self.level)

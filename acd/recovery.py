@@ -48,9 +48,7 @@ class Fate(StrEnum):
     JOIN = "join"  # the partner has answered, or talked before, and is alone: connect the two
     MENU = "menu"  # the citizen goes on in the menu
     WAIT = "wait"  # the citizen waits (again), in the old place; the partners' phones ring on
-    ARRIVE = (
-        "arrive"  # a citizen that nobody has stored: before all others, or at a full line's door
-    )
+    ARRIVE = "arrive"  # stored by nobody: before all others, or at the door of a full line
     AWAY = "away"  # the fallback has the citizen, or had to the end, and tells the rest
     END = "end"  # stored, but gone: close the record
     DROP = "drop"  # a leg that belongs to nobody: hang it up

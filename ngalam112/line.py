@@ -316,7 +316,7 @@ class Line:
         if waited:
             self.door.redials.gave_up(call, now)
         call.keep()
-        self.dispatcher.load.ended(now)
+        self.dispatcher.load.look(now)
 
     def _forget(self, call: Call) -> None:
         self.finished.pop(call.channel, None)

@@ -118,19 +118,22 @@ class Turns:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Wait for the turn of this test, and give it back."""
-        play = item.get_closest_marker("play")
-        alone = play is not None and bool(play.kwargs.get("fills_the_machine"))
         with self._room.open("a") as room:
             # whoever waits for the whole room keeps the gate, so that no others come in meanwhile
             with self._gate.open("a") as gate:
                 fcntl.flock(gate, fcntl.LOCK_EX)
-                fcntl.flock(room, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+                fcntl.flock(room, fcntl.LOCK_EX if _fills_the_machine(item) else fcntl.LOCK_SH)
             return (yield)
 
     def remove(self) -> None:
         """Leave nothing behind."""
         for file in (self._gate, self._room):
             file.unlink(missing_ok=True)
+
+
+def _fills_the_machine(item: pytest.Item) -> bool:
+    play = item.get_closest_marker("play")
+    return play is not None and bool(play.kwargs.get("fills_the_machine"))
 
 
 @functools.cache
@@ -159,8 +162,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    play = item.get_closest_marker("play")
-    if play is not None and play.kwargs.get("fills_the_machine"):
+    if _fills_the_machine(item):
         return -1  # all else waits for these: it is to wait once
     if _is_play(item.nodeid.partition("::")[0]):
         return 0

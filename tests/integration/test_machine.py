@@ -36,13 +36,11 @@ def the_machine_stands_still(seconds=0.6):
 SOON = "def test_it_is_quick():\n    begun = time.monotonic()\n    count = tried()\n"
 
 
-def outcome(tmp_path: Path, body: str) -> tuple[int, str, int]:
-    """Run a test of this body by pytest: exit code, what it said, how often the test ran."""
-    text = STALL + SOON + textwrap.indent(textwrap.dedent(body), "    ")
-    (tmp_path / "test_inner.py").write_text(text)
+def run(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """Run the tests in this folder by pytest, with the plugin that is tested here."""
     folders = [PROJECT, PROJECT / "tests" / "integration", PROJECT / "tests" / "unit"]
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "machine", "--rootdir", ".", "-c", "/dev/null", "."],
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "machine", *options, "."],
         cwd=tmp_path,
         env={
             **os.environ,
@@ -53,6 +51,13 @@ def outcome(tmp_path: Path, body: str) -> tuple[int, str, int]:
         text=True,
         timeout=60,
     )
+
+
+def outcome(tmp_path: Path, body: str) -> tuple[int, str, int]:
+    """Run a test of this body by pytest: exit code, what it said, how often the test ran."""
+    text = STALL + SOON + textwrap.indent(textwrap.dedent(body), "    ")
+    (tmp_path / "test_inner.py").write_text(text)
+    ran = run(tmp_path, "--rootdir", ".", "-c", "/dev/null")
     return ran.returncode, ran.stdout, int((tmp_path / "tries").read_text())
 
 
@@ -126,19 +131,8 @@ def test_beside_each_other(number):
 def test_nothing_runs_beside_a_play_that_fills_the_machine(tmp_path: Path) -> None:
     (tmp_path / "test_inner.py").write_text(ALONE)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    play: a play\n")
-    folders = [PROJECT, PROJECT / "tests" / "integration", PROJECT / "tests" / "unit"]
-    subprocess.run(
-        [sys.executable, "-m", "pytest", "-p", "machine", "-n", "3", "."],
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(map(str, folders)),
-            "NGALAM112_FAILURES": str(tmp_path / "failures"),
-        },
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
+    ran = run(tmp_path, "-n", "3")
+    assert ran.returncode == 0, ran.stdout
     told = [line.split() for line in (tmp_path / "times").read_text().splitlines()]
     times = {name: [] for name, _, _ in told}
     for name, begun, ended in told:
