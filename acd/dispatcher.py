@@ -3,31 +3,31 @@
 Its methods are the things that can happen; each changes the state at once, tells the switch what
 to do and never waits. After every one of them no ready, free operator is beside a waiting call
 that this operator may have. Ringing, and what follows for operators
-and phones, is `acd.desks`; handing over is `acd.transfers`.
+and phones, is `acd.legs`; handing over is `acd.transfers.transfers`.
 """
 
 from __future__ import annotations
 
 import structlog
 
-from acd.agencies import Directory
-from acd.allocation import Offer, allocate
-from acd.announcements import Announcements
-from acd.calls import Call, Leg, LegStage, Stage
-from acd.desks import NO_ANSWER, NORMAL, Desks
-from acd.ids import new_id
-from acd.load import LoadWatch, Shed
-from acd.operators import State
-from acd.overflow import Overflow
+from acd.calls.call import Call, Leg, LegStage, Stage
+from acd.calls.ids import new_id
+from acd.calls.record import EventKind
+from acd.legs import NO_ANSWER, NORMAL, Desks
+from acd.operators.operator import State
+from acd.operators.roster import Roster
+from acd.operators.wrap_up import WrapUps
 from acd.ports import Switch
-from acd.queue import WaitingQueue, cap_at, head_start
-from acd.records import EventKind
-from acd.roster import Roster
-from acd.rules import Rules
-from acd.skills import next_widening, on_duty
+from acd.queueing.allocation import Offer, allocate
+from acd.queueing.announcements import Announcements
+from acd.queueing.eligibility import next_widening, on_duty
+from acd.queueing.overflow import Overflow
+from acd.queueing.queue import WaitingQueue, cap_at, head_start
+from acd.rules.load_shedding import LoadWatch, Shed
+from acd.rules.rules import Rules
 from acd.timers import Timers
-from acd.transfers import Transfers
-from acd.wrapup import WrapUps
+from acd.transfers.directory import Directory
+from acd.transfers.transfers import Transfers
 
 log = structlog.get_logger("acd")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from acd.records import CallEvent, CallRecord
+from acd.calls.record import CallEvent, CallRecord
 
 
 class Switch(Protocol):

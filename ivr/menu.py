@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from acd.rules import LONGEST_CAP_S, LONGEST_HEAD_START_S, Category, ring_problems
-from acd.strategies import STRATEGIES
+from acd.queueing.strategies import STRATEGIES
+from acd.rules.rules import LONGEST_CAP_S, LONGEST_HEAD_START_S, Category, ring_problems
 
 LONGEST_MENU_S = 12.0
 LONGEST_WRAP_UP_S = 3600.0

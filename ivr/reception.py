@@ -5,11 +5,11 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from acd.calls import Call, Stage
+from acd.calls.call import Call, Stage
+from acd.calls.ids import new_id
+from acd.calls.record import CategorySource, EventKind
 from acd.dispatcher import Dispatcher
-from acd.ids import new_id
 from acd.ports import Switch
-from acd.records import CategorySource, EventKind
 from acd.timers import Timers
 from ivr.menu import MenuTree
 from ivr.session import (

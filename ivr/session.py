@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from acd.records import CategorySource
+from acd.calls.record import CategorySource
 from ivr.menu import MenuTree
 
 # a prompt that has not ended by then has a fault that Asterisk did not tell

@@ -1,6 +1,6 @@
 """The tables. Times are UTC; every text has a largest length, which `models.rows.fit` keeps to.
 
-`calls` holds one record a call, as `acd.records.fold` computes it; `call_events` and
+`calls` holds one record a call, as `acd.calls.record.fold` computes it; `call_events` and
 `operator_events` are only ever added to.
 """
 
@@ -75,7 +75,7 @@ _LIVES = text("ended_at IS NULL")
 
 
 class CallRow(Base):
-    """A call record; the columns are the fields of `acd.records.CallRecord`."""
+    """A call record; the columns are the fields of `acd.calls.record.CallRecord`."""
 
     __tablename__ = "calls"
     __table_args__ = (

@@ -12,7 +12,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.records import CallRecord, Outcome
+from acd.calls.record import CallRecord, Outcome
 from models.rows import moment
 from models.tables import CallRow
 from reports.calls import arrived, record_of

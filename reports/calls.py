@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.records import CallEvent, CallRecord, Outcome
+from acd.calls.record import CallEvent, CallRecord, Outcome
 from models.rows import plain
 from models.tables import CallEventRow, CallRow
 from reports.errors import BadQuestion, NoSuchCall, SeveralCalls

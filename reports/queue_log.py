@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from acd.operators import Status
-from acd.records import CallEvent, EventKind
+from acd.calls.record import CallEvent, EventKind
+from acd.operators.operator import Status
 
 NONE = "NONE"
 """What stands where there is no call, no queue or no agent."""

@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
-from acd.operators import Status
-from acd.records import CallEvent
+from acd.calls.record import CallEvent
+from acd.operators.operator import Status
 from models.database import Database
 from models.rows import plain
 from models.tables import CallEventRow, CallRow, OperatorEventRow

@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.records import Outcome
+from acd.calls.record import Outcome
 from models.tables import CallRow
 from reports.calls import arrived
 from reports.errors import BadQuestion

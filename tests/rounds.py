@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from ngalam112.demo.busy_loops import busy_loops
+from lab.machine.busy_loops import busy_loops
 
 LONGEST_ROUND_S = 3600
 RESULTS = Path(__file__).parent.parent / "var" / "rounds"

@@ -13,13 +13,14 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from acd.operators import Operator
+from acd.operators.operator import Operator
 from models.database import Database
-from ngalam112 import admin, questions
+from ngalam112.accounts import admin
+from ngalam112.accounts.skills import check_skills, check_weight
+from ngalam112.api import queries
 from ngalam112.api.metrics import CountingJournal
-from ngalam112.engine import Engine
-from ngalam112.settings import Settings
-from ngalam112.skills import check_skills, check_weight
+from ngalam112.config.settings import Settings
+from ngalam112.engine.engine import Engine
 from pbx.ari_reply import AriError
 
 log = structlog.get_logger("api")
@@ -189,7 +190,7 @@ class Changes:
         return reply(self._row(one))
 
     def _row(self, one: Operator) -> dict[str, Any]:
-        return questions.operator_rows([one], ZoneInfo(self._settings.timezone))[0]
+        return queries.operator_rows([one], ZoneInfo(self._settings.timezone))[0]
 
 
 async def _body(request: web.Request, kind: type[S]) -> S:

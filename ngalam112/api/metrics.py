@@ -17,12 +17,12 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from acd.load import Level
-from acd.recorder import Recorder
-from acd.records import CallEvent, CallRecord, EventKind, Outcome
+from acd.calls.record import CallEvent, CallRecord, EventKind, Outcome
+from acd.rules.load_shedding import Level
+from journal.database_writer import Recorder
 from ngalam112 import __version__
 from ngalam112.api.state import LoadState, line_state
-from ngalam112.engine import Engine
+from ngalam112.engine.engine import Engine
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 

@@ -20,18 +20,19 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from acd.distribution import NoSuchReason
-from acd.roster import NoSuchOperator, NoSuchPhone, RosterError
+from acd.config_file import NoSuchReason
+from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
 from models.database import Database, DatabaseError
-from ngalam112 import __version__, questions, times
-from ngalam112.admin import AdminError, AlreadyThere
+from ngalam112 import __version__
+from ngalam112.accounts.admin import AdminError, AlreadyThere
+from ngalam112.accounts.skills import WrongSkill
+from ngalam112.api import queries, time_ranges
 from ngalam112.api.changes import BadBody, Changes, json_response, reply
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.state import line_state, living_calls
-from ngalam112.engine import Engine
-from ngalam112.settings import Settings
-from ngalam112.skills import WrongSkill
-from ngalam112.times import TimeError
+from ngalam112.api.time_ranges import TimeError
+from ngalam112.config.settings import Settings
+from ngalam112.engine.engine import Engine
 from reports.errors import NoSuchCall, ReportError, SeveralCalls
 
 log = structlog.get_logger("api")
@@ -55,7 +56,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchReason, 400),
     (WrongSkill, 400),
     (TimeError, 400),
-    (questions.Misunderstood, 400),
+    (queries.Misunderstood, 400),
     (DatabaseError, 503),
 )
 
@@ -113,10 +114,10 @@ class Api:
         route.add_get("/api/status", self._status)
         route.add_get("/api/operators", self._operators)
         route.add_get("/api/phones", self._phones)
-        route.add_get("/api/calls", self._past(questions.calls))
-        route.add_get("/api/calls/{id}", self._past(questions.call))
-        route.add_get("/api/summary", self._past(questions.totals))
-        route.add_get("/api/callbacks", self._past(questions.owed_calls))
+        route.add_get("/api/calls", self._past(queries.calls))
+        route.add_get("/api/calls/{id}", self._past(queries.call))
+        route.add_get("/api/summary", self._past(queries.totals))
+        route.add_get("/api/callbacks", self._past(queries.owed_calls))
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
         for action in ("login", "logout", "pause", "ready", "wrap_up", "skills"):
@@ -193,22 +194,22 @@ class Api:
     async def _operators(self, _: web.Request) -> web.Response:
         zone = ZoneInfo(self._settings.timezone)
         operators = self._engine.roster.operators.values()
-        return reply({"operators": questions.operator_rows(operators, zone)})
+        return reply({"operators": queries.operator_rows(operators, zone)})
 
     async def _phones(self, _: web.Request) -> web.Response:
         roster = self._engine.roster
         phones, operators = roster.phones.values(), roster.operators.values()
-        return reply({"phones": questions.phone_rows(phones, operators)})
+        return reply({"phones": queries.phone_rows(phones, operators)})
 
     # --- what was -----------------------------------------------------------------------------
 
-    def _past(self, question: questions.Question) -> Handler:
+    def _past(self, question: queries.Question) -> Handler:
         async def handler(request: web.Request) -> web.Response:
             params = {**request.query, **request.match_info}
 
             def answer() -> bytes:
                 return msgspec.json.encode(
-                    asyncio.run(questions.ask(question, self._settings, params))
+                    asyncio.run(queries.ask(question, self._settings, params))
                 )
 
             async with self._reporting:
@@ -218,7 +219,7 @@ class Api:
 
 
 def _iso(at: float | None, zone: ZoneInfo) -> str | None:
-    return None if at is None else times.local(at, zone).isoformat(timespec="seconds")
+    return None if at is None else time_ranges.local(at, zone).isoformat(timespec="seconds")
 
 
 def _refusal(status: int, sentence: str) -> web.Response:

@@ -12,10 +12,10 @@ from typing import Any
 
 import msgspec
 
-from acd.calls import Call, Stage
-from acd.load import Level, LoadWatch, Shed
-from acd.operators import Device, State, Status
-from ngalam112.engine import Engine
+from acd.calls.call import Call, Stage
+from acd.operators.operator import Device, State, Status
+from acd.rules.load_shedding import Level, LoadWatch, Shed
+from ngalam112.engine.engine import Engine
 
 _WAITING = (Stage.QUEUED, Stage.RINGING)
 

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from ngalam112.accounts.skills import check_skills, check_weight, parse_skills
+from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.adding import Replace, add, write_one
 from ngalam112.cli.client import Client
 from ngalam112.cli.common import FormatOption, kept_database, make_group, read
 from ngalam112.cli.output import Column, Format, console, safe, write_list
-from ngalam112.settings import Settings, load_settings
-from ngalam112.skills import check_skills, check_weight, parse_skills
-from ngalam112.times import on_screen
+from ngalam112.config.settings import Settings, load_settings
 
 operators = make_group("operator", "People who answer, and what they do now.")
 
@@ -71,8 +71,8 @@ def operator_add(
     body |= {"skills": skills, "weight": weight}
 
     async def offline() -> dict[str, Any]:
-        from ngalam112.admin import add_operator
-        from ngalam112.questions import operator_rows
+        from ngalam112.accounts.admin import add_operator
+        from ngalam112.api.queries import operator_rows
 
         _check(settings, skills, weight)
         async with kept_database(settings) as database:
@@ -165,8 +165,8 @@ def operator_skills(
     skills = parse_skills(skill or []) if skill or none else None
 
     async def offline() -> dict[str, Any]:
-        from ngalam112.admin import set_skills
-        from ngalam112.questions import operator_rows
+        from ngalam112.accounts.admin import set_skills
+        from ngalam112.api.queries import operator_rows
 
         _check(settings, skills, weight)
         async with kept_database(settings) as database:

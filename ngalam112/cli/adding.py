@@ -11,7 +11,7 @@ import typer
 from ngalam112.cli.client import Client, EngineDown
 from ngalam112.cli.common import tell
 from ngalam112.cli.output import Format, write_json, write_list
-from ngalam112.settings import Settings
+from ngalam112.config.settings import Settings
 
 Replace = Annotated[bool, typer.Option("--replace", help="Change one that is there already.")]
 

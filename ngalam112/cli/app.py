@@ -6,7 +6,7 @@ import asyncio
 import os
 import sys
 import threading
-from pathlib import Path
+from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
@@ -22,17 +22,11 @@ from ngalam112.cli.output import Column, Format, console, safe, write_list
 from ngalam112.cli.phones import phones
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
-from ngalam112.settings import load_settings
+from ngalam112.config.settings import load_settings
 
-_OURS = ("models", "acd", "ivr", "pbx", "reports", "ngalam112")
-
-FailuresOption = Annotated[
-    Path | None,
-    typer.Option(
-        envvar="NGALAM112_FAILURES",
-        help="Where what tells the cause of a failure is kept; else in the state folder.",
-    ),
-]
+_OURS = ("models", "acd", "journal", "ivr", "pbx", "reports", "ngalam112", "lab")
+_MORE_COMMANDS = "ngalam112.commands"
+"""The group of entry points (pyproject.toml) by which commands come that are not the product's."""
 
 app = typer.Typer(
     name="ngalam112",
@@ -54,6 +48,8 @@ def main() -> None:
         # a terminal that knows no Unicode is no reason to fail
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     threading.excepthook = _thread_failed
+    for more in entry_points(group=_MORE_COMMANDS):
+        app.command(more.name)(more.load())
     try:
         app(prog_name="ngalam112")
     except Exception as error:
@@ -100,7 +96,7 @@ def _root(
 @app.command()
 def up() -> None:
     """Run the line in the foreground: Asterisk, three engines, the rescuer, until Ctrl-C."""
-    from ngalam112.up import main as run
+    from ngalam112.process.up import main as run
 
     raise typer.Exit(run(load_settings()))
 
@@ -108,7 +104,7 @@ def up() -> None:
 @app.command()
 def asterisk() -> None:
     """Run Asterisk alone in the foreground, with engines beside it: for a service of its own."""
-    from ngalam112.parts import become_asterisk
+    from ngalam112.process.parts import become_asterisk
 
     become_asterisk(load_settings())
 
@@ -116,109 +112,9 @@ def asterisk() -> None:
 @app.command()
 def rescue() -> None:
     """Run the rescuer alone: it takes citizens to the fallback for whom no engine beats."""
-    from ngalam112.parts import become_rescuer
+    from ngalam112.process.parts import become_rescuer
 
     become_rescuer(load_settings())
-
-
-@app.command()
-def demo(fmt: FormatOption = Format.TABLE) -> None:
-    """Play the whole line on loopback, with citizens and operators, and check the records."""
-    from ngalam112.demo.run import main as run
-
-    if fmt is Format.CSV:
-        raise typer.BadParameter("the demo writes table or json", param_hint="--format")
-    raise typer.Exit(run(load_settings(), fmt.value))
-
-
-@app.command()
-def storm(
-    seed: Annotated[int | None, typer.Option(min=0, help="Repeat a storm; else random.")] = None,
-    calls: Annotated[int, typer.Option(min=1, max=20_000, help="How many citizens.")] = 1000,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the state folder and logs.")] = False,
-    failures: FailuresOption = None,
-    fmt: FormatOption = Format.TABLE,
-) -> None:
-    """Let random citizens and phones storm a line on loopback; exit 1 if it does not hold."""
-    from ngalam112.storm.run import Wanted
-    from ngalam112.storm.run import main as run
-
-    if fmt is Format.CSV:
-        raise typer.BadParameter("the storm writes table or json", param_hint="--format")
-    wanted = Wanted(seed=seed, calls=calls, keep=keep, json=fmt is Format.JSON, failures=failures)
-    raise typer.Exit(run(load_settings(), wanted))
-
-
-@app.command()
-def chaos(
-    only: Annotated[
-        list[str] | None, typer.Option("--only", help="Play this one; may be given again.")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer calls, shorter faults.")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="Repeat a play; else random.")] = None,
-    beside: Annotated[
-        int, typer.Option(min=1, max=20, help="How many faults are played at the same time.")
-    ] = 1,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the state folders and logs.")] = False,
-    failures: FailuresOption = None,
-    fmt: FormatOption = Format.TABLE,
-) -> None:
-    """Let each part of a line die on loopback, and count what it costs; exit 1 if any is lost."""
-    from ngalam112.chaos.run import SCENARIOS, Wanted
-    from ngalam112.chaos.run import main as run
-
-    if fmt is Format.CSV:
-        raise typer.BadParameter("chaos writes table or json", param_hint="--format")
-    for name in set(only or ()) - SCENARIOS.keys():
-        names = ", ".join(SCENARIOS)
-        raise typer.BadParameter(f"no scenario {name}; there are {names}", param_hint="--only")
-    wanted = Wanted(
-        seed=seed,
-        only=only or (),
-        beside=beside,
-        quick=quick,
-        keep=keep,
-        json=fmt is Format.JSON,
-        failures=failures,
-    )
-    raise typer.Exit(run(load_settings(), wanted))
-
-
-@app.command()
-def bench(
-    only: Annotated[
-        list[str] | None, typer.Option("--only", help="Play this measure; may be given again.")
-    ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Fewer sizes, shorter windows.")] = False,
-    pairs: Annotated[int | None, typer.Option(min=1, max=50, help="How often a peer.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, help="Repeat a bench; else random.")] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Keep the state folders and logs.")] = False,
-    out: Annotated[Path | None, typer.Option(help="Where the result goes, as JSON.")] = None,
-    svg: Annotated[Path | None, typer.Option(help="Draw the result to this file.")] = None,
-    failures: FailuresOption = None,
-    fmt: FormatOption = Format.TABLE,
-) -> None:
-    """Measure the line beside app_queue and a bare Asterisk; exit 1 if a bound is not reached."""
-    from ngalam112.bench.run import MEASURES, Wanted
-    from ngalam112.bench.run import main as run
-
-    if fmt is Format.CSV:
-        raise typer.BadParameter("the bench writes table or json", param_hint="--format")
-    for name in set(only or ()) - MEASURES.keys():
-        names = ", ".join(MEASURES)
-        raise typer.BadParameter(f"no measure {name}; there are {names}", param_hint="--only")
-    wanted = Wanted(
-        only=only or (),
-        pairs=pairs,
-        seed=seed,
-        quick=quick,
-        keep=keep,
-        json=fmt is Format.JSON,
-        out=out,
-        svg=svg,
-        failures=failures,
-    )
-    raise typer.Exit(run(load_settings(), wanted))
 
 
 @app.command()
@@ -255,7 +151,7 @@ def database_upgrade() -> None:
 @sounds.command("build")
 def sounds_build(fmt: FormatOption = Format.TABLE) -> None:
     """Turn the prompts into audio, and make the music; what has not changed is kept."""
-    from ngalam112.sounds import build_music, build_sounds
+    from ngalam112.config.sounds import build_music, build_sounds
     from pbx.programs import Programs
 
     settings, programs = load_settings(), Programs.find()

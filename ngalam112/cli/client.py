@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from ngalam112.settings import Settings
+from ngalam112.config.settings import Settings
 
 HOST = "127.0.0.1"
 _START = "start the line: ngalam112 up"

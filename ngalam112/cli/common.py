@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from ngalam112 import times
+from ngalam112.api import time_ranges
 from ngalam112.cli.client import Client, EngineDown, EngineSilent
 from ngalam112.cli.output import Format, safe
-from ngalam112.settings import Settings
+from ngalam112.config.settings import Settings
 
 if TYPE_CHECKING:
     from models.database import Database
@@ -49,12 +49,12 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
         tell("engine is down: read from the database")
     except EngineSilent as error:
         tell(f"engine does not answer: read from the database ({error})")
-    from ngalam112 import questions
+    from ngalam112.api import queries
 
-    question, given = questions.STORED.get(path), dict(params or {})
+    question, given = queries.STORED.get(path), dict(params or {})
     if question is None:
-        question, given["id"] = questions.call, unquote(path.rpartition("/")[2])
-    return asyncio.run(questions.ask_stored(question, settings, given))
+        question, given["id"] = queries.call, unquote(path.rpartition("/")[2])
+    return asyncio.run(queries.ask_stored(question, settings, given))
 
 
 @asynccontextmanager
@@ -75,7 +75,7 @@ def period(
     zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
     given = {}
     if begin is not None:
-        given[names[0]] = times.begin(begin, zone, now).isoformat()
+        given[names[0]] = time_ranges.begin(begin, zone, now).isoformat()
     if end is not None:
-        given[names[1]] = times.end(end, zone, now).isoformat()
+        given[names[1]] = time_ranges.end(end, zone, now).isoformat()
     return given

@@ -11,7 +11,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 
-from acd.distribution import DistributionError, load_distribution
+from acd.config_file import DistributionError, load_distribution
 from ivr.menu import MenuError, load_menu
 from models.database import Database, DatabaseError
 from ngalam112.cli.doctor_links import (
@@ -24,8 +24,8 @@ from ngalam112.cli.doctor_links import (
     ok,
     wrong,
 )
-from ngalam112.rulebook import load_checked_distribution, load_checked_menu
-from ngalam112.settings import Settings, SettingsError, load_secrets, load_settings
+from ngalam112.config.routing import load_checked_distribution, load_checked_menu
+from ngalam112.config.settings import Settings, SettingsError, load_secrets, load_settings
 from pbx.programs import ProgramMissing, Programs
 from pbx.root import OLDEST_ASTERISK
 from pbx.small_answers import told_of_long_frames

@@ -10,8 +10,8 @@ import aiohttp
 import msgspec
 
 from ngalam112.cli.client import Client, ClientError, EngineDown
-from ngalam112.provision import AMI_USER, ARI_USER
-from ngalam112.settings import Settings, SettingsError
+from ngalam112.config.provision import AMI_USER, ARI_USER
+from ngalam112.config.settings import Settings, SettingsError
 from pbx.asterisk import AsteriskError, check_ports
 
 START = "start the line: ngalam112 up"

@@ -8,11 +8,11 @@ from typing import Annotated
 import msgspec
 import typer
 
-from ngalam112 import pidfiles
 from ngalam112.cli.adding import write_one
 from ngalam112.cli.common import FormatOption
 from ngalam112.cli.output import Format, console
-from ngalam112.settings import load_settings
+from ngalam112.config.settings import load_settings
+from ngalam112.process import pidfiles
 
 engines = typer.Typer(name="engine", help="The engine: runs one, or hands over to a fresh one.")
 
@@ -30,7 +30,7 @@ def engine(
     settings = load_settings()
     # before all that takes time, so that whoever looks for it finds it
     pidfiles.write(settings.run / f"engine-{name}.pid", os.getpid())
-    from ngalam112.service import main as run
+    from ngalam112.process.service import main as run
 
     raise typer.Exit(run(settings, name))
 
@@ -38,7 +38,7 @@ def engine(
 @engines.command()
 def restart(fmt: FormatOption = Format.TABLE) -> None:
     """Change to fresh engines, with the present code and settings files; no call notices."""
-    from ngalam112.handover import hand_over
+    from ngalam112.process.rolling_restart import hand_over
 
     done = hand_over(load_settings())
     if fmt is Format.TABLE:

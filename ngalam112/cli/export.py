@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from ngalam112 import times
+from ngalam112.api import time_ranges
 from ngalam112.cli.common import FromOption, ToOption, make_group
-from ngalam112.settings import Settings, load_settings
+from ngalam112.config.settings import Settings, load_settings
 
 exports = make_group("export", "The records in the formats of other programs.")
 
@@ -38,8 +38,8 @@ def export_queue_log(
     """
     settings = load_settings()
     zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
-    since = None if begin is None else times.begin(begin, zone, now)
-    until = None if end is None else times.end(end, zone, now)
+    since = None if begin is None else time_ranges.begin(begin, zone, now)
+    until = None if end is None else time_ranges.end(end, zone, now)
     asyncio.run(_write(settings, since, until, output))
 
 
@@ -57,7 +57,7 @@ async def _lines(
     settings: Settings, since: datetime | None, until: datetime | None
 ) -> AsyncGenerator[str, None]:
     from ivr.menu import load_menu
-    from ngalam112.questions import open_stored
+    from ngalam112.api.queries import open_stored
     from reports.queue_log_export import queue_log
 
     queues = list(load_menu(settings.menu_file).categories)

@@ -9,7 +9,7 @@ import typer
 from ngalam112.cli.adding import Replace, add, write_one
 from ngalam112.cli.common import FormatOption, kept_database, make_group, read
 from ngalam112.cli.output import Column, Format, console, safe, write_list
-from ngalam112.settings import load_settings
+from ngalam112.config.settings import load_settings
 
 phones = make_group("phone", "SIP accounts that operators log in at.")
 
@@ -38,7 +38,7 @@ def phone_add(
     body = {"number": number, "password": password, "contact": contact, "replace": replace}
 
     async def offline() -> dict[str, Any]:
-        from ngalam112.admin import add_phone, check_free
+        from ngalam112.accounts.admin import add_phone, check_free
 
         check_free(number, settings.number)
         async with kept_database(settings) as database:

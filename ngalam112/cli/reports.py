@@ -12,10 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
 from ngalam112.cli.output import Column, Format, console, table, write_csv, write_json
-from ngalam112.settings import load_settings
-from ngalam112.times import on_screen
+from ngalam112.config.settings import load_settings
 
 if TYPE_CHECKING:
     from reports.summary import Figures, Summary

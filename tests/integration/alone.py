@@ -14,10 +14,10 @@ from typing import Any
 import jinja2
 from lines import eventually
 
-from ngalam112.demo.sipp import SippRun, free_port, run_sipp
-from ngalam112.provision import BEAT_TOO_OLD_S
-from ngalam112.settings import PROJECT
-from ngalam112.spool_files import decoded
+from lab.actors.sipp import SippRun, free_port, run_sipp
+from ngalam112.config.provision import BEAT_TOO_OLD_S
+from ngalam112.config.settings import PROJECT
+from ngalam112.recovery.fallback_files import decoded
 from pbx.asterisk import Asterisk
 from pbx.programs import Programs
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
+from lab.chaos.postgres import PostgresServer
 from models.database import Database, upgrade
-from ngalam112.chaos.postgres import PostgresServer
 
 Outage = Callable[[], AbstractContextManager[None]]
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from lines import PASSWORD, Line, eventually, open_line
 
-from acd.records import CallRecord, EventKind
-from ngalam112.demo.ears import Ears, longest_gap, voices
-from ngalam112.demo.phone_facts import Transfer
-from ngalam112.demo.sipp import free_port
-from ngalam112.demo.softphone import Softphone
-from ngalam112.settings import PROJECT
+from acd.calls.record import CallRecord, EventKind
+from lab.actors.phone_facts import Transfer
+from lab.actors.sipp import free_port
+from lab.actors.softphone import Softphone
+from lab.audio.ears import Ears, longest_gap, voices
+from ngalam112.config.settings import PROJECT
 from pbx.programs import Programs
 
 DESKS = {"101": 850, "102": 1100, "103": 1450}

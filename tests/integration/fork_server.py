@@ -39,8 +39,8 @@ _LONGEST = 200_000  # bytes of a request: arguments and environment
 _READY = (
     "ngalam112.cli.app",
     "ngalam112.cli.doctor",
-    "ngalam112.service",
-    "ngalam112.sounds",
+    "ngalam112.process.service",
+    "ngalam112.config.sounds",
     "reports.queue_log_export",
     "reports.summary",
 )

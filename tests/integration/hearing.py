@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from ngalam112.demo.sipp import SippRun
+from lab.actors.sipp import SippRun
 
 ALAW, KEYS = 8, 96
 PACKET_S = 0.02

@@ -16,11 +16,11 @@ from typing import Any
 from lines import PASSWORD, PIN, Line, eventually, line_settings
 
 from models.database import Database, upgrade
-from ngalam112 import pidfiles
-from ngalam112.admin import add_operator, add_phone
-from ngalam112.parts import ENGINES
-from ngalam112.running import RunningLine
-from ngalam112.settings import Settings
+from ngalam112.accounts.admin import add_operator, add_phone
+from ngalam112.config.settings import Settings
+from ngalam112.process import pidfiles
+from ngalam112.process.parts import ENGINES
+from ngalam112.process.running_line import RunningLine
 from pbx.programs import Programs
 
 

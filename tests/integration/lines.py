@@ -20,18 +20,18 @@ import fork_server
 import pytest
 import pytest_asyncio
 
-from acd.records import CallRecord
+from acd.calls.record import CallRecord
+from lab.actors.players import PlayedPhone, Players
+from lab.actors.sipp import SippRun, free_port
+from lab.actors.softphone import Softphone
+from lab.machine.waiting import eventually
 from models.database import Database, upgrade
-from ngalam112.admin import add_operator, add_phone, load_roster
+from ngalam112.accounts.admin import add_operator, add_phone, load_roster
 from ngalam112.cli.client import Client
-from ngalam112.demo.players import PlayedPhone, Players
-from ngalam112.demo.sipp import SippRun, free_port
-from ngalam112.demo.softphone import Softphone
-from ngalam112.demo.waiting import eventually
-from ngalam112.provision import provision_phones
-from ngalam112.running import RunningLine, prepare
-from ngalam112.settings import PROJECT, Settings, load_settings
-from ngalam112.sounds import build_music, build_sounds
+from ngalam112.config.provision import provision_phones
+from ngalam112.config.settings import PROJECT, Settings, load_settings
+from ngalam112.config.sounds import build_music, build_sounds
+from ngalam112.process.running_line import RunningLine, prepare
 from pbx.programs import Programs
 from reports.calls import CallHistory, list_calls, show_call
 

@@ -21,11 +21,12 @@ from typing import Any
 import lines
 import pytest
 from _pytest.runner import runtestprotocol
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
-from ngalam112.demo import failure_report
-from ngalam112.demo.stalls import stalls, stood_still, watched
-from ngalam112.settings import PROJECT
+from lab.machine import failure_report
+from lab.machine.stalls import stalls, stood_still, watched
+from ngalam112.config.settings import PROJECT
 
 SLACK_S = 0.25
 """Every bound of a test has at least so much room for what the machine does."""
@@ -36,6 +37,9 @@ _SPOILED = "spoiled"
 _KEPT = pytest.StashKey[Path]()
 _WATCH = pytest.StashKey[ExitStack]()
 _TURNS = pytest.StashKey["Turns"]()
+# an example of a property may take as long as the machine makes it; no bound on time is meant there
+settings.register_profile("ngalam112", deadline=None)
+settings.load_profile("ngalam112")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -19,9 +19,9 @@ from urllib.parse import urlencode
 import aiohttp
 from lines import Line, eventually, open_line
 
-from ngalam112.provision import ARI_USER
-from ngalam112.settings import load_settings
-from ngalam112.sounds import build_music, build_sounds
+from ngalam112.config.provision import ARI_USER
+from ngalam112.config.settings import load_settings
+from ngalam112.config.sounds import build_music, build_sounds
 from pbx.programs import Programs
 
 _AT_ONCE = 16

@@ -20,8 +20,8 @@ from typing import IO, Any
 
 import fork_server
 
-import ngalam112.keeper
-import ngalam112.service
+import ngalam112.process.service
+import ngalam112.process.supervisor
 from ngalam112.cli import app
 
 _ENGINE = [sys.executable, "-m", "ngalam112", "engine"]
@@ -68,7 +68,9 @@ def main() -> None:
             streams = [nothing.fileno(), stdout.fileno(), stdout.fileno()]
             return Forked(server, fork_server.ask(server, request, streams))
 
-    ngalam112.keeper.subprocess = SimpleNamespace(Popen=popen, DEVNULL=subprocess.DEVNULL)
+    ngalam112.process.supervisor.subprocess = SimpleNamespace(
+        Popen=popen, DEVNULL=subprocess.DEVNULL
+    )
     app.main()
 
 

@@ -13,20 +13,20 @@ from typing import Any
 import pytest
 from lines import eventually, line_settings
 
-from acd.distribution import load_distribution
-from acd.local_journal import LocalJournal
-from acd.recorder import Recorder
-from acd.records import CallRecord, Outcome
+from acd.calls.record import CallRecord, Outcome
+from acd.config_file import load_distribution
 from ivr.menu import load_menu
+from journal.database_writer import Recorder
+from journal.write_ahead_log import LocalJournal
 from models.database import Database, upgrade
 from models.tables import CallRow
 from models.writing import upsert
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.cli.client import Client, EngineRefused
-from ngalam112.engine import Engine
-from ngalam112.rulebook import spoken
-from ngalam112.settings import Settings
+from ngalam112.config.routing import spoken
+from ngalam112.config.settings import Settings
+from ngalam112.engine.engine import Engine
 from pbx import ari_types as ari
 
 CLIENTS = ThreadPoolExecutor(max_workers=16)

@@ -16,7 +16,7 @@ import pytest_asyncio
 from hearing import Ear
 from lines import PASSWORD, Line, eventually, open_line
 
-from ngalam112.demo.sipp import SippRun
+from lab.actors.sipp import SippRun
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -14,8 +14,8 @@ from lines import eventually
 from prometheus_client.parser import text_string_to_metric_families
 from served import ServedEngine, a_record, an_engine, keep
 
-from acd.records import Outcome
-from ngalam112.admin import load_roster
+from acd.calls.record import Outcome
+from ngalam112.accounts.admin import load_roster
 
 PATHS = (
     ("GET", "/metrics"),

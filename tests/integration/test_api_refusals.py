@@ -13,14 +13,14 @@ from lines import line_settings
 from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
 from sqlalchemy import text
 
-from acd.local_journal import LocalJournal
-from acd.recorder import Recorder
+from journal.database_writer import Recorder
+from journal.write_ahead_log import LocalJournal
 from models.database import Database, upgrade
-from ngalam112.admin import add_operator
+from ngalam112.accounts.admin import add_operator
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api, ApiError
 from ngalam112.cli.client import Client, EngineDown, EngineRefused, EngineSilent
-from ngalam112.engine import Engine
+from ngalam112.engine.engine import Engine
 
 _PAUSE, _WRAP_UP, _SKILLS = (f"/api/operators/1001/{one}" for one in ("pause", "wrap_up", "skills"))
 

@@ -23,11 +23,11 @@ from factories import a_record
 from fakes import FakeJournal
 from served import with_silent_prompts
 
-from ngalam112.demo.waiting import eventually
-from ngalam112.engine import Engine
-from ngalam112.provision import TEMPLATES
-from ngalam112.settings import load_settings
-from ngalam112.switch import AriSwitch
+from lab.machine.waiting import eventually
+from ngalam112.config.provision import TEMPLATES
+from ngalam112.config.settings import load_settings
+from ngalam112.engine.ari_switch import AriSwitch
+from ngalam112.engine.engine import Engine
 from pbx.ari_types import EVENT_TYPES, RestRequest
 from pbx.programs import Programs
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lines import Line, eventually, open_line
 
-from ngalam112.demo.sipp import SippRun, free_port
+from lab.actors.sipp import SippRun, free_port
 from pbx.programs import Programs
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from lines import Line
 
-from acd.records import CallRecord, fold
+from acd.calls.record import CallRecord, fold
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

@@ -16,7 +16,7 @@ import pytest
 from lines import eventually
 from test_whole_lines import of_this_line
 
-from ngalam112.chaos.run import SCENARIOS
+from lab.chaos.run import SCENARIOS
 
 pytestmark = [pytest.mark.play, pytest.mark.timeout(600)]
 

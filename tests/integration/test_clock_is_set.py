@@ -17,8 +17,8 @@ import pytest
 import pytest_asyncio
 from lines import Line, eventually, open_line
 
-from ngalam112.demo.softphone import Softphone
-from ngalam112.demo.wallclock import WallClock
+from lab.actors.softphone import Softphone
+from lab.machine.wallclock import WallClock
 from pbx.programs import Programs
 
 HOUR = 3600.0

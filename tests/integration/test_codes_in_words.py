@@ -14,11 +14,11 @@ import pytest_asyncio
 from lines import PASSWORD, PIN, Line, eventually, open_line
 from sqlalchemy import select
 
-from acd.operators import Operator
+from acd.operators.operator import Operator
 from models.database import Database
 from models.rows import seconds
 from models.tables import OperatorEventRow
-from ngalam112.admin import load_roster
+from ngalam112.accounts.admin import load_roster
 from pbx.programs import Programs
 
 WRAP_UP_S = 6.0

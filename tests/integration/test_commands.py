@@ -18,8 +18,8 @@ import pytest
 from lines import line_settings
 from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
 
-from acd.records import CallEvent, EventKind, Outcome, fold
-from ngalam112.settings import PROJECT, Settings
+from acd.calls.record import CallEvent, EventKind, Outcome, fold
+from ngalam112.config.settings import PROJECT, Settings
 
 HOSTILE_NAME = "=cmd|' /C calc'!A0 \x1b[2J[bold]\u202e"
 LIMIT_S = 60.0

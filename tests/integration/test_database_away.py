@@ -12,7 +12,7 @@ import pytest
 from lines import PASSWORD, Line, eventually, open_line
 
 from ngalam112.cli.client import EngineRefused
-from ngalam112.running import prepare
+from ngalam112.process.running_line import prepare
 from pbx.programs import Programs
 
 if TYPE_CHECKING:

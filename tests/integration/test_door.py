@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest_asyncio
 from lines import Line, eventually, open_line
 
-from ngalam112.provision import APP, ARI_USER
-from ngalam112.service import SPOOL_EVERY_S
-from ngalam112.spool import SETTLE_S
+from ngalam112.config.provision import APP, ARI_USER
+from ngalam112.process.service import SPOOL_EVERY_S
+from ngalam112.recovery.fallback_records import SETTLE_S
 from pbx.ari import AriClient
 from pbx.ari_reply import Reply
 from pbx.ari_types import CallBroadcast, Event, StasisStart

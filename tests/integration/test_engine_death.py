@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest_asyncio
 from lines import Line, eventually, open_line
 
-from ngalam112.provision import BEAT_TOO_OLD_S
+from ngalam112.config.provision import BEAT_TOO_OLD_S
 from pbx.programs import Programs
 
 FALLBACK_RINGS_WITHIN_S = 5.0

@@ -15,8 +15,8 @@ from typing import Any
 import fork_server
 import pytest
 
-from ngalam112.demo.waiting import eventually_sync
-from ngalam112.settings import PROJECT
+from lab.machine.waiting import eventually_sync
+from ngalam112.config.settings import PROJECT
 from pbx import processes
 
 STARTS = pytest.mark.parametrize("start", [fork_server.start, processes.start])

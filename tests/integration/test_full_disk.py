@@ -16,7 +16,7 @@ from typing import Any
 import pytest_asyncio
 from lines import Line, eventually, open_line
 
-from ngalam112.running import healthy
+from ngalam112.process.running_line import healthy
 from pbx.programs import Programs
 
 NOTHING = (0, resource.RLIM_INFINITY)

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 from lines import Line, open_line
 
-from ngalam112.provision import APP, ARI_USER
+from ngalam112.config.provision import APP, ARI_USER
 from pbx.programs import Programs
 
 LONG = 60_000  # a packet of SIP has 65,535 bytes at most

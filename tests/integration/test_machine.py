@@ -9,7 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from ngalam112.settings import PROJECT
+from ngalam112.config.settings import PROJECT
 
 STALL = """
 import os, subprocess, time
@@ -100,7 +100,7 @@ def test_a_wait_goes_on_for_as_long_as_the_machine_stood_still(tmp_path: Path) -
     code, said, tries = outcome(
         tmp_path,
         """
-        from ngalam112.demo.waiting import eventually_sync
+        from lab.machine.waiting import eventually_sync
         the_machine_stands_still(0.8)
         eventually_sync(lambda: time.monotonic() - begun > 1.0, within=0.4)
         """,

@@ -13,7 +13,7 @@ import pytest_asyncio
 from lines import Line, open_line
 from many_channels import another_engine, channels_up, crowd
 
-from ngalam112.provision import APP, ARI_USER
+from ngalam112.config.provision import APP, ARI_USER
 from pbx.programs import Programs
 
 CHANNELS = 5000  # 1.8 MB; 1,500 were enough to end Asterisk

@@ -22,7 +22,7 @@ from models import schema
 from models.database import Database, SchemaError, upgrade
 from models.tables import Base, PhoneRow
 from models.writing import upsert
-from ngalam112.settings import PROJECT
+from ngalam112.config.settings import PROJECT
 
 pytest_plugins = ("databases",)
 
@@ -72,7 +72,7 @@ def test_the_revisions_read_from_the_files_names_are_those_of_alembic() -> None:
     assert all(schema.knows(one) for one in revisions) and not schema.knows("9999")
 
 
-@pytest.mark.parametrize("module", ["ngalam112.service", "ngalam112.cli.app"])
+@pytest.mark.parametrize("module", ["ngalam112.process.service", "ngalam112.cli.app"])
 def test_a_program_that_finds_its_tables_does_not_load_alembic(module: str) -> None:
     code = f"import sys, {module}; sys.exit('alembic' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from lines import Line, open_line
 
-from acd.records import CallRecord
+from acd.calls.record import CallRecord
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -19,9 +19,9 @@ import pytest_asyncio
 from hearing import Ear
 from lines import PASSWORD, Line, eventually, open_line
 
-from ngalam112.demo.sipp import SippRun
-from ngalam112.rescuer import RescuerProcess, rescuer_log
-from ngalam112.spool_files import decoded
+from lab.actors.sipp import SippRun
+from ngalam112.process.rescuer import RescuerProcess, rescuer_log
+from ngalam112.recovery.fallback_files import decoded
 from pbx.programs import Programs
 
 RINGS_WITHIN_S = 10.0

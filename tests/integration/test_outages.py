@@ -17,8 +17,8 @@ from lines import eventually
 from sqlalchemy import select
 from test_recorder import STEPS, stored, tell
 
-from acd.local_journal import LocalJournal
-from acd.recorder import Recorder
+from journal.database_writer import Recorder
+from journal.write_ahead_log import LocalJournal
 from models.database import Database, upgrade
 from models.tables import CallEventRow
 
@@ -29,8 +29,8 @@ EVERY_S = 0.02  # a call with six events each: some ten times the rate of a busy
 LOAD = """
 import asyncio, json, sys, time
 from pathlib import Path
-from acd.local_journal import LocalJournal
-from acd.recorder import Recorder
+from journal.write_ahead_log import LocalJournal
+from journal.database_writer import Recorder
 from models.database import Database
 from test_recorder import tell
 
@@ -196,8 +196,8 @@ async def test_what_does_not_fit_into_memory_is_drained_from_the_file(
 ENGINE = """
 import asyncio, sys
 from pathlib import Path
-from acd.local_journal import LocalJournal
-from acd.recorder import Recorder
+from journal.write_ahead_log import LocalJournal
+from journal.database_writer import Recorder
 from models.database import Database
 from test_recorder import tell
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from lines import PASSWORD, Line, eventually, open_line
 
-from acd.records import EventKind
-from ngalam112.demo.sipp import SippRun
+from acd.calls.record import EventKind
+from lab.actors.sipp import SippRun
 from pbx.programs import Programs
 
 

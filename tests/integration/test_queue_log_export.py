@@ -18,9 +18,9 @@ from lines import Line, line_settings, open_line
 from served import with_silent_prompts
 from test_commands import Ran, failed_in_one_line, run
 
-from acd.local_journal import LocalJournal
-from acd.recorder import Recorder
-from acd.records import CallEvent, EventKind, fold
+from acd.calls.record import CallEvent, EventKind, fold
+from journal.database_writer import Recorder
+from journal.write_ahead_log import LocalJournal
 from models.database import Database, upgrade
 from pbx.programs import Programs
 from reports.queue_log_export import queue_log

@@ -16,13 +16,13 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
-from acd.local_journal import LocalJournal
-from acd.operators import Operator
-from acd.recorder import Recorder
-from acd.records import CallEvent, CallRecord, EventKind, apply, fold
+from acd.calls.record import CallEvent, CallRecord, EventKind, apply, fold
+from acd.operators.operator import Operator
+from journal.database_writer import Recorder
+from journal.write_ahead_log import LocalJournal
+from lab.machine.waiting import eventually
 from models.database import Database, upgrade
 from models.tables import CallEventRow, CallRow, OperatorEventRow, OperatorRow
-from ngalam112.demo.waiting import eventually
 from reports.calls import show_call
 
 if TYPE_CHECKING:

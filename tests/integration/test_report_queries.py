@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.records import CallRecord, LegRecord, Outcome
+from acd.calls.record import CallRecord, LegRecord, Outcome
 from models.database import Database
 from models.tables import CallRow
 from models.writing import upsert

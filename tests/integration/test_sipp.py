@@ -12,8 +12,8 @@ from typing import cast
 import pytest
 from lines import PASSWORD, eventually, open_line
 
-from ngalam112.chaos import processes
-from ngalam112.demo.sipp import SippError, SippRun, credentials, free_port, run_sipp
+from lab.actors.sipp import SippError, SippRun, credentials, free_port, run_sipp
+from lab.chaos import processes
 from pbx.programs import Programs
 
 SCENARIO = "citizen_silent_talk_until_bye"

@@ -15,8 +15,8 @@ import pytest
 import pytest_asyncio
 from desks import CITIZEN_HZ, Room, Talk, open_room
 
-from ngalam112.demo.phone_facts import SipMessage, SoftphoneError, Transfer
-from ngalam112.demo.softphone import Softphone
+from lab.actors.phone_facts import SipMessage, SoftphoneError, Transfer
+from lab.actors.softphone import Softphone
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112.settings import PROJECT, load_settings
-from ngalam112.sounds import Sound, SoundError, build_music, build_sounds
+from ngalam112.config.settings import PROJECT, load_settings
+from ngalam112.config.sounds import Sound, SoundError, build_music, build_sounds
 from pbx.programs import Programs
 
 PROMPTS = PROJECT / "ivr" / "prompts" / "id"

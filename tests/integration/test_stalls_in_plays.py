@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 from stall_injection import process_tree, stand_still, stop_one
 
-from ngalam112.chaos import processes
+from lab.chaos import processes
 
 pytestmark = [pytest.mark.play, pytest.mark.timeout(600)]
 

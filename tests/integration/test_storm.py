@@ -14,7 +14,7 @@ import pytest
 from lines import eventually
 from test_whole_lines import of_this_line
 
-from ngalam112.storm.kinds import CITIZENS, PHONES
+from lab.storm.kinds import CITIZENS, PHONES
 
 CALLS = 60
 HAD = ("music", "sounds")

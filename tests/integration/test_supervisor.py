@@ -18,8 +18,8 @@ import pytest_asyncio
 from kept import Up, kept_line
 from lines import Line, eventually, line_settings
 
-from ngalam112 import pidfiles
-from ngalam112.running import healthy
+from ngalam112.process import pidfiles
+from ngalam112.process.running_line import healthy
 from pbx.programs import Programs
 
 SERVES_AGAIN_WITHIN_S = 2.0

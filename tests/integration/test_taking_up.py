@@ -15,8 +15,8 @@ import pytest_asyncio
 from desks import CITIZEN_HZ, Room, open_room
 from lines import eventually
 
-from ngalam112.heart import read_beat
-from ngalam112.provision import APP, ARI_USER
+from ngalam112.config.provision import APP, ARI_USER
+from ngalam112.process.heartbeat import read_beat
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

@@ -14,7 +14,7 @@ from typing import Any
 import fork_server
 from lines import Line, eventually, open_line
 
-from acd.records import EventKind
+from acd.calls.record import EventKind
 from pbx.programs import Programs
 
 LIMITS = {"capacity_channels": 2, "most_channels": 4}

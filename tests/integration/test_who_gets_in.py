@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from lines import PASSWORD, Line, open_line
 
-from ngalam112.demo.sipp import SippError
+from lab.actors.sipp import SippError
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

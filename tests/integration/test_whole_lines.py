@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from lines import PASSWORD, Line, eventually, line_settings, open_line
 
-from ngalam112.running import healthy
-from ngalam112.settings import Settings
+from ngalam112.config.settings import Settings
+from ngalam112.process.running_line import healthy
 from pbx.programs import Programs
 
 if TYPE_CHECKING:

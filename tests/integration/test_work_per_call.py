@@ -1,7 +1,7 @@
 """Guards what one answered call costs on a real line: requests, events, lines kept, statements.
 
 Counts, not times. Where one is passed on purpose, change it here, record the call anew
-(`python -m ngalam112.bench.alone --record`), and say in docs/performance.md what is gained by it.
+(`python -m lab.bench.alone --record`), and say in docs/performance.md what is gained by it.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import event
 
-from acd.journal_lines import Entry, Fact, decoded, encode
-from acd.local_journal import LocalJournal
-from acd.recorder import Recorder
-from acd.segments import Place, Segments
+from journal.database_writer import Recorder
+from journal.entries import Entry, Fact, decoded, encode
+from journal.segments import Place, Segments
+from journal.write_ahead_log import LocalJournal
+from lab.bench.record import record
+from lab.bench.recording import Recording, Request, load, shape
 from models.database import Database, upgrade
-from ngalam112.bench.record import record
-from ngalam112.bench.recording import Recording, Request, load, shape
-from ngalam112.settings import load_settings
+from ngalam112.config.settings import load_settings
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

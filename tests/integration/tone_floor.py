@@ -14,9 +14,9 @@ from typing import Any
 from lines import PASSWORD, Line, eventually, open_line
 from tone_phone import FRAME, LISTEN_S, LOOK_S, RATE, Dialog, TonePhone, from_now
 
-from acd.records import CallRecord, EventKind, fold
-from ngalam112.demo.sipp import SippRun, free_port
-from ngalam112.settings import PROJECT
+from acd.calls.record import CallRecord, EventKind, fold
+from lab.actors.sipp import SippRun, free_port
+from ngalam112.config.settings import PROJECT
 from pbx.programs import Programs
 
 CITIZEN_HZ = 600

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lines import Line, open_line
 
-from ngalam112.demo.sipp import SippResult
+from lab.actors.sipp import SippResult
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.play

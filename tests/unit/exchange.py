@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fakes import Did
 
-from ngalam112.switch import Connected, ConnectFailed, Joined, JoinFailed, RingFailed
+from ngalam112.engine.ari_switch import Connected, ConnectFailed, Joined, JoinFailed, RingFailed
 from pbx import ari_types as ari
 
 FINAL = ("answered", "unavailable", "declined")

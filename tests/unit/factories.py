@@ -9,26 +9,26 @@ from typing import Any
 from fakes import FakeJournal, FakeSwitch
 from hypothesis import settings
 
-from acd.calls import Call
-from acd.codes import CodeCalls
+from acd.calls.call import Call
+from acd.calls.checkpoint import kept_calls, kept_claims, to_hang_up
+from acd.calls.record import CallRecord, EventKind
+from acd.config_file import load_distribution
 from acd.dispatcher import Dispatcher
-from acd.distribution import load_distribution
-from acd.internal import InternalCalls
-from acd.kept import kept_calls, kept_claims, to_hang_up
-from acd.operators import Device, Operator, Phone, Status
+from acd.feature_codes.code_calls import CodeCalls
+from acd.operator_calls import InternalCalls
+from acd.operators.operator import Device, Operator, Phone, Status
+from acd.operators.roster import Roster
 from acd.ports import Journal
-from acd.records import CallRecord, EventKind
-from acd.recovery import LiveLeg
-from acd.roster import Roster
-from acd.rules import Rules
+from acd.recovery.reconcile import LiveLeg
+from acd.rules.rules import Rules
 from acd.timers import Timers
 from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
-from ngalam112.line import Line, Whereabouts
-from ngalam112.recovery import Snapshot
-from ngalam112.settings import PROJECT
-from ngalam112.switch import Connected
-from ngalam112.takeup import TakeUp, take_up
+from ngalam112.config.settings import PROJECT
+from ngalam112.engine.ari_switch import Connected
+from ngalam112.engine.event_router import Line, Whereabouts
+from ngalam112.recovery.restore_calls import TakeUp, take_up
+from ngalam112.recovery.snapshot import Snapshot
 from pbx import ari_types as ari
 
 # without a deadline: how busy the machine is tells nothing of the code

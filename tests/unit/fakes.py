@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from acd.calls.record import CallEvent, CallRecord
 from acd.ports import Journal, Switch
-from acd.records import CallEvent, CallRecord
 
 
 class Did(NamedTuple):

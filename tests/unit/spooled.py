@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from acd.records import CallEvent, CallRecord, EventKind, Served
-from ngalam112.spool import KnownCall, read_spool
+from acd.calls.record import CallEvent, CallRecord, EventKind, Served
+from ngalam112.recovery.fallback_records import KnownCall, read_spool
 
 ARRIVED = 1_800_000_000.0
 LATER = ARRIVED + 10_000

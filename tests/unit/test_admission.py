@@ -7,12 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 from factories import LineDesk, a_channel
 
-from acd.calls import Stage
-from acd.load import Level, Limits
-from acd.recovery import LiveLeg
-from ngalam112.door import Claimed
-from ngalam112.provision import BEAT_TOO_OLD_S
-from ngalam112.settings import PROJECT
+from acd.calls.call import Stage
+from acd.recovery.reconcile import LiveLeg
+from acd.rules.load_shedding import Level, Limits
+from ngalam112.config.provision import BEAT_TOO_OLD_S
+from ngalam112.config.settings import PROJECT
+from ngalam112.engine.claims import Claimed
 from pbx import ari_types as ari
 
 ROOM_FOR_TWO = Limits(capacity_cps=10, capacity_channels=1, most_cps=20, most_channels=2)

@@ -6,7 +6,9 @@ import pytest
 from factories import a_phone, an_operator
 from fakes import FakeJournal
 
-from acd.agencies import (
+from acd.operators.operator import Device, State, Status
+from acd.operators.roster import Roster
+from acd.transfers.directory import (
     Agency,
     Directory,
     Kind,
@@ -16,8 +18,6 @@ from acd.agencies import (
     open_at,
     problems,
 )
-from acd.operators import Device, State, Status
-from acd.roster import Roster
 
 POLICE = Agency("Polresta", "0341366444", fallback="sip:jaga@192.0.2.1:5080", hours="07:00-15:30")
 

@@ -10,12 +10,12 @@ from factories import OFTEN, a_call, a_phone, an_operator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.allocation import Offer, allocate
-from acd.calls import Call
-from acd.operators import Device, Operator, Phone, State, Status, available
-from acd.queue import WaitingQueue
-from acd.rules import Category, Rules
-from acd.strategies import STRATEGIES, longest_idle
+from acd.calls.call import Call
+from acd.operators.operator import Device, Operator, Phone, State, Status, available
+from acd.queueing.allocation import Offer, allocate
+from acd.queueing.queue import WaitingQueue
+from acd.queueing.strategies import STRATEGIES, longest_idle
+from acd.rules.rules import Category, Rules
 
 NOW = 100.0
 RULES = Rules()

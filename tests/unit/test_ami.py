@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from panoramisk.message import Message
 
-from ngalam112.demo.waiting import eventually
+from lab.machine.waiting import eventually
 from pbx.ami import (
     AmiLink,
     DeviceState,

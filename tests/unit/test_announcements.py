@@ -9,12 +9,12 @@ from fakes import FakeSwitch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.announcements import PROMPTS, Announcements, expected_wait_s, figure, words
-from acd.calls import Call
-from acd.load import Shed
-from acd.operators import Device, State, Status
-from acd.rules import Announce, Rules
-from acd.skills import on_duty
+from acd.calls.call import Call
+from acd.operators.operator import Device, State, Status
+from acd.queueing.announcements import PROMPTS, Announcements, expected_wait_s, figure, words
+from acd.queueing.eligibility import on_duty
+from acd.rules.load_shedding import Shed
+from acd.rules.rules import Announce, Rules
 from acd.timers import Timers
 
 POSITIONS = st.integers(1, 5000)

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from aiohttp import WSMsgType, web
 
-from ngalam112.recovery import snapshot
+from ngalam112.recovery.snapshot import snapshot
 from pbx.ari import AriClient
 from pbx.ari_reply import AriUnreachable, ChannelGone
 from pbx.ari_types import Bridge, Channel, RestRequest

@@ -7,8 +7,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ngalam112.bench.bounds import BOUNDS, verdicts
-from ngalam112.bench.picture import picture
+from lab.bench.bounds import BOUNDS, verdicts
+from lab.bench.picture import picture
 
 
 def measured(**changes: Any) -> dict[str, Any]:

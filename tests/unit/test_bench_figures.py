@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from ngalam112.bench import beside, figures, free_operator, setup_times, throughput
-from ngalam112.bench.cpu import cpu_seconds
-from ngalam112.bench.latency import SetUp, answers, completed, set_up
-from ngalam112.bench.latency import free_operator as waits
-from ngalam112.chaos.ears import Heard
-from ngalam112.chaos.notes import Note, read_notes
+from lab.bench import beside, figures, free_operator, setup_times, throughput
+from lab.bench.cpu import cpu_seconds
+from lab.bench.latency import SetUp, answers, completed, set_up
+from lab.bench.latency import free_operator as waits
+from lab.chaos.ears import Heard
+from lab.chaos.notes import Note, read_notes
 
 
 def phone(at: float, what: str, phone: str = "201", citizen: str = "0811") -> Note:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from ngalam112.bench.peers import Ground
-from ngalam112.bench.stage import Stage
+from lab.bench.peers import Ground
+from lab.bench.stage import Stage
 from pbx.programs import Programs
 
 

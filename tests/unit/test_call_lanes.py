@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ngalam112 import call_lanes
-from ngalam112.call_lanes import CallLanes
+from ngalam112.engine import call_lanes
+from ngalam112.engine.call_lanes import CallLanes
 
 
 def test_all_of_a_call_takes_its_citizens_lane() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from factories import LineDesk, a_channel
 
-from acd.agencies import Directory
-from acd.operators import State
-from acd.records import fold
-from ngalam112.switch import Connected
+from acd.calls.record import fold
+from acd.operators.operator import State
+from acd.transfers.directory import Directory
+from ngalam112.engine.ari_switch import Connected
 from pbx.ari_types import ChannelDestroyed, StasisEnd, StasisStart
 
 

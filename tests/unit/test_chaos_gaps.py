@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ngalam112.chaos.ears import Heard
-from ngalam112.chaos.gaps import broken_talks, gap_across, gaps, is_the_machines, judge
+from lab.chaos.ears import Heard
+from lab.chaos.gaps import broken_talks, gap_across, gaps, is_the_machines, judge
 
 AROUND = (0.5, 5.0)
 

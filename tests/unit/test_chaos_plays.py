@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112.chaos import run
-from ngalam112.chaos.line import ChaosFailed
-from ngalam112.chaos.play import Stage
-from ngalam112.chaos.verdict import Row
-from ngalam112.settings import Settings, load_settings
+from lab.chaos import run
+from lab.chaos.line import ChaosFailed
+from lab.chaos.play import Stage
+from lab.chaos.verdict import Row
+from ngalam112.config.settings import Settings, load_settings
 from pbx.programs import Programs
 
 

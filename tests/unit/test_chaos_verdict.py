@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from acd.records import CallEvent, EventKind, fold
-from ngalam112.chaos import verdict
-from ngalam112.chaos.asterisk import were_up, wrong_ends
-from ngalam112.chaos.clock import rung_too_soon, wrong_durations
-from ngalam112.chaos.gone import rang_fallback
-from ngalam112.chaos.notes import FALLBACK, Note, read_notes, times
-from ngalam112.chaos.soak import Holdings, grown
+from acd.calls.record import CallEvent, EventKind, fold
+from lab.chaos import verdict
+from lab.chaos.asterisk import were_up, wrong_ends
+from lab.chaos.clock import rung_too_soon, wrong_durations
+from lab.chaos.gone import rang_fallback
+from lab.chaos.notes import FALLBACK, Note, read_notes, times
+from lab.chaos.soak import Holdings, grown
 from reports.calls import CallHistory
 
 STAMP = "2026-11-25\t14:25:18.784388\t1795616718.784388"

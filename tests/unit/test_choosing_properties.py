@@ -13,13 +13,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from acd.allocation import Offer, allocate
-from acd.calls import Call
-from acd.operators import Device, Operator, Phone, State, Status, available
-from acd.queue import WaitingQueue, cap_at, head_start, service_key
-from acd.rules import Category, Ring, Rules
-from acd.skills import eligible, next_widening
-from acd.strategies import STRATEGIES
+from acd.calls.call import Call
+from acd.operators.operator import Device, Operator, Phone, State, Status, available
+from acd.queueing.allocation import Offer, allocate
+from acd.queueing.eligibility import eligible, next_widening
+from acd.queueing.queue import WaitingQueue, cap_at, head_start, service_key
+from acd.queueing.strategies import STRATEGIES
+from acd.rules.rules import Category, Ring, Rules
 
 LANGUAGES = ["id", "id", "en"]
 NAMES = ["police", "fire", "covid", None]

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from ngalam112.demo.waiting import eventually
+from lab.machine.waiting import eventually
 from pbx.ari_reply import LATE, LOST
 from pbx.claims import ClaimLane
 

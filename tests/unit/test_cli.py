@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from lab.actors.sipp import free_port
 from ngalam112.cli.app import main
-from ngalam112.demo.sipp import free_port
 
 ENGINE_DOWN = "ngalam112: engine is down: read from the database\n"
 KEPT = "ngalam112: engine is down: kept in the database, takes effect when the line starts\n"

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ngalam112.clock import Anchor, SteadyClock
+from ngalam112.engine.clock import Anchor, SteadyClock
 
 
 def kept(clock: SteadyClock, **changes: Any) -> Any:

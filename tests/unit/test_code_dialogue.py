@@ -7,7 +7,7 @@ from factories import OFTEN
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.code_dialogue import (
+from acd.feature_codes.login_dialogue import (
     AGAIN,
     ENTERED_S,
     LONGEST_PROMPT_S,

@@ -8,10 +8,10 @@ from factories import OFTEN, THE_DISTRIBUTION, LineDesk, a_channel, a_phone, an_
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.codes import PROMPTS
-from acd.operators import State, Status
-from ngalam112.settings import PROJECT
-from ngalam112.switch import SayFailed
+from acd.feature_codes.code_calls import PROMPTS
+from acd.operators.operator import State, Status
+from ngalam112.config.settings import PROJECT
+from ngalam112.engine.ari_switch import SayFailed
 from pbx.ari_types import (
     ChannelDestroyed,
     ChannelDtmfReceived,

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from acd.calls import Call, Stage
-from acd.desks import dialable
+from acd.calls.call import Call, Stage
+from acd.calls.record import fold
 from acd.dispatcher import ANSWER_UNSEEN_S
-from acd.operators import Device, State, available
-from acd.queue import service_key
-from acd.records import fold
-from acd.roster import RosterError
+from acd.legs import dialable
+from acd.operators.operator import Device, State, available
+from acd.operators.roster import RosterError
+from acd.queueing.queue import service_key
 
 CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 27, 127])
 PHONES = ["101", "102", "103"]

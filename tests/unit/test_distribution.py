@@ -9,8 +9,8 @@ from factories import OFTEN, THE_DISTRIBUTION
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.distribution import DistributionError, NoSuchReason, load_distribution
-from ngalam112.settings import PROJECT
+from acd.config_file import DistributionError, NoSuchReason, load_distribution
+from ngalam112.config.settings import PROJECT
 
 RIGHT = """
 [pause_reasons]

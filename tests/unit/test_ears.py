@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from ngalam112.chaos.ears import ALAW, HOST, PORTS, VOICE, _Ear
-from ngalam112.demo import sipp
+from lab.actors import sipp
+from lab.chaos.ears import ALAW, HOST, PORTS, VOICE, _Ear
 
 
 @pytest.fixture

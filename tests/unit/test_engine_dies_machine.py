@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from test_handing_over_machine import DIRECTORY, HandingOver
 
-from acd.calls import Stage
-from acd.operators import Device
-from acd.recovery import LiveLeg
-from ngalam112 import second_look
-from ngalam112.recovery import Snapshot
+from acd.calls.call import Stage
+from acd.operators.operator import Device
+from acd.recovery.reconcile import LiveLeg
+from ngalam112.recovery import recheck
+from ngalam112.recovery.snapshot import Snapshot
 from pbx.ami import DeviceState
 from pbx.ari_types import ChannelTransfer
 
@@ -92,15 +92,15 @@ class EngineDies(HandingOver):
         after.switch.hears = self.asked
         ended = [call for call in self.calls if call.stage is Stage.ENDED]
         taken_up = list(after.line.calls.values())
-        offers, live = second_look.offers_of(after.line), self.lives()
+        offers, live = recheck.offers_of(after.line), self.lives()
         after.take_up(*live.legs.values(), bridges=live.bridges, now=self.now)
         arrived = [call for call in after.line.calls.values() if call not in taken_up]
         self.calls = ended + taken_up + arrived
         if self.late:
             self.late_orders_are_obeyed()
-            self.time_goes_by(second_look.AFTER_S)
-            known = second_look.known(after.line, offers)
-            second_look.look(after.line, known, self.lives(), self.now)
+            self.time_goes_by(recheck.AFTER_S)
+            known = recheck.known(after.line, offers)
+            recheck.look(after.line, known, self.lives(), self.now)
             self.settles()
 
     def late_orders_are_obeyed(self) -> None:
@@ -127,7 +127,7 @@ class EngineDies(HandingOver):
                 citizen=one.kind == "citizen",
                 up=one.up,
                 called_number="112",
-                age_s=second_look.AFTER_S,
+                age_s=recheck.AFTER_S,
             )
             for one in living
         }

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112.demo.failure_report import keep_failure, keep_newest, named_by_time
-from ngalam112.demo.stalls import watched
+from lab.machine.failure_report import keep_failure, keep_newest, named_by_time
+from lab.machine.stalls import watched
 
 SECRETS = {"ari_password": "secret-of-ari", "ami_password": "secret-of-ami", "api_token": "tok-en"}
 

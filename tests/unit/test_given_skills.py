@@ -7,7 +7,7 @@ from factories import OFTEN
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngalam112.skills import WrongSkill, check_skills, check_weight, parse_skills
+from ngalam112.accounts.skills import WrongSkill, check_skills, check_weight, parse_skills
 
 CATEGORIES = ("fire", "police")
 

@@ -17,11 +17,11 @@ from hypothesis.stateful import (
     rule,
 )
 
-from acd.agencies import Agency, Directory
-from acd.calls import Call, LegStage, Stage
+from acd.calls.call import Call, LegStage, Stage
+from acd.calls.record import fold
 from acd.dispatcher import Dispatcher
-from acd.operators import Device, State, available
-from acd.records import fold
+from acd.operators.operator import Device, State, available
+from acd.transfers.directory import Agency, Directory
 from pbx import ari_types as ari
 
 PHONES = ["101", "102", "103", "104"]

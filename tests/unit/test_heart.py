@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112.heart import BeatFile, Heart, Notifier, beat_text, read_beat
+from ngalam112.process.heartbeat import BeatFile, Heart, Notifier, beat_text, read_beat
 
 
 def listening(address: str) -> socket.socket:

@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.incall import FORGET_S, Command, Complete, HandOver, Keys, Return, Three, press
+from acd.transfers.dtmf_commands import (
+    FORGET_S,
+    Command,
+    Complete,
+    HandOver,
+    Keys,
+    Return,
+    Three,
+    press,
+)
 
 
 def commands(keys: str, underway: bool = False, step: float = 0.5) -> list[Command]:

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112 import pidfiles
-from ngalam112.demo.waiting import eventually
-from ngalam112.keeper import Keeper, KeeperError, Part
+from lab.machine.waiting import eventually
+from ngalam112.process import pidfiles
+from ngalam112.process.supervisor import Keeper, KeeperError, Part
 
 SLEEPS = "import time; time.sleep(60)"
 FAILS = "import sys; sys.exit('cannot work')"
 BEATS = """
 import asyncio
-from ngalam112.heart import Heart, Notifier
+from ngalam112.process.heartbeat import Heart, Notifier
 asyncio.run(Heart(Notifier(), every_s=0.05).run())
 """
 

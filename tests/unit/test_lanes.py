@@ -11,12 +11,12 @@ from fakes import FakeJournal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acd.allocation import allocate
-from acd.calls import Call
-from acd.operators import Operator, Phone
-from acd.queue import WaitingQueue
-from acd.rules import Ring, Rules
-from acd.skills import eligible
+from acd.calls.call import Call
+from acd.operators.operator import Operator, Phone
+from acd.queueing.allocation import allocate
+from acd.queueing.eligibility import eligible
+from acd.queueing.queue import WaitingQueue
+from acd.rules.rules import Ring, Rules
 
 NOW = 100.0
 RULES = Rules(rings=(Ring(0.0, 7), Ring(10.0, 1), Ring(30.0, 0)))

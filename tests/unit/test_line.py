@@ -7,13 +7,13 @@ from factories import AUDIO, OFTEN, LineDesk, a_channel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.calls import Call, Stage
-from acd.operators import Device, State
-from acd.records import EventKind, Outcome, Served, fold
-from ngalam112.door import HANDOVER_S, Claimed, readable
-from ngalam112.fallback import lives_on
-from ngalam112.line import Do
-from ngalam112.switch import Connected, ConnectFailed, RingFailed, SayFailed
+from acd.calls.call import Call, Stage
+from acd.calls.record import EventKind, Outcome, Served, fold
+from acd.operators.operator import Device, State
+from ngalam112.engine.ari_switch import Connected, ConnectFailed, RingFailed, SayFailed
+from ngalam112.engine.claims import HANDOVER_S, Claimed, readable
+from ngalam112.engine.event_router import Do
+from ngalam112.engine.fallback_calls import lives_on
 from pbx import ari_types as ari
 from pbx.ami import DeviceState
 from pbx.ari_reply import LATE, Reply

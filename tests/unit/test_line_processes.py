@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ngalam112.chaos import processes
+from lab.chaos import processes
 
 
 @contextmanager

@@ -9,9 +9,9 @@ from factories import AUDIO, OFTEN, LineDesk, a_channel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.load import Level, Limits, Load, LoadWatch, Shed, admits, decide
+from acd.rules.load_shedding import Level, Limits, Load, LoadWatch, Shed, admits, decide
 from acd.timers import Timers
-from ngalam112.door import Claimed
+from ngalam112.engine.claims import Claimed
 from pbx import ari_types as ari
 
 LIMITS = Limits(capacity_cps=10, capacity_channels=100, most_cps=20, most_channels=200)

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
-from acd.journal_lines import Entry
-from acd.local_journal import LocalJournal
-from acd.operators import Phone
-from acd.segments import JournalInUse
-from ngalam112.demo.waiting import eventually_sync
+from acd.operators.operator import Phone
+from journal.entries import Entry
+from journal.segments import JournalInUse
+from journal.write_ahead_log import LocalJournal
+from lab.machine.waiting import eventually_sync
 
 
 def tell(journal: LocalJournal, seq: int, call: str = "call", ended: bool = False) -> int:

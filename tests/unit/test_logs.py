@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import structlog
 
-from ngalam112.logs import open_log
+from ngalam112.config.logs import open_log
 
 
 @pytest.fixture(autouse=True)

@@ -9,9 +9,9 @@ from factories import OFTEN, THE_MENU
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.rules import Ring
+from acd.rules.rules import Ring
 from ivr.menu import LONGEST_MENU_S, MenuError, load_menu
-from ngalam112.settings import PROJECT
+from ngalam112.config.settings import PROJECT
 
 RIGHT = """
 start = "main"

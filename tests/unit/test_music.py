@@ -5,9 +5,9 @@ from __future__ import annotations
 from factories import LineDesk, a_call
 from fakes import FakeSwitch
 
-from acd.calls import Call
-from acd.load import Limits
-from acd.music import EVERY_S, STAY, WORDS_OF_MUSIC, Music
+from acd.calls.call import Call
+from acd.queueing.music import EVERY_S, STAY, WORDS_OF_MUSIC, Music
+from acd.rules.load_shedding import Limits
 from acd.timers import Timers
 
 

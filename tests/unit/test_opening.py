@@ -8,10 +8,10 @@ from factories import a_phone, a_record, an_operator
 from fakes import FakeJournal
 from structlog.testing import capture_logs
 
-from acd.journal_lines import Kept
-from acd.operators import Operator, Status, operator_of
-from acd.roster import Roster
-from ngalam112.opening import Known, known_by, learn
+from acd.operators.operator import Operator, Status, operator_of
+from acd.operators.roster import Roster
+from journal.entries import Kept
+from ngalam112.recovery.startup_state import Known, known_by, learn
 
 
 def kept(*operators: Operator, newer: tuple[str, ...] = (), **more: Any) -> Kept:

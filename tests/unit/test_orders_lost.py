@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from factories import LineDesk, a_channel, a_leg
 
-from acd.calls import Call, Stage
-from acd.rules import Announce
-from ngalam112.switch import Connected
+from acd.calls.call import Call, Stage
+from acd.rules.rules import Announce
+from ngalam112.engine.ari_switch import Connected
 from pbx.ari_types import ChannelDestroyed, PlaybackFinished, StasisStart
 from pbx.ari_types import Playback as Played
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from factories import Desk
 
-from acd.agencies import Agency, Directory
-from acd.calls import Stage
-from acd.operators import State
-from acd.rules import OverflowStep
+from acd.calls.call import Stage
+from acd.operators.operator import State
+from acd.rules.rules import OverflowStep
+from acd.transfers.directory import Agency, Directory
 
 PLAN = (
     OverflowStep(after_s=5.0, to="anybody"),

@@ -7,8 +7,8 @@ import struct
 
 import pytest
 
-from ngalam112.demo.baresip import netstring
-from ngalam112.demo.phone_facts import (
+from lab.actors.baresip import netstring
+from lab.actors.phone_facts import (
     Audio,
     PhoneEvent,
     SipMessage,
@@ -21,7 +21,7 @@ from ngalam112.demo.phone_facts import (
     read_trace,
     refer_to,
 )
-from ngalam112.demo.tones import tone_share
+from lab.audio.tones import tone_share
 
 OWN = "127.0.0.1:5062"
 OK = (

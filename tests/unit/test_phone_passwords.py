@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from ngalam112.admin import new_password
-from ngalam112.demo.sipp import SippError, credentials
+from lab.actors.sipp import SippError, credentials
+from ngalam112.accounts.admin import new_password
 from pbx.render import PASSWORD
 
 

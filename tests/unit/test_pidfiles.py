@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112 import pidfiles
+from ngalam112.process import pidfiles
 
 
 def test_a_process_is_found_by_its_file_with_what_it_said_last(tmp_path: Path) -> None:

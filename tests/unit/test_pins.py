@@ -7,7 +7,7 @@ from factories import OFTEN, an_operator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngalam112.pins import PinError, hash_pin, pin_matches
+from ngalam112.accounts.pins import PinError, hash_pin, pin_matches
 
 PINS = st.text("0123456789", min_size=4, max_size=12)
 

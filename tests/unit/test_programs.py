@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from deploy.setup import HOST_PACKAGES
-from ngalam112.demo.waiting import eventually_sync
+from lab.machine.waiting import eventually_sync
 from pbx import programs as programs_module
 from pbx.programs import FOLDERS, ProgramMissing, Programs
 from pbx.root import PACKAGES

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ngalam112.pulse import START_S, STEADY_S, STOP_S, TICK_S, Pulse, next_pause
+from ngalam112.process.watchdog import START_S, STEADY_S, STOP_S, TICK_S, Pulse, next_pause
 
 LIMIT_S = 3.0
 

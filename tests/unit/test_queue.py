@@ -9,9 +9,9 @@ from factories import OFTEN, a_call
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.calls import Call
-from acd.queue import WaitingQueue, cap_at, head_start, lane_of, service_key
-from acd.rules import Category, Rules
+from acd.calls.call import Call
+from acd.queueing.queue import WaitingQueue, cap_at, head_start, lane_of, service_key
+from acd.rules.rules import Category, Rules
 
 ARRIVALS = st.lists(st.floats(min_value=0.0, max_value=9.0), max_size=30)
 

@@ -10,8 +10,8 @@ from factories import OFTEN
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.operators import Status
-from acd.records import CallEvent, EventKind
+from acd.calls.record import CallEvent, EventKind
+from acd.operators.operator import Status
 from reports.queue_log import OperatorEvent, call_lines, operator_lines
 
 K = EventKind

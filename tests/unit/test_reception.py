@@ -7,9 +7,9 @@ from factories import OFTEN, THE_MENU, LineDesk, a_channel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.calls import Stage
-from acd.records import CategorySource, Outcome, fold
-from ngalam112.switch import SayFailed
+from acd.calls.call import Stage
+from acd.calls.record import CategorySource, Outcome, fold
+from ngalam112.engine.ari_switch import SayFailed
 from pbx.ari_types import ChannelDestroyed, ChannelHangupRequest, Playback, PlaybackFinished
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.records import CallEvent, CallRecord, CategorySource, EventKind, Outcome, apply, fold
+from acd.calls.record import CallEvent, CallRecord, CategorySource, EventKind, Outcome, apply, fold
 from models.rows import fit, plain
 from models.tables import CallEventRow, CallRow
 

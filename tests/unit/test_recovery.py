@@ -8,7 +8,7 @@ from factories import OFTEN, a_leg, a_record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.recovery import Fate, LiveLeg, StoredCall, Verdict, reconcile
+from acd.recovery.reconcile import Fate, LiveLeg, StoredCall, Verdict, reconcile
 
 IDS = [f"c{one}" for one in range(8)]
 

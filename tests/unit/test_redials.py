@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from factories import LineDesk, a_channel
 
-from acd.calls import Call, Stage
-from acd.records import EventKind
-from acd.redials import WITHIN_S
+from acd.calls.call import Call, Stage
+from acd.calls.record import EventKind
+from acd.queueing.redials import WITHIN_S
 from pbx import ari_types as ari
 
 

@@ -12,9 +12,9 @@ from factories import OFTEN, a_phone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.agencies import Agency
-from acd.distribution import Distribution
-from ngalam112.provision import (
+from acd.config_file import Distribution
+from acd.transfers.directory import Agency
+from ngalam112.config.provision import (
     TEMPLATES,
     asterisk_values,
     phones_read,
@@ -23,8 +23,8 @@ from ngalam112.provision import (
     provision_agencies,
     provision_phones,
 )
-from ngalam112.running import line_asterisk
-from ngalam112.settings import Settings, load_settings
+from ngalam112.config.settings import Settings, load_settings
+from ngalam112.process.running_line import line_asterisk
 from pbx.programs import Programs
 from pbx.render import RenderError, check_phone, render, render_phones
 

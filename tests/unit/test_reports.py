@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.records import Outcome
+from acd.calls.record import Outcome
 from reports.errors import BadQuestion
 from reports.summary import By, CallFacts, Figures, figures, grouped, grouping
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from ngalam112.rescuer import RESCUE_SCRIPT
+from ngalam112.process.rescuer import RESCUE_SCRIPT
 
 _spec = importlib.util.spec_from_file_location("rescue", RESCUE_SCRIPT)
 assert _spec is not None

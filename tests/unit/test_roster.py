@@ -6,9 +6,9 @@ import pytest
 from factories import a_phone, an_operator
 from fakes import FakeJournal
 
-from acd.operators import Device, Operator, State, Status, device_of
-from acd.roster import NoSuchOperator, NoSuchPhone, NotInWrapUp, NotLoggedIn, Roster
-from acd.rules import Failure
+from acd.operators.operator import Device, Operator, State, Status, device_of
+from acd.operators.roster import NoSuchOperator, NoSuchPhone, NotInWrapUp, NotLoggedIn, Roster
+from acd.rules.rules import Failure
 
 
 def a_roster(

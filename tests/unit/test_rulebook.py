@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from acd.distribution import DistributionError
+from acd.config_file import DistributionError
 from ivr.menu import MenuError, load_menu
-from ngalam112.rulebook import (
+from ngalam112.config.routing import (
     directory_of,
     load_checked_distribution,
     load_checked_menu,
     rules_of,
     spoken,
 )
-from ngalam112.settings import Settings, load_settings
+from ngalam112.config.settings import Settings, load_settings
 
 
 def a_line(home: Path, text: str = "", **changes: object) -> Settings:

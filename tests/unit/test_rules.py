@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from factories import Desk
 
-from acd.operators import State
-from acd.rules import Category, Ring, Rules
+from acd.operators.operator import State
+from acd.rules.rules import Category, Ring, Rules
 
 CATEGORIES = {
     "fire": Category("API", head_start_s=60.0, wrap_up_s=30.0),

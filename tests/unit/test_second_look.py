@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from factories import LineDesk, a_channel, a_leg
 
-from acd.calls import Call
-from acd.recovery import LiveLeg
-from ngalam112.recovery import Snapshot
-from ngalam112.second_look import Known, known, look, offers_of
-from ngalam112.switch import Connected
+from acd.calls.call import Call
+from acd.recovery.reconcile import LiveLeg
+from ngalam112.engine.ari_switch import Connected
+from ngalam112.recovery.recheck import Known, known, look, offers_of
+from ngalam112.recovery.snapshot import Snapshot
 from pbx.ari_types import StasisStart
 
 

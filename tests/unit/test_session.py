@@ -7,8 +7,8 @@ from factories import OFTEN, THE_MENU
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.records import CategorySource
-from acd.rules import Category
+from acd.calls.record import CategorySource
+from acd.rules.rules import Category
 from ivr.menu import Key, Menu, MenuTree
 from ivr.session import (
     LONGEST_INFORMATION_S,

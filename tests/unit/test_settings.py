@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112.settings import (
+from ngalam112.config.settings import (
     PROJECT,
     Secrets,
     Settings,
@@ -146,7 +146,7 @@ def test_even_a_loose_umask_leaves_the_secrets_to_their_owner(tmp_path: Path) ->
 
 def test_two_who_start_at_once_end_up_with_the_same_secrets(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from ngalam112.settings import load_secrets;"
+        "import sys; from pathlib import Path; from ngalam112.config.settings import load_secrets;"
         "print('ready', flush=True); sys.stdin.readline();"
         "print(*(load_secrets(Path(sys.argv[1], str(n))).api_token for n in range(50)))"
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from factories import a_call, an_operator
 
-from acd.calls import Call
-from acd.rules import Category, Ring, Rules
-from acd.skills import eligible, level, next_widening
+from acd.calls.call import Call
+from acd.queueing.eligibility import eligible, level, next_widening
+from acd.rules.rules import Category, Ring, Rules
 
 # the example of the documentation: the best, then any level, then anybody
 RINGS = (Ring(0.0, 7), Ring(10.0, 1), Ring(30.0, 0))

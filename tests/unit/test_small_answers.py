@@ -10,8 +10,8 @@ from typing import Any, cast
 
 import pytest
 
-from ngalam112.settings import PROJECT
-from ngalam112.switch import AriSwitch
+from ngalam112.config.settings import PROJECT
+from ngalam112.engine.ari_switch import AriSwitch
 from pbx.ari import AriClient
 from pbx.ari_types import EVENT_NAMES
 from pbx.request_lane import RequestLane

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ngalam112.demo.spoiled import MOST_REPEATS, SLACK_S, Repeats
+from lab.machine.spoiled import MOST_REPEATS, SLACK_S, Repeats
 
 
 def test_a_play_is_repeated_for_a_stall_and_this_is_said() -> None:

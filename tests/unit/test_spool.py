@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spooled import ARRIVED, HUNG_UP, STARTED, served
 
-from acd.records import Outcome, fold
-from ngalam112.clock import Anchor
-from ngalam112.spool import events_of
-from ngalam112.spool_files import SpoolError, by_clock
+from acd.calls.record import Outcome, fold
+from ngalam112.engine.clock import Anchor
+from ngalam112.recovery.fallback_files import SpoolError, by_clock
+from ngalam112.recovery.fallback_records import events_of
 
 
 def test_an_answered_call_becomes_a_record_of_the_fallback() -> None:

@@ -14,16 +14,16 @@ import pytest
 from spooled import ARRIVED, HUNG_UP, LATER, STARTED, Kept, begun, put, served
 from structlog.testing import capture_logs
 
-from acd.records import EventKind, Outcome
-from ngalam112.clock import Anchor
-from ngalam112.spool import (
+from acd.calls.record import EventKind, Outcome
+from ngalam112.engine.clock import Anchor
+from ngalam112.recovery.fallback_files import by_clock, decoded
+from ngalam112.recovery.fallback_records import (
     ORPHAN_S,
     SETTLE_S,
     WRITTEN_WITHIN_S,
     glance,
     read_spool,
 )
-from ngalam112.spool_files import by_clock, decoded
 
 DEEP = b'{"a":' + b"[" * 60_000
 

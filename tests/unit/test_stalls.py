@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112.demo.stalls import Stalls, stalls, stood_still, watched
-from ngalam112.demo.waiting import Limit, comes_true, eventually, eventually_sync
+from lab.machine.stalls import Stalls, stalls, stood_still, watched
+from lab.machine.waiting import Limit, comes_true, eventually, eventually_sync
 
 STALL_S = 0.5
 
@@ -70,7 +70,7 @@ def test_only_the_time_that_is_asked_for_counts(tmp_path: Path) -> None:
 
 
 def test_without_a_watch_there_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ngalam112.demo.stalls._watched", [])  # the whole test run is watched
+    monkeypatch.setattr("lab.machine.stalls._watched", [])  # the whole test run is watched
     assert stalls(0.0) == []
 
 

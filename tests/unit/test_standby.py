@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ngalam112.standby import Turn
+from ngalam112.process.leader_lock import Turn
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from ngalam112.standby import Turn
+from ngalam112.process.leader_lock import Turn
 print(Turn(Path(sys.argv[1])).take(), flush=True)
 time.sleep(60)
 """

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112.settings import Settings, load_settings
-from ngalam112.storm.logs import complaints
+from lab.storm.logs import complaints
+from ngalam112.config.settings import Settings, load_settings
 
 
 @pytest.fixture

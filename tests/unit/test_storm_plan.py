@@ -8,12 +8,12 @@ from random import Random
 
 import pytest
 
-from acd.distribution import load_distribution
-from ngalam112.demo.sipp import SCENARIOS
-from ngalam112.storm.kinds import AGENCIES, AGENCY, CITIZENS, DUTIES, PHONES, SHUT_AGENCY, THEN
-from ngalam112.storm.line import DISTRIBUTION
-from ngalam112.storm.phones import CannotJoin, join
-from ngalam112.storm.plan import CALLS_A_SECOND, make_plan
+from acd.config_file import load_distribution
+from lab.actors.sipp import SCENARIOS
+from lab.storm.kinds import AGENCIES, AGENCY, CITIZENS, DUTIES, PHONES, SHUT_AGENCY, THEN
+from lab.storm.line import DISTRIBUTION
+from lab.storm.phones import CannotJoin, join
+from lab.storm.plan import CALLS_A_SECOND, make_plan
 
 
 def as_text(seed: int, calls: int) -> str:

@@ -8,12 +8,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ngalam112.demo.spoiled import Repeats
-from ngalam112.settings import Settings, load_settings
-from ngalam112.storm import run
-from ngalam112.storm.plan import Plan, make_plan
-from ngalam112.storm.report import Report
-from ngalam112.storm.verdict import Verdict
+from lab.machine.spoiled import Repeats
+from lab.storm import run
+from lab.storm.plan import Plan, make_plan
+from lab.storm.report import Report
+from lab.storm.verdict import Verdict
+from ngalam112.config.settings import Settings, load_settings
 
 HELD = Verdict(
     stuck_operators=0,

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from acd.records import CallEvent, EventKind, fold
-from ngalam112.storm.lateness import NEVER_MS, Sighting, late_as_kept, late_as_seen
-from ngalam112.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, wrap_ups
+from acd.calls.record import CallEvent, EventKind, fold
+from lab.storm.lateness import NEVER_MS, Sighting, late_as_kept, late_as_seen
+from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, wrap_ups
 from reports.calls import CallHistory
 
 HELD = Verdict(

@@ -7,9 +7,9 @@ from collections import Counter
 import pytest
 from factories import a_call, an_operator
 
-from acd.calls import Call
-from acd.operators import Operator
-from acd.strategies import STRATEGIES
+from acd.calls.call import Call
+from acd.operators.operator import Operator
+from acd.queueing.strategies import STRATEGIES
 
 
 def first(strategy: str, operators: list[Operator], call: Call) -> str:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from ngalam112.bench.bounds import verdicts
-from ngalam112.bench.busy import Busy, served, summed_up
-from ngalam112.bench.surge import Surge, both, judge
-from ngalam112.chaos.notes import FALLBACK, Note
+from lab.bench.bounds import verdicts
+from lab.bench.busy import Busy, served, summed_up
+from lab.bench.surge import Surge, both, judge
+from lab.chaos.notes import FALLBACK, Note
 
 
 def citizens(*dialled: float, until: float = 30.0) -> list[Note]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from ngalam112.switch import AriSwitch
+from ngalam112.engine.ari_switch import AriSwitch
 from pbx.ari import AriClient
 
 

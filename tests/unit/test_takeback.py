@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ngalam112 import takeback
+from ngalam112.recovery import reclaim_from_fallback
 from pbx.ari_types import Bridge, Channel, DialplanPlace
 
 
@@ -34,7 +34,7 @@ class Fallback:
 
 
 async def take_back(fallback: Fallback, here: set[str]) -> None:
-    looking = takeback.keep_taking_back(
+    looking = reclaim_from_fallback.keep_taking_back(
         fallback,  # type: ignore[arg-type]
         fallback,  # type: ignore[arg-type]
         is_here=here.__contains__,
@@ -46,8 +46,8 @@ async def take_back(fallback: Fallback, here: set[str]) -> None:
 
 @pytest.fixture(autouse=True)
 def one_look(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(takeback, "LOOKS_S", (0.0,))
-    monkeypatch.setattr(takeback, "FRESH_S", 0.01)
+    monkeypatch.setattr(reclaim_from_fallback, "LOOKS_S", (0.0,))
+    monkeypatch.setattr(reclaim_from_fallback, "FRESH_S", 0.01)
 
 
 async def test_all_who_wait_are_taken_once_in_their_order() -> None:

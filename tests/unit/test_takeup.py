@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from factories import LineDesk, a_channel, a_leg, a_record
 
-from acd.calls import Stage
-from acd.operators import State
-from acd.records import CategorySource, Outcome
-from acd.rules import Announce
-from ngalam112.door import Claimed
-from ngalam112.switch import Connected, ConnectFailed
+from acd.calls.call import Stage
+from acd.calls.record import CategorySource, Outcome
+from acd.operators.operator import State
+from acd.rules.rules import Announce
+from ngalam112.engine.ari_switch import Connected, ConnectFailed
+from ngalam112.engine.claims import Claimed
 from pbx.ari_types import (
     CallBroadcast,
     ChannelDestroyed,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from factories import LineDesk, a_channel, a_leg
 
-from acd.calls import Call, Stage
-from acd.operators import State
-from acd.records import EventKind
-from ngalam112.switch import Connected
+from acd.calls.call import Call, Stage
+from acd.calls.record import EventKind
+from acd.operators.operator import State
+from ngalam112.engine.ari_switch import Connected
 from pbx.ari_types import ChannelHold, ChannelUnhold
 
 NOW = 200.0

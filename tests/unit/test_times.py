@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ngalam112.times import TimeError, begin, end, local, on_screen
+from ngalam112.api.time_ranges import TimeError, begin, end, local, on_screen
 
 ZONE = ZoneInfo("Asia/Jakarta")
 NOW = datetime(2026, 11, 22, 18, 30, tzinfo=UTC)  # already the 23rd in Malang

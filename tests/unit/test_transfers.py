@@ -6,10 +6,10 @@ import pytest
 from exchange import Exchange
 from factories import LineDesk
 
-from acd.agencies import Agency, Directory
-from acd.calls import Call, Leg, LegStage, Stage
-from acd.operators import State
-from ngalam112.switch import Joined, JoinFailed, RingFailed
+from acd.calls.call import Call, Leg, LegStage, Stage
+from acd.operators.operator import State
+from acd.transfers.directory import Agency, Directory
+from ngalam112.engine.ari_switch import Joined, JoinFailed, RingFailed
 from pbx import ari_types as ari
 
 AGENCIES = {"110": Agency("Polisi", "sip:110@192.0.2.1", fallback="0341112")}

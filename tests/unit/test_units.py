@@ -10,8 +10,8 @@ import pytest
 import typer.main
 
 from ngalam112.cli.app import app
-from ngalam112.parts import ENGINES
-from ngalam112.settings import PROJECT
+from ngalam112.config.settings import PROJECT
+from ngalam112.process.parts import ENGINES
 
 UNITS = sorted((PROJECT / "deploy").glob("*.service"))
 ENGINE = PROJECT / "deploy" / "ngalam112-engine@.service"

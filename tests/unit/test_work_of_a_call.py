@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 from factories import LineDesk, a_channel
 
-from acd.kept import KeptCall
-from acd.load import Limits
-from acd.records import CallEvent, CallRecord
-from acd.roster import Roster
-from ngalam112.door import Claimed
-from ngalam112.switch import Connected
+from acd.calls.checkpoint import KeptCall
+from acd.calls.record import CallEvent, CallRecord
+from acd.operators.roster import Roster
+from acd.rules.load_shedding import Limits
+from ngalam112.engine.ari_switch import Connected
+from ngalam112.engine.claims import Claimed
 from pbx import ari_types as ari
 
 MOST_CALLS_OF_FUNCTIONS = 790

@@ -7,8 +7,8 @@ from factories import Desk, an_operator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.operators import Operator, State, Status
-from acd.roster import MOST_EXTENSIONS, NoMoreWrapUp, NoSuchOperator, NotInWrapUp
+from acd.operators.operator import Operator, State, Status
+from acd.operators.roster import MOST_EXTENSIONS, NoMoreWrapUp, NoSuchOperator, NotInWrapUp
 
 
 def a_desk(seconds: float = 10.0, now: float = 100.0) -> tuple[Desk, Operator]:

@@ -1,0 +1,259 @@
+"""A call to 112 while it lives: its stage, its legs, how it is handed over, how it changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from acd.calls.checkpoint import CALL, KeptCall, KeptLeg
+from acd.calls.record import CallEvent, CallRecord, EventKind, apply
+from acd.ports import Journal
+from acd.timers import Timer
+from acd.transfers.directory import Target
+
+
+class Stage(StrEnum):
+    """Where a living call is. ENDED is final."""
+
+    CLAIMED = "claimed"  # ours, but its leg has not been handed to us yet
+    MENU = "menu"
+    INFORMATION = "information"
+    QUEUED = "queued"
+    RINGING = "ringing"  # an operator's phone rings for it
+    TALKING = "talking"
+    ENDED = "ended"
+
+
+@dataclass(slots=True, eq=False)
+class Call:
+    """One citizen's call. `channel` is the citizen's leg."""
+
+    channel: str
+    record: CallRecord
+    journal: Journal
+    stage: Stage = Stage.CLAIMED
+    legs: dict[str, Leg] = field(default_factory=dict)  # operators' and agencies', by their ids
+    bridge: str | None = None  # where the citizen talks
+    transfer: Transfer | None = None  # a handing over that is under way
+    timer: Timer | None = None
+    widening: Timer | None = None
+    overflowing: Timer | None = None
+    overflow: int = 0  # the step of the overflow plan that comes next
+    playback: str | None = None
+    head_start_s: float = 0.0  # served as if it had arrived so much earlier
+    resource_priority: str = ""  # of the Resource-Priority header, such as `esnet.1` or `wps.0`
+    waits_since: float | None = None  # if that was in a call before this one; decides the place
+    callback: bool = False  # a citizen who is called back
+    silent: bool = False  # a citizen who says nothing, and may not be able to
+    aged: bool = False  # has waited beyond the cap: before all others, to anybody
+    preferred: str | None = None  # the operator who spoke with this caller last
+    hung_up_by: str | None = None  # who was first to hang up, once somebody has
+    cause: int | None = None  # the Q.850 cause that came with it
+    dialogue: Any = None  # where the citizen is in the menu; for `ivr` and the next engine
+    said: int | None = None  # the last figure that the waiting citizen was told
+    turns: int = 0  # how often the music of the waiting citizen has begun again
+    words: str | None = None  # the playback that tells the waiting citizen so
+    hanging_up: bool = False  # ended, and the citizen's leg was told to go
+    kept: KeptCall | None = None  # what the next engine would know; of an earlier one at first
+
+    @property
+    def id(self) -> str:
+        """The id of the call and of its record."""
+        return self.record.call_id
+
+    @property
+    def leg(self) -> str | None:
+        """The first of the legs that ring or talk for the call."""
+        return next(iter(self.legs), None)
+
+    @property
+    def operator(self) -> str | None:
+        """The operator of that leg."""
+        return next((leg.operator for leg in self.legs.values()), None)
+
+    def note(self, kind: EventKind, now: float, /, **data: Any) -> None:
+        """Let an event happen to the call: into its record and into the journal."""
+        event = CallEvent(call_id=self.id, seq=self.record.events + 1, at=now, kind=kind, data=data)
+        apply(self.record, event)
+        self.journal.call_event(event, self.record)
+        self.keep()
+
+    def keep(self) -> None:
+        """Let the next engine know what is under way, if that has changed."""
+        key = CALL + self.id
+        if self.record.ended_at is not None:
+            # the order to hang up may get lost with this engine
+            last = KeptCall(hang_up=self.channel) if self.hanging_up else None
+            if last != self.kept:
+                self.kept = last
+                self.journal.keep(key, last)
+            return
+        under_way = KeptCall(
+            offers=[leg.kept() for leg in self.legs.values() if not leg.talks_since],
+            held={leg.id: leg.held_since for leg in self.legs.values() if leg.held_since},
+            refers=self._refers(),
+            dialogue=self.dialogue,
+            playback=self.playback,
+            resource_priority=self.resource_priority,
+            waits_since=self.waits_since,
+            callback=self.callback,
+            silent=self.silent,
+            preferred=self.preferred,
+            said=self.said,
+            turns=self.turns,
+            words=self.words,
+        )
+        if under_way != self.kept:
+            self.kept = under_way
+            self.journal.keep(key, under_way)
+
+    def _refers(self) -> list[str]:
+        early = [leg.id for leg in self.legs.values() if leg.declines]
+        underway = self.transfer.refers if self.transfer is not None else None
+        return early if underway is None else [*early, underway]
+
+    def remember(self, kept: KeptCall) -> None:
+        """Know what an earlier engine had under way; its legs come back once Asterisk tells."""
+        self.kept = kept
+        self.dialogue, self.playback = kept.dialogue, kept.playback
+        self.resource_priority, self.waits_since = kept.resource_priority, kept.waits_since
+        self.callback, self.silent, self.preferred = kept.callback, kept.silent, kept.preferred
+        self.said, self.turns, self.words = kept.said, kept.turns, kept.words
+
+    def talkers(self, but: Leg | None = None) -> list[Leg]:
+        """The legs that the citizen talks with."""
+        return [leg for leg in self.legs.values() if leg.stage.hears_citizen and leg is not but]
+
+    def watch(self, timer: Timer) -> None:
+        """Replace the time at which more operators may have the call."""
+        if self.widening is not None:
+            self.widening.cancel()
+        self.widening = timer
+
+    def overflow_at(self, timer: Timer) -> None:
+        """Replace the time at which the overflow plan goes on."""
+        if self.overflowing is not None:
+            self.overflowing.cancel()
+        self.overflowing = timer
+
+    def unwatch(self) -> None:
+        """The call waits no more."""
+        for timer in (self.widening, self.overflowing):
+            if timer is not None:
+                timer.cancel()
+        self.widening = self.overflowing = None
+
+    def rearm(self, timer: Timer | None) -> None:
+        """Replace the call's deadline by another one, or by none."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = timer
+
+
+class LegStage(StrEnum):
+    """Where a leg is."""
+
+    RINGING = "ringing"
+    CONNECTING = "connecting"  # answered; the switch has been told to join it to the citizen
+    TALKING = "talking"  # hears the citizen
+    CONSULTING = "consulting"  # talks apart, while the citizen hears the others or music
+
+    @property
+    def hears_citizen(self) -> bool:
+        """Whether the leg is in the citizen's bridge."""
+        return self is LegStage.TALKING
+
+    @property
+    def is_offer(self) -> bool:
+        """Whether the leg has not come so far as to talk with anybody."""
+        return self is LegStage.RINGING or self is LegStage.CONNECTING
+
+
+@dataclass(slots=True, eq=False)
+class Leg:
+    """One leg. `operator`: None for an agency, and for a phone that nobody sits at.
+
+    `phone`: the number of the phone, or the agency's address. `transfer`: the handing over that it
+    is rung for, if it is not an offer out of the queue. `declines`: its phone has sent REFER before
+    the leg was ours, and is to be told that nothing comes of it. `refused_at`: when its phone was
+    told last that its REFER has failed.
+    """
+
+    id: str
+    call: Call
+    phone: str
+    operator: str | None = None
+    stage: LegStage = LegStage.RINGING
+    transfer: Transfer | None = None
+    rings_since: float = 0.0
+    talks_since: float = 0.0
+    held_since: float | None = None
+    declines: bool = False
+    refused_at: float | None = None
+    timer: Timer | None = None
+
+    def rearm(self, timer: Timer | None) -> None:
+        """Replace the leg's deadline by another one, or by none."""
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = timer
+
+    def about(self) -> dict[str, str | None]:
+        """What an event tells of the leg."""
+        return {"operator": self.operator, "phone": self.phone, "leg": self.id}
+
+    def kept(self) -> KeptLeg:
+        """What the next engine has to know of a leg that rings."""
+        return KeptLeg(
+            leg=self.id, phone=self.phone, operator=self.operator, since=self.rings_since
+        )
+
+
+class Form(StrEnum):
+    """How the handing over was asked for."""
+
+    KEYS = "keys"
+    REFER = "refer"  # blind
+    REPLACES = "replaces"  # REFER with Replaces: the phone has consulted already
+
+
+class Step(StrEnum):
+    """How far a handing over is."""
+
+    WAITING = "waiting"  # in the queue of a category, or a phone of it rings
+    RINGING = "ringing"
+    CONSULTING = "consulting"
+    JOINING = "joining"
+
+
+@dataclass(slots=True, eq=False)
+class Transfer:
+    """One handing over. `by` hands over, `other` is the other side's leg.
+
+    `at_once`: do not consult, join when answered. `stays`: who hands over stays (three talk).
+    `left`: who hands over has hung up. `bridge`: where the two consult. `second`: the phone's own
+    second channel, if it has consulted by itself.
+    """
+
+    call: Call
+    by: Leg
+    target: Target
+    form: Form
+    step: Step = Step.RINGING
+    other: Leg | None = None
+    at_once: bool = False
+    stays: bool = False
+    left: bool = False
+    bridge: str | None = None
+    second: str | None = None
+    tried: int = 0
+
+    @property
+    def refers(self) -> str | None:
+        """The leg whose phone waits to be told what becomes of its REFER, if one does."""
+        return None if self.form is Form.KEYS or self.left else self.by.id
+
+    def has(self, leg: Leg) -> bool:
+        """Whether the leg is one of the two sides."""
+        return leg is self.by or leg is self.other

@@ -1,0 +1,1 @@
+"""What operators dial: log in and out, pause, ready, longer wrap-up."""

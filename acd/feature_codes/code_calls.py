@@ -1,0 +1,196 @@
+"""What operators dial on their phones: *11 log in, *12 log out, *13 pause, *14 ready, *15 longer
+wrap-up. A code is answered in words: the call is answered, a prompt played, and hung up.
+
+*11 alone logs in the one operator whose own phone it is; at any other phone it begins a dialogue.
+`login_dialogue` decides how it continues, `commands` what a code does; this module acts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from acd.calls.ids import new_id
+from acd.config_file import Distribution
+from acd.feature_codes import commands, login_dialogue
+from acd.feature_codes.commands import WAITS, Wishes
+from acd.feature_codes.login_dialogue import (
+    LONGEST_PROMPT_S,
+    Dialogue,
+    Digit,
+    End,
+    Event,
+    Hush,
+    PromptEnded,
+    Prove,
+    Refused,
+    Say,
+    Started,
+    Tick,
+    begin,
+    step,
+)
+from acd.feature_codes.pin_throttle import Answer, PinGate, PinMatches
+from acd.operators.roster import Roster
+from acd.operators.wrap_up import WrapUps
+from acd.ports import Switch
+from acd.timers import Timer, Timers
+
+PROMPTS = (
+    *login_dialogue.PROMPTS,
+    *commands.PROMPTS,
+    "callback_nobody",
+    "callback_no_carrier",
+)
+
+
+@dataclass(slots=True, eq=False)
+class _CodeCall:
+    """One call to a code, while its leg lives."""
+
+    channel: str
+    phone: str
+    dialogue: Dialogue | None = None
+    playback: str | None = None
+    timer: Timer | None = None
+
+
+class CodeCalls:
+    """Calls from phones to a code, from answer to hang-up. `settle(now)`: operators may be free."""
+
+    def __init__(
+        self,
+        switch: Switch,
+        roster: Roster,
+        timers: Timers,
+        wrap_ups: WrapUps,
+        *,
+        settle: Callable[[float], None],
+        pin_matches: PinMatches,
+        distribution: Distribution,
+        extension_s: float,
+    ) -> None:
+        self._switch, self._timers = switch, timers
+        self._settle = settle
+        self._gate = PinGate(roster, pin_matches)
+        reasons = distribution.pause_reasons
+        self._wishes = Wishes(roster, self._gate, wrap_ups, reasons, extension_s)
+        self._calls: dict[str, _CodeCall] = {}  # by channel
+        self._playbacks: dict[str, _CodeCall] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def channels(self) -> set[str]:
+        """The channels of all phones that dialled a code or hear why they called in vain."""
+        return set(self._calls)
+
+    # --- what happens to a call ---------------------------------------------------------------
+
+    def dialled(self, channel: str, phone: str, code: str, now: float) -> None:
+        """A phone dialled a code: do it and say what came of it, or begin the dialogue."""
+        self.gone(channel)
+        call = self._calls[channel] = _CodeCall(channel, phone)
+        self._switch.answer(channel)
+        prompt = self._wishes.do(phone, code.rstrip("#"), now)
+        if prompt is None:
+            call.dialogue = begin(now)
+            self._step(call, Started(), now)
+        else:
+            self._last_words(call, prompt, now)
+            self._settle(now)
+
+    def say(self, channel: str, prompt: str, now: float) -> None:
+        """Say something to a channel that is answered already, and hang it up then."""
+        self.gone(channel)
+        call = self._calls[channel] = _CodeCall(channel, "")
+        self._last_words(call, prompt, now)
+
+    def digit(self, channel: str, digit: str, now: float) -> None:
+        """A key was pressed in a call; none of ours, or after the last words: nothing."""
+        if (call := self._calls.get(channel)) is not None:
+            self._step(call, Digit(digit), now)
+
+    def playback_ended(self, playback: str, now: float) -> bool:
+        """The words have been said, or cannot be; False if they were none of ours."""
+        call = self._playbacks.pop(playback, None)
+        if call is None:
+            return False
+        call.playback = None
+        if call.dialogue is None:
+            self._hang_up(call)
+        else:
+            self._step(call, PromptEnded(), now)
+        return True
+
+    def gone(self, channel: str) -> bool:
+        """The leg is gone, and with it all that was known of the call; False if none of ours."""
+        call = self._calls.pop(channel, None)
+        if call is None:
+            return False
+        self._playbacks.pop(call.playback or "", None)
+        self._rearm(call, None)
+        return True
+
+    # --- the dialogue -------------------------------------------------------------------------
+
+    def _step(self, call: _CodeCall, event: Event, now: float) -> None:
+        if call.dialogue is None:
+            return
+        before = call.dialogue
+        call.dialogue, actions = step(before, event, now)
+        if call.dialogue != before:
+            self._rearm(call, self._timers.at(call.dialogue.due, lambda at: self._tick(call, at)))
+        for action in actions:
+            match action:
+                case Say(prompt):
+                    self._say(call, prompt, now)
+                case Hush():
+                    self._hush(call)
+                case Prove(operator, pin):
+                    self._prove(call, operator, pin, now)
+                case End(prompt):
+                    self._last_words(call, prompt, now)
+
+    def _tick(self, call: _CodeCall, now: float) -> None:
+        self._step(call, Tick(), now)
+
+    def _prove(self, call: _CodeCall, operator: str, pin: str, now: float) -> None:
+        answer = self._gate.prove(call.phone, operator, pin, now)
+        if answer is Answer.WRONG:
+            self._step(call, Refused(), now)
+            return
+        right = answer is Answer.RIGHT
+        prompt = self._wishes.login(operator, call.phone, now) if right else WAITS
+        self._last_words(call, prompt, now)
+        self._settle(now)
+
+    # --- what is heard ------------------------------------------------------------------------
+
+    def _last_words(self, call: _CodeCall, prompt: str, now: float) -> None:
+        call.dialogue = None
+        self._say(call, prompt, now)
+        # if their end is never told, the leg must not stay for ever
+        self._rearm(call, self._timers.at(now + LONGEST_PROMPT_S, lambda _: self._hang_up(call)))
+
+    def _say(self, call: _CodeCall, prompt: str, now: float) -> None:
+        self._hush(call)
+        call.playback = new_id(now)
+        self._playbacks[call.playback] = call
+        self._switch.say(call.channel, call.playback, prompt)
+
+    def _hush(self, call: _CodeCall) -> None:
+        if call.playback is not None:
+            self._playbacks.pop(call.playback, None)
+            self._switch.stop(call.playback)
+            call.playback = None
+
+    def _hang_up(self, call: _CodeCall) -> None:
+        if self.gone(call.channel):
+            self._switch.hang_up(call.channel)
+
+    @staticmethod
+    def _rearm(call: _CodeCall, timer: Timer | None) -> None:
+        if call.timer is not None:
+            call.timer.cancel()
+        call.timer = timer

@@ -1,0 +1,213 @@
+"""Calls that an operator makes from a phone: to a colleague, or to an agency about a citizen.
+
+They are no calls of citizens: they have no record of their own. What goes out belongs to a call
+record: an agency is called only by an operator who has a citizen on the line, and a citizen only
+is called back, as a further leg of the operator's last call. When the phone asks by REFER with
+Replaces, whom it talks with comes into the citizen's call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from acd.calls.call import Call, Leg, LegStage, Stage
+from acd.calls.ids import new_id
+from acd.calls.record import EventKind
+from acd.dispatcher import Dispatcher
+from acd.legs import NO_ANSWER, NORMAL, dialable
+from acd.operators.operator import Device, Operator, State
+from acd.timers import Timer
+from acd.transfers.directory import Directory, Kind, Refusal, Target
+from acd.transfers.transfers import Consulted
+
+log = structlog.get_logger("acd")
+
+Say = Callable[[str, str, float], None]
+
+
+@dataclass(slots=True, eq=False)
+class InternalCall:
+    """`channel`: the phone that dialled; `leg`: the one that it called.
+
+    `back`: the call whose citizen is called back.
+    """
+
+    channel: str
+    phone: str
+    operator: str | None
+    leg: str
+    address: str
+    target: Target
+    timer: Timer
+    bridge: str | None = None
+    back: Call | None = None
+
+    def about(self) -> dict[str, str | None]:
+        """What an event tells of it."""
+        return {"operator": self.operator, "phone": self.phone, "leg": self.leg}
+
+
+class InternalCalls:
+    """All of them. `say(channel, prompt, now)` answers a channel in words and hangs it up."""
+
+    def __init__(self, dispatcher: Dispatcher, say: Say) -> None:
+        self._dispatcher, self._say = dispatcher, say
+        self.by_channel: dict[str, InternalCall] = {}
+        self.by_leg: dict[str, InternalCall] = {}
+
+    @property
+    def directory(self) -> Directory:
+        """The numbers that may be dialled."""
+        return self._dispatcher.transfers.directory
+
+    def channels(self) -> set[str]:
+        """The channels of both sides of all of them."""
+        return self.by_channel.keys() | self.by_leg.keys()
+
+    def bridges(self) -> set[str]:
+        """The bridges in which the two sides of them talk."""
+        return {one.bridge for one in self.by_channel.values() if one.bridge is not None}
+
+    def dialled(self, channel: str, phone: str, number: str, now: float) -> None:
+        """A phone dialled a number: ring who has it, or say why not."""
+        dispatcher = self._dispatcher
+        one = dispatcher.roster.at_phone(phone)
+        who = one.id if one is not None else None
+        has_citizen = any(leg.phone == phone for leg in dispatcher.desks.legs.values())
+        found = self.directory.find(number, who, dispatcher.roster, now)
+        if isinstance(found, Target) and found.kind is Kind.CATEGORY:
+            found = Refusal.NOWHERE  # a queue can be handed to, not called
+        elif isinstance(found, Target) and found.kind is Kind.AGENCY and not has_citizen:
+            found = Refusal.FORBIDDEN
+        if isinstance(found, Refusal):
+            log.info("internal_call_refused", phone=phone, number=number[:32], why=found)
+            self._say(channel, f"transfer_{found}", now)
+            return
+        call = self._place(channel, phone, one, found, now)
+        called = dispatcher.roster.operators.get(found.operator or "")
+        if called is not None:
+            called.state, called.call = State.OFFERED, channel
+            dispatcher.roster.phones[call.address].device = Device.IN_USE
+            dispatcher.desks.occupy(call.address, call.leg)
+        name = one.name if one is not None else phone
+        dispatcher.switch.ring(call.leg, call.address, (name, phone), channel)
+
+    def call_back(self, channel: str, phone: str, now: float) -> None:
+        """A phone dialled *16: ring the citizen of its operator's last call, or say why not."""
+        dispatcher = self._dispatcher
+        one = dispatcher.roster.at_phone(phone)
+        last = dispatcher.desks.last_calls.get(one.id) if one is not None else None
+        number = dialable(last.record.caller_number) if last is not None else ""
+        if one is None or last is None or not number or last.stage is not Stage.ENDED:
+            prompt = "operator_not_logged_in" if one is None else "callback_nobody"
+            self._say(channel, prompt, now)
+            return
+        if not self.directory.carrier:
+            self._say(channel, "callback_no_carrier", now)
+            return
+        if one.state is State.WRAP_UP:
+            dispatcher.roster.wrapped_up(one, "early", now)
+        target = Target(Kind.CITIZEN, number, number, (f"tel:{number}",))
+        call = self._place(channel, phone, one, target, now)
+        call.back = last
+        last.note(EventKind.CALLED_BACK, now, **call.about(), to=number)
+        ours = last.record.called_number
+        dispatcher.switch.ring(call.leg, call.address, (ours, ours), channel)
+
+    def _place(
+        self, channel: str, phone: str, one: Operator | None, target: Target, now: float
+    ) -> InternalCall:
+        dispatcher = self._dispatcher
+        leg, address = new_id(now), target.addresses[0]
+        timer = dispatcher.timers.at(
+            now + dispatcher.rules.ring_timeout_s, lambda at: self._rang_out(channel, at)
+        )
+        who = one.id if one is not None else None
+        call = InternalCall(channel, phone, who, leg, address, target, timer)
+        self.by_channel[channel] = self.by_leg[leg] = call
+        if one is not None and one.state is State.IDLE:
+            one.state, one.call = State.CALLING, channel
+        dispatcher.desks.occupy(phone, channel)
+        dispatcher.switch.ringing(channel)
+        return call
+
+    def answered(self, leg: str, now: float) -> bool:
+        """The one who was called has answered; False if the leg is none of these."""
+        call = self.by_leg.get(leg)
+        if call is None:
+            return False
+        call.timer.cancel()
+        call.bridge = new_id(now)
+        self._dispatcher.switch.pair(call.bridge, call.channel, leg)
+        called = self._dispatcher.roster.operators.get(call.target.operator or "")
+        if called is not None:
+            called.state = State.CALLING
+        if call.back is not None:
+            call.back.note(EventKind.JOINED, now, **call.about(), how="callback")
+        return True
+
+    def gone(self, channel: str, now: float) -> bool:
+        """One of the two has hung up: so does the other; False if it is none of these."""
+        call = self.by_channel.get(channel) or self.by_leg.get(channel)
+        if call is None:
+            return False
+        if channel == call.leg and call.bridge is None:
+            self._in_vain(call, now)
+        else:
+            self._end(call, now, but=channel)
+        self._dispatcher.desks.free_phone(channel)
+        self._dispatcher.settle(now)
+        return True
+
+    def hand_over(self, channel: str, by: Leg, now: float) -> Consulted | None:
+        """Take the called one out of a call of the same phone's, to be joined to its citizen."""
+        call = self.by_channel.get(channel)
+        if call is None or call.phone != by.phone:
+            return None
+        self._forget(call)
+        self._free(call.operator, call.channel, now)
+        stage = LegStage.RINGING if call.bridge is None else LegStage.CONSULTING
+        leg = Leg(call.leg, by.call, call.address, call.target.operator, stage)
+        return Consulted(channel, leg, call.target, call.bridge)
+
+    def _rang_out(self, channel: str, now: float) -> None:
+        call = self.by_channel.get(channel)
+        if call is not None and call.bridge is None:
+            self._dispatcher.switch.hang_up(call.leg, NO_ANSWER)
+            self._in_vain(call, now)
+            self._dispatcher.settle(now)
+
+    def _in_vain(self, call: InternalCall, now: float) -> None:
+        """The one who was called does not answer: who called hears it in words."""
+        self._forget(call)
+        self._free_both(call, now)
+        self._say(call.channel, "transfer_failed", now)
+
+    def _end(self, call: InternalCall, now: float, but: str) -> None:
+        self._forget(call)
+        if call.back is not None and call.bridge is not None:
+            who = "caller" if but == call.leg else "operator"
+            call.back.note(EventKind.LEFT, now, **call.about(), reason=who)
+        for one in (call.channel, call.leg):
+            if one != but:
+                self._dispatcher.switch.hang_up(one, NORMAL)
+        if call.bridge is not None:
+            self._dispatcher.switch.disconnect(call.bridge)
+        self._free_both(call, now)
+
+    def _forget(self, call: InternalCall) -> None:
+        call.timer.cancel()
+        self.by_channel.pop(call.channel, None)
+        self.by_leg.pop(call.leg, None)
+
+    def _free_both(self, call: InternalCall, now: float) -> None:
+        self._free(call.operator, call.channel, now)
+        self._free(call.target.operator, call.channel, now)
+
+    def _free(self, operator: str | None, channel: str, now: float) -> None:
+        one = self._dispatcher.roster.operators.get(operator or "")
+        if one is not None and one.call == channel:
+            self._dispatcher.roster.idle(one, one.idle_since)

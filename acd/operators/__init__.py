@@ -1,0 +1,1 @@
+"""Operators and phones: status, state, wrap-up."""

@@ -1,0 +1,242 @@
+"""The roster: who is on duty, at which phone; logging in and out, pausing, wrap-up, becoming ready.
+
+Every change is kept in the journal. What cannot be done raises a RosterError with one sentence
+that can be shown to the person who asked.
+"""
+
+from __future__ import annotations
+
+from acd.operators.operator import MISSED, Device, Operator, Phone, State, Status
+from acd.ports import Journal
+from acd.rules.rules import Failure
+
+
+class RosterError(Exception):
+    """An operator's wish cannot be met. Kinds: NoSuchOperator, NoSuchPhone, NotLoggedIn,
+    NotInWrapUp, NoMoreWrapUp.
+    """
+
+
+class NoSuchOperator(RosterError):
+    """Nobody of that number is known."""
+
+    @classmethod
+    def of(cls, operator_id: str) -> NoSuchOperator:
+        """The error for this number."""
+        return cls(f"There is no operator {operator_id[:32]}; see `ngalam112 operator list`.")
+
+
+class NoSuchPhone(RosterError):
+    """No phone of that number is known."""
+
+
+class NotLoggedIn(RosterError):
+    """The operator is not logged in at any phone."""
+
+
+class NotInWrapUp(RosterError):
+    """There is no wrap-up that could be made longer or ended."""
+
+
+class NoMoreWrapUp(RosterError):
+    """The wrap-up has been made longer as often as it may be."""
+
+
+MOST_EXTENSIONS = 3
+
+
+class Roster:
+    """All operators and phones of the line. One writer calls it; it never waits."""
+
+    def __init__(self, journal: Journal, misses_to_pause: int = 0) -> None:
+        self.operators: dict[str, Operator] = {}
+        self.phones: dict[str, Phone] = {}
+        self._journal = journal
+        self._misses_to_pause = misses_to_pause
+
+    def operator(self, operator_id: str) -> Operator:
+        """The operator of that number."""
+        try:
+            return self.operators[operator_id]
+        except KeyError:
+            raise NoSuchOperator.of(operator_id) from None
+
+    def at_phone(self, number: str) -> Operator | None:
+        """Who is logged in at the phone."""
+        for one in self.operators.values():
+            if one.phone == number and one.status is not Status.LOGGED_OUT:
+                return one
+        return None
+
+    def at_home(self, number: str) -> Operator | None:
+        """Whose own phone it is, if exactly one operator's."""
+        owners = [one for one in self.operators.values() if one.home_phone == number]
+        return owners[0] if len(owners) == 1 else None
+
+    def login(self, operator_id: str, number: str | None, now: float) -> Operator:
+        """Log in at the phone `number` (the operator's own if None); who sat there is logged out.
+
+        Nobody is idle since before the login, so nobody gains a place by logging in again.
+        """
+        one = self.operator(operator_id)
+        number = number or one.phone or one.home_phone
+        if number is None:
+            raise NoSuchPhone(f"Operator {operator_id} has no phone of their own; name one.")
+        if number not in self.phones:
+            raise NoSuchPhone(f"There is no phone {number}; see `ngalam112 phone list`.")
+        if one.status is Status.READY and one.phone == number:
+            return one
+        before = self.at_phone(number)
+        if before is not None and before is not one:
+            self.logout(before.id, now)
+        one.phone = number
+        one.idle_since = now
+        one.misses, one.not_before = 0, 0.0
+        return self._status(one, Status.READY, "login", now)
+
+    def logout(self, operator_id: str, now: float) -> Operator:
+        """Log out; a call that is being talked goes on to its end."""
+        one = self._logged_in(operator_id)
+        self._status(one, Status.LOGGED_OUT, "logout", now)
+        one.phone = None
+        self._journal.operator_state(one.row())
+        return one
+
+    def pause(self, operator_id: str, reason: str | None, now: float) -> Operator:
+        """Take no further calls for now."""
+        return self._status(self._logged_in(operator_id), Status.PAUSED, "pause", now, reason)
+
+    def ready(self, operator_id: str, now: float) -> Operator:
+        """Take calls again; ends wrap-up early."""
+        one = self._logged_in(operator_id)
+        if one.state is State.WRAP_UP:
+            self.wrapped_up(one, "early", now)
+        one.misses, one.not_before = 0, 0.0
+        return self._status(one, Status.READY, "ready", now)
+
+    def idle(self, one: Operator, now: float) -> None:
+        """The operator has nothing to do any more, as of `now`."""
+        one.state, one.call = State.IDLE, None
+        one.wrap_up_until, one.extensions = 0.0, 0
+        one.idle_since = now
+        self._journal.operator_state(one.row())
+
+    # --- wrap-up; `acd.operators.wrap_up` keeps the deadlines ----------------------------------
+
+    def wrap_up(self, one: Operator, seconds: float, now: float) -> None:
+        """A call is over: `seconds` of work after it begin."""
+        one.state, one.call = State.WRAP_UP, None
+        one.wrap_up_until, one.extensions = now + seconds, 0
+        self._wrap_up_event(one, seconds, now)
+
+    def extend_wrap_up(self, operator_id: str, seconds: float, now: float) -> Operator:
+        """Let the wrap-up end `seconds` later than it would have."""
+        one = self._in_wrap_up(operator_id)
+        if one.extensions >= MOST_EXTENSIONS:
+            raise NoMoreWrapUp(
+                f"Operator {operator_id} has made this wrap-up longer {MOST_EXTENSIONS} times; "
+                "more is not allowed."
+            )
+        self._journal.operator_event(one.id, now, "wrap_up_end", one.phone, "extended")
+        one.extensions += 1
+        one.wrap_up_until += seconds
+        self._wrap_up_event(one, one.wrap_up_until - now, now)
+        return one
+
+    def end_wrap_up(self, operator_id: str, now: float) -> Operator:
+        """End the wrap-up early; the status stays as it is."""
+        one = self._in_wrap_up(operator_id)
+        self.wrapped_up(one, "early", now)
+        return one
+
+    def wrapped_up(self, one: Operator, why: str, now: float) -> None:
+        """The wrap-up is over: "done", or "early"."""
+        self._journal.operator_event(one.id, now, "wrap_up_end", one.phone, why)
+        self.idle(one, now)
+
+    def _wrap_up_event(self, one: Operator, seconds: float, now: float) -> None:
+        # each "wrap_up" tells how long it is to be and has one "wrap_up_end", so a reader can
+        # hold the two against each other
+        self._journal.operator_event(one.id, now, "wrap_up", one.phone, f"{seconds:g}")
+        self._journal.operator_state(one.row())
+
+    def _in_wrap_up(self, operator_id: str) -> Operator:
+        one = self.operator(operator_id)
+        if one.state is not State.WRAP_UP:
+            raise NotInWrapUp(f"Operator {operator_id} is not in wrap-up.")
+        return one
+
+    def missed(self, one: Operator, reason: str, failure: Failure, now: float) -> None:
+        """An offer failed: last in line again, and a rest before the next offer.
+
+        Who misses too many in a row is paused, so that citizens do not wait for an empty chair; but
+        never the last one who is ready.
+        """
+        self.idle(one, now)
+        one.not_before = now + failure.rest_s
+        if not failure.counts:
+            return
+        one.misses += 1
+        self._journal.operator_event(one.id, now, "missed", one.phone, reason)
+        self._journal.operator_state(one.row())
+        too_many = failure.pauses or 0 < self._misses_to_pause <= one.misses
+        if too_many and one.status is Status.READY and self._others_ready(one):
+            self.pause(one.id, MISSED, now)
+
+    def _others_ready(self, one: Operator) -> bool:
+        return any(
+            other.status is Status.READY
+            and other is not one
+            and other.phone in self.phones
+            and self.phones[other.phone].device is not Device.UNREACHABLE
+            for other in self.operators.values()
+        )
+
+    def device(self, number: str, device: Device) -> bool:
+        """Asterisk's word on a phone; True if it changes anything."""
+        phone = self.phones.get(number)
+        if phone is None or phone.device is device:
+            return False
+        phone.device = device
+        return True
+
+    def add_phone(self, phone: Phone) -> None:
+        """Know a phone, or know its new password or contact."""
+        known = self.phones.get(phone.number)
+        if known is not None:
+            known.password, known.contact = phone.password, phone.contact
+        else:
+            self.phones[phone.number] = phone
+
+    def add_operator(self, operator: Operator) -> None:
+        """Know an operator, or know the new name, PIN or phone of one."""
+        known = self.operators.get(operator.id)
+        if known is not None:
+            known.name, known.pin_hash = operator.name, operator.pin_hash
+            known.home_phone = operator.home_phone
+        else:
+            self.operators[operator.id] = operator
+
+    def set_skills(
+        self, operator_id: str, skills: dict[str, int] | None, weight: int | None
+    ) -> Operator:
+        """Give an operator other skills or another weight; None leaves what is there."""
+        one = self.operator(operator_id)
+        one.skills = one.skills if skills is None else dict(skills)
+        one.weight = one.weight if weight is None else weight
+        self._journal.operator_state(one.row())
+        return one
+
+    def _logged_in(self, operator_id: str) -> Operator:
+        one = self.operator(operator_id)
+        if one.status is Status.LOGGED_OUT:
+            raise NotLoggedIn(f"Operator {operator_id} is not logged in.")
+        return one
+
+    def _status(
+        self, one: Operator, status: Status, kind: str, now: float, reason: str | None = None
+    ) -> Operator:
+        one.status, one.pause_reason, one.status_since = status, reason, now
+        self._journal.operator_event(one.id, now, kind, one.phone, reason)
+        self._journal.operator_state(one.row())
+        return one

@@ -1,0 +1,59 @@
+"""Who hangs up while waiting and dials again soon keeps the place in line.
+
+People who panic hang up after ten seconds and dial again. Put to the end each time, those with the
+least patience would never be served in a surge. FreeSWITCH's mod_callcenter has the same by
+`abandoned-resume-allowed`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from acd.calls.call import Call
+
+WITHIN_S = 60.0
+"""So long after hanging up a call from the same number goes on waiting in the same place."""
+LONGEST_S = 300.0
+"""Who has waited for longer, in all calls together, begins anew: else a number that rings every
+minute would be before all others."""
+GAVE_UP = ("caller", "unknown")
+"""By whom such a call was ended; nobody knows who hangs up while no engine watches."""
+_MOST = 10_000
+_NUMBER = re.compile(r"\+?[0-9]{3,}")  # `anonymous` is many people
+
+
+class Redials:
+    """Since when each number that hung up unserved has waited; no more than 10,000 of them.
+
+    An engine that dies takes this along: whoever dials again then waits from that call on.
+    """
+
+    def __init__(self) -> None:
+        self._left: dict[str, tuple[float, float]] = {}  # number -> waits since, left; oldest first
+
+    def gave_up(self, call: Call, now: float) -> None:
+        """A call has ended while the citizen waited: remember since when that was."""
+        record = call.record
+        if record.ended_by in GAVE_UP and _NUMBER.fullmatch(record.caller_number):
+            self._left.pop(record.caller_number, None)
+            since = call.waits_since or record.arrived_at
+            self._left[record.caller_number] = (since, record.ended_at or now)
+            self._forget_old(now)
+
+    def since(self, number: str, now: float) -> float | None:
+        """Since when whoever calls from this number has waited, if that began with another call.
+
+        Only the first call from that number is told.
+        """
+        if number not in self._left:
+            return None
+        since, left = self._left.pop(number)
+        return since if now - left <= WITHIN_S and now - since <= LONGEST_S else None
+
+    def _forget_old(self, now: float) -> None:
+        # in the order in which it was told of them, which is almost that of their ends
+        while self._left:
+            number, (_, left) = next(iter(self._left.items()))
+            if now - left <= WITHIN_S and len(self._left) <= _MOST:
+                return
+            del self._left[number]

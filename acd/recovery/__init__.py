@@ -1,0 +1,1 @@
+"""What has become of stored calls, by what lives in Asterisk, and how they go on."""

@@ -1,0 +1,179 @@
+"""What the lines of the local journal say, and the state that they add up to. Touches no file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from acd.operators.operator import Phone
+from models.rows import as_json
+from models.tables import CallRow, OperatorRow
+
+CALLS, OPERATORS = CallRow.__tablename__, OperatorRow.__tablename__
+
+Row = tuple[str, dict[str, Any]]  # table, values
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
+    """Rows that go to the database together; `n` counts the entries, over all engines."""
+
+    n: int
+    rows: tuple[Row, ...]
+
+
+class _Whom(msgspec.Struct, frozen=True):
+    call_id: str = ""
+    id: str = ""
+
+
+class Glance(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
+    """An entry of which only is read whom it tells of; a tenth of the work."""
+
+    n: int
+    rows: tuple[tuple[str, _Whom], ...]
+
+    @property
+    def ids(self) -> set[str]:
+        """The operators and calls that the entry tells of."""
+        return {whom.call_id or whom.id for _, whom in self.rows}
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True, tag="fact"):
+    """Something that is for the next engine only."""
+
+    key: str
+    value: msgspec.Raw
+
+
+class PhoneLine(msgspec.Struct, frozen=True, array_like=True):
+    """A phone as it is kept."""
+
+    number: str
+    password: str
+    contact: str | None
+
+
+class State(msgspec.Struct, array_like=True, tag="state"):
+    """The begin of a segment. Rows stand with the number of the entry that they came with."""
+
+    last: int = 0
+    operators: dict[str, tuple[int, dict[str, Any]]] = {}
+    calls: dict[str, tuple[int, dict[str, Any]]] = {}
+    phones: list[PhoneLine] = []
+    facts: dict[str, msgspec.Raw] = {}
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What an earlier engine left.
+
+    `operators`, `calls`: their last rows; of calls only those without an end. `newer`: the ids of
+    operators and calls of which the database does not have the last word yet, ended calls too.
+    `facts`: what was kept by `Journal.keep`.
+    """
+
+    operators: dict[str, dict[str, Any]] = {}
+    calls: dict[str, dict[str, Any]] = {}
+    phones: tuple[Phone, ...] = ()
+    newer: frozenset[str] = frozenset()
+    facts: dict[str, Any] = {}
+
+
+Anything = Entry | Fact | State
+encode = msgspec.json.Encoder(enc_hook=str).encode
+_decode = msgspec.json.Decoder(Anything).decode
+_glance = msgspec.json.Decoder(Glance).decode
+
+
+def encoded(entry: Entry) -> bytes:
+    """Return the entry as JSON; never fails."""
+    try:
+        return encode(entry)
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        # something that no JSON can hold: keep of it what fits
+        rows = tuple(
+            (table, {name: as_json(one) for name, one in values.items()})
+            for table, values in entry.rows
+        )
+        return encode(Entry(entry.n, rows))
+
+
+def decoded(body: bytes | None) -> Anything | None:
+    """Return what the body of a line says; None if it is damaged."""
+    if body is None:
+        return None
+    try:
+        found: Anything = _decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return found
+
+
+def glanced(body: bytes | None) -> Glance | None:
+    """Return whom an entry tells of; None for a damaged line and for one that is no entry."""
+    if body is None:
+        return None
+    try:
+        found: Glance = _glance(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    return found
+
+
+def note(state: State, line: Anything) -> None:
+    """Change the state by a line."""
+    match line:
+        case Entry(n=n, rows=rows):
+            state.last = n
+            for table, values in rows:
+                if table == OPERATORS:
+                    state.operators[values["id"]] = (n, values)
+                elif table == CALLS and values["ended_at"] is None:
+                    state.calls[values["call_id"]] = (n, values)
+                elif table == CALLS:
+                    state.calls.pop(values["call_id"], None)
+        case Fact(key=key, value=value):
+            if bytes(value) == b"null":
+                state.facts.pop(key, None)
+            else:
+                state.facts[key] = value.copy()
+        case State():
+            state.last = line.last
+            state.operators, state.calls = line.operators, line.calls
+            state.phones = line.phones
+            state.facts = {key: value.copy() for key, value in line.facts.items()}
+
+
+def restated(
+    known: Mapping[str, tuple[int, dict[str, Any]]], rows: Iterable[dict[str, Any]], key: str
+) -> dict[str, tuple[int, dict[str, Any]]]:
+    """Return the rows as a part of a state; a number is kept where there is one."""
+    return {row[key]: (known.get(row[key], (0,))[0], row) for row in rows}
+
+
+def kept_of(state: State, newer: Iterable[str], drained: int) -> Kept:
+    """Return the state as the next engine wants it; the database has all entries up to `drained`.
+
+    `newer`: who is in the other entries.
+    """
+    rows = (state.operators, state.calls)
+    not_drained = {id for some in rows for id, (n, _) in some.items() if n > drained}
+    return Kept(
+        operators={id: row for id, (_, row) in state.operators.items()},
+        calls={id: row for id, (_, row) in state.calls.items()},
+        phones=tuple(Phone(one.number, one.password, one.contact) for one in state.phones),
+        newer=frozenset(not_drained.union(newer)),
+        facts={key: msgspec.json.decode(value) for key, value in state.facts.items()},
+    )
+
+
+def joined(old: State, ours: State) -> State:
+    """Return the state of both, where ours counts more."""
+    return State(
+        last=max(old.last, ours.last),
+        operators=old.operators | ours.operators,
+        calls=old.calls | ours.calls,
+        phones=ours.phones or old.phones,
+        facts=old.facts | ours.facts,
+    )

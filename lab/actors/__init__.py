@@ -1,0 +1,1 @@
+"""Citizens and phones, played by SIPp and baresip."""

@@ -1,0 +1,108 @@
+"""Phones and citizens played by SIPp, for the demo and for tests on a real line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from lab.actors.sipp import SippError, SippResult, SippRun, credentials, free_port, run_sipp
+from pbx.programs import Programs
+
+
+class PlayedPhone(msgspec.Struct, frozen=True, kw_only=True):
+    """A SIP account that SIPp plays at `port`."""
+
+    number: str
+    password: str
+    port: int
+
+
+class Players:
+    """Starts SIPp against one line; everything started is stopped when the block is left."""
+
+    def __init__(self, programs: Programs, work: Path, line_port: int) -> None:
+        self._programs, self._work = programs, work
+        self._target = f"127.0.0.1:{line_port}"
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Players:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    async def register(self, number: str, password: str) -> PlayedPhone:
+        """Register a phone with digest; it will be called at the port it registered from."""
+        phone = PlayedPhone(number=number, password=password, port=free_port())
+        await self._succeed("phone_register_ok", phone)
+        return phone
+
+    async def dial(self, phone: PlayedPhone, code: str) -> None:
+        """Dial a code from a phone (with digest) and listen to the answer."""
+        await self._succeed("phone_dial_code_until_bye", phone, code)
+
+    async def dial_and_press(
+        self, phone: PlayedPhone, code: str, *keys: str, hang_up: bool = False
+    ) -> None:
+        """Dial a code and press keys, twice; or once, and `hang_up`."""
+        scenario = "phone_dial_code_keys_bye" if hang_up else "phone_dial_code_keys_until_bye"
+        await self._succeed(scenario, phone, code, *keys)
+
+    async def _succeed(self, scenario: str, phone: PlayedPhone, *more: str) -> None:
+        result = await run_sipp(
+            self._programs,
+            self._work,
+            scenario,
+            target=self._target,
+            port=phone.port if scenario == "phone_register_ok" else None,
+            calls=1,
+            limit_s=30,
+            rows=[credentials(phone.number, phone.password, *more)],
+        )
+        if result.successful != 1:
+            raise SippError(
+                f"Phone {phone.number} could not do {scenario} {more[:1]}; SIPp says: "
+                f"{result.why or 'nothing.'}"
+            )
+
+    async def behave(
+        self, phone: PlayedPhone, scenario: str, *, limit_s: float = 600, trace: bool = False
+    ) -> SippRun:
+        """Let the phone take calls as the scenario says, until it is stopped."""
+        run = SippRun(
+            self._programs,
+            self._work,
+            scenario,
+            port=phone.port,
+            echo=True,
+            limit_s=limit_s,
+            trace=trace,
+        )
+        return await self._stack.enter_async_context(run)
+
+    async def citizens(
+        self,
+        scenario: str,
+        count: int,
+        *,
+        caller: str,
+        rate: float = 5.0,
+        keys: Mapping[str, str] | None = None,
+        rows: Sequence[Sequence[str]] | None = None,
+        limit_s: float = 90.0,
+    ) -> SippResult:
+        """Let `count` citizens dial; their numbers are `caller` with 1, 2, 3... behind it."""
+        return await run_sipp(
+            self._programs,
+            self._work,
+            scenario,
+            target=self._target,
+            calls=count,
+            rate=rate,
+            limit_s=limit_s,
+            keys={"caller": caller, **(keys or {})},
+            rows=rows,
+        )

@@ -1,0 +1,82 @@
+"""How late an operator's state was right: busy with a call that was over for them. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from acd.calls.record import CallEvent, EventKind, LegRecord
+from reports.calls import CallHistory
+
+BUSY = ("offered", "talking", "holding")
+AT_ONCE_S = 0.5  # who has talked so shortly has helped nobody, and has nothing to wrap up
+NEVER_MS = 1_000_000
+_ENDS = (EventKind.LEFT, EventKind.OFFER_FAILED)
+
+
+class Sighting(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator who was busy with a call at some moment between `asked` and `told`."""
+
+    operator: str
+    call: str
+    state: str
+    asked: float
+    told: float
+
+
+def late_as_seen(seen: Iterable[Sighting], calls: Iterable[CallHistory]) -> int:
+    """Return for how many milliseconds, at worst, an operator was seen busy with what was over.
+
+    What is seen once in a period may have lasted by a period longer.
+    """
+    events = {one.record.call_id: one.events for one in calls}
+    late = (
+        one.asked - over
+        for one in seen
+        if (over := _over_since(events.get(one.call, ()), one)) is not None
+    )
+    return round(max(late, default=0.0) * 1000)
+
+
+def _over_since(events: Sequence[CallEvent], seen: Sighting) -> float | None:
+    """Since when the call was over for the operator; None if it was not, or was none of a citizen.
+
+    The operator has the call from the first offer until no leg of theirs is left.
+    """
+    legs: set[str] = set()
+    over = None
+    for event in events:
+        if event.at > seen.told:
+            break
+        mine = event.data.get("operator") == seen.operator
+        leg = str(event.data.get("leg"))
+        if event.kind is EventKind.ENDED or (mine and event.kind in _ENDS):
+            had = bool(legs)
+            legs = set() if event.kind is EventKind.ENDED else legs - {leg}
+            if had and not legs:
+                over = event.at
+        elif mine and event.kind in (EventKind.OFFERED, EventKind.ANSWERED, EventKind.JOINED):
+            legs.add(leg)
+            over = None
+    return over if over is not None and over < seen.asked else None
+
+
+def late_as_kept(wrap_ups: Mapping[str, Sequence[float]], calls: Iterable[CallHistory]) -> int:
+    """Return by how many milliseconds, at worst, a wrap-up began beside the end of its talk.
+
+    `wrap_ups`: when the wrap-ups of each operator began.
+    """
+    late = (
+        min((abs(at - end) for at in wrap_ups.get(leg.operator, ())), default=None)
+        for one in calls
+        for leg in one.record.legs
+        if leg.operator is not None
+        and (end := _end(leg, one)) is not None
+        and end - leg.joined_at >= AT_ONCE_S
+    )
+    return max((NEVER_MS if one is None else round(one * 1000) for one in late), default=0)
+
+
+def _end(leg: LegRecord, call: CallHistory) -> float | None:
+    return leg.left_at if leg.left_at is not None else call.record.ended_at

@@ -1,0 +1,127 @@
+"""SIPp as the citizens and the phones of a storm: one process a scenario, one a phone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from lab.actors.players import Players
+from lab.actors.sipp import SCENARIOS, SippResult, SippRun, credentials, run_sipp
+from lab.storm.kinds import AGENCY, PHONES
+from lab.storm.phones import join
+from lab.storm.plan import Plan, Turn
+from pbx.programs import Programs
+
+_ALL_KINDS = "phone_as_told"
+AGENCY_CALLS = "agency"
+_STARTS_A_SECOND = 500.0  # the calls wait in SIPp for their time
+
+
+class StormPlayers:
+    """Plays a plan on one line; everything started is stopped when the block is left."""
+
+    def __init__(
+        self,
+        programs: Programs,
+        work: Path,
+        line_port: int,
+        passwords: Mapping[str, str],
+        limit_s: float,
+    ) -> None:
+        self._programs, self._work = programs, work
+        self._target = f"127.0.0.1:{line_port}"
+        self._passwords, self._limit_s = passwords, limit_s
+        self._players = Players(programs, work, line_port)
+        self._runs: dict[str, SippRun] = {}
+
+    async def __aenter__(self) -> StormPlayers:
+        return self
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        await self.stop_phones()
+
+    async def phones(self, plan: Plan, agency_port: int) -> None:
+        """Register all phones and let them and the agency take calls as their turns say."""
+        self._work.mkdir(parents=True, exist_ok=True)
+        files = [SCENARIOS / f"{kind.scenario}.xml" for kind in PHONES]
+        text = join(files)
+        (self._work / f"{_ALL_KINDS}.xml").write_text(text, "ascii")
+        for number, password in self._passwords.items():
+            phone = await self._players.register(number, password)
+            await self._take_calls(number, phone.port, plan.turns[number])
+        await self._take_calls(AGENCY, agency_port, plan.agency_turns)
+
+    async def _take_calls(self, number: str, port: int, turns: Sequence[Turn]) -> None:
+        run = SippRun(
+            self._programs,
+            self._work,
+            _ALL_KINDS,
+            port=port,
+            echo=True,
+            limit_s=self._limit_s,
+            scenarios=self._work,
+            rows=[turn.row() for turn in turns],
+        )
+        await run.__aenter__()
+        self._runs[number] = run
+
+    async def stop_phones(self) -> None:
+        """No phone and no agency takes calls any more."""
+        await asyncio.gather(*(run.stop() for run in self._runs.values()))
+
+    async def taken(self, plan: Plan) -> dict[str, int]:
+        """Return how many calls were taken in which way, as SIPp counts them; after the stop."""
+        counts: Counter[str] = Counter({kind.scenario: 0 for kind in PHONES})
+        for number, run in self._runs.items():
+            if number == AGENCY:
+                counts[AGENCY_CALLS] = (await run.result()).calls
+                continue
+            turns = plan.turns[number]
+            for call in range((await run.result()).calls):
+                counts[turns[call % len(turns)].kind.scenario] += 1
+        return dict(counts)
+
+    async def citizens(self, plan: Plan, scenario: str) -> SippResult:
+        """Play all citizens of the plan who play this scenario."""
+        rows = [one.row() for one in plan.citizens if one.kind.scenario == scenario]
+        return await self._run(scenario, rows)
+
+    async def dial(self, plan: Plan) -> SippResult:
+        """Dial all codes of the plan at their phones."""
+        return await self._run(
+            "phone_dial_code_later_until_bye",
+            [
+                (
+                    *credentials(one.phone, self._passwords[one.phone], one.code),
+                    f"{one.at * 1e3:.0f}",
+                )
+                for one in plan.dials
+            ],
+        )
+
+    async def log_in(self, plan: Plan) -> SippResult:
+        """Log all operators in from their phones, a tenth of a second apart."""
+        return await self._run(
+            "phone_dial_code_later_until_bye",
+            [self._dialling(one.phone, "*11", index / 10) for index, one in enumerate(plan.desks)],
+        )
+
+    def _dialling(self, phone: str, code: str, at: float) -> tuple[str, ...]:
+        return (*credentials(phone, self._passwords[phone], code), f"{at * 1000:.0f}")
+
+    async def _run(self, scenario: str, rows: list[tuple[str, ...]]) -> SippResult:
+        return await run_sipp(
+            self._programs,
+            self._work,
+            scenario,
+            target=self._target,
+            calls=len(rows),
+            rate=_STARTS_A_SECOND,
+            limit_s=self._limit_s,
+            rows=rows,
+        )

@@ -1,0 +1,181 @@
+"""What a storm leaves behind, put together: facts for the verdict, and details for people."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import select
+
+from acd.calls.record import EventKind
+from lab.actors.sipp import SippResult
+from lab.machine.waiting import comes_true
+from lab.storm.kinds import CITIZENS, REFERS
+from lab.storm.lateness import Sighting
+from lab.storm.plan import Plan
+from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, stuck
+from models.database import Database
+from models.rows import plain
+from models.tables import OperatorEventRow
+from ngalam112.cli.client import Client
+from ngalam112.config.settings import Settings
+from ngalam112.process.running_line import RunningLine
+from reports.calls import CallHistory, list_calls, show_call
+
+_REFERRING = {kind.scenario for kind in CITIZENS if kind.name == REFERS}
+
+
+class Left(msgspec.Struct, frozen=True, kw_only=True):
+    """What the line holds once the last citizen has gone."""
+
+    operators: Sequence[Mapping[str, Any]]
+    phones: Sequence[Mapping[str, Any]]
+    channels: int
+    bridges: int
+    engine_errors: int
+
+
+class Played(msgspec.Struct, frozen=True, kw_only=True):
+    """What SIPp did: its counts for each scenario, the codes dialled, the ways of phones.
+
+    `seen`: who was seen to be busy meanwhile.
+    """
+
+    citizens: Sequence[SippResult]
+    dialled: SippResult
+    phones: Mapping[str, int]
+    seen: Sequence[Sighting]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The verdict, what it was made of, and a sentence for each thing that is wrong.
+
+    `stalls_s`: for how many seconds the machine stood still while the line was up.
+    """
+
+    verdict: Verdict
+    details: dict[str, Any]
+    wrong: list[str]
+    stalls_s: float = 0.0
+
+
+async def what_is_left(line: RunningLine, client: Client, within: float) -> Left:
+    """Look at what the line holds, until nothing is left or the time is over."""
+    seen: list[Left] = []
+
+    async def nothing() -> bool:
+        operators = (await asyncio.to_thread(client.get, "/api/operators"))["operators"]
+        phones = (await asyncio.to_thread(client.get, "/api/phones"))["phones"]
+        status = await asyncio.to_thread(client.get, "/api/status")
+        channels, bridges = await line.held()
+        seen[:] = [
+            Left(
+                operators=operators,
+                phones=phones,
+                channels=channels,
+                bridges=bridges,
+                engine_errors=status["engine"]["event_errors"],
+            )
+        ]
+        return not channels and not bridges and not stuck(operators, phones)
+
+    await comes_true(nothing, within, every=0.2)
+    return seen[0]
+
+
+async def what_is_kept(settings: Settings) -> tuple[list[CallHistory], list[OperatorEvent]]:
+    """Read all records with their events, and the operators' events in their order."""
+    events = select(OperatorEventRow.__table__).order_by(OperatorEventRow.id)
+    async with Database(settings.url) as database, database.session() as session:
+        records = await list_calls(session, limit=1_000_000)
+        calls = [await show_call(session, record.call_id) for record in records]
+        rows = (await session.execute(events)).mappings()
+        return calls, [msgspec.convert(plain(dict(row)), OperatorEvent) for row in rows]
+
+
+def report(
+    plan: Plan,
+    played: Played,
+    left: Left,
+    calls: Sequence[CallHistory],
+    events: Sequence[OperatorEvent],
+    complaints: Sequence[str],
+) -> Report:
+    """Judge a storm; `complaints`: what the logs complain of."""
+    refused_not = sum(one.failed for one in played.citizens if one.scenario in _REFERRING)
+    facts = Facts(
+        offered=[one.number for one in plan.citizens],
+        calls=calls,
+        operators=left.operators,
+        phones=left.phones,
+        channels=left.channels,
+        bridges=left.bridges,
+        engine_errors=left.engine_errors,
+        refers_accepted=refused_not,
+        events=events,
+        seen=played.seen,
+        complaints=complaints,
+    )
+    stuck_ones = stuck(left.operators, left.phones)
+    verdict = judge(facts)
+    return Report(
+        verdict=verdict,
+        details={
+            "outcomes": _counts(str(one.record.outcome) for one in calls),
+            "failed_offers": _counts(
+                str(event.data.get("reason"))
+                for one in calls
+                for event in one.events
+                if event.kind is EventKind.OFFER_FAILED
+            ),
+            "transfers": transfers(calls),
+            "overflows": sum(
+                event.kind is EventKind.OVERFLOW for one in calls for event in one.events
+            ),
+            "seen_busy": len(played.seen),
+            "phones": dict(played.phones),
+            "citizens": _counts(one.kind.name for one in plan.citizens),
+            "citizens_failed": {one.scenario: one.failed for one in played.citizens if one.failed},
+            "codes_dialled": played.dialled.calls,
+            "codes_failed": played.dialled.failed,
+            "operators": _counts(_name(event) for event in events),
+        },
+        wrong=[
+            *missing(facts.offered, calls),
+            *complaints,
+            *(f"stuck: {one}" for one in left.operators if one["id"] in stuck_ones),
+            *(f"not free: {one}" for one in left.phones if one["device"] != "free"),
+            *verdict.late(),
+        ],
+    )
+
+
+def transfers(calls: Sequence[CallHistory]) -> dict[str, Any]:
+    """Count how citizens were handed over; what failed, by its reason."""
+    events = [event for one in calls for event in one.events]
+    failed = [one for one in events if one.kind is EventKind.TRANSFER_FAILED]
+    joined = [one for one in events if one.kind is EventKind.JOINED]
+    return {
+        "started": sum(one.kind is EventKind.TRANSFER_STARTED for one in events),
+        "failed": len(failed),
+        "transferred": sum(one.kind is EventKind.TRANSFERRED for one in events),
+        "conference": sum(one.data.get("how") == "conference" for one in joined),
+        "forms": _counts(
+            str(one.data.get("form")) for one in events if one.kind is EventKind.TRANSFER_STARTED
+        ),
+        "kinds": _counts(
+            str(one.data.get("kind")) for one in events if one.kind is EventKind.TRANSFER_STARTED
+        ),
+        "failures": _counts(str(one.data.get("reason")) for one in failed),
+    }
+
+
+def _name(event: OperatorEvent) -> str:
+    return f"{event.kind}_{event.reason}" if event.kind == "wrap_up_end" else event.kind
+
+
+def _counts(names: Any) -> dict[str, int]:
+    return dict(sorted(Counter(names).items()))

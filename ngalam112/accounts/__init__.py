@@ -1,0 +1,1 @@
+"""Phones, operators, PINs and skills, in the database."""

@@ -1,0 +1,1 @@
+"""Settings, data of the city, the rendered configuration, sounds, logs."""

@@ -1,0 +1,133 @@
+"""Makes the state folder of a line ready for Asterisk: folders and rendered configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from acd.config_file import Distribution
+from acd.transfers.directory import addresses_in_utc
+from ngalam112.config.settings import PROJECT, Settings
+from ngalam112.engine.ari_switch import endpoint
+from pbx.render import (
+    PhoneAccount,
+    render,
+    render_agencies,
+    render_missing_members,
+    render_phones,
+)
+
+APP = "ngalam112"
+ARI_USER = "engine"
+AMI_USER = "engine"
+TEMPLATES = PROJECT / "asterisk_conf"
+BEAT_TOO_OLD_S = 4
+"""So old is the beat of an engine that does not come back; as in `agi_scripts/rescue.py`."""
+
+# Before it, one REFER with `Refer-Sub: false` ends Asterisk with all its calls (asterisk#2021).
+SAFE_REFER = (22, 11)
+
+
+def takes_refer(settings: Settings, asterisk: tuple[int, ...]) -> bool:
+    """Whether phones may hand over by REFER, on this version of Asterisk."""
+    return settings.refer == "on" or (settings.refer == "auto" and asterisk >= SAFE_REFER)
+
+
+def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, object]:
+    """Every name that a template in `asterisk_conf/` may use; `asterisk` is the version."""
+    home = settings.asterisk_home
+    first, last = settings.rtp_range
+    return {
+        "etc": home / "etc",
+        "lib": home / "lib",
+        "asterisk_spool": home / "spool",
+        "run": home / "run",
+        "asterisk_log": home / "log",
+        "bind": f"[{settings.bind}]" if ":" in settings.bind else settings.bind,
+        "media_address": "" if settings.bind in ("0.0.0.0", "::") else settings.bind,  # noqa: S104
+        "sip_port": settings.sip_port,
+        "ari_port": settings.ari_port,
+        "ami_port": settings.ami_port,
+        "rtp_start": first,
+        "rtp_end": last,
+        "trunk_match": settings.trunk_match,
+        "qualify_s": settings.qualify_s,
+        "number": settings.number,
+        "refer": takes_refer(settings, asterisk),
+        "claim_ms": settings.claim_ms,
+        "app": APP,
+        "ari_user": ARI_USER,
+        "ari_password": settings.secrets.ari_password,
+        "ami_user": AMI_USER,
+        "ami_password": settings.secrets.ami_password,
+        "rescue_password": settings.rescue_secret,
+        "sounds": settings.sounds,
+        "music": settings.music,
+        "music_class": "fallback",
+        "spool": settings.spool,
+        "beat": settings.beat,
+        "beat_too_old_s": BEAT_TOO_OLD_S,
+        "door_file": settings.door_file,
+        "phones_file": home / "etc" / "phones.list",
+        "agencies_file": home / "etc" / "agencies.list",
+    }
+
+
+def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
+    """Make the folders and render everything but the phones, for this version of Asterisk."""
+    logs = settings.log_file.parent
+    for folder in (settings.home, settings.asterisk_home, settings.spool, settings.run, logs):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    render(TEMPLATES, settings.asterisk_home / "etc", asterisk_values(settings, asterisk))
+    render_missing_members(settings.asterisk_home / "etc")
+
+
+def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None:
+    """Render the phones; Asterisk reads them at its start or when res_pjsip is reloaded."""
+    unread = unread_file(settings)
+    unread.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    # before the change: who dies in between has them read once too often, never too seldom
+    render_phones(
+        TEMPLATES, settings.asterisk_home / "etc", phones, changing=partial(unread.touch, 0o600)
+    )
+
+
+def phones_unread(settings: Settings) -> bool:
+    """Whether the phones were rendered anew since Asterisk was last made to read them."""
+    return unread_file(settings).exists()
+
+
+def phones_read(settings: Settings) -> None:
+    """Note that Asterisk has read the phones as they are."""
+    unread_file(settings).unlink(missing_ok=True)
+
+
+def unread_file(settings: Settings) -> Path:
+    """Is there while Asterisk has not read the phones as they are; a start reads them."""
+    return settings.asterisk_home / "phones.unread"
+
+
+def phones_are_rendered(settings: Settings) -> bool:
+    """Whether this line has had phones before."""
+    listed = settings.asterisk_home / "etc" / "phones.list"
+    return listed.exists() and bool(listed.read_text().split())
+
+
+def provision_agencies(settings: Settings, found: Distribution) -> None:
+    """Write down whom the fallback rings beside the phones; digits only if there is a carrier.
+
+    Opening hours become UTC as of now: summer time that begins is known at the next start.
+    """
+    offset = datetime.now(ZoneInfo(settings.timezone)).utcoffset()
+    ahead = round(offset.total_seconds() / 60) if offset is not None else 0
+    rows = []
+    for number in found.fallback:
+        for hours, address in addresses_in_utc(found.agencies[number], ahead):
+            if address.startswith("sip:"):
+                rows.append((number, hours, endpoint(address, "")))
+            elif settings.carrier:
+                rows.append((number, hours, endpoint(f"tel:{address}", settings.carrier)))
+    render_agencies(settings.asterisk_home / "etc", rows)

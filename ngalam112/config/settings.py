@@ -1,0 +1,248 @@
+"""The settings of one line, from NGALAM112_* variables, and the folders and secrets they imply."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import json
+import os
+import secrets as random_secrets
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+class SettingsError(Exception):
+    """A setting or a secret of this line cannot be used; the message says which and what to do."""
+
+
+class Secrets(msgspec.Struct, frozen=True):
+    """Passwords and tokens of one line; made at first start, kept in its state folder (0600)."""
+
+    ari_password: str
+    ami_password: str
+    api_token: str
+
+
+class Settings(BaseSettings):
+    """All that can be set from outside. Seconds end in `_s`, milliseconds in `_ms`."""
+
+    model_config = SettingsConfigDict(env_prefix="NGALAM112_", extra="ignore")
+
+    home: Path = PROJECT / "var"
+    bind: str = "127.0.0.1"
+    sip_port: int = Field(default=5060, ge=1, le=65535)
+    ari_port: int = Field(default=8088, ge=1, le=65535)
+    ami_port: int = Field(default=5038, ge=1, le=65535)
+    api_port: int = Field(default=8112, ge=1, le=65535)
+    rtp_ports: str = "10000-19999"
+    trunk_match: Annotated[list[str], NoDecode] = ["127.0.0.0/8"]
+    database_url: str = ""
+    number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
+    menu_file: Path = PROJECT / "ivr" / "menu.toml"
+    distribution_file: Path = PROJECT / "acd" / "distribution.toml"
+    prompts: Path = PROJECT / "ivr" / "prompts" / "id"
+    timezone: str = "Asia/Jakarta"
+    log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
+
+    claim_ms: int = Field(default=1000, ge=50, le=10_000)
+    ring_timeout_s: float = Field(default=12.0, ge=1, le=120)
+    wrap_up_s: float = Field(default=10.0, ge=0, le=3600)
+    wrap_up_extension_s: float = Field(default=30.0, ge=1, le=3600)
+    preferred_s: float = Field(default=900.0, ge=0, le=86_400)
+    announce: Literal["off", "position", "wait"] = "wait"
+    announce_first_s: float = Field(default=3.0, ge=0, le=5)
+    announce_every_s: float = Field(default=30.0, ge=5, le=600)
+    misses_to_pause: int = Field(default=3, ge=0, le=100)
+    # off, because a phone that does not answer OPTIONS would count as gone
+    qualify_s: int = Field(default=0, ge=0, le=3600)
+    # whisper to the operator what the call is about
+    whisper: bool = False
+    # where digits of agencies are dialled, such as sip.carrier.example:5060
+    carrier: str = Field(default="", pattern=r"^([A-Za-z0-9.-]+(:[0-9]{1,5})?)?$")
+    refer: Literal["auto", "on", "off"] = "auto"
+    # calls a second and channels: above capacity work is shed, beyond the most who calls waits
+    capacity_cps: int = Field(default=15, ge=1)
+    capacity_channels: int = Field(default=300, ge=1)
+    most_cps: int = Field(default=40, ge=1, validate_default=True)
+    most_channels: int = Field(default=600, ge=2, validate_default=True)
+    # so many of those who wait hear music, which costs Asterisk most of all; the others some words
+    most_music: int = Field(default=60, ge=0)
+    heartbeat_s: float = Field(default=3.0, ge=1, le=60)
+
+    @field_validator("home", "menu_file", "distribution_file", "prompts")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("there is no such user's home") from None
+
+    @field_validator("bind")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        ipaddress.ip_address(value)
+        return value
+
+    @field_validator("trunk_match", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> list[str]:
+        parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+        return [str(ipaddress.ip_network(str(part).strip(), strict=False)) for part in parts]
+
+    @field_validator("rtp_ports")
+    @classmethod
+    def _range(cls, value: str) -> str:
+        first, _, last = value.partition("-")
+        if not (first.isdigit() and last.isdigit() and 1024 <= int(first) < int(last) <= 65535):
+            raise ValueError("give two ports from 1024 to 65535 like 10000-19999")
+        return value
+
+    @field_validator("most_cps", "most_channels")
+    @classmethod
+    def _not_below_capacity(cls, value: int, info: ValidationInfo) -> int:
+        capacity = f"capacity_{str(info.field_name).removeprefix('most_')}"
+        if value < info.data.get(capacity, value):
+            raise ValueError(f"it must not be below NGALAM112_{capacity.upper()}")
+        return value
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError):
+            raise ValueError("no such time zone; give a name like Asia/Jakarta") from None
+        return value
+
+    @property
+    def rtp_range(self) -> tuple[int, int]:
+        """First and last UDP port for audio."""
+        first, _, last = self.rtp_ports.partition("-")
+        return int(first), int(last)
+
+    @property
+    def url(self) -> str:
+        """The database's URL; SQLite in the state folder unless another is set."""
+        return self.database_url or f"sqlite:///{self.home / 'ngalam112.db'}"
+
+    @property
+    def asterisk_home(self) -> Path:
+        """Where Asterisk keeps its configuration, its run files and its own logs."""
+        return self.home / "asterisk"
+
+    @property
+    def sounds(self) -> Path:
+        """The built prompts."""
+        return self.home / "sounds" / "id"
+
+    @property
+    def music(self) -> Path:
+        """What waiting citizens hear."""
+        return self.home / "music"
+
+    @property
+    def spool(self) -> Path:
+        """Where the fallback leaves its records."""
+        return self.home / "spool"
+
+    @property
+    def journal(self) -> Path:
+        """What is kept beside the database."""
+        return self.home / "journal"
+
+    @property
+    def run(self) -> Path:
+        """Pid files and notify sockets of the parts of the line (`ngalam112.process.pidfiles`)."""
+        return self.home / "run"
+
+    @property
+    def beat(self) -> Path:
+        """When Asterisk last answered the serving engine (`ngalam112.process.heartbeat`)."""
+        return self.run / "engine.beat"
+
+    @property
+    def door_file(self) -> Path:
+        """Is there while citizens wait at the door (`ngalam112.engine.admission`)."""
+        return self.run / "door.waits"
+
+    @property
+    def log_file(self) -> Path:
+        """The engine's log, one JSON object a line."""
+        return self.home / "log" / "engine.jsonl"
+
+    def environment(self) -> dict[str, str]:
+        """The environment in which a child process reads these same settings."""
+        values = dict(os.environ)
+        for name, value in self:
+            text = ",".join(value) if isinstance(value, list) else str(value)
+            values[f"NGALAM112_{name.upper()}"] = text
+        return values
+
+    @property
+    def rescue_secret_file(self) -> Path:
+        """The rescuer's AMI password, the only secret that it may read."""
+        return self.home / "rescue.secret"
+
+    @cached_property
+    def rescue_secret(self) -> str:
+        """The rescuer's AMI password; made here at the first use."""
+        return _kept_once(self.rescue_secret_file, random_secrets.token_urlsafe(24) + "\n").strip()
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """The line's secrets; made here at the first use."""
+        return load_secrets(self.home)
+
+
+def load_settings(**changes: object) -> Settings:
+    """Read the settings; raise SettingsError with one sentence for the first that is wrong."""
+    try:
+        return Settings(**changes)  # type: ignore[arg-type]
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "NGALAM112_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise SettingsError(f"{name}={first['input']!r} cannot be used: {first['msg']}.") from None
+
+
+def load_secrets(home: Path) -> Secrets:
+    """Read `home`/secrets.json, or make it with fresh secrets, readable by its owner only."""
+    path = home / "secrets.json"
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Secrets)
+    except FileNotFoundError:
+        pass
+    except (OSError, msgspec.DecodeError) as error:
+        raise SettingsError(f"{path} cannot be read ({error}); mend it or remove it.") from None
+    made = {name: random_secrets.token_urlsafe(24) for name in Secrets.__struct_fields__}
+    return msgspec.json.decode(_kept_once(path, json.dumps(made, indent=1)), type=Secrets)
+
+
+def _kept_once(path: Path, text: str) -> str:
+    """Write the file, readable by its owner only, unless it is there; returns what it holds."""
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_text()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"The state folder {path.parent} cannot be made ({error.strerror}); set NGALAM112_HOME."
+        ) from None
+    fresh = path.with_suffix(f".{os.getpid()}.new")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    try:
+        # the first of two that start at once wins; link never overwrites
+        os.link(fresh, path)
+    except FileExistsError:
+        pass
+    finally:
+        fresh.unlink()
+    return path.read_text()

@@ -1,0 +1,128 @@
+"""Citizens who wait at the door until there is room, in order of arrival; each costs one channel.
+
+The dialplan sends here whom no engine claimed in time while one beats: there was no room
+(`acd.rules.load_shedding`), or the engine was late. They are answered and hear the music with "you
+are in line, do not hang up", or words (`acd.queueing.music`); nothing more is done for them until
+there is room. Then the oldest is taken in (or whom the carrier gave priority): into the menu, or
+straight into the queue if the line is full.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from acd.calls.call import Call, Stage
+from acd.queueing.queue import head_start
+from acd.rules.load_shedding import Level
+from acd.timers import Timer, Timers
+
+if TYPE_CHECKING:
+    from ngalam112.engine.event_router import Line
+
+log = structlog.get_logger("line")
+
+LOOK_AGAIN_S = 0.05
+
+
+class Admission:
+    """Those who wait to be taken in: `waiting`, by their channels. It takes no longer for more.
+
+    `tell` is told when the first one waits and when nobody does any more, for the dialplan need not
+    ask for a claim in between.
+    """
+
+    def __init__(self, line: Line, timers: Timers, tell: Callable[[bool], None]) -> None:
+        self._line, self._timers, self._tell = line, timers, tell
+        self.waiting: dict[str, Call] = {}  # by the citizens' channels
+        self._oldest: list[tuple[float, str]] = []  # a heap; may hold who has gone
+        self._timer: Timer | None = None
+
+    def __len__(self) -> int:
+        return len(self.waiting)
+
+    def came(self, call: Call, now: float) -> None:
+        """A citizen whose call has its record is here, answered, and hears the music."""
+        if not self.waiting:
+            self._tell(True)
+        self._keep(call)
+        self._take_in(now)
+        if call.channel in self.waiting:
+            self._line.dispatcher.announcements.music.goes_on(call, now)
+
+    def is_closed(self, now: float) -> bool:
+        """Whether whoever comes now has to wait, because others do or because there is no room."""
+        return bool(self.waiting) or self._line.dispatcher.load.is_full(now)
+
+    def taken_up(self, call: Call, now: float, *, new: bool = False) -> None:
+        """A citizen has waited here while no engine watched, and goes on waiting; answered.
+
+        `new`: who has not been told yet to be in line, and is told at once.
+        """
+        music = self._line.dispatcher.announcements.music
+        if call.channel in self.waiting:
+            music.again(call)  # what was asked for last may be lost with the connection
+            return
+        if not self.waiting:
+            self._tell(True)
+        self._keep(call)
+        self._line.dispatcher.load.look(now)
+        self._look_again(now)
+        if new:
+            music.goes_on(call, now)
+        else:
+            music.taken_up(call, now)
+
+    def has_priority(self, call: Call) -> None:
+        """The carrier's priority of a citizen who may wait here is known only now."""
+        if call.channel in self.waiting:
+            self._keep(call)
+
+    def gone(self, call: Call) -> None:
+        """The call is over, or is served in another way."""
+        if self.waiting.pop(call.channel, None) is not None and not self.waiting:
+            self._tell(False)
+
+    def _keep(self, call: Call) -> None:
+        self.waiting[call.channel] = call
+        ahead = head_start(call, self._line.dispatcher.rules)
+        since = call.waits_since or call.record.arrived_at
+        heapq.heappush(self._oldest, (since - ahead, call.channel))
+
+    def _take_in(self, now: float) -> None:
+        """Take in as many as there is room for, the oldest first; look again if some are left."""
+        load = self._line.dispatcher.load
+        while self.waiting:
+            call = self.waiting.get(self._oldest[0][1])
+            if call is None or call.stage is not Stage.CLAIMED:
+                # gone, or put into the queue when the line was taken up
+                self.waiting.pop(heapq.heappop(self._oldest)[1], None)
+                continue
+            if not load.takes_in(now):
+                self._look_again(now)
+                return
+            heapq.heappop(self._oldest)
+            del self.waiting[call.channel]
+            self._serve(call, full=load.level is Level.FULL, now=now)
+        self._oldest.clear()
+        self._tell(False)
+
+    def _serve(self, call: Call, *, full: bool, now: float) -> None:
+        log.info("taken_in", call_id=call.id, waited_s=round(now - call.record.arrived_at, 1))
+        if full:
+            self._line.reception.skip(call, now)
+            self._line.dispatcher.enqueue(call, now)
+        else:
+            self._line.dispatcher.announcements.forget(call)
+            self._line.reception.begin(call, now)
+
+    def _look_again(self, now: float) -> None:
+        if self._timer is None:
+            self._timer = self._timers.at(now + LOOK_AGAIN_S, self._looks)
+
+    def _looks(self, now: float) -> None:
+        self._timer = None
+        self._take_in(now)

@@ -1,0 +1,260 @@
+"""Binds what `acd` and `ivr` want done (acd.ports.Switch) to ARI requests.
+
+Requests per answered call: claim, answer, one for each prompt, music, ring, music off, bridge,
+two to connect, remove the bridge, hang up the leg that is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+import structlog
+
+from ngalam112.engine.call_lanes import CallLanes
+from pbx.ari import AriClient
+from pbx.ari_reply import Reply
+
+log = structlog.get_logger("switch")
+
+
+class SayFailed(msgspec.Struct, frozen=True):
+    """A prompt could not be started."""
+
+    playback: str
+
+
+class RingFailed(msgspec.Struct, frozen=True):
+    """A phone could not be rung at all."""
+
+    leg: str
+
+
+class Connected(msgspec.Struct, frozen=True):
+    """Both legs are in the bridge."""
+
+    bridge: str
+
+
+class ConnectFailed(msgspec.Struct, frozen=True):
+    """The legs could not be put into the bridge."""
+
+    bridge: str
+    why: str
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """A leg is in the bridge where it was wanted."""
+
+    bridge: str
+    leg: str
+
+
+class JoinFailed(msgspec.Struct, frozen=True):
+    """A leg could not be put into the bridge."""
+
+    bridge: str
+    leg: str
+    why: str
+
+
+Outcome = SayFailed | RingFailed | Connected | ConnectFailed | Joined | JoinFailed
+
+# `acd`'s words for the states of POST channels/{id}/transfer_progress
+_PROGRESS = {
+    "trying": "channel_progress",
+    "answered": "channel_answered",
+    "unavailable": "channel_unavailable",
+    "declined": "channel_declined",
+}
+
+
+def endpoint(phone: str, carrier: str) -> str:
+    """What Asterisk dials for a phone's number, a SIP address ("sip:") or digits ("tel:")."""
+    if phone.startswith("sip:"):
+        return f"PJSIP/outside/{phone}"
+    if phone.startswith("tel:"):
+        return f"PJSIP/outside/sip:{phone.removeprefix('tel:')}@{carrier}"
+    return f"PJSIP/{phone}"
+
+
+class AriSwitch:
+    """acd.ports.Switch over ARI; outcomes go to `post` as events.
+
+    `carrier`: the host (and port) through which numbers outside are dialled; "" if there is none.
+    """
+
+    def __init__(
+        self, ari: AriClient, sounds: str, post: Callable[[Outcome], None], carrier: str = ""
+    ) -> None:
+        self._ari, self._sounds, self._post, self._carrier = ari, sounds, post, carrier
+        self._lanes = CallLanes(ari.lanes)
+
+    def answer(self, channel: str) -> None:
+        """Answer a leg that came in."""
+        self._do("answer", channel, "POST", f"channels/{channel}/answer")
+
+    def say(self, channel: str, playback: str, *prompts: str) -> None:
+        """Play prompts from the folder of built sounds."""
+
+        def then(reply: Reply) -> None:
+            if not reply.ok:
+                log.warning("say_failed", channel=channel, prompts=prompts, reason=reply.reason)
+                self._post(SayFailed(playback))
+
+        self._ari.send(
+            "POST",
+            f"channels/{channel}/play/{playback}",
+            {"media": ",".join(f"sound:{self._sounds}/{prompt}" for prompt in prompts)},
+            then=then,
+            lane=self._lanes.add(playback, channel),
+        )
+
+    def stop(self, playback: str) -> None:
+        """Cut a prompt off; one that has just ended is fine."""
+        self._ari.send("DELETE", f"playbacks/{playback}", lane=self._lanes.of(playback))
+
+    def music(self, channel: str, turn: int = 0) -> None:
+        """Music and "stay on the line", from the music classes `queue` and `queue_1`, `queue_2`."""
+        # two by turns: the same one would go on where it was, with its words at any time
+        music_class = f"queue_{2 - turn % 2}" if turn else "queue"
+        self._do("music", channel, "POST", f"channels/{channel}/moh", {"mohClass": music_class})
+
+    def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
+        """Originate the operator's leg; its answer comes back as StasisStart."""
+        name, number = display
+
+        def then(reply: Reply) -> None:
+            if not reply.ok:
+                log.warning("ring_failed", phone=phone, status=reply.status, reason=reply.reason)
+                self._post(RingFailed(leg))
+
+        self._ari.send(
+            "POST",
+            "channels",
+            {
+                "endpoint": endpoint(phone, self._carrier),
+                "app": self._ari.app,
+                "appArgs": "operator",
+                "channelId": leg,
+                "callerId": f'"{name}" <{number}>',
+                "originator": citizen,
+                "timeout": "120",  # the engine's own deadline comes first
+            },
+            then=then,
+            lane=self._lanes.add(leg, citizen),
+        )
+
+    def connect(self, bridge: str, citizen: str, leg: str) -> None:
+        """Music off, bridge, both legs in: four requests, in this order on one lane.
+
+        The operator's keys are commands and do not reach the citizen's ear (absorbDTMF); the
+        citizen's keys do reach the operator's: who cannot speak can press.
+        """
+
+        def then(reply: Reply) -> None:
+            self._post(Connected(bridge) if reply.ok else ConnectFailed(bridge, reply.reason))
+
+        lane = self._lanes.of(citizen)
+        self._ari.send("DELETE", f"channels/{citizen}/moh", lane=lane)
+        self.open(bridge, citizen)
+        self._ari.send("POST", f"bridges/{bridge}/addChannel", {"channel": citizen}, lane=lane)
+        self._ari.send(
+            "POST",
+            f"bridges/{bridge}/addChannel",
+            {"channel": leg, "absorbDTMF": "true"},
+            then=then,
+            lane=lane,
+        )
+
+    def open(self, bridge: str, channel: str) -> None:
+        """Make a bridge that tells of the keys pressed in it."""
+        self._bridge(bridge, channel, "mixing,dtmf_events")
+
+    def _bridge(self, bridge: str, channel: str, kind: str) -> None:
+        # by its name the next engine knows whose it is when nobody is in it any more
+        self._ari.send(
+            "POST",
+            f"bridges/{bridge}",
+            {"type": kind, "name": self._ari.app},
+            lane=self._lanes.add(bridge, channel),
+        )
+
+    def belongs(self, one: str, channel: str) -> None:
+        """Ask for what concerns it on the lane of the citizen."""
+        self._lanes.add(one, channel)
+
+    def join(self, bridge: str, leg: str) -> None:
+        """Put a leg into a bridge; Asterisk takes it straight out of the one that it is in."""
+
+        def then(reply: Reply) -> None:
+            ok = Joined(bridge, leg) if reply.ok else JoinFailed(bridge, leg, reply.reason)
+            self._post(ok)
+
+        self._ari.send(
+            "POST",
+            f"bridges/{bridge}/addChannel",
+            {"channel": leg, "absorbDTMF": "true"},
+            then=then,
+            lane=self._lanes.move(leg, bridge),
+        )
+
+    def pair(self, bridge: str, channel: str, leg: str) -> None:
+        """Answer a phone that called, and put it together with whom it called."""
+        self.answer(channel)
+        self._bridge(bridge, channel, "mixing")
+        both = {"channel": f"{channel},{leg}"}
+        self._do("pair", channel, "POST", f"bridges/{bridge}/addChannel", both)
+
+    def hold(self, channel: str) -> None:
+        """Music of the class `hold`, in the bridge where the channel is."""
+        self._do("hold", channel, "POST", f"channels/{channel}/moh", {"mohClass": "hold"})
+
+    def unhold(self, channel: str) -> None:
+        """End the music: joining a bridge does not do that by itself."""
+        self._ari.send("DELETE", f"channels/{channel}/moh", lane=self._lanes.of(channel))
+
+    def ringing(self, channel: str) -> None:
+        """180 Ringing to a phone that called."""
+        self._do("ringing", channel, "POST", f"channels/{channel}/ring")
+
+    def tell(self, leg: str, prompt: str) -> None:
+        """Whisper through a snoop channel: a prompt played on the leg itself would cut its talk.
+
+        The snoop channel comes as StasisStart with the prompt's name; the line plays it there.
+        """
+        whisper = {"whisper": "out", "spy": "none", "appArgs": f"whisper,{prompt}"}
+        self._do("tell", leg, "POST", f"channels/{leg}/snoop", {"app": self._ari.app, **whisper})
+
+    def progress(self, leg: str, outcome: str) -> None:
+        """NOTIFY the phone of what became of its REFER.
+
+        First a question that Asterisk answers in the turn of this phone's SIP, so after it is done
+        with the REFER itself. Asterisk 22.10 and 22.11 tell us of it before they have put down what
+        is to be notified (`ari_notify` in res_pjsip_refer.c), and end with all calls when our
+        answer is quicker than that.
+        """
+        question = {"variable": "CHANNEL(pjsip,call-id)"}
+        states = {"states": _PROGRESS[outcome]}
+        self._do("progress", leg, "GET", f"channels/{leg}/variable", question)
+        self._do("progress", leg, "POST", f"channels/{leg}/transfer_progress", states)
+
+    def disconnect(self, bridge: str) -> None:
+        """Remove a bridge."""
+        self._do("disconnect", bridge, "DELETE", f"bridges/{bridge}")
+
+    def hang_up(self, channel: str, cause: int = 16) -> None:
+        """End a leg."""
+        self._do("hang_up", channel, "DELETE", f"channels/{channel}", {"reason_code": str(cause)})
+
+    def _do(
+        self, what: str, about: str, method: str, uri: str, query: Mapping[str, str] | None = None
+    ) -> None:
+        """Ask for what nobody waits for, on the lane of what it is about; a failure is logged."""
+
+        def then(reply: Reply) -> None:
+            # gone already is what a hang-up wants, and for the rest its end is on its way
+            if not reply.ok and not reply.gone:
+                log.warning("request_failed", what=what, id=about, reason=reply.reason)
+
+        self._ari.send(method, uri, query, then=then, lane=self._lanes.of(about))

@@ -1,0 +1,131 @@
+"""The door: who has dialled 112 and is claimed, until the citizen's leg is here and has a record.
+
+Asterisk asks every engine at once (StasisBroadcast); the first whose claim it takes gets the call.
+Whom nobody claims in time the dialplan hands over unclaimed, to wait until there is room
+(`ngalam112.engine.admission`); the fallback serves them only if no engine beats.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from acd.calls.call import Call, Stage
+from acd.calls.checkpoint import CLAIM, KeptClaim
+from acd.calls.record import CallRecord, EventKind
+from acd.ports import Journal
+from acd.queueing.redials import Redials
+from acd.timers import Timers
+from pbx.ari_types import Channel
+
+if TYPE_CHECKING:
+    from ngalam112.engine.event_router import Line
+
+# a claimed call whose leg never comes has hung up in that very moment
+HANDOVER_S = 5.0
+
+
+class Claimed(msgspec.Struct, frozen=True):
+    """Whether a claimed call is ours."""
+
+    channel: str
+    ours: bool
+
+
+def readable(text: str, longest: int = 64) -> str:
+    """A caller's text without control characters, cut to `longest`: safe to keep and to show."""
+    if not text.isprintable():
+        text = "".join(sign for sign in text if sign.isprintable())
+    return text[:longest].strip()
+
+
+class Door:
+    """Claims calls for a line, and begins their records.
+
+    `claims`: asked for, and not here yet; by the citizens' channels, with what is known of them.
+    `redials`: who has hung up while waiting, and may dial again.
+    """
+
+    def __init__(
+        self, line: Line, journal: Journal, timers: Timers, claim: Callable[[str], None]
+    ) -> None:
+        self.claims: dict[str, KeptClaim] = {}
+        self.redials = Redials()
+        self._line, self._journal, self._timers, self._claim = line, journal, timers, claim
+        self._open: Counter[str] = Counter()
+
+    def arrived(self, channel: Channel, now: float) -> None:
+        """Somebody has dialled 112: claim the call, unless there are too many."""
+        call = self._line.calls.get(channel.id)
+        if call is None:
+            if not self._line.dispatcher.load.arrives(channel.id, now):
+                return  # comes unclaimed, and waits
+            # if the leg never comes, these are all that is left to call the citizen back by
+            call = self._line.new_call(channel.id, now)
+            call.record.caller_number = channel.caller.number
+            call.record.caller_name = channel.caller.name
+            call.record.called_number = channel.dialplan.exten
+            self._keep(call.record, channel.id)
+        # the door asks again as long as it has no answer, and each time anew
+        if call.stage is Stage.CLAIMED and call.timer is None and not call.record.events:
+            self._open[channel.id] += 1
+            self._claim(channel.id)
+
+    def claimed(self, channel: str, ours: bool, now: float) -> None:
+        """A claim has its answer; of several for one call the last refusal counts."""
+        self._open[channel] -= 1
+        last = self._open[channel] <= 0
+        if last:
+            del self._open[channel]
+        call = self._line.calls.get(channel)
+        if call is None or call.stage is not Stage.CLAIMED or call.record.events:
+            return
+        if ours:
+            call.rearm(self._timers.at(now + HANDOVER_S, lambda at: self.never_came(call, at)))
+        elif last and call.timer is None:
+            # too late, or another engine's: whoever serves it keeps its record
+            del self._line.calls[channel]
+            self.forget(channel)
+
+    def never_came(self, call: Call, now: float) -> None:
+        """A claimed call has hung up before it was handed over: nobody else keeps its record."""
+        if call.stage is Stage.CLAIMED:
+            seen = call.record
+            self.note_arrival(call, seen.caller_number, seen.caller_name, seen.called_number)
+            self._line.over(call, 0, now)
+
+    def note_arrival(self, call: Call, number: str, name: str, called: str) -> None:
+        """Begin the call's record with who calls; hostile text is made harmless here.
+
+        Who has hung up just now and dials again keeps the place in line (`acd.queueing.redials`).
+        """
+        number, at = readable(number, 32), call.record.arrived_at
+        call.waits_since = self.redials.since(number, at)
+        call.note(
+            EventKind.ARRIVED,
+            at,
+            asterisk_id=call.channel,
+            caller_number=number,
+            caller_name=readable(name),
+            called_number=readable(called, 32),
+            language="id",
+        )
+        self.forget(call.channel)
+
+    def forget(self, channel: str) -> None:
+        """The call has a record of its own by now, or is another's."""
+        if self.claims.pop(channel, None) is not None:
+            self._journal.keep(CLAIM + channel, None)
+
+    def _keep(self, seen: CallRecord, channel: str) -> None:
+        # before the request: an engine that dies after it must not take the call along
+        self.claims[channel] = KeptClaim(
+            number=readable(seen.caller_number, 32),
+            name=readable(seen.caller_name),
+            called=readable(seen.called_number, 32),
+            at=seen.arrived_at,
+        )
+        self._journal.keep(CLAIM + channel, self.claims[channel])

@@ -1,0 +1,213 @@
+"""The processes of a line: makes the state folder ready, starts and stops them in order."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import aiohttp
+
+from acd.operators.operator import Phone
+from models.database import Database, Unreachable, upgrade
+from ngalam112.accounts.admin import load_roster
+from ngalam112.config.provision import (
+    ARI_USER,
+    phones_are_rendered,
+    provision,
+    provision_agencies,
+    provision_phones,
+    unread_file,
+)
+from ngalam112.config.routing import load_rulebook
+from ngalam112.config.settings import Settings
+from ngalam112.config.sounds import build_music, build_sounds
+from pbx.asterisk import Asterisk, check_ports
+from pbx.processes import end, start
+from pbx.programs import Programs
+
+
+class EngineFailed(Exception):
+    """The engine did not start; the message is its last word."""
+
+
+def check_line_ports(settings: Settings, *, engine_runs: bool = False) -> None:
+    """Raise AsteriskError for the first port of the line that is taken.
+
+    With `engine_runs` the API's may be: it is our own engine that has it.
+    """
+    sip = {"NGALAM112_SIP_PORT": settings.sip_port}
+    check_ports(settings.bind, sip, sip)
+    check_ports(
+        "127.0.0.1",
+        {},
+        {
+            "NGALAM112_ARI_PORT": settings.ari_port,
+            "NGALAM112_AMI_PORT": settings.ami_port,
+            **({} if engine_runs else {"NGALAM112_API_PORT": settings.api_port}),
+        },
+    )
+
+
+async def prepare(settings: Settings, programs: Programs, *, engine_runs: bool = False) -> None:
+    """Make the state folder, the database, the sounds and the configuration ready."""
+    check_line_ports(settings, engine_runs=engine_runs)
+    settings.home.mkdir(parents=True, exist_ok=True)
+    # callers' data: for the line's own user only, whoever made the folder
+    settings.home.chmod(0o700)
+    phones = await _stored_phones(settings)
+    await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
+    await asyncio.to_thread(build_music, settings.music, programs)
+    rulebook = load_rulebook(settings)
+    provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
+    provision_agencies(settings, rulebook.distribution)
+    if phones is not None:
+        provision_phones(settings, phones)
+
+
+async def _stored_phones(settings: Settings) -> list[Phone] | None:
+    """Read the phones; None if the database is away and those of before must do."""
+    try:
+        await upgrade(settings.url)
+        async with Database(settings.url) as database:
+            return (await load_roster(database))[1]
+    except Unreachable as error:
+        if not phones_are_rendered(settings):
+            raise
+        print(f"{error} The line starts with the phones that it had.", file=sys.stderr)  # noqa: T201
+        return None
+
+
+def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
+    """The line's Asterisk, not started yet: it sees what its configuration names."""
+    return Asterisk(
+        programs,
+        settings.asterisk_home,
+        writable=[settings.spool],
+        readable=[settings.sounds, settings.music, settings.run],
+        # else the engine would have them read again at once, while phones register: what Asterisk
+        # has challenged them with before counts for nothing then
+        unread=unread_file(settings),
+    )
+
+
+Start = Callable[..., Awaitable[asyncio.subprocess.Process]]
+"""Starts a program, as `pbx.processes.start` does."""
+
+
+class EngineProcess:
+    """The engine as a child process."""
+
+    def __init__(self, settings: Settings, start: Start = start) -> None:
+        self._settings, self._start = settings, start
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The engine's process, while it runs."""
+        process = self._process
+        return None if process is None or process.returncode is not None else process.pid
+
+    async def start(self, *, within: float = 30.0) -> None:
+        """Start it and wait until its API answers; raise EngineFailed with its last word."""
+        self._process = process = await self._start(
+            sys.executable,
+            "-m",
+            "ngalam112",
+            "engine",
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=self._settings.environment(),
+            start_new_session=True,
+        )
+        ready = asyncio.create_task(self._ready())
+        ended = asyncio.create_task(process.wait())
+        done, _ = await asyncio.wait(
+            {ready, ended}, timeout=within, return_when=asyncio.FIRST_COMPLETED
+        )
+        ready.cancel()
+        if ready in done:
+            return
+        if ended not in done:
+            await self.stop(signal.SIGKILL)
+            raise EngineFailed(f"The engine did not serve within {within:.0f} s; see its log.")
+        assert process.stderr is not None
+        words = (await process.stderr.read()).decode("utf-8", "replace").strip().splitlines()
+        raise EngineFailed(words[-1] if words else f"The engine ended ({process.returncode}).")
+
+    async def _ready(self) -> None:
+        # its API is there once it listens; /healthz says 200 once ARI is up as well
+        while not await healthy(self._settings):
+            await asyncio.sleep(0.05)
+
+    async def ended(self) -> int:
+        """Wait for its end; returns the exit code."""
+        assert self._process is not None
+        return await self._process.wait()
+
+    async def stop(self, number: signal.Signals = signal.SIGINT, within: float = 20.0) -> None:
+        """Stop it, by force if it does not go in time."""
+        await end(self._process, number, within=within)
+
+
+async def healthy(settings: Settings) -> bool:
+    """Whether the engine's /healthz says 200."""
+    try:
+        async with asyncio.timeout(2):
+            reader, writer = await asyncio.open_connection("127.0.0.1", settings.api_port)
+            try:
+                writer.write(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                status = await reader.readline()
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return b" 200 " in status
+
+
+class RunningLine:
+    """Asterisk and engine of one line: `async with RunningLine(...) as line`."""
+
+    def __init__(self, settings: Settings, programs: Programs, start: Start = start) -> None:
+        self.settings = settings
+        self.asterisk = line_asterisk(settings, programs)
+        self.engine = EngineProcess(settings, start)
+
+    async def left_over(self) -> int:
+        """How many channels and bridges Asterisk holds at the moment."""
+        return sum(await self.held())
+
+    async def held(self) -> tuple[int, int]:
+        """How many channels Asterisk holds at the moment, and how many bridges."""
+        settings = self.settings
+        sign = aiohttp.encode_basic_auth(ARI_USER, settings.secrets.ari_password)
+        base = f"http://127.0.0.1:{settings.ari_port}/ari"
+        async with aiohttp.ClientSession(
+            headers={"Authorization": sign}, raise_for_status=True
+        ) as session:
+            async with session.get(f"{base}/channels") as response:
+                channels = len(await response.json())
+            async with session.get(f"{base}/bridges") as response:
+                bridges = len(await response.json())
+            return channels, bridges
+
+    async def __aenter__(self) -> RunningLine:
+        try:
+            await self.asterisk.start()
+            await self.engine.start()
+        except BaseException:
+            await self._stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stop()
+
+    async def _stop(self) -> None:
+        await asyncio.shield(asyncio.ensure_future(self._stop_both()))
+
+    async def _stop_both(self) -> None:
+        await self.engine.stop()
+        await self.asterisk.stop()

@@ -1,0 +1,267 @@
+"""The engine as a process: waits for its turn, opens what it kept, runs all parts, stops in order.
+
+SIGTERM stops the engine alone: calls stay up in Asterisk and the next engine takes them over.
+SIGINT is the end of the whole line: living calls are ended, with their records. An engine that
+waits ends at once by either.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from typing import Any
+
+import structlog
+import uvloop
+
+from acd.calls.record import Served
+from journal.database_writer import Recorder
+from journal.write_ahead_log import LocalJournal
+from models.database import Database
+from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.server import Api
+from ngalam112.config.logs import open_log
+from ngalam112.config.routing import Rulebook
+from ngalam112.config.settings import Settings
+from ngalam112.engine.engine import Engine
+from ngalam112.process import pidfiles
+from ngalam112.process.heartbeat import BeatFile, Heart, Notifier
+from ngalam112.process.leader_lock import Turn
+from ngalam112.process.warm_up import calm_the_collector, warm_up
+from ngalam112.recovery.fallback_records import KnownCall, read_spool
+from ngalam112.recovery.late_database import record, remember
+from ngalam112.recovery.snapshot import known_call
+from ngalam112.recovery.startup_state import Opening, known_by
+from pbx.ari_reply import ChannelGone
+
+log = structlog.get_logger("service")
+
+SPOOL_EVERY_S = 2.0
+TEND_EVERY_S = 1.0
+DRAIN_S = 10.0
+HAND_OVER_S = 0.2  # the next engine drains on, and citizens wait for its turn
+GOODBYE_S = 2.0
+
+# who starts an engine need not wait longer than until it waits, or serves
+_NEWS = {"waiting": ("READY=1",), "serving": ("READY=1",), "stopping": ("STOPPING=1",)}
+
+
+class _Stopped(Exception):
+    """Somebody asked the engine to stop; ends its task group."""
+
+
+class _Life:
+    """What one engine process is at the moment, and who is told of it."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self.settings, self.state = settings, "starting"
+        self.told: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
+        self.notifier = Notifier()
+        self.heart = Heart(self.notifier)
+        self.turn = Turn(settings.home / "engine.lock")
+        self.rulebook: Rulebook | None = None
+        self._file = settings.run / f"engine-{name}.pid"
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._tell, number)
+
+    def _tell(self, number: signal.Signals) -> None:
+        if not self.told.done():
+            self.told.set_result(number)
+
+    def becomes(self, state: str) -> None:
+        """Say what it is from now on: waiting, taking_over, serving or stopping."""
+        if self.state == state:
+            return
+        self.state = state
+        pidfiles.write(self._file, os.getpid(), state)
+        self.notifier.say(*_NEWS.get(state, ()), f"STATUS={state}")
+        log.info("engine_is", state=state, pid=os.getpid())
+
+    async def turn_comes(self) -> bool:
+        """Wait for the turn; returns whether it came before somebody said stop."""
+        if self.turn.take():
+            return True
+        self.rulebook = await warm_up(self.settings)
+        self.becomes("waiting")
+        comes = asyncio.create_task(self.turn.comes(), name="turn")
+        either: set[asyncio.Future[Any]] = {comes, self.told}
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+        comes.cancel()
+        return not self.told.done()
+
+    def leave(self) -> None:
+        """The end of this process: the next one's turn."""
+        pidfiles.remove(self._file, os.getpid())
+        self.turn.give()
+
+
+def main(settings: Settings, name: str = "1") -> int:
+    """Run the engine until it is told to stop; returns the exit code."""
+    with open_log(settings.log_file, settings.log_level):
+        return uvloop.run(live(settings, name))
+
+
+async def live(settings: Settings, name: str) -> int:
+    """Wait for the turn, then serve until told to stop; raises the first error that ends it."""
+    life = _Life(settings, name)
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(life.heart.run(), name="heart")
+            if await life.turn_comes():
+                life.becomes("taking_over")
+                await _serve_and_drain(life)
+            raise _Stopped
+    except* _Stopped:
+        log.info("engine_stopped")
+    except* Exception as group:
+        error = group.exceptions[0]
+        while isinstance(error, ExceptionGroup):
+            error = error.exceptions[0]
+        log.error("engine_failed", error=str(error), kind=type(error).__name__)
+        raise error from None
+    finally:
+        life.leave()
+    return 0
+
+
+async def _serve_and_drain(life: _Life) -> None:
+    """Serve; whatever ends it, the database gets what it takes before the next engine's turn."""
+    database = Database(life.settings.url)
+    local = await asyncio.to_thread(LocalJournal, life.settings.journal)
+    recorder = Recorder(database, local)
+    try:
+        await _serve(life, database, recorder)
+    finally:
+        await asyncio.to_thread(local.close)
+        await database.engine.dispose()
+
+
+async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
+    settings, journal, kept = life.settings, CountingJournal(recorder), recorder.local.kept
+    opening = Opening(database, settings.url, recorder)
+    stored = await opening.first(may_do_without=bool(kept.phones))
+    engine = Engine(settings, journal, life.rulebook)
+    known = known_by(kept, stored)
+    remember(engine, recorder, known, is_stored=stored is not None)
+    log.info(
+        "engine_started",
+        pid=os.getpid(),
+        phones=len(known.phones),
+        operators=len(known.operators),
+        calls=len(known.calls),
+        backlog=recorder.backlog,
+    )
+    api = Api(engine, database, settings, journal)
+    beat = BeatFile(settings.beat)
+    engine.on_serving = lambda: life.becomes("serving")
+    life.heart.proof = lambda: engine.do(lambda _: None)
+    life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
+    calm_the_collector()
+    later = None if stored is not None else opening
+    writing = asyncio.create_task(record(engine, recorder, later), name="recorder")
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_until_told(life, engine), name="signals")
+            tasks.create_task(api.run(), name="api")
+            # another program at the port must be told before the line is taken over in Asterisk
+            await api.listening.wait()
+            tasks.create_task(engine.run(), name="engine")
+            tasks.create_task(_spool(engine, database, journal), name="spool")
+            tasks.create_task(_tend(recorder.local), name="journal")
+            tasks.create_task(_unless_it_fails(writing), name="recording")
+    finally:
+        life.becomes("stopping")
+        life.heart.proof = life.heart.ask_asterisk = None
+        beat.close()
+        line_ends = life.told.done() and life.told.result() is signal.SIGINT
+        left = await recorder.close(DRAIN_S if line_ends else HAND_OVER_S)
+        opening.give_up()
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        if left:
+            log.warning("entries_left_for_the_next_engine", count=left)
+
+
+async def _unless_it_fails(writing: asyncio.Task[None]) -> None:
+    await asyncio.shield(writing)
+
+
+async def _tend(journal: LocalJournal) -> None:
+    while True:
+        journal.tend()
+        await asyncio.sleep(TEND_EVERY_S)
+
+
+async def _until_told(life: _Life, engine: Engine) -> None:
+    number = await asyncio.shield(life.told)  # an engine that fails was not told
+    life.becomes("stopping")
+    log.info("stopping", signal=number.name, calls=len(engine.line.calls))
+    if number is signal.SIGINT:
+        await engine.do(engine.hang_up_all)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_S):
+                while engine.line.calls:
+                    await asyncio.sleep(0.02)
+    raise _Stopped
+
+
+class _Calls:
+    """Implements `fallback_records.Calls`: the stored calls, and those that are up."""
+
+    def __init__(self, engine: Engine, database: Database) -> None:
+        self._engine, self._database = engine, database
+
+    async def known(self, asterisk_id: str) -> KnownCall | None:
+        """The call as it is written."""
+        return await known_call(self._database, asterisk_id)
+
+    async def served(self, asterisk_id: str, served: Served) -> bool:
+        """Note it in a call that is up; raises ConnectionError while it is not known who is."""
+
+        def note(now: float) -> bool:
+            if not self._engine.taken_up:
+                raise ConnectionError("Asterisk is away, so nobody knows which calls are up.")
+            return self._engine.line.fallback.served(asterisk_id, served, now)
+
+        return await self._engine.do(note)
+
+    async def lives(self, asterisk_id: str) -> bool:
+        """Whether Asterisk still has the channel; raises an AriError if it does not tell."""
+        try:
+            await self._engine.ari.call("GET", f"channels/{asterisk_id}")
+        except ChannelGone:
+            return False
+        return True
+
+
+async def _spool(engine: Engine, database: Database, journal: CountingJournal) -> None:
+    """Read what the fallback left, for ever; the database's troubles end with it, not this."""
+    folder, calls = engine.settings.spool, _Calls(engine, database)
+
+    async def written() -> None:
+        # An engine that stood still has events to read of calls that the fallback served meanwhile.
+        # Without their records, those calls would get two.
+        await engine.ari.caught_up()
+        await engine.do(lambda _: None)
+        await journal.recorder.flushed()
+
+    while True:
+        try:
+            # before that a call which the fallback has ended would be taken for one that is up
+            if engine.taken_up:
+                count = await read_spool(
+                    folder,
+                    journal,
+                    calls,
+                    flushed=written,
+                    now=time.time(),
+                    clock=engine.clock.anchor,
+                )
+                if count:
+                    log.info("fallback_records_read", count=count)
+        except Exception:
+            log.exception("spool_failed")
+        await asyncio.sleep(SPOOL_EVERY_S)

@@ -1,0 +1,1 @@
+"""How an engine learns at its start, or after an outage, what goes on in its line."""

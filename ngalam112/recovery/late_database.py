@@ -1,0 +1,58 @@
+"""Lets an engine know its line at its start, and join it with the database when that is there."""
+
+from __future__ import annotations
+
+import structlog
+
+from journal.database_writer import Recorder
+from ngalam112.engine.engine import Engine
+from ngalam112.process.heartbeat import read_beat
+from ngalam112.recovery.startup_state import Known, Opening, learn
+from pbx.ari_reply import AriError
+
+log = structlog.get_logger("joining")
+
+
+def remember(engine: Engine, recorder: Recorder, known: Known, *, is_stored: bool) -> None:
+    """Let the engine know its line, before it serves; `is_stored`: the database has been asked."""
+    kept, settings = recorder.local.kept, engine.settings
+    for phone in known.phones:
+        engine.roster.add_phone(phone)
+    for operator in known.operators:
+        engine.roster.add_operator(operator)
+    engine.remember(known.calls, kept.facts, read_beat(settings.beat))
+    if is_stored:
+        recorder.local.restate(
+            [one.row() for one in known.operators], [one.row() for one in known.calls]
+        )
+        recorder.local.keep_phones(known.phones)
+        _say_last(engine, recorder, set(kept.newer))
+    engine.wrap_ups.restore(engine.clock.now())
+
+
+def _say_last(engine: Engine, recorder: Recorder, newer: set[str]) -> None:
+    """What waits of these operators is older than what the database has: say how they are now."""
+    recorder.operators_after = recorder.local.last
+    for id in newer & engine.roster.operators.keys():
+        recorder.operator_state(engine.roster.operators[id].row())
+
+
+async def record(engine: Engine, recorder: Recorder, opening: Opening | None) -> None:
+    """Write into the database, as soon as it is there; `opening`: where it is not there yet."""
+    if opening is not None:
+        stored = await opening.at_last()
+        await engine.do(lambda _: _learn(engine, recorder, stored))
+        log.info("database_is_there", backlog=recorder.backlog)
+        try:
+            await engine.bring_phones()
+        except (AriError, OSError) as error:
+            log.error("phones_not_brought", error=str(error))
+    await recorder.run()
+
+
+def _learn(engine: Engine, recorder: Recorder, stored: Known) -> None:
+    local, roster = recorder.local, engine.roster
+    newer = {id for id in roster.operators if local.is_newer(id)}
+    learn(roster, stored, newer)
+    _say_last(engine, recorder, newer)
+    local.keep_phones(roster.phones.values())

@@ -1,0 +1,83 @@
+"""Looks once more, a second after a take-up: what the dead engine had ordered may come after it.
+
+Asterisk goes on reading what a dead engine had written, while the next one already looks at what
+lives: a bridge may be made, two may be joined in it, or a phone rung, just after that look.
+"""
+
+from __future__ import annotations
+
+import msgspec
+import structlog
+
+from acd.calls.call import Call, Stage
+from acd.recovery.reconcile import LiveLeg
+from ngalam112.engine.event_router import Line
+from ngalam112.recovery.restore_calls import bridges_in_use, take_down
+from ngalam112.recovery.snapshot import Snapshot
+
+log = structlog.get_logger("second_look")
+
+AFTER_S = 1.0
+OLD_S = 0.5
+"""A younger channel may be of a phone that has dialled, and its event is still to come."""
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine knew when it asked Asterisk.
+
+    `talks`: citizens who talk, and in which bridge. `offers`: legs that the dead engine may have
+    had rung. What has changed since is left alone, for the answer is older.
+    """
+
+    talks: dict[str, str]
+    offers: frozenset[str]
+
+
+def offers_of(line: Line) -> frozenset[str]:
+    """The legs that an earlier engine may have had rung, to be asked before the take-up."""
+    kept = [call.kept for call in line.calls.values() if call.kept is not None]
+    return frozenset(offer.leg for one in kept for offer in one.offers)
+
+
+def known(line: Line, offers: frozenset[str]) -> Known:
+    """What the engine knows now."""
+    talks = {one.channel: bridge for bridge, one in line.dispatcher.bridges.items() if _talks(one)}
+    return Known(talks=talks, offers=offers)
+
+
+def look(line: Line, before: Known, live: Snapshot, now: float) -> None:
+    """Undo what nobody knows of: join again who was parted, end phones and bridges of nobody."""
+    dispatcher = line.dispatcher
+    for channel, bridge in before.talks.items():
+        call = line.calls.get(channel)
+        if call is None or not _talks(call) or call.bridge != bridge or channel not in live.legs:
+            continue
+        inside = live.bridges.get(bridge, [])
+        for leg in call.talkers():
+            if leg.id in live.legs and not {channel, leg.id}.issubset(inside):
+                log.warning("parted", call_id=call.id, leg=leg.id)
+                line.switch.connect(bridge, channel, leg.id)
+    for leg_id in live.legs.keys() - dispatcher.desks.legs.keys() - line.channels_of_phones():
+        if leg_id in before.offers or _rings_long(live.legs[leg_id]):
+            log.warning("rings_for_nobody", leg=leg_id)
+            line.switch.hang_up(leg_id)
+    for bridge in live.bridges.keys() - bridges_in_use(line):
+        log.warning("bridge_of_nobody", bridge=bridge)
+        take_down(line, bridge, live.bridges[bridge])
+        for call in (line.calls.get(one) for one in live.bridges[bridge]):
+            if call is not None and _hears_music(call):
+                # who was to be connected there had it taken away before
+                line.dispatcher.announcements.music.begin(call, now)
+
+
+def _hears_music(call: Call) -> bool:
+    waits = call.stage is Stage.QUEUED or call.stage is Stage.RINGING
+    return waits and call.bridge is None and call.words is None
+
+
+def _rings_long(leg: LiveLeg) -> bool:
+    return not leg.citizen and not leg.up and leg.age_s >= OLD_S
+
+
+def _talks(call: Call) -> bool:
+    return call.stage is Stage.TALKING and call.transfer is None

@@ -1,0 +1,185 @@
+"""How an engine comes to know its line: from the local journal, from the database, or from both.
+
+The database is the truth about who exists: names, PINs, phones. The journal has the last word about
+what the database has not taken yet. With a database that is away, the journal must do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine, Set
+from typing import Any, TypeVar
+
+import msgspec
+import structlog
+
+from acd.calls.record import CallRecord
+from acd.operators.operator import Operator, Phone, operator_of
+from acd.operators.roster import Roster
+from journal.database_writer import Recorder
+from journal.entries import Kept
+from models.database import Database, DatabaseError, Unreachable, upgrade
+from ngalam112.accounts.admin import load_roster
+from ngalam112.recovery.snapshot import open_calls
+
+log = structlog.get_logger("opening")
+T = TypeVar("T")
+
+WITHIN_S = 1.0
+"""How long an engine that could do without the database waits for it before it serves."""
+
+_RETRY_S = 1.0
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """Who exists, and which calls have no end."""
+
+    operators: list[Operator]
+    phones: list[Phone]
+    calls: list[CallRecord]
+
+
+def known_by(kept: Kept, stored: Known | None = None) -> Known:
+    """Join what the last engine kept with what the database has (None: it is away)."""
+    rows = kept.operators
+    if stored is None:
+        return Known(
+            operators=[one for id in sorted(rows) if (one := _operator(rows[id])) is not None],
+            phones=list(kept.phones),
+            calls=_calls(kept, kept.calls.keys()),
+        )
+    operators = []
+    for one in stored.operators:
+        newer = _operator(rows[one.id]) if one.id in kept.newer and one.id in rows else None
+        if newer is not None:
+            newer.name, newer.pin_hash, newer.home_phone = one.name, one.pin_hash, one.home_phone
+        operators.append(newer or one)
+    calls = [one for one in stored.calls if one.call_id not in kept.newer]
+    return Known(
+        operators=operators,
+        phones=stored.phones,
+        calls=calls + _calls(kept, kept.calls.keys() & kept.newer),
+    )
+
+
+def learn(roster: Roster, stored: Known, newer: Set[str]) -> None:
+    """Let a roster that has served without the database know what is there.
+
+    `newer`: the operators about whose skills the roster has the last word.
+    """
+    for phone in stored.phones:
+        roster.add_phone(phone)
+    for one in stored.operators:
+        roster.add_operator(one)
+        if one.id not in newer:
+            operator = roster.operators[one.id]
+            operator.skills, operator.weight = one.skills, one.weight
+
+
+def _operator(row: dict[str, Any]) -> Operator | None:
+    try:
+        return operator_of(row)
+    except (KeyError, TypeError, ValueError) as error:
+        log.error("operator_not_understood", id=str(row.get("id")), error=str(error))
+        return None
+
+
+def _calls(kept: Kept, ids: Set[str]) -> list[CallRecord]:
+    found = []
+    for id in sorted(ids):
+        try:
+            found.append(msgspec.convert(kept.calls[id], CallRecord))
+        except msgspec.ValidationError as error:
+            log.error("call_not_understood", call_id=id, error=str(error))
+    return found
+
+
+async def read_stored(url: str) -> Known:
+    """Make the database ready and read it, in a thread, for making it ready takes its time.
+
+    Raises a DatabaseError.
+    """
+
+    async def read() -> Known:
+        await upgrade(url)
+        async with Database(url) as database:
+            operators, phones = await load_roster(database)
+            return Known(operators=operators, phones=phones, calls=await open_calls(database))
+
+    return await _in_thread(read)
+
+
+class Opening:
+    """The way to the database: `first` for the start of an engine, `at_last` for a living one."""
+
+    def __init__(self, database: Database, url: str, recorder: Recorder) -> None:
+        self._database, self._url, self._recorder = database, url, recorder
+        self._reading: asyncio.Task[Known] | None = None
+
+    async def first(self, may_do_without: bool) -> Known | None:
+        """Read the database; None if it is away, or slow, and the engine may do without it.
+
+        Raises what is wrong with its URL or its tables, and, if it is needed, why it is away.
+        """
+        self._reading = asyncio.create_task(read_stored(self._url), name="database")
+        await asyncio.wait([self._reading], timeout=WITHIN_S if may_do_without else None)
+        try:
+            if self._reading.done():
+                return self._reading.result()
+            error = Unreachable(
+                f"The database {self._database.name} has not answered in {WITHIN_S:g} s."
+            )
+        except Unreachable as unreachable:
+            if not may_do_without:
+                raise
+            error = unreachable
+        self._recorder.away(error)
+        return None
+
+    async def at_last(self) -> Known:
+        """Return what the database has as soon as it is there, however long that takes."""
+        told = ""
+        while True:
+            try:
+                if self._reading is None:
+                    await self._database.check_connection()
+                    self._reading = asyncio.create_task(read_stored(self._url), name="database")
+                return await self._reading
+            except DatabaseError as error:
+                if str(error) != told:
+                    told = str(error)
+                    log.error("database_away", error=told)
+            self._reading = None
+            await asyncio.sleep(_RETRY_S)
+
+    def give_up(self) -> None:
+        """The engine stops; nobody waits any more."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+
+async def _in_thread(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run `work` in a loop of its own, in a thread that no engine waits for when it stops."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, error: BaseException | None) -> None:
+        if answer.done():
+            return
+        if error is not None:
+            answer.set_exception(error)
+        else:
+            answer.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        result, failed = None, None
+        try:
+            result = asyncio.run(work())
+        except BaseException as error:
+            failed = error
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, result, failed)
+
+    threading.Thread(target=run, name="database", daemon=True).start()
+    return await answer
