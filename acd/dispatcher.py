@@ -17,14 +17,14 @@ from acd.legs import NO_ANSWER, NORMAL, Desks
 from acd.operators.operator import State
 from acd.operators.roster import Roster
 from acd.operators.wrap_up import WrapUps
-from acd.ports import Switch
+from acd.overflow import Overflow
 from acd.queueing.allocation import Offer, allocate
 from acd.queueing.announcements import Announcements
 from acd.queueing.eligibility import next_widening, on_duty
-from acd.queueing.overflow import Overflow
 from acd.queueing.queue import WaitingQueue, cap_at, head_start
 from acd.rules.load_shedding import LoadWatch, Shed
 from acd.rules.rules import Rules
+from acd.switch import Switch
 from acd.timers import Timers
 from acd.transfers.directory import Directory
 from acd.transfers.transfers import Transfers

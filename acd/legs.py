@@ -16,8 +16,8 @@ from acd.calls.record import EventKind
 from acd.operators.operator import Device, Operator, Phone, State
 from acd.operators.roster import Roster
 from acd.operators.wrap_up import WrapUps
-from acd.ports import Switch
 from acd.rules.rules import Rules
+from acd.switch import Switch
 from acd.timers import Timers
 
 log = structlog.get_logger("acd")

@@ -16,11 +16,12 @@ import structlog
 from acd.calls.call import Call, Leg, LegStage, Stage
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
+from acd.calls.target import Kind, Target
 from acd.dispatcher import Dispatcher
 from acd.legs import NO_ANSWER, NORMAL, dialable
 from acd.operators.operator import Device, Operator, State
 from acd.timers import Timer
-from acd.transfers.directory import Directory, Kind, Refusal, Target
+from acd.transfers.directory import Directory, Refusal
 from acd.transfers.transfers import Consulted
 
 log = structlog.get_logger("acd")

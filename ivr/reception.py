@@ -9,7 +9,7 @@ from acd.calls.call import Call, Stage
 from acd.calls.ids import new_id
 from acd.calls.record import CategorySource, EventKind
 from acd.dispatcher import Dispatcher
-from acd.ports import Switch
+from acd.switch import Switch
 from acd.timers import Timers
 from ivr.menu import MenuTree
 from ivr.session import (

@@ -66,7 +66,7 @@ def _is_refused(error: Exception) -> bool:
 
 
 class Recorder:
-    """The journal of the line (`acd.ports.Journal`) on a local journal and a database.
+    """The journal of the line (`acd.calls.journal.Journal`) on a local journal and a database.
 
     `backlog`: entries that are not in the database yet. `written`, `refused`: entries since the
     start that the database took, or will never take. `failing_since`: since when the database has

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from ngalam112.cli.common import FormatOption
-from ngalam112.cli.output import Format
 from ngalam112.config.settings import load_settings
+from ngalam112.terminal import Format
 
 FailuresOption = Annotated[
     Path | None,

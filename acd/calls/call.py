@@ -7,10 +7,10 @@ from enum import StrEnum
 from typing import Any
 
 from acd.calls.checkpoint import CALL, KeptCall, KeptLeg
+from acd.calls.journal import Journal
 from acd.calls.record import CallEvent, CallRecord, EventKind, apply
-from acd.ports import Journal
+from acd.calls.target import Target
 from acd.timers import Timer
-from acd.transfers.directory import Target
 
 
 class Stage(StrEnum):

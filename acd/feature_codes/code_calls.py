@@ -33,7 +33,7 @@ from acd.feature_codes.login_dialogue import (
 from acd.feature_codes.pin_throttle import Answer, PinGate, PinMatches
 from acd.operators.roster import Roster
 from acd.operators.wrap_up import WrapUps
-from acd.ports import Switch
+from acd.switch import Switch
 from acd.timers import Timer, Timers
 
 PROMPTS = (

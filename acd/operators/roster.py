@@ -6,8 +6,8 @@ that can be shown to the person who asked.
 
 from __future__ import annotations
 
+from acd.calls.journal import Journal
 from acd.operators.operator import MISSED, Device, Operator, Phone, State, Status
-from acd.ports import Journal
 from acd.rules.rules import Failure
 
 

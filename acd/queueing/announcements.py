@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from acd.calls.call import Call, Stage
 from acd.calls.ids import new_id
-from acd.ports import Switch
 from acd.queueing.music import STAY, Music
 from acd.rules.load_shedding import Shed
 from acd.rules.rules import Announce, Mode
+from acd.switch import Switch
 from acd.timers import Timer, Timers
 
 IN_LINE = "queue_wait"

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from acd.calls.call import Call
-from acd.ports import Switch
+from acd.switch import Switch
 from acd.timers import Timer, Timers
 
 STAY = "queue_stay"

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 import msgspec
 
+from acd.calls.target import Kind, Target
 from acd.operators.operator import Operator, Status, available
 from acd.operators.roster import Roster
 
@@ -35,15 +36,6 @@ class Agency(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return any(one.isdigit() for one in (self.number, self.fallback) if one)
 
 
-class Kind(StrEnum):
-    """What a citizen is handed to."""
-
-    OPERATOR = "operator"
-    CATEGORY = "category"
-    AGENCY = "agency"
-    CITIZEN = "citizen"  # who called before
-
-
 class Refusal(StrEnum):
     """Why a citizen cannot be handed over so; each has words of its own."""
 
@@ -54,16 +46,6 @@ class Refusal(StrEnum):
     AWAY = "away"  # logged out, or the phone cannot be reached
     FORBIDDEN = "forbidden"  # a number outside that is no agency
     UNDERWAY = "underway"
-
-
-class Target(msgspec.Struct, frozen=True):
-    """Where to. `to`: what was dialled; `addresses`: what to ring, one after the other."""
-
-    kind: Kind
-    to: str
-    name: str
-    addresses: tuple[str, ...] = ()
-    operator: str | None = None
 
 
 def minutes_of_day(now: float) -> int:

@@ -14,10 +14,11 @@ import structlog
 from acd.calls.call import Call, Form, Leg, LegStage, Stage, Step, Transfer
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
+from acd.calls.target import Kind, Target
 from acd.legs import NORMAL, Desks
 from acd.operators.operator import State
 from acd.queueing.queue import WaitingQueue
-from acd.transfers.directory import Directory, Kind, Refusal, Target
+from acd.transfers.directory import Directory, Refusal
 from acd.transfers.dtmf_commands import Command, Complete, HandOver, Keys, Return, Three, press
 
 log = structlog.get_logger("acd")

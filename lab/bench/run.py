@@ -40,9 +40,9 @@ from lab.bench.tables import write_tables
 from lab.machine.failure_report import keep_and_say, kept_if_it_breaks
 from lab.machine.interrupts import unless_ended
 from lab.machine.stalls import watched
-from ngalam112.cli.output import console
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.config.sounds import build_music, build_sounds
+from ngalam112.terminal import console
 from pbx.programs import Programs
 
 MEASURES: dict[str, Callable[[Stage], Awaitable[Figures]]] = {

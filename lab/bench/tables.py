@@ -11,7 +11,7 @@ from rich.console import Console
 from lab.bench.bounds import Verdict
 from lab.bench.figures import median
 from lab.bench.stage import Figures
-from ngalam112.cli.output import Column, table
+from ngalam112.terminal import Column, table
 
 Row = dict[str, Any]
 

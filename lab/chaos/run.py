@@ -41,9 +41,9 @@ from lab.machine.interrupts import unless_ended
 from lab.machine.spoiled import Repeats
 from lab.machine.stalls import stood_still, watched
 from ngalam112.cli.client import ClientError
-from ngalam112.cli.output import Column, console, table
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.config.sounds import build_music, build_sounds, reuse_sounds
+from ngalam112.terminal import Column, console, table
 from pbx.asterisk import AsteriskError
 from pbx.programs import Programs
 

@@ -33,11 +33,11 @@ from lab.machine.waiting import comes_true, eventually
 from models.database import Database
 from ngalam112.accounts.admin import add_operator, add_phone, load_roster, new_password
 from ngalam112.cli.client import Client, ClientError
-from ngalam112.cli.output import Column, console, table
 from ngalam112.cli.reports import print_summary
 from ngalam112.config.provision import provision_phones
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.process.running_line import RunningLine, prepare
+from ngalam112.terminal import Column, console, table
 from pbx.programs import Programs
 from reports.calls import list_calls
 from reports.summary import Summary, summary

@@ -35,10 +35,10 @@ from lab.storm.players import StormPlayers
 from lab.storm.report import Played, Report, report, what_is_kept, what_is_left
 from lab.storm.watch import watch
 from ngalam112.cli.client import Client, ClientError
-from ngalam112.cli.output import Column, console, table
 from ngalam112.config.settings import Settings
 from ngalam112.config.sounds import reuse_sounds
 from ngalam112.process.running_line import EngineFailed, RunningLine, prepare
+from ngalam112.terminal import Column, console, table
 from pbx.asterisk import AsteriskError
 from pbx.programs import Programs
 

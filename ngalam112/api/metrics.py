@@ -103,7 +103,7 @@ class EngineCollector(Collector):
         yield _counter("ari_events", "Events from Asterisk", ari.events_received)
         yield _counter("ari_undecodable", "Events that made no sense", ari.undecodable)
         yield _gauge("ami_connected", "1 while the AMI link is up", engine.ami.connected)
-        yield _gauge("inbox_depth", "Events that wait for the writer", engine.inbox_depth)
+        yield _gauge("inbox_depth", "Events that wait for the writer", len(engine.inbox))
         yield _counter("event_errors", "Events that failed in the engine", engine.event_errors)
         yield _gauge("tasks", "Tasks of the engine's event loop", len(asyncio.all_tasks()))
 

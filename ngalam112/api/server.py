@@ -175,7 +175,7 @@ class Api:
                     "pid": os.getpid(),
                     "uptime_s": round(time.monotonic() - self._started, 1),
                     **self._links(),
-                    "inbox": engine.inbox_depth,
+                    "inbox": len(engine.inbox),
                     **self._keeping(),
                     "event_errors": engine.event_errors,
                 },

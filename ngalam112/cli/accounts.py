@@ -13,8 +13,8 @@ from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.adding import Replace, add, write_one
 from ngalam112.cli.client import Client
 from ngalam112.cli.common import FormatOption, kept_database, make_group, read
-from ngalam112.cli.output import Column, Format, console, safe, write_list
 from ngalam112.config.settings import Settings, load_settings
+from ngalam112.terminal import Column, Format, console, safe, write_list
 
 operators = make_group("operator", "People who answer, and what they do now.")
 

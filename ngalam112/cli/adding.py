@@ -10,8 +10,8 @@ import typer
 
 from ngalam112.cli.client import Client, EngineDown
 from ngalam112.cli.common import tell
-from ngalam112.cli.output import Format, write_json, write_list
 from ngalam112.config.settings import Settings
+from ngalam112.terminal import Format, write_json, write_list
 
 Replace = Annotated[bool, typer.Option("--replace", help="Change one that is there already.")]
 

@@ -18,11 +18,11 @@ from ngalam112.cli.calls import calls
 from ngalam112.cli.common import FormatOption, make_group, read, tell
 from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
-from ngalam112.cli.output import Column, Format, console, safe, write_list
 from ngalam112.cli.phones import phones
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.config.settings import load_settings
+from ngalam112.terminal import Column, Format, console, safe, write_list
 
 _OURS = ("models", "acd", "journal", "ivr", "pbx", "reports", "ngalam112", "lab")
 _MORE_COMMANDS = "ngalam112.commands"

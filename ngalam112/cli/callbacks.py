@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
-from ngalam112.cli.output import Column, Format, write_list
 from ngalam112.config.settings import load_settings
+from ngalam112.terminal import Column, Format, write_list
 from reports.callbacks import Callback
 
 callbacks = make_group("callbacks", "Citizens whom the line owes a call.")

@@ -11,8 +11,8 @@ import typer
 from acd.calls.record import CallRecord
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
-from ngalam112.cli.output import Column, Format, console, table, write_csv, write_json, write_list
 from ngalam112.config.settings import load_settings
+from ngalam112.terminal import Column, Format, console, table, write_csv, write_json, write_list
 
 calls = make_group("calls", "The call records.")
 

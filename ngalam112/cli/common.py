@@ -15,8 +15,8 @@ import typer
 
 from ngalam112.api import time_ranges
 from ngalam112.cli.client import Client, EngineDown, EngineSilent
-from ngalam112.cli.output import Format, safe
 from ngalam112.config.settings import Settings
+from ngalam112.terminal import Format, safe
 
 if TYPE_CHECKING:
     from models.database import Database

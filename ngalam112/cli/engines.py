@@ -10,9 +10,9 @@ import typer
 
 from ngalam112.cli.adding import write_one
 from ngalam112.cli.common import FormatOption
-from ngalam112.cli.output import Format, console
 from ngalam112.config.settings import load_settings
 from ngalam112.process import pidfiles
+from ngalam112.terminal import Format, console
 
 engines = typer.Typer(name="engine", help="The engine: runs one, or hands over to a fresh one.")
 

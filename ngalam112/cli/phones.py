@@ -8,8 +8,8 @@ import typer
 
 from ngalam112.cli.adding import Replace, add, write_one
 from ngalam112.cli.common import FormatOption, kept_database, make_group, read
-from ngalam112.cli.output import Column, Format, console, safe, write_list
 from ngalam112.config.settings import load_settings
+from ngalam112.terminal import Column, Format, console, safe, write_list
 
 phones = make_group("phone", "SIP accounts that operators log in at.")
 

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
-from ngalam112.cli.output import Column, Format, console, table, write_csv, write_json
 from ngalam112.config.settings import load_settings
+from ngalam112.terminal import Column, Format, console, table, write_csv, write_json
 
 if TYPE_CHECKING:
     from reports.summary import Figures, Summary

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
-from ngalam112.cli.output import Column, Format, console, table, write_csv, write_json
+from ngalam112.terminal import Column, Format, console, table, write_csv, write_json
 
 _LIVING = (
     Column("call_id", "call"),

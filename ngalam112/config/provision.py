@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from acd.config_file import Distribution
 from acd.transfers.directory import addresses_in_utc
 from ngalam112.config.settings import PROJECT, Settings
-from ngalam112.engine.ari_switch import endpoint
+from pbx.endpoints import endpoint
 from pbx.render import (
     PhoneAccount,
     render,

@@ -11,17 +11,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import structlog
 
 from acd.calls.call import Call, Stage
+from acd.dispatcher import Dispatcher
 from acd.queueing.queue import head_start
 from acd.rules.load_shedding import Level
 from acd.timers import Timer, Timers
-
-if TYPE_CHECKING:
-    from ngalam112.engine.event_router import Line
+from ivr.reception import Reception
 
 log = structlog.get_logger("line")
 
@@ -35,8 +33,15 @@ class Admission:
     ask for a claim in between.
     """
 
-    def __init__(self, line: Line, timers: Timers, tell: Callable[[bool], None]) -> None:
-        self._line, self._timers, self._tell = line, timers, tell
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        reception: Reception,
+        timers: Timers,
+        tell: Callable[[bool], None],
+    ) -> None:
+        self._dispatcher, self._reception = dispatcher, reception
+        self._timers, self._tell = timers, tell
         self.waiting: dict[str, Call] = {}  # by the citizens' channels
         self._oldest: list[tuple[float, str]] = []  # a heap; may hold who has gone
         self._timer: Timer | None = None
@@ -51,25 +56,25 @@ class Admission:
         self._keep(call)
         self._take_in(now)
         if call.channel in self.waiting:
-            self._line.dispatcher.announcements.music.goes_on(call, now)
+            self._dispatcher.announcements.music.goes_on(call, now)
 
     def is_closed(self, now: float) -> bool:
         """Whether whoever comes now has to wait, because others do or because there is no room."""
-        return bool(self.waiting) or self._line.dispatcher.load.is_full(now)
+        return bool(self.waiting) or self._dispatcher.load.is_full(now)
 
     def taken_up(self, call: Call, now: float, *, new: bool = False) -> None:
         """A citizen has waited here while no engine watched, and goes on waiting; answered.
 
         `new`: who has not been told yet to be in line, and is told at once.
         """
-        music = self._line.dispatcher.announcements.music
+        music = self._dispatcher.announcements.music
         if call.channel in self.waiting:
             music.again(call)  # what was asked for last may be lost with the connection
             return
         if not self.waiting:
             self._tell(True)
         self._keep(call)
-        self._line.dispatcher.load.look(now)
+        self._dispatcher.load.look(now)
         self._look_again(now)
         if new:
             music.goes_on(call, now)
@@ -88,13 +93,13 @@ class Admission:
 
     def _keep(self, call: Call) -> None:
         self.waiting[call.channel] = call
-        ahead = head_start(call, self._line.dispatcher.rules)
+        ahead = head_start(call, self._dispatcher.rules)
         since = call.waits_since or call.record.arrived_at
         heapq.heappush(self._oldest, (since - ahead, call.channel))
 
     def _take_in(self, now: float) -> None:
         """Take in as many as there is room for, the oldest first; look again if some are left."""
-        load = self._line.dispatcher.load
+        load = self._dispatcher.load
         while self.waiting:
             call = self.waiting.get(self._oldest[0][1])
             if call is None or call.stage is not Stage.CLAIMED:
@@ -113,11 +118,11 @@ class Admission:
     def _serve(self, call: Call, *, full: bool, now: float) -> None:
         log.info("taken_in", call_id=call.id, waited_s=round(now - call.record.arrived_at, 1))
         if full:
-            self._line.reception.skip(call, now)
-            self._line.dispatcher.enqueue(call, now)
+            self._reception.skip(call, now)
+            self._dispatcher.enqueue(call, now)
         else:
-            self._line.dispatcher.announcements.forget(call)
-            self._line.reception.begin(call, now)
+            self._dispatcher.announcements.forget(call)
+            self._reception.begin(call, now)
 
     def _look_again(self, now: float) -> None:
         if self._timer is None:

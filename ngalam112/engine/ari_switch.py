@@ -1,4 +1,4 @@
-"""Binds what `acd` and `ivr` want done (acd.ports.Switch) to ARI requests.
+"""Binds what `acd` and `ivr` want done (acd.switch.Switch) to ARI requests.
 
 Requests per answered call: claim, answer, one for each prompt, music, ring, music off, bridge,
 two to connect, remove the bridge, hang up the leg that is left.
@@ -14,6 +14,7 @@ import structlog
 from ngalam112.engine.call_lanes import CallLanes
 from pbx.ari import AriClient
 from pbx.ari_reply import Reply
+from pbx.endpoints import endpoint
 
 log = structlog.get_logger("switch")
 
@@ -69,17 +70,8 @@ _PROGRESS = {
 }
 
 
-def endpoint(phone: str, carrier: str) -> str:
-    """What Asterisk dials for a phone's number, a SIP address ("sip:") or digits ("tel:")."""
-    if phone.startswith("sip:"):
-        return f"PJSIP/outside/{phone}"
-    if phone.startswith("tel:"):
-        return f"PJSIP/outside/sip:{phone.removeprefix('tel:')}@{carrier}"
-    return f"PJSIP/{phone}"
-
-
 class AriSwitch:
-    """acd.ports.Switch over ARI; outcomes go to `post` as events.
+    """acd.switch.Switch over ARI; outcomes go to `post` as events.
 
     `carrier`: the host (and port) through which numbers outside are dialled; "" if there is none.
     """

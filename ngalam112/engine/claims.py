@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from acd.calls.call import Call, Stage
 from acd.calls.checkpoint import CLAIM, KeptClaim
+from acd.calls.journal import Journal
+from acd.calls.live_calls import LiveCalls
 from acd.calls.record import CallRecord, EventKind
-from acd.ports import Journal
 from acd.queueing.redials import Redials
 from acd.timers import Timers
 from pbx.ari_types import Channel
-
-if TYPE_CHECKING:
-    from ngalam112.engine.event_router import Line
 
 # a claimed call whose leg never comes has hung up in that very moment
 HANDOVER_S = 5.0
@@ -45,26 +42,34 @@ def readable(text: str, longest: int = 64) -> str:
 class Door:
     """Claims calls for a line, and begins their records.
 
+    `claim(channel)` asks for a call, `may_claim(channel, now)` tells whether there is room for it.
     `claims`: asked for, and not here yet; by the citizens' channels, with what is known of them.
     `redials`: who has hung up while waiting, and may dial again.
     """
 
     def __init__(
-        self, line: Line, journal: Journal, timers: Timers, claim: Callable[[str], None]
+        self,
+        live: LiveCalls,
+        journal: Journal,
+        timers: Timers,
+        *,
+        claim: Callable[[str], None],
+        may_claim: Callable[[str, float], bool],
     ) -> None:
         self.claims: dict[str, KeptClaim] = {}
         self.redials = Redials()
-        self._line, self._journal, self._timers, self._claim = line, journal, timers, claim
+        self._live, self._journal, self._timers = live, journal, timers
+        self._claim, self._may_claim = claim, may_claim
         self._open: Counter[str] = Counter()
 
     def arrived(self, channel: Channel, now: float) -> None:
         """Somebody has dialled 112: claim the call, unless there are too many."""
-        call = self._line.calls.get(channel.id)
+        call = self._live.calls.get(channel.id)
         if call is None:
-            if not self._line.dispatcher.load.arrives(channel.id, now):
+            if not self._may_claim(channel.id, now):
                 return  # comes unclaimed, and waits
             # if the leg never comes, these are all that is left to call the citizen back by
-            call = self._line.new_call(channel.id, now)
+            call = self._live.new(channel.id, now)
             call.record.caller_number = channel.caller.number
             call.record.caller_name = channel.caller.name
             call.record.called_number = channel.dialplan.exten
@@ -80,14 +85,14 @@ class Door:
         last = self._open[channel] <= 0
         if last:
             del self._open[channel]
-        call = self._line.calls.get(channel)
+        call = self._live.calls.get(channel)
         if call is None or call.stage is not Stage.CLAIMED or call.record.events:
             return
         if ours:
             call.rearm(self._timers.at(now + HANDOVER_S, lambda at: self.never_came(call, at)))
         elif last and call.timer is None:
             # too late, or another engine's: whoever serves it keeps its record
-            del self._line.calls[channel]
+            del self._live.calls[channel]
             self.forget(channel)
 
     def never_came(self, call: Call, now: float) -> None:
@@ -95,7 +100,7 @@ class Door:
         if call.stage is Stage.CLAIMED:
             seen = call.record
             self.note_arrival(call, seen.caller_number, seen.caller_name, seen.called_number)
-            self._line.over(call, 0, now)
+            self._live.over(call, 0, now)
 
     def note_arrival(self, call: Call, number: str, name: str, called: str) -> None:
         """Begin the call's record with who calls; hostile text is made harmless here.

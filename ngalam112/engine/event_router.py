@@ -12,16 +12,16 @@ import msgspec
 import structlog
 
 from acd.calls.call import Call, Stage
-from acd.calls.checkpoint import CALL, KeptCall
-from acd.calls.ids import new_id
-from acd.calls.record import CallRecord, EventKind
+from acd.calls.journal import Journal
+from acd.calls.live_calls import LiveCalls
+from acd.calls.record import EventKind
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
 from acd.legs import dialable
 from acd.operator_calls import InternalCalls
 from acd.operators.operator import device_of
-from acd.ports import Journal, Switch
 from acd.rules.load_shedding import Shed
+from acd.switch import Switch
 from acd.timers import Timers
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
@@ -33,7 +33,7 @@ from ngalam112.engine.ari_switch import (
     RingFailed,
     SayFailed,
 )
-from ngalam112.engine.claims import HANDOVER_S, Claimed, Door
+from ngalam112.engine.claims import Claimed, Door
 from ngalam112.engine.clock import age_s
 from ngalam112.engine.fallback_calls import FallbackCalls
 from pbx.ami import DeviceState
@@ -57,7 +57,6 @@ from pbx.quality import leg_quality
 log = structlog.get_logger("line")
 
 NORMAL = 16
-FALLBACK_CONTEXTS = ("orphaned", "fallback")
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
@@ -90,22 +89,23 @@ class Line:
         ask_where: Callable[[str], None],
         tell_door: Callable[[bool], None] = lambda _: None,
     ) -> None:
-        self.calls: dict[str, Call] = {}
+        self.live = LiveCalls(journal, timers)
+        self.live.on_end = self._ended
+        self.calls = self.live.calls
         self.replaced = False
-        self.switch, self._journal, self._timers = switch, journal, timers
+        self.switch = switch
         self.dispatcher, self.reception, self._codes = dispatcher, reception, codes
         self.internal = internal
         self._ask_where = ask_where
-        self.door = Door(self, journal, timers, claim)
-        self.admission = Admission(self, timers, tell_door)
+        self.door = Door(self.live, journal, timers, claim=claim, may_claim=dispatcher.load.arrives)
+        self.admission = Admission(dispatcher, reception, timers, tell_door)
         dispatcher.load.at_door = self.admission.__len__
         dispatcher.load.channels = lambda: (
             len(self.calls) - len(self.admission) + len(dispatcher.desks.legs)
         )
-        self.finished: dict[str, Call] = {}
-        # citizens' channels whose calls an earlier engine has ended, and the calls' ids
-        self.to_hang_up: dict[str, str] = {}
-        self.fallback = FallbackCalls(self, timers)
+        self.fallback = FallbackCalls(
+            self.live, self.door, self.admission, reception, dispatcher, timers
+        )
         # what happens to channels that are not known yet, while the line is being taken up
         self.gone_meanwhile: set[str] = set()
         self.answered_meanwhile: list[str] = []
@@ -131,7 +131,7 @@ class Line:
             case ChannelHangupRequest(channel=channel, cause=cause):
                 self._hanging_up(channel.id, cause, now)
             case Whereabouts(channel=channel_id, lives=lives):
-                self.fallback.found(channel_id, lives, now)
+                self._found(channel_id, lives, now)
             case StasisEnd(channel=channel):
                 self._quality(channel, now)
                 if self.fallback.may_be_rescued(channel.id):
@@ -176,13 +176,6 @@ class Line:
 
     # --- a citizen's leg ----------------------------------------------------------------------
 
-    def remember(self, record: CallRecord, kept: KeptCall | None = None) -> None:
-        """Know a call of an earlier engine by its open record, until Asterisk tells its fate."""
-        call = Call(channel=record.asterisk_id, record=record, journal=self._journal)
-        if kept is not None:
-            call.remember(kept)
-        self.calls[call.channel] = call
-
     def looks_again(self) -> None:
         """What Asterisk holds is looked at anew: what happened before that is in it."""
         self.gone_meanwhile.clear()
@@ -192,17 +185,18 @@ class Line:
         """The channels of phones that dialled something, and of whom they called."""
         return self.internal.channels() | self._codes.channels()
 
-    def new_call(self, channel_id: str, now: float) -> Call:
-        """Know a call by the citizen's leg; it has no events yet."""
-        record = CallRecord(call_id=new_id(now), arrived_at=now)
-        call = Call(channel=channel_id, record=record, journal=self._journal)
-        self.calls[channel_id] = call
-        return call
+    def _found(self, channel_id: str, lives: bool, now: float) -> None:
+        """Asterisk has told whether a citizen who has left us lives on."""
+        call = self.calls.get(channel_id)
+        if call is not None and lives:
+            self.fallback.fell_back(call, now)
+        elif call is not None:
+            self.gone(channel_id, NORMAL, now)
 
     def _entered(self, args: list[str], channel: Channel, now: float) -> None:
         match args:
             case ["citizen", *priority]:
-                call = self.calls.get(channel.id) or self.new_call(channel.id, now)
+                call = self.calls.get(channel.id) or self.live.new(channel.id, now)
                 if call.record.events:
                     self._found_before(call, priority[0] if priority else "")
                     return
@@ -232,7 +226,7 @@ class Line:
     def _unclaimed(self, channel: Channel, priority: str, now: float) -> None:
         """Nobody has claimed this citizen in time; the dialplan has answered and plays music."""
         arrived = now - age_s(channel.creationtime)
-        call = self.calls.get(channel.id) or self.new_call(channel.id, arrived)
+        call = self.calls.get(channel.id) or self.live.new(channel.id, arrived)
         if call.record.events:
             self._found_before(call, priority)
             return
@@ -280,7 +274,7 @@ class Line:
             self.gone_meanwhile.add(channel_id)
         call = self.calls.get(channel_id)
         if call is None:
-            self.is_hung_up(channel_id)
+            self.live.is_hung_up(channel_id)
             if self._codes.gone(channel_id):
                 # a phone that has called in vain hears so in words, like one that dialled a code
                 self.dispatcher.desks.free_phone(channel_id)
@@ -288,25 +282,13 @@ class Line:
             elif not self.internal.gone(channel_id, now):
                 self.dispatcher.leg_gone(channel_id, cause, now)
         elif call.record.events:
-            self.over(call, call.cause or cause, now)
+            self.live.over(call, call.cause or cause, now)
         elif call.timer is not None:
             self.door.never_came(call, now)
         # else the answer to its claim is still to come, and decides who keeps its record
 
-    def is_hung_up(self, channel_id: str) -> None:
-        """A citizen's channel whose call had ended before is gone now, if it is such a one."""
-        call_id = self.to_hang_up.pop(channel_id, None)
-        if call_id is not None:
-            self._journal.keep(CALL + call_id, None)
-
-    def over(self, call: Call, cause: int, now: float, *, ended_at: float | None = None) -> None:
-        """The citizen's leg is gone: close the call, and know its channel a little longer.
-
-        `ended_at`: when, if that was before now and nobody saw it.
-        """
-        del self.calls[call.channel]
-        self.finished[call.channel] = call
-        self._timers.at(now + HANDOVER_S, lambda _: self._forget(call))
+    def _ended(self, call: Call, cause: int, now: float, ended_at: float | None) -> None:
+        """A call is over: whatever was done for it ends, and its place is kept for a redial."""
         self.reception.gone(call)
         if call.channel in self.admission.waiting:
             self.admission.gone(call)
@@ -317,9 +299,6 @@ class Line:
             self.door.redials.gave_up(call, now)
         call.keep()
         self.dispatcher.load.look(now)
-
-    def _forget(self, call: Call) -> None:
-        self.finished.pop(call.channel, None)
 
     # --- what phones ask for in a talk --------------------------------------------------------
 

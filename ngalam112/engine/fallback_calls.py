@@ -7,25 +7,26 @@ A call that we know stays known, and what the script notes goes into the call's 
 from __future__ import annotations
 
 from collections.abc import Container
-from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
 from acd.calls.call import Call, Stage
+from acd.calls.live_calls import LiveCalls
 from acd.calls.record import TAKEN_BACK, EventKind, Served
-from acd.legs import NORMAL
+from acd.dispatcher import Dispatcher
 from acd.recovery.resume import Resumption
 from acd.timers import Timers
+from ivr.reception import Reception
+from ngalam112.engine.admission import Admission
+from ngalam112.engine.claims import Door
 from ngalam112.engine.clock import age_s
 from pbx.ari_reply import Reply
 from pbx.ari_types import Channel
 
-if TYPE_CHECKING:
-    from ngalam112.engine.event_router import Line
-
 log = structlog.get_logger("line")
 
+FALLBACK_CONTEXTS = ("orphaned", "fallback")
 HANGUP_EXTENSION = "h"
 TELLS_WITHIN_S = 5.0  # the script of a call that is over has written its note by then
 
@@ -47,16 +48,25 @@ def lives_on(reply: Reply) -> bool:
 class FallbackCalls:
     """The calls of a line that are with the fallback, by the citizens' channels (`calls`)."""
 
-    def __init__(self, line: Line, timers: Timers) -> None:
+    def __init__(
+        self,
+        live: LiveCalls,
+        claims: Door,
+        admission: Admission,
+        reception: Reception,
+        dispatcher: Dispatcher,
+        timers: Timers,
+    ) -> None:
         self.calls: dict[str, Call] = {}
-        self._line, self._timers = line, timers
+        self._live, self._claims, self._admission = live, claims, admission
+        self._reception, self._dispatcher, self._timers = reception, dispatcher, timers
 
     def may_be_rescued(self, channel_id: str) -> bool:
         """Whether a citizen has left us without having hung up.
 
         Whoever thought us dead takes citizens out of Stasis; the event is the same as at an end.
         """
-        call = self._line.calls.get(channel_id)
+        call = self._live.calls.get(channel_id)
         return (
             call is not None
             and call.hung_up_by is None
@@ -64,46 +74,38 @@ class FallbackCalls:
             and call.record.events > 0
         )
 
-    def found(self, channel_id: str, lives: bool, now: float) -> None:
-        """Asterisk has told whether a citizen who has left us lives on."""
-        call = self._line.calls.get(channel_id)
-        if call is not None and lives:
-            self.fell_back(call, now)
-        elif call is not None:
-            self._line.gone(channel_id, NORMAL, now)
-
     def fell_back(self, call: Call, now: float) -> None:
         """The fallback has the citizen: it tells the rest, or we take the citizen back."""
-        del self._line.calls[call.channel]
+        del self._live.calls[call.channel]
         self.calls[call.channel] = call
-        self._line.reception.gone(call)
-        self._line.admission.gone(call)
-        self._line.dispatcher.fell_back(call, now)
+        self._reception.gone(call)
+        self._admission.gone(call)
+        self._dispatcher.fell_back(call, now)
         log.info("fell_back", call_id=call.id)
 
     def returned(self, channel: Channel, now: float) -> None:
         """Taken back out of the fallback: to the old place, or before all others if unknown."""
         call = self.calls.pop(channel.id, None)
         if call is None:
-            if channel.id in self._line.calls:
+            if channel.id in self._live.calls:
                 return
-            call = self._line.new_call(channel.id, now - age_s(channel.creationtime))
+            call = self._live.new(channel.id, now - age_s(channel.creationtime))
             call.aged = True
-            self._line.door.note_arrival(
+            self._claims.note_arrival(
                 call, channel.caller.number, channel.caller.name, channel.dialplan.exten
             )
-        self._line.calls[channel.id] = call
+        self._live.calls[channel.id] = call
         call.rearm(None)
         if channel.state != "Up":
-            self._line.switch.answer(channel.id)  # taken before the script could answer
-        self._line.reception.skip(call, now)
-        Resumption(self._line.dispatcher).wait(call, [], now, told=False)
-        self._line.dispatcher.settle(now)
+            self._dispatcher.switch.answer(channel.id)  # taken before the script could answer
+        self._reception.skip(call, now)
+        Resumption(self._dispatcher).wait(call, [], now, told=False)
+        self._dispatcher.settle(now)
         log.info("taken_back", call_id=call.id)
 
     def _known(self, channel_id: str) -> Call | None:
         """The call of a citizen's channel that this engine knows, wherever it is."""
-        known = (self._line.calls, self.calls, self._line.finished)
+        known = (self._live.calls, self.calls, self._live.finished)
         found = (calls.get(channel_id) for calls in known)
         return next((call for call in found if call is not None and call.record.events), None)
 
@@ -112,7 +114,7 @@ class FallbackCalls:
         call = self._known(channel_id)
         if call is None:
             return False
-        lives = channel_id in self._line.calls
+        lives = channel_id in self._live.calls
         # a script that was killed could not say that we took the citizen
         about = {**what.about, "status": TAKEN_BACK} if lives else what.about
         call.note(EventKind.FALLBACK, what.at, **about)
@@ -142,6 +144,6 @@ class FallbackCalls:
         call.rearm(self._timers.at(now + TELLS_WITHIN_S, end))
 
     def _ended_away(self, call: Call, ended_by: str | None, now: float, ended_at: float) -> None:
-        self._line.calls[call.channel] = self.calls.pop(call.channel)
+        self._live.calls[call.channel] = self.calls.pop(call.channel)
         call.hung_up_by = ended_by or "unknown"
-        self._line.over(call, 0, now, ended_at=ended_at)
+        self._live.over(call, 0, now, ended_at=ended_at)

@@ -28,13 +28,14 @@ from ngalam112.config.routing import Rulebook
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from ngalam112.process import pidfiles
-from ngalam112.process.heartbeat import BeatFile, Heart, Notifier
+from ngalam112.process.heartbeat import BeatFile, Heart, Notifier, read_beat
 from ngalam112.process.leader_lock import Turn
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, read_spool
 from ngalam112.recovery.late_database import record, remember
 from ngalam112.recovery.snapshot import known_call
 from ngalam112.recovery.startup_state import Opening, known_by
+from ngalam112.wiring import build
 from pbx.ari_reply import ChannelGone
 
 log = structlog.get_logger("service")
@@ -143,9 +144,11 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
     settings, journal, kept = life.settings, CountingJournal(recorder), recorder.local.kept
     opening = Opening(database, settings.url, recorder)
     stored = await opening.first(may_do_without=bool(kept.phones))
-    engine = Engine(settings, journal, life.rulebook)
+    engine, reconnect = build(settings, journal, life.rulebook)
     known = known_by(kept, stored)
-    remember(engine, recorder, known, is_stored=stored is not None)
+    seen_at = read_beat(settings.beat)
+    is_stored = stored is not None
+    remember(engine, reconnect, recorder, known, seen_at=seen_at, is_stored=is_stored)
     log.info(
         "engine_started",
         pid=os.getpid(),
@@ -160,7 +163,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
     life.heart.proof = lambda: engine.do(lambda _: None)
     life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
     calm_the_collector()
-    later = None if stored is not None else opening
+    later = None if is_stored else opening
     writing = asyncio.create_task(record(engine, recorder, later), name="recorder")
     try:
         async with asyncio.TaskGroup() as tasks:

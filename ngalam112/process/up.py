@@ -21,12 +21,12 @@ from rich.console import Console
 from acd.operators.operator import Operator, Phone
 from models.database import Database, Unreachable
 from ngalam112.accounts.admin import add_operator, add_phone, load_roster
-from ngalam112.cli.output import console
 from ngalam112.config.provision import phones_are_rendered, provision_phones
 from ngalam112.config.settings import Settings
 from ngalam112.process.parts import ENGINES, asterisk_part, engine_part, rescue_part
 from ngalam112.process.running_line import EngineFailed, healthy, line_asterisk, prepare
 from ngalam112.process.supervisor import Keeper, Part, tell
+from ngalam112.terminal import console
 from pbx.programs import Programs
 
 FIRST_PHONES = ("101", "102", "103", "104")

@@ -48,7 +48,7 @@ _CALLS = uuid.UUID("5f0b9b3e-30cf-4f0e-8c55-54dd0d2c7a11")
 
 
 class Journal(Protocol):
-    """The part of `acd.ports.Journal` that calls are kept with."""
+    """The part of `acd.calls.journal.Journal` that calls are kept with."""
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         """Keep an event, and the record as it is after it."""

@@ -6,21 +6,33 @@ import structlog
 
 from journal.database_writer import Recorder
 from ngalam112.engine.engine import Engine
-from ngalam112.process.heartbeat import read_beat
+from ngalam112.recovery.reconnect import Reconnect
 from ngalam112.recovery.startup_state import Known, Opening, learn
 from pbx.ari_reply import AriError
 
 log = structlog.get_logger("joining")
 
 
-def remember(engine: Engine, recorder: Recorder, known: Known, *, is_stored: bool) -> None:
-    """Let the engine know its line, before it serves; `is_stored`: the database has been asked."""
-    kept, settings = recorder.local.kept, engine.settings
+def remember(
+    engine: Engine,
+    reconnect: Reconnect,
+    recorder: Recorder,
+    known: Known,
+    *,
+    seen_at: float | None,
+    is_stored: bool,
+) -> None:
+    """Let the engine know its line, before it serves.
+
+    `seen_at`: when Asterisk answered the last engine, by the monotonic clock. `is_stored`: the
+    database has been asked.
+    """
+    kept = recorder.local.kept
     for phone in known.phones:
         engine.roster.add_phone(phone)
     for operator in known.operators:
         engine.roster.add_operator(operator)
-    engine.remember(known.calls, kept.facts, read_beat(settings.beat))
+    reconnect.remember(known.calls, kept.facts, seen_at)
     if is_stored:
         recorder.local.restate(
             [one.row() for one in known.operators], [one.row() for one in known.calls]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import msgspec
 import structlog
 
-from ngalam112.engine.event_router import FALLBACK_CONTEXTS
+from ngalam112.engine.fallback_calls import FALLBACK_CONTEXTS
 from ngalam112.recovery.snapshot import CITIZENS
 from pbx.ami import AmiError, AmiLink
 from pbx.ari import AriClient

@@ -77,7 +77,7 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
     in_good_hands = line.internal.channels() | {call.channel for call in busy}
     in_good_hands = in_good_hands.union(*(call.legs for call in busy))
-    hands_off = in_good_hands.union(line.to_hang_up)
+    hands_off = in_good_hands.union(line.live.to_hang_up)
     stored = [
         _stored(call)
         for call in knew
@@ -100,11 +100,11 @@ def _bring_together(line: Line, event: TakeUp, now: float) -> None:
 
 def _hang_up_again(line: Line, live: Snapshot) -> None:
     """The engine before this one has ended these calls; what it asked for may be lost with it."""
-    for channel in list(line.to_hang_up):
+    for channel in list(line.live.to_hang_up):
         if channel in live.legs:
             line.switch.hang_up(channel)
         else:
-            line.is_hung_up(channel)
+            line.live.is_hung_up(channel)
 
 
 def take_down(line: Line, bridge: str, members: Collection[str]) -> None:
@@ -157,7 +157,7 @@ def _claimed_only(line: Line, knew: list[Call], event: TakeUp, now: float) -> No
             continue
         if channel not in event.spooled and channel not in line.calls:
             # hung up before anybody served it; nobody else keeps its record
-            call = line.new_call(channel, claim.at)
+            call = line.live.new(channel, claim.at)
             line.door.note_arrival(call, claim.number, claim.name, claim.called)
             who, at = ("unknown", now) if event.lost_at is None else (CUT_OFF, event.lost_at)
             _close(line, call, who, event.ended.get(channel, at), now)
@@ -209,7 +209,7 @@ def _wait(line: Line, call: Call, rings: tuple[str, ...], new: bool, now: float)
 
 def _arrive(line: Line, leg: LiveLeg, now: float) -> None:
     """A citizen whom nobody knows; the arrival is when the channel was made."""
-    call = line.new_call(leg.id, now - leg.age_s)
+    call = line.live.new(leg.id, now - leg.age_s)
     line.door.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
     if line.admission.is_closed(now):
         line.admission.taken_up(call, now, new=True)
@@ -229,7 +229,7 @@ def _close(line: Line, call: Call, ended_by: str, at: float, now: float) -> None
         call.hung_up_by = ended_by
         at = min(at, now)
         Resumption(line.dispatcher).over(call, at)
-        line.over(call, call.cause or 0, now, ended_at=at)
+        line.live.over(call, call.cause or 0, now, ended_at=at)
 
 
 def _to_menu(line: Line, call: Call, leg: LiveLeg, playing: bool, now: float) -> None:

@@ -12,7 +12,7 @@ from acd.recovery.reconcile import LiveLeg
 from models.database import Database
 from models.tables import CallRow
 from ngalam112.engine.clock import age_s
-from ngalam112.engine.event_router import FALLBACK_CONTEXTS
+from ngalam112.engine.fallback_calls import FALLBACK_CONTEXTS
 from ngalam112.recovery.fallback_records import KnownCall
 from pbx.ari import AriClient
 from pbx.ari_reply import ChannelGone

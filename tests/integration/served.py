@@ -27,6 +27,7 @@ from ngalam112.cli.client import Client, EngineRefused
 from ngalam112.config.routing import spoken
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
+from ngalam112.wiring import build
 from pbx import ari_types as ari
 
 CLIENTS = ThreadPoolExecutor(max_workers=16)
@@ -108,7 +109,7 @@ async def an_engine(home: Path) -> AsyncIterator[ServedEngine]:
         local = LocalJournal(settings.journal)
         recorder = Recorder(database, local)
         journal = CountingJournal(recorder)
-        engine = Engine(settings, journal)
+        engine = build(settings, journal).engine
         api = Api(engine, database, settings, journal)
         tasks = [
             asyncio.create_task(work)

@@ -20,7 +20,7 @@ from ngalam112.accounts.admin import add_operator
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api, ApiError
 from ngalam112.cli.client import Client, EngineDown, EngineRefused, EngineSilent
-from ngalam112.engine.engine import Engine
+from ngalam112.wiring import build
 
 _PAUSE, _WRAP_UP, _SKILLS = (f"/api/operators/1001/{one}" for one in ("pause", "wrap_up", "skills"))
 
@@ -144,7 +144,7 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
         local = LocalJournal(settings.journal)
         async with Database(settings.url) as database:
             journal = CountingJournal(Recorder(database, local))
-            api = Api(Engine(settings, journal), database, settings, journal)
+            api = Api(build(settings, journal).engine, database, settings, journal)
             with pytest.raises(ApiError, match=f"Port {settings.api_port} .*NGALAM112_API_PORT"):
                 await api.run()
         local.close()

@@ -28,6 +28,7 @@ from ngalam112.config.provision import TEMPLATES
 from ngalam112.config.settings import load_settings
 from ngalam112.engine.ari_switch import AriSwitch
 from ngalam112.engine.engine import Engine
+from ngalam112.wiring import build
 from pbx.ari_types import EVENT_TYPES, RestRequest
 from pbx.programs import Programs
 
@@ -184,7 +185,7 @@ async def collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     settings = load_settings(home=tmp_path, ari_port=runner.addresses[0][1], ami_port=1)
     with_silent_prompts(settings)
-    engine = Engine(settings, FakeJournal())
+    engine = build(settings, FakeJournal()).engine
     reads: list[tuple[str, Any]] = []
     get = engine.ari.get
 
@@ -214,7 +215,7 @@ def everything(engine: Engine) -> None:
         if not name.startswith("_"):
             wanted = [one for one in inspect.signature(method).parameters if one != "self"]
             getattr(switch, name)(*(EXAMPLES[one] for one in wanted))
-    engine.line.remember(a_record("c8"))
+    engine.line.live.remember(a_record("c8"))
     engine.hang_up_all(100.0)
 
 

@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from acd.calls.call import Call
 from acd.calls.checkpoint import kept_calls, kept_claims, to_hang_up
+from acd.calls.journal import Journal
 from acd.calls.record import CallRecord, EventKind
 from acd.config_file import load_distribution
 from acd.dispatcher import Dispatcher
@@ -18,7 +19,6 @@ from acd.feature_codes.code_calls import CodeCalls
 from acd.operator_calls import InternalCalls
 from acd.operators.operator import Device, Operator, Phone, Status
 from acd.operators.roster import Roster
-from acd.ports import Journal
 from acd.recovery.reconcile import LiveLeg
 from acd.rules.rules import Rules
 from acd.timers import Timers
@@ -207,8 +207,8 @@ class LineDesk(Desk):
         calls = kept_calls(after.journal.facts)
         for record in self.journal.records.values():
             if record.ended_at is None:
-                after.line.remember(deepcopy(record), calls.pop(record.call_id, None))
-        after.line.to_hang_up.update(to_hang_up(calls))
+                after.line.live.remember(deepcopy(record), calls.pop(record.call_id, None))
+        after.line.live.to_hang_up.update(to_hang_up(calls))
         after.line.door.claims.update(kept_claims(after.journal.facts))
         return after
 

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from acd.calls.journal import Journal
 from acd.calls.record import CallEvent, CallRecord
-from acd.ports import Journal, Switch
+from acd.switch import Switch
 
 
 class Did(NamedTuple):
@@ -22,7 +23,7 @@ class Did(NamedTuple):
 
 
 class FakeSwitch:
-    """acd.ports.Switch that keeps every order, in order. `whose`: what belongs to which citizen."""
+    """A `Switch` that keeps every order, in order. `whose`: what belongs to which citizen."""
 
     def __init__(self) -> None:
         self.whose: dict[str, str] = {}
@@ -105,7 +106,7 @@ class FakeSwitch:
 
 
 class FakeJournal:
-    """acd.ports.Journal in memory. `records`: each call's record as it was last told."""
+    """acd.calls.journal.Journal in memory. `records`: each call's record as it was last told."""
 
     def __init__(self) -> None:
         self.events: dict[str, list[CallEvent]] = {}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ngalam112.cli.output import (
+from ngalam112.terminal import (
     Column,
     Format,
     console,

@@ -54,7 +54,7 @@ def test_who_hung_up_long_before_it_was_known_has_no_place() -> None:
     desk = LineDesk(operators=0)
     call = comes(desk, "c1", "0811", 100.0)
     call.hung_up_by = "caller"
-    desk.line.over(call, 16, 300.0, ended_at=150.0)
+    desk.line.live.over(call, 16, 300.0, ended_at=150.0)
     assert comes(desk, "c2", "0811", 301.0).waits_since is None
 
 

@@ -21,8 +21,8 @@ from pbx.ari_types import (
 def test_who_was_waiting_when_the_engine_died_is_served_in_the_old_order() -> None:
     desk = LineDesk(operators=2)
     desk.roster.pause("1002", None, 190.0)
-    desk.line.remember(a_record("c2", arrived_at=50.0, category="fire", queued_at=60.0))
-    desk.line.remember(a_record("c1", arrived_at=40.0, queued_at=45.0))
+    desk.line.live.remember(a_record("c2", arrived_at=50.0, category="fire", queued_at=60.0))
+    desk.line.live.remember(a_record("c1", arrived_at=40.0, queued_at=45.0))
     desk.take_up(a_leg("c2"), a_leg("c1"), a_leg("c3", caller_number="0899", called_number="112"))
     calls = desk.line.calls
     assert [calls[one].stage for one in ("c1", "c2", "c3")] == [
@@ -39,7 +39,7 @@ def test_who_was_waiting_when_the_engine_died_is_served_in_the_old_order() -> No
 def test_a_talk_of_an_earlier_engine_goes_on_and_its_end_is_kept() -> None:
     desk = LineDesk()
     stored = {"queued_at": 100.0, "operator": "1001", "phone": "101", "operator_answered_at": 110.0}
-    desk.line.remember(a_record("c1", **stored))
+    desk.line.live.remember(a_record("c1", **stored))
     desk.take_up(a_leg("c1"), a_leg("o1", citizen=False), bridges={"b1": ["c1", "o1"]})
     assert desk.operator().state is State.TALKING
     # music may be on for a consultation that came to nothing
@@ -53,7 +53,7 @@ def test_a_talk_of_an_earlier_engine_goes_on_and_its_end_is_kept() -> None:
 
 def test_who_hung_up_in_the_gap_gets_an_end_and_what_is_left_over_is_removed() -> None:
     desk = LineDesk()
-    desk.line.remember(a_record("c1", queued_at=110.0))
+    desk.line.live.remember(a_record("c1", queued_at=110.0))
     desk.take_up(a_leg("o1", citizen=False), bridges={"b1": ["o1"], "b2": []})
     record = desk.journal.only()
     assert (record.outcome, record.ended_by) == (Outcome.LOST_QUEUE, "unknown")
@@ -285,7 +285,7 @@ def test_who_waits_keeps_priority_and_is_never_told_a_longer_wait() -> None:
 
 def test_a_citizen_whom_nobody_knows_is_served_before_all_others() -> None:
     desk = LineDesk()
-    desk.line.remember(a_record("c1", arrived_at=100.0, queued_at=101.0, category="fire"))
+    desk.line.live.remember(a_record("c1", arrived_at=100.0, queued_at=101.0, category="fire"))
     desk.take_up(a_leg("c1"), a_leg("c2", age_s=2.0), now=200.0)
     assert desk.line.calls["c2"].stage is Stage.RINGING
     assert desk.line.calls["c1"].stage is Stage.QUEUED
@@ -327,8 +327,8 @@ def test_nobody_is_offered_while_asterisk_is_away() -> None:
 
 def test_an_end_that_the_fallbacks_script_has_noted_is_the_true_one() -> None:
     desk = LineDesk()
-    desk.line.remember(a_record("c1", queued_at=110.0))
-    desk.line.remember(a_record("c2", queued_at=110.0))
+    desk.line.live.remember(a_record("c1", queued_at=110.0))
+    desk.line.live.remember(a_record("c2", queued_at=110.0))
     desk.take_up(ended={"c1": 130.0, "c2": 105.0}, now=200.0)
     ends = {one.asterisk_id: one.ended_at for one in desk.journal.records.values()}
     assert ends == {"c1": 130.0, "c2": 110.0}, "no end is before what was seen last"

@@ -159,7 +159,7 @@ def test_who_has_left_one_citizen_and_talks_with_another_goes_on_doing_so() -> N
     after = desk.next_engine(now=NOW)
     talked = LegRecord(leg="o1", operator="1001", phone="101", joined_at=90.0)
     stored = a_record("c1", arrived_at=190.0, queued_at=191.0, category="police", legs=[talked])
-    after.line.remember(stored)
+    after.line.live.remember(stored)
     found = [a_leg("c1"), a_leg("c2"), a_leg(leg, citizen=False)]
     after.take_up(*found, bridges={call.bridge or "": ["c2", leg]}, now=NOW)
     assert after.operator("1001").state is State.TALKING

@@ -39,7 +39,7 @@ NO_LIMITS = Limits(
 
 
 class QuietJournal:
-    """acd.ports.Journal that only counts."""
+    """acd.calls.journal.Journal that only counts."""
 
     def __init__(self) -> None:
         self.entries = self.facts = 0
@@ -64,7 +64,7 @@ def a_line(operators: int, limits: Limits = NO_LIMITS) -> tuple[LineDesk, QuietJ
     desk = LineDesk(operators, wrap_up_s=0.0, limits=limits)
     journal = QuietJournal()
     desk.journal = journal  # type: ignore[assignment]
-    for owner in (desk.line, desk.line.door, desk.roster):
+    for owner in (desk.line.live, desk.line.door, desk.roster):
         assert isinstance(owner, Roster) or hasattr(owner, "_journal")
         owner._journal = journal  # type: ignore[assignment]
     return desk, journal

@@ -1,11 +1,8 @@
-"""What call distribution needs from outside: a switch that acts, a journal that keeps."""
+"""What call distribution needs of the switch: the one port through which it acts on legs."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
-from typing import Any, Protocol
-
-from acd.calls.record import CallEvent, CallRecord
+from typing import Protocol
 
 
 class Switch(Protocol):
@@ -75,27 +72,3 @@ class Switch(Protocol):
 
     def hang_up(self, channel: str, cause: int = 16) -> None:
         """End a leg with a Q.850 cause."""
-
-
-class Journal(Protocol):
-    """Keeps what happened. Returns at once and never fails; writing is its own affair."""
-
-    def call_event(self, event: CallEvent, record: CallRecord) -> None:
-        """Keep an event, and the record as it is after it."""
-
-    def operator_event(
-        self, operator: str, at: float, kind: str, phone: str | None, reason: str | None
-    ) -> None:
-        """Keep that an operator logged in or out, paused, became ready, missed a call..."""
-
-    def operator_state(self, row: dict[str, Any]) -> None:
-        """Keep the operator's status and fairness (a row of `operators`) over a restart."""
-
-    def keep(self, key: str, value: Any | None) -> None:
-        """Keep a fact for the next engine only, and for no table; None forgets it.
-
-        The last value counts; it must be something that JSON can hold.
-        """
-
-    def together(self) -> AbstractContextManager[None]:
-        """Keep all that happens in the block at its end, at once; no await may be in it."""

@@ -1,0 +1,126 @@
+"""The composition root: the one place that makes the parts of an engine and binds them together."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from acd.calls.journal import Journal
+from acd.dispatcher import Dispatcher
+from acd.feature_codes.code_calls import CodeCalls
+from acd.operator_calls import InternalCalls
+from acd.operators.roster import Roster
+from acd.timers import Timers
+from ivr.reception import Reception
+from ngalam112.accounts.pins import pin_matches
+from ngalam112.config.provision import AMI_USER, APP, ARI_USER
+from ngalam112.config.routing import Rulebook, directory_of, load_rulebook, rules_of
+from ngalam112.config.settings import Settings
+from ngalam112.engine.ari_switch import AriSwitch
+from ngalam112.engine.asterisk_requests import AsteriskRequests
+from ngalam112.engine.clock import SteadyClock
+from ngalam112.engine.engine import Engine
+from ngalam112.engine.event_router import Line
+from ngalam112.engine.inbox import Inbox
+from ngalam112.recovery.reconnect import Reconnect
+from pbx.ami import AmiLink
+from pbx.ari import AriClient
+
+_LANES = 4  # for the requests of calls, beside the event socket
+
+
+class Parts(NamedTuple):
+    """An engine, and what restores its calls after each connect."""
+
+    engine: Engine
+    reconnect: Reconnect
+
+
+def build(settings: Settings, journal: Journal, rulebook: Rulebook | None = None) -> Parts:
+    """Make all parts of one engine, inside the running event loop; nothing runs yet.
+
+    Raises the errors of `load_rulebook` if no rulebook is given.
+    """
+    rulebook = rulebook or load_rulebook(settings)
+    inbox, timers = Inbox(), Timers()
+    ari = AriClient(
+        host="127.0.0.1",
+        port=settings.ari_port,
+        app=APP,
+        user=ARI_USER,
+        password=settings.secrets.ari_password,
+        on_event=inbox.post,
+        on_up=lambda: reconnect.up(),
+        on_down=lambda: reconnect.down(),
+        lanes=_LANES,
+    )
+    ami = AmiLink(
+        host="127.0.0.1",
+        port=settings.ami_port,
+        user=AMI_USER,
+        password=settings.secrets.ami_password,
+        on_event=inbox.post,
+    )
+    requests = AsteriskRequests(ari, inbox, settings.door_file)
+    line = _line(settings, journal, rulebook, inbox, timers, ari, requests)
+    line.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
+    engine = Engine(
+        settings,
+        journal,
+        rulebook,
+        clock=SteadyClock(),
+        inbox=inbox,
+        timers=timers,
+        ari=ari,
+        ami=ami,
+        line=line,
+    )
+    reconnect = Reconnect(engine, requests.tell_full)
+    return Parts(engine, reconnect)
+
+
+def _line(
+    settings: Settings,
+    journal: Journal,
+    rulebook: Rulebook,
+    inbox: Inbox,
+    timers: Timers,
+    ari: AriClient,
+    requests: AsteriskRequests,
+) -> Line:
+    tree, distribution = rulebook.menu, rulebook.distribution
+    roster = Roster(journal, settings.misses_to_pause)
+    switch = AriSwitch(ari, str(settings.sounds), inbox.post, settings.carrier)
+    dispatcher = Dispatcher(
+        switch,
+        roster,
+        timers,
+        rules_of(settings, tree, distribution),
+        directory_of(settings, distribution),
+    )
+    codes = CodeCalls(
+        switch,
+        roster,
+        timers,
+        dispatcher.wrap_ups,
+        settle=dispatcher.settle,
+        pin_matches=pin_matches,
+        distribution=distribution,
+        extension_s=settings.wrap_up_extension_s,
+    )
+
+    def answer_in_words(channel: str, prompt: str, now: float) -> None:
+        switch.answer(channel)
+        codes.say(channel, prompt, now)
+
+    return Line(
+        switch=switch,
+        journal=journal,
+        timers=timers,
+        dispatcher=dispatcher,
+        reception=Reception(switch, dispatcher, timers, tree),
+        codes=codes,
+        internal=InternalCalls(dispatcher, answer_in_words),
+        claim=requests.claim,
+        ask_where=requests.ask_where,
+        tell_door=requests.tell_full,
+    )
