@@ -13,7 +13,7 @@ import structlog
 from acd.calls.call import Call, Leg, LegStage, Stage
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
-from acd.legs import NO_ANSWER, NORMAL, Desks
+from acd.legs import NO_ANSWER, NORMAL, OperatorLegs
 from acd.operators.operator import State
 from acd.operators.roster import Roster
 from acd.operators.wrap_up import WrapUps
@@ -65,7 +65,7 @@ class Dispatcher:
             late=self.load.is_late,
             most_music=rules.limits.most_music,
         )
-        self.desks = Desks(
+        self.operator_legs = OperatorLegs(
             switch,
             roster,
             timers,
@@ -75,15 +75,17 @@ class Dispatcher:
             handled=self.announcements.handled,
         )
         self.bridges: dict[str, Call] = {}
-        self.transfers = Transfers(self, self.desks, directory or Directory())
-        self.overflow = Overflow(self.queue, self.desks, self.transfers.directory, self.settle)
+        self.transfers = Transfers(self, self.operator_legs, directory or Directory())
+        self.overflow = Overflow(
+            self.queue, self.operator_legs, self.transfers.directory, self.settle
+        )
 
     # --- what happens to the citizen ---------------------------------------------------------
 
     def enqueue(self, call: Call, now: float) -> None:
         """The category is known: wait for an operator, or be offered to one at once."""
         self.release(call, now)
-        call.preferred = call.preferred or self.desks.preferred(call, now)
+        call.preferred = call.preferred or self.operator_legs.preferred(call, now)
         call.stage = Stage.QUEUED
         self.wait(call, now)
         self.settle(now)
@@ -127,7 +129,7 @@ class Dispatcher:
         call.rearm(None)
         call.unwatch()
         for leg in call.legs.values():
-            self.desks.resumed(leg, now)
+            self.operator_legs.resumed(leg, now)
         call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause, **waited)
         self.release(call, now)
         call.stage = Stage.ENDED
@@ -146,7 +148,7 @@ class Dispatcher:
 
     def leg_answered(self, leg_id: str, now: float) -> None:
         """Somebody has answered: connect, unless the offer is no longer wanted."""
-        leg = self.desks.legs.get(leg_id)
+        leg = self.operator_legs.legs.get(leg_id)
         if leg is None or leg.stage is not LegStage.RINGING:
             self.switch.hang_up(leg_id, NORMAL)
             return
@@ -154,8 +156,8 @@ class Dispatcher:
         leg.stage = LegStage.CONNECTING
         if leg.declines:
             self.transfers.refuse(leg, now)
-        self.desks.answered_elsewhere(leg, now)
-        self.desks.sits_there(leg, now)
+        self.operator_legs.answered_elsewhere(leg, now)
+        self.operator_legs.sits_there(leg, now)
         self.queue.remove(leg.call)
         leg.call.unwatch()
         if leg.transfer is not None:
@@ -175,7 +177,7 @@ class Dispatcher:
             return
         leg = next(iter(call.legs.values()))
         call.stage = Stage.TALKING
-        self.desks.talk(leg, now)
+        self.operator_legs.talk(leg, now)
         if self.rules.whisper and leg.operator is not None and not self.load.sheds(Shed.WHISPERS):
             self.switch.tell(leg.id, f"whisper_{call.record.category}")
 
@@ -189,17 +191,17 @@ class Dispatcher:
 
     def ring_failed(self, leg_id: str, now: float) -> None:
         """The phone could not be rung at all; that is not the operator's miss."""
-        self.desks.free_phone(leg_id)
-        leg = self.desks.legs.get(leg_id)
+        self.operator_legs.free_phone(leg_id)
+        leg = self.operator_legs.legs.get(leg_id)
         if leg is not None and leg.stage is LegStage.RINGING:
             self.offer_failed(leg, "failed", now)
         self.settle(now)
 
     def leg_gone(self, leg_id: str, cause: int, now: float) -> None:
         """An operator's leg is gone: the offer failed, or the operator hung up."""
-        self.desks.free_phone(leg_id)
+        self.operator_legs.free_phone(leg_id)
         self.transfers.forget(leg_id)
-        leg = self.desks.legs.pop(leg_id, None)
+        leg = self.operator_legs.legs.pop(leg_id, None)
         if leg is None:
             pass
         elif leg.stage is LegStage.RINGING:
@@ -209,7 +211,7 @@ class Dispatcher:
         elif leg.stage is LegStage.CONNECTING:
             self._not_connected(leg, _REASONS.get(cause, "unreachable"), now)
         elif leg.call.talkers(but=leg) or leg.call.transfer is not None:
-            self.desks.leave(leg, "hung_up", now)
+            self.operator_legs.leave(leg, "hung_up", now)
             if not leg.call.talkers():
                 self.transfers.alone(leg.call, now)
         elif now - leg.talks_since < AT_ONCE_S:
@@ -217,7 +219,7 @@ class Dispatcher:
         elif leg.refused_at is not None and now - leg.refused_at < GAVE_UP_S:
             # the phone did that, and not the operator, who is to have the citizen back
             leg.call.hung_up_by = leg.call.cause = None
-            self.desks.leave(leg, "hung_up", now)
+            self.operator_legs.leave(leg, "hung_up", now)
             self._back_to(leg.operator, leg.call, now)
         else:
             call = leg.call
@@ -262,10 +264,10 @@ class Dispatcher:
         if call.stage is Stage.QUEUED:
             call.stage = Stage.RINGING
         for operator, phone in offer.desks:
-            self.desks.ring_desk(call, operator, phone, now)
+            self.operator_legs.ring_desk(call, operator, phone, now)
 
     def _rang_out(self, leg: Leg, now: float) -> None:
-        if leg.stage is not LegStage.RINGING or leg.id not in self.desks.legs:
+        if leg.stage is not LegStage.RINGING or leg.id not in self.operator_legs.legs:
             return
         ends = leg.rings_since + self.rules.ring_timeout_s
         if self.load.is_late() and now < ends + ANSWER_UNSEEN_S:
@@ -279,8 +281,8 @@ class Dispatcher:
         """Nobody answered this leg: the operator rests, the call waits on or rings elsewhere."""
         call, connecting = leg.call, leg.stage is LegStage.CONNECTING
         call.legs.pop(leg.id, None)
-        self.desks.note_failed(leg, reason, now)
-        self.desks.drop(leg, NORMAL if connecting else NO_ANSWER)
+        self.operator_legs.note_failed(leg, reason, now)
+        self.operator_legs.drop(leg, NORMAL if connecting else NO_ANSWER)
         operator = self.roster.operators.get(leg.operator or "")
         if operator is not None and operator.call == call.id:
             self.roster.missed(operator, reason, self.rules.failure(reason), now)
@@ -306,7 +308,7 @@ class Dispatcher:
     def _not_connected(self, leg: Leg, reason: str, now: float) -> None:
         """Who has answered could not be put together with the citizen, who waits on."""
         if leg.talks_since:  # and has talked with the citizen under an earlier engine
-            self.desks.leave(leg, reason, now)
+            self.operator_legs.leave(leg, reason, now)
             self.enqueue(leg.call, now)
         else:
             self.offer_failed(leg, reason, now)
@@ -318,7 +320,7 @@ class Dispatcher:
         call, operator = leg.call, self.roster.operators.get(leg.operator or "")
         call.hung_up_by = call.cause = None
         leg.talks_since = 0.0
-        self.desks.leave(leg, reason, now)
+        self.operator_legs.leave(leg, reason, now)
         if operator is not None and operator.state is State.IDLE:
             self.roster.missed(operator, reason, self.rules.failure("rejected"), now)
             self.timers.at(operator.not_before, self.settle)
@@ -345,9 +347,9 @@ class Dispatcher:
         self.transfers.call_over(call, now)
         for leg in list(call.legs.values()):
             connected = leg.stage is not LegStage.RINGING
-            self.desks.resumed(leg, now)
-            self.desks.drop(leg, NORMAL if connected else NO_ANSWER)
-            self.desks.free_operator(leg, now)
+            self.operator_legs.resumed(leg, now)
+            self.operator_legs.drop(leg, NORMAL if connected else NO_ANSWER)
+            self.operator_legs.free_operator(leg, now)
         self.close_bridge(call)
 
     def close_bridge(self, call: Call) -> None:

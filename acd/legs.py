@@ -31,7 +31,7 @@ def dialable(number: str) -> str:
     return "".join(sign for sign in number[:32] if sign in "+*#0123456789")
 
 
-class Desks:
+class OperatorLegs:
     """All operators' and agencies' legs that ring or talk.
 
     `rang_out(leg, now)`: nobody has answered in time. `handled(seconds)`: an operator has been kept

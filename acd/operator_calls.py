@@ -30,7 +30,7 @@ Say = Callable[[str, str, float], None]
 
 
 @dataclass(slots=True, eq=False)
-class InternalCall:
+class OperatorCall:
     """`channel`: the phone that dialled; `leg`: the one that it called.
 
     `back`: the call whose citizen is called back.
@@ -51,13 +51,13 @@ class InternalCall:
         return {"operator": self.operator, "phone": self.phone, "leg": self.leg}
 
 
-class InternalCalls:
+class OperatorCalls:
     """All of them. `say(channel, prompt, now)` answers a channel in words and hangs it up."""
 
     def __init__(self, dispatcher: Dispatcher, say: Say) -> None:
         self._dispatcher, self._say = dispatcher, say
-        self.by_channel: dict[str, InternalCall] = {}
-        self.by_leg: dict[str, InternalCall] = {}
+        self.by_channel: dict[str, OperatorCall] = {}
+        self.by_leg: dict[str, OperatorCall] = {}
 
     @property
     def directory(self) -> Directory:
@@ -77,7 +77,7 @@ class InternalCalls:
         dispatcher = self._dispatcher
         one = dispatcher.roster.at_phone(phone)
         who = one.id if one is not None else None
-        has_citizen = any(leg.phone == phone for leg in dispatcher.desks.legs.values())
+        has_citizen = any(leg.phone == phone for leg in dispatcher.operator_legs.legs.values())
         found = self.directory.find(number, who, dispatcher.roster, now)
         if isinstance(found, Target) and found.kind is Kind.CATEGORY:
             found = Refusal.NOWHERE  # a queue can be handed to, not called
@@ -92,7 +92,7 @@ class InternalCalls:
         if called is not None:
             called.state, called.call = State.OFFERED, channel
             dispatcher.roster.phones[call.address].device = Device.IN_USE
-            dispatcher.desks.occupy(call.address, call.leg)
+            dispatcher.operator_legs.occupy(call.address, call.leg)
         name = one.name if one is not None else phone
         dispatcher.switch.ring(call.leg, call.address, (name, phone), channel)
 
@@ -100,7 +100,7 @@ class InternalCalls:
         """A phone dialled *16: ring the citizen of its operator's last call, or say why not."""
         dispatcher = self._dispatcher
         one = dispatcher.roster.at_phone(phone)
-        last = dispatcher.desks.last_calls.get(one.id) if one is not None else None
+        last = dispatcher.operator_legs.last_calls.get(one.id) if one is not None else None
         number = dialable(last.record.caller_number) if last is not None else ""
         if one is None or last is None or not number or last.stage is not Stage.ENDED:
             prompt = "operator_not_logged_in" if one is None else "callback_nobody"
@@ -120,18 +120,18 @@ class InternalCalls:
 
     def _place(
         self, channel: str, phone: str, one: Operator | None, target: Target, now: float
-    ) -> InternalCall:
+    ) -> OperatorCall:
         dispatcher = self._dispatcher
         leg, address = new_id(now), target.addresses[0]
         timer = dispatcher.timers.at(
             now + dispatcher.rules.ring_timeout_s, lambda at: self._rang_out(channel, at)
         )
         who = one.id if one is not None else None
-        call = InternalCall(channel, phone, who, leg, address, target, timer)
+        call = OperatorCall(channel, phone, who, leg, address, target, timer)
         self.by_channel[channel] = self.by_leg[leg] = call
         if one is not None and one.state is State.IDLE:
             one.state, one.call = State.CALLING, channel
-        dispatcher.desks.occupy(phone, channel)
+        dispatcher.operator_legs.occupy(phone, channel)
         dispatcher.switch.ringing(channel)
         return call
 
@@ -159,7 +159,7 @@ class InternalCalls:
             self._in_vain(call, now)
         else:
             self._end(call, now, but=channel)
-        self._dispatcher.desks.free_phone(channel)
+        self._dispatcher.operator_legs.free_phone(channel)
         self._dispatcher.settle(now)
         return True
 
@@ -181,13 +181,13 @@ class InternalCalls:
             self._in_vain(call, now)
             self._dispatcher.settle(now)
 
-    def _in_vain(self, call: InternalCall, now: float) -> None:
+    def _in_vain(self, call: OperatorCall, now: float) -> None:
         """The one who was called does not answer: who called hears it in words."""
         self._forget(call)
         self._free_both(call, now)
         self._say(call.channel, "transfer_failed", now)
 
-    def _end(self, call: InternalCall, now: float, but: str) -> None:
+    def _end(self, call: OperatorCall, now: float, but: str) -> None:
         self._forget(call)
         if call.back is not None and call.bridge is not None:
             who = "caller" if but == call.leg else "operator"
@@ -199,12 +199,12 @@ class InternalCalls:
             self._dispatcher.switch.disconnect(call.bridge)
         self._free_both(call, now)
 
-    def _forget(self, call: InternalCall) -> None:
+    def _forget(self, call: OperatorCall) -> None:
         call.timer.cancel()
         self.by_channel.pop(call.channel, None)
         self.by_leg.pop(call.leg, None)
 
-    def _free_both(self, call: InternalCall, now: float) -> None:
+    def _free_both(self, call: OperatorCall, now: float) -> None:
         self._free(call.operator, call.channel, now)
         self._free(call.target.operator, call.channel, now)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from acd.calls.call import Call, Stage
 from acd.calls.record import EventKind
-from acd.legs import Desks
+from acd.legs import OperatorLegs
 from acd.operators.operator import Device, Phone
 from acd.queueing.eligibility import on_duty
 from acd.queueing.queue import WaitingQueue
@@ -26,12 +26,20 @@ class Overflow:
     def __init__(
         self,
         queue: WaitingQueue,
-        desks: Desks,
+        operator_legs: OperatorLegs,
         directory: Directory,
         settle: Callable[[float], None],
     ) -> None:
-        self._queue, self._desks, self._directory, self._settle = queue, desks, directory, settle
-        self._plan, self._again_s = desks.rules.overflow, desks.rules.overflow_again_s
+        self._queue, self._operator_legs, self._directory, self._settle = (
+            queue,
+            operator_legs,
+            directory,
+            settle,
+        )
+        self._plan, self._again_s = (
+            operator_legs.rules.overflow,
+            operator_legs.rules.overflow_again_s,
+        )
 
     def watch(self, call: Call, now: float) -> None:
         """A call has begun to wait."""
@@ -40,7 +48,7 @@ class Overflow:
             self._arm(call, now + self._plan[0].after_s)
 
     def _arm(self, call: Call, when: float) -> None:
-        call.overflow_at(self._desks.timers.at(when, lambda at: self._due(call, at)))
+        call.overflow_at(self._operator_legs.timers.at(when, lambda at: self._due(call, at)))
 
     def _due(self, call: Call, now: float) -> None:
         if call.stage not in (Stage.QUEUED, Stage.RINGING):
@@ -66,13 +74,13 @@ class Overflow:
         rung = {leg.phone for leg in call.legs.values()}
         for address in self._addresses(step.to, now):
             if address not in rung:
-                self._desks.ring(call, address, None, now)
+                self._operator_legs.ring(call, address, None, now)
         if call.legs:
             call.stage = Stage.RINGING
 
     def _addresses(self, to: str, now: float) -> list[str]:
         if to == ALL_PHONES:
-            phones = list(self._desks.roster.phones.values())
+            phones = list(self._operator_legs.roster.phones.values())
             for phone in (rung := [one for one in phones if self._can_ring(one)]):
                 phone.device = Device.IN_USE
             return [phone.number for phone in rung]
@@ -81,8 +89,10 @@ class Overflow:
         return list(self._directory.addresses(agency, now)) if agency else []
 
     def _on_duty(self, call: Call, now: float) -> int:
-        roster = self._desks.roster
-        return on_duty(roster.operators.values(), roster.phones, call, now, self._desks.rules)
+        roster = self._operator_legs.roster
+        return on_duty(
+            roster.operators.values(), roster.phones, call, now, self._operator_legs.rules
+        )
 
     @staticmethod
     def _can_ring(phone: Phone) -> bool:

@@ -23,7 +23,7 @@ from sqlalchemy.exc import CompileError, DBAPIError, StatementError
 from acd.calls.ids import new_id
 from acd.calls.record import CallEvent, CallRecord
 from journal.entries import Entry
-from journal.write_ahead_log import LocalJournal
+from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, why
 from models.tables import Base, CallEventRow, CallRow, OperatorEventRow, OperatorRow
 from models.writing import insert_new, upsert
@@ -65,7 +65,7 @@ def _is_refused(error: Exception) -> bool:
     return type(error).__name__ in ("IntegrityError", "DataError") or isinstance(cause, ValueError)
 
 
-class Recorder:
+class DatabaseWriter:
     """The journal of the line (`acd.calls.journal.Journal`) on a local journal and a database.
 
     `backlog`: entries that are not in the database yet. `written`, `refused`: entries since the
@@ -77,7 +77,7 @@ class Recorder:
     def __init__(
         self,
         database: Database,
-        journal: LocalJournal,
+        journal: WriteAheadLog,
         *,
         first_pause_s: float = 0.2,
         longest_pause_s: float = 3.0,

@@ -44,13 +44,13 @@ _UNSAVED = 64 * 1024 * 1024  # bytes that wait for a disk that can be written
 _RETRY_S = 1.0
 
 
-class LocalJournal:
+class WriteAheadLog:
     """The journal in the folder; only one engine can have it open.
 
-    Opening reads what an earlier engine left (`kept`); it fails only where another engine has the
-    folder (JournalInUse). `backlog`: entries that the database does not have. `lost`: entries that
-    could be kept nowhere, or were damaged. `failing_since`: seconds since the epoch, None while
-    the disk takes everything.
+    Opening it reads what an earlier engine left (`kept`), and fails only where another engine has
+    the folder (JournalInUse). `backlog`: entries that the database does not have. `lost`: entries
+    that could be kept nowhere, or were damaged. `failing_since`: seconds since the epoch, None
+    while the disk takes everything.
     """
 
     def __init__(

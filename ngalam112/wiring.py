@@ -7,19 +7,19 @@ from typing import NamedTuple
 from acd.calls.journal import Journal
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
-from acd.operator_calls import InternalCalls
+from acd.operator_calls import OperatorCalls
 from acd.operators.roster import Roster
 from acd.timers import Timers
 from ivr.reception import Reception
 from ngalam112.accounts.pins import pin_matches
 from ngalam112.config.provision import AMI_USER, APP, ARI_USER
-from ngalam112.config.routing import Rulebook, directory_of, load_rulebook, rules_of
+from ngalam112.config.routing import RoutingConfig, directory_of, load_routing, rules_of
 from ngalam112.config.settings import Settings
 from ngalam112.engine.ari_switch import AriSwitch
 from ngalam112.engine.asterisk_requests import AsteriskRequests
 from ngalam112.engine.clock import SteadyClock
 from ngalam112.engine.engine import Engine
-from ngalam112.engine.event_router import Line
+from ngalam112.engine.event_router import EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.recovery.reconnect import Reconnect
 from pbx.ami import AmiLink
@@ -35,12 +35,12 @@ class Parts(NamedTuple):
     reconnect: Reconnect
 
 
-def build(settings: Settings, journal: Journal, rulebook: Rulebook | None = None) -> Parts:
+def build(settings: Settings, journal: Journal, rulebook: RoutingConfig | None = None) -> Parts:
     """Make all parts of one engine, inside the running event loop; nothing runs yet.
 
-    Raises the errors of `load_rulebook` if no rulebook is given.
+    Raises the errors of `load_routing` if no rulebook is given.
     """
-    rulebook = rulebook or load_rulebook(settings)
+    rulebook = rulebook or load_routing(settings)
     inbox, timers = Inbox(), Timers()
     ari = AriClient(
         host="127.0.0.1",
@@ -61,8 +61,8 @@ def build(settings: Settings, journal: Journal, rulebook: Rulebook | None = None
         on_event=inbox.post,
     )
     requests = AsteriskRequests(ari, inbox, settings.door_file)
-    line = _line(settings, journal, rulebook, inbox, timers, ari, requests)
-    line.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
+    router = _router(settings, journal, rulebook, inbox, timers, ari, requests)
+    router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,
         journal,
@@ -72,21 +72,21 @@ def build(settings: Settings, journal: Journal, rulebook: Rulebook | None = None
         timers=timers,
         ari=ari,
         ami=ami,
-        line=line,
+        router=router,
     )
     reconnect = Reconnect(engine, requests.tell_full)
     return Parts(engine, reconnect)
 
 
-def _line(
+def _router(
     settings: Settings,
     journal: Journal,
-    rulebook: Rulebook,
+    rulebook: RoutingConfig,
     inbox: Inbox,
     timers: Timers,
     ari: AriClient,
     requests: AsteriskRequests,
-) -> Line:
+) -> EventRouter:
     tree, distribution = rulebook.menu, rulebook.distribution
     roster = Roster(journal, settings.misses_to_pause)
     switch = AriSwitch(ari, str(settings.sounds), inbox.post, settings.carrier)
@@ -112,15 +112,15 @@ def _line(
         switch.answer(channel)
         codes.say(channel, prompt, now)
 
-    return Line(
+    return EventRouter(
         switch=switch,
         journal=journal,
         timers=timers,
         dispatcher=dispatcher,
         reception=Reception(switch, dispatcher, timers, tree),
         codes=codes,
-        internal=InternalCalls(dispatcher, answer_in_words),
+        operator_calls=OperatorCalls(dispatcher, answer_in_words),
         claim=requests.claim,
         ask_where=requests.ask_where,
-        tell_door=requests.tell_full,
+        tell_full=requests.tell_full,
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from acd.calls.checkpoint import CALL, KeptCall, KeptLeg
+from acd.calls.checkpoint import CALL, CallCheckpoint, OfferCheckpoint
 from acd.calls.journal import Journal
 from acd.calls.record import CallEvent, CallRecord, EventKind, apply
 from acd.calls.target import Target
@@ -55,7 +55,9 @@ class Call:
     turns: int = 0  # how often the music of the waiting citizen has begun again
     words: str | None = None  # the playback that tells the waiting citizen so
     hanging_up: bool = False  # ended, and the citizen's leg was told to go
-    kept: KeptCall | None = None  # what the next engine would know; of an earlier one at first
+    checkpoint: CallCheckpoint | None = (
+        None  # what the next engine would know; of an earlier one at first
+    )
 
     @property
     def id(self) -> str:
@@ -84,13 +86,13 @@ class Call:
         key = CALL + self.id
         if self.record.ended_at is not None:
             # the order to hang up may get lost with this engine
-            last = KeptCall(hang_up=self.channel) if self.hanging_up else None
-            if last != self.kept:
-                self.kept = last
+            last = CallCheckpoint(hang_up=self.channel) if self.hanging_up else None
+            if last != self.checkpoint:
+                self.checkpoint = last
                 self.journal.keep(key, last)
             return
-        under_way = KeptCall(
-            offers=[leg.kept() for leg in self.legs.values() if not leg.talks_since],
+        under_way = CallCheckpoint(
+            offers=[leg.checkpoint() for leg in self.legs.values() if not leg.talks_since],
             held={leg.id: leg.held_since for leg in self.legs.values() if leg.held_since},
             refers=self._refers(),
             dialogue=self.dialogue,
@@ -104,8 +106,8 @@ class Call:
             turns=self.turns,
             words=self.words,
         )
-        if under_way != self.kept:
-            self.kept = under_way
+        if under_way != self.checkpoint:
+            self.checkpoint = under_way
             self.journal.keep(key, under_way)
 
     def _refers(self) -> list[str]:
@@ -113,9 +115,9 @@ class Call:
         underway = self.transfer.refers if self.transfer is not None else None
         return early if underway is None else [*early, underway]
 
-    def remember(self, kept: KeptCall) -> None:
+    def remember(self, kept: CallCheckpoint) -> None:
         """Know what an earlier engine had under way; its legs come back once Asterisk tells."""
-        self.kept = kept
+        self.checkpoint = kept
         self.dialogue, self.playback = kept.dialogue, kept.playback
         self.resource_priority, self.waits_since = kept.resource_priority, kept.waits_since
         self.callback, self.silent, self.preferred = kept.callback, kept.silent, kept.preferred
@@ -203,9 +205,9 @@ class Leg:
         """What an event tells of the leg."""
         return {"operator": self.operator, "phone": self.phone, "leg": self.id}
 
-    def kept(self) -> KeptLeg:
+    def checkpoint(self) -> OfferCheckpoint:
         """What the next engine has to know of a leg that rings."""
-        return KeptLeg(
+        return OfferCheckpoint(
             leg=self.id, phone=self.phone, operator=self.operator, since=self.rings_since
         )
 

@@ -19,7 +19,7 @@ CLAIM = "claim:"
 """The key of a claim is this and the id of the citizen's channel, until the call has a record."""
 
 
-class KeptLeg(msgspec.Struct, frozen=True, kw_only=True):
+class OfferCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A phone that rings for a call, or has answered and has not talked with the citizen yet.
 
     `since`: when it began to ring, seconds since the epoch.
@@ -31,7 +31,7 @@ class KeptLeg(msgspec.Struct, frozen=True, kw_only=True):
     since: float = 0.0
 
 
-class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
+class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is under way for one call.
 
     `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`: the
@@ -43,7 +43,7 @@ class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
     asked to be hung up, until it is gone; then nothing else is told.
     """
 
-    offers: list[KeptLeg] = []
+    offers: list[OfferCheckpoint] = []
     held: dict[str, float] = {}
     refers: list[str] = []
     dialogue: Any = None
@@ -59,7 +59,7 @@ class KeptCall(msgspec.Struct, kw_only=True, omit_defaults=True):
     hang_up: str = ""
 
 
-class KeptClaim(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A call that the engine has asked for, until it is there: all that is left if it never comes.
 
     `at`: when it was asked for, seconds since the epoch.
@@ -71,19 +71,19 @@ class KeptClaim(msgspec.Struct, frozen=True, kw_only=True):
     at: float = 0.0
 
 
-def kept_calls(facts: dict[str, Any]) -> dict[str, KeptCall]:
+def call_checkpoints(facts: dict[str, Any]) -> dict[str, CallCheckpoint]:
     """Return the facts of each call, by its id; what makes no sense is left out."""
-    return _of_kind(facts, CALL, KeptCall)
+    return _of_kind(facts, CALL, CallCheckpoint)
 
 
-def to_hang_up(calls: dict[str, KeptCall]) -> dict[str, str]:
+def to_hang_up(calls: dict[str, CallCheckpoint]) -> dict[str, str]:
     """Return the citizens' channels that have to go because their calls have ended, and the ids."""
     return {one.hang_up: call_id for call_id, one in calls.items() if one.hang_up}
 
 
-def kept_claims(facts: dict[str, Any]) -> dict[str, KeptClaim]:
+def claim_checkpoints(facts: dict[str, Any]) -> dict[str, ClaimCheckpoint]:
     """Return the claims, by the citizen's channel; what makes no sense is left out."""
-    return _of_kind(facts, CLAIM, KeptClaim)
+    return _of_kind(facts, CLAIM, ClaimCheckpoint)
 
 
 def _of_kind(facts: dict[str, Any], prefix: str, kind: type[T]) -> dict[str, T]:

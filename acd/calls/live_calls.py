@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from acd.calls.call import Call
-from acd.calls.checkpoint import CALL, KeptCall
+from acd.calls.checkpoint import CALL, CallCheckpoint
 from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.record import CallRecord
@@ -38,7 +38,7 @@ class LiveCalls:
         call = self.calls[channel] = Call(channel=channel, record=record, journal=self._journal)
         return call
 
-    def remember(self, record: CallRecord, kept: KeptCall | None = None) -> None:
+    def remember(self, record: CallRecord, kept: CallCheckpoint | None = None) -> None:
         """Know a call of an earlier engine by its open record, until Asterisk tells its fate."""
         call = Call(channel=record.asterisk_id, record=record, journal=self._journal)
         if kept is not None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from acd.calls.ids import new_id
 from acd.config_file import Distribution
 from acd.feature_codes import commands, login_dialogue
-from acd.feature_codes.commands import WAITS, Wishes
+from acd.feature_codes.commands import WAITS, Commands
 from acd.feature_codes.login_dialogue import (
     LONGEST_PROMPT_S,
     Dialogue,
@@ -30,7 +30,7 @@ from acd.feature_codes.login_dialogue import (
     begin,
     step,
 )
-from acd.feature_codes.pin_throttle import Answer, PinGate, PinMatches
+from acd.feature_codes.pin_throttle import Answer, PinMatches, PinThrottle
 from acd.operators.roster import Roster
 from acd.operators.wrap_up import WrapUps
 from acd.switch import Switch
@@ -72,9 +72,9 @@ class CodeCalls:
     ) -> None:
         self._switch, self._timers = switch, timers
         self._settle = settle
-        self._gate = PinGate(roster, pin_matches)
+        self._gate = PinThrottle(roster, pin_matches)
         reasons = distribution.pause_reasons
-        self._wishes = Wishes(roster, self._gate, wrap_ups, reasons, extension_s)
+        self._wishes = Commands(roster, self._gate, wrap_ups, reasons, extension_s)
         self._calls: dict[str, _CodeCall] = {}  # by channel
         self._playbacks: dict[str, _CodeCall] = {}
 

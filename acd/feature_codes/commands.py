@@ -9,7 +9,7 @@ import structlog
 
 from acd.config_file import PauseReason
 from acd.feature_codes.login_dialogue import UNKNOWN
-from acd.feature_codes.pin_throttle import Answer, PinGate
+from acd.feature_codes.pin_throttle import Answer, PinThrottle
 from acd.operators.operator import Operator
 from acd.operators.roster import NoMoreWrapUp, NotInWrapUp, NotLoggedIn, Roster, RosterError
 from acd.operators.wrap_up import WrapUps
@@ -44,13 +44,13 @@ _REFUSALS: tuple[tuple[type[RosterError], str], ...] = (
 )
 
 
-class Wishes:
+class Commands:
     """Carries out what is dialled; every answer is the name of a prompt."""
 
     def __init__(
         self,
         roster: Roster,
-        gate: PinGate,
+        gate: PinThrottle,
         wrap_ups: WrapUps,
         reasons: Mapping[str, PauseReason],
         extension_s: float,

@@ -26,7 +26,7 @@ class Answer(Enum):
     WAITS = "waits"  # the phone has guessed too often, whatever it shows now
 
 
-class PinGate:
+class PinThrottle:
     """Counts the wrong PINs in a row of each phone. In memory: a new engine counts anew."""
 
     def __init__(self, roster: Roster, pin_matches: PinMatches) -> None:

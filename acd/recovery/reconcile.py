@@ -41,7 +41,7 @@ class StoredCall(msgspec.Struct, frozen=True, kw_only=True):
     in_menu: bool = False
 
 
-class Fate(StrEnum):
+class RecoveryAction(StrEnum):
     """What becomes of a call or of a leg."""
 
     TALK = "talk"  # citizen and partners are connected: leave them alone
@@ -57,7 +57,7 @@ class Fate(StrEnum):
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done with one stored call or one live leg."""
 
-    fate: Fate
+    fate: RecoveryAction
     leg: str = ""  # the citizen's leg, or the leg to drop
     record: CallRecord | None = None
     partners: tuple[str, ...] = ()  # the legs of the others: who talks, is joined, or rings
@@ -91,11 +91,11 @@ def reconcile(
     for one in stored:
         leg = one.record.asterisk_id
         if leg not in live:
-            fate = Fate.AWAY if leg in away else Fate.END
+            fate = RecoveryAction.AWAY if leg in away else RecoveryAction.END
             verdicts.append(Verdict(fate=fate, record=one.record, leg=leg))
             continue
         if leg in talks:
-            fate, (partners, bridge) = Fate.TALK, talks[leg]
+            fate, (partners, bridge) = RecoveryAction.TALK, talks[leg]
         else:
             bridge = ""
             fate, partners = _alone(one, live, free)
@@ -107,21 +107,21 @@ def reconcile(
         if one_leg.id in known:
             continue
         if one_leg.citizen:
-            verdicts.append(Verdict(fate=Fate.ARRIVE, leg=one_leg.id))
+            verdicts.append(Verdict(fate=RecoveryAction.ARRIVE, leg=one_leg.id))
         elif one_leg.id in free:
-            verdicts.append(Verdict(fate=Fate.DROP, leg=one_leg.id))
+            verdicts.append(Verdict(fate=RecoveryAction.DROP, leg=one_leg.id))
     return verdicts
 
 
 def _alone(
     one: StoredCall, live: Mapping[str, LiveLeg], free: Container[str]
-) -> tuple[Fate, tuple[str, ...]]:
+) -> tuple[RecoveryAction, tuple[str, ...]]:
     """Decide for a citizen who lives and talks with nobody, and for whom of the legs."""
     talked = [leg.leg for leg in one.record.legs if leg.left_at is None]
     there = [leg for leg in (*talked, *one.rings) if leg in free]
     up = [leg for leg in there if live[leg].up]
     if up:
-        return Fate.JOIN, (up[0],)
+        return RecoveryAction.JOIN, (up[0],)
     if there:
-        return Fate.WAIT, tuple(there)
-    return (Fate.MENU if one.in_menu else Fate.WAIT), ()
+        return RecoveryAction.WAIT, tuple(there)
+    return (RecoveryAction.MENU if one.in_menu else RecoveryAction.WAIT), ()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from acd.calls.call import Call, Leg, LegStage, Stage
-from acd.calls.checkpoint import KeptCall
+from acd.calls.checkpoint import CallCheckpoint
 from acd.dispatcher import Dispatcher
 from acd.operators.operator import State
 
@@ -18,7 +18,7 @@ class Resumption:
     """What can be taken up. After any of it the dispatcher has to `settle`."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher, self._desks = dispatcher, dispatcher.desks
+        self._dispatcher, self._desks = dispatcher, dispatcher.operator_legs
 
     def talk(self, call: Call, legs: list[str], bridge: str, now: float) -> None:
         """The citizen talks with these legs in this bridge: so it stays."""
@@ -67,7 +67,7 @@ class Resumption:
         `rings`: those of the legs that an earlier engine rang which still do. Not `told`: who has
         to hear at once to be in line.
         """
-        kept = call.kept.offers if call.kept else []
+        kept = call.checkpoint.offers if call.checkpoint else []
         rung = [self._leg_of(call, one.leg) for one in kept if one.leg in rings]
         self._left_meanwhile(call, (), now)
         call.stage = Stage.QUEUED
@@ -81,7 +81,7 @@ class Resumption:
 
     def over(self, call: Call, at: float) -> None:
         """The citizen is with nobody of ours any more since `at`: so nobody holds them."""
-        kept = call.kept or KeptCall()
+        kept = call.checkpoint or CallCheckpoint()
         for leg in [self._leg_of(call, one) for one in kept.held if one not in call.legs]:
             self._desks.resumed(leg, at)
 
@@ -113,7 +113,7 @@ class Resumption:
         """The leg as the call, its record, its facts or the desks know it, whichever does first."""
         if leg_id in call.legs:
             return call.legs[leg_id]
-        kept = call.kept or KeptCall()
+        kept = call.checkpoint or CallCheckpoint()
         joined = next((one for one in call.record.legs if one.leg == leg_id), None)
         rang = next((one for one in kept.offers if one.leg == leg_id), None)
         if joined is not None and joined.phone:

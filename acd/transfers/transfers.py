@@ -15,7 +15,7 @@ from acd.calls.call import Call, Form, Leg, LegStage, Stage, Step, Transfer
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
 from acd.calls.target import Kind, Target
-from acd.legs import NORMAL, Desks
+from acd.legs import NORMAL, OperatorLegs
 from acd.operators.operator import State
 from acd.queueing.queue import WaitingQueue
 from acd.transfers.directory import Directory, Refusal
@@ -63,10 +63,12 @@ class Queueing(Protocol):
 class Transfers:
     """All handing over of one line; between the dispatcher, which owns the calls, and the desks."""
 
-    def __init__(self, dispatcher: Queueing, desks: Desks, directory: Directory) -> None:
+    def __init__(
+        self, dispatcher: Queueing, operator_legs: OperatorLegs, directory: Directory
+    ) -> None:
         self.directory = directory
-        self._dispatcher, self._desks = dispatcher, desks
-        self._switch, self._roster = desks.switch, desks.roster
+        self._dispatcher, self._operator_legs = dispatcher, operator_legs
+        self._switch, self._roster = operator_legs.switch, operator_legs.roster
         self._keys: dict[str, Keys] = {}
         # phones' own channels that are to go once Asterisk has told the phones what became of REFER
         self.seconds: dict[str, str] = {}
@@ -75,7 +77,7 @@ class Transfers:
 
     def pressed(self, leg_id: str, digit: str, now: float) -> None:
         """An operator pressed a key in a talk."""
-        leg = self._desks.legs.get(leg_id)
+        leg = self._operator_legs.legs.get(leg_id)
         if leg is None or leg.operator is None:
             return  # an agency's keys mean nothing here
         if leg.stage not in (LegStage.TALKING, LegStage.CONSULTING):
@@ -106,7 +108,7 @@ class Transfers:
 
     def referred(self, leg_id: str, number: str, now: float) -> None:
         """An operator's phone asks by REFER that the citizen be handed to `number`."""
-        leg = self._desks.legs.get(leg_id)
+        leg = self._operator_legs.legs.get(leg_id)
         if leg is None or leg.operator is None or leg.stage is not LegStage.TALKING:
             self.decline(leg_id)
             return
@@ -122,7 +124,7 @@ class Transfers:
 
     def decline(self, channel: str) -> None:
         """Tell whoever sent a REFER that nothing comes of it, at once or when it can be told."""
-        leg = self._desks.legs.get(channel)
+        leg = self._operator_legs.legs.get(channel)
         if leg is not None and leg.stage is LegStage.RINGING:
             # Asterisk takes no word for a phone before it has handed us the answered leg
             leg.declines = True
@@ -143,11 +145,11 @@ class Transfers:
         transfer.tried = len(consulted.target.addresses)  # the phone has tried by itself
         self._switch.progress(leg.id, "trying")
         other.call = leg.call
-        self._desks.add_leg(other)
+        self._operator_legs.add_leg(other)
         if other.operator is not None and other.operator in self._roster.operators:
             self._roster.operators[other.operator].call = leg.call.id
         if other.stage is LegStage.RINGING:
-            self._desks.rings(other, now)
+            self._operator_legs.rings(other, now)
         else:
             leg.call.keep()
             self._join(transfer)
@@ -203,9 +205,9 @@ class Transfers:
         operator = self._roster.operators.get(target.operator or "")
         if operator is not None:
             phone = self._roster.phones[address]
-            transfer.other = self._desks.ring_desk(transfer.call, operator, phone, now)
+            transfer.other = self._operator_legs.ring_desk(transfer.call, operator, phone, now)
         else:
-            transfer.other = self._desks.ring(transfer.call, address, None, now)
+            transfer.other = self._operator_legs.ring(transfer.call, address, None, now)
 
     # --- what comes of it ---------------------------------------------------------------------
 
@@ -226,10 +228,10 @@ class Transfers:
             self._switch.hold(transfer.call.channel)
         self._switch.join(transfer.bridge, by.id)
         self._switch.join(transfer.bridge, leg.id)
-        self._desks.resumed(by, now)
+        self._operator_legs.resumed(by, now)
         by.stage = leg.stage = LegStage.CONSULTING
-        self._desks.set_state(by, State.TALKING)
-        self._desks.set_state(leg, State.TALKING)
+        self._operator_legs.set_state(by, State.TALKING)
+        self._operator_legs.set_state(leg, State.TALKING)
 
     def _finish_when_answered(self, transfer: Transfer) -> None:
         transfer.at_once = True
@@ -246,7 +248,7 @@ class Transfers:
 
     def joined(self, bridge: str, leg_id: str, now: float) -> None:
         """The other side hears the citizen: who handed over may go."""
-        leg = self._desks.legs.get(leg_id)
+        leg = self._operator_legs.legs.get(leg_id)
         transfer = leg.transfer if leg is not None else None
         if leg is None or transfer is None or transfer.step is not Step.JOINING:
             return
@@ -254,8 +256,8 @@ class Transfers:
             return  # where the two consulted
         call, by = transfer.call, transfer.by
         leg.stage, leg.talks_since, leg.transfer = LegStage.TALKING, now, None
-        self._desks.took(leg)
-        self._desks.set_state(leg, State.TALKING)
+        self._operator_legs.took(leg)
+        self._operator_legs.set_state(leg, State.TALKING)
         how = "conference" if transfer.stays else "transfer"
         call.note(EventKind.JOINED, now, **_by(leg), leg=leg.id, how=how)
         call.transfer, call.stage = None, Stage.TALKING
@@ -267,12 +269,12 @@ class Transfers:
         else:
             call.note(EventKind.TRANSFERRED, now, **_by(by), **_whereto(transfer))
             if not transfer.left:
-                self._desks.leave(by, "transferred", now)
+                self._operator_legs.leave(by, "transferred", now)
         self._close(transfer, now)
 
     def join_failed(self, bridge: str, leg_id: str, why: str, now: float) -> None:
         """A leg could not be put where it was wanted: it hears nobody, so it goes."""
-        leg = self._desks.legs.get(leg_id)
+        leg = self._operator_legs.legs.get(leg_id)
         if leg is None or bridge != self.bridge_of(leg):
             return
         log.warning("join_failed", call_id=leg.call.id, leg=leg_id, why=why)
@@ -308,7 +310,7 @@ class Transfers:
             self._back(transfer, reason, now)
 
     def left(self, leg: Leg, now: float) -> None:
-        """One of the two sides has hung up; it is out of `self._desks.legs` already."""
+        """One of the two sides has hung up; it is out of `self._operator_legs.legs` already."""
         transfer = leg.call.transfer
         assert transfer is not None
         if leg is not transfer.by:
@@ -316,7 +318,7 @@ class Transfers:
             return
         transfer.left = transfer.at_once = True
         transfer.stays = False
-        self._desks.leave(leg, "hung_up", now)
+        self._operator_legs.leave(leg, "hung_up", now)
         if transfer.step is Step.CONSULTING:
             self._join(transfer)
         elif not transfer.call.talkers():
@@ -339,7 +341,7 @@ class Transfers:
         call.transfer = None
         for leg in [one for one in call.legs.values() if one.transfer is transfer]:
             leg.transfer = None
-            self._desks.let_go(leg, reason, now)
+            self._operator_legs.let_go(leg, reason, now)
         call.note(EventKind.TRANSFER_FAILED, now, **_by(by), **_whereto(transfer), reason=reason)
         self._tell(transfer, "unavailable")
         by.refused_at = now if transfer.form is not Form.KEYS else None
@@ -381,7 +383,7 @@ class Transfers:
             by = transfer.by.id
             self.told(by)
             self.seconds[by], transfer.second = transfer.second, None
-            self._desks.timers.at(now + TOLD_S, lambda _: self.told(by))
+            self._operator_legs.timers.at(now + TOLD_S, lambda _: self.told(by))
 
     def told(self, leg_id: str) -> None:
         """A phone has been told in the end what became of its REFER, or has had time enough."""

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from acd.calls.record import CallEvent, CallRecord, EventKind, Outcome
 from acd.rules.load_shedding import Level
-from journal.database_writer import Recorder
+from journal.database_writer import DatabaseWriter
 from ngalam112 import __version__
 from ngalam112.api.state import LoadState, line_state
 from ngalam112.engine.engine import Engine
@@ -34,7 +34,7 @@ class CountingJournal:
     counts here when it ends.
     """
 
-    def __init__(self, recorder: Recorder) -> None:
+    def __init__(self, recorder: DatabaseWriter) -> None:
         self.recorder = recorder
         self.offered = 0
         self.outcomes: Counter[Outcome] = Counter()

@@ -147,7 +147,7 @@ class Api:
         engine, recorder = self._engine, self._recorder
         return {
             # an engine that another one has replaced gets no calls any more
-            "ari": engine.ari.connected and not engine.line.replaced,
+            "ari": engine.ari.connected and not engine.router.replaced,
             "ami": engine.ami.connected,
             "database": recorder.failing_since is None,
         }

@@ -50,7 +50,7 @@ class LineState(msgspec.Struct, frozen=True, kw_only=True):
 def line_state(engine: Engine) -> LineState:
     """Count what the engine holds now."""
     now = engine.clock.now()
-    calls = list(engine.line.calls.values())
+    calls = list(engine.router.calls.values())
     operators = list(engine.roster.operators.values())
     waits = [now - (one.record.queued_at or now) for one in calls if one.stage in _WAITING]
     return LineState(
@@ -81,7 +81,7 @@ def _load(watch: LoadWatch, now: float) -> LoadState:
 def living_calls(engine: Engine) -> list[dict[str, Any]]:
     """The calls that live, the oldest first, with the seconds since they arrived."""
     now = engine.clock.now()
-    oldest_first = sorted(engine.line.calls.values(), key=lambda one: one.record.arrived_at)
+    oldest_first = sorted(engine.router.calls.values(), key=lambda one: one.record.arrived_at)
     return [_living(one, now) for one in oldest_first]
 
 

@@ -29,16 +29,16 @@ def spoken(settings: Settings, tree: MenuTree) -> set[str]:
     return names
 
 
-class Rulebook(msgspec.Struct, frozen=True):
+class RoutingConfig(msgspec.Struct, frozen=True):
     """The two files by which the line decides, checked."""
 
     menu: MenuTree
     distribution: Distribution
 
 
-def load_rulebook(settings: Settings) -> Rulebook:
+def load_routing(settings: Settings) -> RoutingConfig:
     """Load and check both files; raises MenuError or DistributionError."""
-    return Rulebook(load_checked_menu(settings), load_checked_distribution(settings))
+    return RoutingConfig(load_checked_menu(settings), load_checked_distribution(settings))
 
 
 def load_checked_menu(settings: Settings) -> MenuTree:

@@ -116,7 +116,7 @@ class Admission:
         self._tell(False)
 
     def _serve(self, call: Call, *, full: bool, now: float) -> None:
-        log.info("taken_in", call_id=call.id, waited_s=round(now - call.record.arrived_at, 1))
+        log.info("admitted", call_id=call.id, waited_s=round(now - call.record.arrived_at, 1))
         if full:
             self._reception.skip(call, now)
             self._dispatcher.enqueue(call, now)

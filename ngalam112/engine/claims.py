@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 
 from acd.calls.call import Call, Stage
-from acd.calls.checkpoint import CLAIM, KeptClaim
+from acd.calls.checkpoint import CLAIM, ClaimCheckpoint
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.record import CallRecord, EventKind
@@ -39,11 +39,11 @@ def readable(text: str, longest: int = 64) -> str:
     return text[:longest].strip()
 
 
-class Door:
+class Claims:
     """Claims calls for a line, and begins their records.
 
     `claim(channel)` asks for a call, `may_claim(channel, now)` tells whether there is room for it.
-    `claims`: asked for, and not here yet; by the citizens' channels, with what is known of them.
+    `pending`: asked for, and not here yet; by the citizens' channels, with what is known of them.
     `redials`: who has hung up while waiting, and may dial again.
     """
 
@@ -56,7 +56,7 @@ class Door:
         claim: Callable[[str], None],
         may_claim: Callable[[str, float], bool],
     ) -> None:
-        self.claims: dict[str, KeptClaim] = {}
+        self.pending: dict[str, ClaimCheckpoint] = {}
         self.redials = Redials()
         self._live, self._journal, self._timers = live, journal, timers
         self._claim, self._may_claim = claim, may_claim
@@ -122,15 +122,15 @@ class Door:
 
     def forget(self, channel: str) -> None:
         """The call has a record of its own by now, or is another's."""
-        if self.claims.pop(channel, None) is not None:
+        if self.pending.pop(channel, None) is not None:
             self._journal.keep(CLAIM + channel, None)
 
     def _keep(self, seen: CallRecord, channel: str) -> None:
         # before the request: an engine that dies after it must not take the call along
-        self.claims[channel] = KeptClaim(
+        self.pending[channel] = ClaimCheckpoint(
             number=readable(seen.caller_number, 32),
             name=readable(seen.caller_name),
             called=readable(seen.called_number, 32),
             at=seen.arrived_at,
         )
-        self._journal.keep(CLAIM + channel, self.claims[channel])
+        self._journal.keep(CLAIM + channel, self.pending[channel])

@@ -1,8 +1,8 @@
 """The engine: one inbox, one writer.
 
 ARI, AMI, timers, the API and failed requests post events into the inbox; `_write` hands them one
-by one to the `Line`. Everything that waits (sockets, database, HTTP) is a named task. The parts
-are made and bound together in `ngalam112.wiring`.
+by one to the `EventRouter`. Everything that waits (sockets, database, HTTP) is a named task. The
+parts are made and bound together in `ngalam112.wiring`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ngalam112.config.provision import (
     provision_agencies,
     provision_phones,
 )
-from ngalam112.config.routing import Rulebook
+from ngalam112.config.routing import RoutingConfig
 from ngalam112.config.settings import Settings
 from ngalam112.engine.clock import SteadyClock
-from ngalam112.engine.event_router import Line
+from ngalam112.engine.event_router import EventRouter
 from ngalam112.engine.inbox import Inbox
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
@@ -45,20 +45,20 @@ class Engine:
         self,
         settings: Settings,
         journal: Journal,
-        rulebook: Rulebook,
+        rulebook: RoutingConfig,
         *,
         clock: SteadyClock,
         inbox: Inbox,
         timers: Timers,
         ari: AriClient,
         ami: AmiLink,
-        line: Line,
+        router: EventRouter,
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = rulebook.menu, rulebook.distribution
         self.clock, self.inbox, self.timers = clock, inbox, timers
-        self.ari, self.ami, self.line = ari, ami, line
-        self.dispatcher, self.reception = line.dispatcher, line.reception
+        self.ari, self.ami, self.router = ari, ami, router
+        self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
         self.taken_up = False
         self.event_errors = 0
@@ -99,7 +99,7 @@ class Engine:
         """Ask Asterisk whether it answers this engine; nothing follows if it does not."""
 
         def then(reply: Reply) -> None:
-            if reply.ok and not self.line.replaced:
+            if reply.ok and not self.router.replaced:
                 answered()
 
         if self.ari.connected:
@@ -107,7 +107,7 @@ class Engine:
 
     def hang_up_all(self, now: float) -> None:
         """The whole line stops: end every call, with its record."""
-        for call in list(self.line.calls.values()):
+        for call in list(self.router.calls.values()):
             if call.record.events:
                 self.dispatcher.finish(call, "line_stopped", None, now)
             self.ari.send("DELETE", f"channels/{call.channel}")
@@ -129,8 +129,8 @@ class Engine:
 
     def _handle(self, event: object) -> None:
         try:
-            self.line.handle(event, self.clock.now())
-            if self.line.fallback.calls and self.taken_up:
+            self.router.handle(event, self.clock.now())
+            if self.router.fallback.calls and self.taken_up:
                 self.on_fallback_calls()
         except Exception:
             # one call's trouble must not become everybody's; the metric and the log tell

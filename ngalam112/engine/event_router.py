@@ -1,6 +1,6 @@
 """The line: takes every event in turn and routes it by its channel. The one writer.
 
-Nothing here awaits. `Line.handle(event, now)` is called by the engine's inbox loop only.
+Nothing here awaits. `EventRouter.handle(event, now)` is called by the engine's inbox loop only.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from acd.calls.record import EventKind
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
 from acd.legs import dialable
-from acd.operator_calls import InternalCalls
+from acd.operator_calls import OperatorCalls
 from acd.operators.operator import device_of
 from acd.rules.load_shedding import Shed
 from acd.switch import Switch
@@ -33,7 +33,7 @@ from ngalam112.engine.ari_switch import (
     RingFailed,
     SayFailed,
 )
-from ngalam112.engine.claims import Claimed, Door
+from ngalam112.engine.claims import Claimed, Claims
 from ngalam112.engine.clock import age_s
 from ngalam112.engine.fallback_calls import FallbackCalls
 from pbx.ami import DeviceState
@@ -72,7 +72,7 @@ class Do(msgspec.Struct, frozen=True):
     act: Callable[[float], Any]
 
 
-class Line:
+class EventRouter:
     """All living calls, and which part of the house each event is for."""
 
     def __init__(
@@ -84,10 +84,10 @@ class Line:
         dispatcher: Dispatcher,
         reception: Reception,
         codes: CodeCalls,
-        internal: InternalCalls,
+        operator_calls: OperatorCalls,
         claim: Callable[[str], None],
         ask_where: Callable[[str], None],
-        tell_door: Callable[[bool], None] = lambda _: None,
+        tell_full: Callable[[bool], None] = lambda _: None,
     ) -> None:
         self.live = LiveCalls(journal, timers)
         self.live.on_end = self._ended
@@ -95,16 +95,18 @@ class Line:
         self.replaced = False
         self.switch = switch
         self.dispatcher, self.reception, self._codes = dispatcher, reception, codes
-        self.internal = internal
+        self.operator_calls = operator_calls
         self._ask_where = ask_where
-        self.door = Door(self.live, journal, timers, claim=claim, may_claim=dispatcher.load.arrives)
-        self.admission = Admission(dispatcher, reception, timers, tell_door)
+        self.claims = Claims(
+            self.live, journal, timers, claim=claim, may_claim=dispatcher.load.arrives
+        )
+        self.admission = Admission(dispatcher, reception, timers, tell_full)
         dispatcher.load.at_door = self.admission.__len__
         dispatcher.load.channels = lambda: (
-            len(self.calls) - len(self.admission) + len(dispatcher.desks.legs)
+            len(self.calls) - len(self.admission) + len(dispatcher.operator_legs.legs)
         )
         self.fallback = FallbackCalls(
-            self.live, self.door, self.admission, reception, dispatcher, timers
+            self.live, self.claims, self.admission, reception, dispatcher, timers
         )
         # what happens to channels that are not known yet, while the line is being taken up
         self.gone_meanwhile: set[str] = set()
@@ -117,13 +119,13 @@ class Line:
                 self._pressed(channel.id, digit, now)
             case ChannelStateChange(channel=channel):
                 if channel.state == "Ringing":
-                    self.dispatcher.desks.leg_ringing(channel.id, now)
+                    self.dispatcher.operator_legs.leg_ringing(channel.id, now)
             case PlaybackFinished(playback=playback):
                 self._playback_ended(playback.id, playback.state == "failed", now)
             case CallBroadcast(channel=channel):
-                self.door.arrived(channel, now)
+                self.claims.arrived(channel, now)
             case Claimed(channel=channel_id, ours=ours):
-                self.door.claimed(channel_id, ours, now)
+                self.claims.claimed(channel_id, ours, now)
             case StasisStart(replace_channel=Channel(), channel=channel):
                 self._took_the_place(event, now)
             case StasisStart(args=args, channel=channel):
@@ -142,9 +144,9 @@ class Line:
             case ChannelDestroyed(channel=channel, cause=cause):
                 self.gone(channel.id, cause, now)
             case ChannelHold(channel=channel):
-                self.dispatcher.desks.held(channel.id, now)
+                self.dispatcher.operator_legs.held(channel.id, now)
             case ChannelUnhold(channel=channel):
-                self.dispatcher.desks.unheld(channel.id, now)
+                self.dispatcher.operator_legs.unheld(channel.id, now)
             case ChannelTransfer(state=None):
                 self._referred(event, now)
             case ChannelTransfer(state=state, referred_by=by) if state != "channel_progress":
@@ -160,7 +162,7 @@ class Line:
             case ConnectFailed(bridge=bridge, why=why):
                 self.dispatcher.connect_failed(bridge, why, now)
             case RingFailed(leg=leg):
-                if not self.internal.gone(leg, now):
+                if not self.operator_calls.gone(leg, now):
                     self.dispatcher.ring_failed(leg, now)
             case SayFailed(playback=playback_id):
                 self._playback_ended(playback_id, True, now)
@@ -183,7 +185,7 @@ class Line:
 
     def channels_of_phones(self) -> set[str]:
         """The channels of phones that dialled something, and of whom they called."""
-        return self.internal.channels() | self._codes.channels()
+        return self.operator_calls.channels() | self._codes.channels()
 
     def _found(self, channel_id: str, lives: bool, now: float) -> None:
         """Asterisk has told whether a citizen who has left us lives on."""
@@ -203,7 +205,7 @@ class Line:
                 call.resource_priority = priority[0] if priority else ""
                 call.rearm(None)
                 caller = channel.caller
-                self.door.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
+                self.claims.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
                 self.reception.welcome(call, now)
             case ["unclaimed", *priority]:
                 self._unclaimed(channel, priority[0] if priority else "", now)
@@ -212,11 +214,11 @@ class Line:
             case ["operator", *_]:
                 self._answered(channel.id, now)
             case ["number", phone, number]:
-                self.internal.dialled(channel.id, phone, number.rstrip("#"), now)
+                self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["whisper", prompt]:
                 self._codes.say(channel.id, prompt, now)
             case ["code", phone, "*16"]:
-                self.internal.call_back(channel.id, phone, now)
+                self.operator_calls.call_back(channel.id, phone, now)
             case ["code", phone, code]:
                 self._codes.dialled(channel.id, phone, code, now)
             case _:
@@ -235,7 +237,7 @@ class Line:
         call.resource_priority = priority
         call.rearm(None)
         caller = channel.caller
-        self.door.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
+        self.claims.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
         self.admission.came(call, now)
         self.dispatcher.load.unclaimed(channel.id, now)
 
@@ -247,9 +249,9 @@ class Line:
             call.keep()
 
     def _answered(self, leg: str, now: float) -> None:
-        if self.internal.answered(leg, now):
+        if self.operator_calls.answered(leg, now):
             return
-        if self.dispatcher.away and leg not in self.dispatcher.desks.legs:
+        if self.dispatcher.away and leg not in self.dispatcher.operator_legs.legs:
             self.answered_meanwhile.append(leg)  # rung by an earlier engine, as it seems
         else:
             self.dispatcher.leg_answered(leg, now)
@@ -257,7 +259,7 @@ class Line:
     def _hanging_up(self, channel_id: str, cause: int, now: float) -> None:
         call, who = self.calls.get(channel_id), "caller"
         if call is None:
-            leg = self.dispatcher.desks.legs.get(channel_id)
+            leg = self.dispatcher.operator_legs.legs.get(channel_id)
             # while somebody else talks with the citizen, or is to, the call goes on
             if leg is None or leg.call.talkers() != [leg] or leg.call.transfer is not None:
                 return
@@ -277,14 +279,14 @@ class Line:
             self.live.is_hung_up(channel_id)
             if self._codes.gone(channel_id):
                 # a phone that has called in vain hears so in words, like one that dialled a code
-                self.dispatcher.desks.free_phone(channel_id)
+                self.dispatcher.operator_legs.free_phone(channel_id)
                 self.dispatcher.settle(now)
-            elif not self.internal.gone(channel_id, now):
+            elif not self.operator_calls.gone(channel_id, now):
                 self.dispatcher.leg_gone(channel_id, cause, now)
         elif call.record.events:
             self.live.over(call, call.cause or cause, now)
         elif call.timer is not None:
-            self.door.never_came(call, now)
+            self.claims.never_came(call, now)
         # else the answer to its claim is still to come, and decides who keeps its record
 
     def _ended(self, call: Call, cause: int, now: float, ended_at: float | None) -> None:
@@ -296,7 +298,7 @@ class Line:
         waited = call.stage is not Stage.TALKING and call.stage is not Stage.ENDED
         self.dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
         if waited:
-            self.door.redials.gave_up(call, now)
+            self.claims.redials.gave_up(call, now)
         call.keep()
         self.dispatcher.load.look(now)
 
@@ -306,7 +308,7 @@ class Line:
         call = self.calls.get(channel_id)
         if call is not None:
             self.reception.digit(call, digit, now)
-        elif channel_id in self.dispatcher.desks.legs:
+        elif channel_id in self.dispatcher.operator_legs.legs:
             self.dispatcher.transfers.pressed(channel_id, digit, now)
         else:
             self._codes.digit(channel_id, digit, now)
@@ -316,7 +318,7 @@ class Line:
         transfers, number = self.dispatcher.transfers, refer_to.requested_destination.destination
         if source is None:
             return
-        leg = self.dispatcher.desks.legs.get(source.id)
+        leg = self.dispatcher.operator_legs.legs.get(source.id)
         if leg is None:
             # a call among colleagues; or a leg that has just gone: Asterisk tells that so too
             log.warning("refer_refused", channel=source.id)
@@ -328,7 +330,7 @@ class Line:
             return
         consulted = None
         if second is not None and transfers.may_hand_over(leg):
-            consulted = self.internal.hand_over(second.id, leg, now)
+            consulted = self.operator_calls.hand_over(second.id, leg, now)
         if consulted is None:
             transfers.refuse(leg, now)
         else:
@@ -344,7 +346,7 @@ class Line:
         assert replaced is not None
         log.warning("replaces_refused", channel=event.channel.id, instead_of=replaced.id)
         self.switch.hang_up(event.channel.id)
-        leg = self.dispatcher.desks.legs.get(replaced.id)
+        leg = self.dispatcher.operator_legs.legs.get(replaced.id)
         call = self.calls.get(replaced.id)
         here = call.bridge if call is not None else None
         bridge = self.dispatcher.transfers.bridge_of(leg) if leg is not None else here

@@ -19,7 +19,7 @@ from acd.recovery.resume import Resumption
 from acd.timers import Timers
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
-from ngalam112.engine.claims import Door
+from ngalam112.engine.claims import Claims
 from ngalam112.engine.clock import age_s
 from pbx.ari_reply import Reply
 from pbx.ari_types import Channel
@@ -51,7 +51,7 @@ class FallbackCalls:
     def __init__(
         self,
         live: LiveCalls,
-        claims: Door,
+        claims: Claims,
         admission: Admission,
         reception: Reception,
         dispatcher: Dispatcher,
@@ -101,7 +101,7 @@ class FallbackCalls:
         self._reception.skip(call, now)
         Resumption(self._dispatcher).wait(call, [], now, told=False)
         self._dispatcher.settle(now)
-        log.info("taken_back", call_id=call.id)
+        log.info("reclaimed", call_id=call.id)
 
     def _known(self, channel_id: str) -> Call | None:
         """The call of a citizen's channel that this engine knows, wherever it is."""

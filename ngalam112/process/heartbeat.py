@@ -48,7 +48,7 @@ class Notifier:
         self._socket.close()
 
 
-class Heart:
+class Heartbeat:
     """Beats for ever. `proof` returns once the part that is to be proved has done its turn."""
 
     def __init__(self, notifier: Notifier, every_s: float = EVERY_S) -> None:

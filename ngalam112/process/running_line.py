@@ -20,7 +20,7 @@ from ngalam112.config.provision import (
     provision_phones,
     unread_file,
 )
-from ngalam112.config.routing import load_rulebook
+from ngalam112.config.routing import load_routing
 from ngalam112.config.settings import Settings
 from ngalam112.config.sounds import build_music, build_sounds
 from pbx.asterisk import Asterisk, check_ports
@@ -59,7 +59,7 @@ async def prepare(settings: Settings, programs: Programs, *, engine_runs: bool =
     phones = await _stored_phones(settings)
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
-    rulebook = load_rulebook(settings)
+    rulebook = load_routing(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
     provision_agencies(settings, rulebook.distribution)
     if phones is not None:

@@ -18,23 +18,23 @@ import structlog
 import uvloop
 
 from acd.calls.record import Served
-from journal.database_writer import Recorder
-from journal.write_ahead_log import LocalJournal
+from journal.database_writer import DatabaseWriter
+from journal.write_ahead_log import WriteAheadLog
 from models.database import Database
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.config.logs import open_log
-from ngalam112.config.routing import Rulebook
+from ngalam112.config.routing import RoutingConfig
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from ngalam112.process import pidfiles
-from ngalam112.process.heartbeat import BeatFile, Heart, Notifier, read_beat
+from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, read_beat
 from ngalam112.process.leader_lock import Turn
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, read_spool
 from ngalam112.recovery.late_database import record, remember
 from ngalam112.recovery.snapshot import known_call
-from ngalam112.recovery.startup_state import Opening, known_by
+from ngalam112.recovery.startup_state import StartupState, known_by
 from ngalam112.wiring import build
 from pbx.ari_reply import ChannelGone
 
@@ -61,9 +61,9 @@ class _Life:
         self.settings, self.state = settings, "starting"
         self.told: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
         self.notifier = Notifier()
-        self.heart = Heart(self.notifier)
+        self.heartbeat = Heartbeat(self.notifier)
         self.turn = Turn(settings.home / "engine.lock")
-        self.rulebook: Rulebook | None = None
+        self.rulebook: RoutingConfig | None = None
         self._file = settings.run / f"engine-{name}.pid"
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._tell, number)
@@ -110,7 +110,7 @@ async def live(settings: Settings, name: str) -> int:
     life = _Life(settings, name)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(life.heart.run(), name="heart")
+            tasks.create_task(life.heartbeat.run(), name="heart")
             if await life.turn_comes():
                 life.becomes("taking_over")
                 await _serve_and_drain(life)
@@ -131,8 +131,8 @@ async def live(settings: Settings, name: str) -> int:
 async def _serve_and_drain(life: _Life) -> None:
     """Serve; whatever ends it, the database gets what it takes before the next engine's turn."""
     database = Database(life.settings.url)
-    local = await asyncio.to_thread(LocalJournal, life.settings.journal)
-    recorder = Recorder(database, local)
+    local = await asyncio.to_thread(WriteAheadLog, life.settings.journal)
+    recorder = DatabaseWriter(database, local)
     try:
         await _serve(life, database, recorder)
     finally:
@@ -140,9 +140,9 @@ async def _serve_and_drain(life: _Life) -> None:
         await database.engine.dispose()
 
 
-async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
+async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> None:
     settings, journal, kept = life.settings, CountingJournal(recorder), recorder.local.kept
-    opening = Opening(database, settings.url, recorder)
+    opening = StartupState(database, settings.url, recorder)
     stored = await opening.first(may_do_without=bool(kept.phones))
     engine, reconnect = build(settings, journal, life.rulebook)
     known = known_by(kept, stored)
@@ -160,8 +160,8 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
     api = Api(engine, database, settings, journal)
     beat = BeatFile(settings.beat)
     engine.on_serving = lambda: life.becomes("serving")
-    life.heart.proof = lambda: engine.do(lambda _: None)
-    life.heart.ask_asterisk = lambda: engine.ping(beat.touch)
+    life.heartbeat.proof = lambda: engine.do(lambda _: None)
+    life.heartbeat.ask_asterisk = lambda: engine.ping(beat.touch)
     calm_the_collector()
     later = None if is_stored else opening
     writing = asyncio.create_task(record(engine, recorder, later), name="recorder")
@@ -177,7 +177,7 @@ async def _serve(life: _Life, database: Database, recorder: Recorder) -> None:
             tasks.create_task(_unless_it_fails(writing), name="recording")
     finally:
         life.becomes("stopping")
-        life.heart.proof = life.heart.ask_asterisk = None
+        life.heartbeat.proof = life.heartbeat.ask_asterisk = None
         beat.close()
         line_ends = life.told.done() and life.told.result() is signal.SIGINT
         left = await recorder.close(DRAIN_S if line_ends else HAND_OVER_S)
@@ -192,7 +192,7 @@ async def _unless_it_fails(writing: asyncio.Task[None]) -> None:
     await asyncio.shield(writing)
 
 
-async def _tend(journal: LocalJournal) -> None:
+async def _tend(journal: WriteAheadLog) -> None:
     while True:
         journal.tend()
         await asyncio.sleep(TEND_EVERY_S)
@@ -201,12 +201,12 @@ async def _tend(journal: LocalJournal) -> None:
 async def _until_told(life: _Life, engine: Engine) -> None:
     number = await asyncio.shield(life.told)  # an engine that fails was not told
     life.becomes("stopping")
-    log.info("stopping", signal=number.name, calls=len(engine.line.calls))
+    log.info("stopping", signal=number.name, calls=len(engine.router.calls))
     if number is signal.SIGINT:
         await engine.do(engine.hang_up_all)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(GOODBYE_S):
-                while engine.line.calls:
+                while engine.router.calls:
                     await asyncio.sleep(0.02)
     raise _Stopped
 
@@ -227,7 +227,7 @@ class _Calls:
         def note(now: float) -> bool:
             if not self._engine.taken_up:
                 raise ConnectionError("Asterisk is away, so nobody knows which calls are up.")
-            return self._engine.line.fallback.served(asterisk_id, served, now)
+            return self._engine.router.fallback.served(asterisk_id, served, now)
 
         return await self._engine.do(note)
 
@@ -266,5 +266,5 @@ async def _spool(engine: Engine, database: Database, journal: CountingJournal) -
                 if count:
                     log.info("fallback_records_read", count=count)
         except Exception:
-            log.exception("spool_failed")
+            log.exception("fallback_records_failed")
         await asyncio.sleep(SPOOL_EVERY_S)

@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 
 from ngalam112.process import pidfiles
-from ngalam112.process.watchdog import TICK_S, Pulse, next_pause
+from ngalam112.process.watchdog import TICK_S, Watchdog, next_pause
 
 _DATAGRAM = 4096
 
@@ -77,7 +77,7 @@ def _words(code: int) -> str:
     return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit {code}"
 
 
-class Keeper:
+class Supervisor:
     """Keeps one part. `say` gets a sentence for people about what has happened."""
 
     def __init__(self, part: Part, run: Path, say: Callable[[str], None]) -> None:
@@ -86,7 +86,7 @@ class Keeper:
         self.file = run / f"{part.name}.pid"
         self._socket = None if part.heartbeat_s is None else _bound(run / f"{part.name}.notify")
         self._running: _Running | None = None
-        self._pulse: Pulse | None = None
+        self._pulse: Watchdog | None = None
 
     @property
     def process(self) -> pidfiles.Process | None:
@@ -185,7 +185,7 @@ class Keeper:
 
     def _listen(self, *, beats: bool) -> None:
         if self._socket is not None and self.part.heartbeat_s is not None:
-            self._pulse = Pulse(self.part.heartbeat_s, time.monotonic(), beats=beats)
+            self._pulse = Watchdog(self.part.heartbeat_s, time.monotonic(), beats=beats)
             asyncio.get_running_loop().add_reader(self._socket, self._hear)
 
     def _hear(self) -> None:

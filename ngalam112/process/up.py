@@ -25,7 +25,7 @@ from ngalam112.config.provision import phones_are_rendered, provision_phones
 from ngalam112.config.settings import Settings
 from ngalam112.process.parts import ENGINES, asterisk_part, engine_part, rescue_part
 from ngalam112.process.running_line import EngineFailed, healthy, line_asterisk, prepare
-from ngalam112.process.supervisor import Keeper, Part, tell
+from ngalam112.process.supervisor import Part, Supervisor, tell
 from ngalam112.terminal import console
 from pbx.programs import Programs
 
@@ -97,15 +97,15 @@ class KeptLine:
         self._settings = settings
         self._asterisk = line_asterisk(settings, programs)
 
-        def keeper(part: Part) -> Keeper:
-            return Keeper(part, settings.run, tell)
+        def keeper(part: Part) -> Supervisor:
+            return Supervisor(part, settings.run, tell)
 
         self.asterisk = keeper(asterisk_part(settings, programs))
         self.engines = [keeper(engine_part(settings, name)) for name in ENGINES]
         self.rescuer = keeper(rescue_part(settings))
 
     @property
-    def _all(self) -> list[Keeper]:
+    def _all(self) -> list[Supervisor]:
         return [self.asterisk, *self.engines, self.rescuer]
 
     def find(self) -> list[str]:
@@ -127,7 +127,7 @@ class KeptLine:
             await self.stop()
             raise
 
-    async def _serves(self, engine: Keeper) -> None:
+    async def _serves(self, engine: Supervisor) -> None:
         try:
             async with asyncio.timeout(_SERVES_WITHIN_S):
                 while not await healthy(self._settings):
@@ -160,7 +160,7 @@ class KeptLine:
             one.close()
 
 
-def _serves_last(engine: Keeper) -> bool:
+def _serves_last(engine: Supervisor) -> bool:
     process = engine.process
     return process is not None and process.state in _IN_USE
 

@@ -12,7 +12,7 @@ from models import schema
 from models.database import Database
 from models.tables import Base
 from ngalam112.accounts.admin import load_roster
-from ngalam112.config.routing import Rulebook, load_rulebook
+from ngalam112.config.routing import RoutingConfig, load_routing
 from ngalam112.config.settings import Settings
 from ngalam112.recovery.snapshot import open_calls
 
@@ -28,7 +28,7 @@ def calm_the_collector() -> None:
     gc.set_threshold(20_000, 20, 50)
 
 
-async def warm_up(settings: Settings) -> Rulebook:
+async def warm_up(settings: Settings) -> RoutingConfig:
     """Return the rules to serve by; raises MenuError or DistributionError.
 
     The first statements of a process are slow (mappers, dialect): 50 ms that a database in memory
@@ -44,4 +44,4 @@ async def warm_up(settings: Settings) -> Rulebook:
         await open_calls(database)
     finally:
         await database.engine.dispose()
-    return load_rulebook(settings)
+    return load_routing(settings)

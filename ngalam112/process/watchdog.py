@@ -25,7 +25,7 @@ def next_pause(lived_s: float, last_pause_s: float) -> float:
     return min(_LONGEST_PAUSE_S, max(_FIRST_PAUSE_S, last_pause_s * 2))
 
 
-class Pulse:
+class Watchdog:
     """The heartbeat of one process, seen from its supervisor; `limit_s` of silence is death.
 
     Times are seconds of the monotonic clock.

@@ -44,7 +44,7 @@ class SpoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     answered_at: float | None
     ended_at: float | None
     phone: str | None
-    status: Literal["started", "answered", "unanswered", "hung_up", "taken_back"]
+    status: Literal["started", "answered", "unanswered", "hung_up", "reclaimed"]
     why: str
     ended_by: str | None
     began_at: float | None = None
@@ -186,7 +186,7 @@ def reject(path: Path, why: str) -> None:
     except OSError as error:
         why = f"{why}; and it cannot be moved aside: {error}"
         target = path
-    log.error("spool_rejected", file=str(target), why=why)
+    log.error("fallback_record_rejected", file=str(target), why=why)
 
 
 def delete(files: list[SpoolFile]) -> None:
@@ -200,4 +200,4 @@ def delete(files: list[SpoolFile]) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            log.error("spool_not_deleted", file=file.path.name, error=str(error))
+            log.error("fallback_record_not_deleted", file=file.path.name, error=str(error))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import structlog
 
-from journal.database_writer import Recorder
+from journal.database_writer import DatabaseWriter
 from ngalam112.engine.engine import Engine
 from ngalam112.recovery.reconnect import Reconnect
-from ngalam112.recovery.startup_state import Known, Opening, learn
+from ngalam112.recovery.startup_state import Known, StartupState, learn
 from pbx.ari_reply import AriError
 
 log = structlog.get_logger("joining")
@@ -16,7 +16,7 @@ log = structlog.get_logger("joining")
 def remember(
     engine: Engine,
     reconnect: Reconnect,
-    recorder: Recorder,
+    recorder: DatabaseWriter,
     known: Known,
     *,
     seen_at: float | None,
@@ -42,14 +42,14 @@ def remember(
     engine.wrap_ups.restore(engine.clock.now())
 
 
-def _say_last(engine: Engine, recorder: Recorder, newer: set[str]) -> None:
+def _say_last(engine: Engine, recorder: DatabaseWriter, newer: set[str]) -> None:
     """What waits of these operators is older than what the database has: say how they are now."""
     recorder.operators_after = recorder.local.last
     for id in newer & engine.roster.operators.keys():
         recorder.operator_state(engine.roster.operators[id].row())
 
 
-async def record(engine: Engine, recorder: Recorder, opening: Opening | None) -> None:
+async def record(engine: Engine, recorder: DatabaseWriter, opening: StartupState | None) -> None:
     """Write into the database, as soon as it is there; `opening`: where it is not there yet."""
     if opening is not None:
         stored = await opening.at_last()
@@ -62,7 +62,7 @@ async def record(engine: Engine, recorder: Recorder, opening: Opening | None) ->
     await recorder.run()
 
 
-def _learn(engine: Engine, recorder: Recorder, stored: Known) -> None:
+def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     local, roster = recorder.local, engine.roster
     newer = {id for id in roster.operators if local.is_newer(id)}
     learn(roster, stored, newer)

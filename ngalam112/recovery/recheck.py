@@ -11,7 +11,7 @@ import structlog
 
 from acd.calls.call import Call, Stage
 from acd.recovery.reconcile import LiveLeg
-from ngalam112.engine.event_router import Line
+from ngalam112.engine.event_router import EventRouter
 from ngalam112.recovery.restore_calls import bridges_in_use, take_down
 from ngalam112.recovery.snapshot import Snapshot
 
@@ -33,41 +33,45 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     offers: frozenset[str]
 
 
-def offers_of(line: Line) -> frozenset[str]:
+def offers_of(router: EventRouter) -> frozenset[str]:
     """The legs that an earlier engine may have had rung, to be asked before the take-up."""
-    kept = [call.kept for call in line.calls.values() if call.kept is not None]
+    kept = [call.checkpoint for call in router.calls.values() if call.checkpoint is not None]
     return frozenset(offer.leg for one in kept for offer in one.offers)
 
 
-def known(line: Line, offers: frozenset[str]) -> Known:
+def known(router: EventRouter, offers: frozenset[str]) -> Known:
     """What the engine knows now."""
-    talks = {one.channel: bridge for bridge, one in line.dispatcher.bridges.items() if _talks(one)}
+    talks = {
+        one.channel: bridge for bridge, one in router.dispatcher.bridges.items() if _talks(one)
+    }
     return Known(talks=talks, offers=offers)
 
 
-def look(line: Line, before: Known, live: Snapshot, now: float) -> None:
+def look(router: EventRouter, before: Known, live: Snapshot, now: float) -> None:
     """Undo what nobody knows of: join again who was parted, end phones and bridges of nobody."""
-    dispatcher = line.dispatcher
+    dispatcher = router.dispatcher
     for channel, bridge in before.talks.items():
-        call = line.calls.get(channel)
+        call = router.calls.get(channel)
         if call is None or not _talks(call) or call.bridge != bridge or channel not in live.legs:
             continue
         inside = live.bridges.get(bridge, [])
         for leg in call.talkers():
             if leg.id in live.legs and not {channel, leg.id}.issubset(inside):
-                log.warning("parted", call_id=call.id, leg=leg.id)
-                line.switch.connect(bridge, channel, leg.id)
-    for leg_id in live.legs.keys() - dispatcher.desks.legs.keys() - line.channels_of_phones():
+                log.warning("legs_separated", call_id=call.id, leg=leg.id)
+                router.switch.connect(bridge, channel, leg.id)
+    for leg_id in (
+        live.legs.keys() - dispatcher.operator_legs.legs.keys() - router.channels_of_phones()
+    ):
         if leg_id in before.offers or _rings_long(live.legs[leg_id]):
-            log.warning("rings_for_nobody", leg=leg_id)
-            line.switch.hang_up(leg_id)
-    for bridge in live.bridges.keys() - bridges_in_use(line):
-        log.warning("bridge_of_nobody", bridge=bridge)
-        take_down(line, bridge, live.bridges[bridge])
-        for call in (line.calls.get(one) for one in live.bridges[bridge]):
+            log.warning("orphan_leg", leg=leg_id)
+            router.switch.hang_up(leg_id)
+    for bridge in live.bridges.keys() - bridges_in_use(router):
+        log.warning("orphan_bridge", bridge=bridge)
+        take_down(router, bridge, live.bridges[bridge])
+        for call in (router.calls.get(one) for one in live.bridges[bridge]):
             if call is not None and _hears_music(call):
                 # who was to be connected there had it taken away before
-                line.dispatcher.announcements.music.begin(call, now)
+                router.dispatcher.announcements.music.begin(call, now)
 
 
 def _hears_music(call: Call) -> bool:

@@ -52,7 +52,7 @@ async def look(ari: AriClient) -> Look:
     )
 
 
-async def keep_taking_back(
+async def keep_reclaiming(
     ari: AriClient,
     ami: AmiLink,
     *,
@@ -68,12 +68,12 @@ async def keep_taking_back(
     for pause in _pauses(is_wanted):
         await asyncio.sleep(pause)
         try:
-            await _take_back(ari, ami, is_here, tell)
+            await _reclaim_waiting(ari, ami, is_here, tell)
         except (AriError, msgspec.MsgspecError) as error:
-            log.warning("take_back_failed", error=str(error))
+            log.warning("reclaim_failed", error=str(error))
 
 
-async def _take_back(
+async def _reclaim_waiting(
     ari: AriClient,
     ami: AmiLink,
     is_here: Callable[[str], bool],
@@ -95,9 +95,9 @@ async def _take_back(
                 await ami.redirect(channel.name, CITIZENS, channel.dialplan.exten, LABEL)
             except AmiError as error:
                 # gone, or AMI is not there yet: the next look tells
-                log.warning("not_taken_back", channel=channel.id, error=str(error))
+                log.warning("not_reclaimed", channel=channel.id, error=str(error))
             else:
-                log.info("taking_back", channel=channel.id)
+                log.info("reclaiming", channel=channel.id)
             if time.monotonic() > fresh_until:
                 break
         else:

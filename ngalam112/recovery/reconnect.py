@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from acd.calls.checkpoint import kept_calls, kept_claims, to_hang_up
+from acd.calls.checkpoint import call_checkpoints, claim_checkpoints, to_hang_up
 from acd.calls.record import CallRecord
 from ngalam112.config.provision import APP
 from ngalam112.engine.clock import CLOCK
@@ -21,14 +21,14 @@ from ngalam112.engine.engine import Engine
 from ngalam112.engine.event_router import Do
 from ngalam112.recovery import recheck
 from ngalam112.recovery.fallback_records import glance
-from ngalam112.recovery.reclaim_from_fallback import keep_taking_back
-from ngalam112.recovery.restore_calls import TakeUp, take_up
+from ngalam112.recovery.reclaim_from_fallback import keep_reclaiming
+from ngalam112.recovery.restore_calls import Restoration, restore_calls
 from ngalam112.recovery.snapshot import snapshot
 from pbx.ari_reply import AriError
 
 log = structlog.get_logger("engine")
 
-TAKE_UP_AGAIN_S = 0.5  # Asterisk answers, but not this; citizens wait
+TRY_AGAIN_S = 0.5  # Asterisk answers, but not this; citizens wait
 
 ASTERISK = "asterisk"
 """The key of the fact which run of Asterisk the calls are in."""
@@ -41,9 +41,9 @@ class Reconnect:
     """
 
     def __init__(self, engine: Engine, tell_full: Callable[[bool], None]) -> None:
-        self._engine, self._tell_full = engine, tell_full
-        self._taking_up: asyncio.Task[None] | None = None
-        self._taking_back: asyncio.Task[None] | None = None
+        self._engine, self._router, self._tell_full = engine, engine.router, tell_full
+        self._restoring: asyncio.Task[None] | None = None
+        self._reclaiming: asyncio.Task[None] | None = None
         self._asterisk = ""  # which run of Asterisk we knew last
         self._lost_at: float | None = None  # when it was seen last, while it is not seen
         engine.dispatcher.away = True  # until it is known what Asterisk holds
@@ -62,11 +62,11 @@ class Reconnect:
         if records or any(one.wrap_up_until for one in self._engine.roster.operators.values()):
             self._engine.clock.go_on_from(facts.get(CLOCK))
         self._engine.journal.keep(CLOCK, msgspec.to_builtins(self._engine.clock.anchor))
-        calls = kept_calls(facts)
+        calls = call_checkpoints(facts)
         for record in records:
-            self._engine.line.live.remember(record, calls.pop(record.call_id, None))
-        self._engine.line.live.to_hang_up.update(to_hang_up(calls))
-        self._engine.line.door.claims.update(kept_claims(facts))
+            self._router.live.remember(record, calls.pop(record.call_id, None))
+        self._router.live.to_hang_up.update(to_hang_up(calls))
+        self._router.claims.pending.update(claim_checkpoints(facts))
         self._asterisk = str(facts.get(ASTERISK, ""))
         # a beat of before the machine's start says nothing
         if seen_at is not None and seen_at <= time.monotonic():
@@ -74,26 +74,29 @@ class Reconnect:
 
     def up(self) -> None:
         """Connected: read what Asterisk holds, then restore the calls."""
-        if self._taking_up is not None:
-            self._taking_up.cancel()  # it looks at a connection that is lost
+        if self._restoring is not None:
+            self._restoring.cancel()  # it looks at a connection that is lost
         # the fallback may have lost them meanwhile, with Asterisk
-        self._engine.line.calls.update(self._engine.line.fallback.calls)
-        self._engine.line.fallback.calls.clear()
-        self._engine.line.looks_again()
-        knew = frozenset(self._engine.line.calls), frozenset(self._engine.dispatcher.desks.legs)
-        self._taking_up = asyncio.create_task(self._take_up(*knew), name="take up")
+        self._router.calls.update(self._router.fallback.calls)
+        self._router.fallback.calls.clear()
+        self._router.looks_again()
+        knew = (
+            frozenset(self._router.calls),
+            frozenset(self._engine.dispatcher.operator_legs.legs),
+        )
+        self._restoring = asyncio.create_task(self._restore(*knew), name="restore")
 
     def down(self) -> None:
         """The connection is lost: nobody can be offered a call until the next one."""
         self._engine.taken_up = False
-        if self._taking_back is not None:
-            self._taking_back.cancel()
+        if self._reclaiming is not None:
+            self._reclaiming.cancel()
         self._lost_at = self._engine.clock.now()
         self._engine.dispatcher.away = True
 
-    async def _take_up(self, calls: frozenset[str], legs: frozenset[str]) -> None:
-        playbacks = [one.playback for one in self._engine.line.calls.values() if one.playback]
-        offers = recheck.offers_of(self._engine.line)
+    async def _restore(self, calls: frozenset[str], legs: frozenset[str]) -> None:
+        playbacks = [one.playback for one in self._router.calls.values() if one.playback]
+        offers = recheck.offers_of(self._router)
         while True:
             try:
                 live = await snapshot(self._engine.ari, playbacks)
@@ -102,12 +105,12 @@ class Reconnect:
                 )
                 break
             except (AriError, msgspec.MsgspecError) as error:
-                log.error("take_up_failed", error=str(error))
+                log.error("restore_failed", error=str(error))
             if not self._engine.ari.connected:
                 return  # the next connection takes the line up
-            await asyncio.sleep(TAKE_UP_AGAIN_S)
+            await asyncio.sleep(TRY_AGAIN_S)
         another = bool(self._asterisk) and live.started != self._asterisk
-        found = TakeUp(
+        found = Restoration(
             live=live,
             calls=calls,
             legs=legs,
@@ -117,11 +120,11 @@ class Reconnect:
             served=spool.served,
         )
         try:
-            await self._engine.do(lambda now: take_up(self._engine.line, found, now))
+            await self._engine.do(lambda now: restore_calls(self._router, found, now))
         except Exception:
             self._engine.event_errors += 1
-            log.exception("take_up_failed")
-        self._tell_full(len(self._engine.line.admission) > 0)
+            log.exception("restore_failed")
+        self._tell_full(len(self._router.admission) > 0)
         self._asterisk, self._lost_at = live.started, None
         self._engine.journal.keep(ASTERISK, live.started)
         log.info("serving", app=APP, legs=len(live.legs), asterisk_is_another=another)
@@ -136,27 +139,27 @@ class Reconnect:
 
     async def _look_again(self, offers: frozenset[str]) -> None:
         await asyncio.sleep(recheck.AFTER_S)
-        before = recheck.known(self._engine.line, offers)
+        before = recheck.known(self._router, offers)
         try:
             live = await snapshot(self._engine.ari)
-            await self._engine.do(lambda now: recheck.look(self._engine.line, before, live, now))
+            await self._engine.do(lambda now: recheck.look(self._router, before, live, now))
         except (AriError, msgspec.MsgspecError) as error:
-            log.error("second_look_failed", error=str(error))
+            log.error("recheck_failed", error=str(error))
         except Exception:
             self._engine.event_errors += 1
-            log.exception("second_look_failed")
+            log.exception("recheck_failed")
 
     def _reclaim(self) -> None:
         """Look after the citizens in the fallback, unless somebody does already."""
-        if self._taking_back is None or self._taking_back.done():
-            line = self._engine.line
-            looking = keep_taking_back(
+        if self._reclaiming is None or self._reclaiming.done():
+            looking = keep_reclaiming(
                 self._engine.ari,
                 self._engine.ami,
-                is_here=line.calls.__contains__,
-                is_wanted=lambda: bool(line.fallback.calls),
-                tell=lambda live: self._engine.inbox.post(
-                    Do(lambda now: line.fallback.seen_alive(live, now))
-                ),
+                is_here=self._router.calls.__contains__,
+                is_wanted=lambda: bool(self._router.fallback.calls),
+                tell=self._seen_alive,
             )
-            self._taking_back = asyncio.create_task(looking, name="take back")
+            self._reclaiming = asyncio.create_task(looking, name="reclaim")
+
+    def _seen_alive(self, live: frozenset[str]) -> None:
+        self._engine.inbox.post(Do(lambda now: self._router.fallback.seen_alive(live, now)))

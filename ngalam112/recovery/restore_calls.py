@@ -8,12 +8,12 @@ import msgspec
 import structlog
 
 from acd.calls.call import Call, LegStage, Stage
-from acd.calls.checkpoint import KeptClaim
+from acd.calls.checkpoint import ClaimCheckpoint
 from acd.legs import NORMAL
 from acd.queueing.queue import service_key
-from acd.recovery.reconcile import Fate, LiveLeg, StoredCall, Verdict, reconcile
+from acd.recovery.reconcile import LiveLeg, RecoveryAction, StoredCall, Verdict, reconcile
 from acd.recovery.resume import Resumption
-from ngalam112.engine.event_router import Line
+from ngalam112.engine.event_router import EventRouter
 from ngalam112.recovery.snapshot import Snapshot
 
 log = structlog.get_logger("takeup")
@@ -22,7 +22,7 @@ CUT_OFF = "cut_off"
 """`ended_by` of a call that Asterisk's own end has cut off."""
 
 
-class TakeUp(msgspec.Struct, frozen=True, kw_only=True):
+class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     """What Asterisk held after a (re)connect; `calls` and `legs` are those we knew before it.
 
     `lost_at`: when Asterisk was seen last, if another one runs since: all its calls are cut off.
@@ -40,160 +40,169 @@ class TakeUp(msgspec.Struct, frozen=True, kw_only=True):
     served: frozenset[str] = frozenset()
 
 
-def take_up(line: Line, event: TakeUp, now: float) -> None:
+def restore_calls(router: EventRouter, event: Restoration, now: float) -> None:
     """Bring every call that we knew and every leg that lives together again; then offer."""
-    dispatcher = line.dispatcher
+    dispatcher = router.dispatcher
     dispatcher.away = True  # nobody is offered before it is known who is still there
-    event = msgspec.structs.replace(event, live=event.live.without(line.gone_meanwhile))
+    event = msgspec.structs.replace(event, live=event.live.without(router.gone_meanwhile))
     try:
-        _bring_together(line, event, now)
+        _bring_together(router, event, now)
     finally:
         dispatcher.away = False
-        for leg in line.answered_meanwhile:
+        for leg in router.answered_meanwhile:
             # it rang when we looked; who was seen to be up by then is being connected
-            if (rang := dispatcher.desks.legs.get(leg)) and rang.stage is LegStage.RINGING:
+            if (rang := dispatcher.operator_legs.legs.get(leg)) and rang.stage is LegStage.RINGING:
                 dispatcher.leg_answered(leg, now)
-        line.looks_again()
+        router.looks_again()
         dispatcher.settle(now)
 
 
-def _bring_together(line: Line, event: TakeUp, now: float) -> None:
-    live, dispatcher = event.live, line.dispatcher
+def _bring_together(router: EventRouter, event: Restoration, now: float) -> None:
+    live, dispatcher = event.live, router.dispatcher
     # in the order of service, so that who has waited longest gets the first free operator
-    knew = sorted((line.calls[one] for one in event.calls if one in line.calls), key=service_key)
+    knew = sorted(
+        (router.calls[one] for one in event.calls if one in router.calls), key=service_key
+    )
     if event.lost_at is not None:
         for call in knew:
-            _close(line, call, CUT_OFF, event.lost_at, now)
+            _close(router, call, CUT_OFF, event.lost_at, now)
     for call in knew:
         if call.stage is Stage.ENDED and call.channel in live.legs:
-            line.switch.hang_up(call.channel)  # asked before, and lost with the connection
-    _hang_up_again(line, live)
+            router.switch.hang_up(call.channel)  # asked before, and lost with the connection
+    _hang_up_again(router, live)
     for leg in event.legs - live.legs.keys():
         dispatcher.leg_gone(leg, NORMAL, now)
-    for channel in line.channels_of_phones() - live.legs.keys():
-        line.gone(channel, NORMAL, now)
-    _claimed_only(line, knew, event, now)
+    for channel in router.channels_of_phones() - live.legs.keys():
+        router.gone(channel, NORMAL, now)
+    _claimed_only(router, knew, event, now)
     # who is being handed over by this engine, and who talks among colleagues, is in good hands
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
-    in_good_hands = line.internal.channels() | {call.channel for call in busy}
+    in_good_hands = router.operator_calls.channels() | {call.channel for call in busy}
     in_good_hands = in_good_hands.union(*(call.legs for call in busy))
-    hands_off = in_good_hands.union(line.live.to_hang_up)
+    hands_off = in_good_hands.union(router.live.to_hang_up)
     stored = [
         _stored(call)
         for call in knew
-        if call.record.events and call.channel in line.calls and call not in busy
+        if call.record.events and call.channel in router.calls and call not in busy
     ]
     legs = {one: leg for one, leg in live.legs.items() if one not in hands_off}
     verdicts = reconcile(stored, legs, live.bridges, live.in_fallback | event.served)
     # who has gone leaves room for who is there
-    for verdict in sorted(verdicts, key=lambda one: one.fate not in (Fate.END, Fate.AWAY)):
+    for verdict in sorted(
+        verdicts, key=lambda one: one.fate not in (RecoveryAction.END, RecoveryAction.AWAY)
+    ):
         try:
-            _carry_out(line, verdict, event, now)
+            _carry_out(router, verdict, event, now)
         except Exception:
             # one call's trouble must not become everybody's
-            log.exception("not_taken_up", leg=verdict.leg, fate=verdict.fate)
-    talking = {one.bridge for one in verdicts if one.fate is Fate.TALK}
-    for bridge in live.bridges.keys() - talking - bridges_in_use(line):
+            log.exception("not_restored", leg=verdict.leg, fate=verdict.fate)
+    talking = {one.bridge for one in verdicts if one.fate is RecoveryAction.TALK}
+    for bridge in live.bridges.keys() - talking - bridges_in_use(router):
         if not in_good_hands.intersection(live.bridges[bridge]):
-            take_down(line, bridge, live.bridges[bridge])
+            take_down(router, bridge, live.bridges[bridge])
 
 
-def _hang_up_again(line: Line, live: Snapshot) -> None:
+def _hang_up_again(router: EventRouter, live: Snapshot) -> None:
     """The engine before this one has ended these calls; what it asked for may be lost with it."""
-    for channel in list(line.live.to_hang_up):
+    for channel in list(router.live.to_hang_up):
         if channel in live.legs:
-            line.switch.hang_up(channel)
+            router.switch.hang_up(channel)
         else:
-            line.live.is_hung_up(channel)
+            router.live.is_hung_up(channel)
 
 
-def take_down(line: Line, bridge: str, members: Collection[str]) -> None:
+def take_down(router: EventRouter, bridge: str, members: Collection[str]) -> None:
     """Remove a bridge of nobody, behind what was asked for whoever is still in it.
 
     Asterisk parts two again whom it puts together in the moment in which one of them is sent out of
     the bridge that is removed.
     """
-    legs = line.dispatcher.desks.legs
+    legs = router.dispatcher.operator_legs.legs
     for one in members:
-        call = legs[one].call if one in legs else line.calls.get(one)
+        call = legs[one].call if one in legs else router.calls.get(one)
         if call is not None:
-            line.switch.belongs(bridge, call.channel)
-    line.switch.disconnect(bridge)
+            router.switch.belongs(bridge, call.channel)
+    router.switch.disconnect(bridge)
 
 
-def bridges_in_use(line: Line) -> set[str]:
+def bridges_in_use(router: EventRouter) -> set[str]:
     """The bridges of citizens, of colleagues and of consultations; some may be empty yet."""
-    transfers = (call.transfer for call in line.calls.values() if call.transfer is not None)
+    transfers = (call.transfer for call in router.calls.values() if call.transfer is not None)
     apart = {one.bridge for one in transfers if one.bridge is not None}
-    return apart.union(line.dispatcher.bridges, line.internal.bridges())
+    return apart.union(router.dispatcher.bridges, router.operator_calls.bridges())
 
 
 def _stored(call: Call) -> StoredCall:
     """What is stored of a call: by this engine in its legs, by an earlier one in its facts."""
     rings = [leg.id for leg in call.legs.values() if leg.stage.is_offer]
-    if not call.legs and call.kept is not None:
+    if not call.legs and call.checkpoint is not None:
         # a phone that rings whoever sits there is rung by the overflow plan again
-        rings = [one.leg for one in call.kept.offers if one.operator is not None]
+        rings = [one.leg for one in call.checkpoint.offers if one.operator is not None]
     return StoredCall(record=call.record, rings=tuple(rings), in_menu=call.dialogue is not None)
 
 
-def _claimed_only(line: Line, knew: list[Call], event: TakeUp, now: float) -> None:
+def _claimed_only(router: EventRouter, knew: list[Call], event: Restoration, now: float) -> None:
     """Calls that were claimed and never seen again: on the line, the fallback's, or gone."""
     for call in knew:
         if call.record.events == 0:
             call.rearm(None)
-            del line.calls[call.channel]
+            del router.calls[call.channel]
             seen = call.record
-            claim = KeptClaim(
+            claim = ClaimCheckpoint(
                 number=seen.caller_number,
                 name=seen.caller_name,
                 called=seen.called_number,
                 at=seen.arrived_at,
             )
-            line.door.claims.setdefault(call.channel, claim)
-    for channel, claim in list(line.door.claims.items()):
-        line.door.forget(channel)
+            router.claims.pending.setdefault(call.channel, claim)
+    for channel, claim in list(router.claims.pending.items()):
+        router.claims.forget(channel)
         if channel in event.live.legs or channel in event.live.elsewhere:
             continue
-        if channel not in event.spooled and channel not in line.calls:
+        if channel not in event.spooled and channel not in router.calls:
             # hung up before anybody served it; nobody else keeps its record
-            call = line.live.new(channel, claim.at)
-            line.door.note_arrival(call, claim.number, claim.name, claim.called)
+            call = router.live.new(channel, claim.at)
+            router.claims.note_arrival(call, claim.number, claim.name, claim.called)
             who, at = ("unknown", now) if event.lost_at is None else (CUT_OFF, event.lost_at)
-            _close(line, call, who, event.ended.get(channel, at), now)
+            _close(router, call, who, event.ended.get(channel, at), now)
 
 
-def _carry_out(line: Line, verdict: Verdict, event: TakeUp, now: float) -> None:
-    call, resumption = line.calls.get(verdict.leg), Resumption(line.dispatcher)
+def _carry_out(router: EventRouter, verdict: Verdict, event: Restoration, now: float) -> None:
+    call, resumption = router.calls.get(verdict.leg), Resumption(router.dispatcher)
     log.info("taken_up", fate=verdict.fate, leg=verdict.leg, call_id=call.id if call else None)
     leg = event.live.legs.get(verdict.leg)
-    _answer(line, leg)
+    _answer(router, leg)
     match verdict.fate:
-        case Fate.DROP if (offered := line.dispatcher.desks.legs.get(verdict.leg)) is not None:
+        case RecoveryAction.DROP if (
+            offered := router.dispatcher.operator_legs.legs.get(verdict.leg)
+        ) is not None:
             # an operator who answered in the gap hears nothing until the two are connected
             if leg is not None and leg.up and offered.stage is LegStage.RINGING:
-                line.dispatcher.leg_answered(verdict.leg, now)
-        case Fate.DROP:
-            line.switch.hang_up(verdict.leg)
-        case Fate.AWAY if call is not None and call.stage is not Stage.ENDED:
+                router.dispatcher.leg_answered(verdict.leg, now)
+        case RecoveryAction.DROP:
+            router.switch.hang_up(verdict.leg)
+        case RecoveryAction.AWAY if call is not None and call.stage is not Stage.ENDED:
             resumption.over(call, now)
-            line.fallback.fell_back(call, now)
-        case Fate.END if call is not None:
+            router.fallback.fell_back(call, now)
+        case RecoveryAction.END if call is not None:
             at = event.ended.get(verdict.leg, now)
-            _close(line, call, call.hung_up_by or "unknown", at, now)
-        case Fate.TALK if call is not None and call.stage is not Stage.TALKING:
+            _close(router, call, call.hung_up_by or "unknown", at, now)
+        case RecoveryAction.TALK if call is not None and call.stage is not Stage.TALKING:
             resumption.talk(call, list(verdict.partners), verdict.bridge, now)
-        case Fate.JOIN if call is not None:
+        case RecoveryAction.JOIN if call is not None:
             resumption.join(call, verdict.partners[0], now)
-        case Fate.MENU if call is not None and leg is not None:
-            _to_menu(line, call, leg, call.playback in event.live.playing, now)
-        case Fate.WAIT if call is not None and call.stage in (Stage.CLAIMED, Stage.TALKING):
-            _wait(line, call, verdict.partners, leg is not None and not leg.up, now)
-        case Fate.ARRIVE if call is None and leg is not None:
-            _arrive(line, leg, now)
+        case RecoveryAction.MENU if call is not None and leg is not None:
+            _to_menu(router, call, leg, call.playback in event.live.playing, now)
+        case RecoveryAction.WAIT if call is not None and call.stage in (
+            Stage.CLAIMED,
+            Stage.TALKING,
+        ):
+            _wait(router, call, verdict.partners, leg is not None and not leg.up, now)
+        case RecoveryAction.ARRIVE if call is None and leg is not None:
+            _arrive(router, leg, now)
 
 
-def _wait(line: Line, call: Call, rings: tuple[str, ...], new: bool, now: float) -> None:
+def _wait(router: EventRouter, call: Call, rings: tuple[str, ...], new: bool, now: float) -> None:
     """The citizen waits on: in the queue, or at the door if nobody has taken them in yet.
 
     `new`: who was not even answered.
@@ -201,48 +210,48 @@ def _wait(line: Line, call: Call, rings: tuple[str, ...], new: bool, now: float)
     record = call.record
     nowhere = record.category is None and record.queued_at is None
     at_door = nowhere and call.stage is Stage.CLAIMED and not rings
-    if at_door and line.admission.is_closed(now):
-        line.admission.taken_up(call, now, new=new)
+    if at_door and router.admission.is_closed(now):
+        router.admission.taken_up(call, now, new=new)
     else:
-        _to_queue(line, call, rings, now)
+        _to_queue(router, call, rings, now)
 
 
-def _arrive(line: Line, leg: LiveLeg, now: float) -> None:
+def _arrive(router: EventRouter, leg: LiveLeg, now: float) -> None:
     """A citizen whom nobody knows; the arrival is when the channel was made."""
-    call = line.live.new(leg.id, now - leg.age_s)
-    line.door.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
-    if line.admission.is_closed(now):
-        line.admission.taken_up(call, now, new=True)
+    call = router.live.new(leg.id, now - leg.age_s)
+    router.claims.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
+    if router.admission.is_closed(now):
+        router.admission.taken_up(call, now, new=True)
     else:
         call.aged = True  # nobody knows for how long nobody has served this citizen
-        _to_queue(line, call, (), now)
+        _to_queue(router, call, (), now)
 
 
-def _answer(line: Line, leg: LiveLeg | None) -> None:
+def _answer(router: EventRouter, leg: LiveLeg | None) -> None:
     if leg is not None and leg.citizen and not leg.up:
-        line.switch.answer(leg.id)  # the engine died between the claim and the answer
+        router.switch.answer(leg.id)  # the engine died between the claim and the answer
 
 
-def _close(line: Line, call: Call, ended_by: str, at: float, now: float) -> None:
+def _close(router: EventRouter, call: Call, ended_by: str, at: float, now: float) -> None:
     """The call has ended at some time before now."""
     if call.record.events and call.stage is not Stage.ENDED:
         call.hung_up_by = ended_by
         at = min(at, now)
-        Resumption(line.dispatcher).over(call, at)
-        line.live.over(call, call.cause or 0, now, ended_at=at)
+        Resumption(router.dispatcher).over(call, at)
+        router.live.over(call, call.cause or 0, now, ended_at=at)
 
 
-def _to_menu(line: Line, call: Call, leg: LiveLeg, playing: bool, now: float) -> None:
+def _to_menu(router: EventRouter, call: Call, leg: LiveLeg, playing: bool, now: float) -> None:
     if not leg.up:
-        line.reception.begin(call, now)  # nothing was heard yet
-    elif not line.reception.resume(call, playing, now):
-        _to_queue(line, call, (), now)
+        router.reception.begin(call, now)  # nothing was heard yet
+    elif not router.reception.resume(call, playing, now):
+        _to_queue(router, call, (), now)
 
 
-def _to_queue(line: Line, call: Call, rings: tuple[str, ...], now: float) -> None:
-    line.reception.skip(call, now)
+def _to_queue(router: EventRouter, call: Call, rings: tuple[str, ...], now: float) -> None:
+    router.reception.skip(call, now)
     if call.stage is Stage.TALKING:
         # the talk is lost, and its operator is free for others
-        line.dispatcher.enqueue(call, now)
+        router.dispatcher.enqueue(call, now)
     else:
-        Resumption(line.dispatcher).wait(call, list(rings), now)
+        Resumption(router.dispatcher).wait(call, list(rings), now)

@@ -17,7 +17,7 @@ import structlog
 from acd.calls.record import CallRecord
 from acd.operators.operator import Operator, Phone, operator_of
 from acd.operators.roster import Roster
-from journal.database_writer import Recorder
+from journal.database_writer import DatabaseWriter
 from journal.entries import Kept
 from models.database import Database, DatabaseError, Unreachable, upgrade
 from ngalam112.accounts.admin import load_roster
@@ -110,10 +110,10 @@ async def read_stored(url: str) -> Known:
     return await _in_thread(read)
 
 
-class Opening:
+class StartupState:
     """The way to the database: `first` for the start of an engine, `at_last` for a living one."""
 
-    def __init__(self, database: Database, url: str, recorder: Recorder) -> None:
+    def __init__(self, database: Database, url: str, recorder: DatabaseWriter) -> None:
         self._database, self._url, self._recorder = database, url, recorder
         self._reading: asyncio.Task[Known] | None = None
 

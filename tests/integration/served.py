@@ -16,8 +16,8 @@ from lines import eventually, line_settings
 from acd.calls.record import CallRecord, Outcome
 from acd.config_file import load_distribution
 from ivr.menu import load_menu
-from journal.database_writer import Recorder
-from journal.write_ahead_log import LocalJournal
+from journal.database_writer import DatabaseWriter
+from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from models.tables import CallRow
 from models.writing import upsert
@@ -75,8 +75,8 @@ class ServedEngine:
                 dialplan=ari.DialplanPlace("citizens", "112"),
             ),
         )
-        self.engine.post(arriving)
-        await eventually(lambda: channel in self.engine.line.calls)
+        self.engine.inbox.post(arriving)
+        await eventually(lambda: channel in self.engine.router.calls)
 
 
 def raw(
@@ -106,8 +106,8 @@ async def an_engine(home: Path) -> AsyncIterator[ServedEngine]:
     settings = with_silent_prompts(line_settings(home))
     await upgrade(settings.url)
     async with Database(settings.url) as database:
-        local = LocalJournal(settings.journal)
-        recorder = Recorder(database, local)
+        local = WriteAheadLog(settings.journal)
+        recorder = DatabaseWriter(database, local)
         journal = CountingJournal(recorder)
         engine = build(settings, journal).engine
         api = Api(engine, database, settings, journal)

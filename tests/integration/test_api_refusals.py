@@ -13,8 +13,8 @@ from lines import line_settings
 from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
 from sqlalchemy import text
 
-from journal.database_writer import Recorder
-from journal.write_ahead_log import LocalJournal
+from journal.database_writer import DatabaseWriter
+from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from ngalam112.accounts.admin import add_operator
 from ngalam112.api.metrics import CountingJournal
@@ -141,9 +141,9 @@ async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     settings = with_silent_prompts(line_settings(tmp_path))
     await upgrade(settings.url)
     with socket.create_server(("127.0.0.1", settings.api_port)):
-        local = LocalJournal(settings.journal)
+        local = WriteAheadLog(settings.journal)
         async with Database(settings.url) as database:
-            journal = CountingJournal(Recorder(database, local))
+            journal = CountingJournal(DatabaseWriter(database, local))
             api = Api(build(settings, journal).engine, database, settings, journal)
             with pytest.raises(ApiError, match=f"Port {settings.api_port} .*NGALAM112_API_PORT"):
                 await api.run()

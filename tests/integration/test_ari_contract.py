@@ -215,7 +215,7 @@ def everything(engine: Engine) -> None:
         if not name.startswith("_"):
             wanted = [one for one in inspect.signature(method).parameters if one != "self"]
             getattr(switch, name)(*(EXAMPLES[one] for one in wanted))
-    engine.line.live.remember(a_record("c8"))
+    engine.router.live.remember(a_record("c8"))
     engine.hang_up_all(100.0)
 
 

@@ -17,8 +17,8 @@ from lines import eventually
 from sqlalchemy import select
 from test_recorder import STEPS, stored, tell
 
-from journal.database_writer import Recorder
-from journal.write_ahead_log import LocalJournal
+from journal.database_writer import DatabaseWriter
+from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from models.tables import CallEventRow
 
@@ -29,8 +29,8 @@ EVERY_S = 0.02  # a call with six events each: some ten times the rate of a busy
 LOAD = """
 import asyncio, json, sys, time
 from pathlib import Path
-from journal.write_ahead_log import LocalJournal
-from journal.database_writer import Recorder
+from journal.write_ahead_log import WriteAheadLog
+from journal.database_writer import DatabaseWriter
 from models.database import Database
 from test_recorder import tell
 
@@ -40,7 +40,7 @@ def starved_s():
 
 async def main(url, folder, every_s):
     database, late_s, calls = Database(url), 0.0, 0
-    recorder = Recorder(database, LocalJournal(Path(folder)))
+    recorder = DatabaseWriter(database, WriteAheadLog(Path(folder)))
     asyncio.create_task(recorder.run())
     while True:
         tell(recorder, f"call {calls:06}")
@@ -142,7 +142,7 @@ async def test_an_outage_is_seen_though_there_is_nothing_to_write(
     url = own_server.url(own_server.create())
     await upgrade(url)
     async with Database(url) as database:
-        recorder = Recorder(database, LocalJournal(tmp_path / "journal"))
+        recorder = DatabaseWriter(database, WriteAheadLog(tmp_path / "journal"))
         writing = asyncio.create_task(recorder.run())
         await asyncio.to_thread(own_server.stop)
         await eventually(lambda: recorder.failing_since is not None)
@@ -178,8 +178,8 @@ async def test_sqlite_that_another_process_locks_costs_nothing(tmp_path: Path) -
 async def test_what_does_not_fit_into_memory_is_drained_from_the_file(
     database: Database, tmp_path: Path
 ) -> None:
-    journal = LocalJournal(tmp_path / "journal", tail=50, segment_bytes=100_000)
-    recorder = Recorder(database, journal, first_pause_s=0.02)
+    journal = WriteAheadLog(tmp_path / "journal", tail=50, segment_bytes=100_000)
+    recorder = DatabaseWriter(database, journal, first_pause_s=0.02)
     for number in range(100):
         tell(recorder, f"call {number:03}")
     writing = asyncio.create_task(recorder.run())
@@ -196,14 +196,14 @@ async def test_what_does_not_fit_into_memory_is_drained_from_the_file(
 ENGINE = """
 import asyncio, sys
 from pathlib import Path
-from journal.write_ahead_log import LocalJournal
-from journal.database_writer import Recorder
+from journal.write_ahead_log import WriteAheadLog
+from journal.database_writer import DatabaseWriter
 from models.database import Database
 from test_recorder import tell
 
 async def main(url, folder, first):
     async with Database(url) as database:
-        recorder = Recorder(database, LocalJournal(Path(folder)))
+        recorder = DatabaseWriter(database, WriteAheadLog(Path(folder)))
         asyncio.create_task(recorder.run())
         for number in range(int(first), 1_000_000):
             tell(recorder, f"call {number:06}")
@@ -232,8 +232,8 @@ async def test_an_engine_that_is_killed_while_it_drains_loses_nothing(
             await engine.wait()
         for line in (await engine.stdout.read()).split():
             number = max(number, int(line))  # the last one may be there in part
-    journal = LocalJournal(folder)
-    recorder = Recorder(database, journal)
+    journal = WriteAheadLog(folder)
+    recorder = DatabaseWriter(database, journal)
     writing = asyncio.create_task(recorder.run())
     await asyncio.wait_for(recorder.flushed(), 30)
     await recorder.close(1)
@@ -249,8 +249,8 @@ async def test_a_full_disk_and_a_database_that_is_away_at_once(tmp_path: Path) -
     url = f"sqlite:///{tmp_path / 'ngalam112.db'}"
     await upgrade(url)
     async with Database(url) as database:
-        journal = LocalJournal(tmp_path / "journal", retry_s=0.0)
-        recorder = Recorder(database, journal, first_pause_s=0.02)
+        journal = WriteAheadLog(tmp_path / "journal", retry_s=0.0)
+        recorder = DatabaseWriter(database, journal, first_pause_s=0.02)
         for number in range(50):
             tell(recorder, f"call {number:03}")
         assert journal.failing_since is not None and journal.unsaved == 300

@@ -19,8 +19,8 @@ from served import with_silent_prompts
 from test_commands import Ran, failed_in_one_line, run
 
 from acd.calls.record import CallEvent, EventKind, fold
-from journal.database_writer import Recorder
-from journal.write_ahead_log import LocalJournal
+from journal.database_writer import DatabaseWriter
+from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from pbx.programs import Programs
 from reports.queue_log_export import queue_log
@@ -53,8 +53,8 @@ def a_call(number: int, at: float, **answered: Any) -> list[CallEvent]:
 
 async def keep(database: Database, calls: Iterable[list[CallEvent]], *shift: Any) -> None:
     with tempfile.TemporaryDirectory(prefix="ngalam112-journal-") as folder:
-        journal = LocalJournal(Path(folder))
-        recorder = Recorder(database, journal)
+        journal = WriteAheadLog(Path(folder))
+        recorder = DatabaseWriter(database, journal)
         writing = asyncio.create_task(recorder.run())
         for events in calls:
             for number, event in enumerate(events, start=1):

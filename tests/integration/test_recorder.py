@@ -18,8 +18,8 @@ from structlog.testing import capture_logs
 
 from acd.calls.record import CallEvent, CallRecord, EventKind, apply, fold
 from acd.operators.operator import Operator
-from journal.database_writer import Recorder
-from journal.write_ahead_log import LocalJournal
+from journal.database_writer import DatabaseWriter
+from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually
 from models.database import Database, upgrade
 from models.tables import CallEventRow, CallRow, OperatorEventRow, OperatorRow
@@ -41,17 +41,21 @@ STEPS: list[tuple[EventKind, dict[str, Any]]] = [
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[LocalJournal]:
-    opened = LocalJournal(tmp_path / "journal")
+def journal(tmp_path: Path) -> Iterator[WriteAheadLog]:
+    opened = WriteAheadLog(tmp_path / "journal")
     yield opened
     opened.close()
 
 
 @asynccontextmanager
-async def recording(database: Database, write_limit_s: float = 30.0) -> AsyncIterator[Recorder]:
+async def recording(
+    database: Database, write_limit_s: float = 30.0
+) -> AsyncIterator[DatabaseWriter]:
     with tempfile.TemporaryDirectory(prefix="ngalam112-journal-") as folder:
-        journal = LocalJournal(Path(folder) / "journal")
-        recorder = Recorder(database, journal, first_pause_s=0.02, write_limit_s=write_limit_s)
+        journal = WriteAheadLog(Path(folder) / "journal")
+        recorder = DatabaseWriter(
+            database, journal, first_pause_s=0.02, write_limit_s=write_limit_s
+        )
         task = asyncio.create_task(recorder.run())
         try:
             yield recorder
@@ -62,7 +66,7 @@ async def recording(database: Database, write_limit_s: float = 30.0) -> AsyncIte
             journal.close()
 
 
-def tell(recorder: Recorder, call_id: str, steps: int = len(STEPS), **first: Any) -> None:
+def tell(recorder: DatabaseWriter, call_id: str, steps: int = len(STEPS), **first: Any) -> None:
     """Let the first `steps` things happen to a call, as the engine does: on one live record."""
     record = CallRecord(call_id=call_id)
     for seq, (kind, data) in enumerate(STEPS[:steps], 1):
@@ -185,9 +189,9 @@ async def test_a_connection_that_freezes_is_given_up(postgres_server: PostgresSe
 
 
 async def test_a_writer_that_is_cut_off_at_any_moment_writes_nothing_twice(
-    database: Database, journal: LocalJournal
+    database: Database, journal: WriteAheadLog
 ) -> None:
-    recorder = Recorder(database, journal, first_pause_s=0.01)
+    recorder = DatabaseWriter(database, journal, first_pause_s=0.01)
     for number in range(30):
         tell(recorder, f"call {number:02}")
         recorder.operator_event("1001", 1.0, "missed", "101", None)
@@ -229,9 +233,9 @@ async def test_what_the_database_refuses_for_ever_does_not_hold_up_the_rest(
 
 
 async def test_closing_writes_what_is_left_and_ends_the_writer(
-    database: Database, journal: LocalJournal
+    database: Database, journal: WriteAheadLog
 ) -> None:
-    recorder = Recorder(database, journal)
+    recorder = DatabaseWriter(database, journal)
     writer = asyncio.create_task(recorder.run())
     tell(recorder, "one")
     assert await recorder.close(10.0) == 0
@@ -243,7 +247,7 @@ async def test_closing_in_an_outage_ends_in_time_and_logs_what_was_not_written(
     database: Database, outage: Outage, tmp_path: Path
 ) -> None:
     (tmp_path / "no folder").touch()
-    recorder = Recorder(database, LocalJournal(tmp_path / "no folder"))
+    recorder = DatabaseWriter(database, WriteAheadLog(tmp_path / "no folder"))
     with capture_logs() as logs, outage():
         writer = asyncio.create_task(recorder.run())
         tell(recorder, "one")
@@ -256,8 +260,8 @@ async def test_closing_in_an_outage_ends_in_time_and_logs_what_was_not_written(
 async def test_closing_in_an_outage_leaves_the_rest_to_the_next_engine_and_waits_for_nobody(
     database: Database, outage: Outage, tmp_path: Path
 ) -> None:
-    journal = LocalJournal(tmp_path / "journal")
-    recorder = Recorder(database, journal, first_pause_s=0.02)
+    journal = WriteAheadLog(tmp_path / "journal")
+    recorder = DatabaseWriter(database, journal, first_pause_s=0.02)
     with capture_logs() as logs, outage():
         writer = asyncio.create_task(recorder.run())
         tell(recorder, "one")
@@ -268,8 +272,8 @@ async def test_closing_in_an_outage_leaves_the_rest_to_the_next_engine_and_waits
         await asyncio.wait_for(writer, 10)
     journal.close()
     assert [one["event"] for one in logs] == ["recording_fails"]
-    journal = LocalJournal(tmp_path / "journal")
-    recorder = Recorder(database, journal)
+    journal = WriteAheadLog(tmp_path / "journal")
+    recorder = DatabaseWriter(database, journal)
     writer = asyncio.create_task(recorder.run())
     assert await recorder.close(10.0) == 0
     await writer
@@ -278,9 +282,9 @@ async def test_closing_in_an_outage_leaves_the_rest_to_the_next_engine_and_waits
 
 
 async def test_older_words_about_operators_are_left_out_where_the_database_knows_better(
-    database: Database, journal: LocalJournal
+    database: Database, journal: WriteAheadLog
 ) -> None:
-    recorder = Recorder(database, journal)
+    recorder = DatabaseWriter(database, journal)
     recorder.operator_state(Operator(id="1001", name="Old").row())
     recorder.operator_event("1001", 1.0, "login", "101", None)
     recorder.operators_after = journal.last
@@ -293,5 +297,5 @@ async def test_older_words_about_operators_are_left_out_where_the_database_knows
     assert await count(database, OperatorEventRow) == 1
 
 
-async def test_waiting_for_nothing_ends_at_once(database: Database, journal: LocalJournal) -> None:
-    await asyncio.wait_for(Recorder(database, journal).flushed(), 1)
+async def test_waiting_for_nothing_ends_at_once(database: Database, journal: WriteAheadLog) -> None:
+    await asyncio.wait_for(DatabaseWriter(database, journal).flushed(), 1)

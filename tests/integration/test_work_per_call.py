@@ -16,10 +16,10 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import event
 
-from journal.database_writer import Recorder
+from journal.database_writer import DatabaseWriter
 from journal.entries import Entry, Fact, decoded, encode
 from journal.segments import Place, Segments
-from journal.write_ahead_log import LocalJournal
+from journal.write_ahead_log import WriteAheadLog
 from lab.bench.record import record
 from lab.bench.recording import Recording, Request, load, shape
 from models.database import Database, upgrade
@@ -99,8 +99,8 @@ async def test_the_entries_of_calls_take_so_many_statements(
             engine, "before_cursor_execute", lambda _c, _u, statement, *_: count(seen, statement)
         )
         event.listen(engine, "commit", lambda _: count(seen, "COMMIT"))
-        local = LocalJournal(settings.journal)
-        recorder = Recorder(database, local)
+        local = WriteAheadLog(settings.journal)
+        recorder = DatabaseWriter(database, local)
         for call in range(calls):
             for entry in entries:
                 local.add(*((table, of_call(row, call)) for table, row in entry.rows))

@@ -10,13 +10,13 @@ from fakes import FakeJournal, FakeSwitch
 from hypothesis import settings
 
 from acd.calls.call import Call
-from acd.calls.checkpoint import kept_calls, kept_claims, to_hang_up
+from acd.calls.checkpoint import call_checkpoints, claim_checkpoints, to_hang_up
 from acd.calls.journal import Journal
 from acd.calls.record import CallRecord, EventKind
 from acd.config_file import load_distribution
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
-from acd.operator_calls import InternalCalls
+from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, Operator, Phone, Status
 from acd.operators.roster import Roster
 from acd.recovery.reconcile import LiveLeg
@@ -26,8 +26,8 @@ from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
 from ngalam112.config.settings import PROJECT
 from ngalam112.engine.ari_switch import Connected
-from ngalam112.engine.event_router import Line, Whereabouts
-from ngalam112.recovery.restore_calls import TakeUp, take_up
+from ngalam112.engine.event_router import EventRouter, Whereabouts
+from ngalam112.recovery.restore_calls import Restoration, restore_calls
 from ngalam112.recovery.snapshot import Snapshot
 from pbx import ari_types as ari
 
@@ -134,32 +134,32 @@ class LineDesk(Desk):
             distribution=THE_DISTRIBUTION,
             extension_s=30.0,
         )
-        self.line = Line(
+        self.router = EventRouter(
             switch=self.switch,
             journal=self.journal,
             timers=self.timers,
             dispatcher=self.dispatcher,
             reception=self.reception,
             codes=self.codes,
-            internal=InternalCalls(self.dispatcher, self.codes.say),
+            operator_calls=OperatorCalls(self.dispatcher, self.codes.say),
             claim=self.claims.append,
             ask_where=self._found,
-            tell_door=self.door_told.append,
+            tell_full=self.door_told.append,
         )
 
     def handle(self, *events: object, now: float = 100.0) -> None:
         """Let events happen, all at `now`."""
         self._now = now
         for event in events:
-            self.line.handle(event, now)
+            self.router.handle(event, now)
 
     def _found(self, channel: str) -> None:
-        self.line.handle(Whereabouts(channel, channel in self.elsewhere), self._now)
+        self.router.handle(Whereabouts(channel, channel in self.elsewhere), self._now)
 
     def citizen(self, channel: str = "c1", now: float = 100.0, **changes: Any) -> Call:
         """A citizen's call that hears the menu."""
         self.handle(ari.StasisStart(["citizen"], a_channel(channel, **changes)), now=now)
-        return self.line.calls[channel]
+        return self.router.calls[channel]
 
     def press(self, digit: str, channel: str = "c1", now: float = 101.0) -> None:
         """The citizen presses a key."""
@@ -173,7 +173,7 @@ class LineDesk(Desk):
         self.handle(Connected(call.bridge or ""), now=now)
         return call
 
-    def take_up(
+    def restore_calls(
         self,
         *legs: LiveLeg,
         bridges: Mapping[str, list[str]] | None = None,
@@ -189,8 +189,13 @@ class LineDesk(Desk):
             playing=frozenset(playing),
             elsewhere=frozenset(elsewhere),
         )
-        calls, of_operators = frozenset(self.line.calls), frozenset(self.dispatcher.desks.legs)
-        take_up(self.line, TakeUp(live=live, calls=calls, legs=of_operators, **found), now)
+        calls, of_operators = (
+            frozenset(self.router.calls),
+            frozenset(self.dispatcher.operator_legs.legs),
+        )
+        restore_calls(
+            self.router, Restoration(live=live, calls=calls, legs=of_operators, **found), now
+        )
 
     def next_engine(self, now: float = 200.0) -> LineDesk:
         """The engine dies; the next one knows what this one has kept, and nothing else."""
@@ -204,12 +209,12 @@ class LineDesk(Desk):
                 row[name] = row[name] or 0.0
             after.roster.operators[one.id] = Operator(**row)
         after.dispatcher.wrap_ups.restore(now)
-        calls = kept_calls(after.journal.facts)
+        calls = call_checkpoints(after.journal.facts)
         for record in self.journal.records.values():
             if record.ended_at is None:
-                after.line.live.remember(deepcopy(record), calls.pop(record.call_id, None))
-        after.line.live.to_hang_up.update(to_hang_up(calls))
-        after.line.door.claims.update(kept_claims(after.journal.facts))
+                after.router.live.remember(deepcopy(record), calls.pop(record.call_id, None))
+        after.router.live.to_hang_up.update(to_hang_up(calls))
+        after.router.claims.pending.update(claim_checkpoints(after.journal.facts))
         return after
 
 

@@ -32,7 +32,7 @@ def unclaimed(
 
 
 def stage(desk: LineDesk, channel: str) -> Stage:
-    return desk.line.calls[channel].stage
+    return desk.router.calls[channel].stage
 
 
 def full_desk() -> LineDesk:
@@ -45,7 +45,7 @@ def full_desk() -> LineDesk:
 def test_who_was_not_claimed_in_time_hears_the_menu_where_there_is_room() -> None:
     desk = LineDesk(operators=0)
     unclaimed(desk, "c1", age_s=3.0)
-    call = desk.line.calls["c1"]
+    call = desk.router.calls["c1"]
     assert (call.stage, call.resource_priority) == (Stage.MENU, "wps.3")
     assert 96.9 < call.record.arrived_at < 97.1, "the wait counts from the true arrival"
     assert desk.switch.told("answer") == [], "the dialplan has answered"
@@ -56,7 +56,7 @@ def test_beyond_the_limit_a_citizen_costs_nothing_but_a_record_until_there_is_ro
     desk = full_desk()
     asked = len(desk.switch.did)
     unclaimed(desk, "c3")
-    call = desk.line.calls["c3"]
+    call = desk.router.calls["c3"]
     assert (call.stage, call.record.events) == (Stage.CLAIMED, 1)
     assert len(desk.switch.did) == asked, "nothing was asked of Asterisk"
     assert (desk.dispatcher.load.at_door(), desk.dispatcher.load.channels()) == (1, 2)
@@ -73,7 +73,7 @@ def test_the_oldest_is_taken_in_first_whoever_comes_first() -> None:
     for at, (left, taken) in enumerate((("c1", "c4"), ("c2", "c5"), ("c4", "c3")), 101):
         desk.handle(ari.StasisEnd(a_channel(left)), now=at)
         desk.timers.fire(at + 0.1)
-        at_door = [one for one, call in desk.line.calls.items() if call.stage is Stage.CLAIMED]
+        at_door = [one for one, call in desk.router.calls.items() if call.stage is Stage.CLAIMED]
         left_there = ["c4", "c5", "c3"][at - 100 :]
         assert sorted(at_door) == sorted(left_there) and taken not in at_door
     assert desk.dispatcher.load.at_door() == 0
@@ -117,15 +117,15 @@ def test_a_full_line_takes_in_without_the_menu() -> None:
     desk.handle(ari.StasisEnd(a_channel("c1")), now=101.0)
     desk.dispatcher.load.level = Level.FULL
     desk.timers.fire(101.1)
-    assert desk.line.calls["c3"].stage is Stage.QUEUED
-    assert desk.line.calls["c3"].record.category == desk.reception.default_category
+    assert desk.router.calls["c3"].stage is Stage.QUEUED
+    assert desk.router.calls["c3"].record.category == desk.reception.default_category
 
 
 def test_who_hangs_up_at_the_door_is_in_the_records_and_takes_nobodys_turn() -> None:
     desk = full_desk()
     unclaimed(desk, "c3", age_s=5.0)
     unclaimed(desk, "c4", age_s=2.0)
-    gone = desk.line.calls["c3"]
+    gone = desk.router.calls["c3"]
     desk.handle(ari.ChannelHangupRequest(a_channel("c3"), 16), ari.StasisEnd(a_channel("c3")))
     assert (gone.record.ended_by, gone.stage) == ("caller", Stage.ENDED)
     assert desk.dispatcher.load.at_door() == 1
@@ -154,7 +154,7 @@ def test_who_waits_at_the_door_waits_there_when_the_same_engine_takes_the_line_u
     desk = full_desk()
     unclaimed(desk, "c3")
     asked = len(desk.switch.did)
-    desk.take_up(*legs("c1", "c2", "c3"), now=101.0)
+    desk.restore_calls(*legs("c1", "c2", "c3"), now=101.0)
     assert stage(desk, "c3") is Stage.CLAIMED
     assert [one.what for one in desk.switch.did[asked:] if one.to == "c3"] == ["music"]
     desk.handle(ari.StasisEnd(a_channel("c1")), now=102.0)
@@ -168,7 +168,7 @@ def test_the_next_engine_leaves_those_at_the_door_there_and_takes_the_oldest_in_
         unclaimed(desk, channel, age_s)
     after = desk.next_engine()
     after.dispatcher.load.limits = ROOM_FOR_TWO
-    after.take_up(*legs("c1", "c2", "c3", "c4"))
+    after.restore_calls(*legs("c1", "c2", "c3", "c4"))
     assert {stage(after, "c3"), stage(after, "c4")} == {Stage.CLAIMED}
     assert after.door_told == [True]
     after.handle(ari.StasisEnd(a_channel("c1")), now=201.0)
@@ -180,8 +180,8 @@ def test_whom_nobody_knows_waits_at_the_door_of_a_full_line() -> None:
     desk = full_desk()
     after = desk.next_engine()
     after.dispatcher.load.limits = ROOM_FOR_TWO
-    after.take_up(*legs("c1", "c2", "c3"), now=200.0)
-    call = after.line.calls["c3"]
+    after.restore_calls(*legs("c1", "c2", "c3"), now=200.0)
+    call = after.router.calls["c3"]
     assert (call.stage, call.record.arrived_at) == (Stage.CLAIMED, 199.0)
     assert after.switch.told("unhold") == [], "there is room for the music of the dialplan"
 
@@ -193,8 +193,8 @@ def test_whom_nobody_knows_is_told_at_once_to_be_in_line_if_there_is_no_room_for
         unclaimed(desk, f"c{index}", age_s=9.0)
     after = desk.next_engine()
     after.dispatcher.load.limits = limits
-    after.take_up(*legs(*(f"c{index}" for index in range(300)), "new"))
-    assert after.line.calls["new"].stage is Stage.CLAIMED
+    after.restore_calls(*legs(*(f"c{index}" for index in range(300)), "new"))
+    assert after.router.calls["new"].stage is Stage.CLAIMED
     assert after.switch.told("unhold") == after.switch.told("say") == ["new"]
 
 
@@ -203,7 +203,7 @@ def test_a_priority_that_comes_after_the_taking_up_counts_at_the_door() -> None:
     unclaimed(desk, "c3", age_s=5.0, priority="")
     after = desk.next_engine()
     after.dispatcher.load.limits = ROOM_FOR_TWO
-    after.take_up(*legs("c1", "c2", "c3", "c4"), now=102.0)
+    after.restore_calls(*legs("c1", "c2", "c3", "c4"), now=102.0)
     after.handle(ari.StasisStart(["unclaimed", "wps.0"], a_channel("c4")), now=102.5)
     after.handle(ari.StasisEnd(a_channel("c1")), now=103.0)
     after.timers.fire(103.1)
@@ -217,7 +217,7 @@ def test_who_waited_at_the_door_of_an_engine_that_died_gets_no_menu() -> None:
         unclaimed(desk, channel)
     after = desk.next_engine()
     after.dispatcher.load.limits = limits
-    after.take_up(*legs("c4", "c5", "c1"))
+    after.restore_calls(*legs("c4", "c5", "c1"))
     after.timers.fire(200.1)
     assert Stage.MENU not in {stage(after, "c4"), stage(after, "c5")}
 
@@ -226,7 +226,7 @@ def test_a_line_with_room_takes_in_at_once_whoever_was_at_the_door() -> None:
     desk = full_desk()
     unclaimed(desk, "c3")
     after = desk.next_engine()
-    after.take_up(*legs("c1", "c2", "c3"))
+    after.restore_calls(*legs("c1", "c2", "c3"))
     assert (stage(after, "c3"), after.dispatcher.load.at_door()) == (Stage.QUEUED, 0)
 
 
@@ -238,12 +238,12 @@ def test_thousands_who_wait_are_told_words_one_after_the_other_when_the_line_is_
     after = desk.next_engine()
     after.dispatcher.load.limits = limits
     asked = len(after.switch.did)
-    after.take_up(*legs(*(f"c{index}" for index in range(1000))))
+    after.restore_calls(*legs(*(f"c{index}" for index in range(1000))))
     assert len(after.switch.told("say")) == 0
     assert len(after.switch.did) - asked < 300, "what the takings in and the music need"
     for second in range(1, 11):
         after.timers.fire(200.0 + second)
-    at_door = {one for one, call in after.line.calls.items() if call.stage is Stage.CLAIMED}
+    at_door = {one for one, call in after.router.calls.items() if call.stage is Stage.CLAIMED}
     told = [one for one in after.switch.told("say") if one in at_door]
     assert len(at_door) == 900
     assert 250 <= len(told) == len(set(told)) <= 310, "thirty a second, nobody twice"

@@ -16,7 +16,7 @@ OURS = b"HTTP/1.1 204 No Content\r\nServer: x\r\n\r\n"
 NOT_OURS = b'HTTP/1.1 409 Conflict\r\nContent-Length: 11\r\n\r\n{"why":"x"}'
 
 
-class Door:
+class Claims:
     """Answers as it is told; `answers` are used up, the last one stays."""
 
     def __init__(self, *answers: bytes, closes: bool = False) -> None:
@@ -43,7 +43,7 @@ class Door:
 
 
 @asynccontextmanager
-async def lane_to(door: Door, within: float = 5.0) -> AsyncIterator[ClaimLane]:
+async def lane_to(door: Claims, within: float = 5.0) -> AsyncIterator[ClaimLane]:
     server = await asyncio.start_server(door.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     lane = ClaimLane("127.0.0.1", port, "ngalam112", "Basic abc", within)
@@ -58,7 +58,7 @@ async def lane_to(door: Door, within: float = 5.0) -> AsyncIterator[ClaimLane]:
 
 
 async def test_a_claim_names_the_call_and_the_application_and_keeps_its_connection() -> None:
-    door = Door(NOT_OURS, OURS)
+    door = Claims(NOT_OURS, OURS)
     async with lane_to(door) as lane:
         first, second = await lane.claim("17.1"), await lane.claim("a/b c")
     assert (first.status, first.reason, second.status) == (409, "Conflict", 204)
@@ -69,14 +69,14 @@ async def test_a_claim_names_the_call_and_the_application_and_keeps_its_connecti
 
 
 async def test_a_kept_connection_that_was_closed_is_replaced_by_a_fresh_one() -> None:
-    door = Door(OURS, closes=True)
+    door = Claims(OURS, closes=True)
     async with lane_to(door) as lane:
         assert [(await lane.claim(str(one))).status for one in range(3)] == [204] * 3
     assert door.links == 3
 
 
 async def test_many_claims_at_once_use_no_more_than_eight_connections() -> None:
-    door = Door(OURS)
+    door = Claims(OURS)
     async with lane_to(door) as lane:
         replies = await asyncio.gather(*(lane.claim(str(one)) for one in range(30)))
     assert {one.status for one in replies} == {204}
@@ -87,7 +87,7 @@ async def test_connections_of_a_burst_are_closed_when_nobody_uses_them(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("pbx.claims._KEPT_S", 0.1)
-    door = Door(OURS)
+    door = Claims(OURS)
     async with lane_to(door) as lane:
         await asyncio.gather(*(lane.claim(str(one)) for one in range(30)))
         await eventually(lambda: door.open == 0, what="all are closed, without another claim")
@@ -95,17 +95,17 @@ async def test_connections_of_a_burst_are_closed_when_nobody_uses_them(
 
 
 async def test_no_answer_in_time_is_late() -> None:
-    async with lane_to(Door(b""), within=0.05) as lane:
+    async with lane_to(Claims(b""), within=0.05) as lane:
         assert await lane.claim("1") is LATE
 
 
 @pytest.mark.parametrize("answer", [b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n"])
 async def test_what_is_no_answer_counts_as_a_lost_connection(answer: bytes) -> None:
-    async with lane_to(Door(answer)) as lane:
+    async with lane_to(Claims(answer)) as lane:
         assert await lane.claim("1") is LOST
 
 
 async def test_where_nobody_listens_the_connection_is_lost() -> None:
-    async with lane_to(Door(OURS)) as lane:
+    async with lane_to(Claims(OURS)) as lane:
         pass
     assert await lane.claim("1") is LOST

@@ -68,7 +68,7 @@ class Centre(RuleBasedStateMachine):
     def an_operator_answers(self, data: st.DataObject) -> None:
         leg = self.pick_ringing(data)
         self.legs[leg] = "answered"
-        self.desk.dispatcher.desks.leg_ringing(leg, self.now)
+        self.desk.dispatcher.operator_legs.leg_ringing(leg, self.now)
         self.desk.dispatcher.leg_answered(leg, self.now)
 
     @precondition(lambda self: "ringing" in self.legs.values())
@@ -123,7 +123,7 @@ class Centre(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["leg_answered", "connected"]))
     def something_strange_happens(self, name: str) -> None:
         getattr(self.desk.dispatcher, name)("nobody", self.now)
-        self.desk.dispatcher.desks.leg_ringing("nobody", self.now)
+        self.desk.dispatcher.operator_legs.leg_ringing("nobody", self.now)
         self.desk.dispatcher.leg_gone("nobody", 16, self.now)
 
     @invariant()
@@ -147,7 +147,7 @@ class Centre(RuleBasedStateMachine):
         queued = [call for call in self.calls if call.stage is Stage.QUEUED]
         assert list(dispatcher.queue) == sorted(queued, key=service_key)
         held = {leg: of for call in self.calls for leg, of in call.legs.items()}
-        assert dispatcher.desks.legs == held
+        assert dispatcher.operator_legs.legs == held
         assert dispatcher.bridges == {one.bridge: one for one in self.calls if one.bridge}
 
     @invariant()
@@ -177,7 +177,7 @@ class Centre(RuleBasedStateMachine):
             desk.dispatcher.connected(bridge, self.now)
         self.now += 1000
         desk.timers.fire(self.now)
-        assert (desk.dispatcher.desks.legs, desk.dispatcher.bridges) == ({}, {})
+        assert (desk.dispatcher.operator_legs.legs, desk.dispatcher.bridges) == ({}, {})
         assert list(desk.dispatcher.queue) == []
         assert set(desk.switch.told("connect")) <= set(desk.switch.told("disconnect"))
         assert {one.state for one in desk.roster.operators.values()} == {State.IDLE}

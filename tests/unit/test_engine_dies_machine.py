@@ -91,16 +91,16 @@ class EngineDies(HandingOver):
         after.journal.events, after.journal.records = died.journal.events, died.journal.records
         after.switch.hears = self.asked
         ended = [call for call in self.calls if call.stage is Stage.ENDED]
-        taken_up = list(after.line.calls.values())
-        offers, live = recheck.offers_of(after.line), self.lives()
-        after.take_up(*live.legs.values(), bridges=live.bridges, now=self.now)
-        arrived = [call for call in after.line.calls.values() if call not in taken_up]
+        taken_up = list(after.router.calls.values())
+        offers, live = recheck.offers_of(after.router), self.lives()
+        after.restore_calls(*live.legs.values(), bridges=live.bridges, now=self.now)
+        arrived = [call for call in after.router.calls.values() if call not in taken_up]
         self.calls = ended + taken_up + arrived
         if self.late:
             self.late_orders_are_obeyed()
             self.time_goes_by(recheck.AFTER_S)
-            known = recheck.known(after.line, offers)
-            recheck.look(after.line, known, self.lives(), self.now)
+            known = recheck.known(after.router, offers)
+            recheck.look(after.router, known, self.lives(), self.now)
             self.settles()
 
     def late_orders_are_obeyed(self) -> None:

@@ -100,7 +100,7 @@ class HandingOver(RuleBasedStateMachine):
         channel = self.new("citizen")
         self.now += 0.001  # two of the same moment would be served in the order of random ids
         self.handle(ari.StasisStart(["citizen"], channel), ari.ChannelDtmfReceived(key, channel))
-        self.calls.append(self.desk.line.calls[channel.id])
+        self.calls.append(self.desk.router.calls[channel.id])
 
     @precondition(lambda self: self.of_kind("citizen"))
     @rule(data=st.data())
@@ -170,7 +170,7 @@ class HandingOver(RuleBasedStateMachine):
             self.handle(ari.ChannelDtmfReceived(key, there))
 
     def talking(self) -> list[str]:
-        legs = self.dispatcher.desks.legs.values()
+        legs = self.dispatcher.operator_legs.legs.values()
         return [leg.id for leg in legs if leg.stage is LegStage.TALKING and not leg.call.transfer]
 
     @precondition(lambda self: self.talking())
@@ -178,7 +178,7 @@ class HandingOver(RuleBasedStateMachine):
     def somebody_consults(self, data: st.DataObject, to: str, then: str) -> None:
         leg = self.pick(data, self.talking())
         there = ari.Channel(id=leg, state="Up")
-        call = self.dispatcher.desks.legs[leg].call
+        call = self.dispatcher.operator_legs.legs[leg].call
         for key in f"*2{to}#":
             self.handle(ari.ChannelDtmfReceived(key, there))
         for other in [one for one in self.of_kind("leg", up=False) if one in call.legs][:1]:
@@ -195,7 +195,7 @@ class HandingOver(RuleBasedStateMachine):
         dialled = f"dial{self.born}"
         if not {leg, dialled} <= self.exchange.channels.keys():
             return  # an engine that died took them along
-        internal = self.desk.line.internal.by_channel.get(dialled)
+        internal = self.desk.router.operator_calls.by_channel.get(dialled)
         if internal is not None and answers:
             self.answers(internal.leg)
         self.refer(leg, to, dialled)
@@ -276,11 +276,13 @@ class HandingOver(RuleBasedStateMachine):
     def no_operator_holds_two_calls_and_each_state_fits(self) -> None:
         internal = {
             one
-            for call in self.desk.line.internal.by_channel.values()
+            for call in self.desk.router.operator_calls.by_channel.values()
             for one in (call.operator, call.target.operator)
         }
         for one in self.desk.roster.operators.values():
-            mine = [leg for leg in self.dispatcher.desks.legs.values() if leg.operator == one.id]
+            mine = [
+                leg for leg in self.dispatcher.operator_legs.legs.values() if leg.operator == one.id
+            ]
             assert len(mine) <= 1
             if mine:
                 assert one.call == mine[0].call.id
@@ -299,9 +301,9 @@ class HandingOver(RuleBasedStateMachine):
 
     @invariant()
     def the_line_and_asterisk_know_the_same_legs_and_bridges(self) -> None:
-        internal = self.desk.line.internal
+        internal = self.desk.router.operator_calls
         known = {leg: of for call in self.calls for leg, of in call.legs.items()}
-        assert self.dispatcher.desks.legs == known
+        assert self.dispatcher.operator_legs.legs == known
         assert set(self.of_kind("leg")) == known.keys() | internal.by_leg.keys()
         transfers = [call.transfer for call in self.calls if call.transfer]
         spoken_to = set(self.desk.codes._calls) | {one.second for one in transfers}
@@ -347,7 +349,7 @@ class HandingOver(RuleBasedStateMachine):
         self.now += 1000
         self.desk.timers.fire(self.now)
         self.dispatcher.settle(self.now)
-        assert (self.dispatcher.desks.legs, self.dispatcher.bridges) == ({}, {})
+        assert (self.dispatcher.operator_legs.legs, self.dispatcher.bridges) == ({}, {})
         assert (self.exchange.channels, self.exchange.bridges) == ({}, set())
         assert {one.state for one in self.desk.roster.operators.values()} == {State.IDLE}
         assert {one.device for one in self.desk.roster.phones.values()} == {Device.FREE}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ngalam112.process.heartbeat import BeatFile, Heart, Notifier, beat_text, read_beat
+from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, beat_text, read_beat
 
 
 def listening(address: str) -> socket.socket:
@@ -66,7 +66,7 @@ async def test_no_beat_comes_before_the_proof_is_given(ear: socket.socket) -> No
     ear.setblocking(False)
     loop, proven = asyncio.get_running_loop(), asyncio.Event()
     with speaking(ear.getsockname()) as notifier:
-        heart = Heart(notifier, every_s=0.01)
+        heart = Heartbeat(notifier, every_s=0.01)
         heart.proof = proven.wait
         beating = asyncio.create_task(heart.run())
         with pytest.raises(TimeoutError):
@@ -81,7 +81,7 @@ async def test_no_beat_comes_before_the_proof_is_given(ear: socket.socket) -> No
 async def test_asterisk_is_asked_at_every_beat() -> None:
     asked = asyncio.Semaphore(0)
     with speaking("") as notifier:
-        heart = Heart(notifier, every_s=0.01)
+        heart = Heartbeat(notifier, every_s=0.01)
         heart.ask_asterisk = asked.release
         beating = asyncio.create_task(heart.run())
         async with asyncio.timeout(5):

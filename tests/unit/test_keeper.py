@@ -14,14 +14,14 @@ import pytest
 
 from lab.machine.waiting import eventually
 from ngalam112.process import pidfiles
-from ngalam112.process.supervisor import Keeper, KeeperError, Part
+from ngalam112.process.supervisor import KeeperError, Part, Supervisor
 
 SLEEPS = "import time; time.sleep(60)"
 FAILS = "import sys; sys.exit('cannot work')"
 BEATS = """
 import asyncio
-from ngalam112.process.heartbeat import Heart, Notifier
-asyncio.run(Heart(Notifier(), every_s=0.05).run())
+from ngalam112.process.heartbeat import Heartbeat, Notifier
+asyncio.run(Heartbeat(Notifier(), every_s=0.05).run())
 """
 
 
@@ -35,10 +35,10 @@ def part(home: Path, code: str, heartbeat_s: float | None = None) -> Part:
 
 
 @asynccontextmanager
-async def keeping(one: Part, home: Path, *, found: bool = False) -> AsyncIterator[Keeper]:
+async def keeping(one: Part, home: Path, *, found: bool = False) -> AsyncIterator[Supervisor]:
     """A keeper at work; with `found` its part must run already. The part's end is this block's."""
     said: list[str] = []
-    keeper = Keeper(one, home / "run", said.append)
+    keeper = Supervisor(one, home / "run", said.append)
     keeper.said = said  # type: ignore[attr-defined]
     assert keeper.find() is found
     work = asyncio.create_task(keeper.keep())
@@ -51,18 +51,18 @@ async def keeping(one: Part, home: Path, *, found: bool = False) -> AsyncIterato
         keeper.close()
 
 
-def pid_of(keeper: Keeper) -> int:
+def pid_of(keeper: Supervisor) -> int:
     found = keeper.process
     return found.pid if found is not None else 0
 
 
-async def lives(keeper: Keeper, but: int = 0) -> int:
+async def lives(keeper: Supervisor, but: int = 0) -> int:
     """The pid of the part, once it lives and is not `but`."""
     await eventually(lambda: pid_of(keeper) not in (0, but))
     return pid_of(keeper)
 
 
-async def stays(keeper: Keeper, pid: int, for_s: float) -> None:
+async def stays(keeper: Supervisor, pid: int, for_s: float) -> None:
     """The part lives on for so long."""
     limit = asyncio.get_running_loop().time() + for_s
     while asyncio.get_running_loop().time() < limit:
@@ -100,7 +100,7 @@ async def test_what_does_not_beat_any_more_is_killed_and_started_again(tmp_path:
 
 async def test_a_part_that_runs_is_found_by_the_next_keeper_and_kept(tmp_path: Path) -> None:
     one = part(tmp_path, BEATS, heartbeat_s=1.0)
-    dead = Keeper(one, tmp_path / "run", lambda _: None)
+    dead = Supervisor(one, tmp_path / "run", lambda _: None)
     dead.start()
     pid = await lives(dead)
     dead.close()
@@ -112,7 +112,7 @@ async def test_a_part_that_runs_is_found_by_the_next_keeper_and_kept(tmp_path: P
 
 async def test_a_part_that_does_not_end_when_asked_is_killed(tmp_path: Path) -> None:
     code = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPS}"
-    keeper = Keeper(part(tmp_path, code), tmp_path / "run", lambda _: None)
+    keeper = Supervisor(part(tmp_path, code), tmp_path / "run", lambda _: None)
     keeper.start()
     pid = await lives(keeper)
     await keeper.end(signal.SIGTERM, within=0.2)
@@ -125,4 +125,4 @@ async def test_a_folder_with_too_long_a_path_for_a_socket_is_said_in_one_sentenc
 ) -> None:
     deep = tmp_path / ("x" * 120)
     with pytest.raises(KeeperError, match="set NGALAM112_HOME to a shorter path"):
-        Keeper(part(tmp_path, BEATS, heartbeat_s=1.0), deep, lambda _: None)
+        Supervisor(part(tmp_path, BEATS, heartbeat_s=1.0), deep, lambda _: None)

@@ -45,7 +45,7 @@ def test_the_way_of_an_answered_call() -> None:
     assert (record.arrived_at, record.operator, record.phone) == (99.0, "1001", "101")
     assert record == fold(record.call_id, desk.journal.events[record.call_id])
     assert (desk.switch.told("disconnect"), desk.switch.told("hang_up")) == ([bridge], [leg])
-    assert (desk.line.calls, desk.operator().state) == ({}, State.WRAP_UP)
+    assert (desk.router.calls, desk.operator().state) == ({}, State.WRAP_UP)
 
 
 def test_an_operator_who_hangs_up_ends_the_call_for_both() -> None:
@@ -55,7 +55,7 @@ def test_an_operator_who_hangs_up_ends_the_call_for_both() -> None:
     desk.handle(ari.ChannelDestroyed(a_channel(leg), 16), now=120.0)
     assert desk.switch.told("hang_up") == ["c1"]
     desk.handle(ari.ChannelHangupRequest(a_channel(), 16), *GONE, now=120.1)
-    assert (desk.journal.only().ended_by, desk.line.calls) == ("operator", {})
+    assert (desk.journal.only().ended_by, desk.router.calls) == ("operator", {})
 
 
 def test_an_operators_bye_frees_the_phone_for_who_waits_before_asterisk_has_tidied_up() -> None:
@@ -74,7 +74,7 @@ def test_a_call_that_another_engine_claimed_leaves_no_trace() -> None:
     desk = LineDesk()
     desk.handle(ari.CallBroadcast(a_channel()), Claimed("c1", False))
     desk.handle(*GONE)
-    assert (desk.line.calls, desk.journal.events, desk.timers.next()) == ({}, {}, None)
+    assert (desk.router.calls, desk.journal.events, desk.timers.next()) == ({}, {}, None)
 
 
 def test_a_door_that_asks_again_gets_a_claim_each_time_and_the_first_success_counts() -> None:
@@ -92,7 +92,7 @@ def test_a_second_claim_that_is_refused_takes_nothing_from_the_first() -> None:
     desk.handle(Claimed("c1", True), Claimed("c1", False), now=99.1)
     call = desk.citizen(now=99.2)
     desk.timers.fire(99.1 + HANDOVER_S)
-    assert (desk.line.calls, call.stage) == ({"c1": call}, Stage.MENU)
+    assert (desk.router.calls, call.stage) == ({"c1": call}, Stage.MENU)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_who_hangs_up_before_the_hand_over_is_on_record_as_lost(events: tuple[ob
     desk.timers.fire(100.0 + HANDOVER_S)
     record = desk.journal.only()
     assert (record.outcome, record.arrived_at) == (Outcome.LOST_MENU, 100.0)
-    assert (record.asterisk_id, desk.line.calls) == ("c1", {})
+    assert (record.asterisk_id, desk.router.calls) == ("c1", {})
     assert (record.caller_number, record.called_number) == ("08123", "112")
 
 
@@ -120,7 +120,7 @@ def test_a_leg_that_comes_before_the_claims_answer_is_served_all_the_same() -> N
     call = desk.citizen()
     desk.handle(Claimed("c1", True), Claimed("c1", False))
     desk.timers.fire(100.0 + HANDOVER_S)
-    assert (desk.line.calls, call.stage) == ({"c1": call}, Stage.MENU)
+    assert (desk.router.calls, call.stage) == ({"c1": call}, Stage.MENU)
 
 
 def test_a_leg_that_is_told_of_twice_is_welcomed_once() -> None:
@@ -165,9 +165,9 @@ def test_a_channel_that_nobody_expects_is_hung_up(args: list[str]) -> None:
 def test_an_event_about_something_unknown_touches_nobody(event: object) -> None:
     desk = LineDesk()
     an_answered_call(desk)
-    before = repr((desk.line.calls, desk.roster.operators, desk.switch.did))
+    before = repr((desk.router.calls, desk.roster.operators, desk.switch.did))
     desk.handle(event)
-    assert repr((desk.line.calls, desk.roster.operators, desk.switch.did)) == before
+    assert repr((desk.router.calls, desk.roster.operators, desk.switch.did)) == before
 
 
 def test_a_phone_that_rings_is_on_record() -> None:
@@ -231,7 +231,7 @@ def test_what_the_api_wants_is_done_by_the_writer_and_settled() -> None:
     desk.handle(Do(lambda now: desk.roster.login("1001", "101", now)))
     assert call.stage is Stage.RINGING
     desk.handle(ari.ApplicationReplaced())
-    assert desk.line.replaced
+    assert desk.router.replaced
 
 
 @OFTEN
@@ -258,7 +258,7 @@ def a_rescued_call(desk: LineDesk) -> Call:
     desk.press("3")
     desk.elsewhere.add("c1")
     desk.handle(ari.StasisEnd(a_channel()), now=110.0)
-    assert (desk.line.calls, desk.line.fallback.calls) == ({}, {"c1": call})
+    assert (desk.router.calls, desk.router.fallback.calls) == ({}, {"c1": call})
     return call
 
 
@@ -314,7 +314,7 @@ def test_a_citizen_who_returns_gets_the_old_place() -> None:
     desk.handle(returned(), now=120.0)
     assert list(desk.dispatcher.queue) == [call, later]
     assert (call.record.category, call.record.arrived_at) == ("fire", 100.0)
-    assert (desk.line.fallback.calls, desk.line.calls["c1"]) == ({}, call)
+    assert (desk.router.fallback.calls, desk.router.calls["c1"]) == ({}, call)
 
 
 def test_a_citizen_who_returns_and_is_unknown_comes_before_all_others() -> None:
@@ -322,7 +322,7 @@ def test_a_citizen_who_returns_and_is_unknown_comes_before_all_others() -> None:
     known = desk.citizen("c2", now=90.0)
     desk.press("3", "c2", now=91.0)
     desk.handle(returned(), now=120.0)
-    call = desk.line.calls["c1"]
+    call = desk.router.calls["c1"]
     assert list(desk.dispatcher.queue) == [call, known]
     assert (call.record.caller_number, call.record.category_source) == ("08123", "none")
 
@@ -330,11 +330,11 @@ def test_a_citizen_who_returns_and_is_unknown_comes_before_all_others() -> None:
 def test_a_call_that_the_fallback_served_to_its_end_ends_in_its_own_record() -> None:
     desk = LineDesk(operators=0)
     call = a_rescued_call(desk)
-    assert desk.line.fallback.served("c1", what_it_did("answered", 130.0), 131.0)
+    assert desk.router.fallback.served("c1", what_it_did("answered", 130.0), 131.0)
     record = desk.journal.only()
     assert (record.call_id, record.outcome, record.phone) == (call.id, Outcome.FALLBACK, "105")
     assert (record.ended_at, record.ended_by, record.talk_ms) == (130.0, "operator", 15_000)
-    assert (desk.line.fallback.calls, desk.line.calls) == ({}, {})
+    assert (desk.router.fallback.calls, desk.router.calls) == ({}, {})
 
 
 def test_what_the_fallback_tried_is_noted_in_a_call_that_is_up_again() -> None:
@@ -342,16 +342,16 @@ def test_what_the_fallback_tried_is_noted_in_a_call_that_is_up_again() -> None:
     call = a_rescued_call(desk)
     desk.handle(returned(), now=120.0)
     # a script that was killed says that it had just begun
-    assert desk.line.fallback.served("c1", what_it_did("started", 119.0), 121.0)
+    assert desk.router.fallback.served("c1", what_it_did("started", 119.0), 121.0)
     assert call.record.ended_at is None
     last = desk.journal.events[call.id][-1]
-    assert (last.kind, last.data["status"]) == (EventKind.FALLBACK, "taken_back")
+    assert (last.kind, last.data["status"]) == (EventKind.FALLBACK, "reclaimed")
 
 
 def test_who_hangs_up_on_the_way_back_gets_an_end() -> None:
     desk = LineDesk(operators=0)
     call = a_rescued_call(desk)
-    assert desk.line.fallback.served("c1", what_it_did("taken_back"), 120.0)
+    assert desk.router.fallback.served("c1", what_it_did("reclaimed"), 120.0)
     desk.timers.fire(120.0 + HANDOVER_S)
     assert (call.record.ended_at, call.record.ended_by) == (120.0, "unknown")
 
@@ -360,10 +360,10 @@ def test_who_hangs_up_on_the_way_back_gets_an_end() -> None:
 def test_who_is_gone_from_the_fallback_ends_as_it_tells_or_as_unknown(told_in_time: bool) -> None:
     desk = LineDesk(operators=0)
     call = a_rescued_call(desk)
-    desk.line.fallback.seen_alive({"c1"}, 119.0)
-    desk.line.fallback.seen_alive(set(), 120.0)
+    desk.router.fallback.seen_alive({"c1"}, 119.0)
+    desk.router.fallback.seen_alive(set(), 120.0)
     if told_in_time:
-        desk.line.fallback.served("c1", what_it_did("unanswered", 119.5), 122.0)
+        desk.router.fallback.served("c1", what_it_did("unanswered", 119.5), 122.0)
     desk.timers.fire(120.0 + HANDOVER_S)
     end = (119.5, "operator") if told_in_time else (120.0, "unknown")
     assert (call.record.ended_at, call.record.ended_by) == end
@@ -372,5 +372,5 @@ def test_who_is_gone_from_the_fallback_ends_as_it_tells_or_as_unknown(told_in_ti
 def test_the_fallback_tells_nothing_of_calls_that_are_not_known() -> None:
     desk = LineDesk()
     desk.handle(ari.CallBroadcast(a_channel()))
-    assert not desk.line.fallback.served("c1", what_it_did("answered", 130.0), 131.0)
-    assert not desk.line.fallback.served("c9", what_it_did("answered", 130.0), 131.0)
+    assert not desk.router.fallback.served("c1", what_it_did("answered", 130.0), 131.0)
+    assert not desk.router.fallback.served("c9", what_it_did("answered", 130.0), 131.0)

@@ -130,7 +130,7 @@ def test_a_call_beyond_the_hard_limit_is_not_claimed_and_leaves_no_trace() -> No
     desk = LineDesk(limits=Limits(capacity_channels=1, most_channels=2))
     for channel in ("c1", "c2", "c3"):
         desk.handle(ari.CallBroadcast(a_channel(channel)))
-    assert desk.claims == ["c1", "c2"] == list(desk.line.calls)
+    assert desk.claims == ["c1", "c2"] == list(desk.router.calls)
     desk.handle(*(Claimed(channel, True) for channel in desk.claims))
     assert [desk.citizen(channel).channel for channel in ("c1", "c2")] == ["c1", "c2"]
     desk.handle(ari.StasisEnd(a_channel("c1")))

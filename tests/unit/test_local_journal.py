@@ -20,11 +20,11 @@ from structlog.testing import capture_logs
 from acd.operators.operator import Phone
 from journal.entries import Entry
 from journal.segments import JournalInUse
-from journal.write_ahead_log import LocalJournal
+from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually_sync
 
 
-def tell(journal: LocalJournal, seq: int, call: str = "call", ended: bool = False) -> int:
+def tell(journal: WriteAheadLog, seq: int, call: str = "call", ended: bool = False) -> int:
     """Let one thing happen to a call."""
     record = a_record(call, call_id=call, events=seq, ended_at=9.0 if ended else None)
     event = {"call_id": call, "seq": seq, "at": 1.0, "kind": "queued", "data": {}}
@@ -36,7 +36,7 @@ def seq_of(entry: Entry) -> int:
     return number
 
 
-def drain(journal: LocalJournal, count: int = 7) -> list[int]:
+def drain(journal: WriteAheadLog, count: int = 7) -> list[int]:
     """Take all that waits, as the recorder does; returns the events in their order."""
     found = []
     while journal.backlog:
@@ -63,20 +63,20 @@ def full_disk(bytes_left: int = 0) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
-def reopened(journal: LocalJournal, **more: Any) -> LocalJournal:
+def reopened(journal: WriteAheadLog, **more: Any) -> WriteAheadLog:
     journal.close()
-    return LocalJournal(journal.folder, **more)
+    return WriteAheadLog(journal.folder, **more)
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[LocalJournal]:
-    opened = LocalJournal(tmp_path / "journal", retry_s=0.0)
+def journal(tmp_path: Path) -> Iterator[WriteAheadLog]:
+    opened = WriteAheadLog(tmp_path / "journal", retry_s=0.0)
     yield opened
     opened.close()
 
 
 def test_the_next_engine_knows_rows_that_were_not_drained_facts_phones_and_the_state(
-    journal: LocalJournal,
+    journal: WriteAheadLog,
 ) -> None:
     tell(journal, 1, "lives")
     tell(journal, 2, "over", ended=True)
@@ -97,7 +97,7 @@ def test_the_next_engine_knows_rows_that_were_not_drained_facts_phones_and_the_s
 
 
 def test_what_is_kept_together_is_one_write_and_the_last_fact_counts(
-    journal: LocalJournal, monkeypatch: pytest.MonkeyPatch
+    journal: WriteAheadLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     journal.keep("begun", 1)  # the first write begins the file
     writes, write = [], os.write
@@ -115,7 +115,7 @@ def test_what_is_kept_together_is_one_write_and_the_last_fact_counts(
     assert drain(after) == [1, 2, 3]
 
 
-def test_what_is_kept_together_waits_in_memory_on_a_full_disk(journal: LocalJournal) -> None:
+def test_what_is_kept_together_waits_in_memory_on_a_full_disk(journal: WriteAheadLog) -> None:
     tell(journal, 1)
     with capture_logs(), full_disk(), journal.together():
         tell(journal, 2)
@@ -124,7 +124,7 @@ def test_what_is_kept_together_waits_in_memory_on_a_full_disk(journal: LocalJour
     assert drain(journal) == [1, 2, 3]
 
 
-def test_what_is_drained_is_not_newer_but_still_known(journal: LocalJournal) -> None:
+def test_what_is_drained_is_not_newer_but_still_known(journal: WriteAheadLog) -> None:
     tell(journal, 1)
     journal.add(("operators", an_operator("1001").row()))
     while journal.backlog:
@@ -135,14 +135,14 @@ def test_what_is_drained_is_not_newer_but_still_known(journal: LocalJournal) -> 
     after.close()
 
 
-def test_numbers_go_on_over_engines(journal: LocalJournal) -> None:
+def test_numbers_go_on_over_engines(journal: WriteAheadLog) -> None:
     first = tell(journal, 1)
     after = reopened(journal, clock=lambda: 1.0)
     assert tell(after, 2) > first
     after.close()
 
 
-def test_files_are_for_the_line_s_own_user_only(journal: LocalJournal, tmp_path: Path) -> None:
+def test_files_are_for_the_line_s_own_user_only(journal: WriteAheadLog, tmp_path: Path) -> None:
     tell(journal, 1)
     drain(journal)
     folder = tmp_path / "journal"
@@ -150,13 +150,13 @@ def test_files_are_for_the_line_s_own_user_only(journal: LocalJournal, tmp_path:
     assert {stat.S_IMODE(one.stat().st_mode) for one in folder.iterdir()} == {0o600}
 
 
-def test_only_one_engine_has_it(journal: LocalJournal, tmp_path: Path) -> None:
+def test_only_one_engine_has_it(journal: WriteAheadLog, tmp_path: Path) -> None:
     with pytest.raises(JournalInUse, match="another engine's"):
-        LocalJournal(tmp_path / "journal")
+        WriteAheadLog(tmp_path / "journal")
 
 
 def test_files_that_are_drained_are_removed_and_the_state_stays_known(tmp_path: Path) -> None:
-    journal = LocalJournal(tmp_path, segment_bytes=4000, tail=5)
+    journal = WriteAheadLog(tmp_path, segment_bytes=4000, tail=5)
     journal.keep("fact", 7)
     journal.add(("operators", an_operator("1001").row()))
     tell(journal, 0, "lives")
@@ -173,7 +173,7 @@ def test_files_that_are_drained_are_removed_and_the_state_stays_known(tmp_path: 
     after.close()
 
 
-def test_a_damaged_line_costs_that_line_only(journal: LocalJournal, tmp_path: Path) -> None:
+def test_a_damaged_line_costs_that_line_only(journal: WriteAheadLog, tmp_path: Path) -> None:
     for seq in range(5):
         tell(journal, seq)
     journal.close()
@@ -182,14 +182,14 @@ def test_a_damaged_line_costs_that_line_only(journal: LocalJournal, tmp_path: Pa
     lines[3] = lines[3].replace(b"queued", b"qveued")
     file.write_bytes(b"".join(lines) + b"\0" * 99)
     with capture_logs() as logs:
-        after = LocalJournal(tmp_path / "journal")
+        after = WriteAheadLog(tmp_path / "journal")
     assert drain(after) == [0, 1, 3, 4]
     assert [(one["event"], one["lines"]) for one in logs] == [("journal_damaged", 2)]
     after.close()
 
 
 def test_a_state_that_is_cut_off_is_taken_from_the_file_before(tmp_path: Path) -> None:
-    journal = LocalJournal(tmp_path)
+    journal = WriteAheadLog(tmp_path)
     journal.keep("fact", 1)
     tell(journal, 1)
     journal = reopened(journal)
@@ -197,13 +197,13 @@ def test_a_state_that_is_cut_off_is_taken_from_the_file_before(tmp_path: Path) -
     journal.close()
     newest = files(tmp_path)[-1]
     newest.write_bytes(newest.read_bytes()[:20])
-    after = LocalJournal(tmp_path)
+    after = WriteAheadLog(tmp_path)
     assert (after.kept.facts, drain(after)) == ({"fact": 1}, [1])
     after.close()
 
 
 def test_on_a_full_disk_entries_wait_in_memory_and_are_written_when_there_is_room(
-    journal: LocalJournal, tmp_path: Path
+    journal: WriteAheadLog, tmp_path: Path
 ) -> None:
     tell(journal, 0)
     journal.keep("fact", "before")
@@ -231,7 +231,7 @@ def test_on_a_full_disk_entries_wait_in_memory_and_are_written_when_there_is_roo
 
 
 def test_what_is_drained_from_memory_on_a_full_disk_is_drained_once(
-    journal: LocalJournal,
+    journal: WriteAheadLog,
 ) -> None:
     tell(journal, 0)
     with capture_logs(), full_disk():
@@ -250,7 +250,7 @@ def test_without_any_disk_and_database_the_oldest_finished_calls_are_given_up(
 ) -> None:
     (tmp_path / "journal").touch()
     with capture_logs() as logs:
-        journal = LocalJournal(tmp_path / "journal", unsaved_bytes=40_000)
+        journal = WriteAheadLog(tmp_path / "journal", unsaved_bytes=40_000)
         for seq in range(20):
             tell(journal, seq, "lives")
         for seq in range(20, 80):
@@ -265,13 +265,13 @@ def test_without_any_disk_and_database_the_oldest_finished_calls_are_given_up(
 
 def test_a_folder_that_comes_late_gets_all_that_waited(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
-    earlier = LocalJournal(folder)
+    earlier = WriteAheadLog(folder)
     tell(earlier, 1, "earlier")
     earlier.keep("old", 1)
     earlier.close()
     folder.rename(tmp_path / "aside")
     folder.touch()
-    journal = LocalJournal(folder, retry_s=0.0)
+    journal = WriteAheadLog(folder, retry_s=0.0)
     tell(journal, 2, "later")
     journal.keep("new", 2)
     folder.unlink()
@@ -285,7 +285,7 @@ def test_a_folder_that_comes_late_gets_all_that_waited(tmp_path: Path) -> None:
 
 
 def test_what_the_disk_may_have_lost_is_written_again(
-    journal: LocalJournal, tmp_path: Path
+    journal: WriteAheadLog, tmp_path: Path
 ) -> None:
     tell(journal, 0)
     (file,) = [
@@ -314,7 +314,7 @@ def _is_segment(link: Path, folder: Path) -> bool:
     return folder in target.parents and target.suffix == ".log"
 
 
-def test_what_no_json_can_hold_is_kept_as_far_as_it_goes(journal: LocalJournal) -> None:
+def test_what_no_json_can_hold_is_kept_as_far_as_it_goes(journal: WriteAheadLog) -> None:
     round_and_round: list[Any] = []
     round_and_round.append(round_and_round)
     for odd in ("\ud800", 1 << 80, round_and_round, object(), {1.5: {2}}):
@@ -353,7 +353,7 @@ class Told:
         self.open()
 
     def open(self) -> None:
-        self.journal = LocalJournal(self.folder, segment_bytes=3000, tail=3)
+        self.journal = WriteAheadLog(self.folder, segment_bytes=3000, tail=3)
         self.journal.keep_phones([])  # begins a file
         self.undo = []
 

@@ -30,10 +30,10 @@ def stopped_before_connected(desk: LineDesk, words: str) -> bool:
 def test_words_of_the_dead_engine_are_cut_off_before_who_answers_is_connected() -> None:
     desk, words = told_while_waiting()
     after = desk.next_engine()
-    after.take_up(a_leg())
+    after.restore_calls(a_leg())
     after.dispatcher.roster.ready("1001", 201.0)
     after.dispatcher.settle(201.0)
-    leg = after.line.calls["c1"].leg or ""
+    leg = after.router.calls["c1"].leg or ""
     after.handle(StasisStart(["operator"], a_channel(leg)), now=202.0)
     assert stopped_before_connected(after, words)
 
@@ -42,16 +42,16 @@ def test_so_they_are_before_an_operator_who_answered_in_the_gap_is_connected() -
     desk, words = told_while_waiting()
     desk.roster.ready("1001", 106.0)
     desk.dispatcher.settle(106.0)
-    leg = desk.line.calls["c1"].leg or ""
+    leg = desk.router.calls["c1"].leg or ""
     after = desk.next_engine()
-    after.take_up(a_leg(), a_leg(leg, citizen=False, up=True))
+    after.restore_calls(a_leg(), a_leg(leg, citizen=False, up=True))
     assert stopped_before_connected(after, words)
 
 
 def test_words_that_have_been_said_are_not_cut_off() -> None:
     desk, words = told_while_waiting()
     after = desk.next_engine()
-    after.take_up(a_leg())
+    after.restore_calls(a_leg())
     after.handle(PlaybackFinished(Played(words, "done")), now=201.0)
     after.handle(ChannelDestroyed(a_channel(), 16), now=202.0)
     assert after.switch.told("stop") == []
@@ -72,8 +72,8 @@ def ended_by_the_operator() -> tuple[LineDesk, Call]:
 def test_a_citizen_whose_call_has_ended_is_hung_up_and_served_no_second_time() -> None:
     desk, call = ended_by_the_operator()
     after = desk.next_engine()
-    after.take_up(a_leg(), now=121.0)
-    assert (after.switch.told("hang_up"), after.line.calls) == (["c1"], {})
+    after.restore_calls(a_leg(), now=121.0)
+    assert (after.switch.told("hang_up"), after.router.calls) == (["c1"], {})
     assert list(after.journal.facts) == [f"call:{call.id}"]
     after.handle(ChannelDestroyed(a_channel(), 16), now=122.0)
     assert after.journal.facts == {}
@@ -82,7 +82,7 @@ def test_a_citizen_whose_call_has_ended_is_hung_up_and_served_no_second_time() -
 def test_one_who_is_gone_leaves_nothing() -> None:
     desk, _ = ended_by_the_operator()
     after = desk.next_engine()
-    after.take_up(now=121.0)
+    after.restore_calls(now=121.0)
     assert (after.switch.told("hang_up"), after.journal.facts) == ([], {})
 
 

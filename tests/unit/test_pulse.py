@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ngalam112.process.watchdog import START_S, STEADY_S, STOP_S, TICK_S, Pulse, next_pause
+from ngalam112.process.watchdog import START_S, STEADY_S, STOP_S, TICK_S, Watchdog, next_pause
 
 LIMIT_S = 3.0
 
 
-def asked(pulse: Pulse, begin: float, end: float) -> bool:
+def asked(pulse: Watchdog, begin: float, end: float) -> bool:
     """Ask every TICK_S from `begin` to `end`, as a supervisor does; whether it ever was dead."""
     now, dead = begin, False
     while now < end:
@@ -16,8 +16,8 @@ def asked(pulse: Pulse, begin: float, end: float) -> bool:
     return dead
 
 
-def beating(now: float = 0.0) -> Pulse:
-    pulse = Pulse(LIMIT_S, now)
+def beating(now: float = 0.0) -> Watchdog:
+    pulse = Watchdog(LIMIT_S, now)
     pulse.heard("WATCHDOG=1", now)
     return pulse
 
@@ -36,18 +36,18 @@ def test_a_part_that_is_silent_for_longer_than_its_limit_is_dead() -> None:
 
 
 def test_a_part_has_time_until_its_first_beat() -> None:
-    pulse = Pulse(LIMIT_S, 0.0)
+    pulse = Watchdog(LIMIT_S, 0.0)
     assert not asked(pulse, 0.0, START_S)
     assert asked(pulse, START_S, START_S + 2 * TICK_S)
 
 
 def test_a_part_that_was_found_running_owes_a_beat_at_once() -> None:
-    pulse = Pulse(LIMIT_S, 0.0, beats=True)
+    pulse = Watchdog(LIMIT_S, 0.0, beats=True)
     assert asked(pulse, 0.0, LIMIT_S + 2 * TICK_S)
 
 
 def test_being_ready_is_no_beat() -> None:
-    pulse = Pulse(LIMIT_S, 0.0)
+    pulse = Watchdog(LIMIT_S, 0.0)
     pulse.heard("READY=1\nSTATUS=waiting", 1.0)
     assert not asked(pulse, 1.0, START_S)
 
@@ -69,7 +69,7 @@ def test_time_in_which_the_supervisor_was_held_up_itself_does_not_count() -> Non
 
 
 def test_the_time_between_the_start_and_the_first_look_counts() -> None:
-    pulse = Pulse(LIMIT_S, 0.0, beats=True)
+    pulse = Watchdog(LIMIT_S, 0.0, beats=True)
     assert pulse.stopped(LIMIT_S + TICK_S)
 
 

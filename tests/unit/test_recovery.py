@@ -8,7 +8,7 @@ from factories import OFTEN, a_leg, a_record
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.recovery.reconcile import Fate, LiveLeg, StoredCall, Verdict, reconcile
+from acd.recovery.reconcile import LiveLeg, RecoveryAction, StoredCall, Verdict, reconcile
 
 IDS = [f"c{one}" for one in range(8)]
 
@@ -60,7 +60,7 @@ def test_every_live_leg_is_in_one_verdict(
     judged = [
         leg
         for one in verdicts_of(line)
-        if one.fate is not Fate.END
+        if one.fate is not RecoveryAction.END
         for leg in (one.leg, *one.partners)
         if leg
     ]
@@ -75,9 +75,9 @@ def test_no_citizen_who_is_on_the_line_is_ended_or_dropped(
     stored, legs, _ = line
     citizens = {one.id for one in legs.values() if one.citizen}
     for one in verdicts_of(line):
-        if one.fate in (Fate.END, Fate.DROP):
+        if one.fate in (RecoveryAction.END, RecoveryAction.DROP):
             assert one.leg not in citizens
-        if one.fate is Fate.END:
+        if one.fate is RecoveryAction.END:
             assert one.leg in stored
             assert one.leg not in legs
 
@@ -85,7 +85,7 @@ def test_no_citizen_who_is_on_the_line_is_ended_or_dropped(
 def test_who_talks_goes_on_talking() -> None:
     legs = {"c1": a_leg("c1"), "o1": a_leg("o1", citizen=False)}
     (verdict,) = reconcile([a_stored_call("c1")], legs, {"b1": ["c1", "o1"]})
-    assert (verdict.fate, verdict.leg, verdict.partners) == (Fate.TALK, "c1", ("o1",))
+    assert (verdict.fate, verdict.leg, verdict.partners) == (RecoveryAction.TALK, "c1", ("o1",))
     assert verdict.bridge == "b1"
 
 
@@ -94,31 +94,31 @@ def test_who_waits_waits_on_and_a_partner_who_is_gone_is_no_partner() -> None:
     first, second = reconcile(
         [a_stored_call("c1"), a_stored_call("c2")], legs, {"b1": ["c2", "o9"]}
     )
-    assert (first.fate, second.fate) == (Fate.WAIT, Fate.WAIT)
+    assert (first.fate, second.fate) == (RecoveryAction.WAIT, RecoveryAction.WAIT)
 
 
 def test_who_is_gone_gets_an_end() -> None:
     (verdict,) = reconcile([a_stored_call("c1")], {}, {"b1": ["c1"]})
-    assert (verdict.fate, verdict.leg) == (Fate.END, "c1")
+    assert (verdict.fate, verdict.leg) == (RecoveryAction.END, "c1")
 
 
 def test_a_citizen_whom_nobody_has_stored_arrives_and_a_stray_leg_is_dropped() -> None:
     legs = {"c1": a_leg("c1"), "o1": a_leg("o1", citizen=False)}
     assert {one.leg: one.fate for one in reconcile([], legs, {})} == {
-        "c1": Fate.ARRIVE,
-        "o1": Fate.DROP,
+        "c1": RecoveryAction.ARRIVE,
+        "o1": RecoveryAction.DROP,
     }
 
 
 def test_two_citizens_in_one_bridge_are_both_kept() -> None:
     legs = {"c1": a_leg("c1"), "c2": a_leg("c2")}
     fates = reconcile([a_stored_call("c1"), a_stored_call("c2")], legs, {"b1": ["c1", "c2"]})
-    assert not {one.fate for one in fates} & {Fate.END, Fate.DROP}
+    assert not {one.fate for one in fates} & {RecoveryAction.END, RecoveryAction.DROP}
 
 
 def test_a_citizen_whom_the_fallback_has_is_neither_ended_nor_queued() -> None:
     (verdict,) = reconcile([a_stored_call("c1")], {}, {}, {"c1"})
-    assert (verdict.fate, verdict.leg) == (Fate.AWAY, "c1")
+    assert (verdict.fate, verdict.leg) == (RecoveryAction.AWAY, "c1")
     live = {"c1": a_leg("c1")}
     (verdict,) = reconcile([a_stored_call("c1")], live, {}, {"c1"})
-    assert verdict.fate is Fate.WAIT, "ours again meanwhile"
+    assert verdict.fate is RecoveryAction.WAIT, "ours again meanwhile"

@@ -15,7 +15,7 @@ def comes(desk: LineDesk, channel: str, number: str, now: float) -> Call:
     """A citizen dials, and is in the queue at once."""
     desk.handle(ari.StasisStart(["citizen"], a_channel(channel, number=number)), now=now)
     desk.press("2", channel)
-    return desk.line.calls[channel]
+    return desk.router.calls[channel]
 
 
 def hangs_up(desk: LineDesk, channel: str, now: float) -> None:
@@ -54,7 +54,7 @@ def test_who_hung_up_long_before_it_was_known_has_no_place() -> None:
     desk = LineDesk(operators=0)
     call = comes(desk, "c1", "0811", 100.0)
     call.hung_up_by = "caller"
-    desk.line.live.over(call, 16, 300.0, ended_at=150.0)
+    desk.router.live.over(call, 16, 300.0, ended_at=150.0)
     assert comes(desk, "c2", "0811", 301.0).waits_since is None
 
 
@@ -62,7 +62,7 @@ def test_who_hung_up_while_no_engine_watched_has_the_place() -> None:
     desk = LineDesk(operators=0)
     comes(desk, "c1", "0811", 100.0)
     after = desk.next_engine()
-    after.take_up(now=120.0)
+    after.restore_calls(now=120.0)
     assert comes(after, "c2", "0811", 130.0).waits_since == 100.0
 
 
@@ -84,7 +84,7 @@ def test_who_is_beyond_the_cap_by_an_earlier_call_is_told_the_true_place() -> No
     hangs_up(desk, "c1", 225.0)
     desk.handle(ari.StasisStart(["citizen"], a_channel("c2", number="0811")), now=226.0)
     desk.handle(ari.ChannelDtmfReceived("2", a_channel("c2")), now=227.0)
-    again = desk.line.calls["c2"]
+    again = desk.router.calls["c2"]
     assert again.aged
     queued = [one for one in desk.journal.events[again.id] if one.kind is EventKind.QUEUED]
     assert queued[-1].data["position"] == desk.dispatcher.queue.position(again) == 1
@@ -140,4 +140,4 @@ def test_the_next_engine_knows_the_place_of_who_has_dialled_again() -> None:
     hangs_up(desk, "c1", 110.0)
     comes(desk, "c3", "0811", 112.0)
     after = desk.next_engine()
-    assert after.line.calls["c3"].waits_since == 100.0
+    assert after.router.calls["c3"].waits_since == 100.0

@@ -44,7 +44,7 @@ def test_who_calls_again_soon_gets_the_operator_of_before(after: float, operator
     first = desk.talking("c1", now=100.0)
     assert first.operator == "1001"
     desk.dispatcher.citizen_gone(first, 16, 110.0)
-    desk.dispatcher.leg_gone(next(iter(desk.dispatcher.desks._phone_of_leg)), 16, 110.0)
+    desk.dispatcher.leg_gone(next(iter(desk.dispatcher.operator_legs._phone_of_leg)), 16, 110.0)
     again = desk.queued("c2", now=110.0 + after)
     assert again.operator == operator
 

@@ -22,8 +22,8 @@ def a_talk() -> tuple[LineDesk, Call]:
 
 def looked(desk: LineDesk, bridges: dict[str, list[str]], before: Known | None = None) -> None:
     legs = {one: a_leg(one) for members in bridges.values() for one in members}
-    before = before or known(desk.line, frozenset())
-    look(desk.line, before, Snapshot(legs, bridges), 200.0)
+    before = before or known(desk.router, frozenset())
+    look(desk.router, before, Snapshot(legs, bridges), 200.0)
 
 
 def test_two_who_talk_are_left_alone() -> None:
@@ -46,7 +46,7 @@ def test_who_began_to_talk_after_the_question_is_left_alone() -> None:
     desk = LineDesk()
     call = desk.citizen()
     desk.press("2")
-    before = known(desk.line, frozenset())
+    before = known(desk.router, frozenset())
     desk.handle(StasisStart(["operator"], a_channel(call.leg or "")))
     desk.handle(Connected(call.bridge or ""))
     desk.switch.did.clear()
@@ -56,7 +56,7 @@ def test_who_began_to_talk_after_the_question_is_left_alone() -> None:
 
 def test_who_has_hung_up_meanwhile_is_not_brought_back() -> None:
     desk, call = a_talk()
-    before, leg = known(desk.line, frozenset()), call.leg or ""
+    before, leg = known(desk.router, frozenset()), call.leg or ""
     desk.dispatcher.finish(call, "citizen", 16, 150.0)
     desk.switch.did.clear()
     looked(desk, {"old": [leg]}, before)
@@ -67,16 +67,16 @@ def test_a_phone_that_began_to_ring_for_nobody_is_let_go() -> None:
     desk = LineDesk(operators=2, ring_timeout_s=20.0)
     desk.citizen()
     desk.press("2")
-    late = desk.line.calls["c1"].leg or ""
+    late = desk.router.calls["c1"].leg or ""
     after = desk.next_engine()
-    offers = offers_of(after.line)
+    offers = offers_of(after.router)
     assert offers == {late}
-    after.take_up(a_leg())  # Asterisk had not rung it yet, so it is the other operator's turn
-    rings = after.line.calls["c1"].leg or ""
+    after.restore_calls(a_leg())  # Asterisk had not rung it yet, so it is the other operator's turn
+    rings = after.router.calls["c1"].leg or ""
     assert rings not in ("", late)
-    before = known(after.line, offers)
+    before = known(after.router, offers)
     legs = {one: a_leg(one, citizen=one == "c1", up=False) for one in ("c1", rings, late)}
-    look(after.line, before, Snapshot(legs, {}), 200.0)
+    look(after.router, before, Snapshot(legs, {}), 200.0)
     assert after.switch.told("hang_up") == [late]
 
 
@@ -92,17 +92,20 @@ def test_a_phone_that_began_to_ring_for_nobody_is_let_go() -> None:
 )
 def test_a_colleague_whose_caller_is_gone_is_rung_no_more(leg: LiveLeg, gone: list[str]) -> None:
     desk = LineDesk()
-    look(desk.line, known(desk.line, frozenset()), Snapshot({leg.id: leg}, {}), 200.0)
+    look(desk.router, known(desk.router, frozenset()), Snapshot({leg.id: leg}, {}), 200.0)
     assert desk.switch.told("hang_up") == gone
 
 
 def test_a_colleague_who_is_rung_by_this_engine_is_rung_on() -> None:
     desk = LineDesk(operators=2)
     desk.handle(StasisStart(["number", "101", "1002"], a_channel("own")))
-    rung = desk.line.internal.by_channel["own"].leg
+    rung = desk.router.operator_calls.by_channel["own"].leg
     legs = [a_leg(one, citizen=False, up=False, age_s=1.0) for one in ("own", rung)]
     look(
-        desk.line, known(desk.line, frozenset()), Snapshot({one.id: one for one in legs}, {}), 200.0
+        desk.router,
+        known(desk.router, frozenset()),
+        Snapshot({one.id: one for one in legs}, {}),
+        200.0,
     )
     assert desk.switch.told("hang_up") == []
 
@@ -114,7 +117,7 @@ def test_who_waits_and_was_to_be_connected_hears_music_again(
     desk = LineDesk(operators=0)
     desk.citizen()
     desk.press("2")
-    desk.line.calls["c1"].words = words
+    desk.router.calls["c1"].words = words
     desk.switch.did.clear()
     looked(desk, {"old": ["c1"]})
     assert (desk.switch.told("disconnect"), desk.switch.told("music")) == (["old"], music)

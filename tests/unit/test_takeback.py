@@ -34,7 +34,7 @@ class Fallback:
 
 
 async def take_back(fallback: Fallback, here: set[str]) -> None:
-    looking = reclaim_from_fallback.keep_taking_back(
+    looking = reclaim_from_fallback.keep_reclaiming(
         fallback,  # type: ignore[arg-type]
         fallback,  # type: ignore[arg-type]
         is_here=here.__contains__,

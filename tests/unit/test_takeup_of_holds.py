@@ -25,7 +25,7 @@ class Holding:
 
     def next_engine(self) -> tuple[LineDesk, Call]:
         after = self.desk.next_engine(now=NOW)
-        return after, after.line.calls["c1"]
+        return after, after.router.calls["c1"]
 
 
 def ends_of_holds(desk: LineDesk) -> list[tuple[float, int]]:
@@ -41,7 +41,7 @@ def test_a_hold_goes_on_and_its_length_counts_from_its_begin() -> None:
     holding = Holding()
     after, call = holding.next_engine()
     bridges = {holding.bridge: ["c1", holding.leg]}
-    after.take_up(a_leg(), a_leg(holding.leg, citizen=False), bridges=bridges, now=NOW)
+    after.restore_calls(a_leg(), a_leg(holding.leg, citizen=False), bridges=bridges, now=NOW)
     assert after.operator().state is State.HOLDING
     after.handle(ChannelUnhold(a_channel(holding.leg)), now=210.0)
     record = call.record
@@ -51,7 +51,7 @@ def test_a_hold_goes_on_and_its_length_counts_from_its_begin() -> None:
 def test_who_held_the_citizen_and_is_connected_again_holds_on() -> None:
     holding = Holding()
     after, call = holding.next_engine()
-    after.take_up(a_leg(), a_leg(holding.leg, citizen=False), now=NOW)
+    after.restore_calls(a_leg(), a_leg(holding.leg, citizen=False), now=NOW)
     after.handle(Connected(call.bridge or ""), now=NOW + 1)
     assert (after.operator().state, ends_of_holds(after)) == (State.HOLDING, [])
     after.handle(ChannelUnhold(a_channel(holding.leg)), now=210.0)
@@ -61,7 +61,7 @@ def test_who_held_the_citizen_and_is_connected_again_holds_on() -> None:
 def test_who_held_the_citizen_and_is_gone_holds_no_more() -> None:
     holding = Holding()
     after, call = holding.next_engine()
-    after.take_up(a_leg(), bridges={holding.bridge: ["c1"]}, now=NOW)
+    after.restore_calls(a_leg(), bridges={holding.bridge: ["c1"]}, now=NOW)
     assert ends_of_holds(after) == [(NOW, 80_000)]
     assert (call.stage, call.record.held_ms) == (Stage.RINGING, 80_000)
 
@@ -72,7 +72,7 @@ def test_who_held_the_citizen_and_is_gone_holds_no_more() -> None:
 def test_a_citizen_who_went_in_a_hold_is_held_no_more(lost_at: float | None, held_ms: int) -> None:
     holding = Holding()
     after, call = holding.next_engine()
-    after.take_up(lost_at=lost_at, now=NOW)
+    after.restore_calls(lost_at=lost_at, now=NOW)
     assert (call.stage, call.record.held_ms) == (Stage.ENDED, held_ms)
     assert [ms for _, ms in ends_of_holds(after)] == [held_ms]
 
@@ -80,5 +80,5 @@ def test_a_citizen_who_went_in_a_hold_is_held_no_more(lost_at: float | None, hel
 def test_a_citizen_whom_the_fallback_has_is_held_no_more() -> None:
     holding = Holding()
     after, call = holding.next_engine()
-    after.take_up(served=frozenset({"c1"}), now=NOW)
+    after.restore_calls(served=frozenset({"c1"}), now=NOW)
     assert (call.record.held_ms, ends_of_holds(after)) == (80_000, [(NOW, 80_000)])

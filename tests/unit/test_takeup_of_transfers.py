@@ -41,8 +41,8 @@ class Consulting:
         """The next engine, which has found these bridges and legs."""
         after = self.desk.next_engine(now=NOW)
         found = [a_leg(one, citizen=False) for one in legs or (self.by, self.other)]
-        after.take_up(a_leg(), *found, bridges=bridges, now=NOW)
-        return after, after.line.calls["c1"]
+        after.restore_calls(a_leg(), *found, bridges=bridges, now=NOW)
+        return after, after.router.calls["c1"]
 
 
 def test_music_for_a_consultation_that_never_came_about_does_not_drown_the_talk() -> None:
@@ -86,8 +86,8 @@ def test_a_handing_over_of_which_no_answer_was_seen_is_done() -> None:
 def test_who_hung_up_in_the_gap_has_left_and_the_citizen_waits_on() -> None:
     consulting = Consulting()
     after = consulting.desk.next_engine(now=NOW)
-    after.take_up(a_leg(), bridges={consulting.bridge: ["c1"]}, now=NOW)
-    call = after.line.calls["c1"]
+    after.restore_calls(a_leg(), bridges={consulting.bridge: ["c1"]}, now=NOW)
+    call = after.router.calls["c1"]
     assert [one.left_at for one in call.record.legs] == [NOW]
     assert after.operator("1001").state is State.WRAP_UP
     assert (call.stage, call.operator) == (Stage.RINGING, "1003")
@@ -98,14 +98,14 @@ def test_a_colleague_whom_a_phone_has_consulted_by_itself_is_known_to_the_next_e
     call = desk.citizen_talks()
     by = call.leg or ""
     desk.handle(StasisStart(["number", "101", "1002"], a_channel("own")), now=111.0)
-    other = desk.line.internal.by_channel["own"].leg
+    other = desk.router.operator_calls.by_channel["own"].leg
     desk.handle(StasisStart(["operator"], a_channel(other)), now=112.0)
     wanted = ReferTo(RequestedDestination("1002", "a-call-id"), a_channel("own"))
     desk.handle(ChannelTransfer(wanted, ReferredBy(a_channel(by))), now=113.0)
     after = desk.next_engine(now=NOW)
     legs = [a_leg(one, citizen=False) for one in (by, other)]
-    after.take_up(a_leg(), *legs, bridges={call.bridge or "": ["c1", by, other]}, now=NOW)
-    sides = [(leg.operator, leg.phone) for leg in after.line.calls["c1"].legs.values()]
+    after.restore_calls(a_leg(), *legs, bridges={call.bridge or "": ["c1", by, other]}, now=NOW)
+    sides = [(leg.operator, leg.phone) for leg in after.router.calls["c1"].legs.values()]
     assert sorted(sides) == [("1001", "101"), ("1002", "102")]
 
 
@@ -116,7 +116,7 @@ def test_a_bridge_that_was_to_be_taken_down_is() -> None:
         desk.press(key, by, now=114.0)
     desk.handle(ChannelHangupRequest(a_channel(by), 16), now=120.0)
     after = desk.next_engine(now=NOW)
-    after.take_up(a_leg(), bridges={consulting.bridge: ["c1"]}, now=NOW)
+    after.restore_calls(a_leg(), bridges={consulting.bridge: ["c1"]}, now=NOW)
     assert after.switch.told("hang_up") == ["c1"]
     assert after.switch.told("disconnect") == [consulting.bridge]
 
@@ -134,7 +134,7 @@ def test_a_phone_that_waits_for_the_end_of_its_refer_is_told_and_goes_on_talking
     rings = next(one for one in call.legs if one != by)
     after = desk.next_engine(now=NOW)
     legs = [a_leg(by, citizen=False), a_leg(rings, citizen=False, up=False)]
-    after.take_up(a_leg(), *legs, bridges={bridge: ["c1", by]}, now=NOW)
+    after.restore_calls(a_leg(), *legs, bridges={bridge: ["c1", by]}, now=NOW)
     told = [(did.to, did.more) for did in after.switch.all("progress")]
     assert told == [(by, ("declined",))]
     assert after.switch.told("hang_up") == [rings]
@@ -148,7 +148,7 @@ def test_a_refer_that_came_before_its_leg_is_answered_by_the_next_engine() -> No
     leg = call.leg or ""
     a_refer(desk, leg, "1002")
     after = desk.next_engine(now=115.0)
-    after.take_up(a_leg(), a_leg(leg, citizen=False, up=True), now=115.0)
+    after.restore_calls(a_leg(), a_leg(leg, citizen=False, up=True), now=115.0)
     assert after.switch.told("progress") == [leg]
 
 
@@ -159,11 +159,11 @@ def test_who_has_left_one_citizen_and_talks_with_another_goes_on_doing_so() -> N
     after = desk.next_engine(now=NOW)
     talked = LegRecord(leg="o1", operator="1001", phone="101", joined_at=90.0)
     stored = a_record("c1", arrived_at=190.0, queued_at=191.0, category="police", legs=[talked])
-    after.line.live.remember(stored)
+    after.router.live.remember(stored)
     found = [a_leg("c1"), a_leg("c2"), a_leg(leg, citizen=False)]
-    after.take_up(*found, bridges={call.bridge or "": ["c2", leg]}, now=NOW)
+    after.restore_calls(*found, bridges={call.bridge or "": ["c2", leg]}, now=NOW)
     assert after.operator("1001").state is State.TALKING
-    assert [one.left_at for one in after.line.calls["c1"].record.legs] == [NOW]
+    assert [one.left_at for one in after.router.calls["c1"].record.legs] == [NOW]
 
 
 def test_the_next_engine_knows_legs_and_bridge_as_the_citizens_own() -> None:
@@ -186,5 +186,5 @@ def test_the_next_engine_knows_a_phone_that_rings_as_the_citizens_own() -> None:
     desk.press("2")
     rings = call.leg or ""
     after = desk.next_engine(now=NOW)
-    after.take_up(a_leg(), a_leg(rings, citizen=False, up=False), now=NOW)
+    after.restore_calls(a_leg(), a_leg(rings, citizen=False, up=False), now=NOW)
     assert after.switch.whose == {rings: "c1"}

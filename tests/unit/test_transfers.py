@@ -26,7 +26,7 @@ class Hand:
         self.desk.switch.hears = self.exchange.obey
         channel = self.exchange.arrives("c1", "citizen", "")
         self.handle(ari.StasisStart(["citizen"], channel), ari.ChannelDtmfReceived("2", channel))
-        self.call: Call = self.desk.line.calls["c1"]
+        self.call: Call = self.desk.router.calls["c1"]
         self.first = self.newest()
         self.answer(self.first)
         self.now = 200.0
@@ -247,7 +247,7 @@ class TestThePhonesOwnChannel:
         hand = Hand()
         own = hand.exchange.arrives("own", "dial", "101")
         hand.handle(ari.StasisStart(["number", "101", "1002"], own))
-        leg = hand.desk.line.internal.by_channel["own"].leg
+        leg = hand.desk.router.operator_calls.by_channel["own"].leg
         hand.handle(ari.StasisStart(["operator"], ari.Channel(id=leg)))
         wanted = ari.ReferTo(ari.RequestedDestination("1002", "a-call-id"), own)
         by = ari.ReferredBy(ari.Channel(id=hand.first.id))

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from factories import LineDesk, a_channel
 
-from acd.calls.checkpoint import KeptCall
+from acd.calls.checkpoint import CallCheckpoint
 from acd.calls.record import CallEvent, CallRecord
 from acd.operators.roster import Roster
 from acd.rules.load_shedding import Limits
@@ -44,7 +44,7 @@ class QuietJournal:
     def __init__(self) -> None:
         self.entries = self.facts = 0
 
-    def keep(self, key: str, value: KeptCall | None) -> None:
+    def keep(self, key: str, value: CallCheckpoint | None) -> None:
         self.facts += 1
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
@@ -64,7 +64,7 @@ def a_line(operators: int, limits: Limits = NO_LIMITS) -> tuple[LineDesk, QuietJ
     desk = LineDesk(operators, wrap_up_s=0.0, limits=limits)
     journal = QuietJournal()
     desk.journal = journal  # type: ignore[assignment]
-    for owner in (desk.line.live, desk.line.door, desk.roster):
+    for owner in (desk.router.live, desk.router.claims, desk.roster):
         assert isinstance(owner, Roster) or hasattr(owner, "_journal")
         owner._journal = journal  # type: ignore[assignment]
     return desk, journal
@@ -100,7 +100,7 @@ def arrive(desk: LineDesk, channel: str, now: float) -> None:
 def be_served(desk: LineDesk, now: float) -> None:
     """The phone that was rung last is answered, the two talk, the operator hangs up."""
     leg = desk.switch.last("ring").to
-    citizen = desk.dispatcher.desks.legs[leg].call.channel
+    citizen = desk.dispatcher.operator_legs.legs[leg].call.channel
     desk.handle(ari.ChannelStateChange(ari.Channel(id=leg, state="Ringing")), now=now)
     desk.handle(ari.StasisStart(["operator"], ari.Channel(id=leg, state="Up")), now=now)
     desk.handle(Connected(desk.switch.last("connect").to), now=now)
