@@ -35,12 +35,12 @@ class Parts(NamedTuple):
     reconnect: Reconnect
 
 
-def build(settings: Settings, journal: Journal, rulebook: RoutingConfig | None = None) -> Parts:
+def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = None) -> Parts:
     """Make all parts of one engine, inside the running event loop; nothing runs yet.
 
-    Raises the errors of `load_routing` if no rulebook is given.
+    Raises the errors of `load_routing` if no routing config is given.
     """
-    rulebook = rulebook or load_routing(settings)
+    routing = routing or load_routing(settings)
     inbox, timers = Inbox(), Timers()
     ari = AriClient(
         host="127.0.0.1",
@@ -61,12 +61,12 @@ def build(settings: Settings, journal: Journal, rulebook: RoutingConfig | None =
         on_event=inbox.post,
     )
     requests = AsteriskRequests(ari, inbox, settings.door_file)
-    router = _router(settings, journal, rulebook, inbox, timers, ari, requests)
+    router = _router(settings, journal, routing, inbox, timers, ari, requests)
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,
         journal,
-        rulebook,
+        routing,
         clock=SteadyClock(),
         inbox=inbox,
         timers=timers,
@@ -81,13 +81,13 @@ def build(settings: Settings, journal: Journal, rulebook: RoutingConfig | None =
 def _router(
     settings: Settings,
     journal: Journal,
-    rulebook: RoutingConfig,
+    routing: RoutingConfig,
     inbox: Inbox,
     timers: Timers,
     ari: AriClient,
     requests: AsteriskRequests,
 ) -> EventRouter:
-    tree, distribution = rulebook.menu, rulebook.distribution
+    tree, distribution = routing.menu, routing.distribution
     roster = Roster(journal, settings.misses_to_pause)
     switch = AriSwitch(ari, str(settings.sounds), inbox.post, settings.carrier)
     dispatcher = Dispatcher(

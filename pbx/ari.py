@@ -4,7 +4,7 @@ What goes by HTTP: lists, and all else whose answer grows with the line, because
 it has to send a long text over a WebSocket (`pbx/small_answers.py`); and claims.
 
 Requests are written in the order in which `send` is called, and Asterisk runs the requests of one
-lane in that order. Claims have connections of their own, so nothing can delay the door. Every
+lane in that order. Claims have connections of their own, so nothing can delay a claim. Every
 request gets exactly one `Reply`: Asterisk's, or status 0 when the time is up or the link is lost.
 All sockets are one link: when one is lost, all are given up and made anew.
 

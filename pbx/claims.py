@@ -1,6 +1,6 @@
 """Claims: small requests over HTTP connections of their own, which are kept open.
 
-Nothing can delay the door, so claims do not go over the event socket. Of HTTP this needs a request
+Nothing may delay a claim, so claims do not go over the event socket. Of HTTP this needs a request
 without a body and the status of its answer; aiohttp's client takes three times as long for that.
 
 Source: RFC 9112 (HTTP/1.1).

@@ -39,7 +39,7 @@ class LiveCalls:
         return call
 
     def remember(self, record: CallRecord, kept: CallCheckpoint | None = None) -> None:
-        """Know a call of an earlier engine by its open record, until Asterisk tells its fate."""
+        """Know an earlier engine's call by its open record, until Asterisk has been asked."""
         call = Call(channel=record.asterisk_id, record=record, journal=self._journal)
         if kept is not None:
             call.remember(kept)

@@ -129,7 +129,7 @@ class Announcements:
         `told`: while no engine watched, and was told to be in line before that.
         """
         if told:
-            self.music.taken_up(call, now)
+            self.music.restored(call, now)
         else:
             self.music.begin(call, now)
         self._follow(call, now)

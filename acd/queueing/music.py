@@ -59,7 +59,7 @@ class Music:
             self._switch.unhold(call.channel)
             self._words(call, now)
 
-    def taken_up(self, call: Call, now: float) -> None:
+    def restored(self, call: Call, now: float) -> None:
         """The citizen has waited while no engine watched, and may hear something still.
 
         Words are said to one after the other, as fast as words may be said at all: said to

@@ -48,16 +48,16 @@ class RecoveryAction(StrEnum):
     JOIN = "join"  # the partner has answered, or talked before, and is alone: connect the two
     MENU = "menu"  # the citizen goes on in the menu
     WAIT = "wait"  # the citizen waits (again), in the old place; the partners' phones ring on
-    ARRIVE = "arrive"  # stored by nobody: before all others, or at the door of a full line
+    ARRIVE = "arrive"  # stored by nobody: before all others, or for admission if full
     AWAY = "away"  # the fallback has the citizen, or had to the end, and tells the rest
     END = "end"  # stored, but gone: close the record
     DROP = "drop"  # a leg that belongs to nobody: hang it up
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done with one stored call or one live leg."""
 
-    fate: RecoveryAction
+    action: RecoveryAction
     leg: str = ""  # the citizen's leg, or the leg to drop
     record: CallRecord | None = None
     partners: tuple[str, ...] = ()  # the legs of the others: who talks, is joined, or rings
@@ -69,8 +69,8 @@ def reconcile(
     live: Mapping[str, LiveLeg],
     bridges: Mapping[str, Iterable[str]],
     away: Container[str] = (),
-) -> list[Verdict]:
-    """Decide for every stored open call and every live leg; each leg is in one verdict only.
+) -> list[Decision]:
+    """Decide for every stored open call and every live leg; each leg is in one decision only.
 
     `stored`: by the `asterisk_id` of its record. `bridges`: id -> legs in it. `away`: the citizens'
     legs that the fallback serves, or has served to the end.
@@ -87,30 +87,30 @@ def reconcile(
         if one.record.asterisk_id in live and partners:
             free.difference_update(partners)
             talks[one.record.asterisk_id] = (partners, bridge)
-    verdicts = []
+    decisions = []
     for one in stored:
         leg = one.record.asterisk_id
         if leg not in live:
-            fate = RecoveryAction.AWAY if leg in away else RecoveryAction.END
-            verdicts.append(Verdict(fate=fate, record=one.record, leg=leg))
+            action = RecoveryAction.AWAY if leg in away else RecoveryAction.END
+            decisions.append(Decision(action=action, record=one.record, leg=leg))
             continue
         if leg in talks:
-            fate, (partners, bridge) = RecoveryAction.TALK, talks[leg]
+            action, (partners, bridge) = RecoveryAction.TALK, talks[leg]
         else:
             bridge = ""
-            fate, partners = _alone(one, live, free)
+            action, partners = _alone(one, live, free)
             free.difference_update(partners)
-        verdicts.append(
-            Verdict(fate=fate, leg=leg, record=one.record, partners=partners, bridge=bridge)
+        decisions.append(
+            Decision(action=action, leg=leg, record=one.record, partners=partners, bridge=bridge)
         )
     for one_leg in live.values():
         if one_leg.id in known:
             continue
         if one_leg.citizen:
-            verdicts.append(Verdict(fate=RecoveryAction.ARRIVE, leg=one_leg.id))
+            decisions.append(Decision(action=RecoveryAction.ARRIVE, leg=one_leg.id))
         elif one_leg.id in free:
-            verdicts.append(Verdict(fate=RecoveryAction.DROP, leg=one_leg.id))
-    return verdicts
+            decisions.append(Decision(action=RecoveryAction.DROP, leg=one_leg.id))
+    return decisions
 
 
 def _alone(

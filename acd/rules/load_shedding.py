@@ -21,7 +21,7 @@ log = structlog.get_logger("acd")
 
 RELIEF = 0.8  # a level ends below this part of its limit, so that it does not come and go
 WINDOW_S = 1.0  # over which calls a second are counted
-ASKED_AGAIN_S = 30.0  # for how long the door may ask once more for the same call
+ASKED_AGAIN_S = 30.0  # for how long the dialplan may broadcast the same call again
 
 
 class Level(StrEnum):
@@ -29,7 +29,7 @@ class Level(StrEnum):
 
     NORMAL = "normal"
     SHEDDING = "shedding"  # above capacity: only what citizens need is done
-    FULL = "full"  # beyond the hard limit: new calls wait at the door
+    FULL = "full"  # beyond the hard limit: new calls wait for admission
 
 
 class Shed(StrEnum):
@@ -65,9 +65,9 @@ class Load:
     """What the line has to do at one moment.
 
     `cps`: calls that came in the last second; `claimed_cps`: how many were claimed or taken in.
-    `channels`: the legs of citizens and operators that the engine knows, without those at the door:
-    `at_door` citizens, who wait to be taken in. `backlog`: requests that Asterisk has not answered,
-    and events that the engine has not handled.
+    `channels`: the legs of citizens and operators that the engine knows, without the `at_door`
+    citizens who wait for admission. `backlog`: requests that Asterisk has not answered, and events
+    that the engine has not handled.
     """
 
     cps: int = 0
@@ -144,7 +144,7 @@ class LoadWatch:
     def arrives(self, channel: str, now: float) -> bool:
         """A call has come: whether to claim it. One that was not is not when it is asked again.
 
-        While others wait at the door nobody passes them.
+        While others wait for admission, nobody passes them.
         """
         while self._refused and next(iter(self._refused.values())) <= now - ASKED_AGAIN_S:
             del self._refused[next(iter(self._refused))]
@@ -162,7 +162,7 @@ class LoadWatch:
         return admitted
 
     def unclaimed(self, channel: str, now: float) -> None:
-        """A call has come that nobody claimed; counted, unless the door has asked for it."""
+        """A call has come that nobody claimed; counted, unless it was broadcast before."""
         if self._refused.pop(channel, None) is None:
             self._came.append(now)
             self.held_back += 1
@@ -173,7 +173,7 @@ class LoadWatch:
         return not admits(self.now(now), self.limits)
 
     def takes_in(self, now: float) -> bool:
-        """Whether there is room for one of those at the door; counted as taken in if so."""
+        """Whether one who waits for admission may be admitted; counted as admitted if so."""
         if self.is_full(now):
             return False
         self._claimed.append(now)

@@ -119,7 +119,7 @@ def _load(load: LoadState) -> Iterator[Metric]:
     for work, count in load.shed.items():
         shed.add_metric([work], count)
     yield shed
-    text = "Calls that came when there was no room, since the start: they waited at the door"
+    text = "Calls that came when there was no room, since the start: they waited for admission"
     yield _counter("calls_held_back", text, load.held_back)
     yield _gauge("calls_at_door", "Citizens who wait to be taken in", load.at_door)
 

@@ -170,7 +170,7 @@ class Settings(BaseSettings):
 
     @property
     def door_file(self) -> Path:
-        """Is there while citizens wait at the door (`ngalam112.engine.admission`)."""
+        """Exists while citizens wait for admission (`ngalam112.engine.admission`)."""
         return self.run / "door.waits"
 
     @property

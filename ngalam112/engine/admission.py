@@ -1,4 +1,4 @@
-"""Citizens who wait at the door until there is room, in order of arrival; each costs one channel.
+"""Citizens who wait for admission until there is room, in order of arrival; one channel each.
 
 The dialplan sends here whom no engine claimed in time while one beats: there was no room
 (`acd.rules.load_shedding`), or the engine was late. They are answered and hear the music with "you
@@ -21,7 +21,7 @@ from acd.rules.load_shedding import Level
 from acd.timers import Timer, Timers
 from ivr.reception import Reception
 
-log = structlog.get_logger("line")
+log = structlog.get_logger("admission")
 
 LOOK_AGAIN_S = 0.05
 
@@ -62,7 +62,7 @@ class Admission:
         """Whether whoever comes now has to wait, because others do or because there is no room."""
         return bool(self.waiting) or self._dispatcher.load.is_full(now)
 
-    def taken_up(self, call: Call, now: float, *, new: bool = False) -> None:
+    def restored(self, call: Call, now: float, *, new: bool = False) -> None:
         """A citizen has waited here while no engine watched, and goes on waiting; answered.
 
         `new`: who has not been told yet to be in line, and is told at once.
@@ -79,7 +79,7 @@ class Admission:
         if new:
             music.goes_on(call, now)
         else:
-            music.taken_up(call, now)
+            music.restored(call, now)
 
     def has_priority(self, call: Call) -> None:
         """The carrier's priority of a citizen who may wait here is known only now."""

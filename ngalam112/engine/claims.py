@@ -1,4 +1,4 @@
-"""The door: who has dialled 112 and is claimed, until the citizen's leg is here and has a record.
+"""Claims: who has dialled 112 and is claimed, until the citizen's leg arrives and has a record.
 
 Asterisk asks every engine at once (StasisBroadcast); the first whose claim it takes gets the call.
 Whom nobody claims in time the dialplan hands over unclaimed, to wait until there is room
@@ -74,7 +74,7 @@ class Claims:
             call.record.caller_name = channel.caller.name
             call.record.called_number = channel.dialplan.exten
             self._keep(call.record, channel.id)
-        # the door asks again as long as it has no answer, and each time anew
+        # the dialplan broadcasts a call again until it is claimed; each time needs a claim
         if call.stage is Stage.CLAIMED and call.timer is None and not call.record.events:
             self._open[channel.id] += 1
             self._claim(channel.id)

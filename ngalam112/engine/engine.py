@@ -37,7 +37,7 @@ T = TypeVar("T")
 class Engine:
     """All parts of one line, while it serves. Made inside the running event loop.
 
-    `taken_up`: connected, and what Asterisk holds is known. `on_serving()`: called when it becomes
+    `restored`: connected, and what Asterisk holds is known. `on_serving()`: called when it becomes
     true. `on_fallback_calls()`: called after each event while citizens are with the fallback.
     """
 
@@ -45,7 +45,7 @@ class Engine:
         self,
         settings: Settings,
         journal: Journal,
-        rulebook: RoutingConfig,
+        routing: RoutingConfig,
         *,
         clock: SteadyClock,
         inbox: Inbox,
@@ -55,12 +55,12 @@ class Engine:
         router: EventRouter,
     ) -> None:
         self.settings, self.journal = settings, journal
-        self.menu, self.distribution = rulebook.menu, rulebook.distribution
+        self.menu, self.distribution = routing.menu, routing.distribution
         self.clock, self.inbox, self.timers = clock, inbox, timers
         self.ari, self.ami, self.router = ari, ami, router
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
-        self.taken_up = False
+        self.restored = False
         self.event_errors = 0
         self.on_serving: Callable[[], None] = lambda: None
         self.on_fallback_calls: Callable[[], None] = lambda: None
@@ -130,7 +130,7 @@ class Engine:
     def _handle(self, event: object) -> None:
         try:
             self.router.handle(event, self.clock.now())
-            if self.router.fallback.calls and self.taken_up:
+            if self.router.fallback.calls and self.restored:
                 self.on_fallback_calls()
         except Exception:
             # one call's trouble must not become everybody's; the metric and the log tell

@@ -1,4 +1,4 @@
-"""The line: takes every event in turn and routes it by its channel. The one writer.
+"""Routes every event, in order, to the part that owns its channel. Called by the one writer only.
 
 Nothing here awaits. `EventRouter.handle(event, now)` is called by the engine's inbox loop only.
 """
@@ -54,7 +54,7 @@ from pbx.ari_types import (
 )
 from pbx.quality import leg_quality
 
-log = structlog.get_logger("line")
+log = structlog.get_logger("router")
 
 NORMAL = 16
 

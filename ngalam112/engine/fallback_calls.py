@@ -24,7 +24,7 @@ from ngalam112.engine.clock import age_s
 from pbx.ari_reply import Reply
 from pbx.ari_types import Channel
 
-log = structlog.get_logger("line")
+log = structlog.get_logger("fallback")
 
 FALLBACK_CONTEXTS = ("orphaned", "fallback")
 HANGUP_EXTENSION = "h"

@@ -59,9 +59,9 @@ async def prepare(settings: Settings, programs: Programs, *, engine_runs: bool =
     phones = await _stored_phones(settings)
     await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
-    rulebook = load_routing(settings)
+    routing = load_routing(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
-    provision_agencies(settings, rulebook.distribution)
+    provision_agencies(settings, routing.distribution)
     if phones is not None:
         provision_phones(settings, phones)
 

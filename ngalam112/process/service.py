@@ -63,7 +63,7 @@ class _Life:
         self.notifier = Notifier()
         self.heartbeat = Heartbeat(self.notifier)
         self.turn = Turn(settings.home / "engine.lock")
-        self.rulebook: RoutingConfig | None = None
+        self.routing: RoutingConfig | None = None
         self._file = settings.run / f"engine-{name}.pid"
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._tell, number)
@@ -85,7 +85,7 @@ class _Life:
         """Wait for the turn; returns whether it came before somebody said stop."""
         if self.turn.take():
             return True
-        self.rulebook = await warm_up(self.settings)
+        self.routing = await warm_up(self.settings)
         self.becomes("waiting")
         comes = asyncio.create_task(self.turn.comes(), name="turn")
         either: set[asyncio.Future[Any]] = {comes, self.told}
@@ -110,7 +110,7 @@ async def live(settings: Settings, name: str) -> int:
     life = _Life(settings, name)
     try:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(life.heartbeat.run(), name="heart")
+            tasks.create_task(life.heartbeat.run(), name="heartbeat")
             if await life.turn_comes():
                 life.becomes("taking_over")
                 await _serve_and_drain(life)
@@ -144,7 +144,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
     settings, journal, kept = life.settings, CountingJournal(recorder), recorder.local.kept
     opening = StartupState(database, settings.url, recorder)
     stored = await opening.first(may_do_without=bool(kept.phones))
-    engine, reconnect = build(settings, journal, life.rulebook)
+    engine, reconnect = build(settings, journal, life.routing)
     known = known_by(kept, stored)
     seen_at = read_beat(settings.beat)
     is_stored = stored is not None
@@ -225,7 +225,7 @@ class _Calls:
         """Note it in a call that is up; raises ConnectionError while it is not known who is."""
 
         def note(now: float) -> bool:
-            if not self._engine.taken_up:
+            if not self._engine.restored:
                 raise ConnectionError("Asterisk is away, so nobody knows which calls are up.")
             return self._engine.router.fallback.served(asterisk_id, served, now)
 
@@ -254,7 +254,7 @@ async def _spool(engine: Engine, database: Database, journal: CountingJournal) -
     while True:
         try:
             # before that a call which the fallback has ended would be taken for one that is up
-            if engine.taken_up:
+            if engine.restored:
                 count = await read_spool(
                     folder,
                     journal,

@@ -1,8 +1,8 @@
-"""Keeps one part of a line running: starts it, or finds it running; ends it if its heart stops.
+"""Keeps one part of a line running: starts it, or finds it running; ends it if its heartbeat stops.
 
 Parts are started detached: they neither die with this process nor hear its terminal's Ctrl-C. The
 file `<home>/run/<name>.pid` says who they are, so that the next supervisor finds them; their ends
-are seen by pidfd, whoever started them. A part with a heart reports to the socket
+are seen by pidfd, whoever started them. A part with a heartbeat reports to the socket
 `<home>/run/<name>.notify` (`ngalam112.process.heartbeat`), which the next supervisor binds anew.
 """
 
@@ -35,7 +35,7 @@ class Part(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be kept running.
 
     `command` is asked for at every start. `output`: the file to which what it prints is added.
-    `heartbeat_s`: after how long a silence it counts as dead; None: it has no heart.
+    `heartbeat_s`: after how long a silence it counts as dead; None: it has no heartbeat.
     """
 
     name: str
@@ -156,7 +156,7 @@ class Supervisor:
             await asyncio.sleep(pause)
 
     async def _end_of(self, running: _Running) -> str:
-        """Wait for the end of a process; bring it about if its heart stops."""
+        """Wait for the end of a process; end it if its heartbeat stops."""
         while not await running.wait(TICK_S):
             self._hear()
             if self._pulse is not None and self._pulse.stopped(time.monotonic()):
@@ -181,7 +181,7 @@ class Supervisor:
             asyncio.get_running_loop().remove_reader(self._socket)
             self._socket.close()
 
-    # --- the heart --------------------------------------------------------------------------
+    # --- the heartbeat ----------------------------------------------------------------------
 
     def _listen(self, *, beats: bool) -> None:
         if self._socket is not None and self.part.heartbeat_s is not None:

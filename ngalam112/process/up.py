@@ -1,8 +1,8 @@
 """`ngalam112 up`: the whole line in the foreground: Asterisk, three engines, the rescuer.
 
-A part that dies is started again at once; an engine whose heart stops is killed. Asterisk is never
-ended for another part's sake. If this process itself dies, all go on, and the next `up` finds them;
-Ctrl-C or SIGTERM ends the whole line in order and leaves nothing running.
+A part that dies is started again at once; an engine whose heartbeat stops is killed. Asterisk is
+never ended for another part's sake. If this process itself dies, all go on, and the next `up` finds
+them; Ctrl-C or SIGTERM ends the whole line in order and leaves nothing running.
 """
 
 from __future__ import annotations
@@ -91,18 +91,18 @@ async def _run(settings: Settings, screen: Console) -> int:
 
 
 class KeptLine:
-    """All parts of one line, each with its keeper."""
+    """All parts of one line, each with its supervisor."""
 
     def __init__(self, settings: Settings, programs: Programs) -> None:
         self._settings = settings
         self._asterisk = line_asterisk(settings, programs)
 
-        def keeper(part: Part) -> Supervisor:
+        def supervised(part: Part) -> Supervisor:
             return Supervisor(part, settings.run, tell)
 
-        self.asterisk = keeper(asterisk_part(settings, programs))
-        self.engines = [keeper(engine_part(settings, name)) for name in ENGINES]
-        self.rescuer = keeper(rescue_part(settings))
+        self.asterisk = supervised(asterisk_part(settings, programs))
+        self.engines = [supervised(engine_part(settings, name)) for name in ENGINES]
+        self.rescuer = supervised(rescue_part(settings))
 
     @property
     def _all(self) -> list[Supervisor]:

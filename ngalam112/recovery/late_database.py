@@ -10,7 +10,7 @@ from ngalam112.recovery.reconnect import Reconnect
 from ngalam112.recovery.startup_state import Known, StartupState, learn
 from pbx.ari_reply import AriError
 
-log = structlog.get_logger("joining")
+log = structlog.get_logger("late_database")
 
 
 def remember(

@@ -1,4 +1,4 @@
-"""Looks once more, a second after a take-up: what the dead engine had ordered may come after it.
+"""Rechecks Asterisk a second after the calls are restored: late orders of the dead engine.
 
 Asterisk goes on reading what a dead engine had written, while the next one already looks at what
 lives: a bridge may be made, two may be joined in it, or a phone rung, just after that look.
@@ -15,7 +15,7 @@ from ngalam112.engine.event_router import EventRouter
 from ngalam112.recovery.restore_calls import bridges_in_use, take_down
 from ngalam112.recovery.snapshot import Snapshot
 
-log = structlog.get_logger("second_look")
+log = structlog.get_logger("recheck")
 
 AFTER_S = 1.0
 OLD_S = 0.5
@@ -34,7 +34,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def offers_of(router: EventRouter) -> frozenset[str]:
-    """The legs that an earlier engine may have had rung, to be asked before the take-up."""
+    """The legs that an earlier engine may have rung; to be asked before the restore."""
     kept = [call.checkpoint for call in router.calls.values() if call.checkpoint is not None]
     return frozenset(offer.leg for one in kept for offer in one.offers)
 
@@ -48,7 +48,7 @@ def known(router: EventRouter, offers: frozenset[str]) -> Known:
 
 
 def look(router: EventRouter, before: Known, live: Snapshot, now: float) -> None:
-    """Undo what nobody knows of: join again who was parted, end phones and bridges of nobody."""
+    """Rejoin separated legs; hang up orphan legs, remove orphan bridges."""
     dispatcher = router.dispatcher
     for channel, bridge in before.talks.items():
         call = router.calls.get(channel)

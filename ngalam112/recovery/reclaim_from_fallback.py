@@ -20,7 +20,7 @@ from pbx.ari import AriClient
 from pbx.ari_reply import AriError
 from pbx.ari_types import Bridge, Channel
 
-log = structlog.get_logger("takeback")
+log = structlog.get_logger("reclaim")
 
 LABEL = "returned"
 LOOKS_S = (0.0, 0.5, 1.0, 2.0, 3.0)  # who was on the way to the fallback just now is seen later

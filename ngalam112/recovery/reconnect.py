@@ -52,7 +52,7 @@ class Reconnect:
     def remember(
         self, records: Iterable[CallRecord], facts: dict[str, Any], seen_at: float | None = None
     ) -> None:
-        """Know the calls that were up when the last engine stopped; Asterisk tells their fate.
+        """Know the calls that were up when the last engine stopped, until Asterisk has been asked.
 
         `facts`: what that engine kept for us. `seen_at`: when Asterisk answered it last, by the
         monotonic clock. Times of calls and wrap-ups that go on are the last engine's, so they go
@@ -88,7 +88,7 @@ class Reconnect:
 
     def down(self) -> None:
         """The connection is lost: nobody can be offered a call until the next one."""
-        self._engine.taken_up = False
+        self._engine.restored = False
         if self._reclaiming is not None:
             self._reclaiming.cancel()
         self._lost_at = self._engine.clock.now()
@@ -128,7 +128,7 @@ class Reconnect:
         self._asterisk, self._lost_at = live.started, None
         self._engine.journal.keep(ASTERISK, live.started)
         log.info("serving", app=APP, legs=len(live.legs), asterisk_is_another=another)
-        self._engine.taken_up = True
+        self._engine.restored = True
         self._reclaim()
         self._engine.on_serving()
         try:

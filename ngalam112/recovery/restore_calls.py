@@ -1,4 +1,4 @@
-"""Takes the line up again after a (re)connect: carries out what `reconcile` decided."""
+"""Restores the calls after a (re)connect: carries out what `reconcile` decided."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from acd.calls.call import Call, LegStage, Stage
 from acd.calls.checkpoint import ClaimCheckpoint
 from acd.legs import NORMAL
 from acd.queueing.queue import service_key
-from acd.recovery.reconcile import LiveLeg, RecoveryAction, StoredCall, Verdict, reconcile
+from acd.recovery.reconcile import Decision, LiveLeg, RecoveryAction, StoredCall, reconcile
 from acd.recovery.resume import Resumption
 from ngalam112.engine.event_router import EventRouter
 from ngalam112.recovery.snapshot import Snapshot
 
-log = structlog.get_logger("takeup")
+log = structlog.get_logger("restore")
 
 CUT_OFF = "cut_off"
 """`ended_by` of a call that Asterisk's own end has cut off."""
@@ -41,7 +41,7 @@ class Restoration(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def restore_calls(router: EventRouter, event: Restoration, now: float) -> None:
-    """Bring every call that we knew and every leg that lives together again; then offer."""
+    """Match every known call with the living legs, then offer."""
     dispatcher = router.dispatcher
     dispatcher.away = True  # nobody is offered before it is known who is still there
     event = msgspec.structs.replace(event, live=event.live.without(router.gone_meanwhile))
@@ -86,17 +86,17 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
         if call.record.events and call.channel in router.calls and call not in busy
     ]
     legs = {one: leg for one, leg in live.legs.items() if one not in hands_off}
-    verdicts = reconcile(stored, legs, live.bridges, live.in_fallback | event.served)
+    decisions = reconcile(stored, legs, live.bridges, live.in_fallback | event.served)
     # who has gone leaves room for who is there
-    for verdict in sorted(
-        verdicts, key=lambda one: one.fate not in (RecoveryAction.END, RecoveryAction.AWAY)
+    for decision in sorted(
+        decisions, key=lambda one: one.action not in (RecoveryAction.END, RecoveryAction.AWAY)
     ):
         try:
-            _carry_out(router, verdict, event, now)
+            _carry_out(router, decision, event, now)
         except Exception:
             # one call's trouble must not become everybody's
-            log.exception("not_restored", leg=verdict.leg, fate=verdict.fate)
-    talking = {one.bridge for one in verdicts if one.fate is RecoveryAction.TALK}
+            log.exception("not_restored", leg=decision.leg, action=decision.action)
+    talking = {one.bridge for one in decisions if one.action is RecoveryAction.TALK}
     for bridge in live.bridges.keys() - talking - bridges_in_use(router):
         if not in_good_hands.intersection(live.bridges[bridge]):
             take_down(router, bridge, live.bridges[bridge])
@@ -167,43 +167,45 @@ def _claimed_only(router: EventRouter, knew: list[Call], event: Restoration, now
             _close(router, call, who, event.ended.get(channel, at), now)
 
 
-def _carry_out(router: EventRouter, verdict: Verdict, event: Restoration, now: float) -> None:
-    call, resumption = router.calls.get(verdict.leg), Resumption(router.dispatcher)
-    log.info("taken_up", fate=verdict.fate, leg=verdict.leg, call_id=call.id if call else None)
-    leg = event.live.legs.get(verdict.leg)
+def _carry_out(router: EventRouter, decision: Decision, event: Restoration, now: float) -> None:
+    call, resumption = router.calls.get(decision.leg), Resumption(router.dispatcher)
+    log.info(
+        "restored", action=decision.action, leg=decision.leg, call_id=call.id if call else None
+    )
+    leg = event.live.legs.get(decision.leg)
     _answer(router, leg)
-    match verdict.fate:
+    match decision.action:
         case RecoveryAction.DROP if (
-            offered := router.dispatcher.operator_legs.legs.get(verdict.leg)
+            offered := router.dispatcher.operator_legs.legs.get(decision.leg)
         ) is not None:
             # an operator who answered in the gap hears nothing until the two are connected
             if leg is not None and leg.up and offered.stage is LegStage.RINGING:
-                router.dispatcher.leg_answered(verdict.leg, now)
+                router.dispatcher.leg_answered(decision.leg, now)
         case RecoveryAction.DROP:
-            router.switch.hang_up(verdict.leg)
+            router.switch.hang_up(decision.leg)
         case RecoveryAction.AWAY if call is not None and call.stage is not Stage.ENDED:
             resumption.over(call, now)
             router.fallback.fell_back(call, now)
         case RecoveryAction.END if call is not None:
-            at = event.ended.get(verdict.leg, now)
+            at = event.ended.get(decision.leg, now)
             _close(router, call, call.hung_up_by or "unknown", at, now)
         case RecoveryAction.TALK if call is not None and call.stage is not Stage.TALKING:
-            resumption.talk(call, list(verdict.partners), verdict.bridge, now)
+            resumption.talk(call, list(decision.partners), decision.bridge, now)
         case RecoveryAction.JOIN if call is not None:
-            resumption.join(call, verdict.partners[0], now)
+            resumption.join(call, decision.partners[0], now)
         case RecoveryAction.MENU if call is not None and leg is not None:
             _to_menu(router, call, leg, call.playback in event.live.playing, now)
         case RecoveryAction.WAIT if call is not None and call.stage in (
             Stage.CLAIMED,
             Stage.TALKING,
         ):
-            _wait(router, call, verdict.partners, leg is not None and not leg.up, now)
+            _wait(router, call, decision.partners, leg is not None and not leg.up, now)
         case RecoveryAction.ARRIVE if call is None and leg is not None:
             _arrive(router, leg, now)
 
 
 def _wait(router: EventRouter, call: Call, rings: tuple[str, ...], new: bool, now: float) -> None:
-    """The citizen waits on: in the queue, or at the door if nobody has taken them in yet.
+    """The citizen waits on: in the queue, or for admission if not admitted yet.
 
     `new`: who was not even answered.
     """
@@ -211,7 +213,7 @@ def _wait(router: EventRouter, call: Call, rings: tuple[str, ...], new: bool, no
     nowhere = record.category is None and record.queued_at is None
     at_door = nowhere and call.stage is Stage.CLAIMED and not rings
     if at_door and router.admission.is_closed(now):
-        router.admission.taken_up(call, now, new=new)
+        router.admission.restored(call, now, new=new)
     else:
         _to_queue(router, call, rings, now)
 
@@ -221,7 +223,7 @@ def _arrive(router: EventRouter, leg: LiveLeg, now: float) -> None:
     call = router.live.new(leg.id, now - leg.age_s)
     router.claims.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
     if router.admission.is_closed(now):
-        router.admission.taken_up(call, now, new=True)
+        router.admission.restored(call, now, new=True)
     else:
         call.aged = True  # nobody knows for how long nobody has served this citizen
         _to_queue(router, call, (), now)

@@ -23,7 +23,7 @@ from models.database import Database, DatabaseError, Unreachable, upgrade
 from ngalam112.accounts.admin import load_roster
 from ngalam112.recovery.snapshot import open_calls
 
-log = structlog.get_logger("opening")
+log = structlog.get_logger("startup")
 T = TypeVar("T")
 
 WITHIN_S = 1.0

@@ -17,11 +17,12 @@ from lines import eventually
 from test_whole_lines import of_this_line
 
 from lab.chaos.run import SCENARIOS
+from ngalam112.config.settings import PROJECT
 
 pytestmark = [pytest.mark.play, pytest.mark.timeout(600)]
 
 
-PRELOADED_UP = str(Path(__file__).with_name("preloaded_up.py"))
+PRELOADED_UP = str(PROJECT / "tests" / "harness" / "preloaded_up.py")
 HAD = ("music", "sounds")
 
 

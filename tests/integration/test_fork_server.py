@@ -21,6 +21,8 @@ from pbx import processes
 
 STARTS = pytest.mark.parametrize("start", [fork_server.start, processes.start])
 
+HARNESS = str(PROJECT / "tests" / "harness")
+
 
 async def ran(start: Any, *args: str, **env: str) -> tuple[int, bytes, bytes]:
     process = await start(
@@ -83,7 +85,7 @@ async def test_who_is_ended_by_a_signal_is_told_so_and_gone(tmp_path: Path, numb
 def test_whatever_was_started_ends_with_the_tests(tmp_path: Path) -> None:
     program = f"""
         import asyncio, sys
-        sys.path[:0] = [{str(PROJECT)!r}, {str(Path(__file__).parent)!r}]
+        sys.path[:0] = [{str(PROJECT)!r}, {HARNESS!r}, {str(Path(__file__).parent)!r}]
         import fork_server
         from test_fork_server import engine
         from pathlib import Path

@@ -38,7 +38,7 @@ SOON = "def test_it_is_quick():\n    begun = time.monotonic()\n    count = tried
 
 def run(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """Run the tests in this folder by pytest, with the plugin that is tested here."""
-    folders = [PROJECT, PROJECT / "tests" / "integration", PROJECT / "tests" / "unit"]
+    folders = [PROJECT, PROJECT / "tests" / "harness"]
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-p", "machine", *options, "."],
         cwd=tmp_path,

@@ -21,6 +21,7 @@ from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from models.tables import CallEventRow
+from ngalam112.config.settings import PROJECT
 
 MOST_LATE_S = 0.1
 EVERY_S = 0.02  # a call with six events each: some ten times the rate of a busy line
@@ -61,7 +62,7 @@ asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
 
 
 def _python(code: str, *args: str) -> dict[str, Any]:
-    paths = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+    paths = [str(PROJECT), str(PROJECT / "tests" / "harness"), str(Path(__file__).parent)]
     return {
         "args": (sys.executable, "-c", code, *args),
         "env": {**os.environ, "PYTHONPATH": os.pathsep.join(paths)},

@@ -20,6 +20,7 @@ import pytest
 from stall_injection import process_tree, stand_still, stop_one
 
 from lab.chaos import processes
+from ngalam112.config.settings import PROJECT
 
 pytestmark = [pytest.mark.play, pytest.mark.timeout(600)]
 
@@ -52,7 +53,7 @@ class Play:
             env={
                 **os.environ,
                 "NGALAM112_HOME": str(self._home),
-                "NGALAM112_CHAOS_UP": str(Path(__file__).with_name("preloaded_up.py")),
+                "NGALAM112_CHAOS_UP": str(PROJECT / "tests" / "harness" / "preloaded_up.py"),
             },
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

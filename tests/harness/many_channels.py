@@ -2,7 +2,7 @@
 
 As a program it makes a line of a size of its own and has its engine die and come back:
 
-    PYTHONPATH=.:tests/integration:tests/unit .venv/bin/python -m many_channels 5000
+    PYTHONPATH=.:tests/harness .venv/bin/python -m many_channels 5000
 """
 
 from __future__ import annotations
