@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     INFORMATION = "information"  # the citizen heard the recorded information and hung up content
 
 
-TAKEN_BACK = "reclaimed"
+TAKEN_BACK = "taken_back"
 """The status of a FALLBACK event whose citizen an engine took back: an attempt, and no end."""
 
 

@@ -44,7 +44,7 @@ class SpoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     answered_at: float | None
     ended_at: float | None
     phone: str | None
-    status: Literal["started", "answered", "unanswered", "hung_up", "reclaimed"]
+    status: Literal["started", "answered", "unanswered", "hung_up", "taken_back"]
     why: str
     ended_by: str | None
     began_at: float | None = None

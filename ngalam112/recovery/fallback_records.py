@@ -160,7 +160,7 @@ def glance(folder: Path, clock: Anchor) -> Glance:
         except (msgspec.MsgspecError, ValueError):
             continue
         noted.add(record.asterisk_id)
-        if record.status == "reclaimed":
+        if record.status == "taken_back":
             continue
         if record.status != "hung_up":
             served.add(record.asterisk_id)
@@ -190,7 +190,7 @@ async def _take(
     if record.get("ended_at") is None and await calls.lives(one.asterisk_id):
         return None
     known = await calls.known(one.asterisk_id) if one.asterisk_id else None
-    if known is None and one.status == "reclaimed" and 0 <= age < ORPHAN_S:
+    if known is None and one.status == "taken_back" and 0 <= age < ORPHAN_S:
         return None  # the engine that took the citizen is about to begin a record
     if known is not None and (one.status == "hung_up" or one.run in known.runs):
         log.info("fallback_record_known", call_id=known.record.call_id, file=file.path.name)
@@ -209,12 +209,12 @@ async def _take(
 
 
 def _served(one: SpoolRecord) -> Served:
-    reclaimed = one.status == "reclaimed"
+    taken_back = one.status == "taken_back"
     return Served(
         at=one.answered_at or one.began_at or one.arrived_at,
         about=one.about(),
-        ended_at=None if reclaimed else one.ended_at,
-        ended_by=None if reclaimed else one.ended_by,
+        ended_at=None if taken_back else one.ended_at,
+        ended_by=None if taken_back else one.ended_by,
     )
 
 

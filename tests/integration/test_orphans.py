@@ -194,7 +194,7 @@ async def test_a_returning_engine_takes_the_unserved_back_in_their_order(line: L
     assert not spooled(line)
     history = await line.history(records["0882"].call_id)
     (attempt,) = [one for one in history.events if one.kind == "fallback"]
-    assert (attempt.data["status"], attempt.data["why"]) == ("reclaimed", "ORPHANED")
+    assert (attempt.data["status"], attempt.data["why"]) == ("taken_back", "ORPHANED")
     totals = await line.get("/api/summary")
     assert (totals["offered"], totals["answered"], totals["adds_up"]) == (4, 4, True)
     await line.is_empty()

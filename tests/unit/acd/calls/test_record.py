@@ -63,7 +63,7 @@ def calls(draw: st.DrawFn, ended: bool = True) -> list[CallEvent]:
     for seq, kind in enumerate([K.ARRIVED, *middle, *([K.ENDED] if ended else [])], 1):
         data = DATA[kind]
         if kind is K.FALLBACK:
-            status = draw(st.sampled_from(["answered", "unanswered", "reclaimed"]))
+            status = draw(st.sampled_from(["answered", "unanswered", "taken_back"]))
             data = data | {"status": status, "answered_at": at if status == "answered" else None}
         events.append(CallEvent(call_id="one", seq=seq, at=at, kind=kind, data=data))
         at += draw(PAUSES)
@@ -105,7 +105,7 @@ def fallback_has_it(events: list[CallEvent]) -> bool:
     """Whether the fallback answered first, or tried last and no engine went on with the call."""
     has_it = False
     for event in events:
-        if event.kind is K.FALLBACK and event.data["status"] != "reclaimed":
+        if event.kind is K.FALLBACK and event.data["status"] != "taken_back":
             has_it = True
             if event.data["answered_at"] is not None:
                 return True
@@ -134,7 +134,7 @@ def pending_offer(events: list[CallEvent]) -> float | None:
             pending = event.at
         elif event.kind in (K.OFFER_FAILED, K.QUEUED) and not answered:
             pending = None
-        elif event.kind is K.FALLBACK and event.data["status"] != "reclaimed" and not answered:
+        elif event.kind is K.FALLBACK and event.data["status"] != "taken_back" and not answered:
             pending, answered = None, event.data["answered_at"] is not None
         answered = answered or event.kind is K.ANSWERED
     return pending
@@ -322,7 +322,7 @@ BEGIN = [(K.ARRIVED, 100.0, DATA[K.ARRIVED]), (K.QUEUED, 101.0, DATA[K.QUEUED])]
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_whom_an_engine_took_back_and_an_operator_answered_was_answered(order: int) -> None:
-    between = [(K.FALLBACK, 110.0, about("reclaimed")), (K.ANSWERED, 120.0, DATA[K.ANSWERED])]
+    between = [(K.FALLBACK, 110.0, about("taken_back")), (K.ANSWERED, 120.0, DATA[K.ANSWERED])]
     end = (K.ENDED, 130.0, DATA[K.ENDED])
     record = fold("one", told(*BEGIN, *between[::order], end))
     assert (record.outcome, record.operator_answered_at) == (Outcome.ANSWERED, 120.0)

@@ -345,13 +345,13 @@ def test_what_the_fallback_tried_is_noted_in_a_call_that_is_up_again() -> None:
     assert desk.router.fallback.served("c1", what_it_did("started", 119.0), 121.0)
     assert call.record.ended_at is None
     last = desk.journal.events[call.id][-1]
-    assert (last.kind, last.data["status"]) == (EventKind.FALLBACK, "reclaimed")
+    assert (last.kind, last.data["status"]) == (EventKind.FALLBACK, "taken_back")
 
 
 def test_who_hangs_up_on_the_way_back_gets_an_end() -> None:
     desk = LineDesk(operators=0)
     call = a_rescued_call(desk)
-    assert desk.router.fallback.served("c1", what_it_did("reclaimed"), 120.0)
+    assert desk.router.fallback.served("c1", what_it_did("taken_back"), 120.0)
     desk.timers.fire(120.0 + HANDOVER_S)
     assert (call.record.ended_at, call.record.ended_by) == (120.0, "unknown")
 

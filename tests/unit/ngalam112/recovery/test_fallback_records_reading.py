@@ -123,19 +123,19 @@ async def test_whom_an_operator_had_answered_stays_answered(tmp_path: Path) -> N
 
 
 async def test_a_call_that_is_up_gets_it_from_its_engine(tmp_path: Path) -> None:
-    path = put(tmp_path, served(status="reclaimed", answered_at=None, ended_by="engine"))
+    path = put(tmp_path, served(status="taken_back", answered_at=None, ended_by="engine"))
     kept = Kept(begun())
     kept.up["1800000000.1"] = []
     assert await kept.read(tmp_path) == 1
     assert (kept.events, path.exists()) == ({}, False)
     (noted,) = kept.up["1800000000.1"]
-    assert (noted.at, noted.ended_at, noted.about["status"]) == (ARRIVED + 1.5, None, "reclaimed")
+    assert (noted.at, noted.ended_at, noted.about["status"]) == (ARRIVED + 1.5, None, "taken_back")
 
 
 async def test_a_call_that_an_engine_is_about_to_take_back_waits_for_its_record(
     tmp_path: Path,
 ) -> None:
-    taken = served(status="reclaimed", answered_at=None, phone=None, ended_by="engine")
+    taken = served(status="taken_back", answered_at=None, phone=None, ended_by="engine")
     path, kept = put(tmp_path, taken), Kept()
     assert await kept.read(tmp_path, ARRIVED + 5) == 0
     assert path.exists()
@@ -323,7 +323,7 @@ async def test_the_oldest_call_comes_first(tmp_path: Path) -> None:
 def test_a_glance_tells_whom_the_fallback_has_and_who_hung_up(tmp_path: Path) -> None:
     put(tmp_path, served(asterisk_id="served"), "a")
     put(tmp_path, HUNG_UP | {"asterisk_id": "gone"}, "b")
-    put(tmp_path, served(asterisk_id="back", status="reclaimed"), "c")
+    put(tmp_path, served(asterisk_id="back", status="taken_back"), "c")
     put(tmp_path, STARTED | {"asterisk_id": "up"}, "d")
     put(tmp_path, b"{", "e")
     seen = glance(tmp_path, Anchor("", 0.0))
