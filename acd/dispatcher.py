@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import structlog
 
-from acd.calls.call import Call, Leg, LegStage, Stage
+from acd.calls.call import Call, Leg
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
+from acd.calls.states import LegStage, Stage
 from acd.legs import NO_ANSWER, NORMAL, OperatorLegs
-from acd.operators.operator import State
 from acd.operators.roster import Roster
+from acd.operators.states import State
 from acd.operators.wrap_up import WrapUps
 from acd.overflow import Overflow
 from acd.queueing.allocation import Offer, allocate
@@ -86,7 +87,7 @@ class Dispatcher:
         """The category is known: wait for an operator, or be offered to one at once."""
         self.release(call, now)
         call.preferred = call.preferred or self.operator_legs.preferred(call, now)
-        call.stage = Stage.QUEUED
+        call.move(Stage.QUEUED)
         self.wait(call, now)
         self.settle(now)
         if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
@@ -132,7 +133,7 @@ class Dispatcher:
             self.operator_legs.resumed(leg, now)
         call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause, **waited)
         self.release(call, now)
-        call.stage = Stage.ENDED
+        call.move(Stage.ENDED)
         self.announcements.forget(call)
 
     def fell_back(self, call: Call, now: float) -> None:
@@ -141,7 +142,7 @@ class Dispatcher:
         call.rearm(None)
         call.unwatch()
         self.release(call, now)
-        call.stage = Stage.CLAIMED
+        call.move(Stage.CLAIMED)
         self.announcements.forget(call)
 
     # --- what happens to a leg ----------------------------------------------------------------
@@ -153,7 +154,7 @@ class Dispatcher:
             self.switch.hang_up(leg_id, NORMAL)
             return
         leg.rearm(None)
-        leg.stage = LegStage.CONNECTING
+        leg.move(LegStage.CONNECTING)
         if leg.declines:
             self.transfers.refuse(leg, now)
         self.operator_legs.answered_elsewhere(leg, now)
@@ -176,7 +177,7 @@ class Dispatcher:
         if call is None or call.stage is not Stage.RINGING:
             return
         leg = next(iter(call.legs.values()))
-        call.stage = Stage.TALKING
+        call.move(Stage.TALKING)
         self.operator_legs.talk(leg, now)
         if self.rules.whisper and leg.operator is not None and not self.load.sheds(Shed.WHISPERS):
             self.switch.tell(leg.id, f"whisper_{call.record.category}")
@@ -262,7 +263,7 @@ class Dispatcher:
         call = offer.call
         self.queue.remove(call)
         if call.stage is Stage.QUEUED:
-            call.stage = Stage.RINGING
+            call.move(Stage.RINGING)
         for operator, phone in offer.desks:
             self.operator_legs.ring_desk(call, operator, phone, now)
 
@@ -298,7 +299,7 @@ class Dispatcher:
         if connecting:
             self.announcements.again(call, now)  # connecting had ended the music
         if not call.legs:
-            call.stage = Stage.QUEUED
+            call.move(Stage.QUEUED)
         if call not in self.queue:
             self.queue.add(call)
             self._watch(call, now)

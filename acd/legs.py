@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 import structlog
 
-from acd.calls.call import Call, Leg, LegStage
+from acd.calls.call import Call, Leg
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
-from acd.operators.operator import Device, Operator, Phone, State
+from acd.calls.states import LegStage
+from acd.operators.operator import Device, Operator, Phone
 from acd.operators.roster import Roster
+from acd.operators.states import State
 from acd.operators.wrap_up import WrapUps
 from acd.rules.rules import Rules
 from acd.switch import Switch
@@ -60,7 +62,8 @@ class OperatorLegs:
 
     def ring_desk(self, call: Call, operator: Operator, phone: Phone, now: float) -> Leg:
         """Ring the phone where an operator sits."""
-        operator.state, operator.call, operator.offered_at = State.OFFERED, call.id, now
+        operator.move(State.OFFERED, call.id)
+        operator.offered_at = now
         phone.device = Device.IN_USE
         return self.ring(call, phone.number, operator.id, now)
 
@@ -83,7 +86,7 @@ class OperatorLegs:
         """A leg has rung while no engine watched, and does so on until its time is up."""
         operator = self.roster.operators.get(leg.operator or "")
         if operator is not None:
-            operator.state, operator.call = State.OFFERED, leg.call.id
+            operator.move(State.OFFERED, leg.call.id)
         if (phone := self.roster.phones.get(leg.phone)) is not None:
             phone.device = Device.IN_USE
         self._ring_until(leg)
@@ -129,7 +132,8 @@ class OperatorLegs:
         if one is not None and one.state is State.WRAP_UP:
             self.roster.wrapped_up(one, "early", now)
         if one is not None and one.state is State.IDLE:
-            leg.operator, one.state, one.call = one.id, State.OFFERED, leg.call.id
+            leg.operator = one.id
+            one.move(State.OFFERED, leg.call.id)
 
     def answered_elsewhere(self, winner: Leg, now: float) -> None:
         """The first answer wins: the other phones stop ringing, and it is nobody's miss."""
@@ -149,7 +153,8 @@ class OperatorLegs:
     def talk(self, leg: Leg, now: float) -> None:
         """The first one talks with the citizen, out of the queue."""
         call = leg.call
-        leg.stage, leg.talks_since = LegStage.TALKING, now
+        leg.move(LegStage.TALKING)
+        leg.talks_since = now
         kept = [one for one in call.record.legs if one.leg == leg.id and one.left_at is None]
         if kept:
             leg.talks_since = kept[0].joined_at  # a talk that is taken up again
@@ -167,7 +172,7 @@ class OperatorLegs:
     def set_state(self, leg: Leg, state: State) -> None:
         """What the leg's operator is doing."""
         if (operator := self.roster.operators.get(leg.operator or "")) is not None:
-            operator.state, operator.call = state, leg.call.id
+            operator.move(state, leg.call.id)
 
     def held(self, leg_id: str, now: float) -> None:
         """An operator has put the citizen on hold, who now hears music."""

@@ -13,13 +13,15 @@ from dataclasses import dataclass
 
 import structlog
 
-from acd.calls.call import Call, Leg, LegStage, Stage
+from acd.calls.call import Call, Leg
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
+from acd.calls.states import LegStage, Stage
 from acd.calls.target import Kind, Target
 from acd.dispatcher import Dispatcher
 from acd.legs import NO_ANSWER, NORMAL, dialable
-from acd.operators.operator import Device, Operator, State
+from acd.operators.operator import Device, Operator
+from acd.operators.states import State
 from acd.timers import Timer
 from acd.transfers.directory import Directory, Refusal
 from acd.transfers.transfers import Consulted
@@ -90,7 +92,7 @@ class OperatorCalls:
         call = self._place(channel, phone, one, found, now)
         called = dispatcher.roster.operators.get(found.operator or "")
         if called is not None:
-            called.state, called.call = State.OFFERED, channel
+            called.move(State.OFFERED, channel)
             dispatcher.roster.phones[call.address].device = Device.IN_USE
             dispatcher.operator_legs.occupy(call.address, call.leg)
         name = one.name if one is not None else phone
@@ -130,7 +132,7 @@ class OperatorCalls:
         call = OperatorCall(channel, phone, who, leg, address, target, timer)
         self.by_channel[channel] = self.by_leg[leg] = call
         if one is not None and one.state is State.IDLE:
-            one.state, one.call = State.CALLING, channel
+            one.move(State.CALLING, channel)
         dispatcher.operator_legs.occupy(phone, channel)
         dispatcher.switch.ringing(channel)
         return call
@@ -145,7 +147,7 @@ class OperatorCalls:
         self._dispatcher.switch.pair(call.bridge, call.channel, leg)
         called = self._dispatcher.roster.operators.get(call.target.operator or "")
         if called is not None:
-            called.state = State.CALLING
+            called.move(State.CALLING, called.call)
         if call.back is not None:
             call.back.note(EventKind.JOINED, now, **call.about(), how="callback")
         return True

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.record import EventKind
+from acd.calls.states import Stage
 from acd.legs import OperatorLegs
 from acd.operators.operator import Device, Phone
 from acd.queueing.eligibility import on_duty
@@ -76,7 +77,7 @@ class Overflow:
             if address not in rung:
                 self._operator_legs.ring(call, address, None, now)
         if call.legs:
-            call.stage = Stage.RINGING
+            call.move(Stage.RINGING)
 
     def _addresses(self, to: str, now: float) -> list[str]:
         if to == ALL_PHONES:

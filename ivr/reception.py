@@ -5,9 +5,10 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.ids import new_id
 from acd.calls.record import CategorySource, EventKind
+from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.switch import Switch
 from acd.timers import Timers
@@ -55,7 +56,7 @@ class Reception:
 
     def begin(self, call: Call, now: float) -> None:
         """Begin the menu of a call that is answered; its time counts from the call's arrival."""
-        call.stage = Stage.MENU
+        call.move(Stage.MENU)
         self._sessions[call.id] = begin(self._tree, call.record.arrived_at)
         self._step(call, Started(), now)
 
@@ -77,7 +78,7 @@ class Reception:
             return False
         self._sessions[call.id] = session
         information = session.phase is Phase.INFORMATION
-        call.stage = Stage.INFORMATION if information else Stage.MENU
+        call.move(Stage.INFORMATION if information else Stage.MENU)
         call.rearm(self._timers.at(session.due, lambda at: self._step(call, Tick(), at)))
         if playing and call.playback is not None:
             self._playbacks[call.playback] = call
@@ -146,7 +147,7 @@ class Reception:
             case Play(prompt):
                 self._play(call, prompt, now)
             case Inform(prompt, category, source):
-                call.stage = Stage.INFORMATION
+                call.move(Stage.INFORMATION)
                 call.note(EventKind.MENU_DONE, now, category=category, category_source=source.value)
                 call.note(EventKind.INFORMATION_STARTED, now, prompt=prompt)
                 self._play(call, prompt, now)

@@ -9,20 +9,9 @@ from typing import Any
 from acd.calls.checkpoint import CALL, CallCheckpoint, OfferCheckpoint
 from acd.calls.journal import Journal
 from acd.calls.record import CallEvent, CallRecord, EventKind, apply
+from acd.calls.states import CALL_MOVES, LEG_MOVES, TRANSFER_MOVES, LegStage, Stage, Step, check
 from acd.calls.target import Target
 from acd.timers import Timer
-
-
-class Stage(StrEnum):
-    """Where a living call is. ENDED is final."""
-
-    CLAIMED = "claimed"  # ours, but its leg has not been handed to us yet
-    MENU = "menu"
-    INFORMATION = "information"
-    QUEUED = "queued"
-    RINGING = "ringing"  # an operator's phone rings for it
-    TALKING = "talking"
-    ENDED = "ended"
 
 
 @dataclass(slots=True, eq=False)
@@ -32,6 +21,7 @@ class Call:
     channel: str
     record: CallRecord
     journal: Journal
+    id: str = field(init=False)  # of the call and of its record
     stage: Stage = Stage.CLAIMED
     legs: dict[str, Leg] = field(default_factory=dict)  # operators' and agencies', by their ids
     bridge: str | None = None  # where the citizen talks
@@ -59,10 +49,13 @@ class Call:
         None  # what the next engine would know; of an earlier one at first
     )
 
-    @property
-    def id(self) -> str:
-        """The id of the call and of its record."""
-        return self.record.call_id
+    def __post_init__(self) -> None:
+        self.id = self.record.call_id
+
+    def move(self, stage: Stage) -> None:
+        """Go on to another stage; raises IllegalMove, and changes nothing, if it is not legal."""
+        check(CALL_MOVES, self.stage, stage)
+        self.stage = stage
 
     @property
     def leg(self) -> str | None:
@@ -153,25 +146,6 @@ class Call:
         self.timer = timer
 
 
-class LegStage(StrEnum):
-    """Where a leg is."""
-
-    RINGING = "ringing"
-    CONNECTING = "connecting"  # answered; the switch has been told to join it to the citizen
-    TALKING = "talking"  # hears the citizen
-    CONSULTING = "consulting"  # talks apart, while the citizen hears the others or music
-
-    @property
-    def hears_citizen(self) -> bool:
-        """Whether the leg is in the citizen's bridge."""
-        return self is LegStage.TALKING
-
-    @property
-    def is_offer(self) -> bool:
-        """Whether the leg has not come so far as to talk with anybody."""
-        return self is LegStage.RINGING or self is LegStage.CONNECTING
-
-
 @dataclass(slots=True, eq=False)
 class Leg:
     """One leg. `operator`: None for an agency, and for a phone that nobody sits at.
@@ -201,6 +175,11 @@ class Leg:
             self.timer.cancel()
         self.timer = timer
 
+    def move(self, stage: LegStage) -> None:
+        """Go on to another stage; raises IllegalMove, and changes nothing, if it is not legal."""
+        check(LEG_MOVES, self.stage, stage)
+        self.stage = stage
+
     def about(self) -> dict[str, str | None]:
         """What an event tells of the leg."""
         return {"operator": self.operator, "phone": self.phone, "leg": self.id}
@@ -218,15 +197,6 @@ class Form(StrEnum):
     KEYS = "keys"
     REFER = "refer"  # blind
     REPLACES = "replaces"  # REFER with Replaces: the phone has consulted already
-
-
-class Step(StrEnum):
-    """How far a handing over is."""
-
-    WAITING = "waiting"  # in the queue of a category, or a phone of it rings
-    RINGING = "ringing"
-    CONSULTING = "consulting"
-    JOINING = "joining"
 
 
 @dataclass(slots=True, eq=False)
@@ -259,3 +229,8 @@ class Transfer:
     def has(self, leg: Leg) -> bool:
         """Whether the leg is one of the two sides."""
         return leg is self.by or leg is self.other
+
+    def move(self, step: Step) -> None:
+        """Go on to another step; raises IllegalMove, and changes nothing, if it is not legal."""
+        check(TRANSFER_MOVES, self.step, step)
+        self.step = step

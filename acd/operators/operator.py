@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from acd.calls.states import check
+from acd.operators.states import OPERATOR_MOVES, State
+
 # the reason of a pause that the engine itself has begun
 MISSED = "missed"
 
@@ -21,17 +24,6 @@ class Status(StrEnum):
     LOGGED_OUT = "logged_out"
     READY = "ready"
     PAUSED = "paused"
-
-
-class State(StrEnum):
-    """What the operator is doing, as the calls tell."""
-
-    IDLE = "idle"
-    OFFERED = "offered"
-    TALKING = "talking"
-    HOLDING = "holding"  # talks with a citizen who is on hold
-    CALLING = "calling"  # is on a call of their own: to a colleague, or back to a citizen
-    WRAP_UP = "wrap_up"
 
 
 class Device(StrEnum):
@@ -103,6 +95,14 @@ class Operator:
     offered_at: float = 0.0
     skills: dict[str, int] = field(default_factory=dict)
     weight: int = 1
+
+    def move(self, state: State, call: str | None) -> None:
+        """Do something else, for `call` (an id, or the channel of an operator's own call).
+
+        Raises IllegalMove, and changes nothing, if it is not legal.
+        """
+        check(OPERATOR_MOVES, self.state, state)
+        self.state, self.call = state, call
 
     def row(self) -> dict[str, Any]:
         """What is kept over a restart: the row of `operators`."""

@@ -7,7 +7,8 @@ that can be shown to the person who asked.
 from __future__ import annotations
 
 from acd.calls.journal import Journal
-from acd.operators.operator import MISSED, Device, Operator, Phone, State, Status
+from acd.operators.operator import MISSED, Device, Operator, Phone, Status
+from acd.operators.states import State
 from acd.rules.rules import Failure
 
 
@@ -116,7 +117,7 @@ class Roster:
 
     def idle(self, one: Operator, now: float) -> None:
         """The operator has nothing to do any more, as of `now`."""
-        one.state, one.call = State.IDLE, None
+        one.move(State.IDLE, None)
         one.wrap_up_until, one.extensions = 0.0, 0
         one.idle_since = now
         self._journal.operator_state(one.row())
@@ -125,7 +126,7 @@ class Roster:
 
     def wrap_up(self, one: Operator, seconds: float, now: float) -> None:
         """A call is over: `seconds` of work after it begin."""
-        one.state, one.call = State.WRAP_UP, None
+        one.move(State.WRAP_UP, None)
         one.wrap_up_until, one.extensions = now + seconds, 0
         self._wrap_up_event(one, seconds, now)
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from acd.operators.operator import Operator, State
+from acd.operators.operator import Operator
 from acd.operators.roster import Roster
+from acd.operators.states import State
 from acd.timers import Timers
 
 
@@ -37,7 +38,7 @@ class WrapUps:
         """Take up the wrap-ups that an earlier engine left: the rest of each, and no more."""
         for operator in self._roster.operators.values():
             if operator.wrap_up_until > now:
-                operator.state = State.WRAP_UP
+                operator.move(State.WRAP_UP, None)
                 self._arm(operator)
             elif operator.wrap_up_until > 0:
                 # over while no engine lived: idle since that moment, so that nobody loses a place

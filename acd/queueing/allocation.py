@@ -8,7 +8,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from acd.calls.call import Call
-from acd.operators.operator import Operator, Phone, State, available
+from acd.operators.operator import Operator, Phone, available
+from acd.operators.states import State
 from acd.queueing.eligibility import eligible_ones
 from acd.queueing.queue import WaitingQueue, service_key
 from acd.queueing.strategies import STRATEGIES

@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.ids import new_id
+from acd.calls.states import Stage
 from acd.queueing.music import STAY, Music
 from acd.rules.load_shedding import Shed
 from acd.rules.rules import Announce, Mode

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from acd.calls.call import Call, Leg, LegStage, Stage
+from acd.calls.call import Call, Leg
 from acd.calls.checkpoint import CallCheckpoint
+from acd.calls.states import LegStage, Stage
 from acd.dispatcher import Dispatcher
-from acd.operators.operator import State
+from acd.operators.states import State
 
 
 class Resumption:
@@ -35,7 +36,7 @@ class Resumption:
         call.bridge = bridge
         dispatcher.bridges[bridge] = call
         dispatcher.switch.belongs(bridge, call.channel)
-        call.stage = Stage.TALKING
+        call.move(Stage.TALKING)
         for leg in partners:
             self._add(leg)
             leg.rearm(None)
@@ -58,7 +59,8 @@ class Resumption:
         dispatcher.close_bridge(call)
         self._add(leg)
         self._desks.set_state(leg, State.OFFERED)  # and free for nobody else
-        leg.stage, call.stage = LegStage.RINGING, Stage.RINGING
+        leg.move(LegStage.RINGING)
+        call.move(Stage.RINGING)
         dispatcher.leg_answered(leg_id, now)
 
     def wait(self, call: Call, rings: list[str], now: float, *, told: bool = True) -> None:
@@ -70,11 +72,11 @@ class Resumption:
         kept = call.checkpoint.offers if call.checkpoint else []
         rung = [self._leg_of(call, one.leg) for one in kept if one.leg in rings]
         self._left_meanwhile(call, (), now)
-        call.stage = Stage.QUEUED
+        call.move(Stage.QUEUED)
         for leg in rung:
             self._desks.ring_on(self._add(leg))
         if call.legs:
-            call.stage = Stage.RINGING
+            call.move(Stage.RINGING)
         else:
             self._dispatcher.wait(call, now)
         self._dispatcher.announcements.resume(call, now, told=told)

@@ -11,12 +11,13 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-from acd.calls.call import Call, Form, Leg, LegStage, Stage, Step, Transfer
+from acd.calls.call import Call, Form, Leg, Transfer
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
+from acd.calls.states import LegStage, Stage, Step
 from acd.calls.target import Kind, Target
 from acd.legs import NORMAL, OperatorLegs
-from acd.operators.operator import State
+from acd.operators.states import State
 from acd.queueing.queue import WaitingQueue
 from acd.transfers.directory import Directory, Refusal
 from acd.transfers.dtmf_commands import Command, Complete, HandOver, Keys, Return, Three, press
@@ -190,7 +191,7 @@ class Transfers:
     def _wait(self, transfer: Transfer, now: float) -> None:
         """The queue of a category: whoever gets the call is the other side."""
         call = transfer.call
-        transfer.step = Step.WAITING
+        transfer.move(Step.WAITING)
         if transfer.left and not call.talkers():
             # the citizen waits there like everybody else, in the place that the arrival gives
             call.note(EventKind.TRANSFERRED, now, **_by(transfer.by), **_whereto(transfer))
@@ -220,7 +221,7 @@ class Transfers:
         if transfer.at_once or transfer.left:
             self._join(transfer)
             return
-        transfer.step = Step.CONSULTING
+        transfer.move(Step.CONSULTING)
         transfer.bridge = new_id(now)
         by = transfer.by
         self._switch.open(transfer.bridge, transfer.call.channel)
@@ -229,7 +230,8 @@ class Transfers:
         self._switch.join(transfer.bridge, by.id)
         self._switch.join(transfer.bridge, leg.id)
         self._operator_legs.resumed(by, now)
-        by.stage = leg.stage = LegStage.CONSULTING
+        by.move(LegStage.CONSULTING)
+        leg.move(LegStage.CONSULTING)
         self._operator_legs.set_state(by, State.TALKING)
         self._operator_legs.set_state(leg, State.TALKING)
 
@@ -241,8 +243,8 @@ class Transfers:
     def _join(self, transfer: Transfer) -> None:
         call, other = transfer.call, transfer.other
         assert other is not None and call.bridge is not None
-        transfer.step = Step.JOINING
-        other.stage = LegStage.CONNECTING
+        transfer.move(Step.JOINING)
+        other.move(LegStage.CONNECTING)
         self._switch.unhold(call.channel)
         self._switch.join(call.bridge, other.id)
 
@@ -255,17 +257,19 @@ class Transfers:
         if bridge != transfer.call.bridge:
             return  # where the two consulted
         call, by = transfer.call, transfer.by
-        leg.stage, leg.talks_since, leg.transfer = LegStage.TALKING, now, None
+        leg.move(LegStage.TALKING)
+        leg.talks_since, leg.transfer = now, None
         self._operator_legs.took(leg)
         self._operator_legs.set_state(leg, State.TALKING)
         how = "conference" if transfer.stays else "transfer"
         call.note(EventKind.JOINED, now, **_by(leg), leg=leg.id, how=how)
-        call.transfer, call.stage = None, Stage.TALKING
+        call.transfer = None
+        call.move(Stage.TALKING)
         self._tell(transfer, "answered")
         if transfer.stays and not transfer.left:
             if by.stage is LegStage.CONSULTING and call.bridge is not None:
                 self._switch.join(call.bridge, by.id)
-            by.stage = LegStage.TALKING
+            by.move(LegStage.TALKING)
         else:
             call.note(EventKind.TRANSFERRED, now, **_by(by), **_whereto(transfer))
             if not transfer.left:
@@ -353,7 +357,7 @@ class Transfers:
         if not transfer.left and by.stage is LegStage.CONSULTING and call.bridge is not None:
             self._switch.unhold(call.channel)
             self._switch.join(call.bridge, by.id)
-            by.stage = LegStage.TALKING
+            by.move(LegStage.TALKING)
         elif transfer.step is Step.JOINING:
             self._switch.unhold(call.channel)
         self._close(transfer, now)

@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
-from acd.calls.call import Call, Stage
-from acd.operators.operator import Device, State, Status
+from acd.calls.call import Call
+from acd.calls.states import Stage
+from acd.operators.operator import Device, Status
+from acd.operators.states import State
 from acd.rules.load_shedding import Level, LoadWatch, Shed
 from ngalam112.engine.engine import Engine
 

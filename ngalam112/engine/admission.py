@@ -14,7 +14,8 @@ from collections.abc import Callable
 
 import structlog
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
+from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.queueing.queue import head_start
 from acd.rules.load_shedding import Level

@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 import msgspec
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.checkpoint import CLAIM, ClaimCheckpoint
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.record import CallRecord, EventKind
+from acd.calls.states import Stage
 from acd.queueing.redials import Redials
 from acd.timers import Timers
 from pbx.ari_types import Channel

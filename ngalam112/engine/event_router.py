@@ -11,10 +11,11 @@ from typing import Any
 import msgspec
 import structlog
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.record import EventKind
+from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
 from acd.legs import dialable

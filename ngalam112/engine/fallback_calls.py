@@ -11,9 +11,10 @@ from collections.abc import Container
 import msgspec
 import structlog
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.live_calls import LiveCalls
 from acd.calls.record import TAKEN_BACK, EventKind, Served
+from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.recovery.resume import Resumption
 from acd.timers import Timers

@@ -9,7 +9,8 @@ from __future__ import annotations
 import msgspec
 import structlog
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
+from acd.calls.states import Stage
 from acd.recovery.reconcile import LiveLeg
 from ngalam112.engine.event_router import EventRouter
 from ngalam112.recovery.restore_calls import bridges_in_use, take_down

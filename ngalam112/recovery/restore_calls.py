@@ -7,8 +7,9 @@ from collections.abc import Collection
 import msgspec
 import structlog
 
-from acd.calls.call import Call, LegStage, Stage
+from acd.calls.call import Call
 from acd.calls.checkpoint import ClaimCheckpoint
+from acd.calls.states import LegStage, Stage
 from acd.legs import NORMAL
 from acd.queueing.queue import service_key
 from acd.recovery.reconcile import Decision, LiveLeg, RecoveryAction, StoredCall, reconcile
@@ -66,9 +67,11 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     if event.lost_at is not None:
         for call in knew:
             _close(router, call, CUT_OFF, event.lost_at, now)
-    for call in knew:
-        if call.stage is Stage.ENDED and call.channel in live.legs:
+    for call in [one for one in knew if one.stage is Stage.ENDED]:
+        if call.channel in live.legs:
             router.switch.hang_up(call.channel)  # asked before, and lost with the connection
+        elif call.channel in router.calls:
+            router.live.over(call, call.cause or 0, now)
     _hang_up_again(router, live)
     for leg in event.legs - live.legs.keys():
         dispatcher.leg_gone(leg, NORMAL, now)
@@ -83,7 +86,10 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     stored = [
         _stored(call)
         for call in knew
-        if call.record.events and call.channel in router.calls and call not in busy
+        if call.record.events
+        and call.channel in router.calls
+        and call.stage is not Stage.ENDED
+        and call not in busy
     ]
     legs = {one: leg for one, leg in live.legs.items() if one not in hands_off}
     decisions = reconcile(stored, legs, live.bridges, live.in_fallback | event.served)

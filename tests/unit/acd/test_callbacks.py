@@ -6,7 +6,7 @@ import pytest
 from factories import LineDesk, a_channel
 
 from acd.calls.record import fold
-from acd.operators.operator import State
+from acd.operators.states import State
 from acd.transfers.directory import Directory
 from ngalam112.engine.ari_switch import Connected
 from pbx.ari_types import ChannelDestroyed, StasisEnd, StasisStart

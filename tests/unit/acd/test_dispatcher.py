@@ -12,12 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.record import fold
+from acd.calls.states import Stage
 from acd.dispatcher import ANSWER_UNSEEN_S
 from acd.legs import dialable
-from acd.operators.operator import Device, State, available
+from acd.operators.operator import Device, available
 from acd.operators.roster import RosterError
+from acd.operators.states import State
 from acd.queueing.queue import service_key
 
 CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 27, 127])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from factories import Desk
 
-from acd.calls.call import Stage
-from acd.operators.operator import State
+from acd.calls.states import Stage
+from acd.operators.states import State
 from acd.rules.rules import OverflowStep
 from acd.transfers.directory import Agency, Directory
 

@@ -7,8 +7,8 @@ from factories import OFTEN, THE_MENU, LineDesk, a_channel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.calls.call import Stage
 from acd.calls.record import CategorySource, Outcome, fold
+from acd.calls.states import Stage
 from ngalam112.engine.ari_switch import SayFailed
 from pbx.ari_types import ChannelDestroyed, ChannelHangupRequest, Playback, PlaybackFinished
 

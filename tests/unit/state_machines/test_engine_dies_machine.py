@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 from test_handing_over_machine import DIRECTORY, HandingOver
 
-from acd.calls.call import Stage
+from acd.calls.states import Stage
 from acd.operators.operator import Device
 from acd.recovery.reconcile import LiveLeg
 from ngalam112.recovery import recheck

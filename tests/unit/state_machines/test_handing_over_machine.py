@@ -17,10 +17,12 @@ from hypothesis.stateful import (
     rule,
 )
 
-from acd.calls.call import Call, LegStage, Stage
+from acd.calls.call import Call
 from acd.calls.record import fold
+from acd.calls.states import LegStage, Stage
 from acd.dispatcher import Dispatcher
-from acd.operators.operator import Device, State, available
+from acd.operators.operator import Device, available
+from acd.operators.states import State
 from acd.transfers.directory import Agency, Directory
 from pbx import ari_types as ari
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.feature_codes.code_calls import PROMPTS
-from acd.operators.operator import State, Status
+from acd.operators.operator import Status
+from acd.operators.states import State
 from ngalam112.config.settings import PROJECT
 from ngalam112.engine.ari_switch import SayFailed
 from pbx.ari_types import (

@@ -6,8 +6,9 @@ import pytest
 from factories import a_phone, an_operator
 from fakes import FakeJournal
 
-from acd.operators.operator import Device, Operator, State, Status, device_of
+from acd.operators.operator import Device, Operator, Status, device_of
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, NotInWrapUp, NotLoggedIn, Roster
+from acd.operators.states import State
 from acd.rules.rules import Failure
 
 

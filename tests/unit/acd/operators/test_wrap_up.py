@@ -7,8 +7,9 @@ from factories import Desk, an_operator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.operators.operator import Operator, State, Status
+from acd.operators.operator import Operator, Status
 from acd.operators.roster import MOST_EXTENSIONS, NoMoreWrapUp, NoSuchOperator, NotInWrapUp
+from acd.operators.states import State
 
 
 def a_desk(seconds: float = 10.0, now: float = 100.0) -> tuple[Desk, Operator]:

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.calls.call import Call
-from acd.operators.operator import Device, Operator, Phone, State, Status, available
+from acd.operators.operator import Device, Operator, Phone, Status, available
+from acd.operators.states import State
 from acd.queueing.allocation import Offer, allocate
 from acd.queueing.queue import WaitingQueue
 from acd.queueing.strategies import STRATEGIES, longest_idle

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.calls.call import Call
-from acd.operators.operator import Device, State, Status
+from acd.operators.operator import Device, Status
+from acd.operators.states import State
 from acd.queueing.announcements import PROMPTS, Announcements, expected_wait_s, figure, words
 from acd.queueing.eligibility import on_duty
 from acd.rules.load_shedding import Shed

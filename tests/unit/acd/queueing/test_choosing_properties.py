@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from acd.calls.call import Call
-from acd.operators.operator import Device, Operator, Phone, State, Status, available
+from acd.operators.operator import Device, Operator, Phone, Status, available
+from acd.operators.states import State
 from acd.queueing.allocation import Offer, allocate
 from acd.queueing.eligibility import eligible, next_widening
 from acd.queueing.queue import WaitingQueue, cap_at, head_start, service_key

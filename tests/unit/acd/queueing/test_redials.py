@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from factories import LineDesk, a_channel
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.record import EventKind
+from acd.calls.states import Stage
 from acd.queueing.redials import WITHIN_S
 from pbx import ari_types as ari
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from factories import Desk
 
-from acd.operators.operator import State
+from acd.operators.states import State
 from acd.rules.rules import Category, Ring, Rules
 
 CATEGORIES = {

@@ -7,8 +7,9 @@ from factories import a_phone, an_operator
 from fakes import FakeJournal
 
 from acd.calls.target import Kind, Target
-from acd.operators.operator import Device, State, Status
+from acd.operators.operator import Device, Status
 from acd.operators.roster import Roster
+from acd.operators.states import State
 from acd.transfers.directory import Agency, Directory, Refusal, addresses_in_utc, open_at, problems
 
 POLICE = Agency("Polresta", "0341366444", fallback="sip:jaga@192.0.2.1:5080", hours="07:00-15:30")

@@ -6,8 +6,9 @@ import pytest
 from exchange import Exchange
 from factories import LineDesk
 
-from acd.calls.call import Call, Leg, LegStage, Stage
-from acd.operators.operator import State
+from acd.calls.call import Call, Leg
+from acd.calls.states import LegStage, Stage
+from acd.operators.states import State
 from acd.transfers.directory import Agency, Directory
 from ngalam112.engine.ari_switch import Joined, JoinFailed, RingFailed
 from pbx import ari_types as ari

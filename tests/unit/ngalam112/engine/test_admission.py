@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from factories import LineDesk, a_channel
 
-from acd.calls.call import Stage
+from acd.calls.states import Stage
 from acd.recovery.reconcile import LiveLeg
 from acd.rules.load_shedding import Level, Limits
 from ngalam112.config.provision import BEAT_TOO_OLD_S

@@ -7,9 +7,11 @@ from factories import AUDIO, OFTEN, LineDesk, a_channel
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.record import EventKind, Outcome, Served, fold
-from acd.operators.operator import Device, State
+from acd.calls.states import Stage
+from acd.operators.operator import Device
+from acd.operators.states import State
 from ngalam112.engine.ari_switch import Connected, ConnectFailed, RingFailed, SayFailed
 from ngalam112.engine.claims import HANDOVER_S, Claimed, readable
 from ngalam112.engine.event_router import Do

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from factories import LineDesk, a_channel, a_leg
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
+from acd.calls.states import Stage
 from acd.rules.rules import Announce
 from ngalam112.engine.ari_switch import Connected
 from pbx.ari_types import ChannelDestroyed, PlaybackFinished, StasisStart

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from factories import LineDesk, a_channel, a_leg, a_record
 
-from acd.calls.call import Stage
 from acd.calls.record import CategorySource, Outcome
-from acd.operators.operator import State
+from acd.calls.states import Stage
+from acd.operators.states import State
 from acd.rules.rules import Announce
 from ngalam112.engine.ari_switch import Connected, ConnectFailed
 from ngalam112.engine.claims import Claimed
@@ -408,3 +408,16 @@ def test_who_hangs_up_between_the_look_and_the_taking_up_is_no_ghost() -> None:
     assert (after.router.calls, after.dispatcher.operator_legs.legs) == ({}, {})
     assert after.journal.only().ended_at == 200.0
     assert after.router.gone_meanwhile == set()
+
+
+def test_an_ended_call_goes_nowhere_and_is_forgotten_once_its_channel_is_gone() -> None:
+    desk = LineDesk(operators=1)
+    call = desk.citizen("c1")
+    desk.dispatcher.finish(call, "line_stopped", None, 120.0)
+    assert (call.stage, call.dialogue is not None) == (Stage.ENDED, True)
+    desk.restore_calls(a_leg("c1"), now=130.0)
+    assert (call.stage, "c1" in desk.router.calls) == (Stage.ENDED, True)
+    assert desk.switch.told("hang_up") == ["c1"]
+    desk.restore_calls(now=140.0)
+    assert "c1" not in desk.router.calls
+    assert (call.record.ended_at, call.record.ended_by) == (120.0, "line_stopped")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from factories import LineDesk, a_channel, a_leg
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.record import EventKind
-from acd.operators.operator import State
+from acd.calls.states import Stage
+from acd.operators.states import State
 from ngalam112.engine.ari_switch import Connected
 from pbx.ari_types import ChannelHold, ChannelUnhold
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from factories import LineDesk, a_channel, a_leg, a_record
 
-from acd.calls.call import Call, Stage
+from acd.calls.call import Call
 from acd.calls.record import LegRecord
-from acd.operators.operator import State
+from acd.calls.states import Stage
+from acd.operators.states import State
 from ngalam112.engine.ari_switch import Connected, ConnectFailed
 from pbx.ari_types import (
     ChannelHangupRequest,
