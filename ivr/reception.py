@@ -1,4 +1,4 @@
-"""The reception: walks each citizen through the menu and hands the call to the distributor."""
+"""The reception: walks each citizen through the menu and hands the call to the dispatcher."""
 
 from __future__ import annotations
 
