@@ -146,8 +146,8 @@ class OperatorCalls:
         call.bridge = new_id(now)
         self._dispatcher.switch.pair(call.bridge, call.channel, leg)
         called = self._dispatcher.roster.operators.get(call.target.operator or "")
-        if called is not None:
-            called.move(State.CALLING, called.call)
+        if called is not None and called.call == call.channel:
+            called.move(State.CALLING, call.channel)
         if call.back is not None:
             call.back.note(EventKind.JOINED, now, **call.about(), how="callback")
         return True

@@ -101,7 +101,7 @@ class Reception:
     def digit(self, call: Call, digit: str, now: float) -> None:
         """The citizen pressed a key."""
         session = self._sessions.get(call.id)
-        if session is not None:
+        if session is not None and call.stage is not Stage.ENDED:
             call.note(EventKind.DIGIT, now, digit=digit, menu=session.menu)
             self._step(call, Digit(digit), now)
 
@@ -128,7 +128,7 @@ class Reception:
 
     def _step(self, call: Call, event: Event, now: float) -> None:
         session = self._sessions.get(call.id)
-        if session is None or call.hung_up_by is not None:
+        if session is None or call.hung_up_by is not None or call.stage is Stage.ENDED:
             # who hung up in the middle of a prompt has not asked for an operator by its end
             return
         after, actions = step(self._tree, session, event, now)

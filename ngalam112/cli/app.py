@@ -48,8 +48,7 @@ def main() -> None:
         # a terminal that knows no Unicode is no reason to fail
         stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     threading.excepthook = _thread_failed
-    for more in entry_points(group=_MORE_COMMANDS):
-        app.command(more.name)(more.load())
+    _add_more_commands()
     try:
         app(prog_name="ngalam112")
     except Exception as error:
@@ -57,6 +56,15 @@ def main() -> None:
             raise
         tell(_sentence(error))
         sys.exit(1)
+
+
+def _add_more_commands() -> None:
+    for more in entry_points(group=_MORE_COMMANDS):
+        try:
+            app.command(more.name)(more.load())
+        except Exception as error:
+            # the line must start, whatever is wrong with what only plays it
+            tell(f"The command {more.name} is left out: {error}; run `make setup`.")
 
 
 def _thread_failed(failure: threading.ExceptHookArgs) -> None:

@@ -191,7 +191,7 @@ class EventRouter:
     def _found(self, channel_id: str, lives: bool, now: float) -> None:
         """Asterisk has told whether a citizen who has left us lives on."""
         call = self.calls.get(channel_id)
-        if call is not None and lives:
+        if call is not None and lives and call.stage is not Stage.ENDED:
             self.fallback.fell_back(call, now)
         elif call is not None:
             self.gone(channel_id, NORMAL, now)

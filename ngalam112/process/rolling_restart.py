@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterable
 
@@ -48,6 +50,7 @@ def hand_over(settings: Settings) -> HandedOver:
             f"No other engine waits beside the one that serves (pid {serving.pid}), so nobody "
             "could take over; `ngalam112 up` or systemd keeps some."
         )
+    _check_that_a_fresh_one_can_start()
     known = {one.pid for one in old}
     for one in old:
         if one is not serving:
@@ -67,6 +70,17 @@ def hand_over(settings: Settings) -> HandedOver:
             f"see {settings.log_file}."
         )
     return HandedOver(serving.pid, now.pid, round((time.monotonic() - began) * 1000))
+
+
+def _check_that_a_fresh_one_can_start() -> None:
+    """Raise HandOverFailed if this version cannot be imported, as after half an upgrade."""
+    argv = [sys.executable, "-c", "import ngalam112.process.service"]
+    tried = subprocess.run(argv, cwd="/", capture_output=True, text=True, timeout=FRESH_WITHIN_S)
+    if tried.returncode:
+        why = tried.stderr.strip().splitlines()[-1:] or ["no reason given"]
+        raise HandOverFailed(
+            f"A fresh engine cannot start ({why[0]}); nothing was changed. Run `make setup` first."
+        )
 
 
 def _end(process: Process) -> None:

@@ -1,7 +1,8 @@
 """Takes citizens out of the fallback whom nobody talks with yet, now that an engine serves again.
 
 Asterisk tells over ARI who is there; the way out is over AMI, because a channel in the dialplan is
-no application's. It leads to `returned` in the dialplan, and from there to the `EventRouter` as a StasisStart.
+no application's. It leads to `returned` in the dialplan, and from there to the event
+router as a StasisStart.
 """
 
 from __future__ import annotations

@@ -82,7 +82,8 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
     in_good_hands = router.operator_calls.channels() | {call.channel for call in busy}
     in_good_hands = in_good_hands.union(*(call.legs for call in busy))
-    hands_off = in_good_hands.union(router.live.to_hang_up)
+    ended = {call.channel for call in knew if call.stage is Stage.ENDED}
+    hands_off = in_good_hands.union(router.live.to_hang_up, ended)
     stored = [
         _stored(call)
         for call in knew

@@ -7,6 +7,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -263,3 +264,16 @@ def test_the_doctor_names_a_wrong_setting(run: Run, line: pytest.MonkeyPatch) ->
     line.setenv("NGALAM112_BIND", "everywhere")
     ran = run("doctor")
     assert ran.code == 1 and "NGALAM112_BIND" in ran.out
+
+
+def test_a_command_that_cannot_be_loaded_is_left_out_and_the_others_work(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = EntryPoint("broken", "no.such.module:command", "ngalam112.commands")
+    monkeypatch.setattr("ngalam112.cli.app.entry_points", lambda group: [broken])
+    monkeypatch.setattr(sys, "argv", ["ngalam112", "--version"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    out, err = capsys.readouterr()
+    assert (ended.value.code, out.startswith("ngalam112 ")) == (0, True)
+    assert "The command broken is left out" in err and "make setup" in err

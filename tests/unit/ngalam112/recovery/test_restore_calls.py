@@ -8,6 +8,7 @@ from factories import LineDesk, a_channel, a_leg, a_record
 from acd.calls.record import CategorySource, Outcome
 from acd.calls.states import Stage
 from acd.operators.states import State
+from acd.recovery.reconcile import LiveLeg
 from acd.rules.rules import Announce
 from ngalam112.engine.ari_switch import Connected, ConnectFailed
 from ngalam112.engine.claims import Claimed
@@ -421,3 +422,51 @@ def test_an_ended_call_goes_nowhere_and_is_forgotten_once_its_channel_is_gone() 
     desk.restore_calls(now=140.0)
     assert "c1" not in desk.router.calls
     assert (call.record.ended_at, call.record.ended_by) == (120.0, "line_stopped")
+
+
+def own(desk: LineDesk) -> list[LiveLeg]:
+    """The channels of the operators' own calls, as Asterisk has them."""
+    return [a_leg(one, citizen=False) for one in sorted(desk.router.operator_calls.channels())]
+
+
+def test_who_dials_a_colleague_before_the_restore_keeps_the_citizen_who_is_on_hold() -> None:
+    before = LineDesk(operators=2)
+    talk = before.citizen_talks("c1")
+    leg, bridge = talk.leg or "", talk.bridge or ""
+    before.dispatcher.operator_legs.held(leg, 120.0)
+    after = before.next_engine()
+    number = talk.operator or ""
+    phone = after.roster.operators[number].phone or ""
+    after.router.operator_calls.dialled("own", phone, "1002" if number == "1001" else "1001", 200.0)
+    assert after.operator(number).state is State.CALLING
+    after.restore_calls(
+        *(a_leg("c1"), a_leg(leg, citizen=False), *own(after)),
+        bridges={bridge: ["c1", leg]},
+        now=201.0,
+    )
+    assert after.router.calls["c1"].stage is Stage.TALKING
+    assert (after.operator(number).state, after.operator(number).call) == (State.HOLDING, talk.id)
+
+
+def test_who_dials_a_colleague_before_the_restore_is_still_rung_for_the_citizen() -> None:
+    before = LineDesk(operators=2)
+    rung = before.citizen("c1")
+    before.press("2", "c1")
+    leg, number = rung.leg or "", rung.operator or ""
+    after = before.next_engine()
+    phone = after.roster.operators[number].phone or ""
+    after.router.operator_calls.dialled("own", phone, "1002" if number == "1001" else "1001", 200.0)
+    after.restore_calls(a_leg("c1"), a_leg(leg, citizen=False, up=False), *own(after), now=201.0)
+    assert after.router.calls["c1"].stage is Stage.RINGING
+    after.handle(StasisStart(["operator"], a_channel(leg)), now=202.0)
+    after.handle(Connected(after.router.calls["c1"].bridge or ""), now=202.0)
+    assert after.router.calls["c1"].stage is Stage.TALKING
+
+
+def test_a_key_pressed_after_the_line_has_ended_the_call_does_nothing() -> None:
+    desk = LineDesk(operators=1)
+    call = desk.citizen("c1")
+    desk.dispatcher.finish(call, "line_stopped", None, 120.0)
+    events = call.record.events
+    desk.press("2", "c1", now=121.0)
+    assert (call.stage, call.record.events) == (Stage.ENDED, events)
