@@ -95,7 +95,7 @@ def run(what: str, argv: list[str]) -> None:
         text = log.read_text("utf-8", "replace")
         hint = next((hint for sign, hint in HINTS.items() if sign in text), last_line(log))
         failed = Expired if "is expired" in text else SetupError
-        raise failed(f"{what} failed: {hint}. See {log}; mend it and run `make setup` again.")
+        raise failed(f"{what} failed: {hint}. See {log}; fix it and run `make setup` again.")
 
 
 def last_line(log: Path) -> str:

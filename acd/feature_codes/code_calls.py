@@ -72,9 +72,9 @@ class CodeCalls:
     ) -> None:
         self._switch, self._timers = switch, timers
         self._settle = settle
-        self._gate = PinThrottle(roster, pin_matches)
+        self._throttle = PinThrottle(roster, pin_matches)
         reasons = distribution.pause_reasons
-        self._wishes = Commands(roster, self._gate, wrap_ups, reasons, extension_s)
+        self._commands = Commands(roster, self._throttle, wrap_ups, reasons, extension_s)
         self._calls: dict[str, _CodeCall] = {}  # by channel
         self._playbacks: dict[str, _CodeCall] = {}
 
@@ -92,7 +92,7 @@ class CodeCalls:
         self.gone(channel)
         call = self._calls[channel] = _CodeCall(channel, phone)
         self._switch.answer(channel)
-        prompt = self._wishes.do(phone, code.rstrip("#"), now)
+        prompt = self._commands.do(phone, code.rstrip("#"), now)
         if prompt is None:
             call.dialogue = begin(now)
             self._step(call, Started(), now)
@@ -156,12 +156,12 @@ class CodeCalls:
         self._step(call, Tick(), now)
 
     def _prove(self, call: _CodeCall, operator: str, pin: str, now: float) -> None:
-        answer = self._gate.prove(call.phone, operator, pin, now)
+        answer = self._throttle.prove(call.phone, operator, pin, now)
         if answer is Answer.WRONG:
             self._step(call, Refused(), now)
             return
         right = answer is Answer.RIGHT
-        prompt = self._wishes.login(operator, call.phone, now) if right else WAITS
+        prompt = self._commands.login(operator, call.phone, now) if right else WAITS
         self._last_words(call, prompt, now)
         self._settle(now)
 

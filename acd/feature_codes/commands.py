@@ -50,12 +50,12 @@ class Commands:
     def __init__(
         self,
         roster: Roster,
-        gate: PinThrottle,
+        throttle: PinThrottle,
         wrap_ups: WrapUps,
         reasons: Mapping[str, PauseReason],
         extension_s: float,
     ) -> None:
-        self._roster, self._gate, self._wrap_ups = roster, gate, wrap_ups
+        self._roster, self._throttle, self._wrap_ups = roster, throttle, wrap_ups
         self._reasons, self._extension_s = reasons, extension_s
 
     def do(self, phone: str, code: str, now: float) -> str | None:
@@ -63,7 +63,7 @@ class Commands:
         if code == "*11":
             own = self._roster.at_home(phone)
             if own is None:
-                return WAITS if self._gate.waits(phone, now) else None
+                return WAITS if self._throttle.waits(phone, now) else None
             return self.login(own.id, phone, now)
         if login := _LOGIN.fullmatch(code):
             return self._prove(phone, login[1], login[2], now)
@@ -87,7 +87,7 @@ class Commands:
         return _said(login, phone)
 
     def _prove(self, phone: str, number: str, pin: str, now: float) -> str:
-        match self._gate.prove(phone, number, pin, now):
+        match self._throttle.prove(phone, number, pin, now):
             case Answer.RIGHT:
                 return self.login(number, phone, now)
             case Answer.WAITS:

@@ -1,4 +1,4 @@
-"""The gate that PINs are shown at: a phone that guesses has to wait, and the log tells of it."""
+"""Checks PINs: a phone that guesses has to wait, and the log tells of it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PinMatches = Callable[[Operator, str], bool]
 
 
 class Answer(Enum):
-    """What the gate says to a PIN."""
+    """What came of a PIN."""
 
     RIGHT = "right"
     WRONG = "wrong"

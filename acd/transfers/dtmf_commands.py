@@ -39,7 +39,7 @@ class Keys(msgspec.Struct, frozen=True):
 def press(keys: Keys, digit: str, underway: bool, now: float) -> tuple[Keys, Command | None]:
     """Decide what one more key means; `underway`: a handing over has been begun already.
 
-    A `*` always begins anew, so a wrong key is mended by beginning again.
+    A `*` always begins anew, so a wrong key is corrected by beginning again.
     """
     pressed = "" if now - keys.at > FORGET_S else keys.pressed
     if digit == "*":

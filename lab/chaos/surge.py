@@ -1,6 +1,6 @@
 """A surge that operators cannot serve at once, in which the engine dies; a machine without time.
 
-Limits are those of production: most citizens wait at the door when the engine is killed.
+Limits are those of production: most citizens wait for admission when the engine is killed.
 """
 
 from __future__ import annotations

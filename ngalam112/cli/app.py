@@ -127,7 +127,7 @@ def rescue() -> None:
 
 @app.command()
 def doctor(fmt: FormatOption = Format.TABLE) -> None:
-    """Say what is missing, wrong or unreachable, and how to mend it; exit 1 if anything is."""
+    """Say what is missing, wrong or unreachable, and how to fix it; exit 1 if anything is."""
     from ngalam112.cli.doctor import examine, healthy
     from ngalam112.cli.doctor_links import Check
 

@@ -1,4 +1,4 @@
-"""Looks at all that a line needs; says what is missing, wrong or unreachable, and the mend.
+"""Looks at all that a line needs; says what is missing, wrong or unreachable, and the fix.
 
 Changes nothing: no file, no database and no secret comes to be by being looked for.
 """
@@ -135,11 +135,11 @@ def _menu(settings: Settings) -> Check:
     try:
         tree = load_menu(settings.menu_file)
     except MenuError as error:
-        return wrong(what, error, "mend the file, or set NGALAM112_MENU_FILE")
+        return wrong(what, error, "fix the file, or set NGALAM112_MENU_FILE")
     try:
         distribution = load_distribution(settings.distribution_file)
     except DistributionError as error:
-        return wrong(what, error, "mend the file, or set NGALAM112_DISTRIBUTION_FILE")
+        return wrong(what, error, "fix the file, or set NGALAM112_DISTRIBUTION_FILE")
     texts = {path.stem for path in settings.prompts.glob("*.txt")}
     missing = sorted((tree.prompts() | distribution.prompts()) - texts)
     if missing:

@@ -35,7 +35,7 @@ def ok(what: str, found: str) -> Check:
 
 
 def wrong(what: str, found: object, mend: str) -> Check:
-    """Return what is wrong, and the mend."""
+    """Return what is wrong, and the fix."""
     return Check(what=what, state="wrong", found=str(found), mend=mend)
 
 
@@ -126,7 +126,7 @@ def check_engine(settings: Settings) -> tuple[bool, Check, Check]:
     down = [name for name in ("ari", "ami", "database") if not engine[name]]
     if down:
         found = f"it answers, but is without {', '.join(down)}"
-        check = wrong(what, found, f"mend what is above; see {settings.log_file}")
+        check = wrong(what, found, f"fix what is above; see {settings.log_file}")
     elif engine["journal_failing_since"]:
         check = wrong(what, "it cannot write its journal", "see the disk of the state folder")
     else:

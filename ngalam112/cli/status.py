@@ -74,7 +74,8 @@ def _stored(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _load(load: Mapping[str, Any]) -> str:
     text = f"{load['level']}, {load['cps']} calls in the last second, {load['channels']} channels"
     text += f"; left undone: {_counts(load['shed'])}"
-    return f"{text}; {load['at_door']} citizens at the door, {load['held_back']} since the start"
+    waiting = f"{load['at_door']} citizens wait for admission"
+    return f"{text}; {waiting}, {load['held_back']} since the start"
 
 
 def _counts(counts: Mapping[str, int]) -> str:

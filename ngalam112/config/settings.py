@@ -220,7 +220,7 @@ def load_secrets(home: Path) -> Secrets:
     except FileNotFoundError:
         pass
     except (OSError, msgspec.DecodeError) as error:
-        raise SettingsError(f"{path} cannot be read ({error}); mend it or remove it.") from None
+        raise SettingsError(f"{path} cannot be read ({error}); fix it or remove it.") from None
     made = {name: random_secrets.token_urlsafe(24) for name in Secrets.__struct_fields__}
     return msgspec.json.decode(_kept_once(path, json.dumps(made, indent=1)), type=Secrets)
 

@@ -74,7 +74,7 @@ class Do(msgspec.Struct, frozen=True):
 
 
 class EventRouter:
-    """All living calls, and which part of the house each event is for."""
+    """Knows all living calls, and hands each event to the part that owns its channel."""
 
     def __init__(
         self,

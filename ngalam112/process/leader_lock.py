@@ -15,7 +15,7 @@ import threading
 from pathlib import Path
 
 
-class Turn:
+class LeaderLock:
     """The lock of one line, held or waited for by this process."""
 
     def __init__(self, path: Path) -> None:
@@ -30,19 +30,19 @@ class Turn:
             return False
         return True
 
-    async def comes(self) -> None:
-        """Wait until the lock is ours; the loop goes on meanwhile."""
+    async def wait(self) -> None:
+        """Wait until the lock is ours, without blocking the event loop."""
         loop = asyncio.get_running_loop()
         ours = asyncio.Event()
 
-        def wait() -> None:
+        def block() -> None:
             fcntl.flock(self._file, fcntl.LOCK_EX)
             # a loop that has ended needs no lock
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(ours.set)
 
         # a daemon: an engine that is told to stop while it waits does not wait for this thread
-        threading.Thread(target=wait, name="turn", daemon=True).start()
+        threading.Thread(target=block, name="leader lock", daemon=True).start()
         await ours.wait()
 
     def give(self) -> None:

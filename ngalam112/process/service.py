@@ -1,4 +1,4 @@
-"""The engine as a process: waits for its turn, opens what it kept, runs all parts, stops in order.
+"""The engine as a process: waits for the leader lock, opens what it kept, runs, stops in order.
 
 SIGTERM stops the engine alone: calls stay up in Asterisk and the next engine takes them over.
 SIGINT is the end of the whole line: living calls are ended, with their records. An engine that
@@ -29,7 +29,7 @@ from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from ngalam112.process import pidfiles
 from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, read_beat
-from ngalam112.process.leader_lock import Turn
+from ngalam112.process.leader_lock import LeaderLock
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, read_spool
 from ngalam112.recovery.late_database import record, remember
@@ -62,7 +62,7 @@ class _Life:
         self.told: asyncio.Future[signal.Signals] = asyncio.get_running_loop().create_future()
         self.notifier = Notifier()
         self.heartbeat = Heartbeat(self.notifier)
-        self.turn = Turn(settings.home / "engine.lock")
+        self.lock = LeaderLock(settings.home / "engine.lock")
         self.routing: RoutingConfig | None = None
         self._file = settings.run / f"engine-{name}.pid"
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,13 +81,13 @@ class _Life:
         self.notifier.say(*_NEWS.get(state, ()), f"STATUS={state}")
         log.info("engine_is", state=state, pid=os.getpid())
 
-    async def turn_comes(self) -> bool:
-        """Wait for the turn; returns whether it came before somebody said stop."""
-        if self.turn.take():
+    async def becomes_leader(self) -> bool:
+        """Wait for the leader lock; returns whether it came before somebody said stop."""
+        if self.lock.take():
             return True
         self.routing = await warm_up(self.settings)
         self.becomes("waiting")
-        comes = asyncio.create_task(self.turn.comes(), name="turn")
+        comes = asyncio.create_task(self.lock.wait(), name="leader lock")
         either: set[asyncio.Future[Any]] = {comes, self.told}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         comes.cancel()
@@ -96,7 +96,7 @@ class _Life:
     def leave(self) -> None:
         """The end of this process: the next one's turn."""
         pidfiles.remove(self._file, os.getpid())
-        self.turn.give()
+        self.lock.give()
 
 
 def main(settings: Settings, name: str = "1") -> int:
@@ -106,12 +106,12 @@ def main(settings: Settings, name: str = "1") -> int:
 
 
 async def live(settings: Settings, name: str) -> int:
-    """Wait for the turn, then serve until told to stop; raises the first error that ends it."""
+    """Wait for the leader lock, serve until told to stop; raises the first error that ends it."""
     life = _Life(settings, name)
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(life.heartbeat.run(), name="heartbeat")
-            if await life.turn_comes():
+            if await life.becomes_leader():
                 life.becomes("taking_over")
                 await _serve_and_drain(life)
             raise _Stopped

@@ -27,7 +27,7 @@ from ngalam112.process.watchdog import TICK_S, Watchdog, next_pause
 _DATAGRAM = 4096
 
 
-class KeeperError(Exception):
+class SupervisorError(Exception):
     """A part cannot be kept; the message says why and what to do."""
 
 
@@ -86,7 +86,7 @@ class Supervisor:
         self.file = run / f"{part.name}.pid"
         self._socket = None if part.heartbeat_s is None else _bound(run / f"{part.name}.notify")
         self._running: _Running | None = None
-        self._pulse: Watchdog | None = None
+        self._watchdog: Watchdog | None = None
 
     @property
     def process(self) -> pidfiles.Process | None:
@@ -159,7 +159,7 @@ class Supervisor:
         """Wait for the end of a process; end it if its heartbeat stops."""
         while not await running.wait(TICK_S):
             self._hear()
-            if self._pulse is not None and self._pulse.stopped(time.monotonic()):
+            if self._watchdog is not None and self._watchdog.stopped(time.monotonic()):
                 # a stopped process can be ended by this signal only
                 running.signal(signal.SIGKILL)
                 await running.wait()
@@ -185,13 +185,13 @@ class Supervisor:
 
     def _listen(self, *, beats: bool) -> None:
         if self._socket is not None and self.part.heartbeat_s is not None:
-            self._pulse = Watchdog(self.part.heartbeat_s, time.monotonic(), beats=beats)
+            self._watchdog = Watchdog(self.part.heartbeat_s, time.monotonic(), beats=beats)
             asyncio.get_running_loop().add_reader(self._socket, self._hear)
 
     def _hear(self) -> None:
         for words in self._drain():
-            if self._pulse is not None:
-                self._pulse.heard(words, time.monotonic())
+            if self._watchdog is not None:
+                self._watchdog.heard(words, time.monotonic())
 
     def _drain(self) -> list[str]:
         said: list[str] = []
@@ -212,7 +212,7 @@ def _bound(path: Path) -> socket.socket:
         ear.bind(str(path))
     except OSError as error:
         ear.close()
-        raise KeeperError(
+        raise SupervisorError(
             f"There can be no socket {path} ({error}); set NGALAM112_HOME to a shorter path."
         ) from None
     return ear

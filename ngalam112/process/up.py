@@ -64,7 +64,7 @@ def _only_one(settings: Settings) -> Iterator[None]:
 
 async def _run(settings: Settings, screen: Console) -> int:
     programs = Programs.find()
-    line = KeptLine(settings, programs)
+    line = SupervisedLine(settings, programs)
     stop = asyncio.Event()
     try:
         if found := line.find():
@@ -90,7 +90,7 @@ async def _run(settings: Settings, screen: Console) -> int:
     return 0
 
 
-class KeptLine:
+class SupervisedLine:
     """All parts of one line, each with its supervisor."""
 
     def __init__(self, settings: Settings, programs: Programs) -> None:

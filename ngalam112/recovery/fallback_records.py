@@ -4,7 +4,7 @@ Each file is one run of the fallback for one call (`fallback_files`). A call tha
 knows becomes a record; one that an engine has begun gets its FALLBACK event, and its end if the
 fallback served it to the end, in its own record. Reading a file twice changes nothing: a new call's
 id and events follow from what is in it, and a record tells which runs it has. So a file is deleted
-only once its events are written, and any failure on the way is mended by the next reading.
+only once its events are written, and any failure on the way is repaired by the next reading.
 """
 
 from __future__ import annotations

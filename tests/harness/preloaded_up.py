@@ -29,7 +29,7 @@ _LONGEST = 1 << 20  # bytes of a request
 
 
 class Forked:
-    """What `subprocess.Popen` is, as far as a keeper needs it."""
+    """What `subprocess.Popen` is, as far as a supervisor needs it."""
 
     def __init__(self, server: socket.socket, pid: int) -> None:
         self._server, self.pid = server, pid

@@ -1,6 +1,6 @@
 """A line above its capacity and beyond its hard limit: citizens are served, other work is not done.
 
-The limits are tiny: work is shed above two channels, and beyond four citizens wait at the door.
+The limits are tiny: work is shed above two channels, and beyond four citizens wait for admission.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ async def test_above_the_limits_nobody_gets_an_error_and_all_records_add_up(
         )
         await has(line, channels=4, level="full", at_door=2, held_back=2)
         await eventually(lambda: nobody_was_told(line, 4), what="the places were not said")
-        assert "2 citizens at the door, 2 since the start" in await status_in_words(line)
+        assert "2 citizens wait for admission, 2 since the start" in await status_in_words(line)
 
         await line.post("/api/operators/1101/ready")
         served, came_in = await asyncio.gather(waiting, beyond)

@@ -175,7 +175,7 @@ def test_two_who_start_at_once_end_up_with_the_same_secrets(tmp_path: Path) -> N
 def test_secrets_that_cannot_be_read_are_named_and_left_alone(tmp_path: Path, text: str) -> None:
     path = tmp_path / "secrets.json"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(SettingsError, match=r"secrets\.json cannot be read .*; mend it or remove"):
+    with pytest.raises(SettingsError, match=r"secrets\.json cannot be read .*; fix it or remove"):
         load_secrets(tmp_path)
     assert path.read_bytes() == text.encode("latin-1")
 

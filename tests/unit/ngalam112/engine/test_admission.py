@@ -1,4 +1,4 @@
-"""Citizens whom nobody claimed in time: they wait at the door, and the oldest is taken in first."""
+"""Citizens whom nobody claimed in time wait for admission, and the oldest is admitted first."""
 
 from __future__ import annotations
 

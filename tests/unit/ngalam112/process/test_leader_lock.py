@@ -7,13 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from ngalam112.process.leader_lock import Turn
+from ngalam112.process.leader_lock import LeaderLock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from ngalam112.process.leader_lock import Turn
-print(Turn(Path(sys.argv[1])).take(), flush=True)
+from ngalam112.process.leader_lock import LeaderLock
+print(LeaderLock(Path(sys.argv[1])).take(), flush=True)
 time.sleep(60)
 """
 
@@ -31,19 +31,19 @@ async def test_the_lock_comes_in_the_moment_its_holder_is_killed(tmp_path: Path)
     path = tmp_path / "engine.lock"
     with holder(path) as other:
         try:
-            turn = Turn(path)
-            assert not turn.take()
-            coming = asyncio.create_task(turn.comes())
+            lock = LeaderLock(path)
+            assert not lock.take()
+            coming = asyncio.create_task(lock.wait())
             done, _ = await asyncio.wait({coming}, timeout=0.1)
             assert not done
         finally:
             other.kill()
         async with asyncio.timeout(2):
             await coming
-    assert not Turn(path).take(), "it is ours alone"
-    turn.give()
-    assert Turn(path).take()
+    assert not LeaderLock(path).take(), "it is ours alone"
+    lock.give()
+    assert LeaderLock(path).take()
 
 
 def test_a_free_lock_is_taken_at_once(tmp_path: Path) -> None:
-    assert Turn(tmp_path / "state" / "engine.lock").take()
+    assert LeaderLock(tmp_path / "state" / "engine.lock").take()
