@@ -181,8 +181,12 @@ async def test_the_parts_run_as_services_of_their_own(
             await eventually(all_heard, 60, "one serves and one waits")
             await eventually(lambda: healthy(settings), what="the line serves")
             pids = {one.pid for one in started}
-            files = [pidfiles.read(path) for path in settings.run.glob("*.pid")]
-            assert {one.pid for one in files if one is not None} == pids
+
+            def all_told() -> bool:
+                files = [pidfiles.read(path) for path in settings.run.glob("*.pid")]
+                return {one.pid for one in files if one is not None} == pids
+
+            await eventually(all_told, what="each part has its pid file")
         finally:
             for process in started:
                 if process.returncode is None:
