@@ -1,4 +1,4 @@
-"""The desks: rings phones, and keeps operators and their phones in step with their legs.
+"""The legs of operators and agencies: rings phones, and keeps operators in step with their legs.
 
 The lower half of the dispatcher. It knows nothing of the queue: what becomes of a call is decided
 above it, what becomes of an operator and of a phone is decided here.

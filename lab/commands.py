@@ -6,6 +6,7 @@ product's commands alone.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -24,12 +25,22 @@ FailuresOption = Annotated[
 ]
 
 
+def _check_format(who: str, fmt: Format) -> None:
+    if fmt is Format.CSV:
+        raise typer.BadParameter(f"{who} writes table or json", param_hint="--format")
+
+
+def _check_names(kind: str, only: Iterable[str] | None, known: Mapping[str, object]) -> None:
+    for name in set(only or ()) - known.keys():
+        names = ", ".join(known)
+        raise typer.BadParameter(f"no {kind} {name}; there are {names}", param_hint="--only")
+
+
 def demo(fmt: FormatOption = Format.TABLE) -> None:
     """Play the whole line on loopback, with citizens and operators, and check the records."""
     from lab.demo.run import main as run
 
-    if fmt is Format.CSV:
-        raise typer.BadParameter("the demo writes table or json", param_hint="--format")
+    _check_format("the demo", fmt)
     raise typer.Exit(run(load_settings(), fmt.value))
 
 
@@ -44,8 +55,7 @@ def storm(
     from lab.storm.run import Wanted
     from lab.storm.run import main as run
 
-    if fmt is Format.CSV:
-        raise typer.BadParameter("the storm writes table or json", param_hint="--format")
+    _check_format("the storm", fmt)
     wanted = Wanted(seed=seed, calls=calls, keep=keep, json=fmt is Format.JSON, failures=failures)
     raise typer.Exit(run(load_settings(), wanted))
 
@@ -67,11 +77,8 @@ def chaos(
     from lab.chaos.run import SCENARIOS, Wanted
     from lab.chaos.run import main as run
 
-    if fmt is Format.CSV:
-        raise typer.BadParameter("chaos writes table or json", param_hint="--format")
-    for name in set(only or ()) - SCENARIOS.keys():
-        names = ", ".join(SCENARIOS)
-        raise typer.BadParameter(f"no scenario {name}; there are {names}", param_hint="--only")
+    _check_format("chaos", fmt)
+    _check_names("scenario", only, SCENARIOS)
     wanted = Wanted(
         seed=seed,
         only=only or (),
@@ -101,11 +108,8 @@ def bench(
     from lab.bench.run import MEASURES, Wanted
     from lab.bench.run import main as run
 
-    if fmt is Format.CSV:
-        raise typer.BadParameter("the bench writes table or json", param_hint="--format")
-    for name in set(only or ()) - MEASURES.keys():
-        names = ", ".join(MEASURES)
-        raise typer.BadParameter(f"no measure {name}; there are {names}", param_hint="--only")
+    _check_format("the bench", fmt)
+    _check_names("measure", only, MEASURES)
     wanted = Wanted(
         only=only or (),
         pairs=pairs,

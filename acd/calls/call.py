@@ -45,9 +45,7 @@ class Call:
     turns: int = 0  # how often the music of the waiting citizen has begun again
     words: str | None = None  # the playback that tells the waiting citizen so
     hanging_up: bool = False  # ended, and the citizen's leg was told to go
-    checkpoint: CallCheckpoint | None = (
-        None  # what the next engine would know; of an earlier one at first
-    )
+    checkpoint: CallCheckpoint | None = None  # what was kept last for the next engine
 
     def __post_init__(self) -> None:
         self.id = self.record.call_id

@@ -1,7 +1,7 @@
 """The stages of calls, of operators' legs and of transfers, and their legal moves: one table each.
 
-Every change of a stage goes through `move` of what has it, and `move` through these tables. To stay
-where one is, is always legal. docs/states.md is drawn from them (`python -m acd.operators.states`).
+A stage changes only by the method `move`, which checks these tables. Setting the same stage again
+is always legal. docs/states.md shows the tables.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class IllegalMove(Exception):
     """A call, a leg, a transfer or an operator cannot go from one stage to the other."""
 
 
-def check(moves: Mapping[S, frozenset[S]], before: S, after: S) -> None:
-    """Raise IllegalMove unless `moves` allow it."""
-    if after not in moves[before] and after is not before:
+def check(legal: Mapping[S, frozenset[S]], before: S, after: S) -> None:
+    """Raise IllegalMove unless the table `legal` allows it."""
+    if after not in legal[before] and after is not before:
         raise IllegalMove(f"{type(before).__name__} {before} cannot become {after}.")
 
 
@@ -63,11 +63,12 @@ class Step(StrEnum):
     JOINING = "joining"
 
 
-def _moves(table: Mapping[S, tuple[S, ...]]) -> dict[S, frozenset[S]]:
+def moves(table: Mapping[S, tuple[S, ...]]) -> dict[S, frozenset[S]]:
+    """The table in the form that `check` reads."""
     return {before: frozenset(after) for before, after in table.items()}
 
 
-CALL_MOVES = _moves(
+CALL_MOVES = moves(
     {
         # a call of an earlier engine begins as CLAIMED and goes to where Asterisk says that it is
         Stage.CLAIMED: (
@@ -88,7 +89,7 @@ CALL_MOVES = _moves(
         Stage.ENDED: (),
     }
 )
-LEG_MOVES = _moves(
+LEG_MOVES = moves(
     {
         LegStage.RINGING: (LegStage.CONNECTING, LegStage.TALKING, LegStage.CONSULTING),
         # back to RINGING: found apart from the citizen after a reconnect, to be connected again
@@ -97,7 +98,7 @@ LEG_MOVES = _moves(
         LegStage.CONSULTING: (LegStage.CONNECTING, LegStage.TALKING, LegStage.RINGING),
     }
 )
-TRANSFER_MOVES = _moves(
+TRANSFER_MOVES = moves(
     {
         Step.RINGING: (Step.WAITING, Step.CONSULTING, Step.JOINING),
         Step.WAITING: (Step.CONSULTING, Step.JOINING),

@@ -19,7 +19,7 @@ class Resumption:
     """What can be taken up. After any of it the dispatcher has to `settle`."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
-        self._dispatcher, self._desks = dispatcher, dispatcher.operator_legs
+        self._dispatcher, self._operator_legs = dispatcher, dispatcher.operator_legs
 
     def talk(self, call: Call, legs: list[str], bridge: str, now: float) -> None:
         """The citizen talks with these legs in this bridge: so it stays."""
@@ -31,7 +31,7 @@ class Resumption:
             for leg in call.legs.values():
                 if leg.stage is LegStage.RINGING:
                     # another phone rings for it by now
-                    self._desks.note_failed(leg, "taken_up", now)
+                    self._operator_legs.note_failed(leg, "taken_up", now)
             dispatcher.release(call, now)
         call.bridge = bridge
         dispatcher.bridges[bridge] = call
@@ -40,7 +40,7 @@ class Resumption:
         for leg in partners:
             self._add(leg)
             leg.rearm(None)
-            self._desks.talk(leg, now)
+            self._operator_legs.talk(leg, now)
             if leg.declines:
                 dispatcher.transfers.refuse(leg, now)  # what it began is not known any more
         if all(leg.held_since is None for leg in partners):
@@ -58,7 +58,7 @@ class Resumption:
         self._left_meanwhile(call, [leg_id], now)
         dispatcher.close_bridge(call)
         self._add(leg)
-        self._desks.set_state(leg, State.OFFERED)  # and free for nobody else
+        self._operator_legs.set_state(leg, State.OFFERED)  # and free for nobody else
         leg.move(LegStage.RINGING)
         call.move(Stage.RINGING)
         dispatcher.leg_answered(leg_id, now)
@@ -74,7 +74,7 @@ class Resumption:
         self._left_meanwhile(call, (), now)
         call.move(Stage.QUEUED)
         for leg in rung:
-            self._desks.ring_on(self._add(leg))
+            self._operator_legs.ring_on(self._add(leg))
         if call.legs:
             call.move(Stage.RINGING)
         else:
@@ -85,11 +85,11 @@ class Resumption:
         """The citizen is with nobody of ours any more since `at`: so nobody holds them."""
         kept = call.checkpoint or CallCheckpoint()
         for leg in [self._leg_of(call, one) for one in kept.held if one not in call.legs]:
-            self._desks.resumed(leg, at)
+            self._operator_legs.resumed(leg, at)
 
     def _add(self, leg: Leg) -> Leg:
         self._dispatcher.switch.belongs(leg.id, leg.call.channel)
-        return self._desks.add_leg(leg)
+        return self._operator_legs.add_leg(leg)
 
     def _left_meanwhile(self, call: Call, stay: Collection[str], now: float) -> None:
         """Who has talked with the citizen under an earlier engine, and is not to `stay`, leaves."""
@@ -101,9 +101,9 @@ class Resumption:
         for leg in gone:
             operator = self._dispatcher.roster.operators.get(leg.operator or "")
             if operator is not None and operator.call is None:  # else with somebody else by now
-                self._desks.set_state(leg, State.TALKING)
+                self._operator_legs.set_state(leg, State.TALKING)
             # its channel, if it lives, belongs to nobody now, and such are hung up
-            self._desks.leave(leg, "taken_up", now)
+            self._operator_legs.leave(leg, "taken_up", now)
 
     def _out_of_the_queue(self, call: Call) -> None:
         call.rearm(None)
@@ -123,7 +123,7 @@ class Resumption:
         elif rang is not None:
             phone, who = rang.phone, rang.operator
         else:
-            phone = self._desks.phone_of(leg_id) or call.record.phone or ""
+            phone = self._operator_legs.phone_of(leg_id) or call.record.phone or ""
             sits = self._dispatcher.roster.at_phone(phone)
             who = call.record.operator if phone == call.record.phone else None
             who = who or (sits.id if sits is not None else None)

@@ -62,7 +62,7 @@ class Queueing(Protocol):
 
 
 class Transfers:
-    """All handing over of one line; between the dispatcher, which owns the calls, and the desks."""
+    """All handing over of one line; between the dispatcher, which owns the calls, and the legs."""
 
     def __init__(
         self, dispatcher: Queueing, operator_legs: OperatorLegs, directory: Directory

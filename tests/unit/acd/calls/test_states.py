@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from factories import LineDesk
+from states_page import page
 
 from acd.calls.states import (
     CALL_MOVES,
@@ -17,7 +18,7 @@ from acd.calls.states import (
     Stage,
     Step,
 )
-from acd.operators.states import OPERATOR_MOVES, State, page
+from acd.operators.states import OPERATOR_MOVES, State
 from ngalam112.config.settings import PROJECT
 
 KEPT = {"stage", "step", "state"}
@@ -73,4 +74,4 @@ def test_every_write_of_a_stage_goes_through_its_table() -> None:
 
 def test_the_page_is_drawn_from_the_tables() -> None:
     kept = (PROJECT / "docs" / "states.md").read_text("utf-8")
-    assert kept == page(), "run: .venv/bin/python -m acd.operators.states > docs/states.md"
+    assert kept == page(), "make it again, as tests/harness/states_page.py says"
