@@ -1,9 +1,9 @@
 """The dispatcher: the one writer of the queue, the offers and the talks.
 
 Its methods are the things that can happen; each changes the state at once, tells the switch what
-to do and never waits. After every one of them no ready, free operator is beside a waiting call
-that this operator may have. Ringing, and what follows for operators
-and phones, is `acd.legs`; handing over is `acd.transfers.transfers`.
+to do and never waits. After each event the one writer calls `settle`; from then on no ready, free
+operator is beside a waiting call that this operator may have. Ringing, and what follows for
+operators and phones, is `acd.legs`; handing over is `acd.transfers.transfers`.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Dispatcher:
         directory: Directory | None = None,
     ) -> None:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
-        self.wrap_ups = WrapUps(roster, timers, self.settle)
+        self.wrap_ups = WrapUps(roster, timers)
         self.queue = WaitingQueue()
         self.away = False  # Asterisk is not there: whoever is offered now is offered to nobody
         self.load = LoadWatch(timers, rules.limits)
@@ -77,21 +77,18 @@ class Dispatcher:
         )
         self.bridges: dict[str, Call] = {}
         self.transfers = Transfers(self, self.operator_legs, directory or Directory())
-        self.overflow = Overflow(
-            self.queue, self.operator_legs, self.transfers.directory, self.settle
-        )
+        self.overflow = Overflow(self.queue, self.operator_legs, self.transfers.directory)
+        self._newcomers: list[Call] = []  # who has begun to wait since the last `settle`
 
     # --- what happens to the citizen ---------------------------------------------------------
 
     def enqueue(self, call: Call, now: float) -> None:
-        """The category is known: wait for an operator, or be offered to one at once."""
+        """The category is known: wait for an operator; words and music begin with `settle`."""
         self.release(call, now)
         call.preferred = call.preferred or self.operator_legs.preferred(call, now)
         call.move(Stage.QUEUED)
         self.wait(call, now)
-        self.settle(now)
-        if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
-            self.announcements.waiting(call, now)
+        self._newcomers.append(call)
 
     def wait(self, call: Call, now: float, *, alone: bool = True) -> None:
         """Put a call into the queue, where its arrival and its category want it.
@@ -117,7 +114,6 @@ class Dispatcher:
         """
         at = now if ended_at is None else min(now, max(ended_at, call.record.latest))
         self.finish(call, call.hung_up_by or "caller", cause, at)
-        self.settle(now)
 
     def finish(self, call: Call, ended_by: str, cause: int | None, now: float) -> None:
         """The call is over; its record is final. Safe to call twice."""
@@ -188,7 +184,6 @@ class Dispatcher:
         if call is not None and call.stage is Stage.RINGING:
             log.warning("connect_failed", call_id=call.id, why=why)
             self._not_connected(next(iter(call.legs.values())), "failed", now)
-            self.settle(now)
 
     def ring_failed(self, leg_id: str, now: float) -> None:
         """The phone could not be rung at all; that is not the operator's miss."""
@@ -196,7 +191,6 @@ class Dispatcher:
         leg = self.operator_legs.legs.get(leg_id)
         if leg is not None and leg.stage is LegStage.RINGING:
             self.offer_failed(leg, "failed", now)
-        self.settle(now)
 
     def leg_gone(self, leg_id: str, cause: int, now: float) -> None:
         """An operator's leg is gone: the offer failed, or the operator hung up."""
@@ -227,19 +221,26 @@ class Dispatcher:
             call.hanging_up = True
             self.finish(call, call.hung_up_by or "operator", cause, now)
             self.switch.hang_up(call.channel, NORMAL)
-        self.settle(now)
 
     # --- what the dispatcher does of itself ---------------------------------------------------
 
     def settle(self, now: float) -> None:
-        """Offer waiting calls to free operators until one of the two runs out."""
-        if self.away or not len(self.queue):
-            return
-        roster = self.roster
-        for offer in allocate(
-            self.queue, roster.operators.values(), roster.phones, now, self.rules
-        ):
-            self._offer(offer, now)
+        """Offer waiting calls to free operators until one of the two runs out.
+
+        The one writer calls this after each event and each time deadlines have come, and nobody
+        else does. Who has just begun to wait hears so after the offers, for a phone rings first.
+        """
+        if not self.away and self.queue.places:
+            roster = self.roster
+            for offer in allocate(
+                self.queue, roster.operators.values(), roster.phones, now, self.rules
+            ):
+                self._offer(offer, now)
+        if self._newcomers:
+            newcomers, self._newcomers = self._newcomers, []
+            for call in newcomers:
+                if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
+                    self.announcements.waiting(call, now)
 
     def _watch(self, call: Call, now: float) -> None:
         """Look at a waiting call again when more operators may have it, and at its cap."""
@@ -255,7 +256,6 @@ class Dispatcher:
         def look(at: float) -> None:
             if call in self.queue:
                 self._watch(call, at)
-                self.settle(at)
 
         call.watch(self.timers.at(when, look))
 
@@ -276,7 +276,6 @@ class Dispatcher:
             leg.rearm(self.timers.at(now + LOOK_AGAIN_S, lambda at: self._rang_out(leg, at)))
             return
         self.offer_failed(leg, "no_answer", now)
-        self.settle(now)
 
     def offer_failed(self, leg: Leg, reason: str, now: float) -> None:
         """Nobody answered this leg: the operator rests, the call waits on or rings elsewhere."""
@@ -287,7 +286,7 @@ class Dispatcher:
         operator = self.roster.operators.get(leg.operator or "")
         if operator is not None and operator.call == call.id:
             self.roster.missed(operator, reason, self.rules.failure(reason), now)
-            self.timers.at(operator.not_before, self.settle)
+            self.timers.wake(operator.not_before)
         if leg.transfer is not None:
             self.transfers.failed(leg, reason, now)
         elif all(one.operator is None for one in call.legs.values()):
@@ -324,7 +323,7 @@ class Dispatcher:
         self.operator_legs.leave(leg, reason, now)
         if operator is not None and operator.state is State.IDLE:
             self.roster.missed(operator, reason, self.rules.failure("rejected"), now)
-            self.timers.at(operator.not_before, self.settle)
+            self.timers.wake(operator.not_before)
         if call.talkers():
             return
         if (

@@ -162,7 +162,6 @@ class OperatorCalls:
         else:
             self._end(call, now, but=channel)
         self._dispatcher.operator_legs.free_phone(channel)
-        self._dispatcher.settle(now)
         return True
 
     def hand_over(self, channel: str, by: Leg, now: float) -> Consulted | None:
@@ -181,7 +180,6 @@ class OperatorCalls:
         if call is not None and call.bridge is None:
             self._dispatcher.switch.hang_up(call.leg, NO_ANSWER)
             self._in_vain(call, now)
-            self._dispatcher.settle(now)
 
     def _in_vain(self, call: OperatorCall, now: float) -> None:
         """The one who was called does not answer: who called hears it in words."""

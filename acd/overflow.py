@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from acd.calls.call import Call
 from acd.calls.record import EventKind
 from acd.calls.states import Stage
@@ -25,18 +23,9 @@ class Overflow:
     """
 
     def __init__(
-        self,
-        queue: WaitingQueue,
-        operator_legs: OperatorLegs,
-        directory: Directory,
-        settle: Callable[[float], None],
+        self, queue: WaitingQueue, operator_legs: OperatorLegs, directory: Directory
     ) -> None:
-        self._queue, self._operator_legs, self._directory, self._settle = (
-            queue,
-            operator_legs,
-            directory,
-            settle,
-        )
+        self._queue, self._operator_legs, self._directory = queue, operator_legs, directory
         self._plan, self._again_s = (
             operator_legs.rules.overflow,
             operator_legs.rules.overflow_again_s,
@@ -70,7 +59,6 @@ class Overflow:
         call.note(EventKind.OVERFLOW, now, step=call.overflow + 1, to=step.to)
         if step.to == ANYBODY:
             self._queue.age(call)
-            self._settle(now)
             return
         rung = {leg.phone for leg in call.legs.values()}
         for address in self._addresses(step.to, now):

@@ -9,6 +9,10 @@ from itertools import count
 Due = Callable[[float], None]
 
 
+def _nothing(_: float) -> None:
+    """Do nothing at a deadline that only wakes the writer."""
+
+
 class Timer:
     """One deadline; `cancel` makes it never come."""
 
@@ -36,6 +40,10 @@ class Timers:
         heapq.heappush(self._heap, (when, next(self._order), timer))
         return timer
 
+    def wake(self, when: float) -> None:
+        """Have the line looked at once `when` has come: the writer does so after all deadlines."""
+        self.at(when, _nothing)
+
     def next(self) -> float | None:
         """The time of the earliest deadline, or None."""
         heap = self._heap
@@ -43,10 +51,13 @@ class Timers:
             heapq.heappop(heap)
         return heap[0][0] if heap else None
 
-    def fire(self, now: float) -> None:
-        """Call everything that is due at `now`, earliest first."""
+    def fire(self, now: float) -> bool:
+        """Call everything that is due at `now`, earliest first; True if there was anything."""
+        fired = False
         while (when := self.next()) is not None and when <= now:
             timer = heapq.heappop(self._heap)[2]
             due, timer.due = timer.due, None
             if due is not None:
+                fired = True
                 due(now)
+        return fired

@@ -102,7 +102,6 @@ def _router(
         roster,
         timers,
         dispatcher.wrap_ups,
-        settle=dispatcher.settle,
         pin_matches=pin_matches,
         distribution=distribution,
         extension_s=settings.wrap_up_extension_s,

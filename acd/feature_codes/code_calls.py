@@ -7,7 +7,6 @@ wrap-up. A code is answered in words: the call is answered, a prompt played, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from acd.calls.ids import new_id
@@ -56,7 +55,7 @@ class _CodeCall:
 
 
 class CodeCalls:
-    """Calls from phones to a code, from answer to hang-up. `settle(now)`: operators may be free."""
+    """Calls from phones to a code, from answer to hang-up."""
 
     def __init__(
         self,
@@ -65,13 +64,11 @@ class CodeCalls:
         timers: Timers,
         wrap_ups: WrapUps,
         *,
-        settle: Callable[[float], None],
         pin_matches: PinMatches,
         distribution: Distribution,
         extension_s: float,
     ) -> None:
         self._switch, self._timers = switch, timers
-        self._settle = settle
         self._throttle = PinThrottle(roster, pin_matches)
         reasons = distribution.pause_reasons
         self._commands = Commands(roster, self._throttle, wrap_ups, reasons, extension_s)
@@ -98,7 +95,6 @@ class CodeCalls:
             self._step(call, Started(), now)
         else:
             self._last_words(call, prompt, now)
-            self._settle(now)
 
     def say(self, channel: str, prompt: str, now: float) -> None:
         """Say something to a channel that is answered already, and hang it up then."""
@@ -163,7 +159,6 @@ class CodeCalls:
         right = answer is Answer.RIGHT
         prompt = self._commands.login(operator, call.phone, now) if right else WAITS
         self._last_words(call, prompt, now)
-        self._settle(now)
 
     # --- what is heard ------------------------------------------------------------------------
 

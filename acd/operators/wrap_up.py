@@ -6,8 +6,6 @@ restart of the engine changes nothing: `restore` arms the deadlines anew.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from acd.operators.operator import Operator
 from acd.operators.roster import Roster
 from acd.operators.states import State
@@ -15,10 +13,10 @@ from acd.timers import Timers
 
 
 class WrapUps:
-    """All wrap-ups of the line; `settle(now)` is called when one has come to its end."""
+    """All wrap-ups of the line."""
 
-    def __init__(self, roster: Roster, timers: Timers, settle: Callable[[float], None]) -> None:
-        self._roster, self._timers, self._settle = roster, timers, settle
+    def __init__(self, roster: Roster, timers: Timers) -> None:
+        self._roster, self._timers = roster, timers
 
     def begin(self, operator: Operator, seconds: float, now: float) -> None:
         """The operator's call is over; without any wrap-up the operator is idle at once."""
@@ -52,4 +50,3 @@ class WrapUps:
         # one that was ended early, made longer, or has begun anew since, is none of this deadline's
         if operator.state is State.WRAP_UP and operator.wrap_up_until == until:
             self._roster.wrapped_up(operator, "done", now)
-            self._settle(now)

@@ -71,18 +71,18 @@ class WaitingQueue:
     """
 
     def __init__(self) -> None:
-        self._places: dict[str, _Place] = {}
+        self.places: dict[str, _Place] = {}  # by the call's id, in no order of service
         self._lanes: dict[Lane, list[Key]] = {}
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self.places)
 
     def __iter__(self) -> Iterator[Call]:
         """Iterate over the calls, the next one to be served first."""
         return self._calls(merge(*self._lanes.values()))
 
     def __contains__(self, call: Call) -> bool:
-        return call.id in self._places
+        return call.id in self.places
 
     def lanes(self) -> list[Iterator[Call]]:
         """Return every lane that is not empty, its calls in the order of service."""
@@ -90,15 +90,15 @@ class WaitingQueue:
 
     def add(self, call: Call) -> int:
         """Put a call in its place; returns its position, counted from 1."""
-        place = self._places.get(call.id)
+        place = self.places.get(call.id)
         if place is None:
-            place = self._places[call.id] = _Place(call, lane_of(call), service_key(call))
+            place = self.places[call.id] = _Place(call, lane_of(call), service_key(call))
             insort(self._lanes.setdefault(place.lane, []), place.key)
         return self._before(place.key) + 1
 
     def remove(self, call: Call) -> bool:
         """Take a call out; False if it was not in the queue."""
-        place = self._places.pop(call.id, None)
+        place = self.places.pop(call.id, None)
         if place is None:
             return False
         keys = self._lanes[place.lane]
@@ -109,7 +109,7 @@ class WaitingQueue:
 
     def position(self, call: Call) -> int | None:
         """How many are served up to and with this call; None if it does not wait."""
-        place = self._places.get(call.id)
+        place = self.places.get(call.id)
         return None if place is None else self._before(place.key) + 1
 
     def age(self, call: Call) -> None:
@@ -123,4 +123,4 @@ class WaitingQueue:
         return sum(bisect_left(keys, key) for keys in self._lanes.values())
 
     def _calls(self, keys: Iterator[Key]) -> Iterator[Call]:
-        return (self._places[key[-1]].call for key in keys)
+        return (self.places[key[-1]].call for key in keys)

@@ -16,7 +16,7 @@ from acd.operators.states import State
 
 
 class Resumption:
-    """What can be taken up. After any of it the dispatcher has to `settle`."""
+    """What can be taken up. The writer settles after it, as after any event."""
 
     def __init__(self, dispatcher: Dispatcher) -> None:
         self._dispatcher, self._operator_legs = dispatcher, dispatcher.operator_legs

@@ -57,9 +57,6 @@ class Queueing(Protocol):
     def lost(self, leg: Leg, reason: str, now: float) -> None:
         """A leg is of no use, though it was to talk with the citizen."""
 
-    def settle(self, now: float) -> None:
-        """Offer waiting calls to free operators."""
-
 
 class Transfers:
     """All handing over of one line; between the dispatcher, which owns the calls, and the legs."""
@@ -88,7 +85,6 @@ class Transfers:
         self._keys[leg_id] = keys
         if command is not None:
             self._command(leg, command, now)
-            self._dispatcher.settle(now)
 
     def _command(self, leg: Leg, command: Command, now: float) -> None:
         transfer = leg.call.transfer
@@ -114,7 +110,6 @@ class Transfers:
             self.decline(leg_id)
             return
         self._begin(leg, number, Form.REFER, now)
-        self._dispatcher.settle(now)
 
     def refuse(self, leg: Leg, now: float) -> None:
         """Tell a phone that its REFER leads nowhere, and remember when it was told."""
@@ -289,7 +284,6 @@ class Transfers:
             self.left(leg, now)
         else:
             self._dispatcher.lost(leg, "failed", now)
-        self._dispatcher.settle(now)
 
     @staticmethod
     def bridge_of(leg: Leg) -> str | None:

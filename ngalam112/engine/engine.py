@@ -139,7 +139,8 @@ class Engine:
 
     def _fire_timers(self, now: float) -> None:
         try:
-            self.timers.fire(now)
+            if self.timers.fire(now):
+                self.dispatcher.settle(now)
         except Exception:
             self.event_errors += 1
             log.exception("deadline_failed")

@@ -114,7 +114,7 @@ class EventRouter:
         self.answered_meanwhile: list[str] = []
 
     def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
-        """Let one event happen."""
+        """Let one event happen, then offer calls to whoever is free."""
         match event:
             case ChannelDtmfReceived(digit=digit, channel=channel):
                 self._pressed(channel.id, digit, now)
@@ -155,7 +155,6 @@ class EventRouter:
                     self.dispatcher.transfers.told(by.source_channel.id)
             case Joined(bridge=bridge, leg=leg):
                 self.dispatcher.transfers.joined(bridge, leg, now)
-                self.dispatcher.settle(now)
             case JoinFailed(bridge=bridge, leg=leg, why=why):
                 self.dispatcher.transfers.join_failed(bridge, leg, why, now)
             case Connected(bridge=bridge):
@@ -168,14 +167,13 @@ class EventRouter:
             case SayFailed(playback=playback_id):
                 self._playback_ended(playback_id, True, now)
             case DeviceState(phone=phone, state=state):
-                if self.dispatcher.roster.device(phone, device_of(state)):
-                    self.dispatcher.settle(now)
+                self.dispatcher.roster.device(phone, device_of(state))
             case Do(act=act):
                 act(now)
-                self.dispatcher.settle(now)
             case ApplicationReplaced():
                 self.replaced = True
                 log.error("application_replaced", what="another engine has taken this line over")
+        self.dispatcher.settle(now)
 
     # --- a citizen's leg ----------------------------------------------------------------------
 
@@ -281,7 +279,6 @@ class EventRouter:
             if self._codes.gone(channel_id):
                 # a phone that has called in vain hears so in words, like one that dialled a code
                 self.dispatcher.operator_legs.free_phone(channel_id)
-                self.dispatcher.settle(now)
             elif not self.operator_calls.gone(channel_id, now):
                 self.dispatcher.leg_gone(channel_id, cause, now)
         elif call.record.events:
@@ -336,7 +333,6 @@ class EventRouter:
             transfers.refuse(leg, now)
         else:
             transfers.replaced(leg, consulted, now)
-            self.dispatcher.settle(now)
 
     def _took_the_place(self, event: StasisStart, now: float) -> None:
         """Someone came in by INVITE with Replaces: out again, and the one whose place it was back.

@@ -101,7 +101,6 @@ class FallbackCalls:
             self._dispatcher.switch.answer(channel.id)  # taken before the script could answer
         self._reception.skip(call, now)
         Resumption(self._dispatcher).wait(call, [], now, told=False)
-        self._dispatcher.settle(now)
         log.info("reclaimed", call_id=call.id)
 
     def _known(self, channel_id: str) -> Call | None:

@@ -55,7 +55,6 @@ def restore_calls(router: EventRouter, event: Restoration, now: float) -> None:
             if (rang := dispatcher.operator_legs.legs.get(leg)) and rang.stage is LegStage.RINGING:
                 dispatcher.leg_answered(leg, now)
         router.looks_again()
-        dispatcher.settle(now)
 
 
 def _bring_together(router: EventRouter, event: Restoration, now: float) -> None:

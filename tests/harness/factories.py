@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
@@ -26,7 +26,7 @@ from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
 from ngalam112.config.settings import PROJECT
 from ngalam112.engine.ari_switch import Connected
-from ngalam112.engine.event_router import EventRouter, Whereabouts
+from ngalam112.engine.event_router import Do, EventRouter, Whereabouts
 from ngalam112.recovery.restore_calls import Restoration, restore_calls
 from ngalam112.recovery.snapshot import Snapshot
 from pbx import ari_types as ari
@@ -76,11 +76,26 @@ def a_record(asterisk_id: str = "c1", **changes: Any) -> CallRecord:
     return CallRecord(asterisk_id=asterisk_id, **(values | changes))
 
 
+class SettlingTimers(Timers):
+    """Deadlines after which the line is settled, as the engine's writer does."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.settle: Callable[[float], None] = lambda _: None
+
+    def fire(self, now: float) -> bool:
+        """Call what is due, then settle."""
+        fired = super().fire(now)
+        if fired:
+            self.settle(now)
+        return fired
+
+
 class Desk:
     """A roster with phones 101, 102... and operators 1001, 1002... logged in, and a dispatcher."""
 
     def __init__(self, operators: int = 1, **rules: Any) -> None:
-        self.switch, self.journal, self.timers = FakeSwitch(), FakeJournal(), Timers()
+        self.switch, self.journal, self.timers = FakeSwitch(), FakeJournal(), SettlingTimers()
         self.roster = Roster(self.journal)
         for one in range(1, operators + 1):
             self.roster.add_phone(a_phone(f"{100 + one}"))
@@ -89,6 +104,7 @@ class Desk:
             )
         self.rules = Rules(**rules)
         self.dispatcher = Dispatcher(self.switch, self.roster, self.timers, self.rules)
+        self.timers.settle = self.dispatcher.settle
 
     def operator(self, number: str = "1001") -> Operator:
         """One of the operators."""
@@ -102,6 +118,7 @@ class Desk:
         """A call that has just joined the queue, and may ring a phone by now."""
         call = a_call(channel, self.journal, at=now, **changes)
         self.dispatcher.enqueue(call, now)
+        self.dispatcher.settle(now)
         return call
 
     def talking(self, channel: str = "c1", now: float = 100.0) -> Call:
@@ -129,7 +146,6 @@ class LineDesk(Desk):
             self.roster,
             self.timers,
             self.dispatcher.wrap_ups,
-            settle=self.dispatcher.settle,
             pin_matches=lambda one, pin: one.pin_hash == pin,
             distribution=THE_DISTRIBUTION,
             extension_s=30.0,
@@ -193,9 +209,8 @@ class LineDesk(Desk):
             frozenset(self.router.calls),
             frozenset(self.dispatcher.operator_legs.legs),
         )
-        restore_calls(
-            self.router, Restoration(live=live, calls=calls, legs=of_operators, **found), now
-        )
+        restoration = Restoration(live=live, calls=calls, legs=of_operators, **found)
+        self.handle(Do(lambda at: restore_calls(self.router, restoration, at)), now=now)
 
     def next_engine(self, now: float = 200.0) -> LineDesk:
         """The engine dies; the next one knows what this one has kept, and nothing else."""

@@ -64,6 +64,7 @@ class Centre(RuleBasedStateMachine):
     def a_citizen_is_gone(self, data: st.DataObject, cause: int) -> None:
         call = self.citizens.pop(self.pick(data, self.citizens))
         self.desk.dispatcher.citizen_gone(call, cause, self.now)
+        self.desk.dispatcher.settle(self.now)
 
     @precondition(lambda self: "ringing" in self.legs.values())
     @rule(data=st.data())
@@ -72,6 +73,7 @@ class Centre(RuleBasedStateMachine):
         self.legs[leg] = "answered"
         self.desk.dispatcher.operator_legs.leg_ringing(leg, self.now)
         self.desk.dispatcher.leg_answered(leg, self.now)
+        self.desk.dispatcher.settle(self.now)
 
     @precondition(lambda self: "ringing" in self.legs.values())
     @rule(data=st.data())
@@ -79,6 +81,7 @@ class Centre(RuleBasedStateMachine):
         leg = self.pick_ringing(data)
         del self.legs[leg]
         self.desk.dispatcher.ring_failed(leg, self.now)
+        self.desk.dispatcher.settle(self.now)
 
     @precondition(lambda self: self.asked)
     @rule(works=st.booleans())
@@ -86,8 +89,10 @@ class Centre(RuleBasedStateMachine):
         bridge = self.asked.pop(0)
         if works:
             self.desk.dispatcher.connected(bridge, self.now)
+            self.desk.dispatcher.settle(self.now)
         else:
             self.desk.dispatcher.connect_failed(bridge, "no answer", self.now)
+            self.desk.dispatcher.settle(self.now)
 
     @precondition(lambda self: self.legs)
     @rule(data=st.data(), cause=CAUSES)
@@ -95,6 +100,7 @@ class Centre(RuleBasedStateMachine):
         leg = self.pick(data, self.legs)
         del self.legs[leg]
         self.desk.dispatcher.leg_gone(leg, cause, self.now)
+        self.desk.dispatcher.settle(self.now)
 
     @rule(seconds=st.sampled_from([0.0, 0.4, 1.0, 6.0, 13.0]))
     def time_goes_by(self, seconds: float) -> None:
@@ -127,6 +133,7 @@ class Centre(RuleBasedStateMachine):
         getattr(self.desk.dispatcher, name)("nobody", self.now)
         self.desk.dispatcher.operator_legs.leg_ringing("nobody", self.now)
         self.desk.dispatcher.leg_gone("nobody", 16, self.now)
+        self.desk.dispatcher.settle(self.now)
 
     @invariant()
     def no_operator_holds_two_calls_and_each_state_fits(self) -> None:
@@ -204,6 +211,7 @@ def test_a_phone_that_does_not_take_a_call_rests_and_the_next_one_rings(
     desk = Desk(2)
     call = desk.queued()
     desk.dispatcher.leg_gone(call.leg or "", cause, 101.0)
+    desk.dispatcher.settle(101.0)
     assert desk.journal.events[call.id][-2].data["reason"] == reason
     assert desk.operator("1001").not_before == 101.0 + rest_s
     assert (call.operator, desk.switch.last("ring").more[0]) == ("1002", "102")
