@@ -12,6 +12,7 @@ import structlog
 
 from acd.calls.call import Call, Leg
 from acd.calls.ids import new_id
+from acd.calls.owners import Playbacks
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage, Stage
 from acd.legs import NO_ANSWER, NORMAL, OperatorLegs
@@ -56,10 +57,12 @@ class Dispatcher:
         self.queue = WaitingQueue()
         self.away = False  # Asterisk is not there: whoever is offered now is offered to nobody
         self.load = LoadWatch(timers, rules.limits)
+        self.playbacks = Playbacks()
         self.announcements = Announcements(
             switch,
             timers,
             rules.announce,
+            playbacks=self.playbacks,
             position=self.queue.position,
             operators=self._on_duty,
             sheds=self.load.sheds,

@@ -15,6 +15,7 @@ import structlog
 
 from acd.calls.call import Call, Leg
 from acd.calls.ids import new_id
+from acd.calls.owners import Owner, Owners
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage, Stage
 from acd.calls.target import Kind, Target
@@ -53,11 +54,11 @@ class OperatorCall:
         return {"operator": self.operator, "phone": self.phone, "leg": self.leg}
 
 
-class OperatorCalls:
+class OperatorCalls(Owner):
     """All of them. `say(channel, prompt, now)` answers a channel in words and hangs it up."""
 
-    def __init__(self, dispatcher: Dispatcher, say: Say) -> None:
-        self._dispatcher, self._say = dispatcher, say
+    def __init__(self, dispatcher: Dispatcher, owners: Owners, say: Say) -> None:
+        self._dispatcher, self._owners, self._say = dispatcher, owners, say
         self.by_channel: dict[str, OperatorCall] = {}
         self.by_leg: dict[str, OperatorCall] = {}
 
@@ -131,38 +132,40 @@ class OperatorCalls:
         who = one.id if one is not None else None
         call = OperatorCall(channel, phone, who, leg, address, target, timer)
         self.by_channel[channel] = self.by_leg[leg] = call
+        self._owners.add(channel, self)
+        self._owners.add(leg, self)
         if one is not None and one.state is State.IDLE:
             one.move(State.CALLING, channel)
         dispatcher.operator_legs.occupy(phone, channel)
         dispatcher.switch.ringing(channel)
         return call
 
-    def answered(self, leg: str, now: float) -> bool:
-        """The one who was called has answered; False if the leg is none of these."""
-        call = self.by_leg.get(leg)
+    def answered(self, channel: str, now: float) -> None:
+        """The one who was called has answered."""
+        call = self.by_leg.get(channel)
         if call is None:
-            return False
+            return
         call.timer.cancel()
         call.bridge = new_id(now)
-        self._dispatcher.switch.pair(call.bridge, call.channel, leg)
+        self._dispatcher.switch.pair(call.bridge, call.channel, call.leg)
         called = self._dispatcher.roster.operators.get(call.target.operator or "")
         if called is not None and called.call == call.channel:
             called.move(State.CALLING, call.channel)
         if call.back is not None:
             call.back.note(EventKind.JOINED, now, **call.about(), how="callback")
-        return True
 
-    def gone(self, channel: str, now: float) -> bool:
-        """One of the two has hung up: so does the other; False if it is none of these."""
-        call = self.by_channel.get(channel) or self.by_leg.get(channel)
-        if call is None:
-            return False
+    def ring_failed(self, channel: str, now: float) -> None:
+        """The one who is called cannot be rung: who called hears so."""
+        self.gone(channel, NORMAL, now)
+
+    def gone(self, channel: str, cause: int, now: float) -> None:
+        """One of the two has hung up: so does the other."""
+        call = self.by_channel.get(channel) or self.by_leg[channel]
         if channel == call.leg and call.bridge is None:
             self._in_vain(call, now)
         else:
             self._end(call, now, but=channel)
         self._dispatcher.operator_legs.free_phone(channel)
-        return True
 
     def hand_over(self, channel: str, by: Leg, now: float) -> Consulted | None:
         """Take the called one out of a call of the same phone's, to be joined to its citizen."""
@@ -203,6 +206,8 @@ class OperatorCalls:
         call.timer.cancel()
         self.by_channel.pop(call.channel, None)
         self.by_leg.pop(call.leg, None)
+        self._owners.remove(call.channel, self)
+        self._owners.remove(call.leg, self)
 
     def _free_both(self, call: OperatorCall, now: float) -> None:
         self._free(call.operator, call.channel, now)

@@ -39,7 +39,7 @@ class Reception:
     ) -> None:
         self._switch, self._dispatcher, self._timers, self._tree = switch, dispatcher, timers, tree
         self._sessions: dict[str, Session] = {}
-        self._playbacks: dict[str, Call] = {}
+        self._playbacks = dispatcher.playbacks
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -81,11 +81,11 @@ class Reception:
         call.move(Stage.INFORMATION if information else Stage.MENU)
         call.rearm(self._timers.at(session.due, lambda at: self._step(call, Tick(), at)))
         if playing and call.playback is not None:
-            self._playbacks[call.playback] = call
+            self._expect(call, call.playback)
         elif session.phase is Phase.SILENCE:
             self._step(call, Tick(), now)
         else:
-            self._playbacks.pop(call.playback or "", None)
+            self._playbacks.forget(call.playback)
             call.playback = None
             self._step(call, PromptEnded(), now)
         return True
@@ -105,21 +105,19 @@ class Reception:
             call.note(EventKind.DIGIT, now, digit=digit, menu=session.menu)
             self._step(call, Digit(digit), now)
 
-    def playback_ended(self, playback: str, failed: bool, now: float) -> bool:
-        """A prompt has ended; False if it is none of ours, or one that we cut off."""
-        call = self._playbacks.pop(playback, None)
-        if call is None:
-            return False
-        call.playback = None
-        if failed and call.hung_up_by is None:
-            self._trouble(call, f"prompt {playback} could not be played", now)
-        self._step(call, PromptEnded(failed), now)
-        return True
+    def _expect(self, call: Call, playback: str) -> None:
+        def ended(failed: bool, now: float) -> None:
+            call.playback = None
+            if failed and call.hung_up_by is None:
+                self._trouble(call, f"prompt {playback} could not be played", now)
+            self._step(call, PromptEnded(failed), now)
+
+        self._playbacks.add(playback, ended)
 
     def gone(self, call: Call) -> None:
         """The call is over, or has left the menu; forget its session."""
         self._sessions.pop(call.id, None)
-        self._playbacks.pop(call.playback or "", None)
+        self._playbacks.forget(call.playback)
         call.dialogue = None
 
     def _trouble(self, call: Call, what: str, now: float) -> None:
@@ -161,11 +159,11 @@ class Reception:
 
     def _play(self, call: Call, prompt: str, now: float) -> None:
         call.playback = new_id(now)
-        self._playbacks[call.playback] = call
+        self._expect(call, call.playback)
         self._switch.say(call.channel, call.playback, prompt)
 
     def _silence(self, call: Call) -> None:
         if call.playback is not None:
             self._switch.stop(call.playback)
-            self._playbacks.pop(call.playback, None)
+            self._playbacks.forget(call.playback)
             call.playback = None

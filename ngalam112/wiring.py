@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from acd.calls.journal import Journal
+from acd.calls.owners import Owners
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
 from acd.operator_calls import OperatorCalls
@@ -97,11 +98,15 @@ def _router(
         rules_of(settings, tree, distribution),
         directory_of(settings, distribution),
     )
+    owners = Owners()
     codes = CodeCalls(
         switch,
         roster,
         timers,
         dispatcher.wrap_ups,
+        owners=owners,
+        playbacks=dispatcher.playbacks,
+        free_phone=dispatcher.operator_legs.free_phone,
         pin_matches=pin_matches,
         distribution=distribution,
         extension_s=settings.wrap_up_extension_s,
@@ -117,8 +122,9 @@ def _router(
         timers=timers,
         dispatcher=dispatcher,
         reception=Reception(switch, dispatcher, timers, tree),
+        owners=owners,
         codes=codes,
-        operator_calls=OperatorCalls(dispatcher, answer_in_words),
+        operator_calls=OperatorCalls(dispatcher, owners, answer_in_words),
         claim=requests.claim,
         ask_where=requests.ask_where,
         tell_full=requests.tell_full,

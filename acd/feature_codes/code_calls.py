@@ -7,9 +7,11 @@ wrap-up. A code is answered in words: the call is answered, a prompt played, and
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from acd.calls.ids import new_id
+from acd.calls.owners import Owner, Owners, Playbacks
 from acd.config_file import Distribution
 from acd.feature_codes import commands, login_dialogue
 from acd.feature_codes.commands import WAITS, Commands
@@ -54,8 +56,11 @@ class _CodeCall:
     timer: Timer | None = None
 
 
-class CodeCalls:
-    """Calls from phones to a code, from answer to hang-up."""
+class CodeCalls(Owner):
+    """Calls from phones to a code, from answer to hang-up.
+
+    `free_phone(channel)`: the phone whose channel this was may be rung again.
+    """
 
     def __init__(
         self,
@@ -64,16 +69,19 @@ class CodeCalls:
         timers: Timers,
         wrap_ups: WrapUps,
         *,
+        owners: Owners,
+        playbacks: Playbacks,
+        free_phone: Callable[[str], None],
         pin_matches: PinMatches,
         distribution: Distribution,
         extension_s: float,
     ) -> None:
         self._switch, self._timers = switch, timers
+        self._owners, self._playbacks, self._free_phone = owners, playbacks, free_phone
         self._throttle = PinThrottle(roster, pin_matches)
         reasons = distribution.pause_reasons
         self._commands = Commands(roster, self._throttle, wrap_ups, reasons, extension_s)
         self._calls: dict[str, _CodeCall] = {}  # by channel
-        self._playbacks: dict[str, _CodeCall] = {}
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -86,8 +94,7 @@ class CodeCalls:
 
     def dialled(self, channel: str, phone: str, code: str, now: float) -> None:
         """A phone dialled a code: do it and say what came of it, or begin the dialogue."""
-        self.gone(channel)
-        call = self._calls[channel] = _CodeCall(channel, phone)
+        call = self._begin(channel, phone)
         self._switch.answer(channel)
         prompt = self._commands.do(phone, code.rstrip("#"), now)
         if prompt is None:
@@ -98,33 +105,29 @@ class CodeCalls:
 
     def say(self, channel: str, prompt: str, now: float) -> None:
         """Say something to a channel that is answered already, and hang it up then."""
-        self.gone(channel)
-        call = self._calls[channel] = _CodeCall(channel, "")
-        self._last_words(call, prompt, now)
+        self._last_words(self._begin(channel, ""), prompt, now)
+
+    def _begin(self, channel: str, phone: str) -> _CodeCall:
+        self._forget(channel)
+        call = self._calls[channel] = _CodeCall(channel, phone)
+        self._owners.add(channel, self)
+        return call
 
     def digit(self, channel: str, digit: str, now: float) -> None:
-        """A key was pressed in a call; none of ours, or after the last words: nothing."""
-        if (call := self._calls.get(channel)) is not None:
-            self._step(call, Digit(digit), now)
+        """A key was pressed in a call; after the last words: nothing."""
+        self._step(self._calls[channel], Digit(digit), now)
 
-    def playback_ended(self, playback: str, now: float) -> bool:
-        """The words have been said, or cannot be; False if they were none of ours."""
-        call = self._playbacks.pop(playback, None)
-        if call is None:
-            return False
-        call.playback = None
-        if call.dialogue is None:
-            self._hang_up(call)
-        else:
-            self._step(call, PromptEnded(), now)
-        return True
+    def gone(self, channel: str, cause: int, now: float) -> None:
+        """The leg is gone, and with it all that was known of the call."""
+        self._forget(channel)
+        self._free_phone(channel)  # it may have called in vain, and hear so in words
 
-    def gone(self, channel: str) -> bool:
-        """The leg is gone, and with it all that was known of the call; False if none of ours."""
+    def _forget(self, channel: str) -> bool:
         call = self._calls.pop(channel, None)
         if call is None:
             return False
-        self._playbacks.pop(call.playback or "", None)
+        self._owners.remove(channel, self)
+        self._playbacks.forget(call.playback)
         self._rearm(call, None)
         return True
 
@@ -171,17 +174,25 @@ class CodeCalls:
     def _say(self, call: _CodeCall, prompt: str, now: float) -> None:
         self._hush(call)
         call.playback = new_id(now)
-        self._playbacks[call.playback] = call
+        self._playbacks.add(call.playback, lambda _, at: self._said(call, at))
         self._switch.say(call.channel, call.playback, prompt)
+
+    def _said(self, call: _CodeCall, now: float) -> None:
+        """The words have been said, or cannot be."""
+        call.playback = None
+        if call.dialogue is None:
+            self._hang_up(call)
+        else:
+            self._step(call, PromptEnded(), now)
 
     def _hush(self, call: _CodeCall) -> None:
         if call.playback is not None:
-            self._playbacks.pop(call.playback, None)
+            self._playbacks.forget(call.playback)
             self._switch.stop(call.playback)
             call.playback = None
 
     def _hang_up(self, call: _CodeCall) -> None:
-        if self.gone(call.channel):
+        if self._forget(call.channel):
             self._switch.hang_up(call.channel)
 
     @staticmethod

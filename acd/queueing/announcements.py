@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from acd.calls.call import Call
 from acd.calls.ids import new_id
+from acd.calls.owners import Playbacks
 from acd.calls.states import Stage
 from acd.queueing.music import STAY, Music
 from acd.rules.load_shedding import Shed
@@ -89,6 +90,7 @@ class Announcements:
         timers: Timers,
         how: Announce,
         *,
+        playbacks: Playbacks,
         position: Callable[[Call], int | None],
         operators: Callable[[Call, float], int],
         sheds: Callable[[Shed], bool],
@@ -102,7 +104,7 @@ class Announcements:
         self._mode, self._every_s = how.mode, how.every_s
         self._first_s = max(how.first_s, how.text_s + _TEXT_TO_FIGURE_S)
         self._callers: dict[str, _Caller] = {}  # by call
-        self._playbacks: dict[str, Call] = {}
+        self._playbacks = playbacks
         self._handled: deque[float] = deque(maxlen=_HANDLED)
 
     @property
@@ -140,7 +142,7 @@ class Announcements:
         if before is not None and before.timer is not None:
             before.timer.cancel()
         if call.words is not None:
-            self._playbacks[call.words] = call  # begun by an engine before this one
+            self._expect(call, call.words)  # begun by an engine before this one
         if self._mode != "off":
             self._callers[call.id] = _Caller(call, next_at=now)
             self._arm(self._callers[call.id], now + self._first_s)
@@ -174,18 +176,16 @@ class Announcements:
 
     def _cut_off(self, call: Call) -> None:
         if call.words is not None:
-            self._playbacks.pop(call.words, None)
+            self._playbacks.forget(call.words)
             if call.stage is not Stage.ENDED:
                 self._switch.stop(call.words)
             call.words = None
 
-    def playback_ended(self, playback: str) -> bool:
-        """Words have been said, or could not be; False if they were none of ours, or cut off."""
-        call = self._playbacks.pop(playback, None)
-        if call is None:
-            return False
-        call.words = None
-        return True
+    def _expect(self, call: Call, playback: str) -> None:
+        def said(failed: bool, now: float) -> None:
+            call.words = None
+
+        self._playbacks.add(playback, said)
 
     def _arm(self, caller: _Caller, at: float) -> None:
         if caller.timer is not None:
@@ -227,7 +227,7 @@ class Announcements:
     def _words(self, call: Call, prompts: list[str], now: float) -> None:
         self._cut_off(call)  # its end was lost with a connection, or it is longer than the period
         call.words = new_id(now)
-        self._playbacks[call.words] = call
+        self._expect(call, call.words)
         call.keep()
         self._switch.say(call.channel, call.words, *prompts)
 

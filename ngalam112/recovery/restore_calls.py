@@ -50,7 +50,7 @@ def restore_calls(router: EventRouter, event: Restoration, now: float) -> None:
         _bring_together(router, event, now)
     finally:
         dispatcher.away = False
-        for leg in router.answered_meanwhile:
+        for leg in router.phones.answered_meanwhile:
             # it rang when we looked; who was seen to be up by then is being connected
             if (rang := dispatcher.operator_legs.legs.get(leg)) and rang.stage is LegStage.RINGING:
                 dispatcher.leg_answered(leg, now)

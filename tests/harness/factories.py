@@ -12,6 +12,7 @@ from hypothesis import settings
 from acd.calls.call import Call
 from acd.calls.checkpoint import call_checkpoints, claim_checkpoints, to_hang_up
 from acd.calls.journal import Journal
+from acd.calls.owners import Owners
 from acd.calls.record import CallRecord, EventKind
 from acd.config_file import load_distribution
 from acd.dispatcher import Dispatcher
@@ -141,11 +142,15 @@ class LineDesk(Desk):
         self.elsewhere: set[str] = set()  # channels that live on in the dialplan
         self._now = 0.0
         self.reception = Reception(self.switch, self.dispatcher, self.timers, tree)
+        self.owners = owners = Owners()
         self.codes = CodeCalls(
             self.switch,
             self.roster,
             self.timers,
             self.dispatcher.wrap_ups,
+            owners=owners,
+            playbacks=self.dispatcher.playbacks,
+            free_phone=self.dispatcher.operator_legs.free_phone,
             pin_matches=lambda one, pin: one.pin_hash == pin,
             distribution=THE_DISTRIBUTION,
             extension_s=30.0,
@@ -156,8 +161,9 @@ class LineDesk(Desk):
             timers=self.timers,
             dispatcher=self.dispatcher,
             reception=self.reception,
+            owners=owners,
             codes=self.codes,
-            operator_calls=OperatorCalls(self.dispatcher, self.codes.say),
+            operator_calls=OperatorCalls(self.dispatcher, owners, self.codes.say),
             claim=self.claims.append,
             ask_where=self._found,
             tell_full=self.door_told.append,

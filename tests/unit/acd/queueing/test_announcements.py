@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.calls.call import Call
+from acd.calls.owners import Playbacks
 from acd.operators.operator import Device, Status
 from acd.operators.states import State
 from acd.queueing.announcements import PROMPTS, Announcements, expected_wait_s, figure, words
@@ -30,10 +31,12 @@ class Waiting:
         self.switch, self.timers, self.call = FakeSwitch(), Timers(), a_call()
         self.position: int | None = 4
         self.busy = False
+        self.playbacks = Playbacks()
         self.told = Announcements(
             self.switch,
             self.timers,
             Announce(**({"mode": "wait"} | how)),
+            playbacks=self.playbacks,
             position=lambda call: self.position,
             operators=lambda call, now: 2,
             sheds=self.too_busy,
@@ -54,7 +57,7 @@ class Waiting:
             self.timers.fire(at)
             for did in self.switch.all("say")[count:]:
                 begun.append((at, tuple(did.more[1:])))
-                assert self.told.playback_ended(did.more[0])
+                assert self.playbacks.ended(did.more[0], False, at)
         return begun
 
     def playing(self) -> str:
@@ -116,7 +119,7 @@ def test_an_answer_cuts_off_what_plays_and_nothing_comes_after_it() -> None:
     waiting.told.stop(waiting.call)
     assert waiting.switch.told("stop") == [playback]
     assert waiting.timers.next() is None
-    assert not waiting.told.playback_ended(playback), "what was cut off is forgotten"
+    assert not waiting.playbacks.ended(playback, False, 104.0), "what was cut off is forgotten"
 
 
 def test_an_answer_while_nothing_plays_costs_no_request() -> None:
@@ -153,7 +156,7 @@ def test_a_call_that_has_ended_is_told_nothing() -> None:
 
 def test_words_that_could_not_be_played_change_nothing() -> None:
     waiting = Waiting()
-    assert waiting.told.playback_ended(waiting.playing())
+    assert waiting.playbacks.ended(waiting.playing(), False, 104.0)
     assert waiting.said(131) == [(130.0, ("queue_wait", "queue_minutes_2"))]
 
 
@@ -169,8 +172,8 @@ def test_words_whose_end_was_lost_are_stopped_before_the_next() -> None:
     assert waiting.switch.told("stop") == [playback]
 
 
-def test_another_playback_is_none_of_ours() -> None:
-    assert not Waiting().told.playback_ended("of a code")
+def test_from_the_end_of_another_playback_nothing_follows() -> None:
+    assert not Waiting().playbacks.ended("of a code", False, 104.0)
 
 
 def test_the_average_is_of_the_last_fifty_calls() -> None:

@@ -1,0 +1,126 @@
+"""What happens to citizens' channels: they enter, hang up, leave for the fallback, and end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from acd.calls.call import Call
+from acd.calls.live_calls import LiveCalls
+from acd.calls.record import EventKind
+from acd.calls.states import Stage
+from acd.dispatcher import Dispatcher
+from acd.rules.load_shedding import Shed
+from ivr.reception import Reception
+from ngalam112.engine.admission import Admission
+from ngalam112.engine.claims import Claims
+from ngalam112.engine.clock import age_s
+from ngalam112.engine.fallback_calls import FallbackCalls
+from pbx.ari_types import Channel
+from pbx.quality import leg_quality
+
+NORMAL = 16
+
+
+class CitizenChannels:
+    """The channels of all citizens; `live` has their calls.
+
+    `ask_where(channel)`: ask Asterisk whether a channel that has left us lives on elsewhere.
+    """
+
+    def __init__(
+        self,
+        live: LiveCalls,
+        claims: Claims,
+        admission: Admission,
+        fallback: FallbackCalls,
+        reception: Reception,
+        dispatcher: Dispatcher,
+        ask_where: Callable[[str], None],
+    ) -> None:
+        self._live, self._claims, self._admission = live, claims, admission
+        self._fallback, self._reception, self._dispatcher = fallback, reception, dispatcher
+        self._ask_where = ask_where
+        live.on_end = self._ended
+
+    def entered(self, channel: Channel, priority: str, now: float) -> None:
+        """A citizen whom we claimed. `priority`: the Resource-Priority header, or ""."""
+        call = self._live.calls.get(channel.id) or self._live.new(channel.id, now)
+        if call.record.events:
+            self._found_before(call, priority)
+            return
+        self._arrives(call, channel, priority)
+        self._reception.welcome(call, now)
+
+    def unclaimed(self, channel: Channel, priority: str, now: float) -> None:
+        """Nobody has claimed this citizen in time; the dialplan has answered and plays music."""
+        arrived = now - age_s(channel.creationtime)
+        call = self._live.calls.get(channel.id) or self._live.new(channel.id, arrived)
+        if call.record.events:
+            self._found_before(call, priority)
+            return
+        # an engine that was late has seen the call's first question late as well
+        call.record.arrived_at = min(call.record.arrived_at, arrived)
+        self._arrives(call, channel, priority)
+        self._admission.came(call, now)
+        self._dispatcher.load.unclaimed(channel.id, now)
+
+    def _arrives(self, call: Call, channel: Channel, priority: str) -> None:
+        call.resource_priority = priority
+        call.rearm(None)
+        caller = channel.caller
+        self._claims.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
+
+    def _found_before(self, call: Call, priority: str) -> None:
+        """Taking up the line has found the call first, and could not know its priority."""
+        if priority and not call.resource_priority:
+            call.resource_priority = priority
+            self._admission.has_priority(call)
+            call.keep()
+
+    def hanging_up(self, call: Call, cause: int) -> None:
+        """The citizen has hung up; the channel goes in a moment."""
+        if call.hung_up_by is None:
+            call.hung_up_by, call.cause = "caller", cause or NORMAL
+
+    def left(self, channel: Channel, now: float) -> bool:
+        """A channel has left us. False if it is for good; else it is asked whether it lives on."""
+        self._quality(channel, now)
+        if not self._fallback.may_be_rescued(channel.id):
+            return False
+        self._ask_where(channel.id)
+        return True
+
+    def gone(self, call: Call, cause: int, now: float) -> None:
+        """The citizen's channel is gone."""
+        if call.record.events:
+            self._live.over(call, call.cause or cause, now)
+        elif call.timer is not None:
+            self._claims.never_came(call, now)
+        # else the answer to its claim is still to come, and decides who keeps its record
+
+    def _ended(self, call: Call, cause: int, now: float, ended_at: float | None) -> None:
+        """A call is over: whatever was done for it ends, and its place is kept for a redial."""
+        self._reception.gone(call)
+        if call.channel in self._admission.waiting:
+            self._admission.gone(call)
+        call.hanging_up = False
+        waited = call.stage is not Stage.TALKING and call.stage is not Stage.ENDED
+        self._dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
+        if waited:
+            self._claims.redials.gave_up(call, now)
+        call.keep()
+        self._dispatcher.load.look(now)
+
+    def _quality(self, channel: Channel, now: float) -> None:
+        call, told = self._live.calls.get(channel.id), channel.channelvars.audio_quality
+        if not told or call is None or not call.record.events:
+            return
+        if not self._dispatcher.load.sheds(Shed.QUALITY):
+            heard = leg_quality(told)
+            call.note(
+                EventKind.QUALITY,
+                now,
+                leg="citizen",
+                loss_percent=heard.loss_percent,
+                jitter_ms=heard.jitter_ms,
+            )
