@@ -35,6 +35,8 @@ def alone_settings(home: Path, database_url: str) -> Settings:
         capacity_channels=_NO_LIMIT,
         most_cps=_NO_LIMIT,
         most_channels=_NO_LIMIT,
+        most_music=_NO_LIMIT,
+        most_backlog=_NO_LIMIT,
     )
 
 

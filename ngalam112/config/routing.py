@@ -101,6 +101,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
             most_cps=settings.most_cps,
             most_channels=settings.most_channels,
             most_music=settings.most_music,
+            most_backlog=settings.most_backlog,
         ),
         categories=tree.categories,
     )

@@ -75,6 +75,8 @@ class Settings(BaseSettings):
     most_channels: int = Field(default=600, ge=2, validate_default=True)
     # so many of those who wait hear music, which costs Asterisk most of all; the others some words
     most_music: int = Field(default=60, ge=0)
+    # requests and events that wait; while there are more, who calls waits to be taken in
+    most_backlog: int = Field(default=200, ge=2)
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator("home", "menu_file", "distribution_file", "prompts")
