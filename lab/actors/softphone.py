@@ -26,7 +26,7 @@ from lab.actors.phone_facts import (
     parse_audio,
     refer_to,
 )
-from lab.audio.ears import RATE, Ears
+from lab.audio.recording import RATE, Recording
 from lab.audio.tones import tone_share
 from lab.machine.waiting import comes_true
 from pbx.programs import Programs
@@ -62,7 +62,7 @@ class Softphone:
         self._taken: set[str] = set()
         self._one_at_a_time = asyncio.Lock()
         self._recordings = itertools.count(1)
-        self._ears: Ears | None = None
+        self._recording: Recording | None = None
 
     async def __aenter__(self) -> Softphone:
         try:
@@ -294,29 +294,29 @@ class Softphone:
             )
         return Audio(now.sent - begun.sent, now.received - begun.received)
 
-    async def record(self) -> Ears:
+    async def record(self) -> Recording:
         """Write what comes in to a file from now on, for `listen` and for whoever reads it.
 
         Only while the phone has one call: each of several would write over the others.
         """
-        ears = Ears(self.baresip.folder / f"heard-{next(self._recordings)}.wav")
-        await self.baresip.command("auplay", f"aufile,{ears.path}")
-        self._ears = ears
-        return ears
+        recording = Recording(self.baresip.folder / f"heard-{next(self._recordings)}.wav")
+        await self.baresip.command("auplay", f"aufile,{recording.path}")
+        self._recording = recording
+        return recording
 
     async def stop_recording(self) -> None:
         """Hear without keeping it, as at the beginning."""
-        self._ears = None
+        self._recording = None
         await self.baresip.command("auplay", NO_PLAYER)
 
     async def listen(self, for_s: float = 1.0) -> bytes:
         """What comes in during some time: samples of 16 bits, 8000 a second."""
-        if self._ears is not None:
-            return await self._ears.listen(for_s)
-        ears = await self.record()
+        if self._recording is not None:
+            return await self._recording.listen(for_s)
+        recording = await self.record()
         await asyncio.sleep(STALE_S + for_s)
         await self.stop_recording()
-        return ears.heard[2 * int(STALE_S * RATE) :]
+        return recording.heard[2 * int(STALE_S * RATE) :]
 
     async def hears(self, tone_hz: int, for_s: float = 1.0) -> float:
         """Listen for some time; how much of what comes in is this tone, from 0 to 1."""

@@ -1,4 +1,4 @@
-"""Times between what phones, citizens and ears noted, in milliseconds. Pure."""
+"""Times between what phones, citizens and endpoints noted, in milliseconds. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from lab.chaos.ears import Heard
 from lab.chaos.notes import Note, times
+from lab.chaos.rtp_endpoints import Heard
 
 
 class SetUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ def set_up(
     """Join the notes with what was heard, of all citizens who dialled from `begun` on.
 
     `callers`: by number, what that citizen heard; `desks`: what was heard at the phone of the first
-    call, the second...; `ahead`: what is to be added to the ears' moments to get those of notes.
+    call, the second...; `ahead`: what is added to the endpoints' moments to get those of notes.
     """
     dialled = {who: at for who, at in times(citizens, "dialled").items() if at >= begun}
     answered = times(citizens, "answered")

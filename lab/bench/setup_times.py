@@ -1,7 +1,7 @@
 """Measure 3: how fast a call is set up, at 5, 20 and 50 calls a second, with operators to spare.
 
-Citizens and phones have their audio at ears of their own: a citizen presses a key after a second of
-the menu, and both speak once they hear something, in packets of 20 ms.
+Citizens and phones have their audio at endpoints of their own: a citizen presses a key after a
+second of the menu, and both speak once they hear something, in packets of 20 ms.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lab.bench.latency import SetUp, set_up
 from lab.bench.load import read_run
 from lab.bench.peers import Peer
 from lab.bench.stage import Figures, Stage
-from lab.chaos.ears import Ears
+from lab.chaos.rtp_endpoints import RtpEndpoints
 from lab.machine.stalls import stood_still
 
 PEERS = ("app_queue", "ours")
@@ -62,9 +62,9 @@ class _Played(msgspec.Struct, frozen=True):
 async def _play(peer: Peer, rate: int, calls: int, random: Random) -> _Played:
     await peer.on_duty(200)
     work = peer.settings.home / "sipp"
-    async with Ears(calls, calls, most=_MOST_PACKETS) as ears:
-        callers = {f"0822{index:06d}": port for index, port in enumerate(ears.citizens)}
-        phones, citizens = _runs(peer, work, rate, callers, ears.phones, random)
+    async with RtpEndpoints(calls, calls, most=_MOST_PACKETS) as endpoints:
+        callers = {f"0822{index:06d}": port for index, port in enumerate(endpoints.citizens)}
+        phones, citizens = _runs(peer, work, rate, callers, endpoints.phones, random)
         async with phones, citizens:
             begun, since = time.time() + _WARM_S, time.monotonic()
             try:
@@ -75,12 +75,12 @@ async def _play(peer: Peer, rate: int, calls: int, random: Random) -> _Played:
             stalls_s = stood_still(since)
             await peer.hang_up_all()
         ahead = time.time() - time.monotonic()
-        heard = await ears.heard()
+        heard = await endpoints.heard()
     times = set_up(
         read_run(citizens),
         read_run(phones),
         {number: heard[port] for number, port in callers.items()},
-        [heard[port] for port in ears.phones],
+        [heard[port] for port in endpoints.phones],
         begun,
         ahead,
     )

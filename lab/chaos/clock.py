@@ -48,7 +48,7 @@ async def clock_stepped(stage: Stage) -> Row:
         await asyncio.sleep(play.line.settings.wrap_up_s + 2.0)
         _, operators = await what_is_kept(play.line.settings)
         ended = msgspec.structs.replace(ended, stalls=stalls(play.since))
-        broken = ended.broken(play.ears, faults)
+        broken = ended.broken(play.endpoints, faults)
         wrap_up_s = play.line.settings.wrap_up_s
     worst, unended = wrap_ups(operators)
     durations = wrong_durations(ended.calls, ended.citizens, ended.phones)

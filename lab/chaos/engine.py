@@ -69,7 +69,7 @@ def judged(
     **details: Any,
 ) -> Row:
     """Judge what a death of the engine has cost: order, gaps, the time without service."""
-    broken = ended.broken(play.ears, faults)
+    broken = ended.broken(play.endpoints, faults)
     turns = [one for at in faults for one in verdict.out_of_turn(ended.calls, at.wall)]
     backs = [verdict.back_s(ended.calls, ended.phones, at.wall) for at in faults]
     never = [
@@ -115,7 +115,7 @@ async def engine_killed(stage: Stage) -> Row:
         await play.line.stands_by(STANDBY_WITHIN_S)
         await play.talks_begin(kills * _KILL_EVERY_S + stage.of(30, 10))
         await play.operators_come()
-        await play.players.crowd(at_once=calls - len(play.ears.citizens))
+        await play.players.crowd(at_once=calls - len(play.endpoints.citizens))
         for _ in range(kills):
             await asyncio.sleep(stage.random.uniform(0.5, 4.0))
             up.append(await all_stages(play, round(calls * 0.9)))
@@ -167,7 +167,7 @@ async def engine_frozen(stage: Stage) -> Row:
         await play.line.stands_by(STANDBY_WITHIN_S)
         await play.talks_begin(stage.of(60, 20))
         await play.operators_come()
-        await play.players.crowd(at_once=calls - len(play.ears.citizens))
+        await play.players.crowd(at_once=calls - len(play.endpoints.citizens))
         up = await all_stages(play, round(calls * 0.9))
         moment, pid = await fault(play, signal.SIGSTOP)
         stage.say(f"frozen: {up}")

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from lab.chaos.ears import PACKET_S, Heard
+from lab.chaos.rtp_endpoints import PACKET_S, Heard
 
 GAP_LIMIT_S = 0.2
 _SAMPLES = 160  # of a packet
@@ -51,7 +51,7 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def judge(
-    ears: Mapping[str, Heard],
+    endpoints: Mapping[str, Heard],
     faults: Sequence[float],
     around: tuple[float, float],
     stalls: Sequence[Span],
@@ -61,12 +61,13 @@ def judge(
         who: {
             (one.begin, one.end)
             for one in gaps(heard, GAP_LIMIT_S)
-            if is_the_machines(one, [other.voices for other in ears.values()], stalls)
+            if is_the_machines(one, [other.voices for other in endpoints.values()], stalls)
         }
-        for who, heard in ears.items()
+        for who, heard in endpoints.items()
     }
     found = {
-        who: gap_across(heard.voices, faults, around, machines[who]) for who, heard in ears.items()
+        who: gap_across(heard.voices, faults, around, machines[who])
+        for who, heard in endpoints.items()
     }
     cut, late = broken_talks(found)
     worst = [max((one[side] for one in found.values()), default=0.0) for side in (0, 1)]
@@ -78,7 +79,7 @@ def judge(
 
 
 def gaps(heard: Heard, longer_than: float) -> Iterator[Gap]:
-    """The gaps in what one ear heard."""
+    """The gaps in what one endpoint heard."""
     for index, (begin, end) in enumerate(itertools.pairwise(heard.voices)):
         if end - begin > longer_than:
             yield Gap(
@@ -106,19 +107,20 @@ def _in_a_burst(voices: Sequence[float], first: int, gap_s: float) -> bool:
     return last < len(voices) and voices[last] - voices[first] <= count * PACKET_S / 2
 
 
-def is_the_machines(gap: Gap, ears: Sequence[Sequence[float]], stalls: Sequence[Span]) -> bool:
+def is_the_machines(gap: Gap, endpoints: Sequence[Sequence[float]], stalls: Sequence[Span]) -> bool:
     """Whether a gap is one of the machine, which stood still, and not of the line.
 
     No packet is missing, and the machine was seen to stand still for all of it but what is always
-    allowed; or all ears of more than one talk heard nothing at that time, and a stall was seen in
-    it or all packets came in a burst afterwards. `ears`: when each ear of the play heard a voice.
+    allowed; or all endpoints of more than one talk heard nothing at that time, and a stall was seen
+    in it or all packets came in a burst afterwards. `endpoints`: when each endpoint of the play
+    heard a voice.
     """
     if not gap.whole:
         return False
     stalled = sum(max(0.0, min(end, gap.end) - max(begin, gap.begin)) for begin, end in stalls)
     if stalled and gap.seconds - stalled <= GAP_LIMIT_S:
         return True
-    talking = [one for one in ears if one and one[0] <= gap.begin and one[-1] >= gap.end]
+    talking = [one for one in endpoints if one and one[0] <= gap.begin and one[-1] >= gap.end]
     together = len(talking) > _BOTH_ENDS and not any(
         gap.begin + _EDGE_S < at < gap.end - _EDGE_S for one in talking for at in one
     )
@@ -154,7 +156,7 @@ def gap_across(
 def broken_talks(gaps: Mapping[str, tuple[float, float]]) -> tuple[list[str], list[str]]:
     """Say whose talk was not heard on both sides of a fault, and whose had too long a gap there.
 
-    `gaps`: for each ear, as `gap_across` returns them. What is no longer than a gap in a calm
+    `gaps`: for each endpoint, as `gap_across` returns them. What is no longer than a gap in a calm
     moment of the same talks is not the fault's doing.
     """
     calm = max((one for _, one in gaps.values()), default=0.0)

@@ -28,7 +28,7 @@ async def engine_gone(stage: Stage) -> Row:
         await play.line.stands_by(STANDBY_WITHIN_S)
         await play.talks_begin(gone_s + stage.of(40, 18))
         await play.players.phones(play.desks)  # nobody sits there: only the fallback rings them
-        callers = await play.players.heard(play.ears.listeners)
+        callers = await play.players.heard(play.endpoints.listeners)
 
         async def all_wait() -> bool:
             return (await play.line.stages()).get("queued", 0) >= waiting
@@ -43,7 +43,7 @@ async def engine_gone(stage: Stage) -> Row:
         ended = await ending(play, SERVED_WITHIN_S)
         rang = rang_fallback(ended.phones, callers, moment.wall)
         silences = _silences(ended, callers, moment)
-        broken = ended.broken(play.ears, [moment])
+        broken = ended.broken(play.endpoints, [moment])
     losses = [f"{who} never rang the fallback" for who, s in rang.items() if s is None]
     losses += [f"{who} heard nothing at all" for who, s in silences.items() if s == _ENDLESS]
     late = [

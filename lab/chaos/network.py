@@ -175,7 +175,7 @@ async def _play(fault: str, stage: Stage, *, by_fallback: bool) -> Row:
         stage.say("whole again")
         await asyncio.sleep(stage.of(*_AFTER_S))
         ended = await ending(play, SERVED_WITHIN_S)
-        broken = ended.broken(play.ears, [begun, over])
+        broken = ended.broken(play.endpoints, [begun, over])
     losses, late, fallback = in_the_cut(ended, begun.wall, over.wall)
     back = verdict.back_s(ended.calls, ended.phones, over.wall)
     if back is None:

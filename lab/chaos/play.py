@@ -1,4 +1,4 @@
-"""One scenario's play: a line, its people and its ears, and what is known when all is over."""
+"""One scenario's play: a line, its people and its endpoints, and what is known when all is over."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sqlalchemy import func, select
 from acd.calls.record import Outcome
 from lab.actors.sipp import SippResult
 from lab.chaos import gaps, verdict
-from lab.chaos.ears import Ears, Heard
 from lab.chaos.line import ChaosLine, Say, line_settings
 from lab.chaos.notes import Note, times
 from lab.chaos.players import QUICK, Behaviour, Players
+from lab.chaos.rtp_endpoints import Heard, RtpEndpoints
 from lab.chaos.verdict import Row
 from lab.machine.stalls import stalls
 from lab.machine.waiting import comes_true
@@ -74,25 +74,25 @@ class Play(msgspec.Struct, frozen=True):
     stage: Stage
     line: ChaosLine
     players: Players
-    ears: Ears
+    endpoints: RtpEndpoints
     since: float
 
     @property
     def desks(self) -> list[str]:
         """The phones whose talk nobody hears."""
-        return list(self.line.operators)[len(self.ears.phones) :]
+        return list(self.line.operators)[len(self.endpoints.phones) :]
 
     @property
     def heard_desks(self) -> list[str]:
         """The phones that are heard."""
-        return list(self.line.operators)[: len(self.ears.phones)]
+        return list(self.line.operators)[: len(self.endpoints.phones)]
 
     async def talks_begin(self, talk_s: float) -> None:
         """Let each heard citizen talk with a heard operator for so long."""
-        await self.players.heard_phones(self.heard_desks, self.ears, talk_s)
+        await self.players.heard_phones(self.heard_desks, self.endpoints, talk_s)
         await self.line.log_in(self.heard_desks)
-        await self.players.heard(self.ears.citizens)
-        await self.players.talking(len(self.ears.citizens), 30.0)
+        await self.players.heard(self.endpoints.citizens)
+        await self.players.talking(len(self.endpoints.citizens), 30.0)
 
     async def operators_come(self) -> None:
         """Register all other phones and log their operators in."""
@@ -115,13 +115,13 @@ async def a_play(
     settings = line_settings(stage.base, stage.timezone, **changes)
     async with (
         ChaosLine(settings, stage.programs, stage.sounds, desks + pairs, clock) as line,
-        Ears(pairs, pairs, listeners) as ears,
+        RtpEndpoints(pairs, pairs, listeners) as endpoints,
         Players(
             line, stage.random, behaviour or (QUICK if stage.quick else Behaviour())
         ) as players,
     ):
         stage.say("the line is up")
-        yield Play(stage, line, players, ears, time.monotonic())
+        yield Play(stage, line, players, endpoints, time.monotonic())
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,10 +170,10 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         """How many the fallback has served."""
         return sum(one.record.outcome == Outcome.FALLBACK for one in self.calls)
 
-    def broken(self, ears: Ears, faults: Sequence[Moment]) -> gaps.Broken:
+    def broken(self, endpoints: RtpEndpoints, faults: Sequence[Moment]) -> gaps.Broken:
         """Judge whose talk was not heard all the time."""
-        both = (*ears.citizens, *ears.phones)
-        heard = {f"ear {index}": self.heard[port] for index, port in enumerate(both)}
+        both = (*endpoints.citizens, *endpoints.phones)
+        heard = {f"endpoint {index}": self.heard[port] for index, port in enumerate(both)}
         return gaps.judge(heard, [one.steady for one in faults], AROUND_S, self.stalls)
 
 
@@ -191,7 +191,7 @@ async def ending(play: Play, within: float) -> Ended:
         citizens=citizens,
         phones=play.players.phones_notes(),
         calls=calls,
-        heard=await play.ears.heard(),
+        heard=await play.endpoints.heard(),
         channels=channels,
         bridges=bridges,
         stalls=stalls(play.since),

@@ -1,7 +1,7 @@
 """The citizens and phones of one scenario: SIPp, whose own notes tell who was served and when.
 
 All phones of a group are played by one SIPp at one port. Those who are heard have their audio at
-ports of `Ears`.
+ports of `RtpEndpoints`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from random import Random
 import msgspec
 
 from lab.actors.sipp import SippResult, SippRun, credentials, free_port, run_sipp
-from lab.chaos.ears import Ears
 from lab.chaos.line import ChaosFailed, ChaosLine
 from lab.chaos.notes import Note, read_notes
+from lab.chaos.rtp_endpoints import RtpEndpoints
 from lab.machine.waiting import eventually
 
 CITIZEN = "citizen_noted_key_talk_until_bye"
@@ -73,9 +73,11 @@ class Players:
         rows = [(self._drawn(one.ring_ms), self._drawn(one.talk_ms)) for one in self._times()]
         await self._take_calls(PHONE, numbers, rows)
 
-    async def heard_phones(self, numbers: Sequence[str], ears: Ears, talk_s: float) -> None:
+    async def heard_phones(
+        self, numbers: Sequence[str], endpoints: RtpEndpoints, talk_s: float
+    ) -> None:
         """Register phones that answer at once, are heard, and talk `talk_s` with one citizen."""
-        rows = [("200", f"{talk_s * 1000:.0f}", str(port)) for port in ears.phones]
+        rows = [("200", f"{talk_s * 1000:.0f}", str(port)) for port in endpoints.phones]
         await self._take_calls(HEARD_PHONE, numbers, rows + [_BUSY] * _MANY)
 
     async def _take_calls(
@@ -123,7 +125,7 @@ class Players:
         return await self._call(CITIZEN, rows, calls=calls, rate=rate, at_once=at_once)
 
     async def heard(self, ports: Sequence[int], rate: float = 20.0) -> dict[str, int]:
-        """Let citizens call whose audio is at these ports of ears; return number to port."""
+        """Let citizens call whose audio is at these ports of endpoints; return number to port."""
         callers = dict(zip(self._numbers(len(ports)), ports, strict=True))
         rows = [(number, "0", str(port)) for number, port in callers.items()]
         await self._call(HEARD_CITIZEN, rows, calls=len(rows), rate=rate)

@@ -18,7 +18,7 @@ from acd.calls.record import CallRecord, EventKind
 from lab.actors.phone_facts import Transfer
 from lab.actors.sipp import free_port
 from lab.actors.softphone import Softphone
-from lab.audio.ears import Ears, longest_gap, voices
+from lab.audio.recording import Recording, longest_gap, voices
 from ngalam112.config.settings import PROJECT
 from pbx.programs import Programs
 
@@ -46,8 +46,15 @@ number = "sip:nobody@127.0.0.1:{dead}"
 class Talk:
     """A citizen and who is there: `first` has answered; `second` and `third` have not."""
 
-    def __init__(self, room: Room, citizen: Softphone, first: Softphone, ears: Ears) -> None:
-        self.room, self.line, self.caller, self.ears = room, room.line, citizen.number, ears
+    def __init__(
+        self, room: Room, citizen: Softphone, first: Softphone, recording: Recording
+    ) -> None:
+        self.room, self.line, self.caller, self.recording = (
+            room,
+            room.line,
+            citizen.number,
+            recording,
+        )
         self.citizen, self.first = citizen, first
         self.second, self.third = (one for one in room.desks if one is not first)
         self.phones = {
@@ -154,7 +161,7 @@ class Talk:
         assert record.transfers == transfers
         assert all(one.left_at is not None and one.reason for one in record.legs)
         await self.room.rests()
-        gap = longest_gap(self.ears.heard)
+        gap = longest_gap(self.recording.heard)
         assert gap < GAP_S, f"the citizen heard nothing for {gap:.2f} s"
         return record
 

@@ -48,7 +48,7 @@ async def phone(line: Line) -> SippRun:
 async def a_citizen(line: Line, caller: str) -> AsyncIterator[tuple[Ear, float]]:
     """A citizen who has pressed 2; gives what is heard, and when the call joined the queue."""
     async with (
-        Ear() as ear,
+        Ear() as endpoint,
         SippRun(
             line.programs,
             line.settings.home / "sipp",
@@ -56,17 +56,17 @@ async def a_citizen(line: Line, caller: str) -> AsyncIterator[tuple[Ear, float]]
             target=f"127.0.0.1:{line.settings.sip_port}",
             calls=1,
             limit_s=60,
-            keys={"caller": caller, "rtp": str(ear.port)},
+            keys={"caller": caller, "rtp": str(endpoint.port)},
         ),
     ):
-        await eventually(lambda: ear.heard, what="the menu is heard")
-        ear.press("2")
+        await eventually(lambda: endpoint.heard, what="the menu is heard")
+        endpoint.press("2")
 
         async def queued() -> float | None:
             records = await line.records(caller)
             return records[0].queued_at if records else None
 
-        yield ear, await eventually(queued, what="the call is in the queue")
+        yield endpoint, await eventually(queued, what="the call is in the queue")
 
 
 def answered_at(phone: SippRun) -> float:
@@ -90,11 +90,11 @@ async def test_who_waits_hears_the_words_at_once_and_again_in_every_period(
     line: Line, phone: SippRun
 ) -> None:
     words, place = prompt(line, "queue_wait"), prompt(line, "queue_position_1")
-    async with a_citizen(line, "0831") as (ear, queued):
+    async with a_citizen(line, "0831") as (endpoint, queued):
         until = queued + 2 * EVERY_S + 5
         await eventually(lambda: time.time() > until, within=30, what="two periods")
-        said = [round(at - queued, 2) for at in ear.times_of(words)]
-        figures = [round(at - queued, 2) for at in ear.times_of(place)]
+        said = [round(at - queued, 2) for at in endpoint.times_of(words)]
+        figures = [round(at - queued, 2) for at in endpoint.times_of(place)]
     assert len(said) == len(figures) == 3
     assert said[0] < 1 and figures[0] < 5
     for period in (1, 2):
@@ -106,21 +106,21 @@ async def test_an_answer_cuts_the_words_off_and_both_hear_each_other_at_once(
     line: Line, phone: SippRun
 ) -> None:
     words = prompt(line, "queue_wait")
-    async with a_citizen(line, "0832") as (ear, queued):
+    async with a_citizen(line, "0832") as (endpoint, queued):
         # ready so that the answer, half a second after the INVITE, falls into the words
         ready = queued + EVERY_S + 0.3
         await eventually(lambda: time.time() > ready, within=30, what="the words are said")
         await line.post("/api/operators/1101/ready")
-        await eventually(lambda: ear.own_voice(queued), what="the own voice comes back")
+        await eventually(lambda: endpoint.own_voice(queued), what="the own voice comes back")
         answer = answered_at(phone)
-        both_ms = (ear.own_voice(answer)[0] - answer) * 1000
-        begun = ear.times_of(words)[-1]
+        both_ms = (endpoint.own_voice(answer)[0] - answer) * 1000
+        begun = endpoint.times_of(words)[-1]
         assert 0 < answer - begun < 2.5, "the answer came while the words were said"
         assert both_ms <= 300
         await asyncio.wait_for(line.ended(1, "0832", within=20), 25)
-        talk = [one for one in ear.heard if answer + 0.3 < one.at < answer + 5]
-        assert not [at for at in ear.times_of(words) if at > answer]
-        assert len(talk) > 200 and len(ear.own_voice(answer + 0.3)) > 200
+        talk = [one for one in endpoint.heard if answer + 0.3 < one.at < answer + 5]
+        assert not [at for at in endpoint.times_of(words) if at > answer]
+        assert len(talk) > 200 and len(endpoint.own_voice(answer + 0.3)) > 200
     await line.post("/api/operators/1101/pause")
 
 

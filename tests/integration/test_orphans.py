@@ -41,7 +41,7 @@ async def line(programs: Programs, built_sounds: Path, tmp_path: Path) -> AsyncI
 async def a_citizen(line: Line, caller: str, key: str = "") -> AsyncIterator[Ear]:
     """A citizen who hears the menu, or has pressed a key in it and is in the queue or talks."""
     async with (
-        Ear() as ear,
+        Ear() as endpoint,
         SippRun(
             line.programs,
             line.settings.home / "sipp",
@@ -49,14 +49,14 @@ async def a_citizen(line: Line, caller: str, key: str = "") -> AsyncIterator[Ear
             target=f"127.0.0.1:{line.settings.sip_port}",
             calls=1,
             limit_s=90,
-            keys={"caller": caller, "rtp": str(ear.port)},
-        ) as ear.sipp,
+            keys={"caller": caller, "rtp": str(endpoint.port)},
+        ) as endpoint.sipp,
     ):
-        await eventually(lambda: ear.heard, what="something is heard")
+        await eventually(lambda: endpoint.heard, what="something is heard")
         if key:
-            ear.press(key)
+            endpoint.press(key)
             await stored(line, caller, "queued_at")
-        yield ear
+        yield endpoint
 
 
 async def stored(line: Line, caller: str, field: str) -> Any:
@@ -113,16 +113,16 @@ async def test_who_was_not_served_gets_a_phone_and_who_talks_talks_on(line: Line
             return all(answers)
 
         await eventually(both, within=RINGS_WITHIN_S + 10, what="both have talked with a phone")
-        for ear, caller in ((waits, "0872"), (listens, "0873")):
+        for endpoint, caller in ((waits, "0872"), (listens, "0873")):
             record = spooled(line)[caller]
             assert (record["why"], record["step"]) == ("ORPHANED", "phone")
             assert record["answered_at"] - killed < RINGS_WITHIN_S
-            assert ear.longest_silence(killed, record["answered_at"]) < SILENCE_S
+            assert endpoint.longest_silence(killed, record["answered_at"]) < SILENCE_S
         # the scenario's operator talks for some seconds, longer than it takes to rescue the others
         talked = [at for at in talks.own_voice(killed - 1) if at < killed + 5]
         assert max(after - before for before, after in pairwise(talked)) < 0.5
         assert talked[-1] > killed + 4.5
-        # a citizen's ear hangs up last, when its own phone or the fallback's has
+        # a citizen's endpoint hangs up last, when its own phone or the fallback's has
         await eventually(lambda: len(spooled(line)) == 3, within=20, what="all three are over")
         await line.running.engine.start()
         records = {one.caller_number[:-1]: one for one in await line.ended(3, "087")}
@@ -203,9 +203,9 @@ async def test_a_returning_engine_takes_the_unserved_back_in_their_order(line: L
 async def test_who_talks_in_the_fallback_is_left_to_it(line: Line) -> None:
     line.phones["102"] = await line.players.register("102", PASSWORD)
     phone = await line.players.behave(line.phones["102"], "phone_answer_talk_long_bye", trace=True)
-    async with a_citizen(line, "0891", "2") as ear:
+    async with a_citizen(line, "0891", "2") as endpoint:
         killed = await kill(line)
-        await eventually(lambda: ear.own_voice(killed), within=15, what="a phone has answered")
+        await eventually(lambda: endpoint.own_voice(killed), within=15, what="a phone has answered")
         await line.running.engine.start()
         (record,) = await line.ended(1, "0891", 30)
         assert phone.messages().count("INVITE sip:102") == 1

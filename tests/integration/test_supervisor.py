@@ -157,10 +157,10 @@ async def test_the_parts_run_as_services_of_their_own(
     for name in ("sounds", "music"):
         shutil.copytree(built_sounds / name, tmp_path / name)
     commands = (("engine", "--name", "1"), ("engine", "--name", "2"), ("asterisk",), ("rescue",))
-    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as ear:
-        ear.bind(str(tmp_path / "notify"))
-        ear.setblocking(False)
-        environment = {**settings.environment(), "NOTIFY_SOCKET": ear.getsockname()}
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as endpoint:
+        endpoint.bind(str(tmp_path / "notify"))
+        endpoint.setblocking(False)
+        environment = {**settings.environment(), "NOTIFY_SOCKET": endpoint.getsockname()}
         started = []
         try:
             for command in commands:
@@ -175,7 +175,7 @@ async def test_the_parts_run_as_services_of_their_own(
             def all_heard() -> bool:
                 with suppress(BlockingIOError):
                     while True:
-                        heard.add(ear.recv(4096))
+                        heard.add(endpoint.recv(4096))
                 return wanted <= heard
 
             await eventually(all_heard, 60, "one serves and one waits")

@@ -10,8 +10,8 @@ from lab.bench import beside, figures, free_operator, setup_times, throughput
 from lab.bench.cpu import cpu_seconds
 from lab.bench.latency import SetUp, answers, completed, set_up
 from lab.bench.latency import free_operator as waits
-from lab.chaos.ears import Heard
 from lab.chaos.notes import Note, read_notes
+from lab.chaos.rtp_endpoints import Heard
 
 
 def phone(at: float, what: str, phone: str = "201", citizen: str = "0811") -> Note:
@@ -102,7 +102,7 @@ def test_the_steps_of_a_call_are_joined_by_citizen_and_by_order_at_the_phones() 
         phone(11.11, "rings", citizen="a"),
         phone(11.12, "lifts", citizen="a"),
     ]
-    # the ears' clock is 10 s behind the notes'
+    # the endpoints' clock is 10 s behind the notes'
     callers = {"a": Heard(1, voices=[1.2, 1.22], released=1.1), "early": Heard(2)}
     desks = [Heard(3), Heard(4, voices=[1.15])]
     found = set_up(citizens, phones, callers, desks, begun=9.0, ahead=10.0)

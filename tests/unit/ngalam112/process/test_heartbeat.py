@@ -16,14 +16,14 @@ from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, beat_text
 
 
 def listening(address: str) -> socket.socket:
-    ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    ear.bind(address)
-    ear.settimeout(5)
-    return ear
+    endpoint = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    endpoint.bind(address)
+    endpoint.settimeout(5)
+    return endpoint
 
 
 @pytest.fixture
-def ear(tmp_path: Path) -> Iterator[socket.socket]:
+def endpoint(tmp_path: Path) -> Iterator[socket.socket]:
     with contextlib.closing(listening(str(tmp_path / "notify"))) as one:
         yield one
 
@@ -32,49 +32,49 @@ def speaking(address: str) -> contextlib.closing[Notifier]:
     return contextlib.closing(Notifier(address))
 
 
-def test_words_reach_the_supervisor_in_one_datagram(ear: socket.socket) -> None:
-    with speaking(ear.getsockname()) as notifier:
+def test_words_reach_the_supervisor_in_one_datagram(endpoint: socket.socket) -> None:
+    with speaking(endpoint.getsockname()) as notifier:
         notifier.say("READY=1", "STATUS=waiting")
-    assert ear.recv(4096) == b"READY=1\nSTATUS=waiting"
+    assert endpoint.recv(4096) == b"READY=1\nSTATUS=waiting"
 
 
 def test_an_abstract_socket_is_reached_too() -> None:
     name = f"ngalam112-test-{os.getpid()}"
-    with contextlib.closing(listening(f"\0{name}")) as ear, speaking(f"@{name}") as notifier:
+    with contextlib.closing(listening(f"\0{name}")) as endpoint, speaking(f"@{name}") as notifier:
         notifier.say("WATCHDOG=1")
-        assert ear.recv(4096) == b"WATCHDOG=1"
+        assert endpoint.recv(4096) == b"WATCHDOG=1"
 
 
 def test_another_supervisor_at_the_same_place_is_reached(tmp_path: Path) -> None:
     place = tmp_path / "notify"
     with speaking(str(place)) as notifier:
         for _ in range(2):
-            with contextlib.closing(listening(str(place))) as ear:
+            with contextlib.closing(listening(str(place))) as endpoint:
                 notifier.say("WATCHDOG=1")
-                assert ear.recv(4096) == b"WATCHDOG=1"
+                assert endpoint.recv(4096) == b"WATCHDOG=1"
             place.unlink()
             notifier.say("WATCHDOG=1")  # nobody is there: no harm
 
 
-def test_a_supervisor_that_does_not_read_stops_nobody(ear: socket.socket) -> None:
-    with speaking(ear.getsockname()) as notifier:
+def test_a_supervisor_that_does_not_read_stops_nobody(endpoint: socket.socket) -> None:
+    with speaking(endpoint.getsockname()) as notifier:
         for _ in range(10_000):
             notifier.say("WATCHDOG=1")
 
 
-async def test_no_beat_comes_before_the_proof_is_given(ear: socket.socket) -> None:
-    ear.setblocking(False)
+async def test_no_beat_comes_before_the_proof_is_given(endpoint: socket.socket) -> None:
+    endpoint.setblocking(False)
     loop, proven = asyncio.get_running_loop(), asyncio.Event()
-    with speaking(ear.getsockname()) as notifier:
+    with speaking(endpoint.getsockname()) as notifier:
         heart = Heartbeat(notifier, every_s=0.01)
         heart.proof = proven.wait
         beating = asyncio.create_task(heart.run())
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.1):
-                await loop.sock_recv(ear, 4096)
+                await loop.sock_recv(endpoint, 4096)
         proven.set()
         async with asyncio.timeout(5):
-            assert await loop.sock_recv(ear, 4096) == b"WATCHDOG=1"
+            assert await loop.sock_recv(endpoint, 4096) == b"WATCHDOG=1"
         beating.cancel()
 
 

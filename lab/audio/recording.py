@@ -22,7 +22,7 @@ _AUDIBLE = 0.2  # of the power; three who talk together leave about a half to ea
 _QUIET = 30.0  # a line without anybody's voice; music is several hundred
 
 
-class Ears:
+class Recording:
     """The file into which a softphone writes what it hears, read while it grows."""
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ears hear and are heard by whom they talk with, and by nobody else."""
+"""Recording hear and are heard by whom they talk with, and by nobody else."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.actors import sipp
-from lab.chaos.ears import ALAW, HOST, PORTS, VOICE, _Ear
+from lab.chaos.recording import ALAW, HOST, PORTS, VOICE, _Ear
 
 
 @pytest.fixture

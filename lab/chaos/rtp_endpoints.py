@@ -1,7 +1,7 @@
-"""Ears: UDP ports where citizens and operators hear real audio, each packet with its moment.
+"""RTP endpoints: UDP ports where citizens and operators hear real audio, each packet timed.
 
-A process of its own, so that nothing that the play does can make an ear late: `python -m
-lab.chaos.ears CITIZENS PHONES LISTENERS MOST` prints its ports as one line of JSON, hears
+A process of its own, so that nothing that the play does can make an endpoint late: `python -m
+lab.chaos.rtp_endpoints CITIZENS PHONES LISTENERS MOST` prints its ports as one line of JSON, hears
 until its standard input is closed, and prints what was heard. Citizens and phones speak all the
 time once they hear something, but no more than MOST packets (0: no limit); citizens and listeners
 press a key. Moments are of time.monotonic().
@@ -27,8 +27,8 @@ from pbx.processes import end, start
 
 HOST = "127.0.0.1"
 # Above all ports that SIPp offers for audio (`lab/actors/sipp.py`) and does not bind: what
-# Asterisk sends to one of those would come to an ear, and take its voice away from whom it talks
-# with. Even ones, for reports on the audio go to the next port.
+# Asterisk sends to one of those would come to an endpoint, and take its voice away from whom it
+# talks with. Even ones, for reports on the audio go to the next port.
 PORTS = range(54_000, 60_998, 2)
 ALAW, KEYS = 8, 96
 PACKET_S = 0.02
@@ -67,18 +67,18 @@ class Heard(msgspec.Struct):
 
 def _bound() -> socket.socket:
     """A socket at a port that nobody has; raises OSError if there is none."""
-    ear = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
-    ear.setblocking(False)
+    endpoint = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+    endpoint.setblocking(False)
     for port in random.sample(PORTS, len(PORTS)):
         with contextlib.suppress(OSError):
-            ear.bind((HOST, port))
-            return ear
-    ear.close()
-    raise OSError(f"no port of {PORTS[0]} to {PORTS[-1]} is free for an ear")
+            endpoint.bind((HOST, port))
+            return endpoint
+    endpoint.close()
+    raise OSError(f"no port of {PORTS[0]} to {PORTS[-1]} is free for an endpoint")
 
 
-class _Ear:
+class _Endpoint:
     def __init__(self, *, speaks: bool, presses: bool, most: int = 0) -> None:
         self.socket = _bound()
         self.heard = Heard(self.socket.getsockname()[1])
@@ -129,11 +129,11 @@ class _Ear:
                 self.socket.sendto(head + self._source + audio, self._to)
 
 
-def _hear(ears: Sequence[_Ear]) -> None:
+def _hear(endpoints: Sequence[_Endpoint]) -> None:
     """Hear and speak until standard input is closed."""
     chooser = selectors.DefaultSelector()
-    for ear in ears:
-        chooser.register(ear.socket, selectors.EVENT_READ, ear)
+    for endpoint in endpoints:
+        chooser.register(endpoint.socket, selectors.EVENT_READ, endpoint)
     chooser.register(sys.stdin, selectors.EVENT_READ)
     due = time.monotonic()
     while True:
@@ -143,26 +143,30 @@ def _hear(ears: Sequence[_Ear]) -> None:
             key.data.receive(time.monotonic())
         if time.monotonic() >= due:
             due += PACKET_S
-            for ear in ears:
-                ear.speak()
+            for endpoint in endpoints:
+                endpoint.speak()
 
 
 def main() -> None:
-    """Be the ears."""
+    """Be the endpoints."""
     with contextlib.suppress(OSError):
-        os.nice(-10)  # an ear that is late would hear gaps that are none
+        os.nice(-10)  # an endpoint that is late would hear gaps that are none
     citizens, phones, listeners, most = map(int, sys.argv[1:5])
-    ears = [_Ear(speaks=True, presses=True, most=most) for _ in range(citizens)]
-    ears += [_Ear(speaks=True, presses=False, most=most) for _ in range(phones)]
-    ears += [_Ear(speaks=False, presses=True) for _ in range(listeners)]
-    sys.stdout.write(msgspec.json.encode([ear.heard.port for ear in ears]).decode() + "\n")
+    endpoints = [_Endpoint(speaks=True, presses=True, most=most) for _ in range(citizens)]
+    endpoints += [_Endpoint(speaks=True, presses=False, most=most) for _ in range(phones)]
+    endpoints += [_Endpoint(speaks=False, presses=True) for _ in range(listeners)]
+    sys.stdout.write(
+        msgspec.json.encode([endpoint.heard.port for endpoint in endpoints]).decode() + "\n"
+    )
     sys.stdout.flush()
-    _hear(ears)
-    sys.stdout.write(msgspec.json.encode([ear.heard for ear in ears]).decode())
+    _hear(endpoints)
+    sys.stdout.write(msgspec.json.encode([endpoint.heard for endpoint in endpoints]).decode())
 
 
-class Ears:
-    """The ears as a child process: `async with Ears(2, 2) as ears: ...; await ears.heard()`.
+class RtpEndpoints:
+    """The endpoints as a child process.
+
+    `async with RtpEndpoints(2, 2) as endpoints: ...; await endpoints.heard()`.
 
     `most`: how many packets each of those who speak sends at most; 0 is no limit.
     """
@@ -189,11 +193,11 @@ class Ears:
         """The ports of citizens who say nothing."""
         return self.ports[self._counts[0] + self._counts[1] :]
 
-    async def __aenter__(self) -> Ears:
+    async def __aenter__(self) -> RtpEndpoints:
         self._process = await start(
             sys.executable,
             "-m",
-            "lab.chaos.ears",
+            "lab.chaos.rtp_endpoints",
             *map(str, self._counts),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
