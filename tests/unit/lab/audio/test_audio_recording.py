@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import pytest
 
 from lab.actors import sipp
-from lab.chaos.recording import ALAW, HOST, PORTS, VOICE, _Ear
+from lab.chaos.rtp_endpoints import ALAW, HOST, PORTS, VOICE, _Endpoint
 
 
 @pytest.fixture
-def ear() -> Iterator[_Ear]:
+def ear() -> Iterator[_Endpoint]:
     """An ear that speaks."""
-    made = _Ear(speaks=True, presses=False)
+    made = _Endpoint(speaks=True, presses=False)
     yield made
     made.socket.close()
 
@@ -24,7 +24,7 @@ def test_no_port_that_sipp_offers_is_an_ears() -> None:
     assert all(port % 2 == 0 for port in PORTS)
 
 
-def test_an_ear_speaks_to_whom_it_hears_and_to_no_reporter(ear: _Ear) -> None:
+def test_an_ear_speaks_to_whom_it_hears_and_to_no_reporter(ear: _Endpoint) -> None:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as talker,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reporter,
