@@ -15,7 +15,7 @@ from acd.calls.ids import new_id
 from acd.calls.owners import Playbacks
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage, Stage
-from acd.legs import NO_ANSWER, NORMAL, OperatorLegs
+from acd.legs import BROKEN_DIALOG, LOST, NO_ANSWER, NORMAL, OperatorLegs
 from acd.operators.roster import Roster
 from acd.operators.states import State
 from acd.operators.wrap_up import WrapUps
@@ -200,14 +200,20 @@ class Dispatcher:
         self.operator_legs.free_phone(leg_id)
         self.transfers.forget(leg_id)
         leg = self.operator_legs.legs.pop(leg_id, None)
+        lost = cause in LOST
+        if leg is not None and leg.talks_since and lost and cause != BROKEN_DIALOG:
+            # whose phone answers that it knows of no such call is there; any other is not
+            self.roster.phone_died(leg.phone)
         if leg is None:
             pass
         elif leg.stage is LegStage.RINGING:
             self.offer_failed(leg, _REASONS.get(cause, "unreachable"), now)
         elif leg.call.transfer is not None and leg.call.transfer.has(leg):
-            self.transfers.left(leg, now)
+            self.transfers.left(leg, "lost" if lost else "hung_up", now)
         elif leg.stage is LegStage.CONNECTING:
             self._not_connected(leg, _REASONS.get(cause, "unreachable"), now)
+        elif lost:
+            self._lost_in_talk(leg, cause, now)
         elif leg.call.talkers(but=leg) or leg.call.transfer is not None:
             self.operator_legs.leave(leg, "hung_up", now)
             if not leg.call.talkers():
@@ -224,6 +230,23 @@ class Dispatcher:
             call.hanging_up = True
             self.finish(call, call.hung_up_by or "operator", cause, now)
             self.switch.hang_up(call.channel, NORMAL)
+
+    def _lost_in_talk(self, leg: Leg, cause: int, now: float) -> None:
+        """A leg was lost in a talk: its person did not hang up, so the citizen is not let go.
+
+        Without anybody else in the talk the citizen is told so, and is served before all others.
+        """
+        call = leg.call
+        log.warning("leg_lost", call_id=call.id, phone=leg.phone, cause=cause)
+        self.operator_legs.leave(leg, "lost", now)
+        if call.talkers():
+            return
+        if call.transfer is not None:
+            self.transfers.alone(call, now)
+            return
+        call.hung_up_by = call.cause = None
+        call.aged = call.interrupted = True
+        self.enqueue(call, now)
 
     # --- what the dispatcher does of itself ---------------------------------------------------
 

@@ -26,6 +26,10 @@ log = structlog.get_logger("acd")
 
 # Q.850 causes that we hang up with
 NORMAL, NO_ANSWER, ANSWERED_ELSEWHERE = 16, 19, 26
+# of a leg that was lost, and not hung up by a person: no answer to a request in the dialog (18),
+# a dialog or a phone that is gone (127, 20, 27), no network (34, 38, 41, 102), no audio (44)
+NO_AUDIO, BROKEN_DIALOG = 44, 127
+LOST = frozenset({18, 20, 27, 34, 38, 41, NO_AUDIO, 102, BROKEN_DIALOG})
 
 
 def dialable(number: str) -> str:

@@ -42,6 +42,12 @@ class DeviceState(msgspec.Struct, frozen=True):
     state: str
 
 
+class PhoneSeen(msgspec.Struct, frozen=True):
+    """A phone has registered, or has answered OPTIONS: it is there."""
+
+    phone: str
+
+
 _PHONE = re.compile(r"^PJSIP/([0-9]{2,6})$")
 
 
@@ -51,9 +57,22 @@ def device_state(headers: Any) -> DeviceState | None:
     return DeviceState(phone[1], headers.get("state", "")) if phone else None
 
 
-def tells_a_state(block: str) -> bool:
-    """Whether Asterisk tells of itself, and not in answer to us, in which state a device is."""
-    return block.startswith(_STATE) and f"{_EOL}ActionID: " not in block
+def phone_seen(headers: Any) -> PhoneSeen | None:
+    """Read a ContactStatus, which comes with each registration; None if no phone is there by it."""
+    there = headers.get("contactstatus") in ("NonQualified", "Reachable")
+    phone = _NUMBER.match(headers.get("aor", ""))
+    return PhoneSeen(phone[0]) if there and phone else None
+
+
+def tells_of_a_phone(block: str) -> bool:
+    """Whether Asterisk tells of itself, and not in answer to us, what a device does."""
+    return block.startswith((_STATE, _CONTACT)) and f"{_EOL}ActionID: " not in block
+
+
+def event_of(block: str) -> DeviceState | PhoneSeen | None:
+    """Read such a block; None if it is not about a phone."""
+    headers = headers_of(block)
+    return phone_seen(headers) if block.startswith(_CONTACT) else device_state(headers)
 
 
 def headers_of(block: str) -> dict[str, str]:
@@ -63,7 +82,8 @@ def headers_of(block: str) -> dict[str, str]:
 
 
 _EOL = "\r\n"
-_STATE = f"Event: DeviceStateChange{_EOL}"
+_STATE, _CONTACT = f"Event: DeviceStateChange{_EOL}", f"Event: ContactStatus{_EOL}"
+_NUMBER = re.compile(r"^[0-9]{2,6}$")
 
 
 class _Protocol(AMIProtocol):  # type: ignore[misc]
@@ -83,16 +103,16 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
         text = self._begun + self._characters.decode(data)
         *blocks, self._begun = text.split(_EOL + _EOL)
         for block in blocks:
-            if not tells_a_state(block):
+            if not tells_of_a_phone(block):
                 super().data_received(f"{block}{_EOL}{_EOL}".encode())
-            elif (state := device_state(headers_of(block))) is not None:
-                self.factory.heard(state)
+            elif (event := event_of(block)) is not None:
+                self.factory.heard(event)
 
 
 class _Manager(Manager):  # type: ignore[misc]
     """One connection of panoramisk: it tells when it is lost and does not reconnect by itself."""
 
-    def __init__(self, heard: Callable[[DeviceState], None], **config: Any) -> None:
+    def __init__(self, heard: Callable[[DeviceState | PhoneSeen], None], **config: Any) -> None:
         super().__init__(protocol_factory=_Protocol, ping_delay=10**6, **config)
         self.heard = heard
         self.lost = asyncio.Event()
@@ -113,7 +133,7 @@ class AmiLink:
         port: int,
         user: str,
         password: str,
-        on_event: Callable[[DeviceState], None],
+        on_event: Callable[[DeviceState | PhoneSeen], None],
         ping_interval: float = 10.0,
         reply_timeout: float = 5.0,
     ) -> None:

@@ -83,10 +83,15 @@ class ChannelDestroyed(Event, frozen=True, tag="ChannelDestroyed"):
 
 
 class ChannelHangupRequest(Event, frozen=True, tag="ChannelHangupRequest"):
-    """The far end of a leg has hung up; ChannelDestroyed follows."""
+    """A leg is about to go; StasisEnd and ChannelDestroyed follow.
+
+    `soft`: Asterisk or one of us ends it, and `cause` is no Q.850 cause but Asterisk's own flags;
+    else the far end has hung up, with cause 0 if it named none, or its dialog broke.
+    """
 
     channel: Channel
     cause: int = 0
+    soft: bool = False
 
 
 class ChannelStateChange(Event, frozen=True, tag="ChannelStateChange"):

@@ -41,6 +41,7 @@ class Call:
     hung_up_by: str | None = None  # who was first to hang up, once somebody has
     cause: int | None = None  # the Q.850 cause that came with it
     dialogue: Any = None  # where the citizen is in the menu; for `ivr` and the next engine
+    interrupted: bool = False  # the operator was lost in the talk, which is to be told
     said: int | None = None  # the last figure that the waiting citizen was told
     turns: int = 0  # how often the music of the waiting citizen has begun again
     words: str | None = None  # the playback that tells the waiting citizen so

@@ -62,6 +62,7 @@ class Phone:
     password: str
     contact: str | None = None
     device: Device = Device.UNKNOWN
+    died: bool = False  # in a talk; not rung until it is seen again
 
 
 @dataclass(slots=True)

@@ -196,10 +196,28 @@ class Roster:
     def device(self, number: str, device: Device) -> bool:
         """Asterisk's word on a phone; True if it changes anything."""
         phone = self.phones.get(number)
-        if phone is None or phone.device is device:
+        if phone is None:
+            return False
+        if phone.died:
+            if device is not Device.UNREACHABLE:
+                return False  # its registration lives on for minutes after the phone
+            phone.died = False  # by now Asterisk knows, and so it does when the phone comes back
+        if phone.device is device:
             return False
         phone.device = device
         return True
+
+    def phone_died(self, number: str) -> None:
+        """A phone was lost in a talk: it is not rung until it is seen."""
+        phone = self.phones.get(number)
+        if phone is not None:
+            phone.device, phone.died = Device.UNREACHABLE, True
+
+    def phone_seen(self, number: str) -> None:
+        """A phone has registered or dialled: if it had died, it can be rung again."""
+        phone = self.phones.get(number)
+        if phone is not None and phone.died:
+            phone.device, phone.died = Device.FREE, False
 
     def add_phone(self, phone: Phone) -> None:
         """Know a phone, or know its new password or contact."""

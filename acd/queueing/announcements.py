@@ -22,10 +22,12 @@ from acd.switch import Switch
 from acd.timers import Timer, Timers
 
 IN_LINE = "queue_wait"
+INTERRUPTED = "connection_lost"
 FURTHEST = 20  # a place behind this one would only dishearten
 LONGEST_MIN = 10
 PROMPTS = (
     IN_LINE,
+    INTERRUPTED,
     STAY,
     *(f"queue_position_{place}" for place in range(1, FURTHEST + 1)),
     # 0 is "less than a minute", the last one "more than ten minutes"
@@ -117,11 +119,17 @@ class Announcements:
         self._handled.append(seconds)
 
     def waiting(self, call: Call, now: float) -> None:
-        """The call has joined the queue: the music begins with the words."""
+        """The call has joined the queue: the music begins with the words.
+
+        Whose operator was lost in the talk is told so first.
+        """
         heard = self.music.is_heard(call)
         if not heard:
             self.forget(call)
         call.said, call.turns = None, 0
+        if call.interrupted:
+            call.interrupted = False
+            self._words(call, [INTERRUPTED], now)
         if not heard:
             self.music.begin(call, now)
         self._follow(call, now)

@@ -281,7 +281,7 @@ class Transfers:
             self._dispatcher.offer_failed(leg, "failed", now)
         elif leg.call.transfer is not None and leg.call.transfer.by is leg:
             self._tell(leg.call.transfer, "unavailable")  # its REFER, before the leg is hung up
-            self.left(leg, now)
+            self.left(leg, "failed", now)
         else:
             self._dispatcher.lost(leg, "failed", now)
 
@@ -307,16 +307,16 @@ class Transfers:
         else:
             self._back(transfer, reason, now)
 
-    def left(self, leg: Leg, now: float) -> None:
-        """One of the two sides has hung up; it is out of `self._operator_legs.legs` already."""
+    def left(self, leg: Leg, reason: str, now: float) -> None:
+        """One of the two sides is gone; it is out of `self._operator_legs.legs` already."""
         transfer = leg.call.transfer
         assert transfer is not None
         if leg is not transfer.by:
-            self._dispatcher.offer_failed(leg, "hung_up", now)
+            self._dispatcher.offer_failed(leg, reason, now)
             return
         transfer.left = transfer.at_once = True
         transfer.stays = False
-        self._operator_legs.leave(leg, "hung_up", now)
+        self._operator_legs.leave(leg, reason, now)
         if transfer.step is Step.CONSULTING:
             self._join(transfer)
         elif not transfer.call.talkers():

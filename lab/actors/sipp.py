@@ -233,6 +233,12 @@ class SippRun:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(signal.SIGUSR1)
 
+    async def die(self) -> None:
+        """End at once and say nothing to anybody, as a phone without power."""
+        assert self._process is not None
+        self._process.kill()
+        await self._process.wait()
+
     async def stop(self, within: float = 5.0) -> None:
         """End it, if it has not ended by itself."""
         await end(self._process, within=within)

@@ -58,6 +58,7 @@ def line_settings(home: Path, timezone: str, **changes: Any) -> Settings:
     # never the city's own database, and citizens from here only
     given |= {"bind": "127.0.0.1", "trunk_match": ["127.0.0.0/8"], "database_url": ""}
     given |= {"rtp_ports": "20000-29999", "wrap_up_s": 0.5, "timezone": timezone}
+    given["phone_silence_s"] = 0  # SIPp's phones send no audio
     return load_settings(home=home, **{**given, **changes})
 
 

@@ -31,6 +31,7 @@ def storm_settings(settings: Settings, home: Path) -> Settings:
         # never the city's own
         database_url="",
         wrap_up_s=WRAP_UP_S,
+        phone_silence_s=0,  # SIPp's phones send no audio
         ring_timeout_s=RING_TIMEOUT_S,
         distribution_file=home / "distribution.toml",
         # no phone of the storm sends the kind of REFER that ends Asterisk before 22.11

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     misses_to_pause: int = Field(default=3, ge=0, le=100)
     # off, because a phone that does not answer OPTIONS would count as gone
     qualify_s: int = Field(default=0, ge=0, le=3600)
+    # a phone that sends no audio for so long in a talk is dead; 0 where phones suppress silence
+    phone_silence_s: int = Field(default=20, ge=0, le=600)
     # whisper to the operator what the call is about
     whisper: bool = False
     # where digits of agencies are dialled, such as sip.carrier.example:5060

@@ -17,6 +17,7 @@ from acd.calls.owners import Owners
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
+from acd.legs import NO_AUDIO
 from acd.operator_calls import OperatorCalls
 from acd.operators.operator import device_of
 from acd.switch import Switch
@@ -35,7 +36,7 @@ from ngalam112.engine.citizen_channels import CitizenChannels
 from ngalam112.engine.claims import Claimed, Claims
 from ngalam112.engine.fallback_calls import FallbackCalls
 from ngalam112.engine.phone_channels import PhoneChannels
-from pbx.ami import DeviceState
+from pbx.ami import DeviceState, PhoneSeen
 from pbx.ari_types import (
     ApplicationReplaced,
     CallBroadcast,
@@ -139,8 +140,8 @@ class EventRouter:
                 self.phones.took_the_place(event)
             case StasisStart(args=args, channel=channel):
                 self._entered(args, channel, now)
-            case ChannelHangupRequest(channel=channel, cause=cause):
-                self._hanging_up(channel.id, cause, now)
+            case ChannelHangupRequest(channel=channel, cause=cause, soft=soft):
+                self._hanging_up(channel.id, cause, soft, now)
             case Whereabouts(channel=channel_id, lives=lives):
                 self._found(channel_id, lives, now)
             case StasisEnd(channel=channel):
@@ -170,6 +171,8 @@ class EventRouter:
                 self._owners.of(leg).ring_failed(leg, now)
             case SayFailed(playback=playback_id):
                 self.dispatcher.playbacks.ended(playback_id, True, now)
+            case PhoneSeen(phone=phone):
+                self.dispatcher.roster.phone_seen(phone)
             case DeviceState(phone=phone, state=state):
                 self.dispatcher.roster.device(phone, device_of(state))
             case Do(act=act):
@@ -191,12 +194,15 @@ class EventRouter:
             case ["operator", *_]:
                 self._owners.of(channel.id).answered(channel.id, now)
             case ["number", phone, number]:
+                self.dispatcher.roster.phone_seen(phone)
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["whisper", prompt]:
                 self._codes.say(channel.id, prompt, now)
             case ["code", phone, "*16"]:
+                self.dispatcher.roster.phone_seen(phone)
                 self.operator_calls.call_back(channel.id, phone, now)
             case ["code", phone, code]:
+                self.dispatcher.roster.phone_seen(phone)
                 self._codes.dialled(channel.id, phone, code, now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
@@ -210,13 +216,15 @@ class EventRouter:
         elif call is not None:
             self.gone(channel_id, NORMAL, now)
 
-    def _hanging_up(self, channel_id: str, cause: int, now: float) -> None:
+    def _hanging_up(self, channel_id: str, cause: int, soft: bool, now: float) -> None:
         call = self.calls.get(channel_id)
         if call is not None:
-            self._citizens.hanging_up(call, cause)
-        elif self.phones.hangs_up_on_citizen(channel_id, cause):
-            # the phone has said BYE: whoever waits need not wait until Asterisk has tidied up
-            self.gone(channel_id, cause or NORMAL, now)
+            self._citizens.hanging_up(call, 0 if soft else cause)
+            return
+        goes_with = self.phones.hanging_up(channel_id, NO_AUDIO if soft else cause)
+        if goes_with is not None:
+            # whoever waits need not wait until Asterisk has tidied up
+            self.gone(channel_id, goes_with, now)
 
     def gone(self, channel_id: str, cause: int, now: float) -> None:
         """A channel is gone, whoever's it was."""

@@ -7,13 +7,11 @@ import structlog
 from acd.calls.live_calls import LiveCalls
 from acd.calls.owners import Owner
 from acd.dispatcher import Dispatcher
-from acd.legs import dialable
+from acd.legs import LOST, NORMAL, dialable
 from acd.operator_calls import OperatorCalls
 from pbx.ari_types import ChannelTransfer, StasisStart
 
 log = structlog.get_logger("router")
-
-NORMAL = 16
 
 
 class PhoneChannels(Owner):
@@ -47,14 +45,22 @@ class PhoneChannels(Owner):
         """The offer failed, or who talked has hung up."""
         self._dispatcher.leg_gone(channel, cause, now)
 
-    def hangs_up_on_citizen(self, channel: str, cause: int) -> bool:
-        """A phone says BYE. True if that ends the citizen's call: nobody else talks, or is to."""
+    def hanging_up(self, channel: str, cause: int) -> int | None:
+        """A phone has hung up, or was lost. `cause`: Q.850, or 0.
+
+        Returns the cause with which the leg is gone already, or None if that has time: while
+        somebody else talks with the citizen, or is to, the call goes on.
+        """
         leg = self._dispatcher.operator_legs.legs.get(channel)
-        if leg is None or leg.call.talkers() != [leg] or leg.call.transfer is not None:
-            return False
+        if leg is None:
+            return None
+        if cause in LOST:
+            return cause
+        if leg.call.talkers() != [leg] or leg.call.transfer is not None:
+            return None
         if leg.call.hung_up_by is None:
             leg.call.hung_up_by, leg.call.cause = "operator", cause or NORMAL
-        return True
+        return cause or NORMAL
 
     def referred(self, event: ChannelTransfer, now: float) -> None:
         """A phone has sent REFER, without or with Replaces (RFC 3515, RFC 3891)."""

@@ -206,16 +206,16 @@ def _bound(path: Path) -> socket.socket:
     """A socket at `path`; one that a dead supervisor has left there is replaced."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.unlink(missing_ok=True)
-    ear = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    ear.setblocking(False)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    listening.setblocking(False)
     try:
-        ear.bind(str(path))
+        listening.bind(str(path))
     except OSError as error:
-        ear.close()
+        listening.close()
         raise SupervisorError(
             f"There can be no socket {path} ({error}); set NGALAM112_HOME to a shorter path."
         ) from None
-    return ear
+    return listening
 
 
 def tell(sentence: str) -> None:

@@ -57,13 +57,20 @@ class Line:
         """POST to the engine's API."""
         return await asyncio.to_thread(self.client.post, path, body or {})
 
-    async def operators_ready(self, *numbers: str, answer: str = "phone_answer_talk_bye") -> None:
-        """Register the phones, let them behave as `answer`, and log their operators in by *11."""
+    async def operators_ready(
+        self, *numbers: str, answer: str = "phone_answer_talk_bye"
+    ) -> dict[str, SippRun]:
+        """Register the phones, let them behave as `answer`, and log their operators in by *11.
+
+        Returns what plays each phone, by its number.
+        """
+        runs = {}
         for number in numbers:
             self.phones[number] = await self.players.register(number, PASSWORD)
-            await self.behave(number, answer)
+            runs[number] = await self.behave(number, answer)
         await asyncio.gather(*(self.players.dial(self.phones[number], "*11") for number in numbers))
         await eventually(lambda: self.idle(numbers), what=f"operators at {numbers} idle")
+        return runs
 
     def softphone(self, number: str, password: str = "", *, tone_hz: int = 400) -> Softphone:
         """A real softphone; with a password it registers, without one it is a citizen's."""
@@ -200,7 +207,8 @@ def line_settings(home: Path, **changes: Any) -> Settings:
         "ami_port": free_port(),
         "api_port": free_port(),
     }
-    calm = {"wrap_up_s": 0.5, "rtp_ports": "20000-29999", "database_url": ""}
+    calm: dict[str, Any] = {"wrap_up_s": 0.5, "rtp_ports": "20000-29999", "database_url": ""}
+    calm["phone_silence_s"] = 0  # SIPp's phones send no audio
     return load_settings(home=home, **{**ports, **calm, **changes})
 
 

@@ -22,6 +22,7 @@ LONGEST_S = {
     "menu_covid": 3.5,
     "info_covid": 25.0,
     "queue_stay": 1.8,
+    "connection_lost": 6.0,
     "queue_wait": 3.0,
     **{f"queue_position_{place}": 2.5 for place in range(1, 21)},
     **{f"queue_minutes_{minutes}": 3.0 for minutes in range(12)},

@@ -1,4 +1,4 @@
-"""What was under way when the engine or Asterisk died: between real softphones, by what they hear."""
+"""What was under way when the engine or Asterisk died: between real softphones, as heard."""
 
 from __future__ import annotations
 

@@ -16,13 +16,14 @@ from acd.calls.call import Call
 from acd.calls.record import fold
 from acd.calls.states import Stage
 from acd.dispatcher import ANSWER_UNSEEN_S
-from acd.legs import dialable
+from acd.legs import BROKEN_DIALOG, LOST, NO_AUDIO, dialable
 from acd.operators.operator import Device, available
 from acd.operators.roster import RosterError
 from acd.operators.states import State
+from acd.queueing.announcements import INTERRUPTED
 from acd.queueing.queue import service_key
 
-CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 27, 127])
+CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 27, 44, 127])
 PHONES = ["101", "102", "103"]
 
 
@@ -128,6 +129,11 @@ class Centre(RuleBasedStateMachine):
         if self.desk.roster.device(phone, device):
             self.desk.dispatcher.settle(self.now)
 
+    @rule(phone=st.sampled_from(PHONES))
+    def a_phone_registers(self, phone: str) -> None:
+        self.desk.roster.phone_seen(phone)
+        self.desk.dispatcher.settle(self.now)
+
     @rule(name=st.sampled_from(["leg_answered", "connected"]))
     def something_strange_happens(self, name: str) -> None:
         getattr(self.desk.dispatcher, name)("nobody", self.now)
@@ -192,6 +198,7 @@ class Centre(RuleBasedStateMachine):
         assert {one.state for one in desk.roster.operators.values()} == {State.IDLE}
         for who, phone in zip(desk.roster.operators, PHONES, strict=True):
             desk.roster.device(phone, Device.FREE)
+            desk.roster.phone_seen(phone)
             desk.roster.login(who, phone, self.now)
             desk.roster.ready(who, self.now)
             assert desk.queued(f"last{who}", self.now).stage is Stage.RINGING
@@ -294,3 +301,46 @@ def test_whatever_a_caller_calls_itself_only_what_can_be_dialled_is_shown(number
     desk.queued(number=number, category="fire")
     shown = dialable(number) or "anonim"
     assert desk.switch.last("ring").more[1] == (f"FIRE {shown}", shown)
+
+
+@pytest.mark.parametrize("cause", sorted(LOST))
+def test_who_was_lost_in_a_talk_has_not_hung_up_and_the_citizen_is_served_before_all(
+    cause: int,
+) -> None:
+    desk = Desk(2)
+    call = desk.talking()
+    other = desk.talking("c2", 101.0)
+    waits = desk.queued("c3", 102.0)
+    died = desk.phone(next(iter(call.legs.values())).phone)
+    desk.dispatcher.leg_gone(call.leg or "", cause, 110.0)
+    desk.dispatcher.settle(110.0)
+    assert (call.stage, call.record.ended_at) == (Stage.QUEUED, None)
+    assert desk.switch.last("say").more[1] == INTERRUPTED
+    assert [one.data["reason"] for one in desk.journal.events[call.id] if one.kind == "left"] == [
+        "lost"
+    ]
+    assert died.died == (cause != BROKEN_DIALOG)
+    desk.dispatcher.leg_gone(other.leg or "", 16, 111.0)
+    desk.timers.fire(125.0)
+    assert call.stage is Stage.RINGING
+    assert waits.stage is Stage.QUEUED or not died.died
+
+
+def test_a_phone_that_died_is_not_rung_before_it_is_seen() -> None:
+    desk = Desk(1)
+    call = desk.talking()
+    desk.dispatcher.leg_gone(call.leg or "", NO_AUDIO, 110.0)
+    assert not desk.roster.device("101", Device.FREE), "its registration outlives it"
+    desk.timers.fire(130.0)
+    assert call.stage is Stage.QUEUED
+    desk.roster.phone_seen("101")
+    desk.dispatcher.settle(131.0)
+    assert call.stage is Stage.RINGING
+
+
+def test_a_phone_that_asterisk_knows_to_be_away_is_believed_to_come_back() -> None:
+    desk = Desk(1)
+    call = desk.talking()
+    desk.dispatcher.leg_gone(call.leg or "", NO_AUDIO, 110.0)
+    desk.roster.device("101", Device.UNREACHABLE)
+    assert desk.roster.device("101", Device.FREE)

@@ -20,7 +20,7 @@ from pbx.ami import (
     _Protocol,
     device_state,
     headers_of,
-    tells_a_state,
+    tells_of_a_phone,
 )
 
 
@@ -60,10 +60,10 @@ def test_a_character_split_between_two_packets_arrives_whole(data: st.DataObject
 
 def test_what_asterisk_tells_of_itself_is_read_here_and_answers_are_left_to_panoramisk() -> None:
     told = "Event: DeviceStateChange\r\nDevice: PJSIP/101\r\nState: INUSE"
-    assert tells_a_state(told)
+    assert tells_of_a_phone(told)
     assert device_state(headers_of(told)) == DeviceState("101", "INUSE")
-    assert not tells_a_state("Event: FullyBooted\r\nStatus: Fully Booted")
-    assert not tells_a_state(told.replace("Device:", "ActionID: action/1\r\nDevice:"))
+    assert not tells_of_a_phone("Event: FullyBooted\r\nStatus: Fully Booted")
+    assert not tells_of_a_phone(told.replace("Device:", "ActionID: action/1\r\nDevice:"))
 
 
 class AmiServer:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import socket
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,9 +19,16 @@ SECRETS = {"ari_password": "secret-of-ari", "ami_password": "secret-of-ami", "ap
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    """The state folder of a play; its line lies a folder deeper."""
-    home = tmp_path / "play"
+def home() -> Iterator[Path]:
+    """The state folder of a play; its line lies a folder deeper.
+
+    Not in `tmp_path`, for a socket's path may have 107 characters only.
+    """
+    with tempfile.TemporaryDirectory(prefix="play-") as folder:
+        yield _filled(Path(folder))
+
+
+def _filled(home: Path) -> Path:
     line = home / "line"
     texts = {
         "secrets.json": json.dumps(SECRETS),
