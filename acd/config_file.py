@@ -49,12 +49,14 @@ class PauseReason(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Priority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Head starts in seconds, beside that of a call's category.
 
-    `callback`, `silent`: of calls with these flags. `resource`: by the value of a Resource-Priority
+    `callback`, `silent`: of calls with these flags. `handed_over`: of calls that an operator has
+    handed to a category, counted from then. `resource`: by the value of a Resource-Priority
     header, such as esnet.4.
     """
 
     callback: float = 30.0
     silent: float = 30.0
+    handed_over: float = 30.0
     resource: dict[str, float] = msgspec.field(default_factory=lambda: dict(RESOURCE_PRIORITY))
 
 
@@ -128,7 +130,12 @@ def _problems(found: Distribution) -> Iterator[str]:
 
 
 def _priority_problems(priority: Priority) -> Iterator[str]:
-    starts = {"callback": priority.callback, "silent": priority.silent, **priority.resource}
+    starts = {
+        "callback": priority.callback,
+        "silent": priority.silent,
+        "handed_over": priority.handed_over,
+        **priority.resource,
+    }
     for name, seconds in starts.items():
         if not 0 <= seconds <= LONGEST_HEAD_START_S:
             yield f"priority, {name}: seconds must be between 0 and {LONGEST_HEAD_START_S:g}"

@@ -33,7 +33,8 @@ class Call:
     playback: str | None = None
     head_start_s: float = 0.0  # served as if it had arrived so much earlier
     resource_priority: str = ""  # of the Resource-Priority header, such as `esnet.1` or `wps.0`
-    waits_since: float | None = None  # if that was in a call before this one; decides the place
+    # if not since the arrival: from a call before this one, or from being handed to a category
+    waits_since: float | None = None
     callback: bool = False  # a citizen who is called back
     silent: bool = False  # a citizen who says nothing, and may not be able to
     aged: bool = False  # has waited beyond the cap: before all others, to anybody

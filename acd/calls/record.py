@@ -102,6 +102,10 @@ class LegRecord(msgspec.Struct, kw_only=True):
     reason: str | None = None
 
 
+OWN_LANGUAGE = "id"
+"""The line's own language, in which all operators work; a call has it until another is known."""
+
+
 class CallRecord(msgspec.Struct, kw_only=True):
     """The row of `calls`; the fields and their names are the columns.
 
@@ -117,7 +121,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
     caller_number: str = ""
     caller_name: str = ""
     called_number: str = ""
-    language: str = "id"
+    language: str = OWN_LANGUAGE
     category: str | None = None
     category_source: CategorySource = CategorySource.NONE
     arrived_at: float = 0.0

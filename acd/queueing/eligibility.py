@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from acd.calls.call import Call
+from acd.calls.record import OWN_LANGUAGE
 from acd.operators.operator import Device, Operator, Phone, Status
 from acd.queueing.queue import cap_at
 from acd.rules.rules import Ring, Rules
 
 LANGUAGE = "lang:"
+_OWN = LANGUAGE + OWN_LANGUAGE
 
 
 def level(operator: Operator, call: Call) -> int:
@@ -17,15 +19,16 @@ def level(operator: Operator, call: Call) -> int:
 
     There are two kinds of skills, categories and languages. Who states any of a kind has these
     only: 0 for all others. Who states none of a kind is not judged by it. The lowest of what is
-    judged counts; who is judged by nothing is a generalist, of level 1 for every call. So a
-    language matters as soon as operators state languages, and a line without skills has none of it.
+    judged counts; who is judged by nothing is a generalist, of level 1 for every call. All speak the
+    line's own language, so in that only who states it is judged by it.
     """
     if not operator.skills:
         return 1
     spoken = {one: of for one, of in operator.skills.items() if one.startswith(LANGUAGE)}
     judged = []
-    if spoken:
-        judged.append(spoken.get(_language(call), 0))
+    wanted = _language(call)
+    if wanted in spoken or (spoken and wanted != _OWN):
+        judged.append(spoken.get(wanted, 0))
     if len(spoken) < len(operator.skills) and call.record.category is not None:
         judged.append(operator.skills.get(call.record.category, 0))
     return min(judged, default=1)

@@ -24,6 +24,8 @@ def head_start(call: Call, rules: Rules) -> float:
         seconds += rules.callback_head_start_s
     if call.silent:
         seconds += rules.silent_head_start_s
+    if call.waits_since is not None and call.waits_since > call.record.arrived_at:
+        seconds += rules.handed_over_head_start_s
     return seconds
 
 
@@ -34,7 +36,8 @@ def cap_at(call: Call, rules: Rules) -> float:
 
 def service_key(call: Call) -> Key:
     """Sort key of a waiting call: who is beyond the cap, by arrival; then all others, by arrival
-    with their head start. The arrival of who dials again is that of the first call (`redials`).
+    with their head start. The arrival of who dials again is that of the first call (`redials`), of
+    who was handed to a category the moment of that.
 
     The key of a call changes only by `WaitingQueue.age`. A call passes another by at most its head
     start, so none is passed for longer than the largest of them; or, where caps differ, by the

@@ -134,6 +134,7 @@ class Rules:
     resource_priority: Mapping[str, float] = field(default_factory=lambda: RESOURCE_PRIORITY)
     callback_head_start_s: float = 30.0
     silent_head_start_s: float = 30.0
+    handed_over_head_start_s: float = 30.0
     failures: Mapping[str, Failure] = field(default_factory=lambda: FAILURES)
     overflow: tuple[OverflowStep, ...] = ()
     overflow_again_s: float = 30.0

@@ -184,11 +184,16 @@ class Transfers:
         return transfer
 
     def _wait(self, transfer: Transfer, now: float) -> None:
-        """The queue of a category: whoever gets the call is the other side."""
+        """The queue of a category: whoever gets the call is the other side.
+
+        Its circles and its cap count from now: the citizen has been served, and others have not.
+        """
         call = transfer.call
+        if transfer.step is not Step.WAITING:
+            call.waits_since = now
         transfer.move(Step.WAITING)
         if transfer.left and not call.talkers():
-            # the citizen waits there like everybody else, in the place that the arrival gives
+            # the citizen waits there like everybody else
             call.note(EventKind.TRANSFERRED, now, **_by(transfer.by), **_whereto(transfer))
             self._dispatcher.enqueue(call, now)
         else:

@@ -85,6 +85,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         resource_priority=found.priority.resource,
         callback_head_start_s=found.priority.callback,
         silent_head_start_s=found.priority.silent,
+        handed_over_head_start_s=found.priority.handed_over,
         failures={**FAILURES, **found.failures},
         overflow=tuple(found.overflow),
         overflow_again_s=found.overflow_again_s,

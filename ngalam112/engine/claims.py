@@ -16,7 +16,7 @@ from acd.calls.call import Call
 from acd.calls.checkpoint import CLAIM, ClaimCheckpoint
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
-from acd.calls.record import CallRecord, EventKind
+from acd.calls.record import OWN_LANGUAGE, CallRecord, EventKind
 from acd.calls.states import Stage
 from acd.queueing.redials import Redials
 from acd.timers import Timers
@@ -117,7 +117,7 @@ class Claims:
             caller_number=number,
             caller_name=readable(name),
             called_number=readable(called, 32),
-            language="id",
+            language=OWN_LANGUAGE,
         )
         self.forget(call.channel)
 

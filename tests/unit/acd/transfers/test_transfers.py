@@ -199,6 +199,23 @@ def test_the_citizen_waits_like_everybody_when_the_first_leaves_before_a_categor
     assert hand.call in hand.desk.dispatcher.queue
 
 
+def test_a_categorys_circles_and_cap_count_from_the_handing_over() -> None:
+    hand = Hand()
+    for number in ("1002", "1003"):
+        hand.desk.operator(number).skills = {"police": 9}
+    waiting = hand.desk.queued("c2", 190.0, category="fire")  # whom nobody has served
+    hand.now = 205.0
+    hand.press("*293#")
+    assert list(hand.call.legs) == [hand.first.id], "nobody of the category is free"
+    assert list(hand.desk.dispatcher.queue) == [hand.call, waiting], "as if 30 s earlier"
+    hand.desk.timers.fire(224.9)  # 30 s after the arrival anybody may have a call
+    assert (len(waiting.legs), len(hand.call.legs)) == (1, 1)
+    hand.desk.timers.fire(234.9)
+    assert len(hand.call.legs) == 1
+    hand.desk.timers.fire(235.0)
+    assert len(hand.call.legs) == 2, "30 s after the handing over too"
+
+
 @pytest.mark.parametrize(
     ("to", "why"),
     [("101", "oneself"), ("999", "nowhere"), ("08123456", "forbidden"), ("103", "paused")],
