@@ -19,8 +19,8 @@ def level(operator: Operator, call: Call) -> int:
 
     There are two kinds of skills, categories and languages. Who states any of a kind has these
     only: 0 for all others. Who states none of a kind is not judged by it. The lowest of what is
-    judged counts; who is judged by nothing is a generalist, of level 1 for every call. All speak the
-    line's own language, so in that only who states it is judged by it.
+    judged counts; who is judged by nothing is a generalist, of level 1 for every call. All speak
+    the line's own language, so in that only who states it is judged by it.
     """
     if not operator.skills:
         return 1
