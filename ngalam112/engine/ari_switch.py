@@ -13,10 +13,16 @@ import structlog
 
 from ngalam112.engine.call_lanes import CallLanes
 from pbx.ari import AriClient
-from pbx.ari_reply import Reply
+from pbx.ari_reply import LOST, Reply
 from pbx.endpoints import endpoint
 
 log = structlog.get_logger("switch")
+
+
+class MusicLost(msgspec.Struct, frozen=True):
+    """The connection was lost before Asterisk said that the music has begun."""
+
+    channel: str
 
 
 class SayFailed(msgspec.Struct, frozen=True):
@@ -59,7 +65,7 @@ class JoinFailed(msgspec.Struct, frozen=True):
     why: str
 
 
-Outcome = SayFailed | RingFailed | Connected | ConnectFailed | Joined | JoinFailed
+Outcome = MusicLost | SayFailed | RingFailed | Connected | ConnectFailed | Joined | JoinFailed
 
 # `acd`'s words for the states of POST channels/{id}/transfer_progress
 _PROGRESS = {
@@ -110,7 +116,9 @@ class AriSwitch:
         """Music and "stay on the line", from the music classes `queue` and `queue_1`, `queue_2`."""
         # two by turns: the same one would go on where it was, with its words at any time
         music_class = f"queue_{2 - turn % 2}" if turn else "queue"
-        self._do("music", channel, "POST", f"channels/{channel}/moh", {"mohClass": music_class})
+        query = {"mohClass": music_class}
+        lost = MusicLost(channel)
+        self._do("music", channel, "POST", f"channels/{channel}/moh", query, if_lost=lost)
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
         """Originate the operator's leg; its answer comes back as StasisStart."""
@@ -240,11 +248,23 @@ class AriSwitch:
         self._do("hang_up", channel, "DELETE", f"channels/{channel}", {"reason_code": str(cause)})
 
     def _do(
-        self, what: str, about: str, method: str, uri: str, query: Mapping[str, str] | None = None
+        self,
+        what: str,
+        about: str,
+        method: str,
+        uri: str,
+        query: Mapping[str, str] | None = None,
+        *,
+        if_lost: MusicLost | None = None,
     ) -> None:
-        """Ask for what nobody waits for, on the lane of what it is about; a failure is logged."""
+        """Ask for what nobody waits for, on the lane of what it is about; a failure is logged.
+
+        `if_lost`: the event that tells that the connection was lost before the answer.
+        """
 
         def then(reply: Reply) -> None:
+            if reply is LOST and if_lost is not None:
+                self._post(if_lost)
             # gone already is what a hang-up wants, and for the rest its end is on its way
             if not reply.ok and not reply.gone:
                 log.warning("request_failed", what=what, id=about, reason=reply.reason)

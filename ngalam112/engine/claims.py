@@ -43,7 +43,8 @@ def readable(text: str, longest: int = 64) -> str:
 class Claims:
     """Claims calls for a line, and begins their records.
 
-    `claim(channel)` asks for a call, `may_claim(channel, now)` tells whether there is room for it.
+    `claim(channel)` asks for a call, `may_claim(channel, now)` tells whether there is room for it,
+    `ask_where(channel)` asks Asterisk whether its channel lives.
     `pending`: asked for, and not here yet; by the citizens' channels, with what is known of them.
     `redials`: who has hung up while waiting, and may dial again.
     """
@@ -56,11 +57,12 @@ class Claims:
         *,
         claim: Callable[[str], None],
         may_claim: Callable[[str, float], bool],
+        ask_where: Callable[[str], None],
     ) -> None:
         self.pending: dict[str, ClaimCheckpoint] = {}
         self.redials = Redials()
         self._live, self._journal, self._timers = live, journal, timers
-        self._claim, self._may_claim = claim, may_claim
+        self._claim, self._may_claim, self._ask_where = claim, may_claim, ask_where
         self._open: Counter[str] = Counter()
 
     def arrived(self, channel: Channel, now: float) -> None:
@@ -90,11 +92,15 @@ class Claims:
         if call is None or call.stage is not Stage.CLAIMED or call.record.events:
             return
         if ours:
-            call.rearm(self._timers.at(now + HANDOVER_S, lambda at: self.never_came(call, at)))
+            self.waits_for(call, now)
         elif last and call.timer is None:
             # too late, or another engine's: whoever serves it keeps its record
             del self._live.calls[channel]
             self.forget(channel)
+
+    def waits_for(self, call: Call, now: float) -> None:
+        """A claimed call is on its way to us; if it takes long, ask whether it still lives."""
+        call.rearm(self._timers.at(now + HANDOVER_S, lambda _: self._ask_where(call.channel)))
 
     def never_came(self, call: Call, now: float) -> None:
         """A claimed call has hung up before it was handed over: nobody else keeps its record."""

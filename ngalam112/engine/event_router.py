@@ -29,6 +29,7 @@ from ngalam112.engine.ari_switch import (
     ConnectFailed,
     Joined,
     JoinFailed,
+    MusicLost,
     RingFailed,
     SayFailed,
 )
@@ -56,6 +57,7 @@ from pbx.ari_types import (
 log = structlog.get_logger("router")
 
 NORMAL = 16
+_CITIZENS = ("citizen", "unclaimed", "returned")
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
@@ -74,7 +76,9 @@ class Do(msgspec.Struct, frozen=True):
 class EventRouter:
     """Knows all living calls, and hands each event to the part that owns its channel.
 
-    `gone_meanwhile`: channels that went while the line was being taken up, known or not.
+    `gone_meanwhile`: channels that went while the line was being taken up, known or not;
+    `entered_meanwhile`: those of citizens who came to us then, and are served already;
+    `music_lost`: those of which it is not known whether their music plays.
     """
 
     def __init__(
@@ -98,7 +102,9 @@ class EventRouter:
         self.switch, self.dispatcher, self.reception = switch, dispatcher, reception
         self._owners, self._codes, self.operator_calls = owners, codes, operator_calls
         load = dispatcher.load
-        self.claims = Claims(self.live, journal, timers, claim=claim, may_claim=load.arrives)
+        self.claims = Claims(
+            self.live, journal, timers, claim=claim, may_claim=load.arrives, ask_where=ask_where
+        )
         self.admission = Admission(dispatcher, reception, timers, tell_full)
         load.at_door = self.admission.__len__
         load.channels = lambda: (
@@ -118,6 +124,8 @@ class EventRouter:
         )
         self.phones = owners.others = PhoneChannels(self.live, dispatcher, operator_calls)
         self.gone_meanwhile: set[str] = set()
+        self.entered_meanwhile: set[str] = set()
+        self.music_lost: set[str] = set()
 
     def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Let one event happen, then offer calls to whoever is free."""
@@ -169,6 +177,8 @@ class EventRouter:
                 self.dispatcher.connect_failed(bridge, why, now)
             case RingFailed(leg=leg):
                 self._owners.of(leg).ring_failed(leg, now)
+            case MusicLost(channel=channel_id):
+                self._music_lost(channel_id, now)
             case SayFailed(playback=playback_id):
                 self.dispatcher.playbacks.ended(playback_id, True, now)
             case PhoneSeen(phone=phone):
@@ -184,6 +194,8 @@ class EventRouter:
 
     def _entered(self, args: list[str], channel: Channel, now: float) -> None:
         """A channel has come to us; the dialplan's arguments tell whose it is."""
+        if self.dispatcher.away and args and args[0] in _CITIZENS:
+            self.entered_meanwhile.add(channel.id)
         match args:
             case ["citizen", *priority]:
                 self._citizens.entered(channel, priority[0] if priority else "", now)
@@ -208,12 +220,29 @@ class EventRouter:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
 
+    def _music_lost(self, channel_id: str, now: float) -> None:
+        call = self.calls.get(channel_id)
+        if self.dispatcher.away:
+            self.music_lost.add(channel_id)  # until it is known who is still there
+        elif call is not None and call.stage in (Stage.QUEUED, Stage.RINGING):
+            self.dispatcher.announcements.resume(call, now)
+
+    def is_unknown(self, channel_id: str) -> bool:
+        """Whether a channel is of nobody whom this engine knows, or has known just now."""
+        live = self.live
+        places = (self.calls, self.fallback.calls, live.finished, live.to_hang_up)
+        return not any(channel_id in place for place in places)
+
     def _found(self, channel_id: str, lives: bool, now: float) -> None:
         """Asterisk has told whether a citizen who has left us lives on."""
         call = self.calls.get(channel_id)
-        if call is not None and lives and call.stage is not Stage.ENDED:
+        if call is None:
+            return
+        if lives and not call.record.events:
+            self.claims.waits_for(call, now)
+        elif lives and call.stage is not Stage.ENDED:
             self.fallback.fell_back(call, now)
-        elif call is not None:
+        else:
             self.gone(channel_id, NORMAL, now)
 
     def _hanging_up(self, channel_id: str, cause: int, soft: bool, now: float) -> None:
@@ -230,6 +259,7 @@ class EventRouter:
         """A channel is gone, whoever's it was."""
         if self.dispatcher.away:
             self.gone_meanwhile.add(channel_id)
+            self.entered_meanwhile.discard(channel_id)
         call = self.calls.get(channel_id)
         if call is not None:
             self._citizens.gone(call, cause, now)
@@ -240,6 +270,7 @@ class EventRouter:
     def looks_again(self) -> None:
         """What Asterisk holds is looked at anew: what happened before that is in it."""
         self.gone_meanwhile.clear()
+        self.entered_meanwhile.clear()
         self.phones.answered_meanwhile.clear()
 
     def channels_of_phones(self) -> set[str]:

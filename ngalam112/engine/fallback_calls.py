@@ -88,8 +88,10 @@ class FallbackCalls:
         """Taken back out of the fallback: to the old place, or before all others if unknown."""
         call = self.calls.pop(channel.id, None)
         if call is None:
-            if channel.id in self._live.calls:
-                return
+            call = self._live.calls.get(channel.id)
+            if call is not None and (call.stage is not Stage.CLAIMED or not call.record.events):
+                return  # here already
+        if call is None:
             call = self._live.new(channel.id, now - age_s(channel.creationtime))
             call.aged = True
             self._claims.note_arrival(

@@ -13,12 +13,13 @@ from acd.calls.call import Call
 from acd.calls.states import Stage
 from acd.recovery.reconcile import LiveLeg
 from ngalam112.engine.event_router import EventRouter
-from ngalam112.recovery.restore_calls import bridges_in_use, take_down
+from ngalam112.recovery.restore_calls import arrive, bridges_in_use, take_down
 from ngalam112.recovery.snapshot import Snapshot
 
 log = structlog.get_logger("recheck")
 
 AFTER_S = 1.0
+JUST_S = AFTER_S + 1.0
 OLD_S = 0.5
 """A younger channel may be of a phone that has dialled, and its event is still to come."""
 
@@ -49,20 +50,18 @@ def known(router: EventRouter, offers: frozenset[str]) -> Known:
 
 
 def look(router: EventRouter, before: Known, live: Snapshot, now: float) -> None:
-    """Rejoin separated legs; hang up orphan legs, remove orphan bridges."""
-    dispatcher = router.dispatcher
+    """Serve unknown citizens; rejoin separated legs; remove orphan legs and orphan bridges."""
+    for citizen in live.legs.values():
+        if citizen.citizen and citizen.age_s >= OLD_S and router.is_unknown(citizen.id):
+            log.warning("unknown_citizen", leg=citizen.id)
+            arrive(router, citizen, now)
     for channel, bridge in before.talks.items():
         call = router.calls.get(channel)
         if call is None or not _talks(call) or call.bridge != bridge or channel not in live.legs:
             continue
-        inside = live.bridges.get(bridge, [])
-        for leg in call.talkers():
-            if leg.id in live.legs and not {channel, leg.id}.issubset(inside):
-                log.warning("legs_separated", call_id=call.id, leg=leg.id)
-                router.switch.connect(bridge, channel, leg.id)
-    for leg_id in (
-        live.legs.keys() - dispatcher.operator_legs.legs.keys() - router.channels_of_phones()
-    ):
+        _rejoin(router, call, bridge, live, now)
+    known_legs = router.dispatcher.operator_legs.legs.keys() | router.channels_of_phones()
+    for leg_id in live.legs.keys() - known_legs:
         if leg_id in before.offers or _rings_long(live.legs[leg_id]):
             log.warning("orphan_leg", leg=leg_id)
             router.switch.hang_up(leg_id)
@@ -73,6 +72,17 @@ def look(router: EventRouter, before: Known, live: Snapshot, now: float) -> None
             if call is not None and _hears_music(call):
                 # who was to be connected there had it taken away before
                 router.dispatcher.announcements.music.begin(call, now)
+
+
+def _rejoin(router: EventRouter, call: Call, bridge: str, live: Snapshot, now: float) -> None:
+    inside = live.bridges.get(bridge, [])
+    if any(now - leg.talks_since < JUST_S and not leg.held_since for leg in call.talkers()):
+        # the dead engine's order for music, read after the two were connected, drowns the talk
+        router.switch.unhold(call.channel)
+    for leg in call.talkers():
+        if leg.id in live.legs and not {call.channel, leg.id}.issubset(inside):
+            log.warning("legs_separated", call_id=call.id, leg=leg.id)
+            router.switch.connect(bridge, call.channel, leg.id)
 
 
 def _hears_music(call: Call) -> bool:

@@ -55,13 +55,17 @@ def restore_calls(router: EventRouter, event: Restoration, now: float) -> None:
             if (rang := dispatcher.operator_legs.legs.get(leg)) and rang.stage is LegStage.RINGING:
                 dispatcher.leg_answered(leg, now)
         router.looks_again()
+        router.music_lost.clear()
 
 
 def _bring_together(router: EventRouter, event: Restoration, now: float) -> None:
     live, dispatcher = event.live, router.dispatcher
+    # who came to us after that look is served already, and is not to be looked for in it
+    entered = router.entered_meanwhile
     # in the order of service, so that who has waited longest gets the first free operator
     knew = sorted(
-        (router.calls[one] for one in event.calls if one in router.calls), key=service_key
+        (router.calls[one] for one in event.calls - entered if one in router.calls),
+        key=service_key,
     )
     if event.lost_at is not None:
         for call in knew:
@@ -79,7 +83,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     _claimed_only(router, knew, event, now)
     # who is being handed over by this engine, and who talks among colleagues, is in good hands
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
-    in_good_hands = router.operator_calls.channels() | {call.channel for call in busy}
+    in_good_hands = router.channels_of_phones() | {call.channel for call in busy} | entered
     in_good_hands = in_good_hands.union(*(call.legs for call in busy))
     ended = {call.channel for call in knew if call.stage is Stage.ENDED}
     hands_off = in_good_hands.union(router.live.to_hang_up, ended)
@@ -206,8 +210,10 @@ def _carry_out(router: EventRouter, decision: Decision, event: Restoration, now:
             Stage.TALKING,
         ):
             _wait(router, call, decision.partners, leg is not None and not leg.up, now)
+        case RecoveryAction.WAIT if call is not None and call.channel in router.music_lost:
+            router.dispatcher.announcements.resume(call, now)
         case RecoveryAction.ARRIVE if call is None and leg is not None:
-            _arrive(router, leg, now)
+            arrive(router, leg, now)
 
 
 def _wait(router: EventRouter, call: Call, rings: tuple[str, ...], new: bool, now: float) -> None:
@@ -224,7 +230,7 @@ def _wait(router: EventRouter, call: Call, rings: tuple[str, ...], new: bool, no
         _to_queue(router, call, rings, now)
 
 
-def _arrive(router: EventRouter, leg: LiveLeg, now: float) -> None:
+def arrive(router: EventRouter, leg: LiveLeg, now: float) -> None:
     """A citizen whom nobody knows; the arrival is when the channel was made."""
     call = router.live.new(leg.id, now - leg.age_s)
     router.claims.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)

@@ -83,9 +83,11 @@ class SettlingTimers(Timers):
     def __init__(self) -> None:
         super().__init__()
         self.settle: Callable[[float], None] = lambda _: None
+        self.fired_at = 0.0
 
     def fire(self, now: float) -> bool:
         """Call what is due, then settle."""
+        self.fired_at = now
         fired = super().fire(now)
         if fired:
             self.settle(now)
@@ -176,7 +178,8 @@ class LineDesk(Desk):
             self.router.handle(event, now)
 
     def _found(self, channel: str) -> None:
-        self.router.handle(Whereabouts(channel, channel in self.elsewhere), self._now)
+        now = max(self._now, self.timers.fired_at)
+        self.router.handle(Whereabouts(channel, channel in self.elsewhere), now)
 
     def citizen(self, channel: str = "c1", now: float = 100.0, **changes: Any) -> Call:
         """A citizen's call that hears the menu."""
@@ -211,11 +214,9 @@ class LineDesk(Desk):
             playing=frozenset(playing),
             elsewhere=frozenset(elsewhere),
         )
-        calls, of_operators = (
-            frozenset(self.router.calls),
-            frozenset(self.dispatcher.operator_legs.legs),
-        )
-        restoration = Restoration(live=live, calls=calls, legs=of_operators, **found)
+        found.setdefault("calls", frozenset(self.router.calls))
+        found.setdefault("legs", frozenset(self.dispatcher.operator_legs.legs))
+        restoration = Restoration(live=live, **found)
         self.handle(Do(lambda at: restore_calls(self.router, restoration, at)), now=now)
 
     def next_engine(self, now: float = 200.0) -> LineDesk:

@@ -30,6 +30,7 @@ class EngineDies(HandingOver):
         self.orders: int | None = None
         self.late: list[Did] = []
         self.loses = True
+        self.meanwhile: list[str] = []  # what happens between the look at Asterisk and the restore
         self.desk.switch.hears = self.asked
 
     def asked(self, did: Did) -> None:
@@ -76,6 +77,21 @@ class EngineDies(HandingOver):
     def the_engine_will_die_while_it_asks(self, orders: int, loses: bool) -> None:
         self.orders, self.loses = orders, loses
 
+    @rule(what=st.lists(st.sampled_from(["arrives", "hangs up", "answers"]), max_size=4))
+    def something_will_happen_while_it_looks(self, what: list[str]) -> None:
+        self.meanwhile = what
+
+    def happens_meanwhile(self) -> None:
+        what, self.meanwhile = self.meanwhile, []
+        for one in what:
+            citizens, ringing = self.of_kind("citizen"), self.of_kind("leg", up=False)
+            if one == "arrives" and len(citizens) < 3:
+                self.a_citizen_is_through_the_menu("2")
+            elif one == "hangs up" and citizens:
+                self.gone(citizens[0], 16)
+            elif one == "answers" and ringing:
+                self.answers(ringing[0])
+
     @rule()
     def the_engine_dies(self) -> None:
         died, exchange, self.orders = self.desk, self.exchange, None
@@ -93,7 +109,12 @@ class EngineDies(HandingOver):
         ended = [call for call in self.calls if call.stage is Stage.ENDED]
         taken_up = list(after.router.calls.values())
         offers, live = recheck.offers_of(after.router), self.lives()
-        after.restore_calls(*live.legs.values(), bridges=live.bridges, now=self.now)
+        knew = frozenset(after.router.calls)
+        after.dispatcher.away = True
+        self.happens_meanwhile()
+        ended += [call for call in taken_up if call.stage is Stage.ENDED]
+        taken_up = [call for call in taken_up if call.stage is not Stage.ENDED]
+        after.restore_calls(*live.legs.values(), bridges=live.bridges, calls=knew, now=self.now)
         arrived = [call for call in after.router.calls.values() if call not in taken_up]
         self.calls = ended + taken_up + arrived
         if self.late:
