@@ -80,6 +80,8 @@ class Reception:
         information = session.phase is Phase.INFORMATION
         call.move(Stage.INFORMATION if information else Stage.MENU)
         call.rearm(self._timers.at(session.due, lambda at: self._step(call, Tick(), at)))
+        if call.playback is not None:
+            self._switch.belongs(call.playback, call.channel)
         if playing and call.playback is not None:
             self._expect(call, call.playback)
         elif session.phase is Phase.SILENCE:

@@ -150,7 +150,9 @@ class Announcements:
         if before is not None and before.timer is not None:
             before.timer.cancel()
         if call.words is not None:
-            self._expect(call, call.words)  # begun by an engine before this one
+            # begun by an engine before this one
+            self._switch.belongs(call.words, call.channel)
+            self._expect(call, call.words)
         if self._mode != "off":
             self._callers[call.id] = _Caller(call, next_at=now)
             self._arm(self._callers[call.id], now + self._first_s)

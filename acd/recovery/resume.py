@@ -82,8 +82,14 @@ class Resumption:
         self._dispatcher.announcements.resume(call, now, told=told)
 
     def over(self, call: Call, at: float) -> None:
-        """The citizen is with nobody of ours any more since `at`: so nobody holds them."""
+        """The citizen is with nobody of ours any more since `at`.
+
+        So nobody holds them, and nothing comes of what phones asked an earlier engine for by REFER.
+        """
         kept = call.checkpoint or CallCheckpoint()
+        for leg_id in kept.refers:
+            if leg_id not in call.legs:
+                self._dispatcher.transfers.decline(leg_id)
         for leg in [self._leg_of(call, one) for one in kept.held if one not in call.legs]:
             self._operator_legs.resumed(leg, at)
 

@@ -9,6 +9,7 @@ from acd.calls.live_calls import LiveCalls
 from acd.calls.record import EventKind
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
+from acd.recovery.resume import Resumption
 from acd.rules.load_shedding import Shed
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
@@ -100,6 +101,8 @@ class CitizenChannels:
 
     def _ended(self, call: Call, cause: int, now: float, ended_at: float | None) -> None:
         """A call is over: whatever was done for it ends, and its place is kept for a redial."""
+        if self._dispatcher.away:
+            Resumption(self._dispatcher).over(call, now if ended_at is None else ended_at)
         self._reception.gone(call)
         if call.channel in self._admission.waiting:
             self._admission.gone(call)

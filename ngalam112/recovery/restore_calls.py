@@ -251,7 +251,6 @@ def _close(router: EventRouter, call: Call, ended_by: str, at: float, now: float
     if call.record.events and call.stage is not Stage.ENDED:
         call.hung_up_by = ended_by
         at = min(at, now)
-        Resumption(router.dispatcher).over(call, at)
         router.live.over(call, call.cause or 0, now, ended_at=at)
 
 

@@ -12,6 +12,7 @@ import msgspec
 from acd.calls.journal import Journal
 from acd.calls.record import CallEvent, CallRecord
 from acd.switch import Switch
+from ngalam112.engine.call_lanes import CallLanes
 
 
 class Did(NamedTuple):
@@ -23,9 +24,13 @@ class Did(NamedTuple):
 
 
 class FakeSwitch:
-    """A `Switch` that keeps every order, in order. `whose`: what belongs to which citizen."""
+    """A `Switch` that keeps every order, in order. `whose`: what belongs to which citizen.
+
+    `lanes`: on which an order goes to Asterisk, found as `AriSwitch` does.
+    """
 
     def __init__(self) -> None:
+        self.lanes = CallLanes(5)
         self.whose: dict[str, str] = {}
         self.did: list[Did] = []
         self.hears: Callable[[Did], None] = lambda _: None
@@ -39,6 +44,7 @@ class FakeSwitch:
         self._do("answer", channel)
 
     def say(self, channel: str, playback: str, *prompts: str) -> None:
+        self.lanes.add(playback, channel)
         self._do("say", channel, playback, *prompts)
 
     def stop(self, playback: str) -> None:
@@ -48,21 +54,27 @@ class FakeSwitch:
         self._do("music", channel, *([turn] if turn else []))
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
+        self.lanes.add(leg, citizen)
         self._do("ring", leg, phone, display, citizen)
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
+        self.lanes.add(bridge, citizen)
         self._do("connect", bridge, citizen, leg)
 
     def open(self, bridge: str, channel: str) -> None:
+        self.lanes.add(bridge, channel)
         self._do("open", bridge, channel)
 
     def belongs(self, one: str, channel: str) -> None:
         self.whose[one] = channel
+        self.lanes.add(one, channel)
 
     def join(self, bridge: str, leg: str) -> None:
+        self.lanes.move(leg, bridge)
         self._do("join", bridge, leg)
 
     def pair(self, bridge: str, channel: str, leg: str) -> None:
+        self.lanes.add(bridge, channel)
         self._do("pair", bridge, channel, leg)
 
     def hold(self, channel: str) -> None:

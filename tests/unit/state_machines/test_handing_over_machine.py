@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from acd.calls.call import Call
+from acd.calls.call import Call, Form
 from acd.calls.record import fold
 from acd.calls.states import LegStage, Stage
 from acd.dispatcher import Dispatcher
@@ -275,6 +275,17 @@ class HandingOver(RuleBasedStateMachine):
             assert hears, f"{call.stage} {call.transfer} {call.legs}"
             if call.talkers():
                 assert hears != {"music"}, "a talk goes on, and the citizen hears only music"
+
+    @invariant()
+    def all_that_is_asked_for_a_call_goes_one_way_in_order(self) -> None:
+        lane = self.desk.switch.lanes.of
+        for call in self.desk.router.calls.values():
+            transfer, parts = call.transfer, [call.bridge, call.words, call.playback, *call.legs]
+            if transfer is not None and transfer.form is not Form.REPLACES:
+                parts.append(transfer.bridge)  # else it is still the phone's own, with who is in it
+            elif transfer is not None and transfer.other is not None:
+                parts.remove(transfer.other.id)
+            assert {lane(one) for one in parts if one is not None} <= {lane(call.channel)}
 
     @invariant()
     def no_operator_holds_two_calls_and_each_state_fits(self) -> None:
