@@ -11,6 +11,7 @@ from collections.abc import Callable
 import structlog
 
 from acd.calls.call import Call, Leg
+from acd.calls.caller import same_caller
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage
@@ -236,16 +237,22 @@ class OperatorLegs:
 
     def preferred(self, call: Call, now: float) -> str | None:
         """Who spoke with this caller lately."""
-        operator, at = self._spoke_with.get(call.record.caller_number, ("", 0.0))
+        if not self._spoke_with:
+            return None
+        caller = same_caller(call.record.caller_number, self.rules.country)
+        operator, at = self._spoke_with.get(caller or "", ("", 0.0))
         return operator if operator and now - at <= self.rules.preferred_s else None
 
     def _note_talk(self, operator: Operator, leg: Leg, now: float) -> None:
         operator.talk_s += now - leg.talks_since
-        number, spoke_with = leg.call.record.caller_number, self._spoke_with
-        if not number or self.rules.preferred_s <= 0:
+        if self.rules.preferred_s <= 0:
             return
-        spoke_with.pop(number, None)
-        spoke_with[number] = (operator.id, now)
+        caller = same_caller(leg.call.record.caller_number, self.rules.country)
+        if caller is None:
+            return
+        spoke_with = self._spoke_with
+        spoke_with.pop(caller, None)
+        spoke_with[caller] = (operator.id, now)
         oldest = next(iter(spoke_with))
         while now - spoke_with[oldest][1] > self.rules.preferred_s:
             del spoke_with[oldest]

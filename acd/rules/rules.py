@@ -123,7 +123,8 @@ class Rules:
     a Resource-Priority header, for a callback, for a silent call. `failures`: what follows from an
     offer that failed, by its reason. `overflow`: what is tried when nobody is on duty, and after
     `overflow_again_s` once more. `whisper`: say to the operator what the call is about. `limits`:
-    how many calls and channels the line takes before it sheds work, and calls.
+    how many calls and channels the line takes before it sheds work, and calls. `country`: where
+    numbers without a country code are from (ISO 3166).
     """
 
     ring_timeout_s: float = 12.0
@@ -140,6 +141,7 @@ class Rules:
     whisper: bool = False
     announce: Announce = Announce()
     limits: Limits = field(default_factory=Limits)
+    country: str = "ID"
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:

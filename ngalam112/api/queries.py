@@ -133,7 +133,7 @@ async def owed_calls(database: Database, settings: Settings, params: Params) -> 
     asked = understood(params, _OfPeriod)
     since, until = _period(asked.since, asked.until, settings)
     async with database.session() as session:
-        found = await callbacks(session, since, until)
+        found = await callbacks(session, since, until, settings.country)
     zone = ZoneInfo(settings.timezone)
     return {"callbacks": [_with_times(msgspec.to_builtins(one), zone) for one in found]}
 

@@ -102,6 +102,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
             most_channels=settings.most_channels,
             most_music=settings.most_music,
         ),
+        country=settings.country,
         categories=tree.categories,
     )
 

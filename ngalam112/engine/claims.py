@@ -44,6 +44,7 @@ class Claims:
     """Claims calls for a line, and begins their records.
 
     `claim(channel)` asks for a call, `may_claim(channel, now)` tells whether there is room for it.
+    `country`: where numbers without a country code are from (ISO 3166).
     `pending`: asked for, and not here yet; by the citizens' channels, with what is known of them.
     `redials`: who has hung up while waiting, and may dial again.
     """
@@ -56,9 +57,10 @@ class Claims:
         *,
         claim: Callable[[str], None],
         may_claim: Callable[[str, float], bool],
+        country: str = "ID",
     ) -> None:
         self.pending: dict[str, ClaimCheckpoint] = {}
-        self.redials = Redials()
+        self.redials = Redials(country)
         self._live, self._journal, self._timers = live, journal, timers
         self._claim, self._may_claim = claim, may_claim
         self._open: Counter[str] = Counter()

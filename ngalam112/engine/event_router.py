@@ -99,7 +99,12 @@ class EventRouter:
         self.operator_calls = operator_calls
         self._ask_where = ask_where
         self.claims = Claims(
-            self.live, journal, timers, claim=claim, may_claim=dispatcher.load.arrives
+            self.live,
+            journal,
+            timers,
+            claim=claim,
+            may_claim=dispatcher.load.arrives,
+            country=dispatcher.rules.country,
         )
         self.admission = Admission(dispatcher, reception, timers, tell_full)
         dispatcher.load.at_door = self.admission.__len__
