@@ -32,7 +32,7 @@ class Call:
     overflow: int = 0  # the step of the overflow plan that comes next
     playback: str | None = None
     head_start_s: float = 0.0  # served as if it had arrived so much earlier
-    resource_priority: str = ""  # of the Resource-Priority header, such as `esnet.1` or `wps.0`
+    resource_priority: str = ""  # of the headers Resource-Priority: `esnet.1`, or `wps.4/esnet.4`
     waits_since: float | None = None  # if that was in a call before this one; decides the place
     callback: bool = False  # a citizen who is called back
     silent: bool = False  # a citizen who says nothing, and may not be able to
