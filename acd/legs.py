@@ -6,12 +6,13 @@ above it, what becomes of an operator and of a phone is decided here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import structlog
 
 from acd.calls.call import Call, Leg
-from acd.calls.caller import same_caller
+from acd.calls.caller import same_caller, without_separators
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage
@@ -25,13 +26,19 @@ from acd.timers import Timers
 
 log = structlog.get_logger("acd")
 
+_DIALABLE = re.compile(r"\+?[0-9]{1,32}")
+
 # Q.850 causes that we hang up with
 NORMAL, NO_ANSWER, ANSWERED_ELSEWHERE = 16, 19, 26
 
 
 def dialable(number: str) -> str:
-    """The part of a caller's number that is safe to show and to dial; hostile text is dropped."""
-    return "".join(sign for sign in number[:32] if sign in "+*#0123456789")
+    """A telephone number as it can be shown and dialled; "" for what is none as a whole.
+
+    What is left of `warga110` without its letters is the number of somebody else.
+    """
+    found = without_separators(number)
+    return found if _DIALABLE.fullmatch(found) else ""
 
 
 class OperatorLegs:

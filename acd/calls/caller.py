@@ -27,13 +27,18 @@ def known_country(code: str) -> bool:
     return code in phonenumbers.SUPPORTED_REGIONS
 
 
-def digits_of(text: str) -> str:
-    """Return a telephone number without visual separators: digits, perhaps after a +.
+def without_separators(text: str) -> str:
+    """Return a number without visual separators and parameters (`;cpc=ordinary`, RFC 3966)."""
+    return text.partition(";")[0].translate(_SEPARATORS)
 
-    Parameters behind it (`;cpc=ordinary`, RFC 3966) are left away. What is no telephone number as a
-    whole, such as `anonymous`, `warga110` or `*16`, gives "", and so do numbers of zeros only.
+
+def digits_of(text: str) -> str:
+    """Return a telephone number `without_separators`: digits, perhaps after a +.
+
+    What is no telephone number as a whole, such as `anonymous`, `warga110` or `*16`, gives "", and
+    so do numbers of zeros only.
     """
-    found = text.partition(";")[0].translate(_SEPARATORS)
+    found = without_separators(text)
     return found if _NUMBER.fullmatch(found) and found.strip("+0") else ""
 
 
