@@ -12,10 +12,10 @@ from collections.abc import Callable
 import structlog
 
 from acd.calls.call import Call, Leg
-from acd.calls.caller import same_caller, without_separators
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage
+from acd.numbers.caller import same_caller, without_separators
 from acd.operators.operator import Device, Operator, Phone
 from acd.operators.roster import Roster
 from acd.operators.states import State

@@ -2,7 +2,7 @@
 
 The list is computed from the call records, so it cannot miss a call that they have: whoever was
 cut off is on it until called back, or until a later call of the same caller was answered. Who
-withheld the number is the same caller as nobody else (`acd.calls.caller`).
+withheld the number is the same caller as nobody else (`acd.numbers.caller`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import msgspec
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.calls.caller import COUNTRY, same_caller
 from acd.calls.record import CallRecord, Outcome
+from acd.numbers.caller import COUNTRY, same_caller
 from models.rows import moment
 from models.tables import CallRow
 from reports.calls import arrived, record_of

@@ -8,7 +8,7 @@ least patience would never be served in a surge. FreeSWITCH's mod_callcenter has
 from __future__ import annotations
 
 from acd.calls.call import Call
-from acd.calls.caller import COUNTRY, same_caller
+from acd.numbers.caller import COUNTRY, same_caller
 
 WITHIN_S = 60.0
 """So long after hanging up a call from the same number goes on waiting in the same place."""

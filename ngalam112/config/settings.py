@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     @classmethod
     def _country(cls, value: str) -> str:
         # here, for most commands need no telephone numbers, and their rules take 30 ms to load
-        from acd.calls.caller import known_country
+        from acd.numbers.caller import known_country
 
         if not known_country(value):
             raise ValueError("give the two capital letters of a country (ISO 3166) such as ID")

@@ -18,6 +18,7 @@ from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.record import CallRecord, EventKind
 from acd.calls.states import Stage
+from acd.numbers.caller import COUNTRY
 from acd.queueing.redials import Redials
 from acd.timers import Timers
 from pbx.ari_types import Channel
@@ -57,7 +58,7 @@ class Claims:
         *,
         claim: Callable[[str], None],
         may_claim: Callable[[str, float], bool],
-        country: str = "ID",
+        country: str = COUNTRY,
     ) -> None:
         self.pending: dict[str, ClaimCheckpoint] = {}
         self.redials = Redials(country)

@@ -9,7 +9,7 @@ from factories import OFTEN
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.calls.caller import digits_of, same_caller
+from acd.numbers.caller import digits_of, same_caller
 
 ONE_NUMBER = (
     "081234567890",
