@@ -151,6 +151,8 @@ class Rules:
 
     def failure(self, reason: str) -> Failure:
         """What follows from an offer that failed for this reason."""
+        if reason == "hung_up":
+            reason = "rejected"  # who hangs up in the moment of the answer has refused
         return self.failures.get(reason, _NO_FAULT)
 
     def dial_string(self, number: str) -> str | Barred:

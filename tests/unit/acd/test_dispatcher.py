@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from acd.calls.call import Call
-from acd.calls.record import fold
+from acd.calls.record import EventKind, fold
 from acd.calls.states import Stage
 from acd.dispatcher import ANSWER_UNSEEN_S
 from acd.legs import dialable
@@ -207,6 +207,19 @@ def test_a_phone_that_does_not_take_a_call_rests_and_the_next_one_rings(
     assert desk.journal.events[call.id][-2].data["reason"] == reason
     assert desk.operator("1001").not_before == 101.0 + rest_s
     assert (call.operator, desk.switch.last("ring").more[0]) == ("1002", "102")
+
+
+@pytest.mark.parametrize("cause", [16, 17, 0])
+def test_a_phone_that_answers_and_drops_before_it_is_connected_has_hung_up(cause: int) -> None:
+    desk = Desk(2)
+    call = desk.queued()
+    leg = call.leg or ""
+    desk.dispatcher.leg_answered(leg, 101.0)
+    desk.dispatcher.leg_gone(leg, cause, 101.1)
+    failed = [one for one in desk.journal.events[call.id] if one.kind is EventKind.OFFER_FAILED]
+    assert [one.data["reason"] for one in failed] == ["hung_up"]
+    assert desk.operator("1001").not_before == 106.1, "as one that refuses"
+    assert call.operator == "1002"
 
 
 def test_a_phone_that_rings_in_vain_is_given_up_after_the_ring_timeout() -> None:
