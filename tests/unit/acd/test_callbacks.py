@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
 from factories import LineDesk, a_channel
 from structlog.testing import capture_logs
 
 from acd.calls.record import fold
-from acd.numbers.called_back import CALLED_BACK, CalledBack
 from acd.numbers.outbound import Barred, Outbound
 from acd.operators.states import State
 from acd.transfers.directory import Directory
 from ngalam112.engine.ari_switch import Connected
+from ngalam112.engine.clock import SteadyClock
+from ngalam112.recovery.reconnect import Reconnect
 from pbx.ari_types import ChannelDestroyed, StasisEnd, StasisStart
 
 NUMBER = "081234567890"
@@ -129,7 +130,15 @@ def test_there_is_a_limit_a_day_which_the_next_engine_knows() -> None:
     desk.handle(StasisEnd(a_channel(leg)), now=175.0)
     desk.handle(StasisStart(["code", "101", "*16"], a_channel("p2")), now=200.0)
     assert desk.switch.playing()[1] == "callback_limit"
-    kept = desk.journal.facts[CALLED_BACK]
-    following = CalledBack(Outbound(a_day_number=1))
-    following.remember(msgspec.json.decode(msgspec.json.encode(kept)))
-    assert following.over("1001", "+6281234567890", 300.0) is Barred.NUMBER_OFTEN
+    after = LineDesk(outbound=Outbound(a_day_number=1))
+    engine = SimpleNamespace(
+        router=after.router,
+        roster=after.roster,
+        journal=after.journal,
+        dispatcher=after.dispatcher,
+        clock=SteadyClock(),
+    )
+    Reconnect(engine, lambda _: None).remember([], desk.journal.facts)  # type: ignore[arg-type]
+    again = after.router.operator_calls.called_back
+    assert again.over("1001", "+6281234567890", 300.0) is Barred.NUMBER_OFTEN
+    assert again.over("1001", "0341366444", 300.0) is None
