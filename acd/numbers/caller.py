@@ -53,6 +53,18 @@ def parsed(number: str, country: str) -> PhoneNumber | None:
         return None
 
 
+def in_all_spellings(number: str, country: str = COUNTRY) -> str:
+    """Return the digits that all spellings of a whole telephone number hold; "" if it is no whole.
+
+    Such as 81234567890, which is in 081234567890 and in +6281234567890.
+    """
+    digits = digits_of(number)
+    found = parsed(digits, country) if digits else None
+    if found is None or not phonenumbers.is_valid_number(found):
+        return ""
+    return phonenumbers.national_significant_number(found)
+
+
 @lru_cache(_REMEMBERED)
 def same_caller(number: str, country: str = COUNTRY) -> str | None:
     """Return a key that all spellings of one telephone number share, and no other number has.

@@ -101,7 +101,9 @@ async def calls(database: Database, settings: Settings, params: Params) -> Answe
     since, until = _period(asked.since, asked.until, settings)
     zone = ZoneInfo(settings.timezone)
     async with database.session() as session:
-        found = await list_calls(session, since, until, asked.outcome, asked.caller, asked.limit)
+        found = await list_calls(
+            session, since, until, asked.outcome, asked.caller, asked.limit, settings.country
+        )
     return {"calls": [call_row(one, zone) for one in found]}
 
 

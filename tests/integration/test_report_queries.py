@@ -99,6 +99,7 @@ async def test_calls_are_listed_newest_first_and_by_what_is_asked(session: Async
     assert await ids(outcome=LIVE) == ["c"]
     assert await ids(caller="341") == ["b"]
     assert await ids(caller="%") == ["c"]
+    assert await ids(caller="+628123456789") == ["a"], "the same number in another spelling"
     assert await ids(caller="\ud800\0") == []
     assert await ids(since=NOON + timedelta(minutes=1), until=NOON + timedelta(minutes=2)) == ["b"]
     with pytest.raises(BadQuestion, match=r"choose one of answered, lost_menu, .*, live\.$"):
