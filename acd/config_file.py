@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from acd.numbers.outbound import Outbound, outbound_problems
 from acd.operators.operator import MISSED
 from acd.rules.rules import (
     ALL_PHONES,
@@ -69,7 +70,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason. `overflow`: what is tried for who waits with nobody on duty, in the order of time, and
     `overflow_again_s` after the last step from the first. `agencies`, `category_numbers`: by the
     number that operators dial. `fallback`: the agencies that are rung, in this order, when no
-    engine serves and no phone answers.
+    engine serves and no phone answers. `outbound`: which numbers are dialled at all.
     """
 
     pause_reasons: dict[str, PauseReason] = {}
@@ -79,6 +80,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failures: dict[str, Failure] = {}
     overflow: list[OverflowStep] = []
     overflow_again_s: float = 30.0
+    outbound: Outbound = Outbound()
     agencies: dict[str, Agency] = {}
     category_numbers: dict[str, str] = {}
     fallback: tuple[str, ...] = ()
@@ -127,6 +129,7 @@ def _problems(found: Distribution) -> Iterator[str]:
             yield f"fallback: {number!r} is no agency's number"
     yield from _failure_problems(found.failures)
     yield from _overflow_problems(found)
+    yield from outbound_problems(found.outbound)
 
 
 def _priority_problems(priority: Priority) -> Iterator[str]:

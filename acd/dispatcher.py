@@ -34,7 +34,7 @@ from acd.transfers.transfers import Transfers
 log = structlog.get_logger("acd")
 
 # Q.850 causes of an offer that failed; what follows from each is data (`Rules.failures`)
-_REASONS = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
+_REASONS = {16: "hung_up", 17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
 GAVE_UP_S = 1.0  # a phone that is told of a failed REFER hangs up by itself, or it does not
 ANSWER_UNSEEN_S = 5.0  # for so long more a phone may ring while so much waits to be handled
 LOOK_AGAIN_S = 0.5
@@ -211,7 +211,8 @@ class Dispatcher:
         elif leg.call.transfer is not None and leg.call.transfer.has(leg):
             self.transfers.left(leg, "lost" if lost else "hung_up", now)
         elif leg.stage is LegStage.CONNECTING:
-            self._not_connected(leg, _REASONS.get(cause, "unreachable"), now)
+            # it was reachable, for it has answered
+            self._not_connected(leg, "lost" if lost else "hung_up", now)
         elif lost:
             self._lost_in_talk(leg, cause, now)
         elif leg.call.talkers(but=leg) or leg.call.transfer is not None:
@@ -348,7 +349,7 @@ class Dispatcher:
         leg.talks_since = 0.0
         self.operator_legs.leave(leg, reason, now)
         if operator is not None and operator.state is State.IDLE:
-            self.roster.missed(operator, reason, self.rules.failure("rejected"), now)
+            self.roster.missed(operator, reason, self.rules.failure(reason), now)
             self.timers.wake(operator.not_before)
         if call.talkers():
             return

@@ -6,6 +6,7 @@ above it, what becomes of an operator and of a phone is decided here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import structlog
@@ -14,6 +15,7 @@ from acd.calls.call import Call, Leg
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage
+from acd.numbers.caller import same_caller, without_separators
 from acd.operators.operator import Device, Operator, Phone
 from acd.operators.roster import Roster
 from acd.operators.states import State
@@ -24,6 +26,8 @@ from acd.timers import Timers
 
 log = structlog.get_logger("acd")
 
+_DIALABLE = re.compile(r"\+?[0-9]{1,32}")
+
 # Q.850 causes that we hang up with
 NORMAL, NO_ANSWER, ANSWERED_ELSEWHERE = 16, 19, 26
 # of a leg that was lost, and not hung up by a person: no answer to a request in the dialog (18),
@@ -33,8 +37,12 @@ LOST = frozenset({18, 20, 27, 34, 38, 41, NO_AUDIO, 102, BROKEN_DIALOG})
 
 
 def dialable(number: str) -> str:
-    """The part of a caller's number that is safe to show and to dial; hostile text is dropped."""
-    return "".join(sign for sign in number[:32] if sign in "+*#0123456789")
+    """A telephone number as it can be shown and dialled; "" for what is none as a whole.
+
+    What is left of `warga110` without its letters is the number of somebody else.
+    """
+    found = without_separators(number)
+    return found if _DIALABLE.fullmatch(found) else ""
 
 
 class OperatorLegs:
@@ -240,16 +248,22 @@ class OperatorLegs:
 
     def preferred(self, call: Call, now: float) -> str | None:
         """Who spoke with this caller lately."""
-        operator, at = self._spoke_with.get(call.record.caller_number, ("", 0.0))
+        if not self._spoke_with:
+            return None
+        caller = same_caller(call.record.caller_number, self.rules.country)
+        operator, at = self._spoke_with.get(caller or "", ("", 0.0))
         return operator if operator and now - at <= self.rules.preferred_s else None
 
     def _note_talk(self, operator: Operator, leg: Leg, now: float) -> None:
         operator.talk_s += now - leg.talks_since
-        number, spoke_with = leg.call.record.caller_number, self._spoke_with
-        if not number or self.rules.preferred_s <= 0:
+        if self.rules.preferred_s <= 0:
             return
-        spoke_with.pop(number, None)
-        spoke_with[number] = (operator.id, now)
+        caller = same_caller(leg.call.record.caller_number, self.rules.country)
+        if caller is None:
+            return
+        spoke_with = self._spoke_with
+        spoke_with.pop(caller, None)
+        spoke_with[caller] = (operator.id, now)
         oldest = next(iter(spoke_with))
         while now - spoke_with[oldest][1] > self.rules.preferred_s:
             del spoke_with[oldest]

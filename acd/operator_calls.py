@@ -20,7 +20,9 @@ from acd.calls.record import EventKind
 from acd.calls.states import LegStage, Stage
 from acd.calls.target import Kind, Target
 from acd.dispatcher import Dispatcher
-from acd.legs import NO_ANSWER, NORMAL, dialable
+from acd.legs import NO_ANSWER, NORMAL
+from acd.numbers.called_back import CALLED_BACK, CalledBack
+from acd.numbers.outbound import Barred
 from acd.operators.operator import Device, Operator
 from acd.operators.states import State
 from acd.timers import Timer
@@ -30,6 +32,13 @@ from acd.transfers.transfers import Consulted
 log = structlog.get_logger("acd")
 
 Say = Callable[[str, str, float], None]
+
+
+def _refusal(barred: Barred | None) -> str:
+    """The prompt by which an operator hears why nobody is called back."""
+    if barred is None or barred is Barred.NO_NUMBER:
+        return "callback_nobody"
+    return "callback_limit" if barred.is_limit else "callback_forbidden"
 
 
 @dataclass(slots=True, eq=False)
@@ -59,6 +68,7 @@ class OperatorCalls(Owner):
 
     def __init__(self, dispatcher: Dispatcher, owners: Owners, say: Say) -> None:
         self._dispatcher, self._owners, self._say = dispatcher, owners, say
+        self.called_back = CalledBack(dispatcher.rules.outbound, dispatcher.rules.country)
         self.by_channel: dict[str, OperatorCall] = {}
         self.by_leg: dict[str, OperatorCall] = {}
 
@@ -104,20 +114,27 @@ class OperatorCalls(Owner):
         dispatcher = self._dispatcher
         one = dispatcher.roster.at_phone(phone)
         last = dispatcher.operator_legs.last_calls.get(one.id) if one is not None else None
-        number = dialable(last.record.caller_number) if last is not None else ""
-        if one is None or last is None or not number or last.stage is not Stage.ENDED:
+        if one is None or last is None or last.stage is not Stage.ENDED:
             prompt = "operator_not_logged_in" if one is None else "callback_nobody"
             self._say(channel, prompt, now)
+            return
+        found = dispatcher.rules.dial_string(last.record.caller_number)
+        barred = found if isinstance(found, Barred) else self.called_back.over(one.id, found, now)
+        if isinstance(found, Barred) or barred is not None:
+            log.warning("callback_refused", operator=one.id, call_id=last.id, why=barred)
+            self._say(channel, _refusal(barred), now)
             return
         if not self.directory.carrier:
             self._say(channel, "callback_no_carrier", now)
             return
+        number = found
         if one.state is State.WRAP_UP:
             dispatcher.roster.wrapped_up(one, "early", now)
         target = Target(Kind.CITIZEN, number, number, (f"tel:{number}",))
         call = self._place(channel, phone, one, target, now)
         call.back = last
         last.note(EventKind.CALLED_BACK, now, **call.about(), to=number)
+        last.journal.keep(CALLED_BACK, self.called_back.dialled(one.id, number, now))
         ours = last.record.called_number
         dispatcher.switch.ring(call.leg, call.address, (ours, ours), channel)
 

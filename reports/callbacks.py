@@ -1,24 +1,32 @@
 """Whom the line owes a call: citizens who were cut off by a failure of ours, and not by anybody.
 
 The list is computed from the call records, so it cannot miss a call that they have: whoever was
-cut off is on it until called back, or until a later call from the same number was answered.
+cut off is on it until called back, or until a later call of the same caller was answered. Who
+withheld the number is the same caller as nobody else (`acd.numbers.caller`).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from acd.calls.record import CallRecord, Outcome
+from acd.numbers.caller import COUNTRY, same_caller
 from models.rows import moment
 from models.tables import CallRow
 from reports.calls import arrived, record_of
 
-CUT_OFF = ("cut_off", "asterisk")
-"""`ended_by` of calls that died with Asterisk: the engine's word, and that of the fallback."""
+CUT_OFF = ("cut_off", "asterisk", "line_stopped")
+"""`ended_by` of calls that died with Asterisk (the engine's word, and that of the fallback), and of
+those that the line itself hung up when it was stopped."""
+
+LONGEST_CALL_S = 86_400.0
+"""No call waits for longer than this until it is answered."""
 
 _STAGES = {
     Outcome.LOST_MENU: "menu",
@@ -49,11 +57,14 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def callbacks(
-    session: AsyncSession, since: datetime | None = None, until: datetime | None = None
+    session: AsyncSession,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    country: str = COUNTRY,
 ) -> list[Callback]:
     """Return who is to be called back, the longest owed first, of calls that arrived so long ago.
 
-    The times need a time zone.
+    The times need a time zone. `country`: where numbers without a country code are from.
     """
     cut_off = (
         select(_RECORD)
@@ -62,30 +73,49 @@ async def callbacks(
     )
     found = [record_of(row) for row in (await session.execute(cut_off)).mappings()]
     owed = [one for one in found if not _called_back(one)]
-    served = await _served_since(session, owed)
-    return [_callback(one) for one in owed if one.arrived_at >= served.get(one.caller_number, 0.0)]
+    served = await _last_served(session, owed, country)
+    return [
+        _callback(one)
+        for one in owed
+        if _ended(one) > served.get(same_caller(one.caller_number, country) or "", -math.inf)
+    ]
 
 
 def _called_back(record: CallRecord) -> bool:
     return any(leg.how == "callback" for leg in record.legs)
 
 
-async def _served_since(session: AsyncSession, owed: list[CallRecord]) -> dict[str, float]:
-    """When each of these callers arrived last with a call that somebody answered, to its end."""
-    numbers = {one.caller_number for one in owed if one.caller_number}
-    if not numbers:
+def _ended(record: CallRecord) -> float:
+    return record.arrived_at if record.ended_at is None else record.ended_at
+
+
+async def _last_served(
+    session: AsyncSession, owed: Sequence[CallRecord], country: str
+) -> dict[str, float]:
+    """When somebody last answered each of these callers, in a call that was not cut off as well.
+
+    One row for each number that was answered since the first of them was cut off: how it is
+    written, SQL cannot see through.
+    """
+    callers = {same_caller(one.caller_number, country) for one in owed} - {None}
+    if not callers:
         return {}
-    later = select(_RECORD).where(
-        CallRow.caller_number.in_(numbers),
-        CallRow.arrived_at >= moment(min(one.arrived_at for one in owed)),
-        CallRow.operator_answered_at.is_not(None),
-        CallRow.ended_by.is_(None) | CallRow.ended_by.not_in(CUT_OFF),
+    first = min(map(_ended, owed))
+    answered = func.max(CallRow.operator_answered_at)
+    query = (
+        select(CallRow.caller_number, answered)
+        .where(
+            CallRow.arrived_at >= moment(first - LONGEST_CALL_S),  # which has an index
+            CallRow.operator_answered_at >= moment(first),
+            CallRow.ended_by.is_(None) | CallRow.ended_by.not_in(CUT_OFF),
+        )
+        .group_by(CallRow.caller_number)
     )
     latest: dict[str, float] = {}
-    for row in (await session.execute(later)).mappings():
-        record = record_of(row)
-        number, at = record.caller_number, record.arrived_at
-        latest[number] = max(at, latest.get(number, 0.0))
+    for number, at in await session.execute(query):
+        caller = same_caller(number, country)
+        if at is not None and caller is not None and caller in callers:
+            latest[caller] = max(at.timestamp(), latest.get(caller, -math.inf))
     return latest
 
 
@@ -98,5 +128,5 @@ def _callback(record: CallRecord) -> Callback:
         category=record.category,
         operator=record.operator,
         arrived_at=record.arrived_at,
-        ended_at=record.ended_at or record.arrived_at,
+        ended_at=_ended(record),
     )

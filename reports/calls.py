@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from acd.calls.record import CallEvent, CallRecord, Outcome
+from acd.numbers.caller import COUNTRY, in_all_spellings
 from models.rows import plain
 from models.tables import CallEventRow, CallRow
 from reports.errors import BadQuestion, NoSuchCall, SeveralCalls
@@ -35,11 +36,12 @@ async def list_calls(
     outcome: str | None = None,
     caller: str | None = None,
     limit: int = 100,
+    country: str = COUNTRY,
 ) -> list[CallRecord]:
     """Return the newest `limit` calls that arrived from `since` on and before `until`.
 
-    `outcome`: one of `Outcome`, or LIVE. `caller`: a part of the caller's number. The times need
-    a time zone. Raises BadQuestion.
+    `outcome`: one of `Outcome`, or LIVE. `caller`: a part of the caller's number, or a whole one in
+    any spelling; `country` as there. The times need a time zone. Raises BadQuestion.
     """
     conditions = [*arrived(since, until)]
     if outcome == LIVE:
@@ -47,7 +49,8 @@ async def list_calls(
     elif outcome is not None:
         conditions += [CallRow.outcome == _known(outcome), CallRow.ended_at.is_not(None)]
     if caller:
-        conditions.append(CallRow.caller_number.contains(_searchable(caller), autoescape=True))
+        part = in_all_spellings(caller, country) or _searchable(caller)
+        conditions.append(CallRow.caller_number.contains(part, autoescape=True))
     query = (
         select(_RECORD)
         .where(*conditions)

@@ -32,7 +32,7 @@ class Call:
     overflow: int = 0  # the step of the overflow plan that comes next
     playback: str | None = None
     head_start_s: float = 0.0  # served as if it had arrived so much earlier
-    resource_priority: str = ""  # of the Resource-Priority header, such as `esnet.1` or `wps.0`
+    resource_priority: str = ""  # of the headers Resource-Priority: `esnet.1`, or `wps.4/esnet.4`
     # if not since the arrival: from a call before this one, or from being handed to a category
     waits_since: float | None = None
     callback: bool = False  # a citizen who is called back

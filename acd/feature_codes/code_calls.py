@@ -42,6 +42,8 @@ PROMPTS = (
     *commands.PROMPTS,
     "callback_nobody",
     "callback_no_carrier",
+    "callback_forbidden",
+    "callback_limit",
 )
 
 

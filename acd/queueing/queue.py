@@ -17,9 +17,10 @@ _AGED: Lane = (0, "", "", 0.0)  # to anybody: what they are about makes no diffe
 
 def head_start(call: Call, rules: Rules) -> float:
     """The priority of a call: it is served as if it had arrived so many seconds earlier."""
-    named = call.resource_priority.lower().split(",")  # a header may name several; the best counts
     seconds = rules.category(call.record.category).head_start_s
-    seconds += max(rules.resource_priority.get(name.strip(), 0.0) for name in named)
+    if call.resource_priority:  # of several the best counts (RFC 4412); the dialplan writes /
+        named = call.resource_priority.lower().replace("/", ",").split(",")
+        seconds += max(rules.resource_priority.get(name.strip(), 0.0) for name in named)
     if call.callback:
         seconds += rules.callback_head_start_s
     if call.silent:

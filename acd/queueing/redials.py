@@ -7,9 +7,8 @@ least patience would never be served in a surge. FreeSWITCH's mod_callcenter has
 
 from __future__ import annotations
 
-import re
-
 from acd.calls.call import Call
+from acd.numbers.caller import COUNTRY, same_caller
 
 WITHIN_S = 60.0
 """So long after hanging up a call from the same number goes on waiting in the same place."""
@@ -19,7 +18,6 @@ minute would be before all others."""
 GAVE_UP = ("caller", "unknown")
 """By whom such a call was ended; nobody knows who hangs up while no engine watches."""
 _MOST = 10_000
-_NUMBER = re.compile(r"\+?[0-9]{3,}")  # `anonymous` is many people
 
 
 class Redials:
@@ -28,16 +26,18 @@ class Redials:
     An engine that dies takes this along: whoever dials again then waits from that call on.
     """
 
-    def __init__(self) -> None:
-        self._left: dict[str, tuple[float, float]] = {}  # number -> waits since, left; oldest first
+    def __init__(self, country: str = COUNTRY) -> None:
+        self._country = country
+        self._left: dict[str, tuple[float, float]] = {}  # caller -> waits since, left; oldest first
 
     def gave_up(self, call: Call, now: float) -> None:
         """A call has ended while the citizen waited: remember since when that was."""
         record = call.record
-        if record.ended_by in GAVE_UP and _NUMBER.fullmatch(record.caller_number):
-            self._left.pop(record.caller_number, None)
+        caller = same_caller(record.caller_number, self._country)
+        if record.ended_by in GAVE_UP and caller is not None:
+            self._left.pop(caller, None)
             since = call.waits_since or record.arrived_at
-            self._left[record.caller_number] = (since, record.ended_at or now)
+            self._left[caller] = (since, record.ended_at or now)
             self._forget_old(now)
 
     def since(self, number: str, now: float) -> float | None:
@@ -45,15 +45,18 @@ class Redials:
 
         Only the first call from that number is told.
         """
-        if number not in self._left:
+        if not self._left:
+            return None  # as on a quiet day
+        caller = same_caller(number, self._country)
+        if caller is None or caller not in self._left:
             return None
-        since, left = self._left.pop(number)
+        since, left = self._left.pop(caller)
         return since if now - left <= WITHIN_S and now - since <= LONGEST_S else None
 
     def _forget_old(self, now: float) -> None:
         # in the order in which it was told of them, which is almost that of their ends
         while self._left:
-            number, (_, left) = next(iter(self._left.items()))
+            caller, (_, left) = next(iter(self._left.items()))
             if now - left <= WITHIN_S and len(self._left) <= _MOST:
                 return
-            del self._left[number]
+            del self._left[caller]

@@ -9,6 +9,8 @@ from typing import Literal
 
 import msgspec
 
+from acd.numbers.caller import COUNTRY
+from acd.numbers.outbound import Barred, Outbound
 from acd.rules.load_shedding import Limits
 
 LONGEST_HEAD_START_S = 600.0
@@ -123,7 +125,9 @@ class Rules:
     a Resource-Priority header, for a callback, for a silent call. `failures`: what follows from an
     offer that failed, by its reason. `overflow`: what is tried when nobody is on duty, and after
     `overflow_again_s` once more. `whisper`: say to the operator what the call is about. `limits`:
-    how many calls and channels the line takes before it sheds work, and calls.
+    how many calls and channels the line takes before it sheds work, and calls. `country`: where
+    numbers without a country code are from (ISO 3166). `outbound`: which numbers are dialled.
+    `number`: what citizens dial.
     """
 
     ring_timeout_s: float = 12.0
@@ -141,11 +145,22 @@ class Rules:
     whisper: bool = False
     announce: Announce = Announce()
     limits: Limits = field(default_factory=Limits)
+    country: str = COUNTRY
+    outbound: Outbound = field(default_factory=Outbound)
+    number: str = "112"
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:
         """What follows from an offer that failed for this reason."""
+        if reason == "lost":
+            reason = "unreachable"
+        if reason == "hung_up":
+            reason = "rejected"  # who hangs up in the moment of the answer has refused
         return self.failures.get(reason, _NO_FAULT)
+
+    def dial_string(self, number: str) -> str | Barred:
+        """What to dial for a citizen's number, or why it is not dialled."""
+        return self.outbound.dial_string(number, self.country, self.number)
 
     def category(self, name: str | None) -> Category:
         """What a category means; one that is not in the data has its name as label."""

@@ -101,7 +101,9 @@ async def calls(database: Database, settings: Settings, params: Params) -> Answe
     since, until = _period(asked.since, asked.until, settings)
     zone = ZoneInfo(settings.timezone)
     async with database.session() as session:
-        found = await list_calls(session, since, until, asked.outcome, asked.caller, asked.limit)
+        found = await list_calls(
+            session, since, until, asked.outcome, asked.caller, asked.limit, settings.country
+        )
     return {"calls": [call_row(one, zone) for one in found]}
 
 
@@ -133,7 +135,7 @@ async def owed_calls(database: Database, settings: Settings, params: Params) -> 
     asked = understood(params, _OfPeriod)
     since, until = _period(asked.since, asked.until, settings)
     async with database.session() as session:
-        found = await callbacks(session, since, until)
+        found = await callbacks(session, since, until, settings.country)
     zone = ZoneInfo(settings.timezone)
     return {"callbacks": [_with_times(msgspec.to_builtins(one), zone) for one in found]}
 

@@ -10,6 +10,7 @@ import msgspec
 
 from acd.config_file import Distribution, DistributionError, load_distribution
 from acd.feature_codes.code_calls import PROMPTS
+from acd.numbers.outbound import Barred
 from acd.queueing.announcements import IN_LINE
 from acd.queueing.announcements import PROMPTS as ANNOUNCED
 from acd.rules.load_shedding import Limits
@@ -72,6 +73,13 @@ def _mismatches(found: Distribution, tree: MenuTree, settings: Settings) -> Iter
     for number, agency in found.agencies.items():
         if agency.needs_carrier and not settings.carrier:
             yield f"agency {number} has a number of digits; set NGALAM112_CARRIER to dial through"
+        for address in filter(str.isdigit, filter(None, (agency.number, agency.fallback))):
+            barred = found.outbound.dial_string(address, settings.country, settings.number)
+            if isinstance(barred, Barred):
+                yield (
+                    f"agency {number}: {address} may not be dialled: {barred.words}; [outbound] "
+                    "says what may, and numbers = [...] in it lists more"
+                )
 
 
 def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
@@ -104,6 +112,9 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
             most_music=settings.most_music,
             most_backlog=settings.most_backlog,
         ),
+        country=settings.country,
+        outbound=found.outbound,
+        number=settings.number,
         categories=tree.categories,
     )
 

@@ -46,6 +46,8 @@ class Settings(BaseSettings):
     trunk_match: Annotated[list[str], NoDecode] = ["127.0.0.0/8"]
     database_url: str = ""
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
+    # where telephone numbers without a country code are from
+    country: str = "ID"
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
     distribution_file: Path = PROJECT / "acd" / "distribution.toml"
     prompts: Path = PROJECT / "ivr" / "prompts" / "id"
@@ -100,6 +102,16 @@ class Settings(BaseSettings):
     def _networks(cls, value: object) -> list[str]:
         parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
         return [str(ipaddress.ip_network(str(part).strip(), strict=False)) for part in parts]
+
+    @field_validator("country")
+    @classmethod
+    def _country(cls, value: str) -> str:
+        # here, for most commands need no telephone numbers, and their rules take 30 ms to load
+        from acd.numbers.caller import known_country
+
+        if not known_country(value):
+            raise ValueError("give the two capital letters of a country (ISO 3166) such as ID")
+        return value
 
     @field_validator("rtp_ports")
     @classmethod

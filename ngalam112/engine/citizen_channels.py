@@ -85,7 +85,10 @@ class CitizenChannels:
 
     def left(self, channel: Channel, now: float) -> bool:
         """A channel has left us. False if it is for good; else it is asked whether it lives on."""
-        self._quality(channel, now)
+        call = self._live.calls.get(channel.id)
+        if call is None:
+            return False
+        self._quality(call, channel.channelvars.audio_quality, now)
         if not self._fallback.may_be_rescued(channel.id):
             return False
         self._ask_where(channel.id)
@@ -114,11 +117,8 @@ class CitizenChannels:
         call.keep()
         self._dispatcher.load.look(now)
 
-    def _quality(self, channel: Channel, now: float) -> None:
-        call, told = self._live.calls.get(channel.id), channel.channelvars.audio_quality
-        if not told or call is None or not call.record.events:
-            return
-        if not self._dispatcher.load.sheds(Shed.QUALITY):
+    def _quality(self, call: Call, told: str, now: float) -> None:
+        if told and call.record.events and not self._dispatcher.load.sheds(Shed.QUALITY):
             heard = leg_quality(told)
             call.note(
                 EventKind.QUALITY,

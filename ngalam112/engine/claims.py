@@ -18,6 +18,7 @@ from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.record import OWN_LANGUAGE, CallRecord, EventKind
 from acd.calls.states import Stage
+from acd.numbers.caller import COUNTRY
 from acd.queueing.redials import Redials
 from acd.timers import Timers
 from pbx.ari_types import Channel
@@ -45,6 +46,7 @@ class Claims:
 
     `claim(channel)` asks for a call, `may_claim(channel, now)` tells whether there is room for it,
     `ask_where(channel)` asks Asterisk whether its channel lives.
+    `country`: where numbers without a country code are from (ISO 3166).
     `pending`: asked for, and not here yet; by the citizens' channels, with what is known of them.
     `redials`: who has hung up while waiting, and may dial again.
     """
@@ -58,9 +60,10 @@ class Claims:
         claim: Callable[[str], None],
         may_claim: Callable[[str, float], bool],
         ask_where: Callable[[str], None],
+        country: str = COUNTRY,
     ) -> None:
         self.pending: dict[str, ClaimCheckpoint] = {}
-        self.redials = Redials()
+        self.redials = Redials(country)
         self._live, self._journal, self._timers = live, journal, timers
         self._claim, self._may_claim, self._ask_where = claim, may_claim, ask_where
         self._open: Counter[str] = Counter()

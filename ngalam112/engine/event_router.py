@@ -103,7 +103,13 @@ class EventRouter:
         self._owners, self._codes, self.operator_calls = owners, codes, operator_calls
         load = dispatcher.load
         self.claims = Claims(
-            self.live, journal, timers, claim=claim, may_claim=load.arrives, ask_where=ask_where
+            self.live,
+            journal,
+            timers,
+            claim=claim,
+            may_claim=load.arrives,
+            ask_where=ask_where,
+            country=dispatcher.rules.country,
         )
         self.admission = Admission(dispatcher, reception, timers, tell_full)
         load.at_door = self.admission.__len__

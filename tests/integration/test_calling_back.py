@@ -19,10 +19,10 @@ async def test_star_16_calls_the_citizen_of_the_last_call_back(
     ) as line:
         await line.operators_ready("101")
         result = await line.players.citizens(
-            "citizen_key_talk_until_bye", 1, caller="0871", keys={"key": "2"}
+            "citizen_key_talk_until_bye", 1, caller="08123456789", keys={"key": "2"}
         )
         assert result.successful == 1
-        call_id = (await line.ended(1, "0871"))[0].call_id
+        call_id = (await line.ended(1, "08123456789"))[0].call_id
         carrier = SippRun(
             programs, tmp_path / "sipp", "phone_answer_talk_bye", port=port, echo=True, trace=True
         )
@@ -30,7 +30,7 @@ async def test_star_16_calls_the_citizen_of_the_last_call_back(
             # the citizen hangs up, and with it the operator's phone
             await line.players.dial(line.phones["101"], "*16")
             await _kept(line, call_id)
-            assert "INVITE sip:08711@127.0.0.1" in carrier.messages()
+            assert "INVITE sip:081234567891@127.0.0.1" in carrier.messages()
         await line.is_empty()
 
 

@@ -42,11 +42,13 @@ async def test_a_phone_rings_at_once_and_the_operator_hangs_up(alone: Alone) -> 
 
 
 async def test_a_citizen_who_hangs_up_after_the_talk_is_recorded_so(alone: Alone) -> None:
-    await alone.phone("101", "phone_answer_until_bye")
-    await alone.citizen()
+    answering = await alone.phone("101", "phone_answer_until_bye")
+    await alone.citizen(caller="warga110")
 
     record = await alone.record("answered")
     assert (record["phone"], record["ended_by"]) == ("101", "caller")
+    assert record["caller_number"] == "warga110"
+    assert "<sip:110@" not in answering.messages(), "that is somebody else's number"
     # four seconds on the line, of which the phone rang at least half a second
     assert 2.5 < record["ended_at"] - record["answered_at"] < 3.6
 

@@ -31,7 +31,8 @@ async def test_a_call_that_the_carrier_gives_priority_passes_one_that_came_earli
         line.players.citizens("citizen_key_talk_until_bye", 1, caller="0861", keys={"key": "2"})
     )
     await waiting(line, 1)
-    keys = {"key": "2", "priority": "esnet.4"}
+    # the carrier says one priority among several (RFC 4412)
+    keys = {"key": "2", "priority": "wps.4, esnet.4"}
     urgent = asyncio.create_task(
         line.players.citizens("citizen_priority_key_talk_until_bye", 1, caller="0862", keys=keys)
     )

@@ -99,6 +99,7 @@ async def test_calls_are_listed_newest_first_and_by_what_is_asked(session: Async
     assert await ids(outcome=LIVE) == ["c"]
     assert await ids(caller="341") == ["b"]
     assert await ids(caller="%") == ["c"]
+    assert await ids(caller="+628123456789") == ["a"], "the same number in another spelling"
     assert await ids(caller="\ud800\0") == []
     assert await ids(since=NOON + timedelta(minutes=1), until=NOON + timedelta(minutes=2)) == ["b"]
     with pytest.raises(BadQuestion, match=r"choose one of answered, lost_menu, .*, live\.$"):
@@ -126,6 +127,7 @@ async def test_who_was_cut_off_is_owed_a_call_and_nobody_else(session: AsyncSess
 
     called_back = [LegRecord(leg="l9", how="callback", joined_at=NOON.timestamp() + 300)]
     answered = {"outcome": Outcome.ANSWERED, "operator_answered_at": NOON.timestamp() + 5}
+    answered_since = {**answered, "operator_answered_at": NOON.timestamp() + 545}
     await keep(
         session,
         cut_off("waited", 1, "0811", category="fire"),
@@ -134,7 +136,7 @@ async def test_who_was_cut_off_is_owed_a_call_and_nobody_else(session: AsyncSess
         cut_off("in_the_menu", 3, "0813", outcome=Outcome.LOST_MENU),
         cut_off("called_back", 4, "0814", legs=called_back),
         cut_off("served_since", 5, "0815"),
-        a_record("redial", 9, caller_number="0815", ended_by="operator", **answered),
+        a_record("redial", 9, caller_number="0815", ended_by="operator", **answered_since),
         cut_off("lost_again", 6, "0816"),
         a_record("in_vain", 9, caller_number="0816", ended_by="caller"),
         cut_off("served_before", 9, "0817"),
@@ -155,6 +157,40 @@ async def test_who_was_cut_off_is_owed_a_call_and_nobody_else(session: AsyncSess
     assert (owed[1].category, owed[0].operator) == ("fire", "1001")
     later = await callbacks(session, since=NOON + timedelta(minutes=8))
     assert [one.call_id for one in later] == ["served_before", "by_the_fallback"]
+
+
+async def test_only_a_later_answer_to_the_same_caller_clears_a_debt(session: AsyncSession) -> None:
+    def lost(call_id: str, number: str, ended_by: str = "cut_off") -> CallRecord:
+        return a_record(call_id, 5, caller_number=number, ended_by=ended_by)
+
+    def served(number: str, arrived: float, answered: float) -> CallRecord:
+        return a_record(
+            f"{number} {arrived}",
+            arrived,
+            caller_number=number,
+            ended_by="caller",
+            outcome=Outcome.ANSWERED,
+            operator_answered_at=NOON.timestamp() + 60 * answered,
+        )
+
+    withheld = ("anonymous", "unknown", "restricted", "unavailable", "invalid", "", "0000")
+    await keep(
+        session,
+        *(lost(f"withheld {number}", number) for number in withheld),
+        *(served(number, 9, 9) for number in withheld),
+        lost("stopped", "0811", "line_stopped"),
+        lost("served since, by another carrier", "081234567890"),
+        served("+6281234567890", 9, 9),
+        lost("arrived later and served before the cut", "0812"),
+        served("0812", 5.1, 5.2),
+        lost("arrived before and served since", "0813"),
+        served("0813", 1, 9),
+    )
+    assert {one.call_id for one in await callbacks(session)} == {
+        *(f"withheld {number}" for number in withheld),
+        "stopped",
+        "arrived later and served before the cut",
+    }
 
 
 async def test_a_line_that_cut_nobody_off_owes_nothing(session: AsyncSession) -> None:

@@ -36,6 +36,8 @@ LONGEST_S = {
     "code_unknown": 2.5,
     "callback_nobody": 4.0,
     "callback_no_carrier": 3.0,
+    "callback_forbidden": 4.0,
+    "callback_limit": 4.0,
     "code_again": 6.0,
     "code_operator": 4.0,
     "code_pin": 4.0,

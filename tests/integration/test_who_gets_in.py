@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,11 +10,14 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from lines import PASSWORD, Line, open_line
+from plain_sip import ask
 
+from acd.calls.record import CallRecord
 from lab.actors.sipp import SippError
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+TRUNK = "127.0.0.2"  # another loopback address than the one that the tests speak from
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -23,35 +25,23 @@ async def line(
     programs: Programs, built_sounds: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Line]:
     home = tmp_path_factory.mktemp("line")
-    # the trunk is another loopback address than the one that the tests speak from
-    async with open_line(home, programs, built_sounds, trunk_match=["127.0.0.2/32"]) as line:
+    async with open_line(home, programs, built_sounds, trunk_match=[f"{TRUNK}/32"]) as line:
         yield line
 
 
-def ask(line: Line, method: str, uri: str, sender: str, host: str = "127.0.0.1") -> int:
-    """Send one SIP request and return the first final status (0: no answer)."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
-        link.bind((host, 0))
-        link.settimeout(3.0)
-        port = link.getsockname()[1]
-        text = (
-            f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port};branch=z9hG4bK{port}\r\n"
-            f"From: <sip:{sender}@{host}>;tag=t{port}\r\nTo: <{uri}>\r\nCall-ID: c{port}@{host}\r\n"
-            f"CSeq: 1 {method}\r\nContact: <sip:{sender}@{host}:{port}>\r\nMax-Forwards: 70\r\n"
-            "Content-Length: 0\r\n\r\n"
-        )
-        link.sendto(text.encode(), ("127.0.0.1", line.settings.sip_port))
-        try:
-            while True:
-                status = int(link.recv(65535).split(b" ", 2)[1])
-                if status >= 200:
-                    return status
-        except TimeoutError:
-            return 0
-
-
 async def answer(line: Line, method: str, uri: str, sender: str, host: str = "127.0.0.1") -> int:
-    return await asyncio.to_thread(ask, line, method, uri, sender, host)
+    of = f"<sip:{sender}@{host}>"
+    return await asyncio.to_thread(ask, line.settings.sip_port, method, uri, of, host)
+
+
+async def citizen(line: Line, uri: str, sender: str, *headers: str) -> CallRecord:
+    """Dial from the trunk, hang up when answered, and return the record."""
+    before = {one.call_id for one in await line.records()}
+    port = line.settings.sip_port
+    status = await asyncio.to_thread(ask, port, "INVITE", uri, sender, TRUNK, headers)
+    assert status == 200, uri
+    fresh = [one for one in await line.ended(len(before) + 1) if one.call_id not in before]
+    return fresh[0]
 
 
 @pytest.mark.parametrize("sender", ["stranger", "101", "trunk"])
@@ -63,12 +53,68 @@ async def test_a_stranger_reaches_nobody(line: Line, sender: str, uri: str) -> N
 
 @pytest.mark.parametrize("uri", ["sip:101@127.0.0.1", "sip:*11@127.0.0.1", "sip:110@127.0.0.1"])
 async def test_the_trunk_reaches_nothing_but_the_number(line: Line, uri: str) -> None:
-    assert await answer(line, "INVITE", uri, "0811", "127.0.0.2") in (401, 403, 404)
+    assert await answer(line, "INVITE", uri, "0811", TRUNK) in (401, 403, 404)
 
 
-async def test_the_trunk_reaches_the_number(line: Line) -> None:
-    # without an ACK: Asterisk answers and would ask again until its timer ends
-    assert await answer(line, "INVITE", "sip:112@127.0.0.1", "0811", "127.0.0.2") == 200
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "sip:112@127.0.0.1",
+        "SIP:112@127.0.0.1;user=phone",
+        "sip:%31%31%32:password@127.0.0.1",  # RFC 3261
+        "tel:112;phone-context=+62",  # RFC 3966
+        "sip:1-1-2;phone-context=%2B62@127.0.0.1;user=phone",
+        "sip:112;cpc=ordinary;npdi;rn=+62341@127.0.0.1",  # RFC 4694
+        "sip:112;phone-context=malang.example@127.0.0.1;user=dialstring",  # RFC 4967
+    ],
+)
+async def test_the_trunk_reaches_the_number_however_it_is_written(line: Line, uri: str) -> None:
+    record = await citizen(line, uri, "<sip:0811@127.0.0.2>")
+    assert (record.caller_number, record.called_number) == ("0811", "112")
+
+
+HIDDEN, PILOT = "<sip:anonymous@anonymous.invalid>", '"PT Operator" <sip:0341999999@127.0.0.2>'
+BOTH = "P-Asserted-Identity: <sip:+6285123456789;cpc=ordinary@h;user=phone>, <tel:+6285123456789>"
+
+
+@pytest.mark.parametrize(
+    ("sender", "headers", "number"),
+    [
+        (HIDDEN, (BOTH,), "+6285123456789"),
+        (PILOT, (BOTH,), "+6285123456789"),
+        (PILOT, ("P-Asserted-Identity: <sip:siti@h>, tel:+62-851-2345",), "+628512345"),
+        (
+            HIDDEN,
+            ("P-Asserted-Identity: <sip:siti@h>", "P-Asserted-Identity: TEL:+628512346"),
+            "+628512346",
+        ),
+        (
+            HIDDEN,
+            ('P-Asserted-Identity: "x, <tel:110>" <sip:siti@h>, "}${EXTEN}" <tel:+628512347>',),
+            "+628512347",
+        ),
+        (HIDDEN, ('P-Asserted-Identity: "x\\", <tel:110>, \\"" <sip:siti@h>',), "siti"),
+        (HIDDEN, ("P-Asserted-Identity: <sip:x,sip:110@h>",), "x,sip"),
+        ("<tel:+628512348;cpc=ordinary>", (), "+628512348"),
+        ("tel:+628512349", (), "+628512349"),
+    ],
+)
+async def test_the_caller_is_whom_the_carrier_asserts_in_any_form_of_it(
+    line: Line, sender: str, headers: tuple[str, ...], number: str
+) -> None:
+    record = await citizen(line, "sip:112@127.0.0.1", sender, *headers)
+    assert record.caller_number == number
+
+
+@pytest.mark.parametrize(
+    "uri", ["sip:127.0.0.1", "sip:127.0.0.1:5060;transport=udp", "sip:ping@127.0.0.1"]
+)
+async def test_a_session_border_controller_that_asks_whether_the_line_lives_is_told_so(
+    line: Line, uri: str
+) -> None:
+    assert await answer(line, "OPTIONS", uri, "sbc", TRUNK) == 200
+    assert await answer(line, "OPTIONS", uri, "sbc") in (401, 403)
+    assert await answer(line, "INVITE", uri, "sbc", TRUNK) in (401, 404)
 
 
 async def test_a_wrong_password_registers_nothing(line: Line) -> None:

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 from factories import LineDesk, a_channel
+from structlog.testing import capture_logs
 
 from acd.calls.record import fold
+from acd.numbers.outbound import Barred, Outbound
 from acd.operators.states import State
 from acd.transfers.directory import Directory
 from ngalam112.engine.ari_switch import Connected
+from ngalam112.engine.clock import SteadyClock
+from ngalam112.recovery.reconnect import Reconnect
 from pbx.ari_types import ChannelDestroyed, StasisEnd, StasisStart
 
+NUMBER = "081234567890"
 
-def after_a_talk(**rules: float) -> LineDesk:
+
+def after_a_talk(number: str = NUMBER, **rules: Any) -> LineDesk:
     desk = LineDesk(**rules)
     desk.dispatcher.transfers.directory = Directory(carrier=True)
-    call = desk.citizen("c1", number="0812")
+    call = desk.citizen("c1", number=number)
     desk.press("2")
     leg = call.leg or ""
     desk.handle(StasisStart(["operator"], a_channel(leg)))
@@ -33,7 +42,7 @@ def test_the_citizen_of_the_last_call_is_rung_through_the_carrier_from_the_lines
     desk = after_a_talk()
     dial_back(desk)
     phone, display, originator = desk.switch.last("ring").more
-    assert (phone, display, originator) == ("tel:0812", ("112", "112"), "p1")
+    assert (phone, display, originator) == (f"tel:{NUMBER}", ("112", "112"), "p1")
     assert desk.operator().state is State.CALLING
 
 
@@ -93,3 +102,43 @@ def test_what_cannot_be_is_said_in_words(before: str, prompt: str) -> None:
     desk.handle(StasisStart(["code", "101", "*16"], a_channel("p1")), now=160.0)
     assert desk.switch.playing()[1] == prompt
     assert len(desk.switch.all("ring")) == rung
+
+
+@pytest.mark.parametrize(
+    ("number", "prompt"),
+    [
+        *((nobody, "callback_nobody") for nobody in ("anonymous", "warga110", "0800-TAXI-MLG")),
+        *((one, "callback_forbidden") for one in ("*21*0812345678#", "+882112345678", "112")),
+    ],
+)
+def test_a_forged_number_is_not_dialled_and_that_is_said_and_logged(
+    number: str, prompt: str
+) -> None:
+    desk = after_a_talk(number)
+    rung = len(desk.switch.all("ring"))
+    with capture_logs() as logs:
+        desk.handle(StasisStart(["code", "101", "*16"], a_channel("p1")), now=160.0)
+    assert desk.switch.playing()[1] == prompt
+    assert len(desk.switch.all("ring")) == rung
+    assert "called_back" not in desk.journal.kinds(desk.journal.only().call_id)
+    assert [one["event"] for one in logs if one["log_level"] == "warning"] == ["callback_refused"]
+
+
+def test_there_is_a_limit_a_day_which_the_next_engine_knows() -> None:
+    desk = after_a_talk(outbound=Outbound(a_day_number=1), wrap_up_s=0.0)
+    leg = dial_back(desk)
+    desk.handle(StasisEnd(a_channel(leg)), now=175.0)
+    desk.handle(StasisStart(["code", "101", "*16"], a_channel("p2")), now=200.0)
+    assert desk.switch.playing()[1] == "callback_limit"
+    after = LineDesk(outbound=Outbound(a_day_number=1))
+    engine = SimpleNamespace(
+        router=after.router,
+        roster=after.roster,
+        journal=after.journal,
+        dispatcher=after.dispatcher,
+        clock=SteadyClock(),
+    )
+    Reconnect(engine, lambda _: None).remember([], desk.journal.facts)  # type: ignore[arg-type]
+    again = after.router.operator_calls.called_back
+    assert again.over("1001", "+6281234567890", 300.0) is Barred.NUMBER_OFTEN
+    assert again.over("1001", "0341366444", 300.0) is None

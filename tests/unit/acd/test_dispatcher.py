@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from acd.calls.call import Call
-from acd.calls.record import fold
+from acd.calls.record import EventKind, fold
 from acd.calls.states import Stage
 from acd.dispatcher import ANSWER_UNSEEN_S
 from acd.legs import BROKEN_DIALOG, LOST, NO_AUDIO, dialable
@@ -224,6 +224,20 @@ def test_a_phone_that_does_not_take_a_call_rests_and_the_next_one_rings(
     assert (call.operator, desk.switch.last("ring").more[0]) == ("1002", "102")
 
 
+@pytest.mark.parametrize("cause", [16, 17, 0])
+def test_a_phone_that_answers_and_drops_before_it_is_connected_has_hung_up(cause: int) -> None:
+    desk = Desk(2)
+    call = desk.queued()
+    leg = call.leg or ""
+    desk.dispatcher.leg_answered(leg, 101.0)
+    desk.dispatcher.leg_gone(leg, cause, 101.1)
+    desk.dispatcher.settle(101.1)
+    failed = [one for one in desk.journal.events[call.id] if one.kind is EventKind.OFFER_FAILED]
+    assert [one.data["reason"] for one in failed] == ["hung_up"]
+    assert desk.operator("1001").not_before == 106.1, "as one that refuses"
+    assert call.operator == "1002"
+
+
 def test_a_phone_that_rings_in_vain_is_given_up_after_the_ring_timeout() -> None:
     desk = Desk(2, ring_timeout_s=12.0)
     call = desk.queued()
@@ -293,10 +307,26 @@ def test_a_phone_that_went_away_while_it_rang_is_not_taken_for_free() -> None:
     assert call.stage is Stage.QUEUED
 
 
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [
+        ("0812-345 (67).8", "0812345678"),
+        ("+62812;cpc=ordinary", "+62812"),
+        ("warga110", ""),
+        ("0800-TAXI-MLG", ""),
+        ("*21*0812#", ""),
+        ("anonymous", ""),
+        ("1" * 33, ""),
+    ],
+)
+def test_only_what_is_a_telephone_number_as_a_whole_can_be_dialled(number: str, shown: str) -> None:
+    assert dialable(number) == shown
+
+
 @OFTEN
 @given(st.text(max_size=60) | st.text('+0123456789\r\n"<>', max_size=60))
 def test_whatever_a_caller_calls_itself_only_what_can_be_dialled_is_shown(number: str) -> None:
-    assert set(dialable(number)) <= set("+*#0123456789")
+    assert set(dialable(number)) <= set("+0123456789")
     desk = Desk(1)
     desk.queued(number=number, category="fire")
     shown = dialable(number) or "anonim"

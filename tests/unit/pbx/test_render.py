@@ -209,7 +209,7 @@ def test_whoever_holds_the_others_hear_music_of_a_class_that_is_there(tmp_path: 
     sections = re.split(r"^(?=\[)", (etc / "pjsip.conf").read_text(), flags=re.M)
     endpoints = [one for one in sections if "\ntype = endpoint\n" in one]
     classes = re.findall(r"^\[(\w+)\]", (etc / "musiconhold.conf").read_text(), flags=re.M)
-    assert len(endpoints) == 3, "citizens, outside, phones"
+    assert len(endpoints) == 4, "citizens, probe, outside, phones"
     for endpoint in endpoints:
         suggested = re.search(r"^moh_suggest = (\w+)$", endpoint, flags=re.M)
         assert suggested and suggested[1] in classes, endpoint[:30]

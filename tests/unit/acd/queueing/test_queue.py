@@ -191,6 +191,7 @@ RULES = Rules(
         ({"resource_priority": "ESNET.2"}, 80.0),
         ({"resource_priority": "esnet.2, wps.0"}, 110.0),
         ({"resource_priority": "wps.0,dsn.flash"}, 110.0),
+        ({"resource_priority": "esnet.2/wps.0/"}, 110.0),  # as the dialplan writes it
         ({"resource_priority": "dsn.flash"}, 60.0),
         ({"resource_priority": " ,,;\x00esnet.2x"}, 60.0),
         ({"callback": True}, 67.0),

@@ -104,8 +104,7 @@ def test_it_counts_from_the_first_of_many_calls() -> None:
     [
         ("0811", 110.0 + WITHIN_S, 100.0),
         ("0811", 110.1 + WITHIN_S, None),
-        ("anonymous", 112.0, None),
-        ("", 112.0, None),
+        *((nobody, 112.0, None) for nobody in ("anonymous", "", "unknown", "restricted", "0000")),
     ],
 )
 def test_not_for_ever_and_only_for_a_number(
@@ -115,6 +114,13 @@ def test_not_for_ever_and_only_for_a_number(
     comes(desk, "c1", number, 100.0)
     hangs_up(desk, "c1", 110.0)
     assert comes(desk, "c2", number, again_at).waits_since == since
+
+
+def test_who_dials_again_through_another_carrier_keeps_the_place() -> None:
+    desk = LineDesk(operators=0)
+    comes(desk, "c1", "+6281234567890", 100.0)
+    hangs_up(desk, "c1", 110.0)
+    assert comes(desk, "c2", "081234567890", 112.0).waits_since == 100.0
 
 
 def test_a_number_that_several_people_share_gives_the_place_to_one_of_them() -> None:

@@ -49,13 +49,23 @@ def test_who_calls_again_soon_gets_the_operator_of_before(after: float, operator
     assert again.operator == operator
 
 
-def test_a_caller_without_a_number_is_nobodys_acquaintance() -> None:
+@pytest.mark.parametrize(
+    ("number", "again", "preferred"),
+    [
+        *((nobody, nobody, None) for nobody in ("", "anonymous", "unknown", "0000", "warga110")),
+        ("+6281234567890", "081234567890", "1001"),
+        ("081234567890", "081234567891", None),
+    ],
+)
+def test_the_operator_of_before_is_that_of_the_same_number_and_of_nobody_who_withholds_it(
+    number: str, again: str, preferred: str | None
+) -> None:
     desk = Desk(operators=2, wrap_up_s=0.0, preferred_s=100.0)
-    first = desk.queued("c1", now=100.0, number="")
+    first = desk.queued("c1", now=100.0, number=number)
     desk.dispatcher.leg_answered(first.leg or "", 101.0)
     desk.dispatcher.connected(first.bridge or "", 101.0)
     desk.dispatcher.citizen_gone(first, 16, 110.0)
-    assert desk.queued("c2", now=120.0, number="").preferred is None
+    assert desk.queued("c2", now=120.0, number=again).preferred == preferred
 
 
 def test_a_category_that_the_data_does_not_know_has_its_name_on_the_display() -> None:

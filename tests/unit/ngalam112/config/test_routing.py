@@ -55,6 +55,19 @@ def test_audio_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
         ("ring_all_most = 0", "", "ring_all_most must be between"),
         ("[failures]\nsleepy = {}", "", "failures: 'sleepy' is none of"),
         ("[failures]\nbusy = { rest_s = -1 }", "", "rest_s must be between"),
+        *(
+            (
+                f'[agencies.7]\nname = "P"\nnumber = "sip:a@b"\nfallback = "{number}"',
+                "c",
+                f"agency 7: {number} may not be dialled: {why}; [outbound] says what may",
+            )
+            for number, why in (
+                ("08091234567", "it is a premium-rate number"),
+                ("112", "it is the line's own number"),
+                ("1177", "no such number is known to be in use"),
+            )
+        ),
+        ('[outbound]\nkinds = ["premium"]', "", "outbound, kinds: 'premium' is none of"),
         ("[priority]\ncallback = 601", "", "priority, callback: seconds must be between"),
         ("[priority.resource]\nWPS = 1", "", "names are written small"),
     ],

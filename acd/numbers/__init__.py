@@ -1,0 +1,1 @@
+"""Telephone numbers: whose they are, and which may be dialled."""
