@@ -7,6 +7,7 @@ above it, what becomes of an operator and of a phone is decided here.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -144,10 +145,12 @@ class OperatorLegs:
 
     def note_failed(self, leg: Leg, reason: str, now: float) -> None:
         """Keep that nobody has answered a leg, and why."""
-        ringing = sum(
-            one.stage is LegStage.RINGING for one in leg.call.legs.values() if one is not leg
-        )
-        leg.call.note(EventKind.OFFER_FAILED, now, **leg.about(), reason=reason, ringing=ringing)
+        others = [one for one in leg.call.legs.values() if one is not leg and one.stage.is_offer]
+        only = others[0] if len(others) == 1 else None
+        rings: dict[str, Any] = {"ringing": len(others)}
+        if only is not None:
+            rings["still"] = {"operator": only.operator, "phone": only.phone}
+        leg.call.note(EventKind.OFFER_FAILED, now, **leg.about(), reason=reason, **rings)
         log.info("offer_failed", call_id=leg.call.id, **leg.about(), reason=reason)
 
     def talk(self, leg: Leg, now: float) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from acd.calls.call import Form
 from acd.calls.record import CallEvent, EventKind
 from acd.operators.operator import Status
 
@@ -20,6 +21,8 @@ NONE = "NONE"
 
 _NEVER_RANG = frozenset({"failed"})  # Asterisk could not even try: no fault of the phone
 _CANCELED = frozenset({"answered_elsewhere", "taken_up"})
+# what events of earlier versions mean, which do not tell whether the two talked before
+_CONSULTS = frozenset({Form.KEYS, Form.REPLACES})
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,7 +115,7 @@ class _CallLog:
             case EventKind.JOINED if stay.agent == agent:
                 stay.left_at = None
             case EventKind.TRANSFERRED if stay.agent == agent:
-                attended = data.get("form") == "attended"
+                attended = data.get("consulted", data.get("form") in _CONSULTS)
                 self._transferred(attended, data.get("to") or "", data.get("kind") or "")
 
     # --- the steps of a call ------------------------------------------------------------------

@@ -48,7 +48,8 @@ class EventKind(StrEnum):
     OVERFLOW = "overflow"  # step, to: nobody was ready at all
     OFFERED = "offered"  # operator, phone, leg
     RINGING = "ringing"  # operator, phone, leg
-    OFFER_FAILED = "offer_failed"  # operator, phone, leg, reason
+    # operator, phone, leg, reason, ringing (how many still ring), still (who, if it is only one)
+    OFFER_FAILED = "offer_failed"
     ANSWERED = "answered"  # operator, phone, leg
     HELD = "held"  # operator, phone, leg: the citizen hears music
     RESUMED = "resumed"  # operator, phone, leg
@@ -56,7 +57,8 @@ class EventKind(StrEnum):
     TRANSFER_FAILED = "transfer_failed"  # operator, phone, kind, to, reason
     JOINED = "joined"  # operator, phone, leg, how: another one speaks with the citizen
     LEFT = "left"  # operator, phone, leg, reason: ... and has left the others
-    TRANSFERRED = "transferred"  # operator, phone, kind, to, form: the first one has handed over
+    # operator, phone, kind, to, form, consulted (the two talked before): the first has handed over
+    TRANSFERRED = "transferred"
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
     CALLED_BACK = "called_back"  # operator, phone, leg, to: after the end, from the same record
     TROUBLE = "trouble"  # what
@@ -108,8 +110,9 @@ class CallRecord(msgspec.Struct, kw_only=True):
     `wait_ms`: from joining the queue to the operator's answer, or to the end. `ring_ms`: from the
     last offer to its answer, or to the end if the call ended while it rang. `talk_ms`: from the
     answer to the end. Each is None where the call never got so far. `operator`, `phone`: who
-    answered first, or is being rung; who came later is in `legs`, one for each who spoke with the
-    citizen. `held_ms`: how long the citizen was on hold, in `holds` turns.
+    answered first, or is being rung (nobody while it rings for several); who came later is in
+    `legs`, one for each who spoke with the citizen. `held_ms`: how long the citizen was on hold, in
+    `holds` turns.
     """
 
     call_id: str
@@ -189,8 +192,11 @@ def _offered(record: CallRecord, at: float, data: dict[str, Any]) -> None:
     record.offers += 1
     record.first_offer_at = at if record.first_offer_at is None else record.first_offer_at
     if record.operator_answered_at is None:
+        alone = record.last_offer_at is None
         record.last_offer_at = at
-        record.operator, record.phone = data["operator"], data["phone"]
+        # of several whom it rings for, nobody has let it ring more than the others
+        record.operator = data["operator"] if alone else None
+        record.phone = data["phone"] if alone else None
 
 
 def _answered(record: CallRecord, at: float, data: dict[str, Any]) -> None:
@@ -250,8 +256,10 @@ def _apply_to_legs(record: CallRecord, event: CallEvent) -> None:
         case EventKind.OFFERED:
             _offered(record, at, data)
         case EventKind.OFFER_FAILED if record.operator_answered_at is None:
+            still = data.get("still") or {}
+            record.operator, record.phone = still.get("operator"), still.get("phone")
             if not data.get("ringing"):  # ... elsewhere
-                record.last_offer_at = record.operator = record.phone = None
+                record.last_offer_at = None
         case EventKind.ANSWERED:
             _answered(record, at, data)
         case EventKind.JOINED:

@@ -82,6 +82,7 @@ _COUNTS = (Column("calls", "calls", right=True), Column("share", "%", right=True
 _GROUPS = (
     Column("offered", "offered", right=True),
     Column("answered", "answered", right=True),
+    Column("taken", "taken", right=True),
     Column("share", "%", right=True),
     Column("lost", "lost", right=True),
     Column("other", "other", right=True),
@@ -132,6 +133,7 @@ def _group_row(name: str, one: Figures, totals: Summary) -> dict[str, Any]:
         "name": name.replace("T", " ")[:16] if totals.by == "hour" else name,
         "offered": one.offered,
         "answered": one.answered,
+        "taken": one.taken,
         "share": _share(one, "answered"),
         "lost": lost,
         "other": one.offered - one.answered - lost,

@@ -254,6 +254,35 @@ def test_an_offer_that_failed_leaves_no_operator_behind_and_the_next_counts_anew
     assert record.first_offer_at == 102.0
 
 
+def rung_for(*numbers: str) -> list[tuple[EventKind, dict[str, Any]]]:
+    """A citizen for whom all these operators' phones ring at once."""
+    offers = [(K.OFFERED, {"operator": f"100{one}", "phone": f"10{one}"}) for one in numbers]
+    return [(K.ARRIVED, DATA[K.ARRIVED]), (K.QUEUED, DATA[K.QUEUED]), *offers]
+
+
+def charged_to(*steps: tuple[EventKind, dict[str, Any]]) -> tuple[str | None, str | None]:
+    events = [
+        CallEvent(call_id="one", seq=seq, at=100.0 + seq, kind=kind, data=data)
+        for seq, (kind, data) in enumerate([*steps, (K.ENDED, DATA[K.ENDED])], 1)
+    ]
+    record = fold("one", events)
+    assert record.outcome is Outcome.LOST_RINGING
+    return record.operator, record.phone
+
+
+def test_a_call_that_rang_for_several_is_no_ones_loss() -> None:
+    assert charged_to(*rung_for("1", "2", "3")) == (None, None)
+
+
+def test_a_call_that_rings_on_for_one_of_several_is_the_loss_of_that_one() -> None:
+    refused = {"operator": "1002", "phone": "102", "reason": "rejected", "ringing": 1}
+    still = {"operator": "1001", "phone": "101"}
+    assert charged_to(*rung_for("1", "2"), (K.OFFER_FAILED, {**refused, "still": still})) == (
+        "1001",
+        "101",
+    )
+
+
 def test_the_columns_of_the_table_are_the_fields_of_the_record() -> None:
     assert tuple(CallRow.__table__.columns.keys()) == CallRecord.__struct_fields__
     assert tuple(CallEventRow.__table__.columns.keys()) == CallEvent.__struct_fields__
