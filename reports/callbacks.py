@@ -27,6 +27,7 @@ _STAGES = {
     Outcome.LOST_RINGING: "ringing",
     Outcome.ANSWERED: "talking",
     Outcome.FALLBACK: "fallback",
+    Outcome.LOST_FALLBACK: "fallback",
 }
 _RECORD = CallRow.__table__
 

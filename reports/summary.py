@@ -47,6 +47,7 @@ class Figures(msgspec.Struct, kw_only=True):
     """The totals of some calls. A figure is None where there is no call to compute it from.
 
     `live`: not ended yet. `within_*`: a person had answered within so many seconds of the arrival.
+    `fallback`: answered there while no engine served; `lost_fallback`: not answered there either.
     Answer times run from the arrival to an operator's answer and leave out the calls that the
     fallback served, although those count as offered. `wait_*`: time in the queue, answered or not.
     `taken`: how often an operator began to speak with a citizen, out of the queue, by a transfer or
@@ -77,6 +78,8 @@ class Figures(msgspec.Struct, kw_only=True):
     lost_ringing_percent: float | None
     by_category: dict[str, int]
     taken: int = 0
+    lost_fallback: int = 0
+    lost_fallback_percent: float | None = None
 
 
 class Summary(Figures, kw_only=True):
@@ -192,6 +195,7 @@ def figures(calls: Sequence[CallFacts]) -> Figures:
         lost_menu_percent=_percent(counts["lost_menu"], offered),
         lost_queue_percent=_percent(counts["lost_queue"], offered),
         lost_ringing_percent=_percent(counts["lost_ringing"], offered),
+        lost_fallback_percent=_percent(counts["lost_fallback"], offered),
         by_category=dict(sorted(by_category.items())),
         taken=sum(1 for _ in _takers(calls)),
     )

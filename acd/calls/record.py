@@ -20,7 +20,8 @@ class Outcome(StrEnum):
     LOST_MENU = "lost_menu"  # the citizen hung up before the menu was done
     LOST_QUEUE = "lost_queue"  # ... while waiting for a free operator
     LOST_RINGING = "lost_ringing"  # ... while an operator's phone rang
-    FALLBACK = "fallback"  # no engine served the call to its end; the fallback did
+    FALLBACK = "fallback"  # no engine served the call to its end; a phone of the fallback did
+    LOST_FALLBACK = "lost_fallback"  # ... and nobody answered there
     INFORMATION = "information"  # the citizen heard the recorded information and hung up content
 
 
@@ -240,6 +241,8 @@ def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
     record.ended_at = at
     record.ended_by = data.get("ended_by")
     record.hangup_cause = data.get("hangup_cause")
+    if record.outcome is Outcome.FALLBACK and record.operator_answered_at is None:
+        record.outcome = Outcome.LOST_FALLBACK
     record.outcome = record.outcome or _outcome(record, ringing)
     answered = record.operator_answered_at
     record.wait_ms = _ms(record.queued_at, answered if answered is not None else at)

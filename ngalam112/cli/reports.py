@@ -28,7 +28,8 @@ _OUTCOMES = (
     ("lost_menu", "lost in the menu"),
     ("lost_queue", "lost in the queue"),
     ("lost_ringing", "lost while ringing"),
-    ("fallback", "fallback"),
+    ("fallback", "answered in the fallback"),
+    ("lost_fallback", "lost in the fallback"),
     ("live", "not ended yet"),
 )
 
@@ -128,7 +129,7 @@ def _categories(totals: Figures) -> Iterable[dict[str, Any]]:
 
 
 def _group_row(name: str, one: Figures, totals: Summary) -> dict[str, Any]:
-    lost = one.lost_menu + one.lost_queue + one.lost_ringing
+    lost = one.lost_menu + one.lost_queue + one.lost_ringing + one.lost_fallback
     return {
         "name": name.replace("T", " ")[:16] if totals.by == "hour" else name,
         "offered": one.offered,
