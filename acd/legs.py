@@ -169,7 +169,6 @@ class OperatorLegs:
     def took(self, leg: Leg) -> None:
         """An operator has taken a call: it counts."""
         if (operator := self.roster.operators.get(leg.operator or "")) is not None:
-            operator.misses = 0
             operator.calls_taken += 1
 
     def set_state(self, leg: Leg, state: State) -> None:
@@ -229,6 +228,7 @@ class OperatorLegs:
         if operator is None or operator.call != leg.call.id:
             return
         if leg.talks_since:
+            operator.misses = 0  # not at the answer: a phone that drops at once has missed the call
             self._note_talk(operator, leg, now)
             self.last_calls[operator.id] = leg.call
             wrap_up_s = self.rules.wrap_up(leg.call.record.category)

@@ -18,7 +18,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.calls.record import Outcome
+from acd.calls.record import REFUSED, Outcome
 from models.tables import CallRow
 from reports.calls import arrived
 from reports.errors import BadQuestion
@@ -158,7 +158,7 @@ def _takers(calls: Iterable[CallFacts]) -> Iterable[str]:
     """The operator of each leg that took a call while it lived."""
     for call in calls:
         for leg in call.legs:
-            if leg["operator"] and leg["how"] != "callback":
+            if leg["operator"] and leg["how"] != "callback" and leg.get("reason") != REFUSED:
                 yield leg["operator"]
 
 

@@ -29,6 +29,10 @@ TAKEN_BACK = "taken_back"
 """The status of a FALLBACK event whose citizen an engine took back: an attempt, and no end."""
 
 
+REFUSED = "refused"
+"""The reason of LEFT where a phone answered and was gone at once: nobody has answered the call."""
+
+
 class CategorySource(StrEnum):
     """How the category of a call came to be known."""
 
@@ -234,6 +238,9 @@ def _left(record: CallRecord, at: float, leg: str, reason: str | None) -> None:
     for one in record.legs:
         if one.leg == leg and one.left_at is None:
             one.left_at, one.reason = at, reason
+    if reason == REFUSED and all(one.reason == REFUSED for one in record.legs):
+        record.operator_answered_at = record.ring_ms = record.last_offer_at = None
+        record.operator = record.phone = None
 
 
 def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:

@@ -313,7 +313,7 @@ DATA = st.fixed_dictionaries(
         "caller_number": WORD,
         "category": st.sampled_from(["police", "fire", "a|b"]),
         "position": st.integers(0, 99),
-        "reason": st.sampled_from(["no_answer", "answered_elsewhere", "failed", "x|\n"]),
+        "reason": st.sampled_from(["no_answer", "answered_elsewhere", "failed", "refused", "x|\n"]),
         "form": st.sampled_from([form.value for form in Form]),
         "kind": st.sampled_from(["operator", "category", "agency"]),
         "to": WORD,
