@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from acd.calls.record import CallRecord, Outcome
 from models.rows import moment
-from models.tables import CallRow
+from models.tables import WAS_CUT_OFF, CallRow
 from reports.calls import arrived, record_of
 
 CUT_OFF = ("cut_off", "asterisk")
@@ -58,7 +58,7 @@ async def callbacks(
     """
     cut_off = (
         select(_RECORD)
-        .where(*arrived(since, until), CallRow.ended_by.in_(CUT_OFF))
+        .where(*arrived(since, until), WAS_CUT_OFF)
         .order_by(CallRow.ended_at, CallRow.call_id)
     )
     found = [record_of(row) for row in (await session.execute(cut_off)).mappings()]

@@ -106,7 +106,7 @@ async def summary(
 ) -> Summary:
     """Sum up the calls that arrived in a time, which needs a time zone. Raises BadQuestion."""
     key_of = grouping(by, tz)
-    columns = [getattr(CallRow, name) for name in CallFacts._fields]
+    columns = [CallRow.__table__.c[name] for name in CallFacts._fields]
     query = select(*columns).where(*arrived(since, until)).order_by(CallRow.arrived_at)
     calls = [CallFacts(*row) for row in await session.execute(query)]
     total = figures(calls)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +17,7 @@ from served import ServedEngine, a_record, an_engine, keep
 
 from acd.calls.record import Outcome
 from ngalam112.accounts.admin import load_roster
+from ngalam112.api import queries
 
 PATHS = (
     ("GET", "/metrics"),
@@ -226,6 +228,29 @@ async def test_calls_and_totals_are_those_of_the_database(served: ServedEngine) 
     assert (totals["offered"], totals["answered"], totals["adds_up"]) == (2, 1, True)
     by_hour = await served.get("/api/summary", by="hour")
     assert list(by_hour["groups"]) == ["2026-04-13T12:00+07:00", "2026-04-14T12:00+07:00"]
+
+
+async def test_a_report_that_takes_long_holds_up_no_look_at_a_call(
+    served: ServedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    async def long_report(*_: object, **__: object) -> None:
+        begun.set()
+        may_end.wait(20)
+
+    monkeypatch.setattr(queries, "summary", long_report)
+    await keep(served.database, a_record("aa1", 1_776_056_400.0))
+    report = asyncio.create_task(served.get("/api/summary"))
+    try:
+        await eventually(begun.is_set, what="the report has begun")
+        async with asyncio.timeout(10):
+            assert (await served.get("/api/calls/aa"))["call"]["call_id"] == "aa1"
+            assert len((await served.get("/api/calls"))["calls"]) == 1
+        assert not report.done()
+    finally:
+        may_end.set()
+        await report
 
 
 async def test_the_metrics_count_what_has_happened(served: ServedEngine) -> None:
