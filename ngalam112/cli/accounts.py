@@ -71,14 +71,18 @@ def operator_add(
     body |= {"skills": skills, "weight": weight}
 
     async def offline() -> dict[str, Any]:
-        from ngalam112.accounts.admin import add_operator
+        from ngalam112.accounts.admin import add_operator, load_roster
+        from ngalam112.accounts.unwritten import check_owner, tell_journal
         from ngalam112.api.queries import operator_rows
 
         _check(settings, skills, weight)
+        check_owner(settings.journal)
         async with kept_database(settings) as database:
             one = await add_operator(
                 database, id, name, pin, phone, skills=skills, weight=weight, replace=replace
             )
+            stored = next(found for found in (await load_roster(database))[0] if found.id == id)
+        tell_journal(settings.journal, stored)
         return operator_rows([one], ZoneInfo(settings.timezone))[0]
 
     made = add(settings, "/api/operators", body, offline)
@@ -166,11 +170,14 @@ def operator_skills(
 
     async def offline() -> dict[str, Any]:
         from ngalam112.accounts.admin import set_skills
+        from ngalam112.accounts.unwritten import check_owner, tell_journal
         from ngalam112.api.queries import operator_rows
 
         _check(settings, skills, weight)
+        check_owner(settings.journal)
         async with kept_database(settings) as database:
             one = await set_skills(database, id, skills, weight)
+        tell_journal(settings.journal, one)
         return operator_rows([one], ZoneInfo(settings.timezone))[0]
 
     path = f"/api/operators/{quote(id, safe='')}/skills"
