@@ -30,6 +30,7 @@ from ngalam112.engine.engine import Engine
 from ngalam112.process import pidfiles
 from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, read_beat
 from ngalam112.process.leader_lock import LeaderLock
+from ngalam112.process.log_rotation import keep_logs_short
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, read_spool
 from ngalam112.recovery.late_database import record, remember
@@ -174,6 +175,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
             tasks.create_task(engine.run(), name="engine")
             tasks.create_task(_spool(engine, database, journal), name="spool")
             tasks.create_task(_tend(recorder.local), name="journal")
+            tasks.create_task(keep_logs_short(settings), name="logs")
             tasks.create_task(_unless_it_fails(writing), name="recording")
     finally:
         life.becomes("stopping")
