@@ -142,6 +142,11 @@ class WriteAheadLog:
         self._state.phones = [PhoneLine(one.number, one.password, one.contact) for one in phones]
         self._begin()
 
+    def forget_operator(self, operator: str) -> None:
+        """Keep nothing of an operator for the next start; the database has all that was kept."""
+        if self._state.operators.pop(operator, None) is not None:
+            self._begin()
+
     def is_newer(self, operator: str) -> bool:
         """Whether the database does not have the last word about this operator yet."""
         return self._state.operators.get(operator, (0,))[0] > self._queue.drained

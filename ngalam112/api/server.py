@@ -120,6 +120,8 @@ class Api:
         route.add_get("/api/callbacks", self._past(queries.owed_calls, self._reporting))
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
+        route.add_delete("/api/phones/{number}", self._changes.remove_phone)
+        route.add_delete("/api/operators/{id}", self._changes.remove_operator)
         for action in ("login", "logout", "pause", "ready", "wrap_up", "skills"):
             route.add_post(
                 f"/api/operators/{{id}}/{action}", getattr(self._changes, f"{action}_operator")

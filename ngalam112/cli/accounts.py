@@ -10,7 +10,7 @@ import typer
 
 from ngalam112.accounts.skills import check_skills, check_weight, parse_skills
 from ngalam112.api.time_ranges import on_screen
-from ngalam112.cli.adding import Replace, add, write_one
+from ngalam112.cli.adding import Replace, add, remove, write_one
 from ngalam112.cli.client import Client
 from ngalam112.cli.common import FormatOption, kept_database, make_group, read
 from ngalam112.config.settings import Settings, load_settings
@@ -90,6 +90,21 @@ def operator_add(
         console().print(f"Operator {safe(made['id'])} ({safe(made['name'])}) is added.")
     else:
         write_one(made, fmt)
+
+
+@operators.command("remove")
+def operator_remove(id: Id) -> None:
+    """Remove an operator who has logged out; calls and reports keep the number."""
+    settings = load_settings()
+
+    async def offline() -> None:
+        from ngalam112.accounts.admin import remove_operator
+
+        async with kept_database(settings) as database:
+            await remove_operator(database, id)
+
+    remove(settings, f"/api/operators/{quote(id, safe='')}", offline)
+    console().print(f"Operator {safe(id)} is removed.")
 
 
 @operators.command("list")

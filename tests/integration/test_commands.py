@@ -242,6 +242,24 @@ async def test_skills_given_while_the_line_is_down_outlast_what_waits_in_the_jou
         journal.close()
 
 
+async def test_phones_and_operators_are_removed_while_the_line_is_down(tmp_path: Path) -> None:
+    settings = line_settings(tmp_path / "home")
+    assert (await run(settings, "phone", "add", "101")).code == 0
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--phone", "101")
+    assert (await run(settings, *added)).code == 0
+    failed_in_one_line(await run(settings, "phone", "remove", "101"), "operator 1001's own")
+    for command in (("operator", "remove", "1001"), ("phone", "remove", "101")):
+        ran = await run(settings, *command)
+        assert (ran.code, ran.out.strip()) == (
+            0,
+            f"{command[0].capitalize()} {command[2]} is removed.",
+        )
+        assert "engine is down: removed from the database" in ran.err
+    async with Database(settings.url) as database:
+        assert await load_roster(database) == ([], [])
+    failed_in_one_line(await run(settings, "operator", "remove", "1001"), "no operator 1001")
+
+
 async def test_an_engine_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:
     settings = with_silent_prompts(line_settings(tmp_path / "home"))
     menu = tmp_path / "menu.toml"

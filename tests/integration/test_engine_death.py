@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest_asyncio
 from lines import Line, eventually, open_line
 
+from ngalam112.cli.client import Client
 from ngalam112.config.provision import BEAT_TOO_OLD_S
 from ngalam112.process.log_rotation import rotate
 from pbx.programs import Programs
@@ -60,10 +61,14 @@ async def test_without_an_engine_the_fallback_rings_a_phone(line: Line) -> None:
     assert (totals["offered"], totals["fallback"], totals["adds_up"]) == (1, 1, True)
 
 
-async def test_a_new_phone_is_the_fallbacks_at_once(line: Line) -> None:
+async def test_a_new_phone_is_the_fallbacks_at_once_and_a_removed_one_no_more(line: Line) -> None:
     await line.post("/api/phones", {"number": "105"})
     members = await line.running.asterisk.console("queue show fallback")
     assert "PJSIP/105" in members and "PJSIP/101" in members
+    await asyncio.to_thread(Client(line.settings).delete, "/api/phones/105")
+    members = await line.running.asterisk.console("queue show fallback")
+    assert "PJSIP/105" not in members and "PJSIP/101" in members
+    assert "Unable to find" in await line.running.asterisk.console("pjsip show endpoint 105")
 
 
 async def test_asterisk_goes_on_writing_into_a_log_that_was_put_aside(line: Line) -> None:
