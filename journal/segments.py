@@ -12,15 +12,16 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-_SUFFIX = ".log"
+_SUFFIX, _SUMMARY = ".log", ".sum"
 _CHECKPOINT = "checkpoint"
 _LOCK_S = 1.0  # an engine that has just died lets its files go one after the other
+_SUMMING_S = 0.02  # at a time
 LEAD = 9  # bytes of a line before its body: the checksum and a space
 
 
@@ -45,10 +46,11 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Segment:
-    """One file. `last`: the highest number of an entry in it."""
+    """One file. `last`: the highest number of an entry in it. `summed`: it has its summary."""
 
     number: int
     last: int = 0
+    summed: bool = False
 
 
 def sealed(body: bytes) -> bytes:
@@ -68,11 +70,18 @@ class Segments:
     """The folder of a journal. What goes wrong with the disk is raised as OSError.
 
     `durable`: the newest segment that the disk has, with its begin. `sync_error`: why lines could
-    not be brought to the disk, None once they are.
+    not be brought to the disk, None once they are. `sum_up`: makes the summary of a segment out of
+    its lines' bodies, for the segments that wait while the database is away.
     """
 
-    def __init__(self, folder: Path, sync_every_s: float = 0.05) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sync_every_s: float = 0.05,
+        sum_up: Callable[[Iterable[bytes | None]], bytes] | None = None,
+    ) -> None:
         self.folder = folder
+        self._sum_up = sum_up
         self.all: list[Segment] = []
         self.size = 0
         self.durable = -1
@@ -92,13 +101,13 @@ class Segments:
         try:
             _take(lock, self.folder)
             names = [path.stem for path in self.folder.glob(f"*{_SUFFIX}")]
+            summed = {path.stem for path in self.folder.glob(f"*{_SUMMARY}")}
         except BaseException:
             os.close(lock)
             raise
         self._lock = lock
-        self.all = [
-            Segment(number) for number in sorted(int(one) for one in names if one.isdigit())
-        ]
+        numbers = sorted(int(one) for one in names if one.isdigit())
+        self.all = [Segment(one, summed=self._path(one).stem in summed) for one in numbers]
 
     @property
     def is_durable(self) -> bool:
@@ -121,6 +130,7 @@ class Segments:
         file = os.open(path, flags, 0o600)
         try:
             _write(file, content)
+            path.with_suffix(_SUMMARY).unlink(missing_ok=True)  # somebody has removed its segment
         except BaseException:
             os.close(file)
             with contextlib.suppress(OSError):
@@ -153,18 +163,29 @@ class Segments:
     def read(self, place: Place) -> Iterator[Line]:
         """Yield every line from `place` on; what cannot be read is passed over, as damaged."""
         for number in [one.number for one in list(self.all) if one.number >= place.segment]:
-            here = place if number == place.segment else Place(number, 0)
-            try:
-                with self._path(number).open("rb") as file:
-                    file.seek(here.offset)
-                    for line in file:
-                        end = Place(number, here.offset + len(line))
-                        yield Line(here, end, opened(line))
-                        here = end
-            except FileNotFoundError:
-                continue
-            except OSError:
-                yield Line(here, here, None)
+            yield from self.read_one(place if number == place.segment else Place(number, 0))
+
+    def read_one(self, here: Place) -> Iterator[Line]:
+        """Yield every line of one segment from `here` on; what cannot be read is damaged."""
+        number = here.segment
+        try:
+            with self._path(number).open("rb") as file:
+                file.seek(here.offset)
+                for line in file:
+                    end = Place(number, here.offset + len(line))
+                    yield Line(here, end, opened(line))
+                    here = end
+        except FileNotFoundError:
+            return
+        except OSError:
+            yield Line(here, here, None)
+
+    def summary(self, number: int) -> bytes | None:
+        """Return the summary of a segment; None where there is none, or it is damaged."""
+        try:
+            return opened(self._path(number).with_suffix(_SUMMARY).read_bytes())
+        except OSError:
+            return None
 
     def checkpoint(self) -> int:
         """Return up to which entry the database has all; 0 if nobody can tell."""
@@ -238,9 +259,33 @@ class Segments:
             and self.all[0].last <= self._drained
             and (self.all[0].number < self.durable)
         ):
+            path = self._path(self.all[0].number)
             with contextlib.suppress(OSError):
-                self._path(self.all[0].number).unlink(missing_ok=True)
+                path.with_suffix(_SUMMARY).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             self.all.pop(0)
+        self._sum_up_some()
+
+    def _sum_up_some(self) -> None:
+        """Make the summaries of old segments, the oldest first; the rest soon, for that is work.
+
+        The newest two have none: only a database that is away lets more of them wait.
+        """
+        until = time.monotonic() + _SUMMING_S
+        for segment in [one for one in self.all[:-2] if not one.summed]:
+            if self._stop.is_set() or self._sum_up is None:
+                return
+            if time.monotonic() > until:
+                self._dirty.set()
+                return
+            segment.summed = True  # or a disk that takes no summary would be asked for ever
+            bodies = (line.body for line in self.read_one(Place(segment.number, 0)))
+            path = self._path(segment.number).with_suffix(_SUMMARY)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            with contextlib.suppress(OSError):
+                content = sealed(self._sum_up(bodies))
+                with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+                    file.write(content)
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:010d}{_SUFFIX}"
