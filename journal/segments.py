@@ -3,6 +3,9 @@
 A line is appended by one write to the page cache, so a program that is killed loses nothing; a
 thread brings the lines to the disk, many at a time, so nobody waits for it. Only the appending
 thread calls `begin`, `append` and `close`; `read` may be called from any.
+
+A write to the page cache waits for the disk as well, while the disk is at work for the same file.
+So what is written meanwhile, and what makes a file, goes through a thread with a limit.
 """
 
 from __future__ import annotations
@@ -14,13 +17,20 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from journal.disk_thread import DiskHangs, DiskThread
+
 _SUFFIX, _SUMMARY = ".log", ".sum"
 _CHECKPOINT = "checkpoint"
 _LOCK_S = 1.0  # an engine that has just died lets its files go one after the other
+CLOSED_WITHIN_S = 5.0
+# The log and the heartbeat wait for a disk too, and all of it has to be far from what a watchdog
+# allows; but a machine that is busy must not be taken for a disk that hangs.
+_HANGS_AFTER_S = 0.5
 _SUMMING_S = 0.02  # at a time
 LEAD = 9  # bytes of a line before its body: the checksum and a space
 
@@ -93,6 +103,8 @@ class Segments:
         self._drained = 0
         self._dirty, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._disk = DiskThread("journal-writes", _HANGS_AFTER_S)
+        self._at_work = False  # the thread waits for the disk
 
     def attach(self) -> None:
         """Take the folder for ourselves, made if need be; raises JournalInUse."""
@@ -127,15 +139,24 @@ class Segments:
         number = self.all[-1].number + 1 if self.all else 1
         path = self._path(number)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        file = os.open(path, flags, 0o600)
-        try:
-            _write(file, content)
-            path.with_suffix(_SUMMARY).unlink(missing_ok=True)  # somebody has removed its segment
-        except BaseException:
+
+        def drop(file: int) -> None:
             os.close(file)
             with contextlib.suppress(OSError):
                 path.unlink()
-            raise
+
+        def make() -> int:
+            file = os.open(path, flags, 0o600)
+            try:
+                _write(file, content)
+                # of a segment that somebody has removed
+                path.with_suffix(_SUMMARY).unlink(missing_ok=True)
+            except BaseException:
+                drop(file)
+                raise
+            return file
+
+        file = self._disk.do(make, undo=drop)
         before, self._file, self.size = self._file, file, len(content)
         self.all.append(Segment(number, last))
         self.sync_error = None
@@ -145,11 +166,19 @@ class Segments:
         return Place(number, 0)
 
     def append(self, lines: bytes, last: int) -> Place:
-        """Append lines to the current segment, all or none; return where the first begins."""
+        """Append lines to the current segment, all or none; return where the first begins.
+
+        After DiskHangs the lines may be there some time, and another segment has to be begun.
+        """
         assert self._file is not None
         place = Place(self.all[-1].number, self.size)
         try:
-            _write(self._file, lines)
+            if self._at_work or self._disk.hangs:
+                self._disk.do(partial(_write, self._file, lines))
+            else:
+                _write(self._file, lines)
+        except DiskHangs:
+            raise  # the lines may still come; nothing is written behind them, for the file is left
         except OSError:
             # what is half there is damaged, and nothing may be written behind it
             with contextlib.suppress(OSError):
@@ -200,10 +229,12 @@ class Segments:
         self._drained = number
         if self._lock is None:
             return
-        path, flags = self.folder / _CHECKPOINT, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
         # a checkpoint that is old or damaged does no harm: entries can be written twice
-        with contextlib.suppress(OSError), os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-            file.write(sealed(b"%020d" % number))
+        with contextlib.suppress(OSError):
+            if self._at_work or self._disk.hangs:
+                self._disk.do(partial(_write_checkpoint, self.folder, number))
+            else:
+                _write_checkpoint(self.folder, number)
         if len(self.all) > 1 and self.all[0].last <= number:
             self._sync_soon()
 
@@ -212,7 +243,9 @@ class Segments:
         self._stop.set()
         self._dirty.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSED_WITHIN_S)
+            if self._thread.is_alive():
+                return  # the disk hangs; the end of the program lets the folder go
         for file in (self._file, self._lock):
             if file is not None:
                 os.close(file)
@@ -236,6 +269,13 @@ class Segments:
         self._sync()
 
     def _sync(self) -> None:
+        self._at_work = True
+        try:
+            self._sync_and_tidy()
+        finally:
+            self._at_work = False
+
+    def _sync_and_tidy(self) -> None:
         file, segments = self._file, list(self.all)
         try:
             while self._retired:
@@ -295,6 +335,12 @@ def _write(file: int, content: bytes) -> None:
     done = os.write(file, content)
     while done < len(content):
         done += os.write(file, content[done:])
+
+
+def _write_checkpoint(folder: Path, number: int) -> None:
+    path, flags = folder / _CHECKPOINT, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(sealed(b"%020d" % number))
 
 
 def _take(lock: int, folder: Path) -> None:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import time
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ import uvloop
 
 from acd.calls.record import Served
 from journal.database_writer import DatabaseWriter
+from journal.disk_thread import DiskHangs, DiskThread
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database
 from ngalam112.api.metrics import CountingJournal
@@ -66,6 +68,7 @@ class _Life:
         self.lock = LeaderLock(settings.home / "engine.lock")
         self.routing: RoutingConfig | None = None
         self._file = settings.run / f"engine-{name}.pid"
+        self._disk = DiskThread("pid file")
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._tell, number)
 
@@ -78,7 +81,8 @@ class _Life:
         if self.state == state:
             return
         self.state = state
-        pidfiles.write(self._file, os.getpid(), state)
+        with contextlib.suppress(DiskHangs):
+            self._disk.do(partial(pidfiles.write, self._file, os.getpid(), state))
         self.notifier.say(*_NEWS.get(state, ()), f"STATUS={state}")
         log.info("engine_is", state=state, pid=os.getpid())
 
@@ -96,7 +100,8 @@ class _Life:
 
     def leave(self) -> None:
         """The end of this process: the next one's turn."""
-        pidfiles.remove(self._file, os.getpid())
+        with contextlib.suppress(DiskHangs):
+            self._disk.do(partial(pidfiles.remove, self._file, os.getpid()))
         self.lock.give()
 
 
