@@ -323,7 +323,7 @@ class Dispatcher:
         refused = 0 < leg.talks_since > now - AT_ONCE_S
         leg.talks_since = 0.0
         if operator is not None and refused:
-            operator.calls_taken -= 1
+            operator.calls_taken = max(0, operator.calls_taken - 1)  # a new engine may not know it
         self.operator_legs.leave(leg, REFUSED if refused else reason, now)
         if operator is not None and operator.state is State.IDLE:
             self.roster.missed(operator, reason, self.rules.failure("rejected"), now)
