@@ -13,7 +13,7 @@ import structlog
 from acd.calls.call import Call, Leg
 from acd.calls.ids import new_id
 from acd.calls.owners import Playbacks
-from acd.calls.record import EventKind
+from acd.calls.record import REFUSED, EventKind
 from acd.calls.states import LegStage, Stage
 from acd.legs import BROKEN_DIALOG, LOST, NO_ANSWER, NORMAL, OperatorLegs
 from acd.operators.roster import Roster
@@ -346,8 +346,11 @@ class Dispatcher:
         """A leg has gone in the moment of its answer: that is a refusal, and no end of the call."""
         call, operator = leg.call, self.roster.operators.get(leg.operator or "")
         call.hung_up_by = call.cause = None
+        refused = 0 < leg.talks_since > now - AT_ONCE_S
         leg.talks_since = 0.0
-        self.operator_legs.leave(leg, reason, now)
+        if operator is not None and refused:
+            operator.calls_taken = max(0, operator.calls_taken - 1)  # a new engine may not know it
+        self.operator_legs.leave(leg, REFUSED if refused else reason, now)
         if operator is not None and operator.state is State.IDLE:
             self.roster.missed(operator, reason, self.rules.failure(reason), now)
             self.timers.wake(operator.not_before)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import structlog
 
@@ -156,10 +157,12 @@ class OperatorLegs:
 
     def note_failed(self, leg: Leg, reason: str, now: float) -> None:
         """Keep that nobody has answered a leg, and why."""
-        ringing = sum(
-            one.stage is LegStage.RINGING for one in leg.call.legs.values() if one is not leg
-        )
-        leg.call.note(EventKind.OFFER_FAILED, now, **leg.about(), reason=reason, ringing=ringing)
+        others = [one for one in leg.call.legs.values() if one is not leg and one.stage.is_offer]
+        only = others[0] if len(others) == 1 else None
+        rings: dict[str, Any] = {"ringing": len(others)}
+        if only is not None:
+            rings["still"] = {"operator": only.operator, "phone": only.phone}
+        leg.call.note(EventKind.OFFER_FAILED, now, **leg.about(), reason=reason, **rings)
         log.info("offer_failed", call_id=leg.call.id, **leg.about(), reason=reason)
 
     def talk(self, leg: Leg, now: float) -> None:
@@ -178,7 +181,6 @@ class OperatorLegs:
     def took(self, leg: Leg) -> None:
         """An operator has taken a call: it counts."""
         if (operator := self.roster.operators.get(leg.operator or "")) is not None:
-            operator.misses = 0
             operator.calls_taken += 1
 
     def set_state(self, leg: Leg, state: State) -> None:
@@ -238,6 +240,7 @@ class OperatorLegs:
         if operator is None or operator.call != leg.call.id:
             return
         if leg.talks_since:
+            operator.misses = 0  # not at the answer: a phone that drops at once has missed the call
             self._note_talk(operator, leg, now)
             self.last_calls[operator.id] = leg.call
             wrap_up_s = self.rules.wrap_up(leg.call.record.category)

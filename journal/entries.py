@@ -40,6 +40,20 @@ class Glance(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
         return {whom.call_id or whom.id for _, whom in self.rows}
 
 
+class Summary(msgspec.Struct, frozen=True, array_like=True, tag="summary"):
+    """What the start of an engine has to know of a segment, without reading it.
+
+    `first`, `last`: the numbers of its first and its last entry; `count`: of its entries. `ids`:
+    the operators and calls that they tell of. `damaged`: lines that cannot be understood.
+    """
+
+    first: int
+    last: int
+    count: int
+    ids: list[str]
+    damaged: int
+
+
 class Fact(msgspec.Struct, frozen=True, array_like=True, tag="fact"):
     """Something that is for the next engine only."""
 
@@ -84,6 +98,7 @@ Anything = Entry | Fact | State
 encode = msgspec.json.Encoder(enc_hook=str).encode
 _decode = msgspec.json.Decoder(Anything).decode
 _glance = msgspec.json.Decoder(Glance).decode
+_summary = msgspec.json.Decoder(Summary).decode
 
 
 def encoded(entry: Entry) -> bytes:
@@ -119,6 +134,29 @@ def glanced(body: bytes | None) -> Glance | None:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return found
+
+
+def summed(bodies: Iterable[bytes | None]) -> bytes:
+    """Return the summary of a segment's lines as JSON."""
+    first = last = count = damaged = 0
+    ids = set[str]()
+    for body in bodies:
+        damaged += body is None
+        entry = glanced(body)
+        if entry is not None and entry.n > last:
+            first, last, count = first or entry.n, entry.n, count + 1
+            ids |= entry.ids
+    return encode(Summary(first, last, count, sorted(ids), damaged))
+
+
+def summary_of(body: bytes | None) -> Summary | None:
+    """Return what a summary says; None if there is none that can be understood."""
+    if body is None:
+        return None
+    try:
+        return _summary(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
 
 
 def note(state: State, line: Anything) -> None:

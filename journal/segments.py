@@ -3,6 +3,9 @@
 A line is appended by one write to the page cache, so a program that is killed loses nothing; a
 thread brings the lines to the disk, many at a time, so nobody waits for it. Only the appending
 thread calls `begin`, `append` and `close`; `read` may be called from any.
+
+A write to the page cache waits for the disk as well, while the disk is at work for the same file.
+So what is written meanwhile, and what makes a file, goes through a thread with a limit.
 """
 
 from __future__ import annotations
@@ -12,15 +15,23 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-_SUFFIX = ".log"
+from journal.disk_thread import DiskHangs, DiskThread
+
+_SUFFIX, _SUMMARY = ".log", ".sum"
 _CHECKPOINT = "checkpoint"
 _LOCK_S = 1.0  # an engine that has just died lets its files go one after the other
+CLOSED_WITHIN_S = 5.0
+# The log and the heartbeat wait for a disk too, and all of it has to be far from what a watchdog
+# allows; but a machine that is busy must not be taken for a disk that hangs.
+_HANGS_AFTER_S = 0.5
+_SUMMING_S = 0.02  # at a time
 LEAD = 9  # bytes of a line before its body: the checksum and a space
 
 
@@ -45,10 +56,11 @@ class Line(NamedTuple):
 
 @dataclass(slots=True)
 class Segment:
-    """One file. `last`: the highest number of an entry in it."""
+    """One file. `last`: the highest number of an entry in it. `summed`: it has its summary."""
 
     number: int
     last: int = 0
+    summed: bool = False
 
 
 def sealed(body: bytes) -> bytes:
@@ -68,11 +80,18 @@ class Segments:
     """The folder of a journal. What goes wrong with the disk is raised as OSError.
 
     `durable`: the newest segment that the disk has, with its begin. `sync_error`: why lines could
-    not be brought to the disk, None once they are.
+    not be brought to the disk, None once they are. `sum_up`: makes the summary of a segment out of
+    its lines' bodies, for the segments that wait while the database is away.
     """
 
-    def __init__(self, folder: Path, sync_every_s: float = 0.05) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sync_every_s: float = 0.05,
+        sum_up: Callable[[Iterable[bytes | None]], bytes] | None = None,
+    ) -> None:
         self.folder = folder
+        self._sum_up = sum_up
         self.all: list[Segment] = []
         self.size = 0
         self.durable = -1
@@ -84,6 +103,8 @@ class Segments:
         self._drained = 0
         self._dirty, self._stop = threading.Event(), threading.Event()
         self._thread: threading.Thread | None = None
+        self._disk = DiskThread("journal-writes", _HANGS_AFTER_S)
+        self._at_work = False  # the thread waits for the disk
 
     def attach(self) -> None:
         """Take the folder for ourselves, made if need be; raises JournalInUse."""
@@ -92,13 +113,13 @@ class Segments:
         try:
             _take(lock, self.folder)
             names = [path.stem for path in self.folder.glob(f"*{_SUFFIX}")]
+            summed = {path.stem for path in self.folder.glob(f"*{_SUMMARY}")}
         except BaseException:
             os.close(lock)
             raise
         self._lock = lock
-        self.all = [
-            Segment(number) for number in sorted(int(one) for one in names if one.isdigit())
-        ]
+        numbers = sorted(int(one) for one in names if one.isdigit())
+        self.all = [Segment(one, summed=self._path(one).stem in summed) for one in numbers]
 
     @property
     def is_durable(self) -> bool:
@@ -118,14 +139,24 @@ class Segments:
         number = self.all[-1].number + 1 if self.all else 1
         path = self._path(number)
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        file = os.open(path, flags, 0o600)
-        try:
-            _write(file, content)
-        except BaseException:
+
+        def drop(file: int) -> None:
             os.close(file)
             with contextlib.suppress(OSError):
                 path.unlink()
-            raise
+
+        def make() -> int:
+            file = os.open(path, flags, 0o600)
+            try:
+                _write(file, content)
+                # of a segment that somebody has removed
+                path.with_suffix(_SUMMARY).unlink(missing_ok=True)
+            except BaseException:
+                drop(file)
+                raise
+            return file
+
+        file = self._disk.do(make, undo=drop)
         before, self._file, self.size = self._file, file, len(content)
         self.all.append(Segment(number, last))
         self.sync_error = None
@@ -135,11 +166,19 @@ class Segments:
         return Place(number, 0)
 
     def append(self, lines: bytes, last: int) -> Place:
-        """Append lines to the current segment, all or none; return where the first begins."""
+        """Append lines to the current segment, all or none; return where the first begins.
+
+        After DiskHangs the lines may be there some time, and another segment has to be begun.
+        """
         assert self._file is not None
         place = Place(self.all[-1].number, self.size)
         try:
-            _write(self._file, lines)
+            if self._at_work or self._disk.hangs:
+                self._disk.do(partial(_write, self._file, lines))
+            else:
+                _write(self._file, lines)
+        except DiskHangs:
+            raise  # the lines may still come; nothing is written behind them, for the file is left
         except OSError:
             # what is half there is damaged, and nothing may be written behind it
             with contextlib.suppress(OSError):
@@ -153,18 +192,29 @@ class Segments:
     def read(self, place: Place) -> Iterator[Line]:
         """Yield every line from `place` on; what cannot be read is passed over, as damaged."""
         for number in [one.number for one in list(self.all) if one.number >= place.segment]:
-            here = place if number == place.segment else Place(number, 0)
-            try:
-                with self._path(number).open("rb") as file:
-                    file.seek(here.offset)
-                    for line in file:
-                        end = Place(number, here.offset + len(line))
-                        yield Line(here, end, opened(line))
-                        here = end
-            except FileNotFoundError:
-                continue
-            except OSError:
-                yield Line(here, here, None)
+            yield from self.read_one(place if number == place.segment else Place(number, 0))
+
+    def read_one(self, here: Place) -> Iterator[Line]:
+        """Yield every line of one segment from `here` on; what cannot be read is damaged."""
+        number = here.segment
+        try:
+            with self._path(number).open("rb") as file:
+                file.seek(here.offset)
+                for line in file:
+                    end = Place(number, here.offset + len(line))
+                    yield Line(here, end, opened(line))
+                    here = end
+        except FileNotFoundError:
+            return
+        except OSError:
+            yield Line(here, here, None)
+
+    def summary(self, number: int) -> bytes | None:
+        """Return the summary of a segment; None where there is none, or it is damaged."""
+        try:
+            return opened(self._path(number).with_suffix(_SUMMARY).read_bytes())
+        except OSError:
+            return None
 
     def checkpoint(self) -> int:
         """Return up to which entry the database has all; 0 if nobody can tell."""
@@ -179,10 +229,12 @@ class Segments:
         self._drained = number
         if self._lock is None:
             return
-        path, flags = self.folder / _CHECKPOINT, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
         # a checkpoint that is old or damaged does no harm: entries can be written twice
-        with contextlib.suppress(OSError), os.fdopen(os.open(path, flags, 0o600), "wb") as file:
-            file.write(sealed(b"%020d" % number))
+        with contextlib.suppress(OSError):
+            if self._at_work or self._disk.hangs:
+                self._disk.do(partial(_write_checkpoint, self.folder, number))
+            else:
+                _write_checkpoint(self.folder, number)
         if len(self.all) > 1 and self.all[0].last <= number:
             self._sync_soon()
 
@@ -191,7 +243,9 @@ class Segments:
         self._stop.set()
         self._dirty.set()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(CLOSED_WITHIN_S)
+            if self._thread.is_alive():
+                return  # the disk hangs; the end of the program lets the folder go
         for file in (self._file, self._lock):
             if file is not None:
                 os.close(file)
@@ -215,6 +269,13 @@ class Segments:
         self._sync()
 
     def _sync(self) -> None:
+        self._at_work = True
+        try:
+            self._sync_and_tidy()
+        finally:
+            self._at_work = False
+
+    def _sync_and_tidy(self) -> None:
         file, segments = self._file, list(self.all)
         try:
             while self._retired:
@@ -238,9 +299,33 @@ class Segments:
             and self.all[0].last <= self._drained
             and (self.all[0].number < self.durable)
         ):
+            path = self._path(self.all[0].number)
             with contextlib.suppress(OSError):
-                self._path(self.all[0].number).unlink(missing_ok=True)
+                path.with_suffix(_SUMMARY).unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
             self.all.pop(0)
+        self._sum_up_some()
+
+    def _sum_up_some(self) -> None:
+        """Make the summaries of old segments, the oldest first; the rest soon, for that is work.
+
+        The newest two have none: only a database that is away lets more of them wait.
+        """
+        until = time.monotonic() + _SUMMING_S
+        for segment in [one for one in self.all[:-2] if not one.summed]:
+            if self._stop.is_set() or self._sum_up is None:
+                return
+            if time.monotonic() > until:
+                self._dirty.set()
+                return
+            segment.summed = True  # or a disk that takes no summary would be asked for ever
+            bodies = (line.body for line in self.read_one(Place(segment.number, 0)))
+            path = self._path(segment.number).with_suffix(_SUMMARY)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+            with contextlib.suppress(OSError):
+                content = sealed(self._sum_up(bodies))
+                with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+                    file.write(content)
 
     def _path(self, number: int) -> Path:
         return self.folder / f"{number:010d}{_SUFFIX}"
@@ -250,6 +335,12 @@ def _write(file: int, content: bytes) -> None:
     done = os.write(file, content)
     while done < len(content):
         done += os.write(file, content[done:])
+
+
+def _write_checkpoint(folder: Path, number: int) -> None:
+    path, flags = folder / _CHECKPOINT, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
+        file.write(sealed(b"%020d" % number))
 
 
 def _take(lock: int, folder: Path) -> None:

@@ -25,6 +25,7 @@ from journal.entries import (
     PhoneLine,
     Row,
     State,
+    Summary,
     decoded,
     encode,
     encoded,
@@ -33,6 +34,8 @@ from journal.entries import (
     kept_of,
     note,
     restated,
+    summary_of,
+    summed,
 )
 from journal.segments import Place, Segments, sealed
 
@@ -67,7 +70,7 @@ class WriteAheadLog:
         self.lost = 0
         self.failing_since: float | None = None
         self.folder = folder
-        self._files = Segments(folder)
+        self._files = Segments(folder, sum_up=summed)
         self._segment_bytes, self._unsaved_bytes = segment_bytes, unsaved_bytes
         self._full = segment_bytes
         self._retry_s, self._clock = retry_s, clock
@@ -141,6 +144,11 @@ class WriteAheadLog:
         """Keep all phones for the next start, and what has been restated."""
         self._state.phones = [PhoneLine(one.number, one.password, one.contact) for one in phones]
         self._begin()
+
+    def forget_operator(self, operator: str) -> None:
+        """Keep nothing of an operator for the next start; the database has all that was kept."""
+        if self._state.operators.pop(operator, None) is not None:
+            self._begin()
 
     def is_newer(self, operator: str) -> bool:
         """Whether the database does not have the last word about this operator yet."""
@@ -312,18 +320,26 @@ class WriteAheadLog:
             return
         self._queue.drained = drained
         state, newer, damaged, seen = State(), set[str](), 0, 0
-        segments = {one.number: one for one in self._files.all}
         begin = self._newest_state()
-        for line in self._files.read(Place(0, 0)):
-            entry = glanced(line.body)
-            if entry is not None and entry.n > seen:  # else written again, the disk in doubt
-                seen = segments[line.place.segment].last = entry.n
-                if entry.n > drained:
-                    self._queue.in_file(1, line.place)
-                    newer |= entry.ids
-            if line.place.segment >= begin and (found := decoded(line.body)) is not None:
-                note(state, found)
-            damaged += line.body is None
+        for segment in list(self._files.all):
+            summary = self._summary(segment.number, seen) if segment.number < begin else None
+            if summary is not None:
+                seen = segment.last = summary.last
+                if summary.first > drained:
+                    self._queue.in_file(summary.count, Place(segment.number, 0))
+                    newer.update(summary.ids)
+                damaged += summary.damaged
+                continue
+            for line in self._files.read_one(Place(segment.number, 0)):
+                entry = glanced(line.body)
+                if entry is not None and entry.n > seen:  # else written again, the disk in doubt
+                    seen = segment.last = entry.n
+                    if entry.n > drained:
+                        self._queue.in_file(1, line.place)
+                        newer |= entry.ids
+                if segment.number >= begin and (found := decoded(line.body)) is not None:
+                    note(state, found)
+                damaged += line.body is None
         if damaged:
             log.error("journal_damaged", lines=damaged, what="the rest has been read")
         state.last = max(state.last, seen)
@@ -331,3 +347,15 @@ class WriteAheadLog:
         self.kept = kept_of(state, newer, drained)
         # a folder that could not be read at the start: what this engine knows is newer
         self._state = joined(state, self._state)
+
+    def _summary(self, segment: int, seen: int) -> Summary | None:
+        """The summary of a segment, if it tells all that the segment itself would.
+
+        It does not of one that has entries up to `seen` once more, nor of the one in the midst of
+        which the database has stopped.
+        """
+        summary = summary_of(self._files.summary(segment))
+        drained = self._queue.drained
+        if summary is None or summary.first <= seen or summary.first <= drained < summary.last:
+            return None
+        return summary

@@ -80,14 +80,20 @@ def _json(value: object) -> str:
 def _engine(url: URL) -> AsyncEngine:
     try:
         if url.get_backend_name() == "sqlite":
-            engine = create_async_engine(url, json_serializer=_json)
+            engine = create_async_engine(
+                url, json_serializer=_json, json_deserializer=msgspec.json.decode
+            )
             event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
             event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
             event.listen(engine.sync_engine, "invalidate", _on_sqlite_invalidate)
             return engine
         limits = {"timeout": _CONNECT_S, "command_timeout": _COMMAND_S}
         return create_async_engine(
-            url, json_serializer=_json, pool_pre_ping=True, connect_args=limits
+            url,
+            json_serializer=_json,
+            json_deserializer=msgspec.json.decode,
+            pool_pre_ping=True,
+            connect_args=limits,
         )
     except (ArgumentError, TypeError, ValueError) as error:
         raise WrongUrl(f"The database URL cannot be used ({error}); give {_FORMS}.") from None

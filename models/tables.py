@@ -70,7 +70,14 @@ class Base(DeclarativeBase):
     }
 
 
-_HAS_ASTERISK_ID = text("asterisk_id <> ''")
+# A partial index is used by a question that has its condition word for word, and by no other: what
+# is sent as a parameter is not known when the plan is made.
+HAS_ASTERISK_ID = text("asterisk_id <> ''")
+"""For a question about `asterisk_id`: that it is not empty."""
+
+WAS_CUT_OFF = text("ended_by IN ('cut_off', 'asterisk')")
+"""For a question about the calls that died with Asterisk (`reports.callbacks.CUT_OFF`)."""
+
 _LIVES = text("ended_at IS NULL")
 
 
@@ -83,11 +90,26 @@ class CallRow(Base):
             "uq_calls_asterisk_id",
             "asterisk_id",
             unique=True,
-            sqlite_where=_HAS_ASTERISK_ID,
-            postgresql_where=_HAS_ASTERISK_ID,
+            sqlite_where=HAS_ASTERISK_ID,
+            postgresql_where=HAS_ASTERISK_ID,
         ),
         # what a restarted engine asks first: which calls were alive?
         Index("ix_calls_live", "arrived_at", sqlite_where=_LIVES, postgresql_where=_LIVES),
+        # whom the line owes a call
+        Index(
+            "ix_calls_cut_off",
+            "ended_at",
+            sqlite_where=WAS_CUT_OFF,
+            postgresql_where=WAS_CUT_OFF,
+        ),
+        # an id by its begin: PostgreSQL sorts the primary key as a language does, where what begins
+        # alike need not stand together; SQLite does not, and keeps nothing here
+        Index(
+            "ix_calls_call_id_begin",
+            "call_id",
+            postgresql_ops={"call_id": "varchar_pattern_ops"},
+            sqlite_where=text("call_id IS NULL"),
+        ),
     )
 
     call_id: Mapped[str] = mapped_column(String(ID), primary_key=True)

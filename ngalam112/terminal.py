@@ -42,6 +42,7 @@ _COLOURS = {
     "lost_queue": "red",
     "lost_menu": "red",
     "lost_ringing": "red",
+    "lost_fallback": "red",
     "paused": "yellow",
     "fallback": "yellow",
 }

@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from acd.calls.record import CallRecord, Outcome
 from acd.numbers.caller import COUNTRY, same_caller
 from models.rows import moment
-from models.tables import CallRow
+from models.tables import WAS_CUT_OFF, CallRow
 from reports.calls import arrived, record_of
 
 CUT_OFF = ("cut_off", "asterisk", "line_stopped")
@@ -35,6 +35,7 @@ _STAGES = {
     Outcome.LOST_RINGING: "ringing",
     Outcome.ANSWERED: "talking",
     Outcome.FALLBACK: "fallback",
+    Outcome.LOST_FALLBACK: "fallback",
 }
 _RECORD = CallRow.__table__
 
@@ -68,7 +69,7 @@ async def callbacks(
     """
     cut_off = (
         select(_RECORD)
-        .where(*arrived(since, until), CallRow.ended_by.in_(CUT_OFF))
+        .where(*arrived(since, until), WAS_CUT_OFF)
         .order_by(CallRow.ended_at, CallRow.call_id)
     )
     found = [record_of(row) for row in (await session.execute(cut_off)).mappings()]

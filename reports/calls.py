@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,7 @@ from reports.errors import BadQuestion, NoSuchCall, SeveralCalls
 LIVE = "live"
 """What to ask `list_calls` for instead of an outcome: the calls that have not ended."""
 
+_LAST = chr(sys.maxunicode)  # sorts after every sign, in both databases
 _RECORD = CallRow.__table__
 _EVENT = CallEventRow.__table__
 
@@ -69,7 +71,7 @@ async def show_call(session: AsyncSession, call_id: str) -> CallHistory:
     query = select(_RECORD).where(CallRow.call_id == start)
     found = (await session.execute(query)).mappings().all()
     if not found and start:
-        query = select(_RECORD).where(CallRow.call_id.startswith(start, autoescape=True)).limit(2)
+        query = select(_RECORD).where(*_begins(session, start)).limit(2)
         found = (await session.execute(query)).mappings().all()
     if not found:
         raise NoSuchCall(f"There is no call {call_id!r}; see `ngalam112 calls list`.")
@@ -91,6 +93,18 @@ def arrived(since: datetime | None, until: datetime | None) -> list[ColumnElemen
     if until is not None:
         conditions.append(CallRow.arrived_at < until)
     return conditions
+
+
+def _begins(session: AsyncSession, start: str) -> list[ColumnElement[bool]]:
+    """Return the conditions for an id to begin so, as a range that an index can find.
+
+    An index finds no LIKE in SQLite, which compares without regard to case then, and none in a
+    PostgreSQL that sorts by the words of a language.
+    """
+    by_signs = session.get_bind().dialect.name == "postgresql"
+    at_least, at_most = ("~>=~", "~<=~") if by_signs else (">=", "<=")
+    column, last = _RECORD.c.call_id, start + _LAST
+    return [column.bool_op(at_least)(start), column.bool_op(at_most)(last)]
 
 
 def _known(outcome: str) -> str:

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from acd.calls.record import CallEvent, EventKind
+from acd.calls.call import Form
+from acd.calls.record import REFUSED, CallEvent, EventKind
 from acd.operators.operator import Status
 
 NONE = "NONE"
@@ -20,6 +21,8 @@ NONE = "NONE"
 
 _NEVER_RANG = frozenset({"failed"})  # Asterisk could not even try: no fault of the phone
 _CANCELED = frozenset({"answered_elsewhere", "taken_up"})
+# what events of earlier versions mean, which do not tell whether the two talked before
+_CONSULTS = frozenset({Form.KEYS, Form.REPLACES})
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +62,8 @@ class _Stay(msgspec.Struct, kw_only=True):
     answered_at: float | None = None
     left_at: float | None = None  # its operator has left the others talking
     overflowed: bool = False
+    connect: Line | None = None  # the line of the answer
+    rang_ms: int = 0  # before the answer
 
     def times(self, at: float) -> tuple[int, int, str | int]:
         """The hold time, the talk time and the first position, at the end of a talk."""
@@ -108,11 +113,14 @@ class _CallLog:
             return
         match event.kind:
             case EventKind.LEFT if stay.agent == agent:
-                stay.left_at = self._at
+                if data.get("reason") == REFUSED:
+                    self._refused()
+                else:
+                    stay.left_at = self._at
             case EventKind.JOINED if stay.agent == agent:
                 stay.left_at = None
             case EventKind.TRANSFERRED if stay.agent == agent:
-                attended = data.get("form") == "attended"
+                attended = data.get("consulted", data.get("form") in _CONSULTS)
                 self._transferred(attended, data.get("to") or "", data.get("kind") or "")
 
     # --- the steps of a call ------------------------------------------------------------------
@@ -146,7 +154,18 @@ class _CallLog:
             return
         stay.agent, stay.answered_at = agent, self._at
         held = _seconds(stay.since, self._at)
-        self._write("CONNECT", agent, held, leg, int(self._at - rang))
+        stay.rang_ms = round((self._at - rang) * 1000)
+        stay.connect = self._write("CONNECT", agent, held, leg, int(self._at - rang))
+
+    def _refused(self) -> None:
+        """Who answered was gone at once: the answer becomes a ringing that nobody answered."""
+        stay = self._stay
+        assert stay is not None
+        if stay.connect is None:
+            return
+        self.lines.remove(stay.connect)
+        self._write("RINGNOANSWER", stay.agent, stay.rang_ms)
+        stay.agent, stay.answered_at, stay.left_at, stay.connect = NONE, None, None, None
 
     def _transferred(self, attended: bool, to: str, kind: str) -> None:
         stay = self._stay
@@ -186,17 +205,17 @@ class _CallLog:
     def _queue(self) -> str:
         return NONE if self._stay is None else self._stay.queue
 
-    def _write(self, event: str, agent: str, *data: str | int, queue: str | None = None) -> None:
-        self.lines.append(
-            Line(
-                at=self._at,
-                callid=self._callid,
-                queue=self._queue() if queue is None else queue,
-                agent=agent,
-                event=event,
-                data=data,
-            )
+    def _write(self, event: str, agent: str, *data: str | int, queue: str | None = None) -> Line:
+        line = Line(
+            at=self._at,
+            callid=self._callid,
+            queue=self._queue() if queue is None else queue,
+            agent=agent,
+            event=event,
+            data=data,
         )
+        self.lines.append(line)
+        return line
 
 
 def call_lines(call_id: str, events: Iterable[CallEvent]) -> list[Line]:

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.calls.record import Outcome
+from acd.calls.record import REFUSED, Outcome
 from models.tables import CallRow
 from reports.calls import arrived
 from reports.errors import BadQuestion
@@ -40,14 +40,18 @@ class CallFacts(NamedTuple):
     operator: str | None
     wait_ms: int | None
     talk_ms: int | None
+    legs: Sequence[Mapping[str, Any]] = ()
 
 
 class Figures(msgspec.Struct, kw_only=True):
     """The totals of some calls. A figure is None where there is no call to compute it from.
 
     `live`: not ended yet. `within_*`: a person had answered within so many seconds of the arrival.
+    `fallback`: answered there while no engine served; `lost_fallback`: not answered there either.
     Answer times run from the arrival to an operator's answer and leave out the calls that the
     fallback served, although those count as offered. `wait_*`: time in the queue, answered or not.
+    `taken`: how often an operator began to speak with a citizen, out of the queue, by a transfer or
+    in a conference; a call that is handed over is taken more than once.
     """
 
     offered: int
@@ -73,12 +77,16 @@ class Figures(msgspec.Struct, kw_only=True):
     lost_queue_percent: float | None
     lost_ringing_percent: float | None
     by_category: dict[str, int]
+    taken: int = 0
+    lost_fallback: int = 0
+    lost_fallback_percent: float | None = None
 
 
 class Summary(Figures, kw_only=True):
     """The totals of the calls that arrived from `since` on and before `until`, and of each group.
 
-    `groups`: by category or operator in the order of their names; by hour in the order of time,
+    `groups`: by category or operator in the order of their names, and a call is of the operator who
+    answered it first, while `taken` is of whoever took it; by hour in the order of time,
     named like 2026-04-13T07:00+07:00 after the hour's begin in the time zone `tz`.
     """
 
@@ -98,11 +106,13 @@ async def summary(
 ) -> Summary:
     """Sum up the calls that arrived in a time, which needs a time zone. Raises BadQuestion."""
     key_of = grouping(by, tz)
-    columns = [getattr(CallRow, name) for name in CallFacts._fields]
+    columns = [CallRow.__table__.c[name] for name in CallFacts._fields]
     query = select(*columns).where(*arrived(since, until)).order_by(CallRow.arrived_at)
     calls = [CallFacts(*row) for row in await session.execute(query)]
     total = figures(calls)
     groups = grouped(calls, key_of) if key_of is not None else {}
+    if by == "operator":
+        _give_taken(groups, calls)
     if by is not None and by != "hour":
         groups = dict(sorted(groups.items()))
     total.adds_up = total.adds_up and (by is None or _same_sums(total, groups.values()))
@@ -135,6 +145,21 @@ def grouped(calls: Iterable[CallFacts], key_of: Callable[[CallFacts], str]) -> d
     for call in calls:
         groups.setdefault(key_of(call), []).append(call)
     return {key: figures(members) for key, members in groups.items()}
+
+
+def _give_taken(groups: dict[str, Figures], calls: Iterable[CallFacts]) -> None:
+    """Count what was taken for whoever took it; who only took over has a group of no calls."""
+    taken = Counter(_takers(calls))
+    for name in {*groups, *taken}:
+        groups.setdefault(name, figures(())).taken = taken[name]
+
+
+def _takers(calls: Iterable[CallFacts]) -> Iterable[str]:
+    """The operator of each leg that took a call while it lived."""
+    for call in calls:
+        for leg in call.legs:
+            if leg["operator"] and leg["how"] != "callback" and leg.get("reason") != REFUSED:
+                yield leg["operator"]
 
 
 def figures(calls: Sequence[CallFacts]) -> Figures:
@@ -170,7 +195,9 @@ def figures(calls: Sequence[CallFacts]) -> Figures:
         lost_menu_percent=_percent(counts["lost_menu"], offered),
         lost_queue_percent=_percent(counts["lost_queue"], offered),
         lost_ringing_percent=_percent(counts["lost_ringing"], offered),
+        lost_fallback_percent=_percent(counts["lost_fallback"], offered),
         by_category=dict(sorted(by_category.items())),
+        taken=sum(1 for _ in _takers(calls)),
     )
 
 
@@ -187,7 +214,7 @@ def _hour(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def _same_sums(total: Figures, groups: Iterable[Figures]) -> bool:
-    names = ("offered", "live", *(outcome.value for outcome in Outcome))
+    names = ("offered", "live", "taken", *(outcome.value for outcome in Outcome))
     parts = list(groups)
     return all(getattr(total, name) == sum(getattr(one, name) for one in parts) for name in names)
 

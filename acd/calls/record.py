@@ -20,12 +20,17 @@ class Outcome(StrEnum):
     LOST_MENU = "lost_menu"  # the citizen hung up before the menu was done
     LOST_QUEUE = "lost_queue"  # ... while waiting for a free operator
     LOST_RINGING = "lost_ringing"  # ... while an operator's phone rang
-    FALLBACK = "fallback"  # no engine served the call to its end; the fallback did
+    FALLBACK = "fallback"  # no engine served the call to its end; a phone of the fallback did
+    LOST_FALLBACK = "lost_fallback"  # ... and nobody answered there
     INFORMATION = "information"  # the citizen heard the recorded information and hung up content
 
 
 TAKEN_BACK = "taken_back"
 """The status of a FALLBACK event whose citizen an engine took back: an attempt, and no end."""
+
+
+REFUSED = "refused"
+"""The reason of LEFT where a phone answered and was gone at once: nobody has answered the call."""
 
 
 class CategorySource(StrEnum):
@@ -48,7 +53,8 @@ class EventKind(StrEnum):
     OVERFLOW = "overflow"  # step, to: nobody was ready at all
     OFFERED = "offered"  # operator, phone, leg
     RINGING = "ringing"  # operator, phone, leg
-    OFFER_FAILED = "offer_failed"  # operator, phone, leg, reason
+    # operator, phone, leg, reason, ringing (how many still ring), still (who, if it is only one)
+    OFFER_FAILED = "offer_failed"
     ANSWERED = "answered"  # operator, phone, leg
     HELD = "held"  # operator, phone, leg: the citizen hears music
     RESUMED = "resumed"  # operator, phone, leg
@@ -56,7 +62,8 @@ class EventKind(StrEnum):
     TRANSFER_FAILED = "transfer_failed"  # operator, phone, kind, to, reason
     JOINED = "joined"  # operator, phone, leg, how: another one speaks with the citizen
     LEFT = "left"  # operator, phone, leg, reason: ... and has left the others
-    TRANSFERRED = "transferred"  # operator, phone, kind, to, form: the first one has handed over
+    # operator, phone, kind, to, form, consulted (the two talked before): the first has handed over
+    TRANSFERRED = "transferred"
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
     CALLED_BACK = "called_back"  # operator, phone, leg, to: after the end, from the same record
     TROUBLE = "trouble"  # what
@@ -112,8 +119,9 @@ class CallRecord(msgspec.Struct, kw_only=True):
     `wait_ms`: from joining the queue to the operator's answer, or to the end. `ring_ms`: from the
     last offer to its answer, or to the end if the call ended while it rang. `talk_ms`: from the
     answer to the end. Each is None where the call never got so far. `operator`, `phone`: who
-    answered first, or is being rung; who came later is in `legs`, one for each who spoke with the
-    citizen. `held_ms`: how long the citizen was on hold, in `holds` turns.
+    answered first, or is being rung (nobody while it rings for several); who came later is in
+    `legs`, one for each who spoke with the citizen. `held_ms`: how long the citizen was on hold, in
+    `holds` turns.
     """
 
     call_id: str
@@ -193,8 +201,11 @@ def _offered(record: CallRecord, at: float, data: dict[str, Any]) -> None:
     record.offers += 1
     record.first_offer_at = at if record.first_offer_at is None else record.first_offer_at
     if record.operator_answered_at is None:
+        alone = record.last_offer_at is None
         record.last_offer_at = at
-        record.operator, record.phone = data["operator"], data["phone"]
+        # of several whom it rings for, nobody has let it ring more than the others
+        record.operator = data["operator"] if alone else None
+        record.phone = data["phone"] if alone else None
 
 
 def _answered(record: CallRecord, at: float, data: dict[str, Any]) -> None:
@@ -231,6 +242,9 @@ def _left(record: CallRecord, at: float, leg: str, reason: str | None) -> None:
     for one in record.legs:
         if one.leg == leg and one.left_at is None:
             one.left_at, one.reason = at, reason
+    if reason == REFUSED and all(one.reason == REFUSED for one in record.legs):
+        record.operator_answered_at = record.ring_ms = record.last_offer_at = None
+        record.operator = record.phone = None
 
 
 def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
@@ -238,6 +252,8 @@ def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
     record.ended_at = at
     record.ended_by = data.get("ended_by")
     record.hangup_cause = data.get("hangup_cause")
+    if record.outcome is Outcome.FALLBACK and record.operator_answered_at is None:
+        record.outcome = Outcome.LOST_FALLBACK
     record.outcome = record.outcome or _outcome(record, ringing)
     answered = record.operator_answered_at
     record.wait_ms = _ms(record.queued_at, answered if answered is not None else at)
@@ -254,8 +270,10 @@ def _apply_to_legs(record: CallRecord, event: CallEvent) -> None:
         case EventKind.OFFERED:
             _offered(record, at, data)
         case EventKind.OFFER_FAILED if record.operator_answered_at is None:
+            still = data.get("still") or {}
+            record.operator, record.phone = still.get("operator"), still.get("phone")
             if not data.get("ringing"):  # ... elsewhere
-                record.last_offer_at = record.operator = record.phone = None
+                record.last_offer_at = None
         case EventKind.ANSWERED:
             _answered(record, at, data)
         case EventKind.JOINED:

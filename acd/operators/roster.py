@@ -6,6 +6,8 @@ that can be shown to the person who asked.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from acd.calls.journal import Journal
 from acd.operators.operator import MISSED, Device, Operator, Phone, Status
 from acd.operators.states import State
@@ -14,7 +16,7 @@ from acd.rules.rules import Failure
 
 class RosterError(Exception):
     """An operator's wish cannot be met. Kinds: NoSuchOperator, NoSuchPhone, NotLoggedIn,
-    NotInWrapUp, NoMoreWrapUp.
+    NotInWrapUp, NoMoreWrapUp, StillNeeded.
     """
 
 
@@ -41,6 +43,10 @@ class NotInWrapUp(RosterError):
 
 class NoMoreWrapUp(RosterError):
     """The wrap-up has been made longer as often as it may be."""
+
+
+class StillNeeded(RosterError):
+    """An operator or a phone is in use, and cannot be removed."""
 
 
 MOST_EXTENSIONS = 3
@@ -236,6 +242,27 @@ class Roster:
         else:
             self.operators[operator.id] = operator
 
+    def remove_operator(self, operator_id: str) -> Operator:
+        """Know an operator no more, who must have logged out and be done with calls."""
+        one = self.operator(operator_id)
+        if one.status is not Status.LOGGED_OUT:
+            raise StillNeeded(f"Operator {operator_id} is logged in; log them out first.")
+        if one.state is not State.IDLE:
+            raise StillNeeded(
+                f"Operator {operator_id} has a call, or work after one; wait until that is over."
+            )
+        return self.operators.pop(operator_id)
+
+    def remove_phone(self, number: str) -> Phone:
+        """Know a phone no more, at which nobody may be logged in, and which is nobody's own."""
+        phone = self.phones.get(number)
+        if phone is None:
+            raise NoSuchPhone(f"There is no phone {number[:32]}; see `ngalam112 phone list`.")
+        check_unneeded(number, self.operators.values())
+        if phone.device is Device.IN_USE:
+            raise StillNeeded(f"Phone {number} is in use; wait until its call is over.")
+        return self.phones.pop(number)
+
     def set_skills(
         self, operator_id: str, skills: dict[str, int] | None, weight: int | None
     ) -> Operator:
@@ -259,3 +286,17 @@ class Roster:
         self._journal.operator_event(one.id, now, kind, one.phone, reason)
         self._journal.operator_state(one.row())
         return one
+
+
+def check_unneeded(number: str, operators: Iterable[Operator]) -> None:
+    """Raise StillNeeded if an operator is logged in at the phone, or if it is their own."""
+    for one in operators:
+        if one.phone == number and one.status is not Status.LOGGED_OUT:
+            raise StillNeeded(
+                f"Operator {one.id} is logged in at phone {number}; log them out first."
+            )
+        if one.home_phone == number:
+            raise StillNeeded(
+                f"Phone {number} is operator {one.id}'s own; give them another one first, or"
+                f" none: `ngalam112 operator add {one.id} --replace`."
+            )

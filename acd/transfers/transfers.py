@@ -194,7 +194,7 @@ class Transfers:
         transfer.move(Step.WAITING)
         if transfer.left and not call.talkers():
             # the citizen waits there like everybody else
-            call.note(EventKind.TRANSFERRED, now, **_by(transfer.by), **_whereto(transfer))
+            self._handed_over(transfer, now)
             self._dispatcher.enqueue(call, now)
         else:
             self._dispatcher.wait(call, now, alone=False)
@@ -271,10 +271,17 @@ class Transfers:
                 self._switch.join(call.bridge, by.id)
             by.move(LegStage.TALKING)
         else:
-            call.note(EventKind.TRANSFERRED, now, **_by(by), **_whereto(transfer))
+            self._handed_over(transfer, now)
             if not transfer.left:
                 self._operator_legs.leave(by, "transferred", now)
         self._close(transfer, now)
+
+    @staticmethod
+    def _handed_over(transfer: Transfer, now: float) -> None:
+        """Keep that the first one has handed over, and whether the two talked before."""
+        about = _by(transfer.by) | _whereto(transfer)
+        consulted = transfer.bridge is not None
+        transfer.call.note(EventKind.TRANSFERRED, now, **about, consulted=consulted)
 
     def join_failed(self, bridge: str, leg_id: str, why: str, now: float) -> None:
         """A leg could not be put where it was wanted: it hears nobody, so it goes."""

@@ -168,7 +168,8 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
     def by_fallback(self) -> int:
         """How many the fallback has served."""
-        return sum(one.record.outcome == Outcome.FALLBACK for one in self.calls)
+        by_fallback = (Outcome.FALLBACK, Outcome.LOST_FALLBACK)
+        return sum(one.record.outcome in by_fallback for one in self.calls)
 
     def broken(self, endpoints: RtpEndpoints, faults: Sequence[Moment]) -> gaps.Broken:
         """Judge whose talk was not heard all the time."""

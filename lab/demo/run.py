@@ -221,6 +221,7 @@ def _json(totals: Summary, agree: bool) -> dict[str, object]:
                 "lost_ringing",
                 "information",
                 "fallback",
+                "lost_fallback",
             )
         },
         "by_category": totals.by_category,

@@ -13,8 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.operators.operator import Operator, Phone, operator_of
-from acd.operators.roster import NoSuchOperator
+from acd.operators.operator import Operator, Phone, Status, operator_of
+from acd.operators.roster import NoSuchOperator, NoSuchPhone, StillNeeded, check_unneeded
 from models.database import Database
 from models.rows import moment, plain
 from models.tables import OperatorRow, PhoneRow
@@ -154,6 +154,44 @@ async def set_skills(
                 row.weight = weight
             await session.commit()
             return _operator(row)
+    except (OSError, SQLAlchemyError) as error:
+        raise database.unreachable(error) from None
+
+
+async def remove_operator(database: Database, id: str) -> None:
+    """Remove an operator, who must be logged out; the calls and events that name them stay.
+
+    Raises NoSuchOperator, StillNeeded, or a DatabaseError.
+    """
+    try:
+        async with database.session() as session:
+            await session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+            row = await session.get(OperatorRow, id)
+            if row is None:
+                raise NoSuchOperator.of(id)
+            if row.status != Status.LOGGED_OUT:
+                raise StillNeeded(f"Operator {id} is logged in; log them out first.")
+            await session.delete(row)
+            await session.commit()
+    except (OSError, SQLAlchemyError) as error:
+        raise database.unreachable(error) from None
+
+
+async def remove_phone(database: Database, number: str) -> None:
+    """Remove a phone at which nobody is logged in, and which is nobody's own.
+
+    Raises NoSuchPhone, StillNeeded, or a DatabaseError.
+    """
+    try:
+        async with database.session() as session:
+            await session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
+            row = await session.get(PhoneRow, number)
+            if row is None:
+                raise NoSuchPhone(f"There is no phone {number[:32]}; see `ngalam112 phone list`.")
+            operators = await session.scalars(select(OperatorRow).order_by(OperatorRow.id))
+            check_unneeded(number, [_operator(one) for one in operators])
+            await session.delete(row)
+            await session.commit()
     except (OSError, SQLAlchemyError) as error:
         raise database.unreachable(error) from None
 

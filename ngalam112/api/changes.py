@@ -5,6 +5,7 @@ A new phone or operator is kept in the database first, then told to the engine's
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
@@ -14,7 +15,7 @@ import structlog
 from aiohttp import web
 
 from acd.operators.operator import Operator
-from models.database import Database
+from models.database import Database, Unreachable
 from ngalam112.accounts import admin
 from ngalam112.accounts.skills import check_skills, check_weight
 from ngalam112.api import queries
@@ -27,6 +28,7 @@ log = structlog.get_logger("api")
 S = TypeVar("S", bound=msgspec.Struct)
 
 LONGEST_EXTENSION_S = 3600
+WRITTEN_WITHIN_S = 10.0
 
 
 class BadBody(ValueError):
@@ -127,6 +129,43 @@ class Changes:
         )
         await self._engine.do(lambda _: self._know(one, body.skills, body.weight))
         return reply(self._row(self._engine.roster.operators[one.id]), 201)
+
+    async def remove_operator(self, request: web.Request) -> web.Response:
+        """Remove an operator who has logged out; what was recorded of them stays."""
+        id, roster, recorder = request.match_info["id"], self._engine.roster, self._journal.recorder
+        one = await self._engine.do(lambda _: roster.remove_operator(id))
+        try:
+            await self._all_written()  # else their last state would come back
+            await admin.remove_operator(self._database, id)
+        except BaseException:
+            await self._engine.do(lambda _: roster.add_operator(one))
+            raise
+        recorder.local.forget_operator(id)
+        return reply({"id": id})
+
+    async def remove_phone(self, request: web.Request) -> web.Response:
+        """Remove a phone that nobody uses; `in_effect` as when one is added."""
+        number, roster = request.match_info["number"], self._engine.roster
+        phone = await self._engine.do(lambda _: roster.remove_phone(number))
+        try:
+            await self._all_written()  # who logged out there may not be so in the database yet
+            await admin.remove_phone(self._database, number)
+        except BaseException:
+            await self._engine.do(lambda _: roster.add_phone(phone))
+            raise
+        self._journal.recorder.local.keep_phones(roster.phones.values())
+        return reply({"number": number, "in_effect": await self._reload()})
+
+    async def _all_written(self) -> None:
+        """Wait until the database has all that happened; raises Unreachable if that takes long."""
+        try:
+            async with asyncio.timeout(WRITTEN_WITHIN_S):
+                await self._journal.recorder.flushed()
+        except TimeoutError:
+            raise Unreachable(
+                f"The database {self._database.name} has not taken what is recorded in"
+                f" {WRITTEN_WITHIN_S:g} s; nothing is removed, try again later."
+            ) from None
 
     def _know(self, one: Operator, skills: dict[str, int] | None, weight: int | None) -> None:
         roster = self._engine.roster

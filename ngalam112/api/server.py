@@ -81,8 +81,8 @@ class Api:
         self._started = time.monotonic()
         self.listening = asyncio.Event()
         self._authorization = f"Bearer {settings.secrets.api_token}".encode()
-        # one report at a time: they share the interpreter with the calls
-        self._reporting = asyncio.Semaphore(1)
+        # one report and one look-up at a time: they share the interpreter with the calls
+        self._reporting, self._looking_up = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._changes = Changes(engine, database, settings, journal)
 
     async def run(self) -> None:
@@ -114,12 +114,14 @@ class Api:
         route.add_get("/api/status", self._status)
         route.add_get("/api/operators", self._operators)
         route.add_get("/api/phones", self._phones)
-        route.add_get("/api/calls", self._past(queries.calls))
-        route.add_get("/api/calls/{id}", self._past(queries.call))
-        route.add_get("/api/summary", self._past(queries.totals))
-        route.add_get("/api/callbacks", self._past(queries.owed_calls))
+        route.add_get("/api/calls", self._past(queries.calls, self._looking_up))
+        route.add_get("/api/calls/{id}", self._past(queries.call, self._looking_up))
+        route.add_get("/api/summary", self._past(queries.totals, self._reporting))
+        route.add_get("/api/callbacks", self._past(queries.owed_calls, self._reporting))
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
+        route.add_delete("/api/phones/{number}", self._changes.remove_phone)
+        route.add_delete("/api/operators/{id}", self._changes.remove_operator)
         for action in ("login", "logout", "pause", "ready", "wrap_up", "skills"):
             route.add_post(
                 f"/api/operators/{{id}}/{action}", getattr(self._changes, f"{action}_operator")
@@ -203,7 +205,7 @@ class Api:
 
     # --- what was -----------------------------------------------------------------------------
 
-    def _past(self, question: queries.Question) -> Handler:
+    def _past(self, question: queries.Question, turn: asyncio.Semaphore) -> Handler:
         async def handler(request: web.Request) -> web.Response:
             params = {**request.query, **request.match_info}
 
@@ -212,7 +214,7 @@ class Api:
                     asyncio.run(queries.ask(question, self._settings, params))
                 )
 
-            async with self._reporting:
+            async with turn:
                 return json_response(await asyncio.to_thread(answer))
 
         return handler

@@ -10,7 +10,7 @@ import typer
 
 from ngalam112.accounts.skills import check_skills, check_weight, parse_skills
 from ngalam112.api.time_ranges import on_screen
-from ngalam112.cli.adding import Replace, add, write_one
+from ngalam112.cli.adding import Replace, add, remove, write_one
 from ngalam112.cli.client import Client
 from ngalam112.cli.common import FormatOption, kept_database, make_group, read
 from ngalam112.config.settings import Settings, load_settings
@@ -71,14 +71,18 @@ def operator_add(
     body |= {"skills": skills, "weight": weight}
 
     async def offline() -> dict[str, Any]:
-        from ngalam112.accounts.admin import add_operator
+        from ngalam112.accounts.admin import add_operator, load_roster
+        from ngalam112.accounts.unwritten import check_owner, tell_journal
         from ngalam112.api.queries import operator_rows
 
         _check(settings, skills, weight)
+        check_owner(settings.journal)
         async with kept_database(settings) as database:
             one = await add_operator(
                 database, id, name, pin, phone, skills=skills, weight=weight, replace=replace
             )
+            stored = next(found for found in (await load_roster(database))[0] if found.id == id)
+        tell_journal(settings.journal, stored)
         return operator_rows([one], ZoneInfo(settings.timezone))[0]
 
     made = add(settings, "/api/operators", body, offline)
@@ -86,6 +90,21 @@ def operator_add(
         console().print(f"Operator {safe(made['id'])} ({safe(made['name'])}) is added.")
     else:
         write_one(made, fmt)
+
+
+@operators.command("remove")
+def operator_remove(id: Id) -> None:
+    """Remove an operator who has logged out; calls and reports keep the number."""
+    settings = load_settings()
+
+    async def offline() -> None:
+        from ngalam112.accounts.admin import remove_operator
+
+        async with kept_database(settings) as database:
+            await remove_operator(database, id)
+
+    remove(settings, f"/api/operators/{quote(id, safe='')}", offline)
+    console().print(f"Operator {safe(id)} is removed.")
 
 
 @operators.command("list")
@@ -166,11 +185,14 @@ def operator_skills(
 
     async def offline() -> dict[str, Any]:
         from ngalam112.accounts.admin import set_skills
+        from ngalam112.accounts.unwritten import check_owner, tell_journal
         from ngalam112.api.queries import operator_rows
 
         _check(settings, skills, weight)
+        check_owner(settings.journal)
         async with kept_database(settings) as database:
             one = await set_skills(database, id, skills, weight)
+        tell_journal(settings.journal, one)
         return operator_rows([one], ZoneInfo(settings.timezone))[0]
 
     path = f"/api/operators/{quote(id, safe='')}/skills"

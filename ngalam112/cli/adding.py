@@ -1,4 +1,4 @@
-"""What the commands share that add or change phones and operators."""
+"""What the commands share that add, change or remove phones and operators."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ def add(
         made = asyncio.run(offline())
         tell("engine is down: kept in the database, takes effect when the line starts")
         return made
+
+
+def remove(settings: Settings, path: str, offline: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Remove through the engine, or, while it is down, from the database."""
+    try:
+        Client(settings).delete(path)
+    except EngineDown:
+        asyncio.run(offline())
+        tell("engine is down: removed from the database, takes effect when the line starts")
 
 
 def write_one(row: dict[str, Any], fmt: Format) -> None:

@@ -52,6 +52,10 @@ class Client:
         """Have `path` done and return the answer; raises a ClientError."""
         return self._request("POST", path, json.dumps(body or {}))
 
+    def delete(self, path: str) -> Any:
+        """Have `path` removed and return the answer; raises a ClientError."""
+        return self._request("DELETE", path, None)
+
     def _request(self, method: str, target: str, body: str | None) -> Any:
         port = self._settings.api_port
         if not (self._settings.home / "secrets.json").exists():

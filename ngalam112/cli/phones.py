@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
-from ngalam112.cli.adding import Replace, add, write_one
+from ngalam112.cli.adding import Replace, add, remove, write_one
 from ngalam112.cli.common import FormatOption, kept_database, make_group, read
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
@@ -53,6 +54,23 @@ def phone_add(
         say(f"Password (shown only now): {safe(made['password'])}", soft_wrap=True)
     else:
         write_one(made, fmt)
+
+
+@phones.command("remove")
+def phone_remove(
+    number: Annotated[str, typer.Argument(metavar="NUMBER", help="As it was added.")],
+) -> None:
+    """Remove a phone at which nobody is logged in, and which is nobody's own."""
+    settings = load_settings()
+
+    async def offline() -> None:
+        from ngalam112.accounts.admin import remove_phone
+
+        async with kept_database(settings) as database:
+            await remove_phone(database, number)
+
+    remove(settings, f"/api/phones/{quote(number, safe='')}", offline)
+    console().print(f"Phone {safe(number)} is removed.")
 
 
 @phones.command("list")

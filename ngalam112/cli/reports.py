@@ -28,7 +28,8 @@ _OUTCOMES = (
     ("lost_menu", "lost in the menu"),
     ("lost_queue", "lost in the queue"),
     ("lost_ringing", "lost while ringing"),
-    ("fallback", "fallback"),
+    ("fallback", "answered in the fallback"),
+    ("lost_fallback", "lost in the fallback"),
     ("live", "not ended yet"),
 )
 
@@ -82,6 +83,7 @@ _COUNTS = (Column("calls", "calls", right=True), Column("share", "%", right=True
 _GROUPS = (
     Column("offered", "offered", right=True),
     Column("answered", "answered", right=True),
+    Column("taken", "taken", right=True),
     Column("share", "%", right=True),
     Column("lost", "lost", right=True),
     Column("other", "other", right=True),
@@ -127,11 +129,12 @@ def _categories(totals: Figures) -> Iterable[dict[str, Any]]:
 
 
 def _group_row(name: str, one: Figures, totals: Summary) -> dict[str, Any]:
-    lost = one.lost_menu + one.lost_queue + one.lost_ringing
+    lost = one.lost_menu + one.lost_queue + one.lost_ringing + one.lost_fallback
     return {
         "name": name.replace("T", " ")[:16] if totals.by == "hour" else name,
         "offered": one.offered,
         "answered": one.answered,
+        "taken": one.taken,
         "share": _share(one, "answered"),
         "lost": lost,
         "other": one.offered - one.answered - lost,

@@ -1,6 +1,7 @@
 """The engine's log: one JSON object a line, times in UTC, secrets never, names of fields fixed.
 
-A log that cannot be written is no reason to fail: what it misses is counted, and said later.
+A log that cannot be written is no reason to fail: what it misses is counted, and said later. Nor is
+a disk that hangs: an ordinary call is not logged, so a line may take its way through a thread.
 """
 
 from __future__ import annotations
@@ -8,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Self, TextIO, cast
 
 import structlog
+
+from journal.disk_thread import DiskThread
 
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
@@ -21,6 +25,7 @@ class LogFile:
 
     def __init__(self, path: Path) -> None:
         self.missed = 0
+        self._disk = DiskThread("log")
         self._file: int | None = None
         self._torn = False
         with contextlib.suppress(OSError):
@@ -37,7 +42,8 @@ class LogFile:
             text = f'{{"event": "log_lines_missed", "count": {self.missed}}}\n{text}'
         line = text.encode("utf-8", "replace")
         try:
-            done = os.write(self._file, b"\n" + line if self._torn else line)
+            content = b"\n" + line if self._torn else line
+            done = self._disk.do(partial(os.write, self._file, content))
         except OSError:
             self.missed += 1
             return

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from pathlib import Path
 
 import structlog
 
+from journal.disk_thread import DiskThread
 from ngalam112.engine.claims import Claimed
 from ngalam112.engine.event_router import Whereabouts
 from ngalam112.engine.fallback_calls import lives_on
@@ -22,6 +24,7 @@ class AsteriskRequests:
 
     def __init__(self, ari: AriClient, inbox: Inbox, full_file: Path) -> None:
         self._ari, self._inbox, self._full_file = ari, inbox, full_file
+        self._disk = DiskThread("door")
 
     def ask_where(self, channel: str) -> None:
         """Ask whether a citizen who has left us lives on in the dialplan."""
@@ -38,9 +41,9 @@ class AsteriskRequests:
         # without the file it asks, which costs no more than time
         with contextlib.suppress(OSError):
             if full:
-                self._full_file.touch(0o600)
+                self._disk.do(partial(self._full_file.touch, 0o600))
             else:
-                self._full_file.unlink(missing_ok=True)
+                self._disk.do(partial(self._full_file.unlink, missing_ok=True))
 
     def claim(self, channel: str) -> None:
         """Claim a call; whether it is ours comes back as `Claimed`."""

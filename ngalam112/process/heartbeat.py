@@ -19,7 +19,10 @@ import os
 import socket
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+
+from journal.disk_thread import DiskThread
 
 EVERY_S = 0.5
 
@@ -72,14 +75,15 @@ class BeatFile:
 
     def __init__(self, path: Path) -> None:
         self._file: int | None = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._disk = DiskThread("beat")
 
     def touch(self) -> None:
-        """Write that now is the last beat; a full disk is no reason to stop."""
+        """Write that now is the last beat; a disk that is full or hangs is no reason to stop."""
         if self._file is None:
             return  # an answer that came late; the number may be another file's by now
         with contextlib.suppress(OSError):
             # one write over what is there: a reader sees the old beat or the new one
-            os.pwrite(self._file, beat_text(time.monotonic()), 0)
+            self._disk.do(partial(os.pwrite, self._file, beat_text(time.monotonic()), 0))
 
     def close(self) -> None:
         """Let go of the file, which stays."""

@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import time
+from functools import partial
 from typing import Any
 
 import structlog
@@ -19,6 +20,7 @@ import uvloop
 
 from acd.calls.record import Served
 from journal.database_writer import DatabaseWriter
+from journal.disk_thread import DiskHangs, DiskThread
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database
 from ngalam112.api.metrics import CountingJournal
@@ -30,6 +32,7 @@ from ngalam112.engine.engine import Engine
 from ngalam112.process import pidfiles
 from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, read_beat
 from ngalam112.process.leader_lock import LeaderLock
+from ngalam112.process.log_rotation import keep_logs_short
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, read_spool
 from ngalam112.recovery.late_database import record, remember
@@ -65,6 +68,7 @@ class _Life:
         self.lock = LeaderLock(settings.home / "engine.lock")
         self.routing: RoutingConfig | None = None
         self._file = settings.run / f"engine-{name}.pid"
+        self._disk = DiskThread("pid file")
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self._tell, number)
 
@@ -77,7 +81,8 @@ class _Life:
         if self.state == state:
             return
         self.state = state
-        pidfiles.write(self._file, os.getpid(), state)
+        with contextlib.suppress(DiskHangs):
+            self._disk.do(partial(pidfiles.write, self._file, os.getpid(), state))
         self.notifier.say(*_NEWS.get(state, ()), f"STATUS={state}")
         log.info("engine_is", state=state, pid=os.getpid())
 
@@ -95,7 +100,8 @@ class _Life:
 
     def leave(self) -> None:
         """The end of this process: the next one's turn."""
-        pidfiles.remove(self._file, os.getpid())
+        with contextlib.suppress(DiskHangs):
+            self._disk.do(partial(pidfiles.remove, self._file, os.getpid()))
         self.lock.give()
 
 
@@ -174,6 +180,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
             tasks.create_task(engine.run(), name="engine")
             tasks.create_task(_spool(engine, database, journal), name="spool")
             tasks.create_task(_tend(recorder.local), name="journal")
+            tasks.create_task(keep_logs_short(settings), name="logs")
             tasks.create_task(_unless_it_fails(writing), name="recording")
     finally:
         life.becomes("stopping")

@@ -65,6 +65,6 @@ async def record(engine: Engine, recorder: DatabaseWriter, opening: StartupState
 def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     local, roster = recorder.local, engine.roster
     newer = {id for id in roster.operators if local.is_newer(id)}
-    learn(roster, stored, newer)
+    learn(roster, stored, newer, local.kept)
     _say_last(engine, recorder, newer)
     local.keep_phones(roster.phones.values())

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from acd.calls.record import CallRecord, EventKind
 from acd.recovery.reconcile import LiveLeg
 from models.database import Database
-from models.tables import CallRow
+from models.tables import HAS_ASTERISK_ID, CallRow
 from ngalam112.engine.clock import age_s
 from ngalam112.engine.fallback_calls import FALLBACK_CONTEXTS
 from ngalam112.recovery.fallback_records import KnownCall
@@ -113,9 +113,10 @@ async def open_calls(database: Database) -> list[CallRecord]:
 async def known_call(database: Database, asterisk_id: str) -> KnownCall | None:
     """The call with this Asterisk id, as the database has it, and what the fallback did for it."""
     async with database.session() as session:
-        record = await session.scalar(select(CallRow).where(CallRow.asterisk_id == asterisk_id))
-        if record is None:
+        query = select(CallRow.call_id).where(CallRow.asterisk_id == asterisk_id, HAS_ASTERISK_ID)
+        call_id = await session.scalar(query)
+        if call_id is None:
             return None
-        history = await show_call(session, record.call_id)
+        history = await show_call(session, call_id)
     runs = {one.data.get("run", "") for one in history.events if one.kind is EventKind.FALLBACK}
     return KnownCall(history.record, frozenset(runs))

@@ -15,8 +15,9 @@ import msgspec
 import structlog
 
 from acd.calls.record import CallRecord
-from acd.operators.operator import Operator, Phone, operator_of
+from acd.operators.operator import Device, Operator, Phone, operator_of
 from acd.operators.roster import Roster
+from acd.operators.states import State
 from journal.database_writer import DatabaseWriter
 from journal.entries import Kept
 from models.database import Database, DatabaseError, Unreachable, upgrade
@@ -63,11 +64,14 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
     )
 
 
-def learn(roster: Roster, stored: Known, newer: Set[str]) -> None:
+def learn(roster: Roster, stored: Known, newer: Set[str], kept: Kept | None = None) -> None:
     """Let a roster that has served without the database know what is there.
 
-    `newer`: the operators about whose skills the roster has the last word.
+    `newer`: the operators about whose skills the roster has the last word. Whom only the journal
+    has `kept` was removed meanwhile.
     """
+    if kept is not None:
+        _forget_removed(roster, stored, kept)
     for phone in stored.phones:
         roster.add_phone(phone)
     for one in stored.operators:
@@ -75,6 +79,21 @@ def learn(roster: Roster, stored: Known, newer: Set[str]) -> None:
         if one.id not in newer:
             operator = roster.operators[one.id]
             operator.skills, operator.weight = one.skills, one.weight
+
+
+def _forget_removed(roster: Roster, stored: Known, kept: Kept) -> None:
+    operators = kept.operators.keys() - {one.id for one in stored.operators}
+    for one in [roster.operators[id] for id in operators & roster.operators.keys()]:
+        if one.state is State.IDLE:
+            del roster.operators[one.id]
+        else:
+            log.warning("removed_operator_is_busy", operator=one.id)
+    numbers = {one.number for one in kept.phones} - {one.number for one in stored.phones}
+    for number in numbers & roster.phones.keys():
+        if roster.at_phone(number) is None and roster.phones[number].device is not Device.IN_USE:
+            del roster.phones[number]
+        else:
+            log.warning("removed_phone_is_busy", phone=number)
 
 
 def _operator(row: dict[str, Any]) -> Operator | None:

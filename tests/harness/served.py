@@ -52,6 +52,9 @@ class ServedEngine:
     async def post(self, path: str, **body: Any) -> Any:
         return await self.at_a_client(self.client.post, path, body)
 
+    async def delete(self, path: str) -> Any:
+        return await self.at_a_client(self.client.delete, path)
+
     async def refusal(self, method: str, path: str, **values: Any) -> tuple[int, str]:
         with pytest.raises(EngineRefused) as caught:
             await getattr(self, method)(path, **values)

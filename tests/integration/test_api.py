@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,7 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from served import ServedEngine, a_record, an_engine, keep
 
 from acd.calls.record import Outcome
+from journal.write_ahead_log import WriteAheadLog
 from ngalam112.accounts.admin import load_roster
+from ngalam112.api import changes, queries
+from ngalam112.recovery.startup_state import known_by
 
 PATHS = (
     ("GET", "/metrics"),
@@ -144,6 +148,68 @@ async def test_an_operator_logs_in_pauses_is_ready_and_logs_out(served: ServedEn
     assert (await served.get("/api/operators"))["operators"] == [one]
 
 
+async def test_who_is_logged_in_and_what_is_needed_is_not_removed(served: ServedEngine) -> None:
+    await served.post("/api/phones", number="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators/1001/login")
+    for status, words, path in (
+        (409, "is logged in; log them out", "/api/operators/1001"),
+        (409, "1001 is logged in at phone 101", "/api/phones/101"),
+        (404, "no operator 1009", "/api/operators/1009"),
+        (404, "no phone 109", "/api/phones/109"),
+    ):
+        found = await served.refusal("delete", path)
+        assert found[0] == status and words in found[1], (path, found)
+    await served.post("/api/operators/1001/logout")
+    status, sentence = await served.refusal("delete", "/api/phones/101")
+    assert status == 409 and "operator 1001's own" in sentence
+    operators, phones = await load_roster(served.database)
+    assert ([one.id for one in operators], [one.number for one in phones]) == (["1001"], ["101"])
+
+
+async def test_who_is_removed_is_gone_everywhere_and_stays_so(served: ServedEngine) -> None:
+    for number in ("101", "102"):
+        await served.post("/api/phones", number=number)
+    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators/1001/login", phone="102")
+    await served.post("/api/operators/1001/logout")
+    assert await served.delete("/api/operators/1001") == {"id": "1001"}
+    assert await served.delete("/api/phones/101") == {"number": "101", "in_effect": False}
+    assert served.engine.roster.operators == {} and list(served.engine.roster.phones) == ["102"]
+    await served.journal.recorder.flushed()
+    operators, phones = await load_roster(served.database)
+    assert ([one.id for one in operators], [one.number for one in phones]) == ([], ["102"])
+    rendered = (served.settings.asterisk_home / "etc" / "phones.list").read_text().split()
+    assert rendered == ["102"]
+    local = served.journal.recorder.local
+    local.close()
+    again = WriteAheadLog(local.folder)
+    known = known_by(again.kept)
+    assert ([one.id for one in known.operators], [one.number for one in known.phones]) == (
+        [],
+        ["102"],
+    )
+    again.close()
+
+
+async def test_what_cannot_be_removed_from_the_database_is_there_again(
+    served: ServedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await served.post("/api/phones", number="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="4321")
+    monkeypatch.setattr(changes, "WRITTEN_WITHIN_S", 0.1)
+
+    async def never() -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(served.journal.recorder, "flushed", never)
+    for path in ("/api/operators/1001", "/api/phones/101"):
+        status, sentence = await served.refusal("delete", path)
+        assert status == 503 and "nothing is removed" in sentence
+    assert list(served.engine.roster.operators) == ["1001"]
+    assert list(served.engine.roster.phones) == ["101"]
+
+
 async def test_an_operator_with_a_new_name_stays_logged_in(served: ServedEngine) -> None:
     await served.post("/api/phones", number="101")
     await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
@@ -226,6 +292,29 @@ async def test_calls_and_totals_are_those_of_the_database(served: ServedEngine) 
     assert (totals["offered"], totals["answered"], totals["adds_up"]) == (2, 1, True)
     by_hour = await served.get("/api/summary", by="hour")
     assert list(by_hour["groups"]) == ["2026-04-13T12:00+07:00", "2026-04-14T12:00+07:00"]
+
+
+async def test_a_report_that_takes_long_holds_up_no_look_at_a_call(
+    served: ServedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, may_end = threading.Event(), threading.Event()
+
+    async def long_report(*_: object, **__: object) -> None:
+        begun.set()
+        may_end.wait(20)
+
+    monkeypatch.setattr(queries, "summary", long_report)
+    await keep(served.database, a_record("aa1", 1_776_056_400.0))
+    report = asyncio.create_task(served.get("/api/summary"))
+    try:
+        await eventually(begun.is_set, what="the report has begun")
+        async with asyncio.timeout(10):
+            assert (await served.get("/api/calls/aa"))["call"]["call_id"] == "aa1"
+            assert len((await served.get("/api/calls"))["calls"]) == 1
+        assert not report.done()
+    finally:
+        may_end.set()
+        await report
 
 
 async def test_the_metrics_count_what_has_happened(served: ServedEngine) -> None:

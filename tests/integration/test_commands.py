@@ -19,7 +19,13 @@ from lines import line_settings
 from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
 
 from acd.calls.record import CallEvent, EventKind, Outcome, fold
+from acd.operators.operator import Status
+from journal.database_writer import DatabaseWriter
+from journal.write_ahead_log import WriteAheadLog
+from models.database import Database
+from ngalam112.accounts.admin import load_roster
 from ngalam112.config.settings import PROJECT, Settings
+from ngalam112.recovery.startup_state import Known, known_by
 
 HOSTILE_NAME = "=cmd|' /C calc'!A0 \x1b[2J[bold]\u202e"
 LIMIT_S = 60.0
@@ -204,6 +210,54 @@ async def test_output_that_no_one_reads_or_can_show_is_no_error(served: ServedEn
     os.close(writing)
     _, err = await process.communicate()
     assert b"Traceback" not in err
+
+
+async def test_skills_given_while_the_line_is_down_outlast_what_waits_in_the_journal(
+    tmp_path: Path,
+) -> None:
+    settings = line_settings(tmp_path / "home")
+    assert (await run(settings, "phone", "add", "101")).code == 0
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--phone", "101")
+    assert (await run(settings, *added, "--skill", "police=5")).code == 0
+    journal = WriteAheadLog(settings.journal)
+    async with Database(settings.url) as database:
+        (before,), _ = await load_roster(database)
+        before.status, before.calls_taken, before.phone = Status.READY, 7, "101"
+        # the engine that is about to die has had no database for this
+        DatabaseWriter(database, journal).operator_state(before.row())
+        journal.close()
+        given = await run(settings, "operator", "skills", "1001", "fire=9", "--weight", "3")
+        assert given.code == 0, given
+        replaced = (*added[:3], "--name", "Dewi", "--pin", "1234", "--replace")
+        assert (await run(settings, *replaced)).code == 0
+        journal = WriteAheadLog(settings.journal)
+        operators, _ = await load_roster(database)
+        stored = Known(operators=operators, phones=[], calls=[])
+        for known in (known_by(journal.kept, stored), known_by(journal.kept)):
+            (now,) = known.operators
+            assert (now.skills, now.weight, now.name) == ({"fire": 9}, 3, "Dewi")
+            assert (now.status, now.calls_taken, now.phone) == (Status.READY, 7, "101")
+        held = await run(settings, "operator", "skills", "1001", "--none")
+        failed_in_one_line(held, "give the command once more")
+        journal.close()
+
+
+async def test_phones_and_operators_are_removed_while_the_line_is_down(tmp_path: Path) -> None:
+    settings = line_settings(tmp_path / "home")
+    assert (await run(settings, "phone", "add", "101")).code == 0
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--phone", "101")
+    assert (await run(settings, *added)).code == 0
+    failed_in_one_line(await run(settings, "phone", "remove", "101"), "operator 1001's own")
+    for command in (("operator", "remove", "1001"), ("phone", "remove", "101")):
+        ran = await run(settings, *command)
+        assert (ran.code, ran.out.strip()) == (
+            0,
+            f"{command[0].capitalize()} {command[2]} is removed.",
+        )
+        assert "engine is down: removed from the database" in ran.err
+    async with Database(settings.url) as database:
+        assert await load_roster(database) == ([], [])
+    failed_in_one_line(await run(settings, "operator", "remove", "1001"), "no operator 1001")
 
 
 async def test_an_engine_that_cannot_start_says_why_in_one_line(tmp_path: Path) -> None:

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest_asyncio
 from lines import Line, eventually, open_line
 
+from ngalam112.cli.client import Client
 from ngalam112.config.provision import BEAT_TOO_OLD_S
+from ngalam112.process.log_rotation import rotate
 from pbx.programs import Programs
 
 FALLBACK_RINGS_WITHIN_S = 5.0
@@ -59,10 +61,30 @@ async def test_without_an_engine_the_fallback_rings_a_phone(line: Line) -> None:
     assert (totals["offered"], totals["fallback"], totals["adds_up"]) == (1, 1, True)
 
 
-async def test_a_new_phone_is_the_fallbacks_at_once(line: Line) -> None:
+async def test_a_new_phone_is_the_fallbacks_at_once_and_a_removed_one_no_more(line: Line) -> None:
     await line.post("/api/phones", {"number": "105"})
     members = await line.running.asterisk.console("queue show fallback")
     assert "PJSIP/105" in members and "PJSIP/101" in members
+    await asyncio.to_thread(Client(line.settings).delete, "/api/phones/105")
+    members = await line.running.asterisk.console("queue show fallback")
+    assert "PJSIP/105" not in members and "PJSIP/101" in members
+    assert "Unable to find" in await line.running.asterisk.console("pjsip show endpoint 105")
+
+
+async def test_asterisk_goes_on_writing_into_a_log_that_was_put_aside(line: Line) -> None:
+    folder, console = line.settings.asterisk_home / "log", line.running.asterisk.console
+    messages = folder / "messages"
+
+    async def is_told_in_vain(module: str) -> None:
+        await console(f"module load {module}")
+        await eventually(lambda: module in messages.read_text(), what=f"{module} is complained of")
+
+    await is_told_in_vain("no_such_1.so")
+    assert "messages" in rotate([folder], most_bytes=1)
+    assert "no_such_1" in (folder / "messages.1").read_text()
+    await is_told_in_vain("no_such_2.so")
+    assert "no_such_1" not in messages.read_text()
+    assert "\0" not in messages.read_text()
 
 
 async def test_a_frozen_engine_is_passed_by(line: Line) -> None:

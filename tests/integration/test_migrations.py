@@ -17,10 +17,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from acd.calls.record import CallRecord
 from models import schema
 from models.database import Database, SchemaError, upgrade
-from models.tables import Base, PhoneRow
+from models.tables import Base, CallRow, PhoneRow
 from models.writing import upsert
 from ngalam112.config.settings import PROJECT
 
@@ -63,6 +65,32 @@ async def test_upgrading_twice_keeps_what_is_there(database: Database) -> None:
         assert (await connection.execute(text("SELECT number FROM phones"))).scalars().all() == [
             "101"
         ]
+
+
+async def test_the_losses_of_the_fallback_are_told_from_its_answers(database_url: str) -> None:
+    async with Database(database_url) as database, database.engine.begin() as connection:
+        await connection.run_sync(schema.upgrade, "0002")
+        at = {"arrived_at": 100.0, "outcome": "fallback"}
+        for call_id, more in (
+            ("answered", {"operator_answered_at": 110.0, "ended_at": 120.0}),
+            ("lost", {"operator_answered_at": None, "ended_at": 120.0}),
+            ("lives", {"operator_answered_at": None, "ended_at": None}),
+        ):
+            row = CallRecord(call_id=call_id).row() | at | more
+            await upsert(connection, CallRow, [row])
+        await connection.run_sync(schema.upgrade)
+        assert await outcomes(connection) == {
+            "answered": "fallback",
+            "lost": "lost_fallback",
+            "lives": "fallback",
+        }
+        await connection.run_sync(schema.downgrade, "0002")
+        assert set((await outcomes(connection)).values()) == {"fallback"}
+
+
+async def outcomes(connection: AsyncConnection) -> dict[str, str]:
+    rows = await connection.execute(text("SELECT call_id, outcome FROM calls"))
+    return {row.call_id: row.outcome for row in rows}
 
 
 def test_the_revisions_read_from_the_files_names_are_those_of_alembic() -> None:

@@ -61,6 +61,27 @@ async def test_a_summary_counts_from_its_begin_on_and_not_its_end(session: Async
     assert (total.offered, total.lost_queue, total.lost_queue_percent) == (2, 2, 100.0)
 
 
+async def test_who_takes_over_by_a_transfer_is_in_the_report_by_operator(
+    session: AsyncSession,
+) -> None:
+    first = LegRecord(leg="a", operator="1001", phone="101")
+    second = LegRecord(leg="b", operator="1002", phone="102", how="transfer")
+    agency = LegRecord(leg="c", phone="sip:110@192.0.2.1", how="transfer")
+    later = LegRecord(leg="d", operator="1001", phone="101", how="callback")
+    answered: dict[str, Any] = {"outcome": Outcome.ANSWERED, "operator": "1001"}
+    await keep(
+        session,
+        a_record("handed", legs=[first, second, agency, later], **answered),
+        a_record("kept", legs=[first], **answered),
+        a_record("lost"),
+    )
+    total = await summary(session, by="operator")
+    parts = {name: (one.offered, one.answered, one.taken) for name, one in total.groups.items()}
+    assert parts == {"1001": (2, 2, 2), "1002": (0, 0, 1), "none": (1, 0, 0)}
+    assert total.taken == 3
+    assert total.adds_up
+
+
 async def test_hours_come_in_the_order_of_time_and_names_in_theirs(session: AsyncSession) -> None:
     await keep(
         session,

@@ -312,6 +312,7 @@ async def test_who_answers_and_hangs_up_at_once_sends_the_citizen_back(floor: Fl
         await scene.together(first)
         record = await scene.over()
         assert [who for who, _, _ in ends(record)] == ["1101", "1102", "1101"]
+        assert [why for _, _, why in ends(record)] == ["transferred", "refused", "caller"]
 
 
 async def test_a_phone_that_has_consulted_hands_over_whom_it_talks_with(floor: Floor) -> None:

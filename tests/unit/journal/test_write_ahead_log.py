@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from acd.operators.operator import Phone
-from journal.entries import Entry
+from journal import write_ahead_log
+from journal.entries import Entry, Glance, glanced
 from journal.segments import JournalInUse
 from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually_sync
@@ -324,6 +325,84 @@ def test_what_no_json_can_hold_is_kept_as_far_as_it_goes(journal: WriteAheadLog)
     assert logs[0]["event"] == "fact_not_kept"
     after = reopened(journal)
     assert drain(after) == [1] * 5
+    after.close()
+
+
+# --- how long the next engine takes --------------------------------------------------------------
+
+
+def summaries(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.sum"))
+
+
+def an_outage(folder: Path, entries: int, drained: int = 0) -> WriteAheadLog:
+    """The journal after so many entries of which the database has the first `drained` only."""
+    journal = WriteAheadLog(folder, segment_bytes=8_000, tail=5)
+    journal.keep_phones([])  # begins a file
+    for seq in range(entries):
+        tell(journal, seq, f"call {seq // 4}", ended=seq % 4 == 3)
+        if seq < drained:
+            journal.done(journal.waiting(1))
+    eventually_sync(
+        lambda: summaries(folder) and len(summaries(folder)) >= len(files(folder)) - 2,
+        what="all files but two have a summary",
+    )
+    journal.close()
+    return journal
+
+
+@pytest.mark.parametrize("drained", [0, 1, 250])
+def test_a_start_by_the_summaries_knows_what_one_without_them_knows(
+    tmp_path: Path, drained: int
+) -> None:
+    an_outage(tmp_path, 600, drained)
+    by_summaries = WriteAheadLog(tmp_path, segment_bytes=8_000, tail=5)
+    kept, backlog = by_summaries.kept, by_summaries.backlog
+    by_summaries.close()
+    for path in summaries(tmp_path):
+        path.unlink()
+    without = WriteAheadLog(tmp_path, segment_bytes=8_000, tail=5)
+    assert (without.kept, without.backlog) == (kept, backlog)
+    assert backlog == 600 - drained
+    assert drain(without) == list(range(drained, 600))
+    assert without.lost == 0
+    without.close()
+
+
+def test_a_start_reads_no_more_after_a_long_outage_than_after_a_short_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 0
+
+    def counting(body: bytes | None) -> Glance | None:
+        nonlocal read
+        read += 1
+        return glanced(body)
+
+    found = []
+    for entries in (200, 2_000):
+        an_outage(tmp_path / str(entries), entries)
+        monkeypatch.setattr(write_ahead_log, "glanced", counting)
+        read = 0
+        after = WriteAheadLog(tmp_path / str(entries), segment_bytes=8_000, tail=5)
+        found.append(read)
+        monkeypatch.undo()
+        assert drain(after, 50) == list(range(entries))
+        after.close()
+    # two whole files, and the last lines of a third
+    assert found[1] <= found[0] * 1.5 < 100, found
+
+
+def test_a_summary_that_is_damaged_is_as_good_as_none(tmp_path: Path) -> None:
+    an_outage(tmp_path, 300)
+    for number, path in enumerate(summaries(tmp_path)):
+        content = path.read_bytes()
+        path.write_bytes(content[:-3] if number % 2 else b"")
+    after = WriteAheadLog(tmp_path)
+    after.keep_phones([])  # begins a file
+    assert after.backlog == 300 and drain(after) == list(range(300))
+    eventually_sync(lambda: len(files(tmp_path)) == 1, what="one file is left")
+    assert summaries(tmp_path) == [], "a summary goes with its file"
     after.close()
 
 

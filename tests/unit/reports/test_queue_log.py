@@ -10,6 +10,7 @@ from factories import OFTEN
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acd.calls.call import Form
 from acd.calls.record import CallEvent, EventKind
 from acd.operators.operator import Status
 from reports.queue_log import OperatorEvent, call_lines, operator_lines
@@ -124,7 +125,7 @@ def test_of_all_that_ring_one_answers_and_the_others_are_canceled() -> None:
 
 
 def test_a_blind_transfer_closes_and_what_comes_after_has_no_line() -> None:
-    handed = {**SARI, "kind": "operator", "to": "102", "form": "blind"}
+    handed = {**SARI, "kind": "operator", "to": "102", "form": "refer"}
     assert lines(
         *TALK,
         (K.TRANSFER_STARTED, 10.0, handed),
@@ -136,16 +137,32 @@ def test_a_blind_transfer_closes_and_what_comes_after_has_no_line() -> None:
     ) == [ENTER, CONNECT, "1012|1000.7|police|Agent/1001|BLINDTRANSFER|102|operator|4|7|3"]
 
 
-def test_an_attended_transfer_has_its_own_form() -> None:
-    handed = {**SARI, "kind": "agency", "to": "110", "form": "attended"}
-    assert lines(*TALK, (K.TRANSFERRED, 12.2, handed), ended(90.0))[2:] == [
-        "1012|1000.7|police|Agent/1001|ATTENDEDTRANSFER|BRIDGE|110|4|7|3"
-    ]
+@pytest.mark.parametrize(
+    ("told", "attended"),
+    [
+        ({"form": Form.KEYS, "consulted": True}, True),
+        ({"form": Form.KEYS, "consulted": False}, False),
+        ({"form": Form.REFER, "consulted": False}, False),
+        ({"form": Form.REPLACES, "consulted": True}, True),
+        ({"form": Form.REPLACES, "consulted": False}, False),
+        # events of earlier versions
+        ({"form": Form.KEYS}, True),
+        ({"form": Form.REFER}, False),
+        ({"form": Form.REPLACES}, True),
+    ],
+)
+def test_a_transfer_after_a_talk_between_the_two_is_attended(
+    told: dict[str, Any], attended: bool
+) -> None:
+    handed = {**SARI, "kind": "agency", "to": "110", **told}
+    (line,) = lines(*TALK, (K.TRANSFERRED, 12.2, handed), ended(90.0))[2:]
+    form = "ATTENDEDTRANSFER|BRIDGE|110" if attended else "BLINDTRANSFER|110|agency"
+    assert line == f"1012|1000.7|police|Agent/1001|{form}|4|7|3"
 
 
 @pytest.mark.parametrize("told", ["before", "after", "answered"])
 def test_a_transfer_to_a_category_leaves_one_queue_and_enters_another(told: str) -> None:
-    handed = (K.TRANSFERRED, 10.0, {**SARI, "kind": "category", "to": "fire", "form": "blind"})
+    handed = (K.TRANSFERRED, 10.0, {**SARI, "kind": "category", "to": "fire", "form": "refer"})
     queued = (K.QUEUED, 10.0, {"category": "fire", "position": 1})
     answer = ((K.OFFERED, 11.0, BUDI), (K.ANSWERED, 13.0, BUDI))
     order = {
@@ -166,7 +183,7 @@ def test_a_transfer_to_a_category_leaves_one_queue_and_enters_another(told: str)
 def test_a_transfer_that_fails_a_hold_and_a_conference_have_no_line() -> None:
     assert lines(
         *TALK,
-        (K.TRANSFER_STARTED, 6.0, {**SARI, "kind": "operator", "to": "102", "form": "blind"}),
+        (K.TRANSFER_STARTED, 6.0, {**SARI, "kind": "operator", "to": "102", "form": "refer"}),
         (K.TRANSFER_FAILED, 7.0, {**SARI, "kind": "operator", "to": "102", "reason": "busy"}),
         (K.HELD, 8.0, SARI),
         (K.RESUMED, 9.0, SARI),
@@ -296,8 +313,8 @@ DATA = st.fixed_dictionaries(
         "caller_number": WORD,
         "category": st.sampled_from(["police", "fire", "a|b"]),
         "position": st.integers(0, 99),
-        "reason": st.sampled_from(["no_answer", "answered_elsewhere", "failed", "x|\n"]),
-        "form": st.sampled_from(["blind", "attended"]),
+        "reason": st.sampled_from(["no_answer", "answered_elsewhere", "failed", "refused", "x|\n"]),
+        "form": st.sampled_from([form.value for form in Form]),
         "kind": st.sampled_from(["operator", "category", "agency"]),
         "to": WORD,
         "ended_by": st.sampled_from(["caller", "operator", "unknown"]),

@@ -46,6 +46,15 @@ CALLS = st.lists(
         operator=st.none() | st.sampled_from(["1001", "1002"]),
         wait_ms=st.none() | st.integers(0, 10**6),
         talk_ms=st.none() | st.integers(0, 10**6),
+        legs=st.lists(
+            st.fixed_dictionaries(
+                {
+                    "operator": st.sampled_from([None, "1001", "1003"]),
+                    "how": st.sampled_from(["answered", "transfer", "conference", "callback"]),
+                }
+            ),
+            max_size=3,
+        ),
     ),
     max_size=40,
 )

@@ -89,7 +89,7 @@ def test_every_call_that_ends_has_exactly_one_outcome_and_it_fits_its_events(
     record = fold("one", events)
     happened = {event.kind for event in events}
     if fallback_has_it(events):
-        expected = {Outcome.FALLBACK}
+        expected = {Outcome.LOST_FALLBACK if answer(events) is None else Outcome.FALLBACK}
     elif K.ANSWERED in happened:
         expected = {Outcome.ANSWERED}
     elif K.QUEUED in happened:
@@ -236,7 +236,7 @@ def test_the_usual_call() -> None:
         ((K.ARRIVED, K.INFORMATION_STARTED, K.QUEUED, K.ENDED), Outcome.LOST_QUEUE, None),
         ((K.ARRIVED, K.QUEUED, K.OFFERED, K.RINGING, K.ENDED), Outcome.LOST_RINGING, 2000),
         ((K.ARRIVED, K.QUEUED, K.OFFERED, K.OFFER_FAILED, K.ENDED), Outcome.LOST_QUEUE, None),
-        ((K.ARRIVED, K.FALLBACK, K.ENDED), Outcome.FALLBACK, None),
+        ((K.ARRIVED, K.FALLBACK, K.ENDED), Outcome.LOST_FALLBACK, None),
     ],
 )
 def test_where_a_call_was_lost(
@@ -252,6 +252,35 @@ def test_an_offer_that_failed_leaves_no_operator_behind_and_the_next_counts_anew
     record = fold("one", events_of(*kinds, K.OFFERED, K.ANSWERED, K.ENDED))
     assert (record.offers, record.ring_ms, record.wait_ms) == (2, 1000, 4000)
     assert record.first_offer_at == 102.0
+
+
+def rung_for(*numbers: str) -> list[tuple[EventKind, dict[str, Any]]]:
+    """A citizen for whom all these operators' phones ring at once."""
+    offers = [(K.OFFERED, {"operator": f"100{one}", "phone": f"10{one}"}) for one in numbers]
+    return [(K.ARRIVED, DATA[K.ARRIVED]), (K.QUEUED, DATA[K.QUEUED]), *offers]
+
+
+def charged_to(*steps: tuple[EventKind, dict[str, Any]]) -> tuple[str | None, str | None]:
+    events = [
+        CallEvent(call_id="one", seq=seq, at=100.0 + seq, kind=kind, data=data)
+        for seq, (kind, data) in enumerate([*steps, (K.ENDED, DATA[K.ENDED])], 1)
+    ]
+    record = fold("one", events)
+    assert record.outcome is Outcome.LOST_RINGING
+    return record.operator, record.phone
+
+
+def test_a_call_that_rang_for_several_is_no_ones_loss() -> None:
+    assert charged_to(*rung_for("1", "2", "3")) == (None, None)
+
+
+def test_a_call_that_rings_on_for_one_of_several_is_the_loss_of_that_one() -> None:
+    refused = {"operator": "1002", "phone": "102", "reason": "rejected", "ringing": 1}
+    still = {"operator": "1001", "phone": "101"}
+    assert charged_to(*rung_for("1", "2"), (K.OFFER_FAILED, {**refused, "still": still})) == (
+        "1001",
+        "101",
+    )
 
 
 def test_the_columns_of_the_table_are_the_fields_of_the_record() -> None:

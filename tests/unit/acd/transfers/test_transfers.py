@@ -12,6 +12,7 @@ from acd.operators.states import State
 from acd.transfers.directory import Agency, Directory
 from ngalam112.engine.ari_switch import Joined, JoinFailed, RingFailed
 from pbx import ari_types as ari
+from reports.queue_log import call_lines
 
 AGENCIES = {"110": Agency("Polisi", "sip:110@192.0.2.1", fallback="0341112")}
 
@@ -257,6 +258,41 @@ def test_a_refer_in_a_call_among_colleagues_is_declined() -> None:
     assert hand.desk.switch.last("progress") == ("progress", "d1", ("declined",))
 
 
+def left_the_queue(hand: Hand) -> list[str]:
+    """How the export says that the first one has given the citizen away."""
+    told = call_lines(hand.call.id, hand.desk.journal.events[hand.call.id])
+    return [line.event for line in told if line.event.endswith("TRANSFER")]
+
+
+def test_keys_after_a_consult_are_an_attended_transfer_in_the_export() -> None:
+    hand = Hand()
+    hand.press("*2102#")
+    hand.answer(hand.newest())
+    hand.press("*2")
+    assert left_the_queue(hand) == ["ATTENDEDTRANSFER"]
+
+
+def test_keys_before_the_answer_are_a_blind_transfer_in_the_export() -> None:
+    hand = Hand()
+    hand.press("*2102#*2")
+    hand.answer(hand.newest())
+    assert left_the_queue(hand) == ["BLINDTRANSFER"]
+
+
+def test_a_refer_is_a_blind_transfer_in_the_export() -> None:
+    hand = Hand()
+    hand.refer("102")
+    hand.answer(hand.newest())
+    assert left_the_queue(hand) == ["BLINDTRANSFER"]
+
+
+def test_who_leaves_a_citizen_to_a_category_has_not_consulted() -> None:
+    hand = Hand(operators=1)
+    hand.press("*293#")
+    hand.gone(hand.first)
+    assert left_the_queue(hand) == ["BLINDTRANSFER"]
+
+
 class TestThePhonesOwnChannel:
     """1001's phone has consulted 1002 by itself and sends REFER with Replaces."""
 
@@ -279,6 +315,11 @@ class TestThePhonesOwnChannel:
         assert "own" not in hand.desk.switch.told("hang_up")
         hand.handle(ari.ChannelTransfer(ari.ReferTo(), ari.ReferredBy(), "channel_progress"))
         assert "own" in hand.desk.switch.told("hang_up") and not to_come
+
+    def test_it_is_an_attended_transfer_in_the_export(self) -> None:
+        hand, _ = self.handed_over()
+        hand.handle()
+        assert left_the_queue(hand) == ["ATTENDEDTRANSFER"]
 
     def test_it_goes_after_a_second_if_asterisk_never_says_so(self) -> None:
         hand, _ = self.handed_over()

@@ -28,10 +28,10 @@ def test_an_answered_call_becomes_a_record_of_the_fallback() -> None:
     assert (record.ended_at, record.talk_ms) == (ARRIVED + 32, 30_000)
 
 
-def test_a_call_that_nobody_answered_is_the_fallbacks_without_a_talk() -> None:
+def test_a_call_that_nobody_answered_is_lost_in_the_fallback() -> None:
     call_id, events = events_of(served(status="unanswered", answered_at=None, phone=None))
     record = fold(call_id, events)
-    assert (record.outcome, record.talk_ms) == (Outcome.FALLBACK, None)
+    assert (record.outcome, record.talk_ms) == (Outcome.LOST_FALLBACK, None)
 
 
 def test_who_hung_up_before_anybody_took_the_call_counts_as_lost() -> None:
@@ -86,7 +86,8 @@ def test_whatever_the_file_says_the_record_has_one_outcome_and_times_in_order(
     except SpoolError:
         return
     call = fold(call_id, events)
-    assert call.outcome in (Outcome.FALLBACK, Outcome.LOST_MENU)
+    lost = (Outcome.LOST_FALLBACK, Outcome.LOST_MENU)
+    assert call.outcome in (lost if call.operator_answered_at is None else (Outcome.FALLBACK,))
     assert call.ended_at is not None
     assert call.arrived_at <= (call.operator_answered_at or call.arrived_at) <= call.ended_at
     assert len(call_id) <= 40

@@ -214,7 +214,7 @@ async def test_a_call_whose_channel_lives_is_left_alone_however_old_its_file(
     kept.alive.clear()
     assert await kept.read(tmp_path) == 1, "Asterisk died with the call"
     (record,) = kept.records.values()
-    assert (record.outcome, record.ended_by) == (Outcome.FALLBACK, None)
+    assert (record.outcome, record.ended_by) == (Outcome.LOST_FALLBACK, None)
 
 
 @pytest.mark.parametrize("content", [b"", b'{"version":2,"ast'])
@@ -247,7 +247,7 @@ async def test_the_record_of_a_dead_script_is_closed_with_what_is_known(tmp_path
     assert path.exists()
     assert await kept.read(tmp_path, ARRIVED + 3 + ORPHAN_S + 1) == 1
     (record,) = kept.records.values()
-    assert (record.outcome, record.ended_at) == (Outcome.FALLBACK, ARRIVED + 3)
+    assert (record.outcome, record.ended_at) == (Outcome.LOST_FALLBACK, ARRIVED + 3)
     assert (record.operator_answered_at, record.ended_by) == (None, None)
     assert not path.exists()
 

@@ -8,8 +8,9 @@ from factories import a_phone, a_record, an_operator
 from fakes import FakeJournal
 from structlog.testing import capture_logs
 
-from acd.operators.operator import Operator, Status, operator_of
+from acd.operators.operator import Device, Operator, Status, operator_of
 from acd.operators.roster import Roster
+from acd.operators.states import State
 from journal.entries import Kept
 from ngalam112.recovery.startup_state import Known, known_by, learn
 
@@ -102,3 +103,22 @@ def test_a_roster_that_has_served_learns_who_is_there_and_keeps_what_they_do() -
     assert found["1002"] == ("New", Status.PAUSED, {})
     assert found["1003"][0] == "New"
     assert [one.password for one in roster.phones.values()] == ["new", a_phone("102").password]
+
+
+def test_whom_only_the_journal_had_is_gone_unless_busy_and_who_is_new_stays() -> None:
+    roster = Roster(FakeJournal())
+    for number in ("101", "102", "103"):
+        roster.add_phone(a_phone(number))
+    roster.phones["102"].device = Device.IN_USE
+    for number in ("1001", "1002", "1003", "1004"):
+        roster.add_operator(an_operator(number, status=Status.LOGGED_OUT, phone=None))
+    roster.operators["1002"].state = State.TALKING
+    had = kept(
+        *(an_operator(one) for one in ("1001", "1002", "1003")),
+        phones=(a_phone("101"), a_phone("102")),
+    )
+    with capture_logs() as logs:
+        learn(roster, stored(an_operator("1003")), set(), had)
+    assert list(roster.operators) == ["1002", "1003", "1004"]
+    assert list(roster.phones) == ["102", "103"]
+    assert [one["event"] for one in logs] == ["removed_operator_is_busy", "removed_phone_is_busy"]
