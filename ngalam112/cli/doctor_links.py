@@ -17,11 +17,11 @@ from pbx.asterisk import AsteriskError, check_ports
 START = "start the line: ngalam112 up"
 _LIMIT_S = 5.0
 
-State = Literal["ok", "wrong", "unknown"]
+State = Literal["ok", "warning", "wrong", "unknown"]
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at; `mend` says what to do where it is wrong."""
+    """One thing that was looked at; `mend` says what to do where it is wrong, or warned of."""
 
     what: str
     state: State
@@ -37,6 +37,11 @@ def ok(what: str, found: str) -> Check:
 def wrong(what: str, found: object, mend: str) -> Check:
     """Return what is wrong, and the fix."""
     return Check(what=what, state="wrong", found=str(found), mend=mend)
+
+
+def warning(what: str, found: object, mend: str) -> Check:
+    """Return what the line works with, and should not for long; and the fix."""
+    return Check(what=what, state="warning", found=str(found), mend=mend)
 
 
 def check_ports_of_line(

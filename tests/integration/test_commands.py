@@ -35,7 +35,7 @@ class Ran(NamedTuple):
 
 
 async def run(settings: Settings, *args: str, **more: str) -> Ran:
-    """Run `python -m ngalam112 ...` for the line with these settings."""
+    """Run `python -m ngalam112 ...` for the line with these settings, beside its state folder."""
     environment = {**settings.environment(), "COLUMNS": "120", "PYTHONPATH": str(PROJECT), **more}
     process = await fork_server.start(
         sys.executable,
@@ -59,6 +59,7 @@ async def run(settings: Settings, *args: str, **more: str) -> Ran:
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
+    (tmp_path / "pin").write_text("654321\n")
     async with an_engine(tmp_path / "home") as one:
         yield one
 
@@ -74,7 +75,7 @@ async def test_commands_reach_the_engine_while_it_is_up(served: ServedEngine) ->
     ran = await run(settings, "phone", "add", "101", "--format", "json")
     assert (ran.code, ran.err) == (0, "")
     assert served.engine.roster.phones["101"].password == json.loads(ran.out)["password"]
-    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--phone", "101")
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin-file", "pin", "--phone", "101")
     assert await run(settings, *added) == (0, "Operator 1001 (Sari) is added.\n", "")
     for action, status in (("login", "ready"), ("pause", "paused"), ("ready", "ready")):
         ran = await run(settings, "operator", action, "1001", "--format", "json")
@@ -92,7 +93,7 @@ async def test_commands_reach_the_engine_while_it_is_up(served: ServedEngine) ->
 
 async def test_skills_and_wrap_up_by_command(served: ServedEngine) -> None:
     settings, engine = served.settings, served.engine
-    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--weight", "2")
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin-file", "pin", "--weight", "2")
     added = (*added, "--skill", "police=9", "--skill", "lang:jv=5")
     assert (await run(settings, *added)).code == 0
     one = engine.roster.operators["1001"]
