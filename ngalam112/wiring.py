@@ -104,6 +104,7 @@ def _router(
         dispatcher.wrap_ups,
         settle=dispatcher.settle,
         pin_matches=pin_matches,
+        journal=journal,
         distribution=distribution,
         extension_s=settings.wrap_up_extension_s,
     )

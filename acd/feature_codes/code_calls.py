@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from acd.calls.ids import new_id
+from acd.calls.journal import Journal
 from acd.config_file import Distribution
 from acd.feature_codes import commands, login_dialogue
 from acd.feature_codes.commands import WAITS, Commands
@@ -67,14 +68,15 @@ class CodeCalls:
         *,
         settle: Callable[[float], None],
         pin_matches: PinMatches,
+        journal: Journal,
         distribution: Distribution,
         extension_s: float,
     ) -> None:
         self._switch, self._timers = switch, timers
         self._settle = settle
-        self._throttle = PinThrottle(roster, pin_matches)
+        self.throttle = PinThrottle(roster, pin_matches, journal)
         reasons = distribution.pause_reasons
-        self._commands = Commands(roster, self._throttle, wrap_ups, reasons, extension_s)
+        self._commands = Commands(roster, self.throttle, wrap_ups, reasons, extension_s)
         self._calls: dict[str, _CodeCall] = {}  # by channel
         self._playbacks: dict[str, _CodeCall] = {}
 
@@ -156,7 +158,7 @@ class CodeCalls:
         self._step(call, Tick(), now)
 
     def _prove(self, call: _CodeCall, operator: str, pin: str, now: float) -> None:
-        answer = self._throttle.prove(call.phone, operator, pin, now)
+        answer = self.throttle.prove(call.phone, operator, pin, now)
         if answer is Answer.WRONG:
             self._step(call, Refused(), now)
             return

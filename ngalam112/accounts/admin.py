@@ -18,7 +18,7 @@ from acd.operators.roster import NoSuchOperator
 from models.database import Database
 from models.rows import moment, plain
 from models.tables import OperatorRow, PhoneRow
-from ngalam112.accounts.pins import PinError, hash_pin
+from ngalam112.accounts.pins import LEAST_DIGITS, PinError, hash_pin
 from pbx.render import RenderError, check_phone
 
 _ID = re.compile(r"[0-9]{1,10}")
@@ -103,12 +103,14 @@ async def add_operator(
     skills: Mapping[str, int] | None = None,
     weight: int | None = None,
     replace: bool = True,
+    pin_digits: int = LEAST_DIGITS,
 ) -> Operator:
     """Keep an operator, logged out, and return them.
 
     An operator who is there gets the new name, PIN and own phone (and the skills and the weight, if
     given) and stays logged in or out; with `replace` False nothing changes and AlreadyThere is
-    raised. `skills` and `weight` have been checked. Raises WrongValue, or a DatabaseError.
+    raised. `skills` and `weight` have been checked; a PIN has at least `pin_digits`. Raises
+    WrongValue, or a DatabaseError.
     """
     if not _ID.fullmatch(id):
         raise WrongValue(f"Operator number {id!r} must be 1 to 10 digits.")
@@ -118,7 +120,7 @@ async def add_operator(
             f"The name of operator {id} must be 1 to {_LONGEST_NAME} readable characters."
         )
     try:
-        operator = Operator(id, name, hash_pin(pin.strip()), home_phone)
+        operator = Operator(id, name, hash_pin(pin.strip(), pin_digits), home_phone)
     except PinError as error:
         raise WrongValue(f"The PIN of operator {id} cannot be used: {error}") from None
     names = ["name", "pin_hash", "home_phone"]

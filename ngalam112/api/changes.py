@@ -124,6 +124,7 @@ class Changes:
             skills=body.skills,
             weight=body.weight,
             replace=body.replace,
+            pin_digits=self._settings.pin_digits,
         )
         await self._engine.do(lambda _: self._know(one, body.skills, body.weight))
         return reply(self._row(self._engine.roster.operators[one.id]), 201)

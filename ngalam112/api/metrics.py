@@ -94,6 +94,10 @@ class EngineCollector(Collector):
         yield _by("phones", "Phones by Asterisk's word on them", "device", state.phones)
 
         yield from _load(state.load)
+        throttle, now = self._engine.router.codes.throttle, self._engine.clock.now()
+        yield _counter("wrong_pins", "Wrong PINs since the start", throttle.wrong)
+        waiting = throttle.waiting(now)
+        yield _gauge("pin_waits", "Phones and operators that wait after wrong PINs", waiting)
 
     def _links(self) -> Iterator[Metric]:
         engine, ari = self._engine, self._engine.ari

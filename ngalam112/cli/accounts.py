@@ -80,7 +80,15 @@ def operator_add(
         _check(settings, skills, weight)
         async with kept_database(settings) as database:
             one = await add_operator(
-                database, id, name, given, phone, skills=skills, weight=weight, replace=replace
+                database,
+                id,
+                name,
+                given,
+                phone,
+                skills=skills,
+                weight=weight,
+                replace=replace,
+                pin_digits=settings.pin_digits,
             )
         return operator_rows([one], ZoneInfo(settings.timezone))[0]
 

@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     announce: Literal["off", "position", "wait"] = "wait"
     announce_first_s: float = Field(default=3.0, ge=0, le=5)
     announce_every_s: float = Field(default=30.0, ge=5, le=600)
+    # of a new PIN, at least; those that are kept already stay as they are
+    pin_digits: int = Field(default=6, ge=4, le=12)
     misses_to_pause: int = Field(default=3, ge=0, le=100)
     # off, because a phone that does not answer OPTIONS would count as gone
     qualify_s: int = Field(default=0, ge=0, le=3600)

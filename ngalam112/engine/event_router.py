@@ -95,7 +95,7 @@ class EventRouter:
         self.calls = self.live.calls
         self.replaced = False
         self.switch = switch
-        self.dispatcher, self.reception, self._codes = dispatcher, reception, codes
+        self.dispatcher, self.reception, self.codes = dispatcher, reception, codes
         self.operator_calls = operator_calls
         self._ask_where = ask_where
         self.claims = Claims(
@@ -186,7 +186,7 @@ class EventRouter:
 
     def channels_of_phones(self) -> set[str]:
         """The channels of phones that dialled something, and of whom they called."""
-        return self.operator_calls.channels() | self._codes.channels()
+        return self.operator_calls.channels() | self.codes.channels()
 
     def _found(self, channel_id: str, lives: bool, now: float) -> None:
         """Asterisk has told whether a citizen who has left us lives on."""
@@ -217,11 +217,11 @@ class EventRouter:
             case ["number", phone, number]:
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["whisper", prompt]:
-                self._codes.say(channel.id, prompt, now)
+                self.codes.say(channel.id, prompt, now)
             case ["code", phone, "*16"]:
                 self.operator_calls.call_back(channel.id, phone, now)
             case ["code", phone, code]:
-                self._codes.dialled(channel.id, phone, code, now)
+                self.codes.dialled(channel.id, phone, code, now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
@@ -278,7 +278,7 @@ class EventRouter:
         call = self.calls.get(channel_id)
         if call is None:
             self.live.is_hung_up(channel_id)
-            if self._codes.gone(channel_id):
+            if self.codes.gone(channel_id):
                 # a phone that has called in vain hears so in words, like one that dialled a code
                 self.dispatcher.operator_legs.free_phone(channel_id)
                 self.dispatcher.settle(now)
@@ -312,7 +312,7 @@ class EventRouter:
         elif channel_id in self.dispatcher.operator_legs.legs:
             self.dispatcher.transfers.pressed(channel_id, digit, now)
         else:
-            self._codes.digit(channel_id, digit, now)
+            self.codes.digit(channel_id, digit, now)
 
     def _referred(self, event: ChannelTransfer, now: float) -> None:
         source, refer_to = event.referred_by.source_channel, event.refer_to
@@ -361,7 +361,7 @@ class EventRouter:
             self.reception.playback_ended(playback, failed, now)
             or self.dispatcher.announcements.playback_ended(playback)
         ):
-            self._codes.playback_ended(playback, now)
+            self.codes.playback_ended(playback, now)
 
     def _quality(self, channel: Channel, now: float) -> None:
         call, told = self.calls.get(channel.id), channel.channelvars.audio_quality

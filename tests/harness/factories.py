@@ -130,6 +130,7 @@ class LineDesk(Desk):
             self.timers,
             self.dispatcher.wrap_ups,
             settle=self.dispatcher.settle,
+            journal=self.journal,
             pin_matches=lambda one, pin: one.pin_hash == pin,
             distribution=THE_DISTRIBUTION,
             extension_s=30.0,

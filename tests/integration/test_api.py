@@ -53,7 +53,7 @@ async def test_the_status_says_that_asterisk_is_down_and_what_the_line_holds(
     served: ServedEngine,
 ) -> None:
     await served.post("/api/phones", number="101")
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321", home_phone="101")
     await served.post("/api/operators/1001/login")
     await served.post("/api/operators/1001/pause")
     await served.citizen("c1")
@@ -127,7 +127,7 @@ async def test_phones_added_at_once_are_all_rendered(served: ServedEngine) -> No
 async def test_an_operator_logs_in_pauses_is_ready_and_logs_out(served: ServedEngine) -> None:
     await served.post("/api/phones", number="101")
     await served.post("/api/phones", number="102")
-    made = await served.post("/api/operators", id="1001", name="Sari", pin="4321")
+    made = await served.post("/api/operators", id="1001", name="Sari", pin="654321")
     assert (made["status"], made["name"]) == ("logged_out", "Sari")
     assert "pin_hash" not in made
     one = await served.post("/api/operators/1001/login", phone="102")
@@ -146,11 +146,11 @@ async def test_an_operator_logs_in_pauses_is_ready_and_logs_out(served: ServedEn
 
 async def test_an_operator_with_a_new_name_stays_logged_in(served: ServedEngine) -> None:
     await served.post("/api/phones", number="101")
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321", home_phone="101")
     await served.post("/api/operators/1001/login")
-    status, _ = await served.refusal("post", "/api/operators", id="1001", name="Dewi", pin="4321")
+    status, _ = await served.refusal("post", "/api/operators", id="1001", name="Dewi", pin="654321")
     assert status == 409
-    made = await served.post("/api/operators", id="1001", name="Dewi", pin="4321", replace=True)
+    made = await served.post("/api/operators", id="1001", name="Dewi", pin="654321", replace=True)
     assert (made["name"], made["status"], made["phone"]) == ("Dewi", "ready", "101")
     await served.journal.recorder.flushed()
     stored, _ = await load_roster(served.database)
@@ -159,7 +159,7 @@ async def test_an_operator_with_a_new_name_stays_logged_in(served: ServedEngine)
 
 async def test_a_wrap_up_is_made_longer_and_ended(served: ServedEngine) -> None:
     await served.post("/api/phones", number="101")
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321", home_phone="101")
     await served.post("/api/operators/1001/login")
     engine = served.engine
     one = engine.roster.operators["1001"]
@@ -185,12 +185,12 @@ async def test_skills_take_effect_at_once_and_are_kept(served: ServedEngine) -> 
 
     skills = {"police": 9, "lang:jv": 5}
     made = await served.post(
-        "/api/operators", id="1001", name="Sari", pin="4321", skills=skills, weight=2
+        "/api/operators", id="1001", name="Sari", pin="654321", skills=skills, weight=2
     )
     assert (made["skills"], made["weight"]) == (skills, 2)
     living = served.engine.roster.operators["1001"]
     assert (living.skills, living.weight) == (skills, 2) == await stored()
-    await served.post("/api/operators", id="1001", name="Dewi", pin="4321", replace=True)
+    await served.post("/api/operators", id="1001", name="Dewi", pin="654321", replace=True)
     assert (living.name, living.skills, living.weight) == ("Dewi", skills, 2)
     assert await stored() == (skills, 2), "who gets a new name keeps the skills"
     row = await served.post("/api/operators/1001/skills", skills={"fire": 1})
@@ -258,3 +258,4 @@ async def test_the_metrics_count_what_has_happened(served: ServedEngine) -> None
     assert during["ngalam112_recorder_failing"] == 1
     assert during["ngalam112_recorder_failing_since_seconds"] == pytest.approx(time.time(), abs=60)
     assert after["ngalam112_queue_length"] == 0
+    assert after["ngalam112_wrong_pins_total"] == after["ngalam112_pin_waits"] == 0

@@ -32,8 +32,8 @@ async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
 
 
 async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngine) -> None:
-    await add_operator(served.database, "1002", "Dewi", "4321", None)
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321")
+    await add_operator(served.database, "1002", "Dewi", "654321", None)
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321")
     for status, words, path, body in (
         (404, "no operator 9", "/api/operators/9/login", {}),
         (409, "not logged in", "/api/operators/1001/pause", {}),
@@ -50,11 +50,11 @@ async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngi
         (400, "255", "/api/phones", {"number": "101", "contact": f"sip:{'a' * 300}@host"}),
         (400, "unknown field", "/api/phones", {"number": "101", "colour": "red"}),
         (400, "number", "/api/phones", {}),
-        (400, "1 to 10 digits", "/api/operators", {"id": "x", "name": "A", "pin": "4321"}),
-        (400, "readable", "/api/operators", {"id": "1", "name": " ", "pin": "4321"}),
-        (400, "readable", "/api/operators", {"id": "1", "name": "a\x1b[2J", "pin": "4321"}),
-        (400, "readable", "/api/operators", {"id": "1", "name": "a" * 65, "pin": "4321"}),
-        (400, "4 to 12 digits", "/api/operators", {"id": "1", "name": "A", "pin": "abc"}),
+        (400, "1 to 10 digits", "/api/operators", {"id": "x", "name": "A", "pin": "654321"}),
+        (400, "readable", "/api/operators", {"id": "1", "name": " ", "pin": "654321"}),
+        (400, "readable", "/api/operators", {"id": "1", "name": "a\x1b[2J", "pin": "654321"}),
+        (400, "readable", "/api/operators", {"id": "1", "name": "a" * 65, "pin": "654321"}),
+        (400, "6 to 12 digits", "/api/operators", {"id": "1", "name": "A", "pin": "abc"}),
         (400, "no pause reason 'lunch'; known are: break", _PAUSE, {"reason": "lunch"}),
         (400, "no pause reason 'missed'", _PAUSE, {"reason": "missed"}),
         (400, "no pause reason 'x\\x1b[2J'", _PAUSE, {"reason": "x\x1b[2J"}),
@@ -76,11 +76,11 @@ async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngi
         (404, "no operator 9", "/api/operators/9/skills", {"weight": 2}),
         (
             *(400, "no skill 'x'", "/api/operators"),
-            {"id": "1", "name": "A", "pin": "4321", "skills": {"x": 1}},
+            {"id": "1", "name": "A", "pin": "654321", "skills": {"x": 1}},
         ),
         (
             *(400, "no phone '777'", "/api/operators"),
-            {"id": "1", "name": "A", "pin": "4321", "home_phone": "777"},
+            {"id": "1", "name": "A", "pin": "654321", "home_phone": "777"},
         ),
     ):
         found = await served.refusal("post", path, **body)

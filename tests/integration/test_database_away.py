@@ -56,7 +56,7 @@ async def test_an_engine_that_starts_without_its_database_serves_from_what_it_ke
         assert engine["backlog"] > 0 and engine["entries_lost"] == 0
         for path, body in (
             ("/api/phones", {"number": "109"}),
-            ("/api/operators", {"id": "1109", "name": "Sari", "pin": "4321"}),
+            ("/api/operators", {"id": "1109", "name": "Sari", "pin": "654321"}),
         ):
             with pytest.raises(EngineRefused, match="cannot be used") as refused:
                 await line.post(path, body)
