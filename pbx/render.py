@@ -133,6 +133,17 @@ def render_agencies(out: Path, rows: Iterable[tuple[str, str, str]]) -> None:
     _write(out / "agencies.list", "".join("|".join(row) + "\n" for row in rows))
 
 
+def render_banned(out: Path, addresses: Iterable[str]) -> bool:
+    """Write banned.conf, whose addresses Asterisk serves nothing; returns whether it changed."""
+    rows = [f"deny = {address}\n" for address in addresses]
+    text = "".join(["[banned]\ntype = acl\n", *rows]) if rows else ""
+    path = out / "banned.conf"
+    if (path.read_text() if path.exists() else "") == text:
+        return False
+    _write(path, text)
+    return True
+
+
 def _check(name: str, value: object) -> None:
     for one in value if isinstance(value, list) else [value]:
         if sign := MEANT_OTHERWISE.search(str(one)):

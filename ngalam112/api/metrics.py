@@ -97,6 +97,9 @@ class EngineCollector(Collector):
         throttle, now = self._engine.router.codes.throttle, self._engine.clock.now()
         yield _counter("wrong_pins", "Wrong PINs since the start", throttle.wrong)
         waiting = throttle.waiting(now)
+        bans = self._engine.ban_keeper.bans
+        yield _counter("sip_refused", "SIP requests with a wrong name or password", bans.refused)
+        yield _gauge("banned_addresses", "Addresses that may send no SIP", len(bans.banned(now)))
         yield _gauge("pin_waits", "Phones and operators that wait after wrong PINs", waiting)
 
     def _links(self) -> Iterator[Metric]:

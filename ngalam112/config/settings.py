@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8112, ge=1, le=65535)
     rtp_ports: str = "10000-19999"
     trunk_match: Annotated[list[str], NoDecode] = ["127.0.0.0/8"]
+    never_ban: Annotated[list[str], NoDecode] = []
     database_url: str = ""
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
@@ -98,6 +99,11 @@ class Settings(BaseSettings):
     def _networks(cls, value: object) -> list[str]:
         parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
         return [str(ipaddress.ip_network(str(part).strip(), strict=False)) for part in parts]
+
+    @field_validator("never_ban", mode="before")
+    @classmethod
+    def _networks_if_any(cls, value: object) -> list[str]:
+        return cls._networks(value) if value else []
 
     @field_validator("rtp_ports")
     @classmethod

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-from lines import PASSWORD, Line, open_line
+from lines import PASSWORD, Line, eventually, open_line
 
 from lab.actors.sipp import SippError
 from pbx.programs import Programs
@@ -134,3 +134,20 @@ async def test_ami_cannot_start_calls_or_touch_the_configuration(
                 assert b"Response: Error" in reply and b"Permission denied" in reply, action
     finally:
         writer.close()
+
+
+async def test_an_address_that_guesses_passwords_is_banned_and_no_other(line: Line) -> None:
+    guesser, log = "127.0.0.66", line.settings.asterisk_home / "log" / "messages"
+    for _ in range(25):
+        assert await answer(line, "REGISTER", "sip:127.0.0.1", "nobody", guesser) in (401, 403)
+
+    async def banned() -> bool:
+        return await answer(line, "REGISTER", "sip:127.0.0.1", "101", guesser) == 403
+
+    await eventually(banned, within=15, what="Asterisk refuses the address")
+    assert await answer(line, "REGISTER", "sip:127.0.0.1", "101") == 401, "another address"
+    assert await answer(line, "INVITE", "sip:112@127.0.0.1", "0812", "127.0.0.2") == 200
+    found = line.settings.log_file.read_text()
+    assert found.count("address_banned") == 1 and f'"address": "{guesser}"' in found
+    assert not (log.parent / "security").exists(), "which grew by 340 bytes a request"
+    await line.players.register("103", PASSWORD)
