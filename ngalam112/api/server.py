@@ -28,6 +28,7 @@ from ngalam112.accounts.admin import AdminError, AlreadyThere
 from ngalam112.accounts.skills import WrongSkill
 from ngalam112.api import queries, time_ranges
 from ngalam112.api.changes import BadBody, Changes, json_response, reply
+from ngalam112.api.door import MOST_CONNECTIONS, SILENCE_S, Door, body_in_time
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.state import line_state, living_calls
 from ngalam112.api.time_ranges import TimeError
@@ -80,6 +81,7 @@ class Api:
         self._recorder = journal.recorder
         self._started = time.monotonic()
         self.listening = asyncio.Event()
+        self._door: Door | None = None
         self._authorization = f"Bearer {settings.secrets.api_token}".encode()
         # one report at a time: they share the interpreter with the calls
         self._reporting = asyncio.Semaphore(1)
@@ -87,12 +89,22 @@ class Api:
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            shutdown_timeout=1.0,
+            keepalive_timeout=SILENCE_S,
+            lingering_time=SILENCE_S,
+        )
         await runner.setup()
         port = self._settings.api_port
+        listener: asyncio.Server | None = None
         try:
             try:
-                await web.TCPSite(runner, HOST, port).start()
+                assert runner.server is not None
+                self._door = door = Door(runner.server)
+                loop = asyncio.get_running_loop()
+                listener = await loop.create_server(door, HOST, port, backlog=MOST_CONNECTIONS)
             except OSError as error:
                 raise ApiError(
                     f"Port {port} cannot be used for the API ({error.strerror}); is another "
@@ -102,6 +114,8 @@ class Api:
             log.info("api_up", port=port)
             await asyncio.Event().wait()
         finally:
+            if listener is not None:
+                listener.close()
             await runner.cleanup()
 
     def _application(self) -> web.Application:
@@ -128,9 +142,12 @@ class Api:
 
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._door is not None:
+            self._door.has_asked(request)
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if request.path != "/healthz" and not hmac.compare_digest(given, self._authorization):
             return _refusal(401, "Give the line's API token: Authorization: Bearer TOKEN.")
+        await body_in_time(request)
         return await handler(request)
 
     # --- what is ------------------------------------------------------------------------------

@@ -30,6 +30,7 @@ from ngalam112.engine.engine import Engine
 from ngalam112.process import pidfiles
 from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, read_beat
 from ngalam112.process.leader_lock import LeaderLock
+from ngalam112.process.open_files import allow_many_files
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, read_spool
 from ngalam112.recovery.late_database import record, remember
@@ -101,6 +102,7 @@ class _Life:
 
 def main(settings: Settings, name: str = "1") -> int:
     """Run the engine until it is told to stop; returns the exit code."""
+    allow_many_files()
     with open_log(settings.log_file, settings.log_level):
         return uvloop.run(live(settings, name))
 

@@ -23,6 +23,7 @@ from models.database import Database, Unreachable
 from ngalam112.accounts.admin import add_operator, add_phone, load_roster
 from ngalam112.config.provision import phones_are_rendered, provision_phones
 from ngalam112.config.settings import Settings
+from ngalam112.process.open_files import allow_many_files
 from ngalam112.process.parts import ENGINES, asterisk_part, engine_part, rescue_part
 from ngalam112.process.running_line import EngineFailed, healthy, line_asterisk, prepare
 from ngalam112.process.supervisor import Part, Supervisor, tell
@@ -40,6 +41,7 @@ class AnotherUp(Exception):
 
 def main(settings: Settings) -> int:
     """Run the line until Ctrl-C or SIGTERM; returns the exit code."""
+    allow_many_files()
     with _only_one(settings):
         return asyncio.run(_run(settings, console()))
 

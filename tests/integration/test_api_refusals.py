@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from lines import line_settings
+from lines import eventually, line_settings
 from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
 from sqlalchemy import text
 
@@ -17,6 +18,7 @@ from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from ngalam112.accounts.admin import add_operator
+from ngalam112.api.door import MOST_CONNECTIONS
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api, ApiError
 from ngalam112.cli.client import Client, EngineDown, EngineRefused, EngineSilent
@@ -163,3 +165,35 @@ async def test_the_client_tells_who_is_not_there(tmp_path: Path, served: ServedE
         await asyncio.to_thread(Client(stranger).get, "/api/status")
     with socket.create_server(("127.0.0.1", settings.api_port)), pytest.raises(EngineSilent):
         await asyncio.to_thread(Client(settings, 0.2).get, "/api/status")
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_requests_that_are_never_finished_take_neither_files_nor_the_api(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("ngalam112.api.server", "ngalam112.api.door"):
+        monkeypatch.setattr(f"{module}.SILENCE_S", 0.5)
+    async with an_engine(tmp_path / "home") as served:
+        files = open_files()
+        port, token = served.settings.api_port, served.settings.secrets.api_token
+        head = f"POST /api/phones HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        begun = (head, f"{head}Content-Length: 20\r\n\r\n{{", "G", "")
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
+        for index, (_, writer) in enumerate(opened):
+            writer.write(begun[index % len(begun)].encode())
+        # ours and theirs are one process's here: those that are ended have one end left
+        ended = [asyncio.ensure_future(reader.read()) for reader, _ in opened]
+
+        async def most_are_ended() -> bool:
+            return sum(one.done() for one in ended) >= 300 - 2 * MOST_CONNECTIONS
+
+        await eventually(most_are_ended, within=2, what="connections too many are ended")
+        assert open_files() < files + 300 + 2 * MOST_CONNECTIONS
+        await eventually(lambda: all(one.done() for one in ended), what="all are ended")
+        assert (await served.get("/api/status"))["engine"]["pid"] == os.getpid()
+        for (_, writer), one in zip(opened, ended, strict=True):
+            writer.close()
+            one.exception()

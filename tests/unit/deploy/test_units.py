@@ -45,6 +45,10 @@ def test_the_engine_is_watched_and_started_again_at_once_however_often() -> None
     assert {name: unit[name] for name in promised} == {k: [v] for k, v in promised.items()}
 
 
+def test_every_unit_may_open_many_files() -> None:
+    assert all(values(unit)["Service.LimitNOFILE"] == ["65536"] for unit in UNITS)
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_every_unit_is_started_again_at_once_and_may_write_its_state_only(unit: Path) -> None:
     found = values(unit)
