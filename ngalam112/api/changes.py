@@ -92,7 +92,7 @@ class Changes:
             self._database, body.number, body.password, body.contact, replace=body.replace
         )
         roster = self._engine.roster
-        await self._engine.do(lambda _: roster.add_phone(phone))
+        await self._engine.do(lambda _: roster.add_phone(admin.sealed(phone)))
         self._journal.recorder.local.keep_phones(roster.phones.values())
         in_effect = await self._reload()
         answer = {

@@ -13,6 +13,7 @@ from acd.transfers.directory import addresses_in_utc
 from ngalam112.config.settings import PROJECT, Settings
 from pbx.endpoints import endpoint
 from pbx.render import (
+    REALM,
     PhoneAccount,
     render,
     render_agencies,
@@ -56,6 +57,7 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "trunk_match": settings.trunk_match,
         "qualify_s": settings.qualify_s,
         "number": settings.number,
+        "realm": REALM,
         "refer": takes_refer(settings, asterisk),
         "claim_ms": settings.claim_ms,
         "app": APP,

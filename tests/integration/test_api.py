@@ -16,6 +16,7 @@ from served import ServedEngine, a_record, an_engine, keep
 
 from acd.calls.record import Outcome
 from ngalam112.accounts.admin import load_roster
+from pbx.render import password_digest
 
 PATHS = (
     ("GET", "/metrics"),
@@ -95,14 +96,16 @@ async def test_a_new_phone_is_known_at_once_and_its_password_told_once(
     made = await served.post("/api/phones", number="105")
     assert len(made["password"]) >= 12 and made["in_effect"] is False
     rendered = (served.settings.asterisk_home / "etc" / "phones.conf").read_text()
-    assert made["password"] in rendered
+    assert made["password"] not in rendered
+    assert f"password_digest = {password_digest('105', made['password'])}\n" in rendered
     listed = await served.get("/api/phones")
     assert listed["phones"] == [
         {"number": "105", "contact": None, "device": "unknown", "operator": None}
     ]
     _, stored = await load_roster(served.database)
-    assert [(one.number, one.password) for one in stored] == [("105", made["password"])]
-    assert served.engine.roster.phones["105"].password == made["password"]
+    digest = password_digest("105", made["password"])
+    assert [(one.number, one.password) for one in stored] == [("105", digest)]
+    assert served.engine.roster.phones["105"].password == digest
 
 
 async def test_a_phone_that_is_there_keeps_its_password_unless_told_otherwise(
@@ -111,10 +114,10 @@ async def test_a_phone_that_is_there_keeps_its_password_unless_told_otherwise(
     first = await served.post("/api/phones", number="105")
     status, sentence = await served.refusal("post", "/api/phones", number="105")
     assert status == 409 and "--replace" in sentence
-    assert served.engine.roster.phones["105"].password == first["password"]
+    assert served.engine.roster.phones["105"].password == password_digest("105", first["password"])
     second = await served.post("/api/phones", number="105", replace=True, password="another-one")
     assert second["password"] == "another-one"
-    assert served.engine.roster.phones["105"].password == "another-one"
+    assert served.engine.roster.phones["105"].password == password_digest("105", "another-one")
 
 
 async def test_phones_added_at_once_are_all_rendered(served: ServedEngine) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -13,6 +14,8 @@ import pytest_asyncio
 from lines import PASSWORD, Line, eventually, open_line
 
 from lab.actors.sipp import SippError
+from ngalam112.config.settings import PROJECT
+from pbx.module_folder import installed_modules
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -99,6 +102,30 @@ async def test_ari_and_ami_are_for_this_machine_and_want_a_password(line: Line) 
     for port in (line.settings.ari_port, line.settings.ami_port, line.settings.api_port):
         with pytest.raises(OSError):
             await asyncio.open_connection("127.0.0.2", port)
+
+
+async def test_who_has_aris_password_loads_nothing_more_and_reads_no_phones_password(
+    line: Line,
+) -> None:
+    settings, programs = line.settings, line.running.asterisk._programs
+    installed = installed_modules(programs)
+    assert installed is not None and programs.host_path(f"{installed}/func_shell.so").exists()
+    sign = aiohttp.encode_basic_auth("engine", settings.secrets.ari_password)
+    base = f"http://127.0.0.1:{settings.ari_port}/ari/asterisk"
+    async with aiohttp.ClientSession(headers={"Authorization": sign}) as session:
+        for name in ("func_shell.so", f"{installed}/func_shell.so", "../../../func_shell.so"):
+            path = quote(name, safe="")
+            async with session.post(f"{base}/modules/{path}") as reply:
+                assert reply.status >= 400, (name, await reply.text())
+        async with session.get(f"{base}/modules") as reply:
+            names = {one["name"] for one in await reply.json()}
+        # the others are parts of Asterisk itself
+        loaded = {name for name in names if name.endswith(".so")}
+        wanted = set((PROJECT / "asterisk_conf" / "modules.conf").read_text().split())
+        assert "func_shell.so" not in loaded and loaded <= wanted
+        async with session.get(f"{base}/config/dynamic/res_pjsip/auth/101") as reply:
+            told = {one["attribute"]: one["value"] for one in await reply.json()}
+    assert told["password"] == "" and PASSWORD not in str(told)
 
 
 async def test_secrets_are_private_and_in_no_log(line: Line) -> None:
