@@ -63,6 +63,11 @@ def wait_s(count: int, limit: int) -> float:
     return min(LONGEST_WAIT_S, FIRST_WAIT_S * 2.0**doubled)
 
 
+def _waits(until: float, now: float) -> bool:
+    # what is further away was kept before the clock was set back
+    return now < until <= now + LONGEST_WAIT_S
+
+
 class PinThrottle:
     """Counts wrong PINs. `wrong`: how many there were since the start of this engine."""
 
@@ -80,16 +85,17 @@ class PinThrottle:
 
     def waits(self, phone: str, now: float) -> bool:
         """Whether the phone may show no PIN for the time being."""
-        return now < self._kept.phones.get(phone, 0.0)
+        return _waits(self._kept.phones.get(phone, 0.0), now)
 
     def waiting(self, now: float) -> int:
         """How many phones and operators wait."""
         kept = self._kept
-        return sum(now < until for some in (kept.phones, kept.operators) for until in some.values())
+        times = (until for some in (kept.phones, kept.operators) for until in some.values())
+        return sum(_waits(until, now) for until in times)
 
     def prove(self, phone: str, number: str, pin: str, now: float) -> Answer:
         """Judge a PIN that was shown at a phone; one of an operator that is not is wrong too."""
-        if self.waits(phone, now) or now < self._kept.operators.get(number, 0.0):
+        if self.waits(phone, now) or _waits(self._kept.operators.get(number, 0.0), now):
             log.warning("phone_waits", phone=phone)
             return Answer.WAITS
         one = self._roster.operators.get(number)
@@ -126,7 +132,7 @@ class PinThrottle:
             operator_s = wait_s(of_operator, WRONG_FOR_AN_OPERATOR)
             if operator_s:
                 kept.operators[operator] = now + operator_s
-                log.error("pin_is_guessed", operator=operator, wrong=of_operator, phone=phone)
+                log.warning("pin_is_guessed", operator=operator, wrong=of_operator, phone=phone)
         self._keep()
         return Answer.WAITS if phone_s else Answer.WRONG
 
@@ -134,7 +140,7 @@ class PinThrottle:
         kept = self._kept
         kept.guesses = [one for one in kept.guesses if now < one.last + FORGOTTEN_S]
         for some in (kept.phones, kept.operators):
-            for key in [key for key, until in some.items() if until <= now]:
+            for key in [key for key, until in some.items() if not _waits(until, now)]:
                 del some[key]
 
     def _keep(self) -> None:

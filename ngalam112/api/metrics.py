@@ -112,6 +112,8 @@ class EngineCollector(Collector):
         yield _gauge("ami_connected", "1 while the AMI link is up", engine.ami.connected)
         yield _gauge("inbox_depth", "Events that wait for the writer", len(engine.inbox))
         yield _counter("event_errors", "Events that failed in the engine", engine.event_errors)
+        text = "Seconds that the machine's clock is ahead of the engine's"
+        yield _gauge("clock_ahead_seconds", text, engine.clock.ahead())
         yield _gauge("tasks", "Tasks of the engine's event loop", len(asyncio.all_tasks()))
 
 

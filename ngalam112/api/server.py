@@ -195,6 +195,7 @@ class Api:
                     "inbox": len(engine.inbox),
                     **self._keeping(),
                     "event_errors": engine.event_errors,
+                    "clock_ahead_s": round(engine.clock.ahead(), 3),
                 },
                 "queue": {"length": state.queue_length, "longest_wait_s": state.longest_wait_s},
                 "calls": state.calls,

@@ -12,6 +12,7 @@ import msgspec
 from ngalam112.cli.client import Client, ClientError, EngineDown
 from ngalam112.config.provision import AMI_USER, ARI_USER
 from ngalam112.config.settings import Settings, SettingsError
+from ngalam112.engine.clock import STEP_S
 from pbx.asterisk import AsteriskError, check_ports
 
 START = "start the line: ngalam112 up"
@@ -134,6 +135,9 @@ def check_engine(settings: Settings) -> tuple[bool, Check, Check]:
         check = wrong(what, found, f"fix what is above; see {settings.log_file}")
     elif engine["journal_failing_since"]:
         check = wrong(what, "it cannot write its journal", "see the disk of the state folder")
+    elif abs(ahead := engine.get("clock_ahead_s", 0.0)) > STEP_S:
+        found = f"the machine's clock was set: it is {ahead:+.1f} s ahead of the engine's"
+        check = warning(what, found, "wait until no call is open, or: ngalam112 engine restart")
     else:
         check = ok(what, f"version {engine['version']}, up {engine['uptime_s']:.0f} s")
     return True, check, _phones(phones, operators)

@@ -32,6 +32,11 @@ class Source(msgspec.Struct):
     trusted: float = 0.0  # when a phone last showed the right password there; 0: never
 
 
+def _lasts(source: Source, now: float) -> bool:
+    # what ends later still was kept before the clock was set back
+    return now < source.until <= now + LONGEST_BAN_S
+
+
 class Bans:
     """The addresses that were refused lately. `refused`: requests since the start."""
 
@@ -65,7 +70,7 @@ class Bans:
         if not self._may_be_banned(address):
             return False
         source = self._source(address, now)
-        if now < source.until:
+        if _lasts(source, now):
             return False
         if now > source.since + WITHIN_S:
             source.since, source.refused = now, 0
@@ -86,11 +91,11 @@ class Bans:
 
     def banned(self, now: float) -> list[str]:
         """The addresses that are banned at this moment."""
-        return sorted(at for at, one in self._sources.items() if now < one.until)
+        return sorted(at for at, one in self._sources.items() if _lasts(one, now))
 
     def next_end(self, now: float) -> float | None:
         """When the next ban ends."""
-        return min((one.until for one in self._sources.values() if now < one.until), default=None)
+        return min((one.until for one in self._sources.values() if _lasts(one, now)), default=None)
 
     def _may_be_banned(self, address: str) -> bool:
         try:

@@ -109,6 +109,13 @@ class Engine:
         if self.ari.connected:
             self.ari.send("GET", "asterisk/ping", then=then)
 
+    def is_idle(self) -> bool:
+        """Whether nothing is open whose seconds are counted: no call, no talk and no wrap-up."""
+        router = self.router
+        open_now = router.calls or router.channels_of_phones() or router.fallback.calls
+        wrap_up = any(one.wrap_up_until for one in self.roster.operators.values())
+        return self.restored and not (open_now or wrap_up)
+
     def hang_up_all(self, now: float) -> None:
         """The whole line stops: end every call, with its record."""
         for call in list(self.router.calls.values()):

@@ -231,6 +231,22 @@ async def test_calls_and_totals_are_those_of_the_database(served: ServedEngine) 
     assert list(by_hour["groups"]) == ["2026-04-13T12:00+07:00", "2026-04-14T12:00+07:00"]
 
 
+async def test_an_engine_is_idle_while_no_call_and_no_wrap_up_is_open(served: ServedEngine) -> None:
+    engine = served.engine
+    assert not engine.is_idle(), "nobody knows yet what Asterisk holds"
+    engine.restored = True
+    assert engine.is_idle()
+    await served.citizen("c1")
+    assert not engine.is_idle()
+    await engine.do(engine.hang_up_all)
+    engine.router.gone("c1", 16, engine.clock.now())
+    assert engine.is_idle()
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321")
+    await engine.do(lambda now: engine.wrap_ups.begin(engine.roster.operators["1001"], 60.0, now))
+    assert not engine.is_idle()
+    assert abs((await served.get("/api/status"))["engine"]["clock_ahead_s"]) < 1.0
+
+
 async def test_the_metrics_count_what_has_happened(served: ServedEngine) -> None:
     async def numbers() -> dict[str, float]:
         token = served.settings.secrets.api_token
