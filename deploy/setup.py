@@ -97,7 +97,13 @@ def set_up() -> None:
             build_root(root.root_path())
     for other in root.other_roots():
         say(f"{other} is of another version of the project; remove it if no clone needs it.")
-    asterisk = ".".join(str(part) for part in Programs.find().version("asterisk"))
+    version = Programs.find().version("asterisk")
+    asterisk = ".".join(str(part) for part in version)
+    if version < root.OLDEST_ASTERISK:
+        raise SetupError(
+            f"The root {root.root_path()} has Asterisk {asterisk}, which is too old; remove it "
+            "(as root) and run `make setup` again."
+        )
     say(f"Asterisk {asterisk} out of {'this machine' if host else root.root_path()}.")
     make_venv()
 

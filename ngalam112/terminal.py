@@ -36,6 +36,7 @@ _COLOURS = {
     "ok": "green",
     "yes": "green",
     "answered": "green",
+    "warning": "yellow",
     "wrong": "bold red",
     "no": "bold red",
     "unreachable": "red",

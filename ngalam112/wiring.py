@@ -18,6 +18,8 @@ from ngalam112.config.routing import RoutingConfig, directory_of, load_routing, 
 from ngalam112.config.settings import Settings
 from ngalam112.engine.ari_switch import AriSwitch
 from ngalam112.engine.asterisk_requests import AsteriskRequests
+from ngalam112.engine.ban_keeper import BanKeeper
+from ngalam112.engine.bans import Bans
 from ngalam112.engine.clock import SteadyClock
 from ngalam112.engine.engine import Engine
 from ngalam112.engine.event_router import EventRouter
@@ -60,7 +62,12 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         user=AMI_USER,
         password=settings.secrets.ami_password,
         on_event=inbox.post,
+        on_knock=lambda one: ban_keeper.knock(one),
     )
+    clock = SteadyClock()
+    bans = Bans([*settings.trunk_match, *settings.never_ban])
+    etc = settings.asterisk_home / "etc"
+    ban_keeper = BanKeeper(bans, etc, ari, journal, clock.now)
     requests = AsteriskRequests(ari, inbox, settings.door_file)
     router = _router(settings, journal, routing, inbox, timers, ari, requests)
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
@@ -68,12 +75,13 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         settings,
         journal,
         routing,
-        clock=SteadyClock(),
+        clock=clock,
         inbox=inbox,
         timers=timers,
         ari=ari,
         ami=ami,
         router=router,
+        ban_keeper=ban_keeper,
     )
     reconnect = Reconnect(engine, requests.tell_full)
     return Parts(engine, reconnect)
@@ -108,6 +116,7 @@ def _router(
         playbacks=dispatcher.playbacks,
         free_phone=dispatcher.operator_legs.free_phone,
         pin_matches=pin_matches,
+        journal=journal,
         distribution=distribution,
         extension_s=settings.wrap_up_extension_s,
     )

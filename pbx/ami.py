@@ -1,4 +1,4 @@
-"""The AMI link: the state of the phones, and redirection.
+"""The AMI link: the state of the phones, who wants in by SIP, and redirection.
 
 panoramisk does the protocol; this wraps what it leaves to its users: UTF-8 that is split between
 two TCP packets, a ping that must be answered in time, reconnecting, and reading the state of all
@@ -48,6 +48,13 @@ class PhoneSeen(msgspec.Struct, frozen=True):
     phone: str
 
 
+class Knock(msgspec.Struct, frozen=True):
+    """Somebody who wanted in by SIP: from where, and whether with the right password."""
+
+    address: str
+    let_in: bool
+
+
 _PHONE = re.compile(r"^PJSIP/([0-9]{2,6})$")
 
 
@@ -81,7 +88,26 @@ def headers_of(block: str) -> dict[str, str]:
     return {name.lower(): value for name, _, value in lines}
 
 
+def knock(block: str) -> Knock | None:
+    """Read an event of somebody who wanted in by SIP; None for any other."""
+    let_in = _KNOCKS.get(block.partition(_EOL)[0])
+    if let_in is None:
+        return None
+    headers = headers_of(block)
+    # IPV4/UDP/192.0.2.1/5060
+    parts = headers.get("remoteaddress", "").split("/")
+    if headers.get("service") != "PJSIP" or len(parts) != 4:
+        return None
+    return Knock(parts[2], let_in)
+
+
 _EOL = "\r\n"
+_KNOCKS = {
+    "Event: ChallengeResponseFailed": False,
+    "Event: InvalidPassword": False,
+    "Event: InvalidAccountID": False,
+    "Event: SuccessfulAuth": True,
+}
 _STATE, _CONTACT = f"Event: DeviceStateChange{_EOL}", f"Event: ContactStatus{_EOL}"
 _NUMBER = re.compile(r"^[0-9]{2,6}$")
 
@@ -103,7 +129,9 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
         text = self._begun + self._characters.decode(data)
         *blocks, self._begun = text.split(_EOL + _EOL)
         for block in blocks:
-            if not tells_of_a_phone(block):
+            if (knocked := knock(block)) is not None:
+                self.factory.knocked(knocked)
+            elif not tells_of_a_phone(block):
                 super().data_received(f"{block}{_EOL}{_EOL}".encode())
             elif (event := event_of(block)) is not None:
                 self.factory.heard(event)
@@ -112,9 +140,14 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
 class _Manager(Manager):  # type: ignore[misc]
     """One connection of panoramisk: it tells when it is lost and does not reconnect by itself."""
 
-    def __init__(self, heard: Callable[[DeviceState | PhoneSeen], None], **config: Any) -> None:
+    def __init__(
+        self,
+        heard: Callable[[DeviceState | PhoneSeen], None],
+        knocked: Callable[[Knock], None] = lambda _: None,
+        **config: Any,
+    ) -> None:
         super().__init__(protocol_factory=_Protocol, ping_delay=10**6, **config)
-        self.heard = heard
+        self.heard, self.knocked = heard, knocked
         self.lost = asyncio.Event()
 
     def connection_lost(self, exc: object) -> None:
@@ -124,7 +157,7 @@ class _Manager(Manager):  # type: ignore[misc]
 
 
 class AmiLink:
-    """Stays connected and tells `on_event` what it hears; `on_event` must not block."""
+    """Stays connected and tells `on_event` and `on_knock` what it hears; they must not block."""
 
     def __init__(
         self,
@@ -134,13 +167,14 @@ class AmiLink:
         user: str,
         password: str,
         on_event: Callable[[DeviceState | PhoneSeen], None],
+        on_knock: Callable[[Knock], None] = lambda _: None,
         ping_interval: float = 10.0,
         reply_timeout: float = 5.0,
     ) -> None:
         self.connected = False
         self._host, self._port = host, port
         self._user, self._password = user, password
-        self._on_event = on_event
+        self._on_event, self._on_knock = on_event, on_knock
         self._ping_interval, self._reply_timeout = ping_interval, reply_timeout
         self._manager: _Manager | None = None
 
@@ -165,6 +199,7 @@ class AmiLink:
         probe.close()
         manager = _Manager(
             self._on_event,
+            self._on_knock,
             host=self._host,
             port=self._port,
             username=self._user,

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from pbx.module_folder import fill_module_folder
 from pbx.processes import end, start
 from pbx.programs import Programs
 
@@ -66,6 +67,8 @@ class Asterisk:
         for left in (self.home / "run" / "asterisk.ctl", self.console_file, self._unread):
             if left is not None:
                 left.unlink(missing_ok=True)
+        if (self.home / "etc" / "modules.conf").exists():
+            fill_module_folder(self._programs, self.home)
         return self._programs.command(
             "asterisk",
             "-f",

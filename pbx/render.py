@@ -7,6 +7,7 @@ Asterisk never reads half of one.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +30,7 @@ class PhoneAccount(Protocol):
 
     @property
     def password(self) -> str:
-        """The digest password."""
+        """The password, or its digest as `password_digest` makes it."""
 
     @property
     def contact(self) -> str | None:
@@ -39,6 +40,9 @@ class PhoneAccount(Protocol):
 NUMBER = re.compile(r"^[0-9]{2,6}\Z")
 MEMBERS = "queue_phones.conf"
 PASSWORD = re.compile(r"^[A-Za-z0-9_.~+=-]{8,64}\Z")
+REALM = "ngalam112"
+"""Of all that is asked of whoever speaks SIP to the line; a digest is good for this one only."""
+DIGEST = re.compile(r"^MD5:[0-9a-f]{32}\Z")
 CONTACT = re.compile(r"^sip:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(:[0-9]{1,5})?(;transport=(udp|tcp))?\Z")
 # ends a line, begins a comment, parts arguments, or stands for something else in Asterisk's files
 MEANT_OTHERWISE = re.compile(r"[\x00-\x1f\x7f;,\"\\${}]")
@@ -48,7 +52,7 @@ def check_phone(phone: PhoneAccount) -> None:
     """Raise RenderError unless the phone's values are safe in a configuration file and in SIP."""
     if not NUMBER.match(phone.number):
         raise RenderError(f"Phone number {phone.number!r} must be 2 to 6 digits.")
-    if not PASSWORD.match(phone.password):
+    if not (PASSWORD.match(phone.password) or DIGEST.match(phone.password)):
         raise RenderError(
             f"The password of phone {phone.number} must be 8 to 64 letters, digits or _.~+=- ."
         )
@@ -56,6 +60,18 @@ def check_phone(phone: PhoneAccount) -> None:
         raise RenderError(
             f"Contact {phone.contact!r} of phone {phone.number} must look like sip:101@host:5060."
         )
+
+
+def password_digest(number: str, password: str) -> str:
+    """Return what is kept instead of a phone's password (RFC 8760, H(A1)); of a digest, itself.
+
+    Whoever reads it can speak for that phone to a line with our realm, but does not learn a
+    password that somebody chose and uses elsewhere too.
+    """
+    if DIGEST.match(password):
+        return password
+    text = f"{number}:{REALM}:{password}"
+    return f"MD5:{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}"
 
 
 def _environment(templates: Path) -> jinja2.Environment:
@@ -104,8 +120,16 @@ def render_phones(
     for phone in known:
         check_phone(phone)
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    sections = [
+        {
+            "number": one.number,
+            "digest": password_digest(one.number, one.password),
+            "contact": one.contact,
+        }
+        for one in known
+    ]
     texts = {
-        out / "phones.conf": _filled(_environment(templates), "phones.conf", {"phones": known}),
+        out / "phones.conf": _filled(_environment(templates), "phones.conf", {"phones": sections}),
         out / "phones.list": "".join(f"{phone.number}\n" for phone in known),
         out / MEMBERS: _members(phone.number for phone in known),
     }
@@ -131,6 +155,17 @@ def render_agencies(out: Path, rows: Iterable[tuple[str, str, str]]) -> None:
     """Write agencies.list, which the fallback rings: rows of number, hours (UTC), dial string."""
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     _write(out / "agencies.list", "".join("|".join(row) + "\n" for row in rows))
+
+
+def render_banned(out: Path, addresses: Iterable[str]) -> bool:
+    """Write banned.conf, whose addresses Asterisk serves nothing; returns whether it changed."""
+    rows = [f"deny = {address}\n" for address in addresses]
+    text = "".join(["[banned]\ntype = acl\n", *rows]) if rows else ""
+    path = out / "banned.conf"
+    if (path.read_text() if path.exists() else "") == text:
+        return False
+    _write(path, text)
+    return True
 
 
 def _check(name: str, value: object) -> None:

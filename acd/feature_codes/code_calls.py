@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from acd.calls.ids import new_id
+from acd.calls.journal import Journal
 from acd.calls.owners import Owner, Owners, Playbacks
 from acd.config_file import Distribution
 from acd.feature_codes import commands, login_dialogue
@@ -75,14 +76,15 @@ class CodeCalls(Owner):
         playbacks: Playbacks,
         free_phone: Callable[[str], None],
         pin_matches: PinMatches,
+        journal: Journal,
         distribution: Distribution,
         extension_s: float,
     ) -> None:
         self._switch, self._timers = switch, timers
         self._owners, self._playbacks, self._free_phone = owners, playbacks, free_phone
-        self._throttle = PinThrottle(roster, pin_matches)
+        self.throttle = PinThrottle(roster, pin_matches, journal)
         reasons = distribution.pause_reasons
-        self._commands = Commands(roster, self._throttle, wrap_ups, reasons, extension_s)
+        self._commands = Commands(roster, self.throttle, wrap_ups, reasons, extension_s)
         self._calls: dict[str, _CodeCall] = {}  # by channel
 
     def __len__(self) -> int:
@@ -157,7 +159,7 @@ class CodeCalls(Owner):
         self._step(call, Tick(), now)
 
     def _prove(self, call: _CodeCall, operator: str, pin: str, now: float) -> None:
-        answer = self._throttle.prove(call.phone, operator, pin, now)
+        answer = self.throttle.prove(call.phone, operator, pin, now)
         if answer is Answer.WRONG:
             self._step(call, Refused(), now)
             return

@@ -203,7 +203,7 @@ class OurLine(Peer):
                 phone = self._phone(number)
                 await add_phone(database, number, phone.password, phone.contact)
                 operator = str(_FIRST_OPERATOR + index)
-                await add_operator(database, operator, f"Petugas {operator}", "4321", number)
+                await add_operator(database, operator, f"Petugas {operator}", "654321", number)
         await prepare(self.settings, self.ground.programs)
         self._mute()
         self._line = RunningLine(self.settings, self.ground.programs)

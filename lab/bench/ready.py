@@ -15,7 +15,7 @@ from ngalam112.config.provision import provision
 from ngalam112.config.routing import spoken
 from ngalam112.config.settings import Settings, load_settings
 
-_ASTERISK = (22, 10)  # the configuration is rendered, and read by nobody
+_ASTERISK = (22, 10, 1)  # the configuration is rendered, and read by nobody
 _NO_LIMIT = 1_000_000
 
 

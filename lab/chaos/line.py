@@ -105,7 +105,7 @@ class ChaosLine:
         async with Database(self.settings.url) as database:
             for phone, operator in self.operators.items():
                 await add_phone(database, phone, self.passwords[phone], None)
-                await add_operator(database, operator, f"Petugas {operator}", "4321", phone)
+                await add_operator(database, operator, f"Petugas {operator}", "654321", phone)
 
     async def start(self) -> None:
         """Start `ngalam112 up`, and wait until the line serves."""

@@ -43,7 +43,7 @@ _MOST_BYTES = 4 << 20
 _LEFT_OUT = "(secret)"
 _WARNINGS, _FIRST_ERRORS, _LINE = 30, 10, 500
 _SPOKEN = re.compile(r"(?i)\b(password|pin(?=[\W]+\d))(\"?[ =:]+\"?)[^\s,;\"]+")
-_RENDERED = re.compile(r"(?m)^\s*(?:password|secret)\s*=>?\s*(\S+)")
+_RENDERED = re.compile(r"(?m)^\s*(?:password|password_digest|secret)\s*=>?\s*(\S+)")
 
 
 def keep_failure(home: Path, into: Path, facts: Mapping[str, str]) -> Path:

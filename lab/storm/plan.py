@@ -111,7 +111,7 @@ def make_plan(seed: int, calls: int, desks: int = DESKS) -> Plan:
     seconds = max(_SHORTEST_S, calls / CALLS_A_SECOND)
     # the phones are not 101 to 120: whoever dials 112 is a citizen
     people = [
-        Desk(operator=str(1001 + index), phone=str(201 + index), pin=str(4000 + index))
+        Desk(operator=str(1001 + index), phone=str(201 + index), pin=str(400_000 + index))
         for index in range(desks)
     ]
     dials, asks = _duties(Random(f"{seed} duties"), people, seconds)  # noqa: S311

@@ -18,8 +18,8 @@ from acd.operators.roster import NoSuchOperator, NoSuchPhone, StillNeeded, check
 from models.database import Database
 from models.rows import moment, plain
 from models.tables import OperatorRow, PhoneRow
-from ngalam112.accounts.pins import PinError, hash_pin
-from pbx.render import RenderError, check_phone
+from ngalam112.accounts.pins import LEAST_DIGITS, PinError, hash_pin
+from pbx.render import RenderError, check_phone, password_digest
 
 _ID = re.compile(r"[0-9]{1,10}")
 _LONGEST_NAME = 64
@@ -76,10 +76,11 @@ async def add_phone(
     *,
     replace: bool = True,
 ) -> Phone:
-    """Keep a phone and return it; without a password one is made.
+    """Keep a phone and return it, with its password; without one it is made.
 
-    A phone that is there gets the new password and contact; with `replace` False it stays as it
-    is and AlreadyThere is raised. Raises WrongValue, or a DatabaseError.
+    Of the password only a digest is kept. A phone that is there gets the new password and contact;
+    with `replace` False it stays as it is and AlreadyThere is raised. Raises WrongValue, or a
+    DatabaseError.
     """
     phone = Phone(number, password or new_password(), contact)
     try:
@@ -88,9 +89,15 @@ async def add_phone(
         raise WrongValue(str(error)) from None
     if len(contact or "") > _LONGEST_CONTACT:
         raise WrongValue(f"The contact of phone {number} is longer than {_LONGEST_CONTACT}.")
-    row = PhoneRow(number=number, password=phone.password, contact=contact)
+    kept = sealed(phone).password
+    row = PhoneRow(number=number, password=kept, contact=contact)
     await _keep(database, PhoneRow, number, row, ("password", "contact"), replace)
     return phone
+
+
+def sealed(phone: Phone) -> Phone:
+    """Return the phone as it is kept: with a digest instead of the password."""
+    return Phone(phone.number, password_digest(phone.number, phone.password), phone.contact)
 
 
 async def add_operator(
@@ -103,12 +110,14 @@ async def add_operator(
     skills: Mapping[str, int] | None = None,
     weight: int | None = None,
     replace: bool = True,
+    pin_digits: int = LEAST_DIGITS,
 ) -> Operator:
     """Keep an operator, logged out, and return them.
 
     An operator who is there gets the new name, PIN and own phone (and the skills and the weight, if
     given) and stays logged in or out; with `replace` False nothing changes and AlreadyThere is
-    raised. `skills` and `weight` have been checked. Raises WrongValue, or a DatabaseError.
+    raised. `skills` and `weight` have been checked; a PIN has at least `pin_digits`. Raises
+    WrongValue, or a DatabaseError.
     """
     if not _ID.fullmatch(id):
         raise WrongValue(f"Operator number {id!r} must be 1 to 10 digits.")
@@ -118,7 +127,7 @@ async def add_operator(
             f"The name of operator {id} must be 1 to {_LONGEST_NAME} readable characters."
         )
     try:
-        operator = Operator(id, name, hash_pin(pin.strip()), home_phone)
+        operator = Operator(id, name, hash_pin(pin.strip(), pin_digits), home_phone)
     except PinError as error:
         raise WrongValue(f"The PIN of operator {id} cannot be used: {error}") from None
     names = ["name", "pin_hash", "home_phone"]

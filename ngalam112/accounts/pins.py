@@ -9,7 +9,7 @@ import re
 
 from acd.operators.operator import Operator
 
-PIN = re.compile(r"[0-9]{4,12}")
+LEAST_DIGITS, MOST_DIGITS = 6, 12
 # about 5 ms: the line's one writer waits for it, and a PIN has few digits whatever the cost
 _COST = {"n": 2**11, "r": 8, "p": 1}
 
@@ -18,10 +18,10 @@ class PinError(ValueError):
     """A PIN cannot be used."""
 
 
-def hash_pin(pin: str) -> str:
-    """Hash a PIN of 4 to 12 digits; raise PinError for anything else."""
-    if not PIN.fullmatch(pin):
-        raise PinError("A PIN is 4 to 12 digits.")
+def hash_pin(pin: str, least: int = LEAST_DIGITS) -> str:
+    """Hash a new PIN of `least` to 12 digits; raise PinError for anything else."""
+    if not re.fullmatch(f"[0-9]{{{least},{MOST_DIGITS}}}", pin):
+        raise PinError(f"A PIN is {least} to {MOST_DIGITS} digits.")
     salt = os.urandom(16)
     return f"scrypt${salt.hex()}${hashlib.scrypt(pin.encode(), salt=salt, **_COST).hex()}"
 

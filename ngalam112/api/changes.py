@@ -94,7 +94,7 @@ class Changes:
             self._database, body.number, body.password, body.contact, replace=body.replace
         )
         roster = self._engine.roster
-        await self._engine.do(lambda _: roster.add_phone(phone))
+        await self._engine.do(lambda _: roster.add_phone(admin.sealed(phone)))
         self._journal.recorder.local.keep_phones(roster.phones.values())
         in_effect = await self._reload()
         answer = {
@@ -126,6 +126,7 @@ class Changes:
             skills=body.skills,
             weight=body.weight,
             replace=body.replace,
+            pin_digits=self._settings.pin_digits,
         )
         await self._engine.do(lambda _: self._know(one, body.skills, body.weight))
         return reply(self._row(self._engine.roster.operators[one.id]), 201)

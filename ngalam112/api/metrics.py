@@ -94,6 +94,13 @@ class EngineCollector(Collector):
         yield _by("phones", "Phones by Asterisk's word on them", "device", state.phones)
 
         yield from _load(state.load)
+        throttle, now = self._engine.router.codes.throttle, self._engine.clock.now()
+        yield _counter("wrong_pins", "Wrong PINs since the start", throttle.wrong)
+        waiting = throttle.waiting(now)
+        bans = self._engine.ban_keeper.bans
+        yield _counter("sip_refused", "SIP requests with a wrong name or password", bans.refused)
+        yield _gauge("banned_addresses", "Addresses that may send no SIP", len(bans.banned(now)))
+        yield _gauge("pin_waits", "Phones and operators that wait after wrong PINs", waiting)
 
     def _links(self) -> Iterator[Metric]:
         engine, ari = self._engine, self._engine.ari
@@ -105,6 +112,8 @@ class EngineCollector(Collector):
         yield _gauge("ami_connected", "1 while the AMI link is up", engine.ami.connected)
         yield _gauge("inbox_depth", "Events that wait for the writer", len(engine.inbox))
         yield _counter("event_errors", "Events that failed in the engine", engine.event_errors)
+        text = "Seconds that the machine's clock is ahead of the engine's"
+        yield _gauge("clock_ahead_seconds", text, engine.clock.ahead())
         yield _gauge("tasks", "Tasks of the engine's event loop", len(asyncio.all_tasks()))
 
 

@@ -12,7 +12,6 @@ import asyncio
 import hmac
 import os
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,45 +19,20 @@ import msgspec
 import structlog
 from aiohttp import web
 
-from acd.config_file import NoSuchReason
-from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
-from models.database import Database, DatabaseError
+from models.database import Database
 from ngalam112 import __version__
-from ngalam112.accounts.admin import AdminError, AlreadyThere
-from ngalam112.accounts.skills import WrongSkill
 from ngalam112.api import queries, time_ranges
-from ngalam112.api.changes import BadBody, Changes, json_response, reply
+from ngalam112.api.changes import Changes, json_response, reply
+from ngalam112.api.door import MOST_CONNECTIONS, SILENCE_S, Door, body_in_time
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
+from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
-from ngalam112.api.time_ranges import TimeError
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
-from reports.errors import NoSuchCall, ReportError, SeveralCalls
 
 log = structlog.get_logger("api")
 
 HOST = "127.0.0.1"
-_LARGEST_BODY = 64 * 1024
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-# the first that fits counts, so kinds come before their base
-_STATUS: tuple[tuple[type[Exception], int], ...] = (
-    (NoSuchOperator, 404),
-    (NoSuchPhone, 404),
-    (RosterError, 409),
-    (NoSuchCall, 404),
-    (SeveralCalls, 409),
-    (ReportError, 400),
-    (AlreadyThere, 409),
-    (AdminError, 400),
-    (BadBody, 400),
-    (NoSuchReason, 400),
-    (WrongSkill, 400),
-    (TimeError, 400),
-    (queries.Misunderstood, 400),
-    (DatabaseError, 503),
-)
 
 
 class ApiError(Exception):
@@ -80,6 +54,7 @@ class Api:
         self._recorder = journal.recorder
         self._started = time.monotonic()
         self.listening = asyncio.Event()
+        self._door: Door | None = None
         self._authorization = f"Bearer {settings.secrets.api_token}".encode()
         # one report and one look-up at a time: they share the interpreter with the calls
         self._reporting, self._looking_up = asyncio.Semaphore(1), asyncio.Semaphore(1)
@@ -87,12 +62,22 @@ class Api:
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=1.0)
+        runner = web.AppRunner(
+            self._application(),
+            access_log=None,
+            shutdown_timeout=1.0,
+            keepalive_timeout=SILENCE_S,
+            lingering_time=SILENCE_S,
+        )
         await runner.setup()
         port = self._settings.api_port
+        listener: asyncio.Server | None = None
         try:
             try:
-                await web.TCPSite(runner, HOST, port).start()
+                assert runner.server is not None
+                self._door = door = Door(runner.server)
+                loop = asyncio.get_running_loop()
+                listener = await loop.create_server(door, HOST, port, backlog=MOST_CONNECTIONS)
             except OSError as error:
                 raise ApiError(
                     f"Port {port} cannot be used for the API ({error.strerror}); is another "
@@ -102,11 +87,13 @@ class Api:
             log.info("api_up", port=port)
             await asyncio.Event().wait()
         finally:
+            if listener is not None:
+                listener.close()
             await runner.cleanup()
 
     def _application(self) -> web.Application:
         application = web.Application(
-            middlewares=[_errors, self._authorize], client_max_size=_LARGEST_BODY
+            middlewares=[errors, self._authorize], client_max_size=LARGEST_BODY
         )
         route = application.router
         route.add_get("/healthz", self._healthz)
@@ -130,9 +117,12 @@ class Api:
 
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._door is not None:
+            self._door.has_asked(request)
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if request.path != "/healthz" and not hmac.compare_digest(given, self._authorization):
-            return _refusal(401, "Give the line's API token: Authorization: Bearer TOKEN.")
+            return refusal(401, "Give the line's API token: Authorization: Bearer TOKEN.")
+        await body_in_time(request)
         return await handler(request)
 
     # --- what is ------------------------------------------------------------------------------
@@ -180,6 +170,7 @@ class Api:
                     "inbox": len(engine.inbox),
                     **self._keeping(),
                     "event_errors": engine.event_errors,
+                    "clock_ahead_s": round(engine.clock.ahead(), 3),
                 },
                 "queue": {"length": state.queue_length, "longest_wait_s": state.longest_wait_s},
                 "calls": state.calls,
@@ -222,32 +213,3 @@ class Api:
 
 def _iso(at: float | None, zone: ZoneInfo) -> str | None:
     return None if at is None else time_ranges.local(at, zone).isoformat(timespec="seconds")
-
-
-def _refusal(status: int, sentence: str) -> web.Response:
-    response = reply({"error": sentence}, status)
-    if status == 401:
-        response.headers["WWW-Authenticate"] = "Bearer"
-    return response
-
-
-@web.middleware
-async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Turn whatever a handler raises into one sentence."""
-    try:
-        return await handler(request)
-    except web.HTTPRequestEntityTooLarge:
-        return _refusal(400, f"The body is larger than {_LARGEST_BODY // 1024} KiB.")
-    except web.HTTPNotFound:
-        return _refusal(404, f"There is nothing at {request.path[:100]}.")
-    except web.HTTPMethodNotAllowed as error:
-        allowed = ", ".join(sorted(error.allowed_methods))
-        return _refusal(405, f"{request.method} does not work at {request.path}; use {allowed}.")
-    except web.HTTPException as error:
-        return _refusal(error.status, f"The request cannot be used: {error.reason}.")
-    except Exception as error:
-        for kind, status in _STATUS:
-            if isinstance(error, kind):
-                return _refusal(status, str(error))
-        log.exception("request_failed", method=request.method, path=request.path)
-        return _refusal(500, "The engine failed at this request; its log tells how.")

@@ -13,6 +13,7 @@ from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.adding import Replace, add, remove, write_one
 from ngalam112.cli.client import Client
 from ngalam112.cli.common import FormatOption, kept_database, make_group, read
+from ngalam112.cli.secret_input import secret
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
@@ -48,10 +49,11 @@ Weight = Annotated[int | None, typer.Option(help="1 to 100; for lots that are we
 def operator_add(
     id: Id,
     name: Annotated[str, typer.Option(help="As the reports show it.")],
-    pin: Annotated[
-        str,
-        typer.Option(help="4 to 12 digits; asked for if not given.", prompt="PIN", hide_input=True),
-    ],
+    pin_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Its first line is the PIN; - is stdin; else asked for."),
+    ] = None,
+    pin: Annotated[str | None, typer.Option(hidden=True)] = None,
     phone: Annotated[str | None, typer.Option(help="Their own phone, where *11 suffices.")] = None,
     skill: Skills = None,
     weight: Weight = None,
@@ -61,10 +63,11 @@ def operator_add(
     """Add an operator."""
     settings = load_settings()
     skills = parse_skills(skill) if skill else None
+    given = secret("PIN", argument=pin, file=pin_file, ask=True) or ""
     body: dict[str, Any] = {
         "id": id,
         "name": name,
-        "pin": pin,
+        "pin": given,
         "home_phone": phone,
         "replace": replace,
     }
@@ -79,7 +82,15 @@ def operator_add(
         check_owner(settings.journal)
         async with kept_database(settings) as database:
             one = await add_operator(
-                database, id, name, pin, phone, skills=skills, weight=weight, replace=replace
+                database,
+                id,
+                name,
+                given,
+                phone,
+                skills=skills,
+                weight=weight,
+                replace=replace,
+                pin_digits=settings.pin_digits,
             )
             stored = next(found for found in (await load_roster(database))[0] if found.id == id)
         tell_journal(settings.journal, stored)

@@ -22,10 +22,12 @@ from ngalam112.cli.doctor_links import (
     check_engine,
     check_ports_of_line,
     ok,
+    warning,
     wrong,
 )
 from ngalam112.config.routing import load_checked_distribution, load_checked_menu
 from ngalam112.config.settings import Settings, SettingsError, load_secrets, load_settings
+from pbx.known_holes import load_known_holes
 from pbx.programs import ProgramMissing, Programs
 from pbx.root import OLDEST_ASTERISK
 from pbx.small_answers import told_of_long_frames
@@ -77,6 +79,7 @@ def _programs() -> Iterator[Check]:
             yield wrong(name, f"{found} is older than {oldest}", SETUP)
         elif name == "asterisk":
             yield ok(name, f"Asterisk {found} {told_of_long_frames(version)}")
+            yield known_holes(version)
         else:
             yield ok(name, found)
     bubblewrap = shutil.which("bwrap")
@@ -84,6 +87,18 @@ def _programs() -> Iterator[Check]:
         yield wrong("bubblewrap", "not there", SETUP)
     else:
         yield ok("bubblewrap", bubblewrap or "not needed")
+
+
+def known_holes(version: tuple[int, ...]) -> Check:
+    """Say which published holes this version of Asterisk has that a line is open to."""
+    what, known = "holes of Asterisk", load_known_holes()
+    newer = "install a newer Asterisk, or renew pbx/known_holes.toml: git pull"
+    if not known.knows(version):
+        return warning(what, f"nothing is known of branch {version[0]}", newer)
+    found = known.open_in(version)
+    if found:
+        return warning(what, "; ".join(f"{one.id}: {one.what}" for one in found), newer)
+    return ok(what, f"none is known as of {known.as_of}")
 
 
 def _folder(settings: Settings) -> Check:

@@ -12,16 +12,17 @@ import msgspec
 from ngalam112.cli.client import Client, ClientError, EngineDown
 from ngalam112.config.provision import AMI_USER, ARI_USER
 from ngalam112.config.settings import Settings, SettingsError
+from ngalam112.engine.clock import STEP_S
 from pbx.asterisk import AsteriskError, check_ports
 
 START = "start the line: ngalam112 up"
 _LIMIT_S = 5.0
 
-State = Literal["ok", "wrong", "unknown"]
+State = Literal["ok", "warning", "wrong", "unknown"]
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at; `mend` says what to do where it is wrong."""
+    """One thing that was looked at; `mend` says what to do where it is wrong, or warned of."""
 
     what: str
     state: State
@@ -37,6 +38,11 @@ def ok(what: str, found: str) -> Check:
 def wrong(what: str, found: object, mend: str) -> Check:
     """Return what is wrong, and the fix."""
     return Check(what=what, state="wrong", found=str(found), mend=mend)
+
+
+def warning(what: str, found: object, mend: str) -> Check:
+    """Return what the line works with, and should not for long; and the fix."""
+    return Check(what=what, state="warning", found=str(found), mend=mend)
 
 
 def check_ports_of_line(
@@ -129,6 +135,9 @@ def check_engine(settings: Settings) -> tuple[bool, Check, Check]:
         check = wrong(what, found, f"fix what is above; see {settings.log_file}")
     elif engine["journal_failing_since"]:
         check = wrong(what, "it cannot write its journal", "see the disk of the state folder")
+    elif abs(ahead := engine.get("clock_ahead_s", 0.0)) > STEP_S:
+        found = f"the machine's clock was set: it is {ahead:+.1f} s ahead of the engine's"
+        check = warning(what, found, "wait until no call is open, or: ngalam112 engine restart")
     else:
         check = ok(what, f"version {engine['version']}, up {engine['uptime_s']:.0f} s")
     return True, check, _phones(phones, operators)

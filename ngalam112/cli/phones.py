@@ -9,6 +9,7 @@ import typer
 
 from ngalam112.cli.adding import Replace, add, remove, write_one
 from ngalam112.cli.common import FormatOption, kept_database, make_group, read
+from ngalam112.cli.secret_input import secret
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
@@ -26,7 +27,11 @@ _NAMES = ("number", "contact", "device", "operator")
 @phones.command("add")
 def phone_add(
     number: Annotated[str, typer.Argument(metavar="NUMBER", help="2 to 6 digits.")],
-    password: Annotated[str | None, typer.Option(help="Made if not given.")] = None,
+    password_file: Annotated[
+        str | None,
+        typer.Option(metavar="FILE", help="Its first line; - is stdin. Made if not given."),
+    ] = None,
+    password: Annotated[str | None, typer.Option(hidden=True)] = None,
     contact: Annotated[
         str | None,
         typer.Option(help="sip:101@host:port of a phone that never registers."),
@@ -34,16 +39,17 @@ def phone_add(
     replace: Replace = False,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
-    """Add a phone; its password is shown once."""
+    """Add a phone; a password that the line makes is shown once."""
     settings = load_settings()
-    body = {"number": number, "password": password, "contact": contact, "replace": replace}
+    given = secret("password", argument=password, file=password_file, ask=False)
+    body = {"number": number, "password": given, "contact": contact, "replace": replace}
 
     async def offline() -> dict[str, Any]:
         from ngalam112.accounts.admin import add_phone, check_free
 
         check_free(number, settings.number)
         async with kept_database(settings) as database:
-            phone = await add_phone(database, number, password, contact, replace=replace)
+            phone = await add_phone(database, number, given, contact, replace=replace)
         return {**body, "password": phone.password, "in_effect": False}
 
     made = add(settings, "/api/phones", body, offline)
@@ -51,7 +57,8 @@ def phone_add(
     if fmt is Format.TABLE:
         say = console().print
         say(f"Phone {safe(made['number'])} is added.")
-        say(f"Password (shown only now): {safe(made['password'])}", soft_wrap=True)
+        if given is None:
+            say(f"Password (shown only now): {safe(made['password'])}", soft_wrap=True)
     else:
         write_one(made, fmt)
 

@@ -60,6 +60,9 @@ def _alarms(engine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if engine["journal_failing_since"]:
         since = engine["journal_failing_since"]
         yield "ALARM", f"the journal cannot be written since {since}; see the disk"
+    if abs(engine.get("clock_ahead_s", 0.0)) > 1.0:
+        seconds = engine["clock_ahead_s"]
+        yield "ALARM", f"the machine's clock was set by {seconds:+.1f} s; followed once all is idle"
     if engine["entries_lost"]:
         yield "ALARM", f"{engine['entries_lost']} entries could be kept nowhere and are lost"
 

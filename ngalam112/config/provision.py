@@ -13,6 +13,7 @@ from acd.transfers.directory import addresses_in_utc
 from ngalam112.config.settings import PROJECT, Settings
 from pbx.endpoints import endpoint
 from pbx.render import (
+    REALM,
     PhoneAccount,
     render,
     render_agencies,
@@ -57,6 +58,7 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "qualify_s": settings.qualify_s,
         "phone_silence_s": settings.phone_silence_s,
         "number": settings.number,
+        "realm": REALM,
         "refer": takes_refer(settings, asterisk),
         "claim_ms": settings.claim_ms,
         "app": APP,

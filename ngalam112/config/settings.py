@@ -44,6 +44,7 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8112, ge=1, le=65535)
     rtp_ports: str = "10000-19999"
     trunk_match: Annotated[list[str], NoDecode] = ["127.0.0.0/8"]
+    never_ban: Annotated[list[str], NoDecode] = []
     database_url: str = ""
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
     # where telephone numbers without a country code are from
@@ -62,6 +63,8 @@ class Settings(BaseSettings):
     announce: Literal["off", "position", "wait"] = "wait"
     announce_first_s: float = Field(default=3.0, ge=0, le=5)
     announce_every_s: float = Field(default=30.0, ge=5, le=600)
+    # of a new PIN, at least; those that are kept already stay as they are
+    pin_digits: int = Field(default=6, ge=4, le=12)
     misses_to_pause: int = Field(default=3, ge=0, le=100)
     # off, because a phone that does not answer OPTIONS would count as gone
     qualify_s: int = Field(default=0, ge=0, le=3600)
@@ -112,6 +115,11 @@ class Settings(BaseSettings):
         if not known_country(value):
             raise ValueError("give the two capital letters of a country (ISO 3166) such as ID")
         return value
+
+    @field_validator("never_ban", mode="before")
+    @classmethod
+    def _networks_if_any(cls, value: object) -> list[str]:
+        return cls._networks(value) if value else []
 
     @field_validator("rtp_ports")
     @classmethod

@@ -12,6 +12,9 @@ import msgspec
 CLOCK = "clock"
 """The key of the fact where the clock of an engine is anchored (`Anchor`)."""
 
+STEP_S = 1.0
+"""A difference from the machine's clock that is larger comes of somebody who has set that."""
+
 _OLDEST_S = 86_400.0  # a channel that seems to be older tells of a clock that was set
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
@@ -54,6 +57,10 @@ class SteadyClock:
     def at(self, monotonic: float) -> float:
         """The time at a moment of the monotonic clock."""
         return round(monotonic + self.anchor.offset, 6)
+
+    def ahead(self) -> float:
+        """How far the machine's clock is ahead of this one, in seconds; negative if behind."""
+        return time.time() - time.monotonic() - self.anchor.offset
 
 
 def _boot() -> str:

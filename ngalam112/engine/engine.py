@@ -23,6 +23,7 @@ from ngalam112.config.provision import (
 )
 from ngalam112.config.routing import RoutingConfig
 from ngalam112.config.settings import Settings
+from ngalam112.engine.ban_keeper import BanKeeper
 from ngalam112.engine.clock import SteadyClock
 from ngalam112.engine.event_router import EventRouter
 from ngalam112.engine.inbox import Inbox
@@ -53,11 +54,13 @@ class Engine:
         ari: AriClient,
         ami: AmiLink,
         router: EventRouter,
+        ban_keeper: BanKeeper,
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = routing.menu, routing.distribution
         self.clock, self.inbox, self.timers = clock, inbox, timers
         self.ari, self.ami, self.router = ari, ami, router
+        self.ban_keeper = ban_keeper
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
         self.restored = False
@@ -75,6 +78,7 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._write(), name="writer")
             tasks.create_task(self.ami.run(), name="ami")
+            tasks.create_task(self.ban_keeper.run(), name="bans")
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
     async def bring_phones(self) -> None:
@@ -104,6 +108,13 @@ class Engine:
 
         if self.ari.connected:
             self.ari.send("GET", "asterisk/ping", then=then)
+
+    def is_idle(self) -> bool:
+        """Whether nothing is open whose seconds are counted: no call, no talk and no wrap-up."""
+        router = self.router
+        open_now = router.calls or router.channels_of_phones() or router.fallback.calls
+        wrap_up = any(one.wrap_up_until for one in self.roster.operators.values())
+        return self.restored and not (open_now or wrap_up)
 
     def hang_up_all(self, now: float) -> None:
         """The whole line stops: end every call, with its record."""

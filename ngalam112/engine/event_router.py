@@ -100,7 +100,7 @@ class EventRouter:
         self.calls = self.live.calls
         self.replaced = False
         self.switch, self.dispatcher, self.reception = switch, dispatcher, reception
-        self._owners, self._codes, self.operator_calls = owners, codes, operator_calls
+        self._owners, self.codes, self.operator_calls = owners, codes, operator_calls
         load = dispatcher.load
         self.claims = Claims(
             self.live,
@@ -215,13 +215,13 @@ class EventRouter:
                 self.dispatcher.roster.phone_seen(phone)
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["whisper", prompt]:
-                self._codes.say(channel.id, prompt, now)
+                self.codes.say(channel.id, prompt, now)
             case ["code", phone, "*16"]:
                 self.dispatcher.roster.phone_seen(phone)
                 self.operator_calls.call_back(channel.id, phone, now)
             case ["code", phone, code]:
                 self.dispatcher.roster.phone_seen(phone)
-                self._codes.dialled(channel.id, phone, code, now)
+                self.codes.dialled(channel.id, phone, code, now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
@@ -281,4 +281,4 @@ class EventRouter:
 
     def channels_of_phones(self) -> set[str]:
         """The channels of phones that dialled something, and of whom they called."""
-        return self.operator_calls.channels() | self._codes.channels()
+        return self.operator_calls.channels() | self.codes.channels()

@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from ngalam112.config.settings import Settings
 from ngalam112.process import pidfiles
+from ngalam112.process.open_files import allow_many_files
 from ngalam112.process.rescuer import rescuer_command, rescuer_log
 from ngalam112.process.running_line import line_asterisk, prepare
 from ngalam112.process.supervisor import Part
@@ -54,6 +55,7 @@ def become_asterisk(settings: Settings) -> NoReturn:
 
     Engines may run already: they wait for it.
     """
+    allow_many_files()
     programs = Programs.find()
     asyncio.run(prepare(settings, programs, engine_runs=True))
     _become(asterisk_part(settings, programs), settings)

@@ -30,9 +30,11 @@ from ngalam112.config.routing import RoutingConfig
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from ngalam112.process import pidfiles
+from ngalam112.process.clock_watch import watch_clock
 from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, read_beat
 from ngalam112.process.leader_lock import LeaderLock
 from ngalam112.process.log_rotation import keep_logs_short
+from ngalam112.process.open_files import allow_many_files
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, read_spool
 from ngalam112.recovery.late_database import record, remember
@@ -76,6 +78,15 @@ class _Life:
         if not self.told.done():
             self.told.set_result(number)
 
+    def next_waits(self) -> bool:
+        """Whether another engine waits for its turn."""
+        found = pidfiles.engines(self.settings.run).values()
+        return any(one.state == "waiting" and one.pid != os.getpid() for one in found)
+
+    def leaves_turn(self) -> None:
+        """Stop as if told so by SIGTERM: calls stay up, and the next engine serves."""
+        self._tell(signal.SIGTERM)
+
     def becomes(self, state: str) -> None:
         """Say what it is from now on: waiting, taking_over, serving or stopping."""
         if self.state == state:
@@ -107,6 +118,7 @@ class _Life:
 
 def main(settings: Settings, name: str = "1") -> int:
     """Run the engine until it is told to stop; returns the exit code."""
+    allow_many_files()
     with open_log(settings.log_file, settings.log_level):
         return uvloop.run(live(settings, name))
 
@@ -181,6 +193,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
             tasks.create_task(_spool(engine, database, journal), name="spool")
             tasks.create_task(_tend(recorder.local), name="journal")
             tasks.create_task(keep_logs_short(settings), name="logs")
+            tasks.create_task(watch_clock(engine, life.next_waits, life.leaves_turn), name="clock")
             tasks.create_task(_unless_it_fails(writing), name="recording")
     finally:
         life.becomes("stopping")

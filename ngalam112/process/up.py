@@ -23,6 +23,7 @@ from models.database import Database, Unreachable
 from ngalam112.accounts.admin import add_operator, add_phone, load_roster
 from ngalam112.config.provision import phones_are_rendered, provision_phones
 from ngalam112.config.settings import Settings
+from ngalam112.process.open_files import allow_many_files
 from ngalam112.process.parts import ENGINES, asterisk_part, engine_part, rescue_part
 from ngalam112.process.running_line import EngineFailed, healthy, line_asterisk, prepare
 from ngalam112.process.supervisor import Part, Supervisor, tell
@@ -40,6 +41,7 @@ class AnotherUp(Exception):
 
 def main(settings: Settings) -> int:
     """Run the line until Ctrl-C or SIGTERM; returns the exit code."""
+    allow_many_files()
     with _only_one(settings):
         return asyncio.run(_run(settings, console()))
 
@@ -182,7 +184,8 @@ async def _accounts(settings: Settings, screen: Console) -> tuple[list[Operator]
         if not phones and not operators:
             screen.print("First start: making four phones and four operators.")
             for index, number in enumerate(FIRST_PHONES):
-                await add_phone(database, number, None, None)
+                made = await add_phone(database, number, None, None)
+                screen.print(f"  phone {number}, password {made.password} (shown only now)")
                 who, pin = f"100{index + 1}", f"{random_secrets.randbelow(10**6):06d}"
                 await add_operator(database, who, f"Petugas {index + 1}", pin, number)
                 screen.print(f"  operator {who}, PIN {pin} (shown only now), phone {number}")
@@ -193,14 +196,15 @@ async def _accounts(settings: Settings, screen: Console) -> tuple[list[Operator]
 def _announce(
     settings: Settings, screen: Console, operators: list[Operator], phones: list[Phone]
 ) -> None:
-    # whole lines: a path or a password that is broken in two cannot be copied
+    # whole lines: a path that is broken in two cannot be copied
     say = partial(screen.print, soft_wrap=True)
     where = f"{settings.bind}:{settings.sip_port}"
     say(f"\nThe line answers: dial {settings.number} at {where} (SIP).")
     say(f"Citizens may call from: {', '.join(settings.trunk_match)}; no registration needed.\n")
-    say("Phones for softphones (dial *11 to log in, *12 out, *13 pause, *14 ready):")
+    say("Phones for softphones (dial *11 to log in, *12 out, *13 pause, *14 ready); a new")
+    say("password: ngalam112 phone add NUMBER --replace")
     for phone in phones:
         who = [one for one in operators if one.home_phone == phone.number]
         names = ", ".join(f"{one.id} {one.name}" for one in who) or "nobody's own phone"
-        say(f"  user {phone.number}  password {phone.password}  {names}")
+        say(f"  user {phone.number}  {names}")
     say(f"\nLog: {settings.log_file}\nStatus: ngalam112 status    Stop: Ctrl-C\n")

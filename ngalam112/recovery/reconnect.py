@@ -69,6 +69,8 @@ class Reconnect:
         self._router.live.to_hang_up.update(to_hang_up(calls))
         self._router.claims.pending.update(claim_checkpoints(facts))
         self._router.operator_calls.called_back.remember(facts.get(CALLED_BACK))
+        self._router.codes.throttle.remember(facts)
+        self._engine.ban_keeper.remember(facts)
         self._asterisk = str(facts.get(ASTERISK, ""))
         # a beat of before the machine's start says nothing
         if seen_at is not None and seen_at <= time.monotonic():

@@ -153,6 +153,7 @@ class LineDesk(Desk):
             owners=owners,
             playbacks=self.dispatcher.playbacks,
             free_phone=self.dispatcher.operator_legs.free_phone,
+            journal=self.journal,
             pin_matches=lambda one, pin: one.pin_hash == pin,
             distribution=THE_DISTRIBUTION,
             extension_s=30.0,

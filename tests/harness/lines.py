@@ -37,7 +37,7 @@ from reports.calls import CallHistory, list_calls, show_call
 
 FULL = os.environ.get("NGALAM112_TESTS") == "full"
 PASSWORD = "a-phone-password"
-PIN = "4321"
+PIN = "654321"
 
 
 class Line:

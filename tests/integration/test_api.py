@@ -20,6 +20,7 @@ from journal.write_ahead_log import WriteAheadLog
 from ngalam112.accounts.admin import load_roster
 from ngalam112.api import changes, queries
 from ngalam112.recovery.startup_state import known_by
+from pbx.render import password_digest
 
 PATHS = (
     ("GET", "/metrics"),
@@ -57,7 +58,7 @@ async def test_the_status_says_that_asterisk_is_down_and_what_the_line_holds(
     served: ServedEngine,
 ) -> None:
     await served.post("/api/phones", number="101")
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321", home_phone="101")
     await served.post("/api/operators/1001/login")
     await served.post("/api/operators/1001/pause")
     await served.citizen("c1")
@@ -99,14 +100,16 @@ async def test_a_new_phone_is_known_at_once_and_its_password_told_once(
     made = await served.post("/api/phones", number="105")
     assert len(made["password"]) >= 12 and made["in_effect"] is False
     rendered = (served.settings.asterisk_home / "etc" / "phones.conf").read_text()
-    assert made["password"] in rendered
+    assert made["password"] not in rendered
+    assert f"password_digest = {password_digest('105', made['password'])}\n" in rendered
     listed = await served.get("/api/phones")
     assert listed["phones"] == [
         {"number": "105", "contact": None, "device": "unknown", "operator": None}
     ]
     _, stored = await load_roster(served.database)
-    assert [(one.number, one.password) for one in stored] == [("105", made["password"])]
-    assert served.engine.roster.phones["105"].password == made["password"]
+    digest = password_digest("105", made["password"])
+    assert [(one.number, one.password) for one in stored] == [("105", digest)]
+    assert served.engine.roster.phones["105"].password == digest
 
 
 async def test_a_phone_that_is_there_keeps_its_password_unless_told_otherwise(
@@ -115,10 +118,10 @@ async def test_a_phone_that_is_there_keeps_its_password_unless_told_otherwise(
     first = await served.post("/api/phones", number="105")
     status, sentence = await served.refusal("post", "/api/phones", number="105")
     assert status == 409 and "--replace" in sentence
-    assert served.engine.roster.phones["105"].password == first["password"]
+    assert served.engine.roster.phones["105"].password == password_digest("105", first["password"])
     second = await served.post("/api/phones", number="105", replace=True, password="another-one")
     assert second["password"] == "another-one"
-    assert served.engine.roster.phones["105"].password == "another-one"
+    assert served.engine.roster.phones["105"].password == password_digest("105", "another-one")
 
 
 async def test_phones_added_at_once_are_all_rendered(served: ServedEngine) -> None:
@@ -131,7 +134,7 @@ async def test_phones_added_at_once_are_all_rendered(served: ServedEngine) -> No
 async def test_an_operator_logs_in_pauses_is_ready_and_logs_out(served: ServedEngine) -> None:
     await served.post("/api/phones", number="101")
     await served.post("/api/phones", number="102")
-    made = await served.post("/api/operators", id="1001", name="Sari", pin="4321")
+    made = await served.post("/api/operators", id="1001", name="Sari", pin="654321")
     assert (made["status"], made["name"]) == ("logged_out", "Sari")
     assert "pin_hash" not in made
     one = await served.post("/api/operators/1001/login", phone="102")
@@ -150,7 +153,7 @@ async def test_an_operator_logs_in_pauses_is_ready_and_logs_out(served: ServedEn
 
 async def test_who_is_logged_in_and_what_is_needed_is_not_removed(served: ServedEngine) -> None:
     await served.post("/api/phones", number="101")
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321", home_phone="101")
     await served.post("/api/operators/1001/login")
     for status, words, path in (
         (409, "is logged in; log them out", "/api/operators/1001"),
@@ -170,7 +173,7 @@ async def test_who_is_logged_in_and_what_is_needed_is_not_removed(served: Served
 async def test_who_is_removed_is_gone_everywhere_and_stays_so(served: ServedEngine) -> None:
     for number in ("101", "102"):
         await served.post("/api/phones", number=number)
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321", home_phone="101")
     await served.post("/api/operators/1001/login", phone="102")
     await served.post("/api/operators/1001/logout")
     assert await served.delete("/api/operators/1001") == {"id": "1001"}
@@ -196,7 +199,7 @@ async def test_what_cannot_be_removed_from_the_database_is_there_again(
     served: ServedEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await served.post("/api/phones", number="101")
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321")
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321")
     monkeypatch.setattr(changes, "WRITTEN_WITHIN_S", 0.1)
 
     async def never() -> None:
@@ -212,11 +215,11 @@ async def test_what_cannot_be_removed_from_the_database_is_there_again(
 
 async def test_an_operator_with_a_new_name_stays_logged_in(served: ServedEngine) -> None:
     await served.post("/api/phones", number="101")
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321", home_phone="101")
     await served.post("/api/operators/1001/login")
-    status, _ = await served.refusal("post", "/api/operators", id="1001", name="Dewi", pin="4321")
+    status, _ = await served.refusal("post", "/api/operators", id="1001", name="Dewi", pin="654321")
     assert status == 409
-    made = await served.post("/api/operators", id="1001", name="Dewi", pin="4321", replace=True)
+    made = await served.post("/api/operators", id="1001", name="Dewi", pin="654321", replace=True)
     assert (made["name"], made["status"], made["phone"]) == ("Dewi", "ready", "101")
     await served.journal.recorder.flushed()
     stored, _ = await load_roster(served.database)
@@ -225,7 +228,7 @@ async def test_an_operator_with_a_new_name_stays_logged_in(served: ServedEngine)
 
 async def test_a_wrap_up_is_made_longer_and_ended(served: ServedEngine) -> None:
     await served.post("/api/phones", number="101")
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321", home_phone="101")
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321", home_phone="101")
     await served.post("/api/operators/1001/login")
     engine = served.engine
     one = engine.roster.operators["1001"]
@@ -251,12 +254,12 @@ async def test_skills_take_effect_at_once_and_are_kept(served: ServedEngine) -> 
 
     skills = {"police": 9, "lang:jv": 5}
     made = await served.post(
-        "/api/operators", id="1001", name="Sari", pin="4321", skills=skills, weight=2
+        "/api/operators", id="1001", name="Sari", pin="654321", skills=skills, weight=2
     )
     assert (made["skills"], made["weight"]) == (skills, 2)
     living = served.engine.roster.operators["1001"]
     assert (living.skills, living.weight) == (skills, 2) == await stored()
-    await served.post("/api/operators", id="1001", name="Dewi", pin="4321", replace=True)
+    await served.post("/api/operators", id="1001", name="Dewi", pin="654321", replace=True)
     assert (living.name, living.skills, living.weight) == ("Dewi", skills, 2)
     assert await stored() == (skills, 2), "who gets a new name keeps the skills"
     row = await served.post("/api/operators/1001/skills", skills={"fire": 1})
@@ -317,6 +320,22 @@ async def test_a_report_that_takes_long_holds_up_no_look_at_a_call(
         await report
 
 
+async def test_an_engine_is_idle_while_no_call_and_no_wrap_up_is_open(served: ServedEngine) -> None:
+    engine = served.engine
+    assert not engine.is_idle(), "nobody knows yet what Asterisk holds"
+    engine.restored = True
+    assert engine.is_idle()
+    await served.citizen("c1")
+    assert not engine.is_idle()
+    await engine.do(engine.hang_up_all)
+    engine.router.gone("c1", 16, engine.clock.now())
+    assert engine.is_idle()
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321")
+    await engine.do(lambda now: engine.wrap_ups.begin(engine.roster.operators["1001"], 60.0, now))
+    assert not engine.is_idle()
+    assert abs((await served.get("/api/status"))["engine"]["clock_ahead_s"]) < 1.0
+
+
 async def test_the_metrics_count_what_has_happened(served: ServedEngine) -> None:
     async def numbers() -> dict[str, float]:
         token = served.settings.secrets.api_token
@@ -347,3 +366,4 @@ async def test_the_metrics_count_what_has_happened(served: ServedEngine) -> None
     assert during["ngalam112_recorder_failing"] == 1
     assert during["ngalam112_recorder_failing_since_seconds"] == pytest.approx(time.time(), abs=60)
     assert after["ngalam112_queue_length"] == 0
+    assert after["ngalam112_wrong_pins_total"] == after["ngalam112_pin_waits"] == 0

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from lines import line_settings
+from lines import eventually, line_settings
 from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
 from sqlalchemy import text
 
@@ -17,6 +18,7 @@ from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from ngalam112.accounts.admin import add_operator
+from ngalam112.api.door import MOST_CONNECTIONS
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api, ApiError
 from ngalam112.cli.client import Client, EngineDown, EngineRefused, EngineSilent
@@ -32,8 +34,8 @@ async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
 
 
 async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngine) -> None:
-    await add_operator(served.database, "1002", "Dewi", "4321", None)
-    await served.post("/api/operators", id="1001", name="Sari", pin="4321")
+    await add_operator(served.database, "1002", "Dewi", "654321", None)
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321")
     for status, words, path, body in (
         (404, "no operator 9", "/api/operators/9/login", {}),
         (409, "not logged in", "/api/operators/1001/pause", {}),
@@ -50,11 +52,11 @@ async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngi
         (400, "255", "/api/phones", {"number": "101", "contact": f"sip:{'a' * 300}@host"}),
         (400, "unknown field", "/api/phones", {"number": "101", "colour": "red"}),
         (400, "number", "/api/phones", {}),
-        (400, "1 to 10 digits", "/api/operators", {"id": "x", "name": "A", "pin": "4321"}),
-        (400, "readable", "/api/operators", {"id": "1", "name": " ", "pin": "4321"}),
-        (400, "readable", "/api/operators", {"id": "1", "name": "a\x1b[2J", "pin": "4321"}),
-        (400, "readable", "/api/operators", {"id": "1", "name": "a" * 65, "pin": "4321"}),
-        (400, "4 to 12 digits", "/api/operators", {"id": "1", "name": "A", "pin": "abc"}),
+        (400, "1 to 10 digits", "/api/operators", {"id": "x", "name": "A", "pin": "654321"}),
+        (400, "readable", "/api/operators", {"id": "1", "name": " ", "pin": "654321"}),
+        (400, "readable", "/api/operators", {"id": "1", "name": "a\x1b[2J", "pin": "654321"}),
+        (400, "readable", "/api/operators", {"id": "1", "name": "a" * 65, "pin": "654321"}),
+        (400, "6 to 12 digits", "/api/operators", {"id": "1", "name": "A", "pin": "abc"}),
         (400, "no pause reason 'lunch'; known are: break", _PAUSE, {"reason": "lunch"}),
         (400, "no pause reason 'missed'", _PAUSE, {"reason": "missed"}),
         (400, "no pause reason 'x\\x1b[2J'", _PAUSE, {"reason": "x\x1b[2J"}),
@@ -76,11 +78,11 @@ async def test_what_cannot_be_done_is_refused_in_one_sentence(served: ServedEngi
         (404, "no operator 9", "/api/operators/9/skills", {"weight": 2}),
         (
             *(400, "no skill 'x'", "/api/operators"),
-            {"id": "1", "name": "A", "pin": "4321", "skills": {"x": 1}},
+            {"id": "1", "name": "A", "pin": "654321", "skills": {"x": 1}},
         ),
         (
             *(400, "no phone '777'", "/api/operators"),
-            {"id": "1", "name": "A", "pin": "4321", "home_phone": "777"},
+            {"id": "1", "name": "A", "pin": "654321", "home_phone": "777"},
         ),
     ):
         found = await served.refusal("post", path, **body)
@@ -163,3 +165,35 @@ async def test_the_client_tells_who_is_not_there(tmp_path: Path, served: ServedE
         await asyncio.to_thread(Client(stranger).get, "/api/status")
     with socket.create_server(("127.0.0.1", settings.api_port)), pytest.raises(EngineSilent):
         await asyncio.to_thread(Client(settings, 0.2).get, "/api/status")
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_requests_that_are_never_finished_take_neither_files_nor_the_api(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("ngalam112.api.server", "ngalam112.api.door"):
+        monkeypatch.setattr(f"{module}.SILENCE_S", 0.5)
+    async with an_engine(tmp_path / "home") as served:
+        files = open_files()
+        port, token = served.settings.api_port, served.settings.secrets.api_token
+        head = f"POST /api/phones HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        begun = (head, f"{head}Content-Length: 20\r\n\r\n{{", "G", "")
+        opened = [await asyncio.open_connection("127.0.0.1", port) for _ in range(300)]
+        for index, (_, writer) in enumerate(opened):
+            writer.write(begun[index % len(begun)].encode())
+        # ours and theirs are one process's here: those that are ended have one end left
+        ended = [asyncio.ensure_future(reader.read()) for reader, _ in opened]
+
+        async def most_are_ended() -> bool:
+            return sum(one.done() for one in ended) >= 300 - 2 * MOST_CONNECTIONS
+
+        await eventually(most_are_ended, within=2, what="connections too many are ended")
+        assert open_files() < files + 300 + 2 * MOST_CONNECTIONS
+        await eventually(lambda: all(one.done() for one in ended), what="all are ended")
+        assert (await served.get("/api/status"))["engine"]["pid"] == os.getpid()
+        for (_, writer), one in zip(opened, ended, strict=True):
+            writer.close()
+            one.exception()

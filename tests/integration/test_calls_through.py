@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from lines import Line
@@ -119,6 +120,9 @@ async def test_asterisk_takes_every_setting_of_ours(line: Line) -> None:
     asterisk = line.running.asterisk
     said = asterisk.console_file.read_text() + await asterisk.console("core show version")
     assert [row for row in said.splitlines() if not row.startswith("Asterisk ")] == []
+    # what a module does not like goes to the log, where rows of calls name theirs: [C-00000001]
+    log = (line.settings.asterisk_home / "log" / "messages").read_text()
+    assert re.findall(r"^\S+ \S+ (?:WARNING|ERROR)\[\d+\](?!\[C-).*$", log, re.M) == []
 
 
 async def test_afterwards_asterisk_is_empty(line: Line) -> None:

@@ -123,6 +123,9 @@ async def test_a_phone_that_guesses_waits_and_the_log_tells_it_without_a_pin(lin
     assert asyncio.get_running_loop().time() - began < 9.0
     await line.players.dial(other, f"*111201*{PIN}")
     assert await status(line, "1201") == ("ready", "102")
+    await kill_9(line)
+    await line.players.dial(phone, f"*111201*{PIN}")
+    assert await status(line, "1201") == ("ready", "102"), "the next engine lets it wait on"
     log = log_of(line)
     assert log.count("wrong_pin") == 3 and "phone_waits" in log
     assert WRONG_PIN not in log and f"*{PIN}" not in log
@@ -176,6 +179,14 @@ async def test_ready_ends_wrap_up_early(line: Line) -> None:
     assert events[1][0] - events[0][0] < WRAP_UP_S
 
 
+async def kill_9(line: Line) -> None:
+    pid = line.running.engine.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    await line.running.engine.ended()
+    await line.running.engine.start()
+
+
 async def test_the_rest_of_a_wrap_up_and_what_else_is_known_survive_kill_9(line: Line) -> None:
     await line.operators_ready("102")
     await line.post("/api/operators/1102/skills", {"skills": {"police": 9}, "weight": 7})
@@ -193,11 +204,7 @@ async def test_the_rest_of_a_wrap_up_and_what_else_is_known_survive_kill_9(line:
         return one if one.wrap_up_until else None
 
     known = await eventually(in_wrap_up, what="the wrap-up is in the database")
-    pid = line.running.engine.pid
-    assert pid is not None
-    os.kill(pid, signal.SIGKILL)
-    await line.running.engine.ended()
-    await line.running.engine.start()
+    await kill_9(line)
 
     after = await operator(line, "1102")
     for name in ("state", "status", "phone", "calls_taken", "skills", "weight"):

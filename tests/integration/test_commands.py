@@ -26,6 +26,7 @@ from models.database import Database
 from ngalam112.accounts.admin import load_roster
 from ngalam112.config.settings import PROJECT, Settings
 from ngalam112.recovery.startup_state import Known, known_by
+from pbx.render import password_digest
 
 HOSTILE_NAME = "=cmd|' /C calc'!A0 \x1b[2J[bold]\u202e"
 LIMIT_S = 60.0
@@ -41,7 +42,7 @@ class Ran(NamedTuple):
 
 
 async def run(settings: Settings, *args: str, **more: str) -> Ran:
-    """Run `python -m ngalam112 ...` for the line with these settings."""
+    """Run `python -m ngalam112 ...` for the line with these settings, beside its state folder."""
     environment = {**settings.environment(), "COLUMNS": "120", "PYTHONPATH": str(PROJECT), **more}
     process = await fork_server.start(
         sys.executable,
@@ -65,6 +66,7 @@ async def run(settings: Settings, *args: str, **more: str) -> Ran:
 
 @pytest.fixture
 async def served(tmp_path: Path) -> AsyncIterator[ServedEngine]:
+    (tmp_path / "pin").write_text("654321\n")
     async with an_engine(tmp_path / "home") as one:
         yield one
 
@@ -79,8 +81,9 @@ async def test_commands_reach_the_engine_while_it_is_up(served: ServedEngine) ->
     settings = served.settings
     ran = await run(settings, "phone", "add", "101", "--format", "json")
     assert (ran.code, ran.err) == (0, "")
-    assert served.engine.roster.phones["101"].password == json.loads(ran.out)["password"]
-    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--phone", "101")
+    digest = password_digest("101", json.loads(ran.out)["password"])
+    assert served.engine.roster.phones["101"].password == digest
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin-file", "pin", "--phone", "101")
     assert await run(settings, *added) == (0, "Operator 1001 (Sari) is added.\n", "")
     for action, status in (("login", "ready"), ("pause", "paused"), ("ready", "ready")):
         ran = await run(settings, "operator", action, "1001", "--format", "json")
@@ -98,7 +101,7 @@ async def test_commands_reach_the_engine_while_it_is_up(served: ServedEngine) ->
 
 async def test_skills_and_wrap_up_by_command(served: ServedEngine) -> None:
     settings, engine = served.settings, served.engine
-    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--weight", "2")
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin-file", "pin", "--weight", "2")
     added = (*added, "--skill", "police=9", "--skill", "lang:jv=5")
     assert (await run(settings, *added)).code == 0
     one = engine.roster.operators["1001"]
@@ -216,8 +219,9 @@ async def test_skills_given_while_the_line_is_down_outlast_what_waits_in_the_jou
     tmp_path: Path,
 ) -> None:
     settings = line_settings(tmp_path / "home")
+    (tmp_path / "pin").write_text("654321\n")
     assert (await run(settings, "phone", "add", "101")).code == 0
-    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--phone", "101")
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin-file", "pin", "--phone", "101")
     assert (await run(settings, *added, "--skill", "police=5")).code == 0
     journal = WriteAheadLog(settings.journal)
     async with Database(settings.url) as database:
@@ -228,7 +232,7 @@ async def test_skills_given_while_the_line_is_down_outlast_what_waits_in_the_jou
         journal.close()
         given = await run(settings, "operator", "skills", "1001", "fire=9", "--weight", "3")
         assert given.code == 0, given
-        replaced = (*added[:3], "--name", "Dewi", "--pin", "1234", "--replace")
+        replaced = (*added[:3], "--name", "Dewi", "--pin-file", "pin", "--replace")
         assert (await run(settings, *replaced)).code == 0
         journal = WriteAheadLog(settings.journal)
         operators, _ = await load_roster(database)
@@ -244,8 +248,9 @@ async def test_skills_given_while_the_line_is_down_outlast_what_waits_in_the_jou
 
 async def test_phones_and_operators_are_removed_while_the_line_is_down(tmp_path: Path) -> None:
     settings = line_settings(tmp_path / "home")
+    (tmp_path / "pin").write_text("654321\n")
     assert (await run(settings, "phone", "add", "101")).code == 0
-    added = ("operator", "add", "1001", "--name", "Sari", "--pin", "4321", "--phone", "101")
+    added = ("operator", "add", "1001", "--name", "Sari", "--pin-file", "pin", "--phone", "101")
     assert (await run(settings, *added)).code == 0
     failed_in_one_line(await run(settings, "phone", "remove", "101"), "operator 1001's own")
     for command in (("operator", "remove", "1001"), ("phone", "remove", "101")):

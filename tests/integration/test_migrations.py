@@ -25,6 +25,7 @@ from models.database import Database, SchemaError, upgrade
 from models.tables import Base, CallRow, PhoneRow
 from models.writing import upsert
 from ngalam112.config.settings import PROJECT
+from pbx.render import password_digest
 
 pytest_plugins = ("databases",)
 
@@ -55,6 +56,21 @@ async def test_a_downgrade_leaves_nothing_and_an_upgrade_after_it_makes_all_agai
     await database.upgrade()
     async with database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_passwords_of_before_become_digests(database: Database) -> None:
+    async with database.engine.begin() as connection:
+        await connection.run_sync(schema.downgrade)
+        await connection.run_sync(schema.upgrade, "0002")
+        await connection.execute(
+            text(
+                "INSERT INTO phones (number, password, created_at) "
+                "VALUES ('101', 'a-phone-password', '2026-11-29 00:00:00')"
+            )
+        )
+        await connection.run_sync(schema.upgrade)
+        found = await connection.execute(text("SELECT password FROM phones"))
+        assert found.scalars().all() == [password_digest("101", "a-phone-password")]
 
 
 async def test_upgrading_twice_keeps_what_is_there(database: Database) -> None:

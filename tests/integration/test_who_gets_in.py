@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import quote
 
 import aiohttp
 import pytest
 import pytest_asyncio
-from lines import PASSWORD, Line, open_line
+from lines import PASSWORD, Line, eventually, open_line
 from plain_sip import ask
 
 from acd.calls.record import CallRecord
 from lab.actors.sipp import SippError
+from ngalam112.config.settings import PROJECT
+from pbx.module_folder import installed_modules
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,8 +30,65 @@ async def line(
     programs: Programs, built_sounds: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Line]:
     home = tmp_path_factory.mktemp("line")
-    async with open_line(home, programs, built_sounds, trunk_match=[f"{TRUNK}/32"]) as line:
+    # the trunk is another loopback address than the one that the tests speak from
+    # and strangers call from it far too often
+    changes = {"trunk_match": [f"{TRUNK}/32"], "never_ban": ["127.0.0.1/32"]}
+    async with open_line(home, programs, built_sounds, **changes) as line:
         yield line
+
+
+class Caller:
+    """Somebody who speaks plain SIP, one dialog each."""
+
+    def __init__(self, line: Line, sender: str, host: str = "127.0.0.1") -> None:
+        self.link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.link.bind((host, 0))
+        self.link.settimeout(3.0)
+        self.port, self.host, self.sender = self.link.getsockname()[1], host, sender
+        self.call_id, self.tag = f"c{self.port}@{host}", f"t{self.port}"
+        self.line, self.sent, self.to_tag = line, 0, ""
+
+    def __enter__(self) -> Caller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.link.close()
+
+    def send(self, method: str, uri: str, *headers: str, to_tag: str = "", ack: int = 0) -> None:
+        """Send a request; `ack`: the number of the INVITE that it acknowledges."""
+        self.sent += not ack
+        host, to = f"{self.host}:{self.port}", f"<{uri}>" + (f";tag={to_tag}" if to_tag else "")
+        rows = (
+            f"{method} {uri} SIP/2.0",
+            f"Via: SIP/2.0/UDP {host};branch=z9hG4bK{self.port}{method}{self.sent}",
+            f"From: <sip:{self.sender}@{self.host}>;tag={self.tag}",
+            f"To: {to}",
+            f"Call-ID: {self.call_id}",
+            f"CSeq: {ack or self.sent} {method}",
+            f"Contact: <sip:{self.sender}@{host}>",
+            "Max-Forwards: 70",
+            *headers,
+            "Content-Length: 0",
+        )
+        text = "\r\n".join(rows) + "\r\n\r\n"
+        self.link.sendto(text.encode(), ("127.0.0.1", self.line.settings.sip_port))
+
+    def final(self) -> str:
+        """Return the first final answer."""
+        while True:
+            text = self.link.recv(65535).decode()
+            if text.startswith("SIP/2.0 ") and int(text[8:11]) >= 200:
+                return text
+
+    def asks(self, method: str, uri: str, *headers: str) -> str:
+        """Send a request and return its final answer; one to an INVITE is acknowledged."""
+        self.send(method, uri, *headers)
+        text = self.final()
+        if method == "INVITE":
+            tag = re.search(r"^To:.*;tag=(\S+)", text, re.MULTILINE)
+            self.to_tag = tag[1] if tag else ""
+            self.send("ACK", uri, to_tag=self.to_tag, ack=self.sent)
+        return text
 
 
 async def answer(line: Line, method: str, uri: str, sender: str, host: str = "127.0.0.1") -> int:
@@ -117,6 +179,59 @@ async def test_a_session_border_controller_that_asks_whether_the_line_lives_is_t
     assert await answer(line, "INVITE", uri, "sbc", TRUNK) in (401, 404)
 
 
+@pytest.mark.parametrize("method", ["REGISTER", "INVITE", "OPTIONS"])
+async def test_who_has_a_phone_is_not_told_from_who_has_none(line: Line, method: str) -> None:
+    def shape(sender: str, *headers: str) -> str:
+        with Caller(line, sender) as caller:
+            text = caller.asks(method, "sip:somewhere@127.0.0.1", *headers)
+        for own in (caller.call_id, f"sip:{sender}@", str(caller.port)):
+            text = text.replace(own, "X")
+        return re.sub(r'(nonce|opaque)="[^"]+"|(tag|branch)=[^;\s]+', r"\1\2", text)
+
+    wrong = (
+        'Authorization: Digest username="X", realm="ngalam112", nonce="1/a", uri="sip:x", '
+        f'response="{"0" * 32}", algorithm=MD5, qop=auth, cnonce="1", nc=00000001'
+    )
+    for headers in ((), (wrong,)):
+        known = await asyncio.to_thread(shape, "101", *headers)
+        assert known.startswith("SIP/2.0 401 ") and 'realm="ngalam112"' in known
+        for nobody in ("199", "stranger", "trunk", "outside", "nobody", "h", "s"):
+            assert await asyncio.to_thread(shape, nobody, *headers) == known, nobody
+
+
+@pytest.mark.parametrize("sender", ["trunk", "outside", "nobody", "0811"])
+@pytest.mark.parametrize("user", ["h", "s", "i", "t", "returned", "trunk"])
+async def test_the_trunk_names_no_endpoint_and_no_place_of_the_dialplan(
+    line: Line, sender: str, user: str
+) -> None:
+    calls = (await line.get("/api/status"))["calls"]
+    assert await answer(line, "INVITE", f"sip:{user}@127.0.0.1", sender, "127.0.0.2") == 401
+    assert (await line.get("/api/status"))["calls"] == calls
+
+
+async def test_nobody_takes_the_place_of_a_citizen_who_waits(line: Line) -> None:
+    def takes_it() -> str:
+        with Caller(line, "0814", "127.0.0.2") as other:
+            mine = f"{citizen.call_id};to-tag={citizen.to_tag};from-tag={citizen.tag}"
+            return other.asks("INVITE", "sip:112@127.0.0.1", f"Replaces: {mine}")
+
+    citizen = Caller(line, "0813", "127.0.0.2")
+    with citizen:
+        text = await asyncio.to_thread(citizen.asks, "INVITE", "sip:112@127.0.0.1")
+        assert text.startswith("SIP/2.0 200 ")
+
+        async def known() -> bool:
+            living = (await line.get("/api/status"))["living"]
+            return [one["caller"] for one in living].count("0813") == 1
+
+        await eventually(known, what="the citizen's call lives")
+        assert (await asyncio.to_thread(takes_it)).startswith(("SIP/2.0 401 ", "SIP/2.0 403 "))
+        assert await known()
+        await asyncio.to_thread(citizen.send, "BYE", "sip:112@127.0.0.1", to_tag=citizen.to_tag)
+        (record,) = await line.ended(1, "0813")
+        assert record.ended_by == "caller"
+
+
 async def test_a_wrong_password_registers_nothing(line: Line) -> None:
     with pytest.raises(SippError):
         await line.players.register("101", "not-the-password")
@@ -145,6 +260,30 @@ async def test_ari_and_ami_are_for_this_machine_and_want_a_password(line: Line) 
     for port in (line.settings.ari_port, line.settings.ami_port, line.settings.api_port):
         with pytest.raises(OSError):
             await asyncio.open_connection("127.0.0.2", port)
+
+
+async def test_who_has_aris_password_loads_nothing_more_and_reads_no_phones_password(
+    line: Line,
+) -> None:
+    settings, programs = line.settings, line.running.asterisk._programs
+    installed = installed_modules(programs)
+    assert installed is not None and programs.host_path(f"{installed}/func_shell.so").exists()
+    sign = aiohttp.encode_basic_auth("engine", settings.secrets.ari_password)
+    base = f"http://127.0.0.1:{settings.ari_port}/ari/asterisk"
+    async with aiohttp.ClientSession(headers={"Authorization": sign}) as session:
+        for name in ("func_shell.so", f"{installed}/func_shell.so", "../../../func_shell.so"):
+            path = quote(name, safe="")
+            async with session.post(f"{base}/modules/{path}") as reply:
+                assert reply.status >= 400, (name, await reply.text())
+        async with session.get(f"{base}/modules") as reply:
+            names = {one["name"] for one in await reply.json()}
+        # the others are parts of Asterisk itself
+        loaded = {name for name in names if name.endswith(".so")}
+        wanted = set((PROJECT / "asterisk_conf" / "modules.conf").read_text().split())
+        assert "func_shell.so" not in loaded and loaded <= wanted
+        async with session.get(f"{base}/config/dynamic/res_pjsip/auth/101") as reply:
+            told = {one["attribute"]: one["value"] for one in await reply.json()}
+    assert told["password"] == "" and PASSWORD not in str(told)
 
 
 async def test_secrets_are_private_and_in_no_log(line: Line) -> None:
@@ -180,3 +319,20 @@ async def test_ami_cannot_start_calls_or_touch_the_configuration(
                 assert b"Response: Error" in reply and b"Permission denied" in reply, action
     finally:
         writer.close()
+
+
+async def test_an_address_that_guesses_passwords_is_banned_and_no_other(line: Line) -> None:
+    guesser, log = "127.0.0.66", line.settings.asterisk_home / "log" / "messages"
+    for _ in range(25):
+        assert await answer(line, "REGISTER", "sip:127.0.0.1", "nobody", guesser) in (401, 403)
+
+    async def banned() -> bool:
+        return await answer(line, "REGISTER", "sip:127.0.0.1", "101", guesser) == 403
+
+    await eventually(banned, within=15, what="Asterisk refuses the address")
+    assert await answer(line, "REGISTER", "sip:127.0.0.1", "101") == 401, "another address"
+    assert await answer(line, "INVITE", "sip:112@127.0.0.1", "0812", "127.0.0.2") == 200
+    found = line.settings.log_file.read_text()
+    assert found.count("address_banned") == 1 and f'"address": "{guesser}"' in found
+    assert not (log.parent / "security").exists(), "which grew by 340 bytes a request"
+    await line.players.register("103", PASSWORD)

@@ -130,7 +130,7 @@ async def test_a_phone_with_a_fixed_contact_need_not_register(
         phone = await line.players.register("101", PASSWORD)  # for a free port only
         contact = f"sip:160@127.0.0.1:{phone.port}"
         await line.post("/api/phones", {"number": "160", "contact": contact})
-        await line.post("/api/operators", {"id": "1160", "name": "Sari", "pin": "4321"})
+        await line.post("/api/operators", {"id": "1160", "name": "Sari", "pin": "654321"})
         await line.players.behave(phone, "phone_answer_talk_bye")
         await line.post("/api/operators/1160/login", {"phone": "160"})
         result = await line.players.citizens(

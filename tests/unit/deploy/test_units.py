@@ -45,6 +45,16 @@ def test_the_engine_is_watched_and_started_again_at_once_however_often() -> None
     assert {name: unit[name] for name in promised} == {k: [v] for k, v in promised.items()}
 
 
+def test_an_engine_begins_when_the_time_is_known_and_asterisk_at_once() -> None:
+    assert "time-sync.target" in values(ENGINE)["Unit.After"][0].split()
+    for unit in set(UNITS) - {ENGINE}:
+        assert "time-sync.target" not in values(unit)["Unit.After"][0]
+
+
+def test_every_unit_may_open_many_files() -> None:
+    assert all(values(unit)["Service.LimitNOFILE"] == ["65536"] for unit in UNITS)
+
+
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
 def test_every_unit_is_started_again_at_once_and_may_write_its_state_only(unit: Path) -> None:
     found = values(unit)

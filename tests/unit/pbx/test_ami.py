@@ -16,10 +16,12 @@ from lab.machine.waiting import eventually
 from pbx.ami import (
     AmiLink,
     DeviceState,
+    Knock,
     _Manager,
     _Protocol,
     device_state,
     headers_of,
+    knock,
     tells_of_a_phone,
 )
 
@@ -40,6 +42,27 @@ def test_the_state_of_a_phone_is_read_whatever_the_case_of_the_headers() -> None
 )
 def test_a_device_that_is_no_phone_is_nothing_to_us(device: str) -> None:
     assert device_state(headers(f"Event: DeviceStateChange\nDevice: {device}\nState: X")) is None
+
+
+REFUSED = (
+    "Event: ChallengeResponseFailed\r\nService: PJSIP\r\nAccountID: 101\r\n"
+    "RemoteAddress: IPV4/UDP/198.51.100.7/48743"
+)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "read"),
+    [
+        ("", "", Knock("198.51.100.7", let_in=False)),
+        ("ChallengeResponseFailed", "SuccessfulAuth", Knock("198.51.100.7", let_in=True)),
+        ("IPV4/UDP/198.51.100.7", "IPV6/TCP/2001:db8::1", Knock("2001:db8::1", let_in=False)),
+        ("PJSIP", "AMI", None),
+        ("ChallengeResponseFailed", "ChallengeSent", None),
+        ("RemoteAddress", "LocalAddress", None),
+    ],
+)
+def test_who_is_refused_is_read_with_the_address(old: str, new: str, read: Knock | None) -> None:
+    assert knock(REFUSED.replace(old, new)) == read
 
 
 @OFTEN

@@ -26,7 +26,7 @@ from ngalam112.config.provision import (
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.process.running_line import line_asterisk
 from pbx.programs import Programs
-from pbx.render import RenderError, check_phone, render, render_phones
+from pbx.render import RenderError, check_phone, password_digest, render, render_phones
 
 NAMES = sorted(path.name for path in TEMPLATES.glob("*.conf"))
 
@@ -175,7 +175,18 @@ def test_phones_are_written_in_order_and_their_numbers_beside_them(tmp_path: Pat
     text = (tmp_path / "phones.conf").read_text()
     assert text.index("[101]") < text.index("[103]")
     assert text.count("contact = ") == 1
-    assert text.count("password = a-phone-password\n") == 2
+    assert "a-phone-password" not in text
+    digest = password_digest("101", "a-phone-password")
+    assert text.count(f"password_digest = {digest}\n") == 1
+
+
+def test_a_digest_is_of_number_realm_and_password_and_its_own_digest() -> None:
+    # echo -n 101:ngalam112:a-phone-password | md5sum
+    digest = password_digest("101", "a-phone-password")
+    assert digest == "MD5:46ae95f96869ff817b0e750baba31b82"
+    assert password_digest("101", digest) == digest
+    assert password_digest("102", "a-phone-password") != digest
+    check_phone(a_phone("101", password=digest))
 
 
 def test_phones_of_an_earlier_version_become_members_of_the_fallbacks_queue(tmp_path: Path) -> None:
@@ -208,6 +219,8 @@ def test_whoever_holds_the_others_hear_music_of_a_class_that_is_there(tmp_path: 
     etc = settings.asterisk_home / "etc"
     sections = re.split(r"^(?=\[)", (etc / "pjsip.conf").read_text(), flags=re.M)
     endpoints = [one for one in sections if "\ntype = endpoint\n" in one]
+    assert [one for one in endpoints if one.startswith("[nobody]\n")], "who never gets in"
+    endpoints = [one for one in endpoints if not one.startswith("[nobody]\n")]
     classes = re.findall(r"^\[(\w+)\]", (etc / "musiconhold.conf").read_text(), flags=re.M)
     assert len(endpoints) == 4, "citizens, probe, outside, phones"
     for endpoint in endpoints:

@@ -72,14 +72,15 @@ def test_roots_of_other_versions_are_named_and_half_built_ones_are_not(
     ("says", "version", "serves"),
     [
         ("Asterisk 22.10.1+dfsg+~cs6.17.60671434-1", (22, 10, 1), True),
-        ("Asterisk 22.9.0", (22, 9, 0), False),
+        ("Asterisk 22.10.0", (22, 10, 0), False),
+        ("Asterisk 22.10.0+dfsg-1", (22, 10, 0), False),
         ("Asterisk 20.15.2~dfsg", (20, 15, 2), False),
         ("Asterisk 23.1.0", (23, 1, 0), True),
         ("Asterisk certified/22.8-cert1", (22, 8), False),
         ("Asterisk GIT-master-abc", None, False),
     ],
 )
-def test_the_hosts_asterisk_serves_from_22_10_on(
+def test_the_hosts_asterisk_serves_from_22_10_1_on(
     monkeypatch: pytest.MonkeyPatch,
     tmp_path: Path,
     says: str,

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from ngalam112.accounts.pins import PinError, hash_pin, pin_matches
 
-PINS = st.text("0123456789", min_size=4, max_size=12)
+PINS = st.text("0123456789", min_size=6, max_size=12)
 
 
 @OFTEN
@@ -21,17 +21,17 @@ def test_a_pin_matches_itself_and_no_other(pin: str, other: str) -> None:
 
 
 def test_the_hash_tells_neither_the_pin_nor_who_has_the_same_one() -> None:
-    first, second = hash_pin("4321"), hash_pin("4321")
+    first, second = hash_pin("654321"), hash_pin("654321")
     assert first != second
-    assert "4321" not in first.split("$")
+    assert "654321" not in first.split("$")
     assert first.startswith("scrypt$")
 
 
 @pytest.mark.parametrize(
-    "pin", ["", "123", "1" * 13, "12a4", "1234\n", " 1234", "١٢٣٤", "12.4", "-123"]
+    "pin", ["", "123", "12345", "1" * 13, "12a4", "1234\n", " 1234", "١٢٣٤", "12.4", "-123"]
 )
 def test_what_is_no_pin_is_refused(pin: str) -> None:
-    with pytest.raises(PinError, match="4 to 12 digits"):
+    with pytest.raises(PinError, match="6 to 12 digits"):
         hash_pin(pin)
 
 

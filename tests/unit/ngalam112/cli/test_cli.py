@@ -18,7 +18,8 @@ from ngalam112.cli.app import main
 
 ENGINE_DOWN = "ngalam112: engine is down: read from the database\n"
 KEPT = "ngalam112: engine is down: kept in the database, takes effect when the line starts\n"
-_SARI = ("operator", "add", "1", "--name", "Sari", "--pin", "4321")
+_SARI = ("operator", "add", "1", "--name", "Sari", "--pin-file", "-")
+PIN = "654321"
 COMMANDS = {
     (): "up engine asterisk rescue demo doctor status phone operator calls callbacks report export "
     "db sounds",
@@ -58,8 +59,9 @@ def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
 
 @pytest.fixture
 def run(line: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def ran(*args: str) -> Ran:
+    def ran(*args: str, stdin: str = PIN) -> Ran:
         line.setattr(sys, "argv", ["ngalam112", *args])
+        line.setattr(sys, "stdin", io.StringIO(f"{stdin}\n"))
         with pytest.raises(SystemExit) as ended:
             main()
         return Ran(int(ended.value.code or 0), *capsys.readouterr())
@@ -121,18 +123,17 @@ def test_a_database_that_nobody_serves_is_one_line(run: Run, line: pytest.Monkey
         (("calls", "list", "--outcome", "won"), "There is no outcome 'won'"),
         (("calls", "show", "x/../y%\x1b[2J"), "There is no call"),
         (("phone", "add", "1"), "2 to 6 digits"),
-        (("phone", "add", "101", "--password", "short"), "8 to 64"),
+        (("phone", "add", "101", "--password-file", "-"), "8 to 64"),
         (("phone", "add", "101", "--contact", "here"), "must look like sip:"),
-        (("operator", "add", "Sari", "--name", "Sari", "--pin", "4321"), "1 to 10 digits"),
-        (("operator", "add", "1", "--name", "Sari", "--pin", "1"), "4 to 12 digits"),
-        (("operator", "add", "1", "--name", "\x1b[2J", "--pin", "4321"), "readable"),
+        (("operator", "add", "Sari", "--name", "Sari", "--pin-file", "-"), "1 to 10 digits"),
+        (("operator", "add", "1", "--name", "\x1b[2J", "--pin-file", "-"), "readable"),
         ((*_SARI, "--skill", "police"), "'police' must look like police=9"),
         ((*_SARI, "--skill", "police=99"), "level of skill police must be from 1 to 9"),
         ((*_SARI, "--skill", "dance=5"), "no skill 'dance'"),
         ((*_SARI, "--weight", "0"), "weight must be from 1 to 100"),
         (("operator", "skills", "7", "police=9"), "There is no operator 7"),
         (
-            ("operator", "add", "1", "--name", "Sari", "--pin", "4321", "--phone", "9"),
+            ("operator", "add", "1", "--name", "Sari", "--pin-file", "-", "--phone", "9"),
             "There is no phone '9'",
         ),
     ],
@@ -188,11 +189,11 @@ def test_phones_and_operators_are_kept_while_the_engine_is_down(run: Run, tmp_pa
     made = json.loads(ran.out)
     assert made["number"] == "101" and len(made["password"]) >= 12 and not made["in_effect"]
     assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
-    ran = run("operator", "add", "1001", "--name", "=Sari", "--pin", "4321", "--phone", "101")
+    ran = run("operator", "add", "1001", "--name", "=Sari", "--pin-file", "-", "--phone", "101")
     assert ran == (0, "Operator 1001 (=Sari) is added.\n", KEPT)
     one_line(run("phone", "add", "101"), "--replace")
-    ran = run("phone", "add", "101", "--replace", "--password", "another-one")
-    assert "Password (shown only now): another-one" in ran.out
+    ran = run("phone", "add", "101", "--replace", "--password-file", "-", stdin="another-one")
+    assert (ran.code, ran.out) == (0, "Phone 101 is added.\n"), "what is given is not repeated"
     ran = run("phone", "list", "--format", "json")
     assert ran.err == ENGINE_DOWN
     assert json.loads(ran.out) == [
@@ -277,3 +278,24 @@ def test_a_command_that_cannot_be_loaded_is_left_out_and_the_others_work(
     out, err = capsys.readouterr()
     assert (ended.value.code, out.startswith("ngalam112 ")) == (0, True)
     assert "The command broken is left out" in err and "make setup" in err
+
+
+def test_a_pin_comes_from_a_file_or_standard_input(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "pin").write_text("192837\nnot this\n")
+    given = ("operator", "add", "2", "--name", "Dewi", "--pin-file", str(tmp_path / "pin"))
+    assert run("db", "upgrade").code == run(*_SARI).code == run(*given).code == 0
+    lines = (("", "is empty"), ("1\n", "12 digits"), ("\udce4", "digits"))
+    for stdin, words in lines:
+        ran = run(*_SARI, "--replace", stdin=stdin)
+        one_line(ran._replace(err=ran.err.removeprefix(ENGINE_DOWN)), words)
+    one_line(run(*_SARI[:-1], str(tmp_path / "none")), "cannot be read")
+
+
+def test_a_secret_on_the_command_line_is_warned_of_and_nobody_to_ask_is_told(run: Run) -> None:
+    assert run("db", "upgrade").code == 0
+    ran = run(*_SARI[:-2], "--pin", PIN)
+    assert ran.code == 0 and "--pin-file" in ran.err and PIN not in ran.err + ran.out
+    ran = run("phone", "add", "101", "--password", "another-one")
+    assert ran.code == 0 and "--password-file" in ran.err and "another-one" not in ran.out
+    one_line(run(*_SARI[:-2]), "nobody to ask for the PIN")
+    one_line(run(*_SARI, "--pin", PIN), "--pin-file alone")

@@ -57,3 +57,10 @@ def test_where_nothing_tells_the_boot_no_clock_goes_on_from_another(
     first, second = SteadyClock(), SteadyClock()
     second.go_on_from(msgspec.to_builtins(Anchor(first.anchor.boot, 5.0)))
     assert second.now() == pytest.approx(time.time(), abs=0.5)
+
+
+def test_a_clock_knows_how_far_the_machines_was_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, now = SteadyClock(), time.time()
+    assert clock.ahead() == pytest.approx(0.0, abs=0.5)
+    monkeypatch.setattr("time.time", lambda: now + 3600.0)
+    assert clock.ahead() == pytest.approx(3600.0, abs=0.5)

@@ -1,0 +1,72 @@
+"""How the API says no: one status and one sentence for each kind of error."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from aiohttp import web
+
+from acd.config_file import NoSuchReason
+from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
+from models.database import DatabaseError
+from ngalam112.accounts.admin import AdminError, AlreadyThere
+from ngalam112.accounts.skills import WrongSkill
+from ngalam112.api import queries
+from ngalam112.api.changes import BadBody, reply
+from ngalam112.api.time_ranges import TimeError
+from reports.errors import NoSuchCall, ReportError, SeveralCalls
+
+log = structlog.get_logger("api")
+
+LARGEST_BODY = 64 * 1024
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+# the first that fits counts, so kinds come before their base
+_STATUS: tuple[tuple[type[Exception], int], ...] = (
+    (NoSuchOperator, 404),
+    (NoSuchPhone, 404),
+    (RosterError, 409),
+    (NoSuchCall, 404),
+    (SeveralCalls, 409),
+    (ReportError, 400),
+    (AlreadyThere, 409),
+    (AdminError, 400),
+    (BadBody, 400),
+    (NoSuchReason, 400),
+    (WrongSkill, 400),
+    (TimeError, 400),
+    (queries.Misunderstood, 400),
+    (DatabaseError, 503),
+)
+
+
+def refusal(status: int, sentence: str) -> web.Response:
+    """Answer with the status and what is wrong."""
+    response = reply({"error": sentence}, status)
+    if status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Turn whatever a handler raises into one sentence."""
+    try:
+        return await handler(request)
+    except web.HTTPRequestEntityTooLarge:
+        return refusal(400, f"The body is larger than {LARGEST_BODY // 1024} KiB.")
+    except web.HTTPNotFound:
+        return refusal(404, f"There is nothing at {request.path[:100]}.")
+    except web.HTTPMethodNotAllowed as error:
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return refusal(405, f"{request.method} does not work at {request.path}; use {allowed}.")
+    except web.HTTPException as error:
+        return refusal(error.status, f"The request cannot be used: {error.reason}.")
+    except Exception as error:
+        for kind, status in _STATUS:
+            if isinstance(error, kind):
+                return refusal(status, str(error))
+        log.exception("request_failed", method=request.method, path=request.path)
+        return refusal(500, "The engine failed at this request; its log tells how.")
