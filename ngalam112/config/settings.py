@@ -44,6 +44,8 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8112, ge=1, le=65535)
     rtp_ports: str = "10000-19999"
     trunk_match: Annotated[list[str], NoDecode] = ["127.0.0.0/8"]
+    # whether audio comes from another address than the carrier's SDP says
+    trunk_nat: bool = False
     never_ban: Annotated[list[str], NoDecode] = []
     database_url: str = ""
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import socket
+import struct
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
@@ -22,6 +25,10 @@ from pbx.module_folder import installed_modules
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
+SDP = (
+    "v=0\r\no=- 1 1 IN IP4 {host}\r\ns=-\r\nc=IN IP4 {host}\r\nt=0 0\r\n"
+    "m=audio {port} RTP/AVP 8\r\n"
+)
 TRUNK = "127.0.0.2"  # another loopback address than the one that the tests speak from
 
 
@@ -54,8 +61,16 @@ class Caller:
     def __exit__(self, *_: object) -> None:
         self.link.close()
 
-    def send(self, method: str, uri: str, *headers: str, to_tag: str = "", ack: int = 0) -> None:
-        """Send a request; `ack`: the number of the INVITE that it acknowledges."""
+    def send(
+        self,
+        method: str,
+        uri: str,
+        *headers: str,
+        to_tag: str = "",
+        ack: int = 0,
+        body: str = "",
+    ) -> None:
+        """Send a request; `ack`: the number of the INVITE that it acknowledges; `body`: SDP."""
         self.sent += not ack
         host, to = f"{self.host}:{self.port}", f"<{uri}>" + (f";tag={to_tag}" if to_tag else "")
         rows = (
@@ -68,9 +83,10 @@ class Caller:
             f"Contact: <sip:{self.sender}@{host}>",
             "Max-Forwards: 70",
             *headers,
-            "Content-Length: 0",
+            *(["Content-Type: application/sdp"] if body else []),
+            f"Content-Length: {len(body)}",
         )
-        text = "\r\n".join(rows) + "\r\n\r\n"
+        text = "\r\n".join(rows) + "\r\n\r\n" + body
         self.link.sendto(text.encode(), ("127.0.0.1", self.line.settings.sip_port))
 
     def final(self) -> str:
@@ -80,9 +96,9 @@ class Caller:
             if text.startswith("SIP/2.0 ") and int(text[8:11]) >= 200:
                 return text
 
-    def asks(self, method: str, uri: str, *headers: str) -> str:
+    def asks(self, method: str, uri: str, *headers: str, body: str = "") -> str:
         """Send a request and return its final answer; one to an INVITE is acknowledged."""
-        self.send(method, uri, *headers)
+        self.send(method, uri, *headers, body=body)
         text = self.final()
         if method == "INVITE":
             tag = re.search(r"^To:.*;tag=(\S+)", text, re.MULTILINE)
@@ -336,3 +352,39 @@ async def test_an_address_that_guesses_passwords_is_banned_and_no_other(line: Li
     assert found.count("address_banned") == 1 and f'"address": "{guesser}"' in found
     assert not (log.parent / "security").exists(), "which grew by 340 bytes a request"
     await line.players.register("103", PASSWORD)
+
+
+def hears(audio: socket.socket, within: float) -> int:
+    """How many packets come to a port in this time."""
+    audio.settimeout(0.1)
+    count, end = 0, time.monotonic() + within
+    while time.monotonic() < end:
+        with contextlib.suppress(TimeoutError):
+            audio.recv(2048)
+            count += 1
+    return count
+
+
+async def test_a_strangers_audio_draws_no_citizens_call_away(line: Line) -> None:
+    def audio(host: str) -> socket.socket:
+        link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        link.bind((host, 0))
+        return link
+
+    def draws(stranger: socket.socket, own: socket.socket) -> tuple[int, int]:
+        with Caller(line, "0816", TRUNK) as citizen:
+            sdp = SDP.format(host=TRUNK, port=own.getsockname()[1])
+            answered = citizen.asks("INVITE", "sip:112@127.0.0.1", body=sdp)
+            port = int(re.search(r"^m=audio (\d+) ", answered, re.MULTILINE)[1])  # type: ignore[index]
+            for number in range(30):
+                head = struct.pack("!BBHII", 0x80, 8, number, number * 160, 112)
+                stranger.sendto(head + bytes([0xD5]) * 160, ("127.0.0.1", port))
+            drawn = hears(stranger, 1.0), hears(own, 1.0)
+            citizen.send("BYE", "sip:112@127.0.0.1", to_tag=citizen.to_tag)
+            return drawn
+
+    with audio("127.0.0.3") as stranger, audio(TRUNK) as own:
+        to_stranger, to_citizen = await asyncio.to_thread(draws, stranger, own)
+    assert to_stranger == 0
+    assert to_citizen > 10, "the citizen hears the menu"
+    await line.ended(1, "0816")
