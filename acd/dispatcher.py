@@ -297,8 +297,7 @@ class Dispatcher:
     def _rang_out(self, leg: Leg, now: float) -> None:
         if leg.stage is not LegStage.RINGING or leg.id not in self.operator_legs.legs:
             return
-        ends = leg.rings_since + self.rules.ring_timeout_s
-        if self.load.is_late() and now < ends + ANSWER_UNSEEN_S:
+        if self.load.is_late() and now < leg.rings_until + ANSWER_UNSEEN_S:
             # the operator may have answered, and the line not have seen it: that is no miss
             leg.rearm(self.timers.at(now + LOOK_AGAIN_S, lambda at: self._rang_out(leg, at)))
             return

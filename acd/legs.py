@@ -105,8 +105,9 @@ class OperatorLegs:
         self._ring_until(leg)
 
     def _ring_until(self, leg: Leg) -> None:
-        end = leg.rings_since + self.rules.ring_timeout_s
-        leg.rearm(self.timers.at(end, lambda at: self._rang_out(leg, at)))
+        rules, ours = self.rules, leg.phone in self.roster.phones
+        leg.rings_until = leg.rings_since + (rules.ring_timeout_s if ours else rules.agency_ring_s)
+        leg.rearm(self.timers.at(leg.rings_until, lambda at: self._rang_out(leg, at)))
 
     def add_leg(self, leg: Leg) -> Leg:
         """Know a leg, by its call and by the phone that it occupies."""

@@ -8,13 +8,20 @@ Replaces, whom it talks with comes into the citizen's call.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
 
 from acd.calls.call import Call, Leg
+from acd.calls.checkpoint import (
+    OPERATOR_CALL,
+    OperatorCallCheckpoint,
+    operator_call_checkpoints,
+)
 from acd.calls.ids import new_id
+from acd.calls.journal import Journal
 from acd.calls.owners import Owner, Owners
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage, Stage
@@ -55,6 +62,7 @@ class OperatorCall:
     address: str
     target: Target
     timer: Timer
+    rings_until: float = 0.0
     bridge: str | None = None
     back: Call | None = None
 
@@ -62,12 +70,26 @@ class OperatorCall:
         """What an event tells of it."""
         return {"operator": self.operator, "phone": self.phone, "leg": self.leg}
 
+    def checkpoint(self) -> OperatorCallCheckpoint:
+        """What the next engine has to know of it."""
+        return OperatorCallCheckpoint(
+            phone=self.phone,
+            operator=self.operator,
+            leg=self.leg,
+            address=self.address,
+            target=self.target,
+            rings_until=self.rings_until,
+            bridge=self.bridge,
+            back=self.back.record if self.back is not None else None,
+        )
+
 
 class OperatorCalls(Owner):
     """All of them. `say(channel, prompt, now)` answers a channel in words and hangs it up."""
 
-    def __init__(self, dispatcher: Dispatcher, owners: Owners, say: Say) -> None:
+    def __init__(self, dispatcher: Dispatcher, owners: Owners, journal: Journal, say: Say) -> None:
         self._dispatcher, self._owners, self._say = dispatcher, owners, say
+        self._journal = journal
         self.called_back = CalledBack(dispatcher.rules.outbound, dispatcher.rules.country)
         self.by_channel: dict[str, OperatorCall] = {}
         self.by_leg: dict[str, OperatorCall] = {}
@@ -107,6 +129,7 @@ class OperatorCalls(Owner):
             dispatcher.roster.phones[call.address].device = Device.IN_USE
             dispatcher.operator_legs.occupy(call.address, call.leg)
         name = one.name if one is not None else phone
+        self._keep(call)
         dispatcher.switch.ring(call.leg, call.address, (name, phone), channel)
 
     def call_back(self, channel: str, phone: str, now: float) -> None:
@@ -134,7 +157,8 @@ class OperatorCalls(Owner):
         call = self._place(channel, phone, one, target, now)
         call.back = last
         last.note(EventKind.CALLED_BACK, now, **call.about(), to=number)
-        last.journal.keep(CALLED_BACK, self.called_back.dialled(one.id, number, now))
+        self._journal.keep(CALLED_BACK, self.called_back.dialled(one.id, number, now))
+        self._keep(call)
         ours = last.record.called_number
         dispatcher.switch.ring(call.leg, call.address, (ours, ours), channel)
 
@@ -143,19 +167,58 @@ class OperatorCalls(Owner):
     ) -> OperatorCall:
         dispatcher = self._dispatcher
         leg, address = new_id(now), target.addresses[0]
-        timer = dispatcher.timers.at(
-            now + dispatcher.rules.ring_timeout_s, lambda at: self._rang_out(channel, at)
-        )
+        until = now + dispatcher.rules.ring_s(target.kind)
+        timer = dispatcher.timers.at(until, lambda at: self._rang_out(channel, at))
         who = one.id if one is not None else None
-        call = OperatorCall(channel, phone, who, leg, address, target, timer)
-        self.by_channel[channel] = self.by_leg[leg] = call
-        self._owners.add(channel, self)
-        self._owners.add(leg, self)
+        call = OperatorCall(channel, phone, who, leg, address, target, timer, until)
+        self._know(call)
         if one is not None and one.state is State.IDLE:
             one.move(State.CALLING, channel)
-        dispatcher.operator_legs.occupy(phone, channel)
         dispatcher.switch.ringing(channel)
         return call
+
+    def _know(self, call: OperatorCall) -> None:
+        self.by_channel[call.channel] = self.by_leg[call.leg] = call
+        self._owners.add(call.channel, self)
+        self._owners.add(call.leg, self)
+        self._dispatcher.operator_legs.occupy(call.phone, call.channel)
+
+    def _keep(self, call: OperatorCall) -> None:
+        kept = call.checkpoint()
+        self._journal.keep(OPERATOR_CALL + call.channel, kept)
+
+    def remember(self, facts: dict[str, Any]) -> None:
+        """Know the calls that an earlier engine's phones had made, until Asterisk has been asked.
+
+        `facts`: what that engine has kept. Whoever of the two is gone by then ends the call.
+        """
+        dispatcher = self._dispatcher
+        for channel, kept in operator_call_checkpoints(facts).items():
+            timer = dispatcher.timers.at(
+                kept.rings_until, lambda at, one=channel: self._rang_out(one, at)
+            )
+            call = OperatorCall(
+                channel, kept.phone, kept.operator, kept.leg, kept.address, kept.target, timer
+            )
+            call.rings_until, call.bridge = kept.rings_until, kept.bridge
+            if kept.back is not None:
+                call.back = Call(kept.back.asterisk_id, kept.back, self._journal)
+            self._know(call)
+            dispatcher.switch.belongs(call.leg, channel)
+            if call.bridge is not None:
+                dispatcher.switch.belongs(call.bridge, channel)
+            for number in (kept.operator, kept.target.operator):
+                one = dispatcher.roster.operators.get(number or "")
+                if one is not None and one.state is State.IDLE:
+                    one.move(State.CALLING, channel)
+            if kept.target.operator is not None:
+                dispatcher.operator_legs.occupy(kept.address, kept.leg)
+
+    def restored(self, up: Container[str], now: float) -> None:
+        """Connect who has answered while no engine lived. `up`: the legs that Asterisk has up."""
+        for call in list(self.by_leg.values()):
+            if call.bridge is None and call.leg in up:
+                self.answered(call.leg, now)
 
     def answered(self, channel: str, now: float) -> None:
         """The one who was called has answered."""
@@ -170,6 +233,7 @@ class OperatorCalls(Owner):
             called.move(State.CALLING, call.channel)
         if call.back is not None:
             call.back.note(EventKind.JOINED, now, **call.about(), how="callback")
+        self._keep(call)
 
     def ring_failed(self, channel: str, now: float) -> None:
         """The one who is called cannot be rung: who called hears so."""
@@ -225,6 +289,7 @@ class OperatorCalls(Owner):
         self.by_leg.pop(call.leg, None)
         self._owners.remove(call.channel, self)
         self._owners.remove(call.leg, self)
+        self._journal.keep(OPERATOR_CALL + call.channel, None)
 
     def _free_both(self, call: OperatorCall, now: float) -> None:
         self._free(call.operator, call.channel, now)

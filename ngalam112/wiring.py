@@ -133,7 +133,7 @@ def _router(
         reception=Reception(switch, dispatcher, timers, tree),
         owners=owners,
         codes=codes,
-        operator_calls=OperatorCalls(dispatcher, owners, answer_in_words),
+        operator_calls=OperatorCalls(dispatcher, owners, journal, answer_in_words),
         claim=requests.claim,
         ask_where=requests.ask_where,
         tell_full=requests.tell_full,

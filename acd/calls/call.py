@@ -163,6 +163,7 @@ class Leg:
     stage: LegStage = LegStage.RINGING
     transfer: Transfer | None = None
     rings_since: float = 0.0
+    rings_until: float = 0.0
     talks_since: float = 0.0
     held_since: float | None = None
     declines: bool = False

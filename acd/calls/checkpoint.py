@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from acd.calls.record import CallRecord
+from acd.calls.target import Target
+
 T = TypeVar("T")
 
 CALL = "call:"
@@ -17,6 +20,10 @@ CALL = "call:"
 
 CLAIM = "claim:"
 """The key of a claim is this and the id of the citizen's channel, until the call has a record."""
+
+
+OPERATOR_CALL = "operator_call:"
+"""The key of a call that a phone has made is this and the phone's channel."""
 
 
 class OfferCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +66,23 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     hang_up: str = ""
 
 
+class OperatorCallCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A call that a phone has made, while it rings or goes on.
+
+    `leg`: whom it called, at `address`. `rings_until`: when ringing is given up, seconds since the
+    epoch. `bridge`: where the two talk. `back`: the record of the call whose citizen is called.
+    """
+
+    phone: str
+    operator: str | None = None
+    leg: str
+    address: str
+    target: Target
+    rings_until: float = 0.0
+    bridge: str | None = None
+    back: CallRecord | None = None
+
+
 class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A call that the engine has asked for, until it is there: all that is left if it never comes.
 
@@ -84,6 +108,11 @@ def to_hang_up(calls: dict[str, CallCheckpoint]) -> dict[str, str]:
 def claim_checkpoints(facts: dict[str, Any]) -> dict[str, ClaimCheckpoint]:
     """Return the claims, by the citizen's channel; what makes no sense is left out."""
     return _of_kind(facts, CLAIM, ClaimCheckpoint)
+
+
+def operator_call_checkpoints(facts: dict[str, Any]) -> dict[str, OperatorCallCheckpoint]:
+    """Return the calls that phones have made, by the phone's channel; without what is senseless."""
+    return _of_kind(facts, OPERATOR_CALL, OperatorCallCheckpoint)
 
 
 def _of_kind(facts: dict[str, Any], prefix: str, kind: type[T]) -> dict[str, T]:

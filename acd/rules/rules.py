@@ -131,6 +131,8 @@ class Rules:
     """
 
     ring_timeout_s: float = 12.0
+    callback_ring_s: float = 45.0
+    agency_ring_s: float = 30.0
     wrap_up_s: float = 10.0
     preferred_s: float = 0.0
     rings: tuple[Ring, ...] = RINGS
@@ -157,6 +159,11 @@ class Rules:
         if reason == "hung_up":
             reason = "rejected"  # who hangs up in the moment of the answer has refused
         return self.failures.get(reason, _NO_FAULT)
+
+    def ring_s(self, kind: str) -> float:
+        """How long somebody is rung: a citizen's mobile and an agency longer than a phone here."""
+        outside = {"citizen": self.callback_ring_s, "agency": self.agency_ring_s}
+        return outside.get(kind, self.ring_timeout_s)
 
     def dial_string(self, number: str) -> str | Barred:
         """What to dial for a citizen's number, or why it is not dialled."""

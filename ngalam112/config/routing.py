@@ -86,6 +86,8 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
     """The rules of distribution, from the settings and the two files."""
     return Rules(
         ring_timeout_s=settings.ring_timeout_s,
+        callback_ring_s=settings.callback_ring_s,
+        agency_ring_s=settings.agency_ring_s,
         wrap_up_s=settings.wrap_up_s,
         preferred_s=settings.preferred_s,
         rings=found.rings,

@@ -59,6 +59,8 @@ class Settings(BaseSettings):
 
     claim_ms: int = Field(default=1000, ge=50, le=10_000)
     ring_timeout_s: float = Field(default=12.0, ge=1, le=120)
+    callback_ring_s: float = Field(default=45.0, ge=1, le=120)
+    agency_ring_s: float = Field(default=30.0, ge=1, le=120)
     wrap_up_s: float = Field(default=10.0, ge=0, le=3600)
     wrap_up_extension_s: float = Field(default=30.0, ge=1, le=3600)
     preferred_s: float = Field(default=900.0, ge=0, le=86_400)

@@ -68,6 +68,7 @@ class Reconnect:
             self._router.live.remember(record, calls.pop(record.call_id, None))
         self._router.live.to_hang_up.update(to_hang_up(calls))
         self._router.claims.pending.update(claim_checkpoints(facts))
+        self._router.operator_calls.remember(facts)
         self._router.operator_calls.called_back.remember(facts.get(CALLED_BACK))
         self._router.codes.throttle.remember(facts)
         self._engine.ban_keeper.remember(facts)

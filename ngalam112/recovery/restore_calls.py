@@ -80,6 +80,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
         dispatcher.leg_gone(leg, NORMAL, now)
     for channel in router.channels_of_phones() - live.legs.keys():
         router.gone(channel, NORMAL, now)
+    router.operator_calls.restored({one.id for one in live.legs.values() if one.up}, now)
     _claimed_only(router, knew, event, now)
     # who is being handed over by this engine, and who talks among colleagues, is in good hands
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]

@@ -166,7 +166,7 @@ class LineDesk(Desk):
             reception=self.reception,
             owners=owners,
             codes=self.codes,
-            operator_calls=OperatorCalls(self.dispatcher, owners, self.codes.say),
+            operator_calls=OperatorCalls(self.dispatcher, owners, self.journal, self.codes.say),
             claim=self.claims.append,
             ask_where=self._found,
             tell_full=self.door_told.append,
@@ -238,6 +238,7 @@ class LineDesk(Desk):
                 after.router.live.remember(deepcopy(record), calls.pop(record.call_id, None))
         after.router.live.to_hang_up.update(to_hang_up(calls))
         after.router.claims.pending.update(claim_checkpoints(after.journal.facts))
+        after.router.operator_calls.remember(dict(after.journal.facts))
         return after
 
 

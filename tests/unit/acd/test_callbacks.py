@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from factories import LineDesk, a_channel
+from factories import LineDesk, a_channel, a_leg
 from structlog.testing import capture_logs
 
 from acd.calls.record import fold
@@ -75,7 +75,9 @@ def test_calling_back_ends_the_wrap_up() -> None:
 def test_who_does_not_answer_leaves_the_record_as_it_was_but_for_the_try() -> None:
     desk = after_a_talk(wrap_up_s=0.0, ring_timeout_s=12.0)
     leg = dial_back(desk)
-    desk.timers.fire(172.0)
+    desk.timers.fire(160.0 + 44.9)
+    assert leg not in desk.switch.told("hang_up"), "a mobile takes longer than a phone here"
+    desk.timers.fire(160.0 + 45.0)
     assert desk.switch.last("hang_up").to == leg
     assert desk.switch.playing()[1] == "transfer_failed"
     record = desk.journal.only()
@@ -143,3 +145,25 @@ def test_there_is_a_limit_a_day_which_the_next_engine_knows() -> None:
     again = after.router.operator_calls.called_back
     assert again.over("1001", "+6281234567890", 300.0) is Barred.NUMBER_OFTEN
     assert again.over("1001", "0341366444", 300.0) is None
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_callback_outlives_its_engine(answered: bool) -> None:
+    desk = after_a_talk(wrap_up_s=0.0)
+    leg = dial_back(desk)
+    if answered:
+        desk.handle(StasisStart(["operator"], a_channel(leg)), now=165.0)
+    after = desk.next_engine(170.0)
+    after.journal.events, after.journal.records = desk.journal.events, desk.journal.records
+    after.restore_calls(
+        a_leg("p1", citizen=False), a_leg(leg, citizen=False, up=answered), now=170.0
+    )
+    assert not {"p1", leg} & set(after.switch.told("hang_up"))
+    if not answered:
+        after.handle(StasisStart(["operator"], a_channel(leg)), now=172.0)
+    after.handle(StasisEnd(a_channel(leg)), now=180.0)
+    assert after.switch.last("hang_up").to == "p1"
+    record = after.journal.only()
+    back = record.legs[-1]
+    assert (back.how, back.left_at, back.reason) == ("callback", 180.0, "caller")
+    assert record == fold(record.call_id, after.journal.events[record.call_id])
