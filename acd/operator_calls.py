@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -194,9 +195,8 @@ class OperatorCalls(Owner):
         """
         dispatcher = self._dispatcher
         for channel, kept in operator_call_checkpoints(facts).items():
-            timer = dispatcher.timers.at(
-                kept.rings_until, lambda at, one=channel: self._rang_out(one, at)
-            )
+            until, given_up = kept.rings_until, partial(self._rang_out, channel)
+            timer = dispatcher.timers.at(until, given_up)
             call = OperatorCall(
                 channel, kept.phone, kept.operator, kept.leg, kept.address, kept.target, timer
             )
