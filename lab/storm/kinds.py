@@ -34,6 +34,8 @@ class CitizenKind(msgspec.Struct, frozen=True, kw_only=True):
 
 CITIZENS = (
     CitizenKind(name="talk", scenario="citizen_some_key_talk_until_bye", weight=30),
+    CitizenKind(name="odd_uri", scenario="citizen_odd_uri_some_key_talk_until_bye", weight=4),
+    CitizenKind(name="withheld", scenario="citizen_withheld_some_key_talk_until_bye", weight=4),
     CitizenKind(name="silent", scenario="citizen_silent_some_time_until_bye", weight=5),
     CitizenKind(
         name="random_keys",
