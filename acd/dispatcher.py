@@ -8,6 +8,8 @@ operators and phones, is `acd.legs`; handing over is `acd.transfers.transfers`.
 
 from __future__ import annotations
 
+from functools import partial
+
 import structlog
 
 from acd.calls.call import Call, Leg
@@ -38,6 +40,7 @@ _REASONS = {16: "hung_up", 17: "busy", 18: "no_answer", 19: "no_answer", 21: "re
 GAVE_UP_S = 1.0  # a phone that is told of a failed REFER hangs up by itself, or it does not
 ANSWER_UNSEEN_S = 5.0  # for so long more a phone may ring while so much waits to be handled
 LOOK_AGAIN_S = 0.5
+DIED_S = 300.0  # the longest that a phone takes to register anew, as a rule
 AT_ONCE_S = 0.5  # nobody has helped a citizen in so short a talk
 
 
@@ -201,9 +204,8 @@ class Dispatcher:
         self.transfers.forget(leg_id)
         leg = self.operator_legs.legs.pop(leg_id, None)
         lost = cause in LOST
-        if leg is not None and leg.talks_since and lost and cause != BROKEN_DIALOG:
-            # whose phone answers that it knows of no such call is there; any other is not
-            self.roster.phone_died(leg.phone)
+        if leg is not None and lost:
+            self._phone_died(leg, cause, now)
         if leg is None:
             pass
         elif leg.stage is LegStage.RINGING:
@@ -231,6 +233,14 @@ class Dispatcher:
             call.hanging_up = True
             self.finish(call, call.hung_up_by or "operator", cause, now)
             self.switch.hang_up(call.channel, NORMAL)
+
+    def _phone_died(self, leg: Leg, cause: int, now: float) -> None:
+        """Ring a phone no more that was lost in a talk, until it is seen, or for `DIED_S`."""
+        # whose phone answers that it knows of no such call is there; any other is not
+        in_talk = leg.talks_since or leg.stage is LegStage.CONSULTING
+        if in_talk and cause != BROKEN_DIALOG and self.roster.phone_died(leg.phone, now):
+            again = partial(self.roster.phone_died_long_ago, leg.phone, now)
+            self.timers.at(now + DIED_S, lambda _: again())
 
     def _lost_in_talk(self, leg: Leg, cause: int, now: float) -> None:
         """A leg was lost in a talk: its person did not hang up, so the citizen is not let go.
@@ -263,11 +273,11 @@ class Dispatcher:
                 self.queue, roster.operators.values(), roster.phones, now, self.rules
             ):
                 self._offer(offer, now)
-        if self._newcomers:
-            newcomers, self._newcomers = self._newcomers, []
-            for call in newcomers:
-                if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
-                    self.announcements.waiting(call, now)
+        while self._newcomers:
+            call = self._newcomers[0]
+            del self._newcomers[0]
+            if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
+                self.announcements.waiting(call, now)
 
     def _watch(self, call: Call, now: float) -> None:
         """Look at a waiting call again when more operators may have it, and at its cap."""
@@ -311,7 +321,9 @@ class Dispatcher:
         self.operator_legs.drop(leg, NORMAL if connecting else NO_ANSWER)
         operator = self.roster.operators.get(leg.operator or "")
         if operator is not None and operator.call == call.id:
-            self.roster.missed(operator, reason, self.rules.failure(reason), now)
+            # who was consulted and hung up has answered: that is no miss
+            fault = "" if leg.stage is LegStage.CONSULTING else reason
+            self.roster.missed(operator, reason, self.rules.failure(fault), now)
             self.timers.wake(operator.not_before)
         if leg.transfer is not None:
             self.transfers.failed(leg, reason, now)
@@ -326,6 +338,7 @@ class Dispatcher:
         if not call.legs:
             call.move(Stage.QUEUED)
         if call not in self.queue:
+            call.head_start_s = head_start(call, self.rules)  # unknown of one that was restored
             self.queue.add(call)
             self._watch(call, now)
         if call.overflowing is None:

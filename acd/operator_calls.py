@@ -104,6 +104,11 @@ class OperatorCalls(Owner):
         """The channels of both sides of all of them."""
         return self.by_channel.keys() | self.by_leg.keys()
 
+    def caller_of(self, channel: str) -> str:
+        """The channel of the phone that has called this one, or the channel itself."""
+        call = self.by_leg.get(channel)
+        return channel if call is None else call.channel
+
     def bridges(self) -> set[str]:
         """The bridges in which the two sides of them talk."""
         return {one.bridge for one in self.by_channel.values() if one.bridge is not None}
@@ -207,10 +212,12 @@ class OperatorCalls(Owner):
             dispatcher.switch.belongs(call.leg, channel)
             if call.bridge is not None:
                 dispatcher.switch.belongs(call.bridge, channel)
-            for number in (kept.operator, kept.target.operator):
+            called = State.OFFERED if kept.bridge is None else State.CALLING
+            both = ((kept.operator, State.CALLING), (kept.target.operator, called))
+            for number, state in both:
                 one = dispatcher.roster.operators.get(number or "")
                 if one is not None and one.state is State.IDLE:
-                    one.move(State.CALLING, channel)
+                    one.move(state, channel)
             if kept.target.operator is not None:
                 dispatcher.operator_legs.occupy(kept.address, kept.leg)
 

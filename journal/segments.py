@@ -276,12 +276,16 @@ class Segments:
             self._at_work = False
 
     def _sync_and_tidy(self) -> None:
-        file, segments = self._file, list(self.all)
         try:
             while self._retired:
                 os.fdatasync(self._retired[0])
                 os.close(self._retired.pop(0))
+            # after that, for a file that is left meanwhile is closed by the next turn, and not here
+            segments, file = list(self.all), self._file
             if file is None:
+                return
+            if segments[-1] is not self.all[-1]:
+                self._dirty.set()  # left just now: this file and these segments are not one state
                 return
             os.fdatasync(file)
             if self.durable < segments[-1].number:

@@ -75,8 +75,8 @@ class Base(DeclarativeBase):
 HAS_ASTERISK_ID = text("asterisk_id <> ''")
 """For a question about `asterisk_id`: that it is not empty."""
 
-WAS_CUT_OFF = text("ended_by IN ('cut_off', 'asterisk')")
-"""For a question about the calls that died with Asterisk (`reports.callbacks.CUT_OFF`)."""
+WAS_CUT_OFF = text("ended_by IN ('cut_off', 'asterisk', 'line_stopped')")
+"""For a question about the calls that no person has ended (`reports.callbacks.CUT_OFF`)."""
 
 _LIVES = text("ended_at IS NULL")
 

@@ -272,8 +272,8 @@ class AriClient:
             log.warning("ari_socket_failed", error=str(group.exceptions[0]))
         finally:
             log.warning("ari_down", unanswered=self.waiting)
+            self._on_down()  # before the answers that are lost are told
             await self._close()
-            self._on_down()
 
     async def _read(self, lane: RequestLane) -> None:
         await lane.read(self._hear)

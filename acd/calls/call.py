@@ -95,6 +95,8 @@ class Call:
             callback=self.callback,
             silent=self.silent,
             preferred=self.preferred,
+            aged=self.aged,
+            interrupted=self.interrupted,
             said=self.said,
             turns=self.turns,
             words=self.words,
@@ -114,6 +116,7 @@ class Call:
         self.dialogue, self.playback = kept.dialogue, kept.playback
         self.resource_priority, self.waits_since = kept.resource_priority, kept.waits_since
         self.callback, self.silent, self.preferred = kept.callback, kept.silent, kept.preferred
+        self.aged, self.interrupted = kept.aged, kept.interrupted
         self.said, self.turns, self.words = kept.said, kept.turns, kept.words
 
     def talkers(self, but: Leg | None = None) -> list[Leg]:
@@ -221,6 +224,8 @@ class Transfer:
     bridge: str | None = None
     second: str | None = None
     tried: int = 0
+    # `waits_since` and `aged` of the call before it came to wait for a category
+    place: tuple[float | None, bool] | None = None
 
     @property
     def refers(self) -> str | None:

@@ -62,7 +62,7 @@ class Phone:
     password: str
     contact: str | None = None
     device: Device = Device.UNKNOWN
-    died: bool = False  # in a talk; not rung until it is seen again
+    died_at: float = 0.0  # in a talk; not rung until it is seen again, or for `DIED_S`
 
 
 @dataclass(slots=True)

@@ -204,26 +204,42 @@ class Roster:
         phone = self.phones.get(number)
         if phone is None:
             return False
-        if phone.died:
+        if phone.died_at:
             if device is not Device.UNREACHABLE:
                 return False  # its registration lives on for minutes after the phone
-            phone.died = False  # by now Asterisk knows, and so it does when the phone comes back
+            phone.died_at = 0.0  # by now Asterisk knows, and so it does when the phone comes back
         if phone.device is device:
             return False
         phone.device = device
         return True
 
-    def phone_died(self, number: str) -> None:
-        """A phone was lost in a talk: it is not rung until it is seen."""
-        phone = self.phones.get(number)
-        if phone is not None:
-            phone.device, phone.died = Device.UNREACHABLE, True
+    def phone_died(self, number: str, now: float) -> bool:
+        """A phone was lost in a talk: it is not rung until it is seen.
 
-    def phone_seen(self, number: str) -> None:
-        """A phone has registered or dialled: if it had died, it can be rung again."""
+        False if nothing follows: it is none of ours, or one that never registers (`contact`).
+        """
         phone = self.phones.get(number)
-        if phone is not None and phone.died:
-            phone.device, phone.died = Device.FREE, False
+        if phone is None or phone.contact is not None:
+            return False
+        phone.device, phone.died_at = Device.UNREACHABLE, now
+        return True
+
+    def phone_seen(self, number: str, device: Device = Device.FREE) -> None:
+        """A phone has registered, or has dialled and is in use: if it had died, it is there."""
+        phone = self.phones.get(number)
+        if phone is not None and phone.died_at:
+            phone.device, phone.died_at = device, 0.0
+
+    def phone_died_long_ago(self, number: str, at: float) -> None:
+        """Nothing was heard of a phone that died `at`; it is tried again, for all it may tell."""
+        phone = self.phones.get(number)
+        if phone is not None and phone.died_at == at:
+            self.phone_seen(number)
+
+    def all_phones_are_new(self) -> None:
+        """Asterisk is another: what its phones have done before says nothing any more."""
+        for number in self.phones:
+            self.phone_seen(number)
 
     def add_phone(self, phone: Phone) -> None:
         """Know a phone, or know its new password or contact."""

@@ -130,9 +130,12 @@ class Announcements:
         if call.interrupted:
             call.interrupted = False
             self._words(call, [INTERRUPTED], now)
+            self.music.restored(call, now)  # which does not cut these words off
+            self._follow(call, now, self._every_s)
+            return
         if not heard:
             self.music.begin(call, now)
-        self._follow(call, now)
+        self._follow(call, now, self._first_s)
 
     def resume(self, call: Call, now: float, *, told: bool = True) -> None:
         """The call has waited for a while, and goes on; it is told no longer a wait than before.
@@ -143,9 +146,9 @@ class Announcements:
             self.music.restored(call, now)
         else:
             self.music.begin(call, now)
-        self._follow(call, now)
+        self._follow(call, now, self._first_s)
 
-    def _follow(self, call: Call, now: float) -> None:
+    def _follow(self, call: Call, now: float, first_s: float) -> None:
         before = self._callers.pop(call.id, None)
         if before is not None and before.timer is not None:
             before.timer.cancel()
@@ -155,7 +158,7 @@ class Announcements:
             self._expect(call, call.words)
         if self._mode != "off":
             self._callers[call.id] = _Caller(call, next_at=now)
-            self._arm(self._callers[call.id], now + self._first_s)
+            self._arm(self._callers[call.id], now + first_s)
 
     def again(self, call: Call, now: float) -> None:
         """Connecting the call came to nothing: its music begins anew, and so does the rhythm."""

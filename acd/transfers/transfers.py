@@ -190,7 +190,8 @@ class Transfers:
         """
         call = transfer.call
         if transfer.step is not Step.WAITING:
-            call.waits_since = now
+            transfer.place = (call.waits_since, call.aged)
+            call.waits_since, call.aged = now, False
         transfer.move(Step.WAITING)
         if transfer.left and not call.talkers():
             # the citizen waits there like everybody else
@@ -263,7 +264,7 @@ class Transfers:
         self._operator_legs.set_state(leg, State.TALKING)
         how = "conference" if transfer.stays else "transfer"
         call.note(EventKind.JOINED, now, **_by(leg), leg=leg.id, how=how)
-        call.transfer = None
+        call.transfer, call.interrupted = None, False
         call.move(Stage.TALKING)
         self._tell(transfer, "answered")
         if transfer.stays and not transfer.left:
@@ -328,6 +329,9 @@ class Transfers:
             return
         transfer.left = transfer.at_once = True
         transfer.stays = False
+        if reason == "lost":
+            # should the other side not come either, the citizen is told, and served before all
+            leg.call.aged = leg.call.interrupted = True
         self._operator_legs.leave(leg, reason, now)
         if transfer.step is Step.CONSULTING:
             self._join(transfer)
@@ -348,6 +352,8 @@ class Transfers:
         """Undo: the citizen is with who wanted to hand over, or waits for somebody else."""
         call, by = transfer.call, transfer.by
         self._dispatcher.queue.remove(call)
+        if transfer.place is not None and not call.interrupted:
+            call.waits_since, call.aged = transfer.place
         call.transfer = None
         for leg in [one for one in call.legs.values() if one.transfer is transfer]:
             leg.transfer = None

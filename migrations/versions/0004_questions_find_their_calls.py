@@ -10,7 +10,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-_WAS_CUT_OFF = sa.text("ended_by IN ('cut_off', 'asterisk')")
+_WAS_CUT_OFF = sa.text("ended_by IN ('cut_off', 'asterisk', 'line_stopped')")
 
 
 def upgrade() -> None:

@@ -147,6 +147,7 @@ class Engine:
             # one call's trouble must not become everybody's; the metric and the log tell
             self.event_errors += 1
             log.exception("event_failed", kind=type(event).__name__)
+            self._settle()
 
     def _fire_timers(self, now: float) -> None:
         try:
@@ -155,3 +156,11 @@ class Engine:
         except Exception:
             self.event_errors += 1
             log.exception("deadline_failed")
+            self._settle()
+
+    def _settle(self) -> None:
+        """Offer calls after an error too: whoever is free by what came before it is not to wait."""
+        try:
+            self.dispatcher.settle(self.clock.now())
+        except Exception:
+            log.exception("settle_failed")

@@ -17,9 +17,9 @@ from acd.calls.owners import Owners
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
-from acd.legs import NO_AUDIO
+from acd.legs import BROKEN_DIALOG, NO_AUDIO
 from acd.operator_calls import OperatorCalls
-from acd.operators.operator import device_of
+from acd.operators.operator import Device, device_of
 from acd.switch import Switch
 from acd.timers import Timers
 from ivr.reception import Reception
@@ -57,7 +57,7 @@ from pbx.ari_types import (
 log = structlog.get_logger("router")
 
 NORMAL = 16
-_CITIZENS = ("citizen", "unclaimed", "returned")
+SOFT_DEVICE = 1  # AST_SOFTHANGUP_DEV, of the flags that a soft hang-up has in place of a cause
 
 
 class Whereabouts(msgspec.Struct, frozen=True):
@@ -77,7 +77,7 @@ class EventRouter:
     """Knows all living calls, and hands each event to the part that owns its channel.
 
     `gone_meanwhile`: channels that went while the line was being taken up, known or not;
-    `entered_meanwhile`: those of citizens who came to us then, and are served already;
+    `entered_meanwhile`: those that came to us then, and are served already;
     `music_lost`: those of which it is not known whether their music plays.
     """
 
@@ -200,7 +200,7 @@ class EventRouter:
 
     def _entered(self, args: list[str], channel: Channel, now: float) -> None:
         """A channel has come to us; the dialplan's arguments tell whose it is."""
-        if self.dispatcher.away and args and args[0] in _CITIZENS:
+        if self.dispatcher.away and args[:1] != ["operator"]:
             self.entered_meanwhile.add(channel.id)
         match args:
             case ["citizen", *priority]:
@@ -212,15 +212,15 @@ class EventRouter:
             case ["operator", *_]:
                 self._owners.of(channel.id).answered(channel.id, now)
             case ["number", phone, number]:
-                self.dispatcher.roster.phone_seen(phone)
+                self.dispatcher.roster.phone_seen(phone, Device.IN_USE)
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["whisper", prompt]:
                 self.codes.say(channel.id, prompt, now)
             case ["code", phone, "*16"]:
-                self.dispatcher.roster.phone_seen(phone)
+                self.dispatcher.roster.phone_seen(phone, Device.IN_USE)
                 self.operator_calls.call_back(channel.id, phone, now)
             case ["code", phone, code]:
-                self.dispatcher.roster.phone_seen(phone)
+                self.dispatcher.roster.phone_seen(phone, Device.IN_USE)
                 self.codes.dialled(channel.id, phone, code, now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
@@ -254,9 +254,13 @@ class EventRouter:
     def _hanging_up(self, channel_id: str, cause: int, soft: bool, now: float) -> None:
         call = self.calls.get(channel_id)
         if call is not None:
-            self._citizens.hanging_up(call, 0 if soft else cause)
+            if not soft:
+                self._citizens.hanging_up(call, cause)
             return
-        goes_with = self.phones.hanging_up(channel_id, NO_AUDIO if soft else cause)
+        if soft:
+            # by Asterisk: for want of audio; or else by whoever ends its channels, and no person
+            cause = NO_AUDIO if cause & SOFT_DEVICE else BROKEN_DIALOG
+        goes_with = self.phones.hanging_up(channel_id, cause)
         if goes_with is not None:
             # whoever waits need not wait until Asterisk has tidied up
             self.gone(channel_id, goes_with, now)

@@ -13,7 +13,7 @@ from acd.calls.call import Call
 from acd.calls.states import Stage
 from acd.recovery.reconcile import LiveLeg
 from ngalam112.engine.event_router import EventRouter
-from ngalam112.recovery.restore_calls import arrive, bridges_in_use, take_down
+from ngalam112.recovery.restore_calls import answer, arrive, bridges_in_use, take_down
 from ngalam112.recovery.snapshot import Snapshot
 
 log = structlog.get_logger("recheck")
@@ -54,6 +54,7 @@ def look(router: EventRouter, before: Known, live: Snapshot, now: float) -> None
     for citizen in live.legs.values():
         if citizen.citizen and citizen.age_s >= OLD_S and router.is_unknown(citizen.id):
             log.warning("unknown_citizen", leg=citizen.id)
+            answer(router, citizen)
             arrive(router, citizen, now)
     for channel, bridge in before.talks.items():
         call = router.calls.get(channel)

@@ -68,6 +68,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
         key=service_key,
     )
     if event.lost_at is not None:
+        dispatcher.roster.all_phones_are_new()
         for call in knew:
             _close(router, call, CUT_OFF, event.lost_at, now)
     for call in [one for one in knew if one.stage is Stage.ENDED]:
@@ -78,9 +79,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     _hang_up_again(router, live)
     for leg in event.legs - live.legs.keys():
         dispatcher.leg_gone(leg, NORMAL, now)
-    for channel in router.channels_of_phones() - live.legs.keys():
-        router.gone(channel, NORMAL, now)
-    router.operator_calls.restored({one.id for one in live.legs.values() if one.up}, now)
+    _calls_of_phones(router, live, now)
     _claimed_only(router, knew, event, now)
     # who is being handed over by this engine, and who talks among colleagues, is in good hands
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
@@ -111,6 +110,16 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     for bridge in live.bridges.keys() - talking - bridges_in_use(router):
         if not in_good_hands.intersection(live.bridges[bridge]):
             take_down(router, bridge, live.bridges[bridge])
+
+
+def _calls_of_phones(router: EventRouter, live: Snapshot, now: float) -> None:
+    """End what phones have begun and is gone; connect who has answered while nobody watched."""
+    entered = router.entered_meanwhile
+    for channel in router.channels_of_phones() - live.legs.keys() - entered:
+        # whom a phone has called that dialled after the look, is not in it either
+        if router.operator_calls.caller_of(channel) not in entered:
+            router.gone(channel, NORMAL, now)
+    router.operator_calls.restored({one.id for one in live.legs.values() if one.up}, now)
 
 
 def _hang_up_again(router: EventRouter, live: Snapshot) -> None:
@@ -184,7 +193,7 @@ def _carry_out(router: EventRouter, decision: Decision, event: Restoration, now:
         "restored", action=decision.action, leg=decision.leg, call_id=call.id if call else None
     )
     leg = event.live.legs.get(decision.leg)
-    _answer(router, leg)
+    answer(router, leg)
     match decision.action:
         case RecoveryAction.DROP if (
             offered := router.dispatcher.operator_legs.legs.get(decision.leg)
@@ -242,7 +251,8 @@ def arrive(router: EventRouter, leg: LiveLeg, now: float) -> None:
         _to_queue(router, call, (), now)
 
 
-def _answer(router: EventRouter, leg: LiveLeg | None) -> None:
+def answer(router: EventRouter, leg: LiveLeg | None) -> None:
+    """Answer a citizen who still hears ringing."""
     if leg is not None and leg.citizen and not leg.up:
         router.switch.answer(leg.id)  # the engine died between the claim and the answer
 
