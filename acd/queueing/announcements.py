@@ -130,7 +130,7 @@ class Announcements:
         if call.interrupted:
             call.interrupted = False
             self._words(call, [INTERRUPTED], now)
-            self.music.restored(call, now)  # which does not cut these words off
+            self.music.behind_words(call, now)
             self._follow(call, now, self._every_s)
             return
         if not heard:

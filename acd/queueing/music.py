@@ -71,6 +71,13 @@ class Music:
         else:
             self._in_turn(call, now + len(self._told) / self._words_a_second)
 
+    def behind_words(self, call: Call, now: float) -> None:
+        """The citizen is told something first, which neither music nor words cut off."""
+        if self._has_room(call):
+            self._switch.music(call.channel, call.turns)
+        else:
+            self._in_turn(call, now + max(EVERY_S, len(self._told) / self._words_a_second))
+
     def again(self, call: Call) -> None:
         """Begin the music again of who is to hear it."""
         if call.id in self._listening:

@@ -34,9 +34,12 @@ class Players:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    async def register(self, number: str, password: str) -> PlayedPhone:
-        """Register a phone with digest; it will be called at the port it registered from."""
-        phone = PlayedPhone(number=number, password=password, port=free_port())
+    async def register(self, number: str, password: str, port: int | None = None) -> PlayedPhone:
+        """Register a phone with digest; it will be called at the port it registered from.
+
+        `port`: where it was before, if it registers anew.
+        """
+        phone = PlayedPhone(number=number, password=password, port=port or free_port())
         await self._succeed("phone_register_ok", phone)
         return phone
 

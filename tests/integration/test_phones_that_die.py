@@ -41,6 +41,6 @@ async def test_whose_operators_phone_dies_is_served_by_the_next_one(
             return next(one["device"] for one in found if one["number"] == "101")
 
         assert await device() == "unreachable", "though its registration lives on"
-        await line.players.register("101", PASSWORD)
+        await line.players.register("101", PASSWORD, line.phones["101"].port)
         await eventually(lambda: line.idle(("101",)), what="the phone is seen again")
         await line.is_empty()
