@@ -103,14 +103,16 @@ async def _last_served(
         return {}
     first = min(map(_ended, owed))
     answered = func.max(CallRow.operator_answered_at)
+    # an expression, or SQLite would read all calls by the index of the numbers to group them
+    number_of = CallRow.caller_number + ""
     query = (
-        select(CallRow.caller_number, answered)
+        select(number_of, answered)
         .where(
             CallRow.arrived_at >= moment(first - LONGEST_CALL_S),  # which has an index
             CallRow.operator_answered_at >= moment(first),
             CallRow.ended_by.is_(None) | CallRow.ended_by.not_in(CUT_OFF),
         )
-        .group_by(CallRow.caller_number)
+        .group_by(number_of)
     )
     latest: dict[str, float] = {}
     for number, at in await session.execute(query):
