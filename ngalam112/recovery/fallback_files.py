@@ -130,8 +130,12 @@ def read_record(record: Mapping[str, Any], ended_at: float | None = None) -> Spo
 
     Raises SpoolError.
     """
+    record = dict(record)
+    if record.get("arrived_at") is None:
+        # who hung up before the dialplan had come to anything
+        record["arrived_at"] = record.get("began_at") or record.get("ended_at")
     try:
-        one = msgspec.convert(dict(record), SpoolRecord)
+        one = msgspec.convert(record, SpoolRecord)
     except msgspec.ValidationError as error:
         raise SpoolError(str(error)) from None
     ended_at = one.ended_at if one.ended_at is not None else ended_at

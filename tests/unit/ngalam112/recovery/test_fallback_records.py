@@ -39,6 +39,13 @@ def test_who_hung_up_before_anybody_took_the_call_counts_as_lost() -> None:
     assert fold(call_id, events).outcome == Outcome.LOST_MENU
 
 
+def test_who_hung_up_before_the_arrival_was_noted_has_arrived_then() -> None:
+    call_id, events = events_of({**HUNG_UP, "arrived_at": None, "began_at": None})
+    record = fold(call_id, events)
+    assert record.arrived_at == record.ended_at == HUNG_UP["ended_at"]
+    assert record.outcome == Outcome.LOST_MENU
+
+
 def test_the_same_call_has_the_same_id_and_another_one_another() -> None:
     assert events_of(served()) == events_of(served())
     assert events_of(served())[0] != events_of(served(asterisk_id="1800000000.2"))[0]
