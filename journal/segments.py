@@ -196,18 +196,24 @@ class Segments:
 
     def read_one(self, here: Place) -> Iterator[Line]:
         """Yield every line of one segment from `here` on; what cannot be read is damaged."""
-        number = here.segment
         try:
-            with self._path(number).open("rb") as file:
-                file.seek(here.offset)
-                for line in file:
-                    end = Place(number, here.offset + len(line))
-                    yield Line(here, end, opened(line))
-                    here = end
+            for line in self._lines(here):
+                yield line
+                here = line.end
         except FileNotFoundError:
             return
         except OSError:
             yield Line(here, here, None)
+
+    def _lines(self, here: Place) -> Iterator[Line]:
+        """Yield every line of one segment from `here` on; raises OSError where the disk does."""
+        number = here.segment
+        with self._path(number).open("rb") as file:
+            file.seek(here.offset)
+            for line in file:
+                end = Place(number, here.offset + len(line))
+                yield Line(here, end, opened(line))
+                here = end
 
     def summary(self, number: int) -> bytes | None:
         """Return the summary of a segment; None where there is none, or it is damaged."""
@@ -319,7 +325,8 @@ class Segments:
                 self._dirty.set()
                 return
             segment.summed = True  # or a disk that takes no summary would be asked for ever
-            bodies = (line.body for line in self.read_one(Place(segment.number, 0)))
+            # a summary of what cannot be read to its end would hide the rest for good
+            bodies = (line.body for line in self._lines(Place(segment.number, 0)))
             path = self._path(segment.number).with_suffix(_SUMMARY)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
             with contextlib.suppress(OSError):

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from acd.operators.operator import Phone
 from journal import write_ahead_log
 from journal.entries import Entry, Glance, glanced
-from journal.segments import JournalInUse
+from journal.segments import JournalInUse, Line, Place, Segments
 from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually_sync
 
@@ -335,7 +335,9 @@ def summaries(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.sum"))
 
 
-def an_outage(folder: Path, entries: int, drained: int = 0) -> WriteAheadLog:
+def an_outage(
+    folder: Path, entries: int, drained: int = 0, summaries_but: int = 2
+) -> WriteAheadLog:
     """The journal after so many entries of which the database has the first `drained` only."""
     journal = WriteAheadLog(folder, segment_bytes=8_000, tail=5)
     journal.keep_phones([])  # begins a file
@@ -344,8 +346,8 @@ def an_outage(folder: Path, entries: int, drained: int = 0) -> WriteAheadLog:
         if seq < drained:
             journal.done(journal.waiting(1))
     eventually_sync(
-        lambda: summaries(folder) and len(summaries(folder)) >= len(files(folder)) - 2,
-        what="all files but two have a summary",
+        lambda: summaries(folder) and len(summaries(folder)) >= len(files(folder)) - summaries_but,
+        what="all files but the newest have a summary",
     )
     journal.close()
     return journal
@@ -403,6 +405,25 @@ def test_a_summary_that_is_damaged_is_as_good_as_none(tmp_path: Path) -> None:
     assert after.backlog == 300 and drain(after) == list(range(300))
     eventually_sync(lambda: len(files(tmp_path)) == 1, what="one file is left")
     assert summaries(tmp_path) == [], "a summary goes with its file"
+    after.close()
+
+
+def test_a_file_that_cannot_be_read_to_its_end_gets_no_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn(self: Segments, here: Place) -> Iterator[Line]:
+        for line in lines(self, here):
+            if here.segment == 2 and line.place.offset > 4_000:
+                raise OSError(5, "Input/output error")
+            yield line
+
+    lines = Segments._lines
+    with monkeypatch.context() as patch:
+        patch.setattr(Segments, "_lines", torn)
+        an_outage(tmp_path, 600, summaries_but=3)
+    assert "0000000002" not in [path.stem for path in summaries(tmp_path)]
+    after = WriteAheadLog(tmp_path, segment_bytes=8_000, tail=5)
+    assert drain(after) == list(range(600)) and after.lost == 0
     after.close()
 
 
