@@ -251,11 +251,18 @@ class Segments:
         if self._thread is not None:
             self._thread.join(CLOSED_WITHIN_S)
             if self._thread.is_alive():
-                return  # the disk hangs; the end of the program lets the folder go
+                self._unlock()  # the disk hangs, and keeps the files; the next engine may not wait
+                return
         for file in (self._file, self._lock):
             if file is not None:
                 os.close(file)
         self._file = self._lock = None
+
+    def _unlock(self) -> None:
+        """Let another engine have the folder; the engine's own lock keeps two writers apart."""
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     # --- the thread ---------------------------------------------------------------------------
 
