@@ -22,7 +22,7 @@ from sqlalchemy.exc import CompileError, DBAPIError, StatementError
 
 from acd.calls.ids import new_id
 from acd.calls.record import CallEvent, CallRecord
-from journal.entries import Entry
+from journal.entries import Entry, as_now
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, why
 from models.tables import Base, CallEventRow, CallRow, OperatorEventRow, OperatorRow
@@ -261,7 +261,7 @@ class DatabaseWriter:
                     continue
                 last = list({one[key]: one for one in values}.values())
                 if name == _CALLS:
-                    await upsert_calls(connection, last)
+                    await upsert_calls(connection, [as_now(one) for one in last])
                 else:
                     await upsert(connection, model, last)
 
