@@ -157,11 +157,13 @@ class Segments:
             return file
 
         file = self._disk.do(make, undo=drop)
-        before, self._file, self.size = self._file, file, len(content)
+        # in this order, for the thread reads them in the other: what it takes for the last segment
+        # is in the file that it finds then, or in one that is retired
+        if self._file is not None:
+            self._retired.append(self._file)
+        self._file, self.size = file, len(content)
         self.all.append(Segment(number, last))
         self.sync_error = None
-        if before is not None:
-            self._retired.append(before)
         self._sync_soon()
         return Place(number, 0)
 
@@ -289,9 +291,11 @@ class Segments:
             self._at_work = False
 
     def _sync_and_tidy(self) -> None:
-        file, segments = self._file, list(self.all)
+        segments = list(self.all)
+        file = self._file
         try:
-            while self._retired:
+            # the file itself may be retired meanwhile; then it is closed the next time
+            while self._retired and self._retired[0] != file:
                 os.fdatasync(self._retired[0])
                 os.close(self._retired.pop(0))
             if file is None:

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from acd.operators.operator import Phone
 from journal import write_ahead_log
 from journal.entries import Entry, Glance, glanced
-from journal.segments import JournalInUse, Line, Place, Segments
+from journal.segments import JournalInUse, Line, Place, Segment, Segments, sealed
 from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually_sync
 
@@ -349,6 +349,7 @@ def an_outage(
         lambda: summaries(folder) and len(summaries(folder)) >= len(files(folder)) - summaries_but,
         what="all files but the newest have a summary",
     )
+    assert journal.failing_since is None and journal.unsaved == 0
     journal.close()
     return journal
 
@@ -393,6 +394,30 @@ def test_a_start_reads_no_more_after_a_long_outage_than_after_a_short_one(
         after.close()
     # two whole files, and the last lines of a third
     assert found[1] <= found[0] * 1.5 < 100, found
+
+
+def test_a_file_that_is_begun_while_the_one_before_is_synced_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Begun(list[Segment]):
+        """Another file is begun in the moment in which the thread looks at those that are there."""
+
+        def __iter__(self) -> Iterator[Segment]:
+            before = tuple(super().__iter__())
+            monkeypatch.setattr(Begun, "__iter__", list.__iter__)
+            files.begin(sealed(b"two"), 2)
+            return iter(before)
+
+    files = Segments(tmp_path / "journal")
+    monkeypatch.setattr(files, "_sync_soon", lambda: None)  # this test is the thread
+    files.attach()
+    files.begin(sealed(b"one"), 1)
+    files.all = Begun(files.all)
+    files._sync()
+    assert files.sync_error is None and files.durable == 1
+    files._sync()
+    assert files.sync_error is None and files.durable == 2
+    files.close()
 
 
 def test_a_summary_that_is_damaged_is_as_good_as_none(tmp_path: Path) -> None:
