@@ -22,11 +22,11 @@ from sqlalchemy.exc import CompileError, DBAPIError, StatementError
 
 from acd.calls.ids import new_id
 from acd.calls.record import CallEvent, CallRecord
-from journal.entries import Entry
+from journal.entries import Entry, as_now
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, why
 from models.tables import Base, CallEventRow, CallRow, OperatorEventRow, OperatorRow
-from models.writing import insert_new, upsert
+from models.writing import insert_new, upsert, upsert_calls
 
 log = structlog.get_logger("recorder")
 
@@ -258,10 +258,12 @@ class DatabaseWriter:
                 ]
                 if key is None:
                     await insert_new(connection, model, values)
+                    continue
+                last = list({one[key]: one for one in values}.values())
+                if name == _CALLS:
+                    await upsert_calls(connection, [as_now(one) for one in last])
                 else:
-                    await upsert(
-                        connection, model, list({one[key]: one for one in values}.values())
-                    )
+                    await upsert(connection, model, last)
 
     def _done(self, batch: Sequence[Entry]) -> None:
         self.local.done(batch)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from acd.calls.record import Outcome
 from acd.operators.operator import Phone
 from models.rows import as_json
 from models.tables import CallRow, OperatorRow
@@ -134,6 +135,20 @@ def glanced(body: bytes | None) -> Glance | None:
     except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
     return found
+
+
+def as_now(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of `calls` with the outcome that this version gives it.
+
+    An engine before migration 0003 may have left rows that are written after it: who was not
+    answered in the fallback was lost there.
+    """
+    is_lost = (
+        row.get("outcome") == Outcome.FALLBACK
+        and row.get("ended_at") is not None
+        and row.get("operator_answered_at") is None
+    )
+    return row | {"outcome": Outcome.LOST_FALLBACK} if is_lost else row
 
 
 def summed(bodies: Iterable[bytes | None]) -> bytes:

@@ -157,11 +157,13 @@ class Segments:
             return file
 
         file = self._disk.do(make, undo=drop)
-        before, self._file, self.size = self._file, file, len(content)
+        # in this order, for the thread reads them in the other: what it takes for the last segment
+        # is in the file that it finds then, or in one that is retired
+        if self._file is not None:
+            self._retired.append(self._file)
+        self._file, self.size = file, len(content)
         self.all.append(Segment(number, last))
         self.sync_error = None
-        if before is not None:
-            self._retired.append(before)
         self._sync_soon()
         return Place(number, 0)
 
@@ -196,18 +198,24 @@ class Segments:
 
     def read_one(self, here: Place) -> Iterator[Line]:
         """Yield every line of one segment from `here` on; what cannot be read is damaged."""
-        number = here.segment
         try:
-            with self._path(number).open("rb") as file:
-                file.seek(here.offset)
-                for line in file:
-                    end = Place(number, here.offset + len(line))
-                    yield Line(here, end, opened(line))
-                    here = end
+            for line in self._lines(here):
+                yield line
+                here = line.end
         except FileNotFoundError:
             return
         except OSError:
             yield Line(here, here, None)
+
+    def _lines(self, here: Place) -> Iterator[Line]:
+        """Yield every line of one segment from `here` on; raises OSError where the disk does."""
+        number = here.segment
+        with self._path(number).open("rb") as file:
+            file.seek(here.offset)
+            for line in file:
+                end = Place(number, here.offset + len(line))
+                yield Line(here, end, opened(line))
+                here = end
 
     def summary(self, number: int) -> bytes | None:
         """Return the summary of a segment; None where there is none, or it is damaged."""
@@ -245,11 +253,18 @@ class Segments:
         if self._thread is not None:
             self._thread.join(CLOSED_WITHIN_S)
             if self._thread.is_alive():
-                return  # the disk hangs; the end of the program lets the folder go
+                self._unlock()  # the disk hangs, and keeps the files; the next engine may not wait
+                return
         for file in (self._file, self._lock):
             if file is not None:
                 os.close(file)
         self._file = self._lock = None
+
+    def _unlock(self) -> None:
+        """Let another engine have the folder; the engine's own lock keeps two writers apart."""
+        if self._lock is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._lock, fcntl.LOCK_UN)
 
     # --- the thread ---------------------------------------------------------------------------
 
@@ -276,16 +291,14 @@ class Segments:
             self._at_work = False
 
     def _sync_and_tidy(self) -> None:
+        segments = list(self.all)
+        file = self._file
         try:
-            while self._retired:
+            # the file itself may be retired meanwhile; then it is closed the next time
+            while self._retired and self._retired[0] != file:
                 os.fdatasync(self._retired[0])
                 os.close(self._retired.pop(0))
-            # after that, for a file that is left meanwhile is closed by the next turn, and not here
-            segments, file = list(self.all), self._file
             if file is None:
-                return
-            if segments[-1] is not self.all[-1]:
-                self._dirty.set()  # left just now: this file and these segments are not one state
                 return
             os.fdatasync(file)
             if self.durable < segments[-1].number:
@@ -323,7 +336,8 @@ class Segments:
                 self._dirty.set()
                 return
             segment.summed = True  # or a disk that takes no summary would be asked for ever
-            bodies = (line.body for line in self.read_one(Place(segment.number, 0)))
+            # a summary of what cannot be read to its end would hide the rest for good
+            bodies = (line.body for line in self._lines(Place(segment.number, 0)))
             path = self._path(segment.number).with_suffix(_SUMMARY)
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
             with contextlib.suppress(OSError):

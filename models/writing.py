@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import inspect
+from sqlalchemy import and_, inspect, or_
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models.rows import Values, fit
-from models.tables import Base
+from models.tables import Base, CallRow
 
 Target = AsyncConnection | AsyncSession
 
@@ -24,6 +24,17 @@ async def upsert(target: Target, model: type[Base], rows: Sequence[Values]) -> N
     if rows:
         statement = _upsert(_dialect(target), model, tuple(rows[0]))
         await target.execute(statement, [fit(model, row) for row in rows])
+
+
+async def upsert_calls(target: Target, rows: Sequence[Values]) -> None:
+    """As `upsert`, for `calls`; a row that knows less than the one that is there changes nothing.
+
+    It does where it has fewer events, unless it alone knows how the call has ended. All rows have
+    `events` and `ended_at`.
+    """
+    if rows:
+        statement = _upsert_calls(_dialect(target), tuple(rows[0]))
+        await target.execute(statement, [fit(CallRow, row) for row in rows])
 
 
 async def insert_new(target: Target, model: type[Base], rows: Sequence[Values]) -> None:
@@ -48,6 +59,18 @@ def _upsert(dialect: str, model: type[Base], names: tuple[str, ...]) -> Any:
     if changed:
         return statement.on_conflict_do_update(index_elements=keys, set_=changed)
     return statement.on_conflict_do_nothing(index_elements=keys)
+
+
+@cache
+def _upsert_calls(dialect: str, names: tuple[str, ...]) -> Any:
+    statement, keys = _insert(dialect, CallRow)
+    new = statement.excluded
+    changed = {name: new[name] for name in names if name not in keys}
+    knows_more = or_(
+        new.events >= CallRow.events,
+        and_(new.ended_at.is_not(None), CallRow.ended_at.is_(None)),
+    )
+    return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=knows_more)
 
 
 @cache

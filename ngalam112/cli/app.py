@@ -159,12 +159,13 @@ def database_upgrade() -> None:
 @sounds.command("build")
 def sounds_build(fmt: FormatOption = Format.TABLE) -> None:
     """Turn the prompts into audio, and make the music; what has not changed is kept."""
-    from ngalam112.config.sounds import build_music, build_sounds
+    from ngalam112.config.routing import build_prompts
+    from ngalam112.config.sounds import build_music
     from pbx.programs import Programs
 
     settings, programs = load_settings(), Programs.find()
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = build_sounds(settings.prompts, settings.sounds, programs)
+    made = build_prompts(settings, programs)
     made.append(build_music(settings.music, programs))
     names = ("name", "source", "seconds", "built")
     rows = [{name: getattr(sound, name) for name in names} for sound in made]

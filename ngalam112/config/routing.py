@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -18,16 +18,39 @@ from acd.rules.rules import FAILURES, Announce, Rules
 from acd.transfers.directory import Directory
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
-from ngalam112.config.settings import Settings
-from ngalam112.config.sounds import seconds_of
+from ngalam112.config.settings import SHIPPED_PROMPTS, Settings
+from ngalam112.config.sounds import Sound, build_sounds, seconds_of
+from pbx.programs import Programs
+
+OWN_PROMPTS = frozenset({*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS})
+"""What the line says itself, whatever its menu and its distribution file are."""
 
 
 def spoken(settings: Settings, tree: MenuTree) -> set[str]:
     """The names of all prompts that the line can play, but for those of the distribution file."""
-    names = tree.prompts() | {*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS}
+    names = tree.prompts() | OWN_PROMPTS
     if settings.whisper:
         names |= {f"whisper_{category}" for category in tree.categories}
     return names
+
+
+def build_prompts(
+    settings: Settings,
+    programs: Programs,
+    report: Callable[[Sound], object] = lambda sound: None,
+) -> list[Sound]:
+    """Make the audio of the line's prompts; raises SoundError.
+
+    A folder of one's own may lack what a new version says itself: the shipped text is spoken then.
+    """
+    return build_sounds(
+        settings.prompts,
+        settings.sounds,
+        programs,
+        report,
+        shipped=SHIPPED_PROMPTS,
+        needed=OWN_PROMPTS,
+    )
 
 
 class RoutingConfig(msgspec.Struct, frozen=True):

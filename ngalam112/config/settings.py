@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 PROJECT = Path(__file__).resolve().parents[2]
+SHIPPED_PROMPTS = PROJECT / "ivr" / "prompts" / "id"
 
 
 class SettingsError(Exception):
@@ -53,7 +54,7 @@ class Settings(BaseSettings):
     country: str = "ID"
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
     distribution_file: Path = PROJECT / "acd" / "distribution.toml"
-    prompts: Path = PROJECT / "ivr" / "prompts" / "id"
+    prompts: Path = SHIPPED_PROMPTS
     timezone: str = "Asia/Jakarta"
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
 

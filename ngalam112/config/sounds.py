@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import wave
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal
@@ -63,16 +63,20 @@ def build_sounds(
     out: Path,
     programs: Programs,
     report: Callable[[Sound], object] = lambda sound: None,
+    *,
+    shipped: Path | None = None,
+    needed: Iterable[str] = (),
 ) -> list[Sound]:
     """Make `out`/NAME.wav for every NAME.txt in `prompts`, and tell each to `report`.
 
-    A NAME.wav beside NAME.txt is a studio recording and wins. Raises SoundError for the first
-    source that cannot be used; the files from before stay.
+    A NAME.wav beside NAME.txt is a studio recording and wins. What is `needed` and not in `prompts`
+    comes from `shipped`. Raises SoundError for the first source that cannot be used; the files from
+    before stay.
     """
-    names = _names(prompts)
+    folders = dict.fromkeys(needed, shipped or prompts) | dict.fromkeys(_names(prompts), prompts)
     out.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(max_workers=2) as two:
-        found = two.map(lambda name: _prompt(prompts, name, out, programs), names)
+        found = two.map(lambda name: _prompt(folders[name], name, out, programs), sorted(folders))
         return [_told(sound, report) for sound in found]
 
 

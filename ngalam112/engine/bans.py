@@ -30,11 +30,16 @@ class Source(msgspec.Struct):
     bans: int = 0
     until: float = 0.0
     trusted: float = 0.0  # when a phone last showed the right password there; 0: never
+    kept_at: float = 0.0  # when that was last told to be kept for the next engine
 
 
 def _lasts(source: Source, now: float) -> bool:
     # what ends later still was kept before the clock was set back
     return now < source.until <= now + LONGEST_BAN_S
+
+
+def _is_trusted(source: Source, now: float) -> bool:
+    return source.trusted > 0 and now < source.trusted + TRUSTED_S
 
 
 class Bans:
@@ -56,13 +61,19 @@ class Bans:
         return {at: one for at, one in self._sources.items() if one.bans or one.trusted}
 
     def let_in(self, address: str, now: float) -> bool:
-        """A phone showed the right password; True if that is news of this address."""
+        """A phone showed the right password; True if the next engine has to be told of it now.
+
+        That is so at first, and then every half of the time for which the address is trusted.
+        """
         if not self._may_be_banned(address):
             return False
         source = self._source(address, now)
-        news = not source.trusted or now > source.trusted + TRUSTED_S / 2
         source.trusted, source.refused = now, 0
-        return news
+        # what was kept later than now was kept before the clock was set back
+        if source.kept_at and source.kept_at <= now <= source.kept_at + TRUSTED_S / 2:
+            return False
+        source.kept_at = now
+        return True
 
     def refuse(self, address: str, now: float) -> bool:
         """A request was refused; True if the address is banned for it now."""
@@ -78,7 +89,7 @@ class Bans:
         if source.refused < REFUSALS:
             return False
         source.refused = 0
-        if source.trusted and now < source.trusted + TRUSTED_S:
+        if _is_trusted(source, now):
             log.error("phone_passwords_are_guessed", address=address, banned=False)
             return False
         if len(self.banned(now)) >= MOST_BANNED:
@@ -113,11 +124,19 @@ class Bans:
         return source
 
     def _forget(self, now: float) -> None:
-        """Forget whom nothing is to be known of; if that is nobody, the older half."""
+        """Forget whom nothing is to be known of; if that is nobody, the older half.
+
+        Who is trusted or banned now stays while there are others: a forger can name any number.
+        """
         oldest_first = sorted(self._sources, key=lambda at: self._last(self._sources[at]))
         dull = [at for at in oldest_first if now > self._last(self._sources[at]) + TRUSTED_S]
-        for address in dull or oldest_first[: MOST_KNOWN // 2]:
+        others = [at for at in oldest_first if not self._counts(self._sources[at], now)]
+        for address in dull or (others or oldest_first)[: MOST_KNOWN // 2]:
             del self._sources[address]
+
+    @staticmethod
+    def _counts(source: Source, now: float) -> bool:
+        return _is_trusted(source, now) or _lasts(source, now)
 
     @staticmethod
     def _last(source: Source) -> float:

@@ -1,8 +1,9 @@
 """Hands a line over to a fresh engine for maintenance, without a call noticing.
 
 Works on any line that somebody keeps, `ngalam112 up` or systemd: whoever keeps it starts again
-what ends. First the engine that waits is ended, so that a fresh one waits in its place; only when
-it does, the one that serves is told to stop, and the fresh one has its turn.
+what ends. First it is tried whether a fresh engine could start. Then the engines that wait are
+ended, so that fresh ones wait in their place; only when one does, the one that serves is told to
+stop, and the fresh one has its turn.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from ngalam112.config.settings import Settings
-from ngalam112.process import pidfiles
+from ngalam112.process import pidfiles, start_check
 from ngalam112.process.pidfiles import Process
 
 FRESH_WITHIN_S = 60.0
@@ -50,7 +51,7 @@ def hand_over(settings: Settings) -> HandedOver:
             f"No other engine waits beside the one that serves (pid {serving.pid}), so nobody "
             "could take over; `ngalam112 up` or systemd keeps some."
         )
-    _check_that_a_fresh_one_can_start()
+    _check_that_a_fresh_one_can_start(settings)
     known = {one.pid for one in old}
     for one in old:
         if one is not serving:
@@ -72,14 +73,33 @@ def hand_over(settings: Settings) -> HandedOver:
     return HandedOver(serving.pid, now.pid, round((time.monotonic() - began) * 1000))
 
 
-def _check_that_a_fresh_one_can_start() -> None:
-    """Raise HandOverFailed if this version cannot be imported, as after half an upgrade."""
-    argv = [sys.executable, "-c", "import ngalam112.process.service"]
-    tried = subprocess.run(argv, cwd="/", capture_output=True, text=True, timeout=FRESH_WITHIN_S)
-    if tried.returncode:
-        why = tried.stderr.strip().splitlines()[-1:] or ["no reason given"]
+def _check_that_a_fresh_one_can_start(settings: Settings) -> None:
+    """Raise HandOverFailed if an engine of this version would end before it waits.
+
+    So it would after half an upgrade, and with a menu, a distribution file or audio that it does
+    not take.
+    """
+    argv = [sys.executable, "-m", start_check.__name__]
+    try:
+        tried = subprocess.run(
+            argv,
+            cwd="/",
+            env=settings.environment(),
+            capture_output=True,
+            text=True,
+            timeout=FRESH_WITHIN_S,
+        )
+    except subprocess.TimeoutExpired:
         raise HandOverFailed(
-            f"A fresh engine cannot start ({why[0]}); nothing was changed. Run `make setup` first."
+            f"A fresh engine is not ready to start within {FRESH_WITHIN_S:.0f} s; no engine was "
+            "ended. Try again when the machine has less to do."
+        ) from None
+    why = (tried.stderr.strip().splitlines() or ["no reason given"])[-1]
+    if tried.returncode == start_check.REFUSED:
+        raise HandOverFailed(f"A fresh engine would not start, so none was ended. {why}")
+    if tried.returncode:
+        raise HandOverFailed(
+            f"A fresh engine cannot start ({why}); nothing was changed. Run `make setup` first."
         )
 
 

@@ -20,9 +20,9 @@ from ngalam112.config.provision import (
     provision_phones,
     unread_file,
 )
-from ngalam112.config.routing import load_routing
+from ngalam112.config.routing import build_prompts, load_routing
 from ngalam112.config.settings import Settings
-from ngalam112.config.sounds import build_music, build_sounds
+from ngalam112.config.sounds import build_music
 from pbx.asterisk import Asterisk, check_ports
 from pbx.processes import end, start
 from pbx.programs import Programs
@@ -57,7 +57,7 @@ async def prepare(settings: Settings, programs: Programs, *, engine_runs: bool =
     # callers' data: for the line's own user only, whoever made the folder
     settings.home.chmod(0o700)
     phones = await _stored_phones(settings)
-    await asyncio.to_thread(build_sounds, settings.prompts, settings.sounds, programs)
+    await asyncio.to_thread(build_prompts, settings, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
     routing = load_routing(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Set
+from collections.abc import Callable, Collection, Coroutine, Set
 from typing import Any, TypeVar
 
 import msgspec
 import structlog
+from sqlalchemy import select
 
 from acd.calls.record import CallRecord
 from acd.operators.operator import Device, Operator, Phone, operator_of
@@ -21,6 +22,7 @@ from acd.operators.states import State
 from journal.database_writer import DatabaseWriter
 from journal.entries import Kept
 from models.database import Database, DatabaseError, Unreachable, upgrade
+from models.tables import CallRow
 from ngalam112.accounts.admin import load_roster
 from ngalam112.recovery.snapshot import open_calls
 
@@ -34,11 +36,15 @@ _RETRY_S = 1.0
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """Who exists, and which calls have no end."""
+    """Who exists, and which calls have no end.
+
+    `over`: those of the journal's calls without an end that the database has seen end.
+    """
 
     operators: list[Operator]
     phones: list[Phone]
     calls: list[CallRecord]
+    over: frozenset[str] = frozenset()
 
 
 def known_by(kept: Kept, stored: Known | None = None) -> Known:
@@ -56,12 +62,26 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
         if newer is not None:
             newer.name, newer.pin_hash, newer.home_phone = one.name, one.pin_hash, one.home_phone
         operators.append(newer or one)
-    calls = [one for one in stored.calls if one.call_id not in kept.newer]
-    return Known(
-        operators=operators,
-        phones=stored.phones,
-        calls=calls + _calls(kept, kept.calls.keys() & kept.newer),
-    )
+    return Known(operators=operators, phones=stored.phones, calls=_joined_calls(kept, stored))
+
+
+def _joined_calls(kept: Kept, stored: Known) -> list[CallRecord]:
+    """The calls without an end, each as the journal or the database knows more of it.
+
+    A disk that has hung leaves rows in the journal that are older than the database's.
+    """
+    rows = {
+        one.call_id: one for one in _calls(kept, (kept.calls.keys() & kept.newer) - stored.over)
+    }
+    found = []
+    for one in stored.calls:
+        row = rows.get(one.call_id)
+        if row is not None and row.events < one.events:
+            del rows[one.call_id]
+        elif one.call_id in kept.newer:
+            continue
+        found.append(one)
+    return found + list(rows.values())
 
 
 def learn(roster: Roster, stored: Known, newer: Set[str], kept: Kept | None = None) -> None:
@@ -114,19 +134,33 @@ def _calls(kept: Kept, ids: Set[str]) -> list[CallRecord]:
     return found
 
 
-async def read_stored(url: str) -> Known:
+async def read_stored(url: str, open_in_journal: Collection[str] = ()) -> Known:
     """Make the database ready and read it, in a thread, for making it ready takes its time.
 
-    Raises a DatabaseError.
+    `open_in_journal`: the ids of calls that the journal has seen no end of. Raises a DatabaseError.
     """
 
     async def read() -> Known:
         await upgrade(url)
         async with Database(url) as database:
             operators, phones = await load_roster(database)
-            return Known(operators=operators, phones=phones, calls=await open_calls(database))
+            return Known(
+                operators=operators,
+                phones=phones,
+                calls=await open_calls(database),
+                over=await _ended(database, open_in_journal),
+            )
 
     return await _in_thread(read)
+
+
+async def _ended(database: Database, ids: Collection[str]) -> frozenset[str]:
+    """Those of the calls with these ids that have an end in the database."""
+    if not ids:
+        return frozenset()
+    query = select(CallRow.call_id).where(CallRow.call_id.in_(ids), CallRow.ended_at.is_not(None))
+    async with database.session() as session:
+        return frozenset(await session.scalars(query))
 
 
 class StartupState:
@@ -141,7 +175,7 @@ class StartupState:
 
         Raises what is wrong with its URL or its tables, and, if it is needed, why it is away.
         """
-        self._reading = asyncio.create_task(read_stored(self._url), name="database")
+        self._reading = self._read()
         await asyncio.wait([self._reading], timeout=WITHIN_S if may_do_without else None)
         try:
             if self._reading.done():
@@ -163,7 +197,7 @@ class StartupState:
             try:
                 if self._reading is None:
                     await self._database.check_connection()
-                    self._reading = asyncio.create_task(read_stored(self._url), name="database")
+                    self._reading = self._read()
                 return await self._reading
             except DatabaseError as error:
                 if str(error) != told:
@@ -171,6 +205,10 @@ class StartupState:
                     log.error("database_away", error=told)
             self._reading = None
             await asyncio.sleep(_RETRY_S)
+
+    def _read(self) -> asyncio.Task[Known]:
+        reading = read_stored(self._url, tuple(self._recorder.local.kept.calls))
+        return asyncio.create_task(reading, name="database")
 
     def give_up(self) -> None:
         """The engine stops; nobody waits any more."""

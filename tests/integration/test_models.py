@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 from models.database import Database, DatabaseError, Unreachable, WrongUrl, upgrade
 from models.rows import plain
 from models.tables import Base, CallEventRow, CallRow, OperatorRow, PhoneRow
-from models.writing import insert_new, upsert
+from models.writing import insert_new, upsert, upsert_calls
 
 pytest_plugins = ("databases",)
 
@@ -93,6 +93,26 @@ async def test_writing_a_call_again_changes_it_and_adds_none(database: Database)
         ("one", "fire"),
         ("two", None),
     ]
+
+
+@pytest.mark.parametrize(
+    ("there", "written", "counts"),
+    [
+        ({"events": 5}, {"events": 4}, False),
+        ({"events": 5}, {"events": 5}, True),
+        ({"events": 5, "ended_at": 9.0}, {"events": 4, "ended_at": 9.0}, False),
+        ({"events": 5, "ended_at": 9.0}, {"events": 6, "ended_at": 9.0}, True),
+        ({"events": 5}, {"events": 4, "ended_at": 9.0}, True),
+    ],
+)
+async def test_a_call_is_not_changed_by_an_older_row(
+    database: Database, there: dict[str, Any], written: dict[str, Any], counts: bool
+) -> None:
+    for row in ({**there, "category": "there"}, {**written, "category": "written"}):
+        async with database.engine.begin() as connection:
+            await upsert_calls(connection, [a_call(**row), a_call(**row, call_id="two")])
+    found = {row["category"] for row in await rows(database, CallRow)}
+    assert found == {"written" if counts else "there"}
 
 
 async def test_an_event_that_is_there_stays_as_it_is(database: Database) -> None:

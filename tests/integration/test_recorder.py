@@ -16,13 +16,14 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
-from acd.calls.record import CallEvent, CallRecord, EventKind, apply, fold
+from acd.calls.record import CallEvent, CallRecord, EventKind, Outcome, apply, fold
 from acd.operators.operator import Operator
 from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually
 from models.database import Database, upgrade
 from models.tables import CallEventRow, CallRow, OperatorEventRow, OperatorRow
+from ngalam112.recovery.startup_state import read_stored
 from reports.calls import show_call
 
 if TYPE_CHECKING:
@@ -295,6 +296,30 @@ async def test_older_words_about_operators_are_left_out_where_the_database_knows
     async with database.session() as session:
         assert list(await session.scalars(select(OperatorRow.name))) == ["New"]
     assert await count(database, OperatorEventRow) == 1
+
+
+async def test_rows_of_an_earlier_engine_are_written_as_this_version_tells_them(
+    database: Database,
+) -> None:
+    newer, older = (CallRecord(call_id="one", events=seq, ended_at=9.0) for seq in (5, 4))
+    older.outcome = newer.outcome = Outcome.FALLBACK
+    for record in (newer, older):
+        async with recording(database) as recorder:
+            recorder.local.add(("calls", record.row()))
+    async with database.session() as session:
+        kept = (await show_call(session, "one")).record
+    assert (kept.events, kept.outcome) == (5, Outcome.LOST_FALLBACK)
+
+
+async def test_the_start_knows_which_of_the_journals_calls_the_database_has_seen_end(
+    database: Database, database_url: str
+) -> None:
+    async with recording(database) as recorder:
+        tell(recorder, "over")
+        tell(recorder, "lives", 3)
+    stored = await read_stored(database_url, ["over", "lives", "unknown"])
+    assert stored.over == {"over"}
+    assert [one.call_id for one in stored.calls] == ["lives"]
 
 
 async def test_waiting_for_nothing_ends_at_once(database: Database, journal: WriteAheadLog) -> None:

@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 from test_write_ahead_log import drain, files, tell
 
+from journal import segments
 from journal.disk_thread import DiskHangs, DiskThread
 from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually_sync
@@ -124,6 +125,22 @@ def test_a_file_that_cannot_be_begun_in_time_leaves_nothing_behind(
     journal.close()
     after = WriteAheadLog(journal.folder)
     assert drain(after)[-7:] == list(range(3, 10))
+    after.close()
+
+
+def test_the_next_engine_gets_the_journal_of_one_that_stops_while_the_disk_hangs(
+    journal: WriteAheadLog, disk: HangingDisk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal.keep_phones([])  # begins a file
+    tell(journal, 1)
+    monkeypatch.setattr(segments, "CLOSED_WITHIN_S", 0.05)
+    monkeypatch.setattr(segments, "_LOCK_S", 0.05)
+    with disk.hangs():
+        journal._files._sync_soon()
+        eventually_sync(lambda: "fdatasync" in disk.stuck, what="the disk is asked")
+        journal.close()
+        after = WriteAheadLog(journal.folder)
+    assert drain(after) == [1]
     after.close()
 
 

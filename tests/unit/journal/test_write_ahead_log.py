@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from acd.operators.operator import Phone
 from journal import write_ahead_log
 from journal.entries import Entry, Glance, glanced
-from journal.segments import JournalInUse
+from journal.segments import JournalInUse, Line, Place, Segment, Segments, sealed
 from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually_sync
 
@@ -335,7 +335,9 @@ def summaries(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.sum"))
 
 
-def an_outage(folder: Path, entries: int, drained: int = 0) -> WriteAheadLog:
+def an_outage(
+    folder: Path, entries: int, drained: int = 0, summaries_but: int = 2
+) -> WriteAheadLog:
     """The journal after so many entries of which the database has the first `drained` only."""
     journal = WriteAheadLog(folder, segment_bytes=8_000, tail=5)
     journal.keep_phones([])  # begins a file
@@ -344,9 +346,10 @@ def an_outage(folder: Path, entries: int, drained: int = 0) -> WriteAheadLog:
         if seq < drained:
             journal.done(journal.waiting(1))
     eventually_sync(
-        lambda: summaries(folder) and len(summaries(folder)) >= len(files(folder)) - 2,
-        what="all files but two have a summary",
+        lambda: summaries(folder) and len(summaries(folder)) >= len(files(folder)) - summaries_but,
+        what="all files but the newest have a summary",
     )
+    assert journal.failing_since is None and journal.unsaved == 0
     journal.close()
     return journal
 
@@ -393,6 +396,30 @@ def test_a_start_reads_no_more_after_a_long_outage_than_after_a_short_one(
     assert found[1] <= found[0] * 1.5 < 100, found
 
 
+def test_a_file_that_is_begun_while_the_one_before_is_synced_is_no_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Begun(list[Segment]):
+        """Another file is begun in the moment in which the thread looks at those that are there."""
+
+        def __iter__(self) -> Iterator[Segment]:
+            before = tuple(super().__iter__())
+            monkeypatch.setattr(Begun, "__iter__", list.__iter__)
+            files.begin(sealed(b"two"), 2)
+            return iter(before)
+
+    files = Segments(tmp_path / "journal")
+    monkeypatch.setattr(files, "_sync_soon", lambda: None)  # this test is the thread
+    files.attach()
+    files.begin(sealed(b"one"), 1)
+    files.all = Begun(files.all)
+    files._sync()
+    assert files.sync_error is None and files.durable == 1
+    files._sync()
+    assert files.sync_error is None and files.durable == 2
+    files.close()
+
+
 def test_a_summary_that_is_damaged_is_as_good_as_none(tmp_path: Path) -> None:
     an_outage(tmp_path, 300)
     for number, path in enumerate(summaries(tmp_path)):
@@ -403,6 +430,25 @@ def test_a_summary_that_is_damaged_is_as_good_as_none(tmp_path: Path) -> None:
     assert after.backlog == 300 and drain(after) == list(range(300))
     eventually_sync(lambda: len(files(tmp_path)) == 1, what="one file is left")
     assert summaries(tmp_path) == [], "a summary goes with its file"
+    after.close()
+
+
+def test_a_file_that_cannot_be_read_to_its_end_gets_no_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def torn(self: Segments, here: Place) -> Iterator[Line]:
+        for line in lines(self, here):
+            if here.segment == 2 and line.place.offset > 4_000:
+                raise OSError(5, "Input/output error")
+            yield line
+
+    lines = Segments._lines
+    with monkeypatch.context() as patch:
+        patch.setattr(Segments, "_lines", torn)
+        an_outage(tmp_path, 600, summaries_but=3)
+    assert "0000000002" not in [path.stem for path in summaries(tmp_path)]
+    after = WriteAheadLog(tmp_path, segment_bytes=8_000, tail=5)
+    assert drain(after) == list(range(600)) and after.lost == 0
     after.close()
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+from structlog.testing import capture_logs
+
 from pbx.module_folder import fill_module_folder, installed_modules
 from pbx.programs import Programs
 
@@ -49,3 +52,24 @@ def test_where_nobody_knows_the_modules_asterisk_starts_all_the_same(tmp_path: P
     (home / "etc" / "module_folder.conf").write_text("astmoddir => /old\n")
     assert not fill_module_folder(Programs(root=tmp_path / "nothing"), home)
     assert not (home / "etc" / "module_folder.conf").exists()
+
+
+def test_on_a_full_disk_asterisk_starts_with_what_is_right_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs, home = a_root(tmp_path), a_home(tmp_path)
+    assert fill_module_folder(programs, home)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    for name in ("symlink_to", "write_text"):
+        monkeypatch.setattr(Path, name, full)
+    assert fill_module_folder(programs, home)
+    assert (home / "modules" / "res_pjsip.so").is_symlink()
+
+    (home / "modules" / "res_pjsip.so").unlink()
+    with capture_logs() as logs:
+        assert not fill_module_folder(programs, home)
+    assert not (home / "etc" / "module_folder.conf").exists()
+    assert [one["event"] for one in logs] == ["module_folder_not_made"]

@@ -8,14 +8,19 @@ import pytest
 
 from acd.config_file import DistributionError
 from ivr.menu import MenuError, load_menu
+from ngalam112.config import sounds
 from ngalam112.config.routing import (
+    OWN_PROMPTS,
+    build_prompts,
     directory_of,
     load_checked_distribution,
     load_checked_menu,
     rules_of,
     spoken,
 )
-from ngalam112.config.settings import Settings, load_settings
+from ngalam112.config.settings import SHIPPED_PROMPTS, Settings, load_settings
+from ngalam112.config.sounds import Sound
+from pbx.programs import Programs
 
 
 def a_line(home: Path, text: str = "", **changes: object) -> Settings:
@@ -107,3 +112,24 @@ def test_what_is_in_the_files_is_what_the_rules_say(tmp_path: Path) -> None:
     assert directory.addresses(found.agencies["110"], 0.0) == ("tel:0341366444",)
     # 07:30 in Malang
     assert directory.local_minute(1_800_000_000.0 - 1_800_000_000.0 % 86_400 + 1800) == 7 * 60 + 30
+
+
+def test_what_a_folder_of_ones_own_lacks_of_the_lines_words_is_spoken_as_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spoken_from: dict[str, Path] = {}
+
+    def speak(prompts: Path, name: str, out: Path, programs: Programs) -> Sound:
+        assert (prompts / f"{name}.txt").is_file()
+        spoken_from[name] = prompts
+        return Sound(name=name, path=out / name, seconds=1.0, source="text", built=True)
+
+    monkeypatch.setattr(sounds, "_prompt", speak)
+    own = tmp_path / "prompts"
+    own.mkdir()
+    for name in ("menu", "queue_wait"):
+        (own / f"{name}.txt").write_text("words")
+    build_prompts(load_settings(home=tmp_path, prompts=own), Programs(root=None))
+    assert spoken_from.keys() == {"menu", "queue_wait"} | OWN_PROMPTS
+    assert spoken_from["menu"] == spoken_from["queue_wait"] == own
+    assert spoken_from["connection_lost"] == SHIPPED_PROMPTS

@@ -53,6 +53,24 @@ def test_an_address_of_phones_is_told_of_and_not_banned_for_a_day() -> None:
     assert guess(bans, GUESSER, 1000.0 + 86_401.0)
 
 
+def test_an_address_of_phones_that_log_in_often_is_kept_anew_every_half_day() -> None:
+    bans = Bans([TRUNK])
+    hours = [hour for hour in range(48) if bans.let_in(GUESSER, 1000.0 + hour * 3600.0)]
+    assert hours == [0, 13, 26, 39]
+    assert bans.let_in(GUESSER, 500.0), "the clock was set back"
+
+
+def test_forged_addresses_push_out_nobody_who_is_trusted_or_banned() -> None:
+    bans = Bans([TRUNK])
+    bans.let_in("203.0.113.5", 1000.0)
+    assert guess(bans, GUESSER, 1000.0)
+    for index in range(3 * MOST_KNOWN):
+        bans.refuse(f"10.{index >> 8}.{index & 255}.1", 1002.0)
+    assert bans.banned(1003.0) == [GUESSER]
+    assert not guess(bans, "203.0.113.5", 1003.0)
+    assert len(bans._sources) <= MOST_KNOWN
+
+
 def test_forged_addresses_fill_neither_the_memory_nor_the_list() -> None:
     bans = Bans([TRUNK])
     for index in range(MOST_KNOWN + 100):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -61,3 +62,39 @@ def test_a_copy_that_fails_leaves_the_log_as_it_is(
         rotate([tmp_path], most_bytes=10_000)
     assert [path.name for path in tmp_path.iterdir()] == ["messages"]
     assert (tmp_path / "messages").read_text() == LARGE
+
+
+def test_of_a_log_beyond_all_measure_only_the_newest_lines_are_copied(tmp_path: Path) -> None:
+    (tmp_path / "messages").write_text("".join(f"{number:09d}\n" for number in range(10_000)))
+    assert rotate([tmp_path], most_bytes=10_000, most_copied=105) == ["messages"]
+    copied = (tmp_path / "messages.1").read_text().splitlines()
+    assert copied == [f"{number:09d}" for number in range(9_990, 10_000)]
+    assert (tmp_path / "messages").stat().st_size == 0
+
+
+def test_a_copy_takes_half_of_the_free_disk_at_most(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_rotation, "LEAST_COPIED", 10)
+    monkeypatch.setattr(log_rotation.shutil, "disk_usage", lambda _: SimpleNamespace(free=2_000))
+    (tmp_path / "messages").write_text("line\n" * 10_000)
+    rotate([tmp_path], most_bytes=10_000)
+    assert 0 < (tmp_path / "messages.1").stat().st_size <= 1_000
+
+
+def test_a_log_that_cannot_be_put_aside_does_not_keep_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, *args: int) -> None:
+        if path.name == "console":
+            raise OSError(28, "No space left on device")
+        put_aside(path, *args)
+
+    put_aside = log_rotation._put_aside
+    monkeypatch.setattr(log_rotation, "_put_aside", full)
+    for name in ("console", "messages"):
+        (tmp_path / name).write_text(LARGE)
+    with pytest.raises(OSError, match="No space"):
+        rotate([tmp_path], most_bytes=10_000)
+    assert (tmp_path / "messages").stat().st_size == 0
+    assert (tmp_path / "messages.1").read_text() == (tmp_path / "console").read_text() == LARGE

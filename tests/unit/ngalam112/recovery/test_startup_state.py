@@ -78,6 +78,22 @@ def test_a_call_that_the_database_has_not_seen_end_is_over() -> None:
     assert {one.call_id: one.events for one in known.calls} == {"other": 1, "lives": 5, "new": 1}
 
 
+def test_where_the_database_knows_more_of_a_call_than_the_journal_it_counts() -> None:
+    behind = {one: a_record(one, call_id=one, events=3) for one in ("more", "as_much", "over")}
+    known = known_by(
+        kept(newer=tuple(behind), calls={one: row.row() for one, row in behind.items()}),
+        stored(
+            calls=[
+                a_record("more", call_id="more", events=4, category="fire"),
+                a_record("as_much", call_id="as_much", events=3, category="fire"),
+            ],
+            over=frozenset({"over"}),
+        ),
+    )
+    found = {one.call_id: (one.events, one.category) for one in known.calls}
+    assert found == {"more": (4, "fire"), "as_much": (3, behind["as_much"].category)}
+
+
 def test_what_cannot_be_understood_does_not_stop_the_start() -> None:
     broken = Kept(operators={"1001": {"id": "1001"}}, calls={"x": {"call_id": 1}})
     with capture_logs() as logs:
