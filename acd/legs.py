@@ -169,6 +169,7 @@ class OperatorLegs:
     def talk(self, leg: Leg, now: float) -> None:
         """The first one talks with the citizen, out of the queue."""
         call = leg.call
+        call.interrupted = False
         leg.move(LegStage.TALKING)
         leg.talks_since = now
         kept = [one for one in call.record.legs if one.leg == leg.id and one.left_at is None]

@@ -128,20 +128,26 @@ class Announcements:
             self.forget(call)
         call.said, call.turns = None, 0
         if call.interrupted:
-            call.interrupted = False
-            self._words(call, [INTERRUPTED], now)
-            self.music.behind_words(call, now)
-            self._follow(call, now, self._every_s)
+            self._say_interrupted(call, now)
             return
         if not heard:
             self.music.begin(call, now)
         self._follow(call, now, self._first_s)
+
+    def _say_interrupted(self, call: Call, now: float) -> None:
+        call.interrupted = False
+        self._words(call, [INTERRUPTED], now)
+        self.music.behind_words(call, now)
+        self._follow(call, now, self._every_s)
 
     def resume(self, call: Call, now: float, *, told: bool = True) -> None:
         """The call has waited for a while, and goes on; it is told no longer a wait than before.
 
         `told`: while no engine watched, and was told to be in line before that.
         """
+        if call.interrupted:
+            self._say_interrupted(call, now)
+            return
         if told:
             self.music.restored(call, now)
         else:

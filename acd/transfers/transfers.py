@@ -329,7 +329,7 @@ class Transfers:
             return
         transfer.left = transfer.at_once = True
         transfer.stays = False
-        if reason == "lost":
+        if reason == "lost" and not leg.call.talkers(but=leg):
             # should the other side not come either, the citizen is told, and served before all
             leg.call.aged = leg.call.interrupted = True
         self._operator_legs.leave(leg, reason, now)

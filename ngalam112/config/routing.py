@@ -26,6 +26,10 @@ OWN_PROMPTS = frozenset({*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS})
 """What the line says itself, whatever its menu and its distribution file are."""
 
 
+NO_AUDIO = "There is no audio for"
+"""So begins the message of an error of the menu or the distribution file that only lacks audio."""
+
+
 def spoken(settings: Settings, tree: MenuTree) -> set[str]:
     """The names of all prompts that the line can play, but for those of the distribution file."""
     names = tree.prompts() | OWN_PROMPTS
@@ -166,4 +170,4 @@ def _without_audio(prompts: Iterable[str], settings: Settings) -> list[str]:
 
 def _no_audio(missing: Iterable[str], settings: Settings) -> str:
     names = ", ".join(sorted(set(missing)))
-    return f"There is no audio for {names} in {settings.sounds}; run `ngalam112 sounds build`."
+    return f"{NO_AUDIO} {names} in {settings.sounds}; run `ngalam112 sounds build`."

@@ -13,7 +13,7 @@ import sys
 from acd.config_file import DistributionError
 from ivr.menu import MenuError
 from models.database import DatabaseError
-from ngalam112.config.routing import build_prompts, load_routing
+from ngalam112.config.routing import NO_AUDIO, build_prompts, load_routing
 from ngalam112.config.settings import Settings, SettingsError, load_settings
 from ngalam112.config.sounds import SoundError
 from ngalam112.process.warm_up import warm_up
@@ -38,8 +38,9 @@ def check(settings: Settings) -> None:
     importlib.import_module("ngalam112.process.service")
     try:
         load_routing(settings)
-    except (MenuError, DistributionError):
-        # perhaps only audio is missing; what else is wrong shows again
+    except (MenuError, DistributionError) as error:
+        if not str(error).startswith(NO_AUDIO):
+            raise
         build_prompts(settings, Programs.find())
     asyncio.run(warm_up(settings))
 

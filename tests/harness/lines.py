@@ -209,6 +209,8 @@ def line_settings(home: Path, **changes: Any) -> Settings:
     }
     calm: dict[str, Any] = {"wrap_up_s": 0.5, "rtp_ports": "20000-29999", "database_url": ""}
     calm["phone_silence_s"] = 0  # SIPp's phones send no audio
+    if "ring_timeout_s" in changes:
+        calm["agency_ring_s"] = changes["ring_timeout_s"]  # as a rule it is longer
     return load_settings(home=home, **{**ports, **calm, **changes})
 
 
