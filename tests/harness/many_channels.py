@@ -39,20 +39,27 @@ async def crowd(line: Line, channels: int, app: str = "") -> None:
     sign = {"Authorization": aiohttp.encode_basic_auth(ARI_USER, settings.secrets.ari_password)}
     where = {"app": app} if app else {"context": "crowd", "extension": "s", "priority": "2"}
     where["endpoint"] = "Local/s@crowd/n"
-    url = f"http://127.0.0.1:{settings.ari_port}/ari/channels?{urlencode(where)}"
+    base = f"http://127.0.0.1:{settings.ari_port}/ari"
+    url = f"{base}/channels?{urlencode(where)}"
 
     async def make() -> None:
         for _ in left:
             async with session.post(url) as answer:
                 await answer.read()
 
-    async with aiohttp.ClientSession(headers=sign, raise_for_status=True) as session:
-        await asyncio.gather(*(make() for _ in range(_AT_ONCE)))
-
     async def all_up() -> bool:
         return await channels_up(line) >= channels // 2 * 2
 
-    await eventually(all_up, 60.0, f"{channels} channels are up")
+    async def all_in_the_app() -> bool:
+        # one that is up may still be on its way there, and is ended if nobody has the app by then
+        async with session.get(f"{base}/applications/{app}") as answer:
+            return len((await answer.json())["channel_ids"]) >= channels // 2
+
+    async with aiohttp.ClientSession(headers=sign, raise_for_status=True) as session:
+        await asyncio.gather(*(make() for _ in range(_AT_ONCE)))
+        await eventually(all_up, 60.0, f"{channels} channels are up")
+        if app:
+            await eventually(all_in_the_app, 60.0, f"half of them are in {app}")
 
 
 async def channels_up(line: Line) -> int:
