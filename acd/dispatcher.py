@@ -8,8 +8,6 @@ operators and phones, is `acd.legs`; handing over is `acd.transfers.transfers`.
 
 from __future__ import annotations
 
-from functools import partial
-
 import structlog
 
 from acd.calls.call import Call, Leg
@@ -203,19 +201,19 @@ class Dispatcher:
         self.operator_legs.free_phone(leg_id)
         self.transfers.forget(leg_id)
         leg = self.operator_legs.legs.pop(leg_id, None)
-        lost = cause in LOST
-        if leg is not None and lost:
+        reason = "lost" if cause in LOST else "hung_up"
+        if leg is not None and cause in LOST:
             self._phone_died(leg, cause, now)
         if leg is None:
             pass
         elif leg.stage is LegStage.RINGING:
             self.offer_failed(leg, _REASONS.get(cause, "unreachable"), now)
         elif leg.call.transfer is not None and leg.call.transfer.has(leg):
-            self.transfers.left(leg, "lost" if lost else "hung_up", now)
+            self.transfers.left(leg, reason, now)
         elif leg.stage is LegStage.CONNECTING:
             # it was reachable, for it has answered
-            self._not_connected(leg, "lost" if lost else "hung_up", now)
-        elif lost:
+            self._not_connected(leg, reason, now)
+        elif cause in LOST:
             self._lost_in_talk(leg, cause, now)
         elif leg.call.talkers(but=leg) or leg.call.transfer is not None:
             self.operator_legs.leave(leg, "hung_up", now)
@@ -239,8 +237,7 @@ class Dispatcher:
         # whose phone answers that it knows of no such call is there; any other is not
         in_talk = leg.talks_since or leg.stage is LegStage.CONSULTING
         if in_talk and cause != BROKEN_DIALOG and self.roster.phone_died(leg.phone, now):
-            again = partial(self.roster.phone_died_long_ago, leg.phone, now)
-            self.timers.at(now + DIED_S, lambda _: again())
+            self.timers.at(now + DIED_S, lambda _: self.roster.phone_died_long_ago(leg.phone, now))
 
     def _lost_in_talk(self, leg: Leg, cause: int, now: float) -> None:
         """A leg was lost in a talk: its person did not hang up, so the citizen is not let go.
@@ -273,7 +270,7 @@ class Dispatcher:
                 self.queue, roster.operators.values(), roster.phones, now, self.rules
             ):
                 self._offer(offer, now)
-        while self._newcomers:
+        while self._newcomers:  # one by one: should one fail, the others are told the next time
             call = self._newcomers[0]
             del self._newcomers[0]
             if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:

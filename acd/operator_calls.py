@@ -190,8 +190,7 @@ class OperatorCalls(Owner):
         self._dispatcher.operator_legs.occupy(call.phone, call.channel)
 
     def _keep(self, call: OperatorCall) -> None:
-        kept = call.checkpoint()
-        self._journal.keep(OPERATOR_CALL + call.channel, kept)
+        self._journal.keep(OPERATOR_CALL + call.channel, call.checkpoint())
 
     def remember(self, facts: dict[str, Any]) -> None:
         """Know the calls that an earlier engine's phones had made, until Asterisk has been asked.
@@ -200,14 +199,20 @@ class OperatorCalls(Owner):
         """
         dispatcher = self._dispatcher
         for channel, kept in operator_call_checkpoints(facts).items():
-            until, given_up = kept.rings_until, partial(self._rang_out, channel)
-            timer = dispatcher.timers.at(until, given_up)
+            timer = dispatcher.timers.at(kept.rings_until, partial(self._rang_out, channel))
+            back = kept.back and Call(kept.back.asterisk_id, kept.back, self._journal)
             call = OperatorCall(
-                channel, kept.phone, kept.operator, kept.leg, kept.address, kept.target, timer
+                channel,
+                kept.phone,
+                kept.operator,
+                kept.leg,
+                kept.address,
+                kept.target,
+                timer,
+                kept.rings_until,
+                kept.bridge,
+                back,
             )
-            call.rings_until, call.bridge = kept.rings_until, kept.bridge
-            if kept.back is not None:
-                call.back = Call(kept.back.asterisk_id, kept.back, self._journal)
             self._know(call)
             dispatcher.switch.belongs(call.leg, channel)
             if call.bridge is not None:

@@ -126,8 +126,9 @@ class Rules:
     offer that failed, by its reason. `overflow`: what is tried when nobody is on duty, and after
     `overflow_again_s` once more. `whisper`: say to the operator what the call is about. `limits`:
     how many calls and channels the line takes before it sheds work, and calls. `country`: where
-    numbers without a country code are from (ISO 3166). `outbound`: which numbers are dialled.
-    `number`: what citizens dial.
+    numbers without a country code are from (ISO 3166). `callback_ring_s`, `agency_ring_s`: how
+    long a citizen who is called back, and an agency, is rung. `outbound`: which numbers are
+    dialled. `number`: what citizens dial.
     """
 
     ring_timeout_s: float = 12.0

@@ -9,6 +9,7 @@ from acd.calls.live_calls import LiveCalls
 from acd.calls.record import EventKind
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
+from acd.legs import NORMAL
 from acd.recovery.resume import Resumption
 from acd.rules.load_shedding import Shed
 from ivr.reception import Reception
@@ -18,8 +19,6 @@ from ngalam112.engine.clock import age_s
 from ngalam112.engine.fallback_calls import FallbackCalls
 from pbx.ari_types import Channel
 from pbx.quality import leg_quality
-
-NORMAL = 16
 
 
 class CitizenChannels:
@@ -89,7 +88,7 @@ class CitizenChannels:
         if call is None:
             return False
         self._quality(call, channel.channelvars.audio_quality, now)
-        if not self._fallback.may_be_rescued(channel.id):
+        if not self._fallback.may_be_rescued(call):
             return False
         self._ask_where(channel.id)
         return True

@@ -17,7 +17,7 @@ from acd.calls.owners import Owners
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
-from acd.legs import BROKEN_DIALOG, NO_AUDIO
+from acd.legs import BROKEN_DIALOG, NO_AUDIO, NORMAL
 from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, device_of
 from acd.switch import Switch
@@ -56,7 +56,6 @@ from pbx.ari_types import (
 
 log = structlog.get_logger("router")
 
-NORMAL = 16
 SOFT_DEVICE = 1  # AST_SOFTHANGUP_DEV, of the flags that a soft hang-up has in place of a cause
 
 
@@ -76,7 +75,7 @@ class Do(msgspec.Struct, frozen=True):
 class EventRouter:
     """Knows all living calls, and hands each event to the part that owns its channel.
 
-    `gone_meanwhile`: channels that went while the line was being taken up, known or not;
+    `gone_meanwhile`: channels that went while the calls were being restored, known or not;
     `entered_meanwhile`: those that came to us then, and are served already;
     `music_lost`: those of which it is not known whether their music plays.
     """
@@ -203,6 +202,9 @@ class EventRouter:
         if self.dispatcher.away and args[:1] != ["operator"]:
             self.entered_meanwhile.add(channel.id)
         match args:
+            case ["number" | "code", phone, *_]:
+                self.dispatcher.roster.phone_seen(phone, Device.IN_USE)
+        match args:
             case ["citizen", *priority]:
                 self._citizens.entered(channel, priority[0] if priority else "", now)
             case ["unclaimed", *priority]:
@@ -212,15 +214,12 @@ class EventRouter:
             case ["operator", *_]:
                 self._owners.of(channel.id).answered(channel.id, now)
             case ["number", phone, number]:
-                self.dispatcher.roster.phone_seen(phone, Device.IN_USE)
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["whisper", prompt]:
                 self.codes.say(channel.id, prompt, now)
             case ["code", phone, "*16"]:
-                self.dispatcher.roster.phone_seen(phone, Device.IN_USE)
                 self.operator_calls.call_back(channel.id, phone, now)
             case ["code", phone, code]:
-                self.dispatcher.roster.phone_seen(phone, Device.IN_USE)
                 self.codes.dialled(channel.id, phone, code, now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)

@@ -62,18 +62,13 @@ class FallbackCalls:
         self._live, self._claims, self._admission = live, claims, admission
         self._reception, self._dispatcher, self._timers = reception, dispatcher, timers
 
-    def may_be_rescued(self, channel_id: str) -> bool:
+    @staticmethod
+    def may_be_rescued(call: Call) -> bool:
         """Whether a citizen has left us without having hung up.
 
         Whoever thought us dead takes citizens out of Stasis; the event is the same as at an end.
         """
-        call = self._live.calls.get(channel_id)
-        return (
-            call is not None
-            and call.hung_up_by is None
-            and call.stage is not Stage.ENDED
-            and call.record.events > 0
-        )
+        return call.hung_up_by is None and call.stage is not Stage.ENDED and call.record.events > 0
 
     def fell_back(self, call: Call, now: float) -> None:
         """The fallback has the citizen: it tells the rest, or we take the citizen back."""

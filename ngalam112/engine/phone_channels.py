@@ -17,7 +17,7 @@ log = structlog.get_logger("router")
 class PhoneChannels(Owner):
     """Legs rung for citizens, and channels that nobody knows; what a phone dials has other owners.
 
-    `answered_meanwhile`: legs that were answered while the line was being taken up, in this order.
+    `answered_meanwhile`: legs answered while the calls were being restored, in this order.
     """
 
     def __init__(

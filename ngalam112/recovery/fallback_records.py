@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from acd.calls.record import CallEvent, CallRecord, EventKind, Served, apply
+from acd.calls.record import OWN_LANGUAGE, CallEvent, CallRecord, EventKind, Served, apply
 from ngalam112.engine.clock import Anchor
 from ngalam112.recovery.fallback_files import (
     SpoolError,
@@ -88,7 +88,7 @@ def events_of(
         "caller_number": one.caller_number,
         "caller_name": one.caller_name,
         "called_number": one.called_number,
-        "language": "id",
+        "language": OWN_LANGUAGE,
     }
     steps: list[tuple[EventKind, float, dict[str, Any]]] = [
         (EventKind.ARRIVED, one.arrived_at, caller)
