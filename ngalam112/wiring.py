@@ -62,7 +62,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         user=AMI_USER,
         password=settings.secrets.ami_password,
         on_event=inbox.post,
-        on_knock=lambda one: ban_keeper.knock(one),
+        on_attempt=lambda one: ban_keeper.attempt(one),
     )
     clock = SteadyClock()
     bans = Bans([*settings.trunk_match, *settings.never_ban])

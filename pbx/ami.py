@@ -48,7 +48,7 @@ class PhoneSeen(msgspec.Struct, frozen=True):
     phone: str
 
 
-class Knock(msgspec.Struct, frozen=True):
+class AuthAttempt(msgspec.Struct, frozen=True):
     """Somebody who wanted in by SIP: from where, and whether with the right password."""
 
     address: str
@@ -88,9 +88,9 @@ def headers_of(block: str) -> dict[str, str]:
     return {name.lower(): value for name, _, value in lines}
 
 
-def knock(block: str) -> Knock | None:
+def auth_attempt(block: str) -> AuthAttempt | None:
     """Read an event of somebody who wanted in by SIP; None for any other."""
-    let_in = _KNOCKS.get(block.partition(_EOL)[0])
+    let_in = _ATTEMPTS.get(block.partition(_EOL)[0])
     if let_in is None:
         return None
     headers = headers_of(block)
@@ -98,11 +98,11 @@ def knock(block: str) -> Knock | None:
     parts = headers.get("remoteaddress", "").split("/")
     if headers.get("service") != "PJSIP" or len(parts) != 4:
         return None
-    return Knock(parts[2], let_in)
+    return AuthAttempt(parts[2], let_in)
 
 
 _EOL = "\r\n"
-_KNOCKS = {
+_ATTEMPTS = {
     "Event: ChallengeResponseFailed": False,
     "Event: InvalidPassword": False,
     "Event: InvalidAccountID": False,
@@ -129,8 +129,8 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
         text = self._begun + self._characters.decode(data)
         *blocks, self._begun = text.split(_EOL + _EOL)
         for block in blocks:
-            if (knocked := knock(block)) is not None:
-                self.factory.knocked(knocked)
+            if (attempt := auth_attempt(block)) is not None:
+                self.factory.attempted(attempt)
             elif not tells_of_a_phone(block):
                 super().data_received(f"{block}{_EOL}{_EOL}".encode())
             elif (event := event_of(block)) is not None:
@@ -143,11 +143,11 @@ class _Manager(Manager):  # type: ignore[misc]
     def __init__(
         self,
         heard: Callable[[DeviceState | PhoneSeen], None],
-        knocked: Callable[[Knock], None] = lambda _: None,
+        attempted: Callable[[AuthAttempt], None] = lambda _: None,
         **config: Any,
     ) -> None:
         super().__init__(protocol_factory=_Protocol, ping_delay=10**6, **config)
-        self.heard, self.knocked = heard, knocked
+        self.heard, self.attempted = heard, attempted
         self.lost = asyncio.Event()
 
     def connection_lost(self, exc: object) -> None:
@@ -157,7 +157,7 @@ class _Manager(Manager):  # type: ignore[misc]
 
 
 class AmiLink:
-    """Stays connected and tells `on_event` and `on_knock` what it hears; they must not block."""
+    """Stays connected and tells `on_event` and `on_attempt` what it hears; they must not block."""
 
     def __init__(
         self,
@@ -167,14 +167,14 @@ class AmiLink:
         user: str,
         password: str,
         on_event: Callable[[DeviceState | PhoneSeen], None],
-        on_knock: Callable[[Knock], None] = lambda _: None,
+        on_attempt: Callable[[AuthAttempt], None] = lambda _: None,
         ping_interval: float = 10.0,
         reply_timeout: float = 5.0,
     ) -> None:
         self.connected = False
         self._host, self._port = host, port
         self._user, self._password = user, password
-        self._on_event, self._on_knock = on_event, on_knock
+        self._on_event, self._on_attempt = on_event, on_attempt
         self._ping_interval, self._reply_timeout = ping_interval, reply_timeout
         self._manager: _Manager | None = None
 
@@ -199,7 +199,7 @@ class AmiLink:
         probe.close()
         manager = _Manager(
             self._on_event,
-            self._on_knock,
+            self._on_attempt,
             host=self._host,
             port=self._port,
             username=self._user,

@@ -23,7 +23,12 @@ from models.database import Database
 from ngalam112 import __version__
 from ngalam112.api import queries, time_ranges
 from ngalam112.api.changes import Changes, json_response, reply
-from ngalam112.api.door import MOST_CONNECTIONS, SILENCE_S, Door, body_in_time
+from ngalam112.api.connection_limit import (
+    MOST_CONNECTIONS,
+    SILENCE_S,
+    ConnectionLimit,
+    body_in_time,
+)
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
@@ -54,7 +59,7 @@ class Api:
         self._recorder = journal.recorder
         self._started = time.monotonic()
         self.listening = asyncio.Event()
-        self._door: Door | None = None
+        self._limit: ConnectionLimit | None = None
         self._authorization = f"Bearer {settings.secrets.api_token}".encode()
         # one report and one look-up at a time: they share the interpreter with the calls
         self._reporting, self._looking_up = asyncio.Semaphore(1), asyncio.Semaphore(1)
@@ -75,9 +80,9 @@ class Api:
         try:
             try:
                 assert runner.server is not None
-                self._door = door = Door(runner.server)
+                self._limit = limit = ConnectionLimit(runner.server)
                 loop = asyncio.get_running_loop()
-                listener = await loop.create_server(door, HOST, port, backlog=MOST_CONNECTIONS)
+                listener = await loop.create_server(limit, HOST, port, backlog=MOST_CONNECTIONS)
             except OSError as error:
                 raise ApiError(
                     f"Port {port} cannot be used for the API ({error.strerror}); is another "
@@ -117,8 +122,8 @@ class Api:
 
     @web.middleware
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if self._door is not None:
-            self._door.has_asked(request)
+        if self._limit is not None:
+            self._limit.has_asked(request)
         given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
         if request.path != "/healthz" and not hmac.compare_digest(given, self._authorization):
             return refusal(401, "Give the line's API token: Authorization: Bearer TOKEN.")

@@ -24,7 +24,7 @@ class AsteriskRequests:
 
     def __init__(self, ari: AriClient, inbox: Inbox, full_file: Path) -> None:
         self._ari, self._inbox, self._full_file = ari, inbox, full_file
-        self._disk = DiskThread("door")
+        self._disk = DiskThread("admission file")
 
     def ask_where(self, channel: str) -> None:
         """Ask whether a citizen who has left us lives on in the dialplan."""

@@ -16,7 +16,7 @@ import structlog
 
 from acd.calls.journal import Journal
 from ngalam112.engine.bans import Bans, Source
-from pbx.ami import Knock
+from pbx.ami import AuthAttempt
 from pbx.ari import AriClient
 from pbx.ari_reply import AriError
 from pbx.render import render_banned
@@ -51,12 +51,12 @@ class BanKeeper:
             log.error("bans_not_understood", error=str(error))
         self._changed.set()
 
-    def knock(self, knock: Knock) -> None:
+    def attempt(self, attempt: AuthAttempt) -> None:
         """Somebody wanted in by SIP; called in the event loop, by the AMI link."""
         now, bans = self._now(), self.bans
-        if not knock.let_in and bans.refuse(knock.address, now):
+        if not attempt.let_in and bans.refuse(attempt.address, now):
             self._changed.set()
-        elif not (knock.let_in and bans.let_in(knock.address, now)):
+        elif not (attempt.let_in and bans.let_in(attempt.address, now)):
             return
         self._journal.keep(BANS, msgspec.to_builtins(bans.worth_keeping()) or None)
 

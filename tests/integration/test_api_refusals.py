@@ -18,7 +18,7 @@ from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from ngalam112.accounts.admin import add_operator
-from ngalam112.api.door import MOST_CONNECTIONS
+from ngalam112.api.connection_limit import MOST_CONNECTIONS
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api, ApiError
 from ngalam112.cli.client import Client, EngineDown, EngineRefused, EngineSilent
@@ -174,7 +174,7 @@ def open_files() -> int:
 async def test_requests_that_are_never_finished_take_neither_files_nor_the_api(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("ngalam112.api.server", "ngalam112.api.door"):
+    for module in ("ngalam112.api.server", "ngalam112.api.connection_limit"):
         monkeypatch.setattr(f"{module}.SILENCE_S", 0.5)
     async with an_engine(tmp_path / "home") as served:
         files = open_files()

@@ -15,13 +15,13 @@ from panoramisk.message import Message
 from lab.machine.waiting import eventually
 from pbx.ami import (
     AmiLink,
+    AuthAttempt,
     DeviceState,
-    Knock,
     _Manager,
     _Protocol,
+    auth_attempt,
     device_state,
     headers_of,
-    knock,
     tells_of_a_phone,
 )
 
@@ -53,16 +53,18 @@ REFUSED = (
 @pytest.mark.parametrize(
     ("old", "new", "read"),
     [
-        ("", "", Knock("198.51.100.7", let_in=False)),
-        ("ChallengeResponseFailed", "SuccessfulAuth", Knock("198.51.100.7", let_in=True)),
-        ("IPV4/UDP/198.51.100.7", "IPV6/TCP/2001:db8::1", Knock("2001:db8::1", let_in=False)),
+        ("", "", AuthAttempt("198.51.100.7", let_in=False)),
+        ("ChallengeResponseFailed", "SuccessfulAuth", AuthAttempt("198.51.100.7", let_in=True)),
+        ("IPV4/UDP/198.51.100.7", "IPV6/TCP/2001:db8::1", AuthAttempt("2001:db8::1", let_in=False)),
         ("PJSIP", "AMI", None),
         ("ChallengeResponseFailed", "ChallengeSent", None),
         ("RemoteAddress", "LocalAddress", None),
     ],
 )
-def test_who_is_refused_is_read_with_the_address(old: str, new: str, read: Knock | None) -> None:
-    assert knock(REFUSED.replace(old, new)) == read
+def test_who_is_refused_is_read_with_the_address(
+    old: str, new: str, read: AuthAttempt | None
+) -> None:
+    assert auth_attempt(REFUSED.replace(old, new)) == read
 
 
 @OFTEN

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from ngalam112.engine.ban_keeper import BANS, BanKeeper
 from ngalam112.engine.bans import MOST_BANNED, MOST_KNOWN, REFUSALS, Bans
-from pbx.ami import Knock
+from pbx.ami import AuthAttempt
 from pbx.ari_reply import AriError
 
 TRUNK = "192.0.2.0/24"
@@ -102,7 +102,7 @@ async def test_asterisk_is_told_of_a_ban_until_it_has_heard(keeper: BanKeeper) -
     await keeper._tell_asterisk()
     assert ari.asked == [], "no ban, no reading"
     for _ in range(REFUSALS):
-        keeper.knock(Knock(GUESSER, let_in=False))
+        keeper.attempt(AuthAttempt(GUESSER, let_in=False))
     ari.fails = True
     await keeper._tell_asterisk()
     ari.fails = False
@@ -115,8 +115,8 @@ async def test_asterisk_is_told_of_a_ban_until_it_has_heard(keeper: BanKeeper) -
 async def test_the_next_engine_knows_the_bans_and_the_phones_addresses(keeper: BanKeeper) -> None:
     journal: Any = keeper._journal
     for _ in range(REFUSALS):
-        keeper.knock(Knock(GUESSER, let_in=False))
-    keeper.knock(Knock("203.0.113.5", let_in=True))
+        keeper.attempt(AuthAttempt(GUESSER, let_in=False))
+    keeper.attempt(AuthAttempt("203.0.113.5", let_in=True))
     again = BanKeeper(Bans([TRUNK]), keeper._etc, keeper._ari, journal, lambda: 1001.0)
     again.remember(journal.facts)
     assert again.bans.banned(1001.0) == [GUESSER]

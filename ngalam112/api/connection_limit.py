@@ -19,7 +19,7 @@ SILENCE_S = 10.0
 TELL_EVERY_S = 60.0
 
 
-class _TurnedAway(asyncio.Protocol):
+class _OneTooMany(asyncio.Protocol):
     """A connection too many."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -28,7 +28,7 @@ class _TurnedAway(asyncio.Protocol):
         transport.abort()
 
 
-class Door:
+class ConnectionLimit:
     """Makes the protocol of each new connection.
 
     aiohttp ends a connection that is silent after an answer, but not one whose first request
@@ -52,7 +52,7 @@ class Door:
         if now >= self._told + TELL_EVERY_S:
             self._told = now
             log.error("api_full", connections=MOST_CONNECTIONS)
-        return _TurnedAway()
+        return _OneTooMany()
 
     def has_asked(self, request: web.Request) -> None:
         """Note that a connection is not silent."""
