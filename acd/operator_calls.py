@@ -200,7 +200,9 @@ class OperatorCalls(Owner):
         dispatcher = self._dispatcher
         for channel, kept in operator_call_checkpoints(facts).items():
             timer = dispatcher.timers.at(kept.rings_until, partial(self._rang_out, channel))
-            back = kept.back and Call(kept.back.asterisk_id, kept.back, self._journal)
+            back = None
+            if kept.back is not None:
+                back = Call(kept.back.asterisk_id, kept.back, self._journal)
             call = OperatorCall(
                 channel,
                 kept.phone,

@@ -32,6 +32,11 @@ class NoSuchOperator(RosterError):
 class NoSuchPhone(RosterError):
     """No phone of that number is known."""
 
+    @classmethod
+    def of(cls, number: str) -> NoSuchPhone:
+        """The error for this number."""
+        return cls(f"There is no phone {number[:32]}; see `ngalam112 phone list`.")
+
 
 class NotLoggedIn(RosterError):
     """The operator is not logged in at any phone."""
@@ -90,7 +95,7 @@ class Roster:
         if number is None:
             raise NoSuchPhone(f"Operator {operator_id} has no phone of their own; name one.")
         if number not in self.phones:
-            raise NoSuchPhone(f"There is no phone {number}; see `ngalam112 phone list`.")
+            raise NoSuchPhone.of(number)
         if one.status is Status.READY and one.phone == number:
             return one
         before = self.at_phone(number)
@@ -261,8 +266,7 @@ class Roster:
     def remove_operator(self, operator_id: str) -> Operator:
         """Know an operator no more, who must have logged out and be done with calls."""
         one = self.operator(operator_id)
-        if one.status is not Status.LOGGED_OUT:
-            raise StillNeeded(f"Operator {operator_id} is logged in; log them out first.")
+        check_logged_out(one)
         if one.state is not State.IDLE:
             raise StillNeeded(
                 f"Operator {operator_id} has a call, or work after one; wait until that is over."
@@ -273,7 +277,7 @@ class Roster:
         """Know a phone no more, at which nobody may be logged in, and which is nobody's own."""
         phone = self.phones.get(number)
         if phone is None:
-            raise NoSuchPhone(f"There is no phone {number[:32]}; see `ngalam112 phone list`.")
+            raise NoSuchPhone.of(number)
         check_unneeded(number, self.operators.values())
         if phone.device is Device.IN_USE:
             raise StillNeeded(f"Phone {number} is in use; wait until its call is over.")
@@ -302,6 +306,12 @@ class Roster:
         self._journal.operator_event(one.id, now, kind, one.phone, reason)
         self._journal.operator_state(one.row())
         return one
+
+
+def check_logged_out(operator: Operator) -> None:
+    """Raise StillNeeded if an operator is logged in."""
+    if operator.status is not Status.LOGGED_OUT:
+        raise StillNeeded(f"Operator {operator.id} is logged in; log them out first.")
 
 
 def check_unneeded(number: str, operators: Iterable[Operator]) -> None:

@@ -7,14 +7,20 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.operators.operator import Operator, Phone, Status, operator_of
-from acd.operators.roster import NoSuchOperator, NoSuchPhone, StillNeeded, check_unneeded
+from acd.operators.operator import Operator, Phone, operator_of
+from acd.operators.roster import (
+    NoSuchOperator,
+    NoSuchPhone,
+    check_logged_out,
+    check_unneeded,
+)
 from models.database import Database
 from models.rows import moment, plain
 from models.tables import OperatorRow, PhoneRow
@@ -151,20 +157,13 @@ async def set_skills(
 
     Both have been checked. Raises NoSuchOperator, or a DatabaseError.
     """
-    try:
-        async with database.session() as session:
-            await session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
-            row = await session.get(OperatorRow, id)
-            if row is None:
-                raise NoSuchOperator.of(id)
-            if skills is not None:
-                row.skills = dict(skills)
-            if weight is not None:
-                row.weight = weight
-            await session.commit()
-            return _operator(row)
-    except (OSError, SQLAlchemyError) as error:
-        raise database.unreachable(error) from None
+    async with _transaction(database) as session:
+        row = await _operator_row(session, id)
+        if skills is not None:
+            row.skills = dict(skills)
+        if weight is not None:
+            row.weight = weight
+        return _operator(row)
 
 
 async def remove_operator(database: Database, id: str) -> None:
@@ -172,18 +171,10 @@ async def remove_operator(database: Database, id: str) -> None:
 
     Raises NoSuchOperator, StillNeeded, or a DatabaseError.
     """
-    try:
-        async with database.session() as session:
-            await session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
-            row = await session.get(OperatorRow, id)
-            if row is None:
-                raise NoSuchOperator.of(id)
-            if row.status != Status.LOGGED_OUT:
-                raise StillNeeded(f"Operator {id} is logged in; log them out first.")
-            await session.delete(row)
-            await session.commit()
-    except (OSError, SQLAlchemyError) as error:
-        raise database.unreachable(error) from None
+    async with _transaction(database) as session:
+        row = await _operator_row(session, id)
+        check_logged_out(_operator(row))
+        await session.delete(row)
 
 
 async def remove_phone(database: Database, number: str) -> None:
@@ -191,18 +182,32 @@ async def remove_phone(database: Database, number: str) -> None:
 
     Raises NoSuchPhone, StillNeeded, or a DatabaseError.
     """
+    async with _transaction(database) as session:
+        row = await session.get(PhoneRow, number)
+        if row is None:
+            raise NoSuchPhone.of(number)
+        operators = await session.scalars(select(OperatorRow).order_by(OperatorRow.id))
+        check_unneeded(number, [_operator(one) for one in operators])
+        await session.delete(row)
+
+
+@asynccontextmanager
+async def _transaction(database: Database) -> AsyncIterator[AsyncSession]:
+    """Read and change together: nobody else writes meanwhile. Raises a DatabaseError."""
     try:
         async with database.session() as session:
             await session.connection(execution_options={"sqlite_begin": "BEGIN IMMEDIATE"})
-            row = await session.get(PhoneRow, number)
-            if row is None:
-                raise NoSuchPhone(f"There is no phone {number[:32]}; see `ngalam112 phone list`.")
-            operators = await session.scalars(select(OperatorRow).order_by(OperatorRow.id))
-            check_unneeded(number, [_operator(one) for one in operators])
-            await session.delete(row)
+            yield session
             await session.commit()
     except (OSError, SQLAlchemyError) as error:
         raise database.unreachable(error) from None
+
+
+async def _operator_row(session: AsyncSession, id: str) -> OperatorRow:
+    row = await session.get(OperatorRow, id)
+    if row is None:
+        raise NoSuchOperator.of(id)
+    return row
 
 
 async def _keep(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -16,6 +16,9 @@ from ngalam112.cli.common import FormatOption, kept_database, make_group, read
 from ngalam112.cli.secret_input import secret
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
+
+if TYPE_CHECKING:
+    from models.database import Database
 
 operators = make_group("operator", "People who answer, and what they do now.")
 
@@ -108,11 +111,10 @@ def operator_remove(id: Id) -> None:
     """Remove an operator who has logged out; calls and reports keep the number."""
     settings = load_settings()
 
-    async def offline() -> None:
+    async def offline(database: Database) -> None:
         from ngalam112.accounts.admin import remove_operator
 
-        async with kept_database(settings) as database:
-            await remove_operator(database, id)
+        await remove_operator(database, id)
 
     remove(settings, f"/api/operators/{quote(id, safe='')}", offline)
     console().print(f"Operator {safe(id)} is removed.")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ngalam112.cli.client import Client, EngineDown
-from ngalam112.cli.common import tell
+from ngalam112.cli.common import kept_database, tell
 from ngalam112.config.settings import Settings
 from ngalam112.terminal import Format, write_json, write_list
+
+if TYPE_CHECKING:
+    from models.database import Database
 
 Replace = Annotated[bool, typer.Option("--replace", help="Change one that is there already.")]
 
@@ -31,12 +34,19 @@ def add(
         return made
 
 
-def remove(settings: Settings, path: str, offline: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def remove(
+    settings: Settings, path: str, offline: Callable[[Database], Coroutine[Any, Any, None]]
+) -> None:
     """Remove through the engine, or, while it is down, from the database."""
+
+    async def from_database() -> None:
+        async with kept_database(settings) as database:
+            await offline(database)
+
     try:
         Client(settings).delete(path)
     except EngineDown:
-        asyncio.run(offline())
+        asyncio.run(from_database())
         tell("engine is down: removed from the database, takes effect when the line starts")
 
 

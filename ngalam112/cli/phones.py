@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import quote
 
 import typer
@@ -12,6 +12,9 @@ from ngalam112.cli.common import FormatOption, kept_database, make_group, read
 from ngalam112.cli.secret_input import secret
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
+
+if TYPE_CHECKING:
+    from models.database import Database
 
 phones = make_group("phone", "SIP accounts that operators log in at.")
 
@@ -70,11 +73,10 @@ def phone_remove(
     """Remove a phone at which nobody is logged in, and which is nobody's own."""
     settings = load_settings()
 
-    async def offline() -> None:
+    async def offline(database: Database) -> None:
         from ngalam112.accounts.admin import remove_phone
 
-        async with kept_database(settings) as database:
-            await remove_phone(database, number)
+        await remove_phone(database, number)
 
     remove(settings, f"/api/phones/{quote(number, safe='')}", offline)
     console().print(f"Phone {safe(number)} is removed.")
