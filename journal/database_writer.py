@@ -19,14 +19,24 @@ from typing import Any
 import msgspec
 import structlog
 from sqlalchemy.exc import CompileError, DBAPIError, StatementError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acd.calls.ids import new_id
 from acd.calls.record import CallEvent, CallRecord
-from journal.entries import Entry, as_now
+from journal.entries import UNKNOWN_ROW, Entry
+from journal.row_kinds import (
+    BY_TABLE,
+    CALL_EVENTS,
+    CALLS,
+    IN_ORDER,
+    OPERATOR_EVENTS,
+    OPERATORS,
+    RowKind,
+)
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, why
-from models.tables import Base, CallEventRow, CallRow, OperatorEventRow, OperatorRow
-from models.writing import insert_new, upsert, upsert_calls
+from models.rows import columns_of
+from models.writing import insert_new, upsert, upsert_newer
 
 log = structlog.get_logger("recorder")
 
@@ -37,18 +47,11 @@ _LINGER_S = 0.25
 _CLOSING_PAUSE_S = 0.1
 _PROBE_S = 2.0  # how often a database that has nothing to do is asked whether it is there
 _DATA_ERRORS = ("22", "23")  # SQLSTATE classes: the value, not the database, is at fault
+_MOST_UNKNOWN = 10_000  # rows of a later version that are kept for it
 
 
-# calls before their events, which point to them; the key names the row of which the last one counts
-_ORDER: tuple[tuple[type[Base], str | None], ...] = (
-    (CallRow, "call_id"),
-    (CallEventRow, None),
-    (OperatorRow, "id"),
-    (OperatorEventRow, None),
-)
-
-
-_CALLS, _CALL_EVENTS, _OPERATORS, _OPERATOR_EVENTS = (model.__tablename__ for model, _ in _ORDER)
+_CALLS, _CALL_EVENTS = CALLS.table, CALL_EVENTS.table
+_OPERATORS, _OPERATOR_EVENTS = OPERATORS.table, OPERATOR_EVENTS.table
 
 
 def _is_refused(error: Exception) -> bool:
@@ -99,6 +102,8 @@ class DatabaseWriter:
         self._stopped = False
         self._operator_events = new_id(clock())
         self._told = 0
+        self._unknown: set[str] = set()  # keys of rows that are kept for a later version
+        self._write_known_by_now()
 
     @property
     def backlog(self) -> int:
@@ -131,6 +136,11 @@ class DatabaseWriter:
     def operator_state(self, row: dict[str, Any]) -> None:
         """Keep the operator's status and fairness (a row of `operators`) over a restart."""
         self.local.add((_OPERATORS, dict(row)))
+        self._wake.set()
+
+    def row(self, table: str, values: dict[str, Any]) -> None:
+        """Keep a row of one of the tables of `journal.row_kinds`, as it is from now on."""
+        self.local.add((table, values))
         self._wake.set()
 
     def keep(self, key: str, value: Any | None) -> None:
@@ -246,24 +256,47 @@ class DatabaseWriter:
             asyncio.timeout(self._write_limit_s),
             self._database.engine.begin() as connection,
         ):
-            for model, key in _ORDER:
-                name = model.__tablename__
-                after = self.operators_after if name == _OPERATORS else 0
+            self._keep_unknown(batch)
+            for kind in IN_ORDER:
+                after = self.operators_after if kind is OPERATORS else 0
                 values = [
                     row
                     for one in batch
                     if one.n > after
                     for table, row in one.rows
-                    if table == name
+                    if table == kind.table
                 ]
-                if key is None:
-                    await insert_new(connection, model, values)
+                await _write_rows(connection, kind, values)
+
+    def _keep_unknown(self, batch: Sequence[Entry]) -> None:
+        """Keep what only a later version can write for the next engine, which may be of that."""
+        for entry in batch:
+            for place, (table, values) in enumerate(entry.rows):
+                kind = BY_TABLE.get(table)
+                if kind is not None and values.keys() <= columns_of(kind.model):
                     continue
-                last = list({one[key]: one for one in values}.values())
-                if name == _CALLS:
-                    await upsert_calls(connection, [as_now(one) for one in last])
-                else:
-                    await upsert(connection, model, last)
+                key = f"{UNKNOWN_ROW}{entry.n}.{place}"
+                if key in self._unknown:
+                    continue
+                if len(self._unknown) >= _MOST_UNKNOWN:
+                    log.error("row_of_a_later_version_lost", table=table)
+                    continue
+                self._unknown.add(key)
+                self.local.keep(key, (table, values))
+                log.warning("row_of_a_later_version_kept", table=table, count=len(self._unknown))
+
+    def _write_known_by_now(self) -> None:
+        """Hand over what an earlier version has kept because it had no place for it."""
+        for key, value in self.local.kept.facts.items():
+            if not key.startswith(UNKNOWN_ROW):
+                continue
+            table, values = value
+            kind = BY_TABLE.get(table)
+            if kind is None or not values.keys() <= columns_of(kind.model):
+                self._unknown.add(key)
+                continue
+            self.local.add((table, values))
+            self.local.keep(key, None)
 
     def _done(self, batch: Sequence[Entry]) -> None:
         self.local.done(batch)
@@ -281,6 +314,25 @@ class DatabaseWriter:
             seconds = round(self._clock() - self.failing_since, 3)
             self.failing_since = None
             log.info("recording_again", after_s=seconds, backlog=self.backlog)
+
+
+async def _write_rows(
+    connection: AsyncConnection, kind: RowKind, rows: Sequence[dict[str, Any]]
+) -> None:
+    """Write rows of one table by its rule; columns that this version does not have are left out."""
+    model, known = kind.model, columns_of(kind.model)
+    rows = [
+        row if row.keys() <= known else {name: row[name] for name in row if name in known}
+        for row in rows
+    ]
+    if kind.key is None:
+        await insert_new(connection, model, rows)
+        return
+    last = [kind.as_now(one) for one in {one[kind.key]: one for one in rows}.values()]
+    if kind.counter is not None and kind.ended is not None:
+        await upsert_newer(connection, model, last, kind.counter, kind.ended)
+    else:
+        await upsert(connection, model, last)
 
 
 def _finite(at: float) -> float:

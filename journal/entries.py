@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
-from acd.calls.record import Outcome
 from acd.operators.operator import Phone
+from journal.row_kinds import BY_TABLE, CALLS, OPERATORS
 from models.rows import as_json
-from models.tables import CallRow, OperatorRow
-
-CALLS, OPERATORS = CallRow.__tablename__, OperatorRow.__tablename__
 
 Row = tuple[str, dict[str, Any]]  # table, values
+Numbered = dict[str, tuple[int, dict[str, Any]]]
+"""Rows by what names them, each with the number of the entry that it came with."""
+
+UNKNOWN_ROW = "unknown_row:"
+"""The key of a row that this version has no table for is this, and where it stood."""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
@@ -37,7 +39,7 @@ class Glance(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
 
     @property
     def ids(self) -> set[str]:
-        """The operators and calls that the entry tells of."""
+        """The ids of the rows that the entry tells of."""
         return {whom.call_id or whom.id for _, whom in self.rows}
 
 
@@ -45,7 +47,7 @@ class Summary(msgspec.Struct, frozen=True, array_like=True, tag="summary"):
     """What the start of an engine has to know of a segment, without reading it.
 
     `first`, `last`: the numbers of its first and its last entry; `count`: of its entries. `ids`:
-    the operators and calls that they tell of. `damaged`: lines that cannot be understood.
+    the rows that they tell of. `damaged`: lines that cannot be understood.
     """
 
     first: int
@@ -71,25 +73,38 @@ class PhoneLine(msgspec.Struct, frozen=True, array_like=True):
 
 
 class State(msgspec.Struct, array_like=True, tag="state"):
-    """The begin of a segment. Rows stand with the number of the entry that they came with."""
+    """The begin of a segment. `others`: the rows of further tables, by the table's name.
+
+    New fields come at the end and have a default: earlier and later versions read each other's.
+    """
 
     last: int = 0
-    operators: dict[str, tuple[int, dict[str, Any]]] = {}
-    calls: dict[str, tuple[int, dict[str, Any]]] = {}
+    operators: Numbered = {}
+    calls: Numbered = {}
     phones: list[PhoneLine] = []
     facts: dict[str, msgspec.Raw] = {}
+    others: dict[str, Numbered] = {}
+
+    def rows(self, table: str) -> Numbered:
+        """The rows of a table."""
+        if table == CALLS.table:
+            return self.calls
+        if table == OPERATORS.table:
+            return self.operators
+        return self.others.setdefault(table, {})
 
 
 class Kept(msgspec.Struct, frozen=True, kw_only=True):
     """What an earlier engine left.
 
-    `operators`, `calls`: their last rows; of calls only those without an end. `newer`: the ids of
-    operators and calls of which the database does not have the last word yet, ended calls too.
-    `facts`: what was kept by `Journal.keep`.
+    `operators`, `calls`, and `others` by the table's name: their last rows, of what has an end only
+    those without one. `newer`: the ids of rows of which the database does not have the last word
+    yet, ended ones too. `facts`: what was kept by `Journal.keep`.
     """
 
     operators: dict[str, dict[str, Any]] = {}
     calls: dict[str, dict[str, Any]] = {}
+    others: dict[str, dict[str, dict[str, Any]]] = {}
     phones: tuple[Phone, ...] = ()
     newer: frozenset[str] = frozenset()
     facts: dict[str, Any] = {}
@@ -137,20 +152,6 @@ def glanced(body: bytes | None) -> Glance | None:
     return found
 
 
-def as_now(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of `calls` with the outcome that this version gives it.
-
-    An engine before migration 0003 may have left rows that are written after it: who was not
-    answered in the fallback was lost there.
-    """
-    is_lost = (
-        row.get("outcome") == Outcome.FALLBACK
-        and row.get("ended_at") is not None
-        and row.get("operator_answered_at") is None
-    )
-    return row | {"outcome": Outcome.LOST_FALLBACK} if is_lost else row
-
-
 def summed(bodies: Iterable[bytes | None]) -> bytes:
     """Return the summary of a segment's lines as JSON."""
     first = last = count = damaged = 0
@@ -180,12 +181,13 @@ def note(state: State, line: Anything) -> None:
         case Entry(n=n, rows=rows):
             state.last = n
             for table, values in rows:
-                if table == OPERATORS:
-                    state.operators[values["id"]] = (n, values)
-                elif table == CALLS and values["ended_at"] is None:
-                    state.calls[values["call_id"]] = (n, values)
-                elif table == CALLS:
-                    state.calls.pop(values["call_id"], None)
+                kind = BY_TABLE.get(table)
+                if kind is None or kind.key is None:
+                    continue
+                if kind.is_needed(values):
+                    state.rows(table)[values[kind.key]] = (n, values)
+                else:
+                    state.rows(table).pop(values[kind.key], None)
         case Fact(key=key, value=value):
             if bytes(value) == b"null":
                 state.facts.pop(key, None)
@@ -196,13 +198,17 @@ def note(state: State, line: Anything) -> None:
             state.operators, state.calls = line.operators, line.calls
             state.phones = line.phones
             state.facts = {key: value.copy() for key, value in line.facts.items()}
+            state.others = line.others
 
 
-def restated(
-    known: Mapping[str, tuple[int, dict[str, Any]]], rows: Iterable[dict[str, Any]], key: str
-) -> dict[str, tuple[int, dict[str, Any]]]:
-    """Return the rows as a part of a state; a number is kept where there is one."""
-    return {row[key]: (known.get(row[key], (0,))[0], row) for row in rows}
+def restate(state: State, table: str, rows: Iterable[dict[str, Any]]) -> None:
+    """Put these rows in place of the table's; a number is kept where there is one."""
+    key, known = BY_TABLE[table].key, state.rows(table)
+    if key is None:
+        raise ValueError(f"The rows of {table} have nothing that names them.")
+    found = {row[key]: (known.get(row[key], (0,))[0], row) for row in rows}
+    known.clear()
+    known.update(found)
 
 
 def kept_of(state: State, newer: Iterable[str], drained: int) -> Kept:
@@ -210,11 +216,15 @@ def kept_of(state: State, newer: Iterable[str], drained: int) -> Kept:
 
     `newer`: who is in the other entries.
     """
-    rows = (state.operators, state.calls)
+    rows = (state.operators, state.calls, *state.others.values())
     not_drained = {id for some in rows for id, (n, _) in some.items() if n > drained}
     return Kept(
         operators={id: row for id, (_, row) in state.operators.items()},
         calls={id: row for id, (_, row) in state.calls.items()},
+        others={
+            table: {id: row for id, (_, row) in known.items()}
+            for table, known in state.others.items()
+        },
         phones=tuple(Phone(one.number, one.password, one.contact) for one in state.phones),
         newer=frozenset(not_drained.union(newer)),
         facts={key: msgspec.json.decode(value) for key, value in state.facts.items()},
@@ -229,4 +239,8 @@ def joined(old: State, ours: State) -> State:
         calls=old.calls | ours.calls,
         phones=ours.phones or old.phones,
         facts=old.facts | ours.facts,
+        others={
+            table: old.others.get(table, {}) | ours.others.get(table, {})
+            for table in old.others.keys() | ours.others.keys()
+        },
     )

@@ -8,7 +8,7 @@ engine. Without a disk that can be written, entries wait in memory, up to a boun
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from journal.entries import (
     joined,
     kept_of,
     note,
-    restated,
+    restate,
     summary_of,
     summed,
 )
@@ -134,11 +134,10 @@ class WriteAheadLog:
             if self._entries or self._facts:
                 self._write_all()
 
-    def restate(self, operators: Iterable[dict[str, Any]], calls: Iterable[dict[str, Any]]) -> None:
-        """Keep these rows as the state for the next start, in place of what was kept."""
-        state = self._state
-        state.operators = restated(state.operators, operators, "id")
-        state.calls = restated(state.calls, calls, "call_id")
+    def restate(self, rows: Mapping[str, Iterable[dict[str, Any]]]) -> None:
+        """Keep these rows, by table, as the state for the next start, in place of what was kept."""
+        for table, some in rows.items():
+            restate(self._state, table, some)
 
     def keep_phones(self, phones: Iterable[Phone]) -> None:
         """Keep all phones for the next start, and what has been restated."""

@@ -263,9 +263,13 @@ async def upgrade(url: str) -> None:
 
 
 def why(error: BaseException) -> str:
-    """Return the driver's own words about an error, on one line, without the statement."""
+    """Return the driver's own words about an error, on one line, without statement and row.
+
+    PostgreSQL tells the row in the DETAIL of its message, with a PIN's hash or who called.
+    """
     cause: Any = error.orig if isinstance(error, DBAPIError) and error.orig else error
     cause = cause.__cause__ or cause
     if isinstance(cause, TimeoutError):
         return "it does not answer in time"
-    return " ".join(str(cause).split()) or type(cause).__name__
+    told = str(cause).partition("\nDETAIL:")[0]
+    return " ".join(told.split()) or type(cause).__name__

@@ -120,6 +120,12 @@ def _fitters(model: type[Base]) -> dict[str, Callable[[Any], Any]]:
     return {column.name: _fitter(column.type) for column in model.__table__.columns}
 
 
+@cache
+def columns_of(model: type[Base]) -> frozenset[str]:
+    """Return the names of the table's columns."""
+    return frozenset(_fitters(model))
+
+
 def fit(model: type[Base], values: Values) -> dict[str, Any]:
     """Return `values` as the columns of the table can hold them; None stays None.
 

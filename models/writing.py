@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
 from models.rows import Values, fit
-from models.tables import Base, CallRow
+from models.tables import Base
 
 Target = AsyncConnection | AsyncSession
 
@@ -19,29 +19,38 @@ Target = AsyncConnection | AsyncSession
 async def upsert(target: Target, model: type[Base], rows: Sequence[Values]) -> None:
     """Insert the rows, or change those that exist (same primary key) to the given values.
 
-    All rows have the same names; columns that are not named keep what they have.
+    Columns that are not named keep what they have, or get the default of the database.
     """
-    if rows:
-        statement = _upsert(_dialect(target), model, tuple(rows[0]))
-        await target.execute(statement, [fit(model, row) for row in rows])
+    for names, some in _by_names(rows):
+        statement = _upsert(_dialect(target), model, names)
+        await target.execute(statement, [fit(model, row) for row in some])
 
 
-async def upsert_calls(target: Target, rows: Sequence[Values]) -> None:
-    """As `upsert`, for `calls`; a row that knows less than the one that is there changes nothing.
+async def upsert_newer(
+    target: Target, model: type[Base], rows: Sequence[Values], counter: str, ended: str
+) -> None:
+    """As `upsert`; a row that knows less than the one that is there changes nothing.
 
-    It does where it has fewer events, unless it alone knows how the call has ended. All rows have
-    `events` and `ended_at`.
+    It does where its `counter` is smaller, unless it alone has `ended`. All rows name both.
     """
-    if rows:
-        statement = _upsert_calls(_dialect(target), tuple(rows[0]))
-        await target.execute(statement, [fit(CallRow, row) for row in rows])
+    for names, some in _by_names(rows):
+        statement = _upsert_newer(_dialect(target), model, names, counter, ended)
+        await target.execute(statement, [fit(model, row) for row in some])
 
 
 async def insert_new(target: Target, model: type[Base], rows: Sequence[Values]) -> None:
     """Insert the rows whose primary key is new; leave those that exist as they are."""
-    if rows:
+    for _, some in _by_names(rows):
         statement = _insert_new(_dialect(target), model)
-        await target.execute(statement, [fit(model, row) for row in rows])
+        await target.execute(statement, [fit(model, row) for row in some])
+
+
+def _by_names(rows: Iterable[Values]) -> Iterable[tuple[tuple[str, ...], list[Values]]]:
+    """Rows with the same names together, for one statement; an earlier version names fewer."""
+    groups: dict[tuple[str, ...], list[Values]] = {}
+    for row in rows:
+        groups.setdefault(tuple(row), []).append(row)
+    return groups.items()
 
 
 def _dialect(target: Target) -> str:
@@ -62,13 +71,15 @@ def _upsert(dialect: str, model: type[Base], names: tuple[str, ...]) -> Any:
 
 
 @cache
-def _upsert_calls(dialect: str, names: tuple[str, ...]) -> Any:
-    statement, keys = _insert(dialect, CallRow)
-    new = statement.excluded
+def _upsert_newer(
+    dialect: str, model: type[Base], names: tuple[str, ...], counter: str, ended: str
+) -> Any:
+    statement, keys = _insert(dialect, model)
+    new, there = statement.excluded, model.__table__.columns
     changed = {name: new[name] for name in names if name not in keys}
     knows_more = or_(
-        new.events >= CallRow.events,
-        and_(new.ended_at.is_not(None), CallRow.ended_at.is_(None)),
+        new[counter] >= there[counter],
+        and_(new[ended].is_not(None), there[ended].is_(None)),
     )
     return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=knows_more)
 

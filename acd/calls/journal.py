@@ -22,6 +22,9 @@ class Journal(Protocol):
     def operator_state(self, row: dict[str, Any]) -> None:
         """Keep the operator's status and fairness (a row of `operators`) over a restart."""
 
+    def row(self, table: str, values: dict[str, Any]) -> None:
+        """Keep a row of a table as it is from now on; the last word about a row counts."""
+
     def keep(self, key: str, value: Any | None) -> None:
         """Keep a fact for the next engine only, and for no table; None forgets it.
 

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 
 from acd.operators.operator import Operator
-from journal.entries import OPERATORS
+from journal.row_kinds import OPERATORS
 from journal.segments import JournalInUse
 from journal.write_ahead_log import WriteAheadLog
 from ngalam112.accounts.admin import AdminError
@@ -49,7 +49,7 @@ def tell_journal(folder: Path, operator: Operator) -> None:
         known, now = journal.kept.operators.get(operator.id), operator.row()
         if known is None or all(known.get(name) == now[name] for name in _CHANGED):
             return
-        journal.add((OPERATORS, known | {name: now[name] for name in _CHANGED}))
+        journal.add((OPERATORS.table, known | {name: now[name] for name in _CHANGED}))
         if journal.unsaved:
             raise NotInJournal(
                 f"The journal in {folder} cannot be written, so operator {operator.id} may be as"

@@ -57,6 +57,10 @@ class CountingJournal:
         """Keep the operator's status and fairness."""
         self.recorder.operator_state(row)
 
+    def row(self, table: str, values: dict[str, Any]) -> None:
+        """Keep a row of a table."""
+        self.recorder.row(table, values)
+
     def keep(self, key: str, value: Any | None) -> None:
         """Keep a fact for the next engine."""
         self.recorder.keep(key, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 
 from journal.database_writer import DatabaseWriter
+from journal.row_kinds import CALLS, OPERATORS
 from ngalam112.engine.engine import Engine
 from ngalam112.recovery.reconnect import Reconnect
 from ngalam112.recovery.startup_state import Known, StartupState, learn
@@ -35,7 +36,10 @@ def remember(
     reconnect.remember(known.calls, kept.facts, seen_at)
     if is_stored:
         recorder.local.restate(
-            [one.row() for one in known.operators], [one.row() for one in known.calls]
+            {
+                OPERATORS.table: [one.row() for one in known.operators],
+                CALLS.table: [one.row() for one in known.calls],
+            }
         )
         recorder.local.keep_phones(known.phones)
         _say_last(engine, recorder, set(kept.newer))

@@ -126,6 +126,10 @@ class FakeJournal:
         self.operator_events: list[tuple[str, float, str, str | None, str | None]] = []
         self.rows: dict[str, dict[str, Any]] = {}
         self.facts: dict[str, Any] = {}
+        self.tables: dict[str, dict[str, dict[str, Any]]] = {}
+
+    def row(self, table: str, values: dict[str, Any]) -> None:
+        self.tables.setdefault(table, {})[values["id"]] = deepcopy(values)
 
     def keep(self, key: str, value: Any | None) -> None:
         # as it comes back from a file

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 from models.database import Database, DatabaseError, Unreachable, WrongUrl, upgrade
 from models.rows import plain
 from models.tables import Base, CallEventRow, CallRow, OperatorRow, PhoneRow
-from models.writing import insert_new, upsert, upsert_calls
+from models.writing import insert_new, upsert, upsert_newer
 
 pytest_plugins = ("databases",)
 
@@ -110,7 +110,8 @@ async def test_a_call_is_not_changed_by_an_older_row(
 ) -> None:
     for row in ({**there, "category": "there"}, {**written, "category": "written"}):
         async with database.engine.begin() as connection:
-            await upsert_calls(connection, [a_call(**row), a_call(**row, call_id="two")])
+            some = [a_call(**row), a_call(**row, call_id="two")]
+            await upsert_newer(connection, CallRow, some, "events", "ended_at")
     found = {row["category"] for row in await rows(database, CallRow)}
     assert found == {"written" if counts else "there"}
 

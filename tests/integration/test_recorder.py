@@ -18,7 +18,9 @@ from structlog.testing import capture_logs
 
 from acd.calls.record import CallEvent, CallRecord, EventKind, Outcome, apply, fold
 from acd.operators.operator import Operator
+from journal import database_writer
 from journal.database_writer import DatabaseWriter
+from journal.row_kinds import OPERATORS
 from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually
 from models.database import Database, upgrade
@@ -228,8 +230,11 @@ async def test_what_the_database_refuses_for_ever_does_not_hold_up_the_rest(
     names = ["first", *(f"good {n:02}" for n in range(50)), "last"]
     assert await stored(database) == [(name, 6, 6) for name in names]
     assert await count(database, OperatorEventRow) == 1
-    assert [one["event"] for one in logs] == ["record_refused"] * 4
-    assert logs[0]["entry"]["call_id"] == "twin"
+    # a column that no table has may be a later version's
+    events = ["row_of_a_later_version_kept", *["record_refused"] * 4]
+    assert sorted(one["event"] for one in logs) == sorted(events)
+    refused = [one for one in logs if one["event"] == "record_refused"]
+    assert refused[0]["entry"]["call_id"] == "twin"
     assert "hush" not in str(logs)
 
 
@@ -324,3 +329,52 @@ async def test_the_start_knows_which_of_the_journals_calls_the_database_has_seen
 
 async def test_waiting_for_nothing_ends_at_once(database: Database, journal: WriteAheadLog) -> None:
     await asyncio.wait_for(DatabaseWriter(database, journal).flushed(), 1)
+
+
+async def test_rows_of_a_later_version_are_kept_for_it_and_refuse_nobody(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An engine of before an upgrade takes over from one of after it, and gives back."""
+    journal = WriteAheadLog(tmp_path / "journal")
+    operator = Operator(id="1001", name="Siti").row()
+    later = operator | {"shift": "night"}
+    journal.add(("operators", later), ("shifts", {"id": "night", "begins_at": 9.0}))
+    recorder = DatabaseWriter(database, journal)
+    task = asyncio.create_task(recorder.run())
+    await recorder.flushed()
+    await recorder.close(10.0)
+    await asyncio.wait_for(task, 10)
+    assert (await count(database, OperatorRow), recorder.refused) == (1, 0)
+    journal.close()
+
+    again = WriteAheadLog(tmp_path / "journal")
+    assert len(again.kept.facts) == 2
+    # nothing is known of it yet, so it waits on
+    DatabaseWriter(database, again)
+    assert again.backlog == 0
+    again.close()
+    # a version that has the table, here one of the same columns
+    kinds = {**database_writer.BY_TABLE, "shifts": OPERATORS}
+    monkeypatch.setattr(database_writer, "BY_TABLE", kinds)
+    monkeypatch.setattr(database_writer, "columns_of", lambda _: frozenset(later) | {"begins_at"})
+    upgraded = WriteAheadLog(tmp_path / "journal")
+    DatabaseWriter(database, upgraded)
+    assert upgraded.backlog == 2
+    upgraded.close()
+    # once, however often it is opened after that
+    last = WriteAheadLog(tmp_path / "journal")
+    assert (last.kept.facts, last.backlog) == ({}, 2)
+    last.close()
+
+
+async def test_a_row_of_an_earlier_version_gets_the_defaults_of_what_it_does_not_know(
+    database: Database,
+) -> None:
+    async with recording(database) as recorder:
+        new = CallRecord(call_id="new", asterisk_id="new").row()
+        old = CallRecord(call_id="old", asterisk_id="old").row()
+        del old["legs"], old["holds"], old["transfers"]
+        recorder.row(CallRow.__tablename__, new)
+        recorder.row(CallRow.__tablename__, old)
+        await recorder.flushed()
+        assert (await count(database, CallRow), recorder.refused) == (2, 0)

@@ -56,6 +56,9 @@ class QuietJournal:
     def operator_state(self, row: dict[str, Any]) -> None:
         self.entries += 1
 
+    def row(self, table: str, values: dict[str, Any]) -> None:
+        self.entries += 1
+
     def together(self) -> AbstractContextManager[None]:
         return nullcontext()
 
