@@ -11,6 +11,7 @@ import msgspec
 
 from acd.numbers.outbound import Outbound, outbound_problems
 from acd.operators.operator import MISSED
+from acd.rules.callbacks import CallbackRules, callback_problems
 from acd.rules.rules import (
     ALL_PHONES,
     ANYBODY,
@@ -55,7 +56,7 @@ class Priority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     header, such as esnet.4.
     """
 
-    callback: float = 30.0
+    callback: float = 0.0
     silent: float = 30.0
     handed_over: float = 30.0
     resource: dict[str, float] = msgspec.field(default_factory=lambda: dict(RESOURCE_PRIORITY))
@@ -71,6 +72,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `overflow_again_s` after the last step from the first. `agencies`, `category_numbers`: by the
     number that operators dial. `fallback`: the agencies that are rung, in this order, when no
     engine serves and no phone answers. `outbound`: which numbers are dialled at all.
+    `callbacks`: when lost calls are called back.
     """
 
     pause_reasons: dict[str, PauseReason] = {}
@@ -80,6 +82,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     failures: dict[str, Failure] = {}
     overflow: list[OverflowStep] = []
     overflow_again_s: float = 30.0
+    callbacks: CallbackRules = CallbackRules()
     outbound: Outbound = Outbound()
     agencies: dict[str, Agency] = {}
     category_numbers: dict[str, str] = {}
@@ -130,6 +133,7 @@ def _problems(found: Distribution) -> Iterator[str]:
     yield from _failure_problems(found.failures)
     yield from _overflow_problems(found)
     yield from outbound_problems(found.outbound)
+    yield from callback_problems(found.callbacks)
 
 
 def _priority_problems(priority: Priority) -> Iterator[str]:

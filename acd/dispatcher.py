@@ -8,6 +8,8 @@ operators and phones, is `acd.legs`; handing over is `acd.transfers.transfers`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 
 from acd.calls.call import Call, Leg
@@ -20,10 +22,11 @@ from acd.operators.roster import Roster
 from acd.operators.states import State
 from acd.operators.wrap_up import WrapUps
 from acd.overflow import Overflow
-from acd.queueing.allocation import Offer, allocate
+from acd.queueing.allocation import Desk, Offer, allocate
 from acd.queueing.announcements import Announcements
 from acd.queueing.eligibility import next_widening, on_duty
 from acd.queueing.queue import WaitingQueue, cap_at, head_start
+from acd.queueing.waiting import Waiting
 from acd.rules.load_shedding import LoadWatch, Shed
 from acd.rules.rules import Rules
 from acd.switch import Switch
@@ -42,8 +45,14 @@ DIED_S = 300.0  # the longest that a phone takes to register anew, as a rule
 AT_ONCE_S = 0.5  # nobody has helped a citizen in so short a talk
 
 
+OfferItem = Callable[[Waiting, Desk, float], None]
+
+
 class Dispatcher:
-    """Queues calls, offers them to operators, connects them, ends them."""
+    """Queues calls, offers them to operators, connects them, ends them.
+
+    `offer_item(item, desk, now)`: offers a work item whose turn has come; set by who serves them.
+    """
 
     def __init__(
         self,
@@ -82,6 +91,7 @@ class Dispatcher:
         self.bridges: dict[str, Call] = {}
         self.transfers = Transfers(self, self.operator_legs, directory or Directory())
         self.overflow = Overflow(self.queue, self.operator_legs, self.transfers.directory)
+        self.offer_item: OfferItem = lambda one, desk, now: None
         self._newcomers: list[Call] = []  # who has begun to wait since the last `settle`
 
     # --- what happens to the citizen ---------------------------------------------------------
@@ -108,6 +118,24 @@ class Dispatcher:
         if alone:
             call.note(EventKind.QUEUED, now, category=call.record.category, position=position)
             self.overflow.watch(call, now)
+
+    def queue_item(self, one: Waiting, now: float) -> None:
+        """Put a work item into the queue, among the calls."""
+        self.queue.add(one)
+        self._watch(one, now)
+
+    def talk_with(self, call: Call, leg: Leg, now: float) -> None:
+        """A citizen whom the line has rung has answered: connect the operator who wanted that."""
+        operator = self.roster.operators.get(leg.operator or "")
+        if operator is not None:
+            operator.move(State.OFFERED, call.id)
+        self.operator_legs.add_leg(leg)
+        call.move(Stage.RINGING)
+        leg.move(LegStage.CONNECTING)
+        call.bridge = new_id(now)
+        self.bridges[call.bridge] = call
+        call.keep()
+        self.switch.connect(call.bridge, call.channel, leg.id)
 
     def citizen_gone(
         self, call: Call, cause: int, now: float, *, ended_at: float | None = None
@@ -276,26 +304,29 @@ class Dispatcher:
             if call.stage is Stage.QUEUED or call.stage is Stage.RINGING:
                 self.announcements.waiting(call, now)
 
-    def _watch(self, call: Call, now: float) -> None:
-        """Look at a waiting call again when more operators may have it, and at its cap."""
-        if call.aged:
+    def _watch(self, one: Waiting, now: float) -> None:
+        """Look at what waits again when more operators may have it, and at its cap."""
+        if one.aged:
             return
-        cap = cap_at(call, self.rules)
+        cap = cap_at(one, self.rules)
         if cap <= now:
-            self.queue.age(call)
+            self.queue.age(one)
             return
-        wider = next_widening(call, now, self.rules)
+        wider = next_widening(one, now, self.rules)
         when = cap if wider is None else min(cap, wider)
 
         def look(at: float) -> None:
-            if call in self.queue:
-                self._watch(call, at)
+            if one in self.queue:
+                self._watch(one, at)
 
-        call.watch(self.timers.at(when, look))
+        one.watch(self.timers.at(when, look))
 
     def _offer(self, offer: Offer, now: float) -> None:
-        call = offer.call
+        call = offer.one
         self.queue.remove(call)
+        if not isinstance(call, Call):
+            self.offer_item(call, offer.desks[0], now)
+            return
         if call.stage is Stage.QUEUED:
             call.move(Stage.RINGING)
         for operator, phone in offer.desks:

@@ -31,6 +31,7 @@ _DIALABLE = re.compile(r"\+?[0-9]{1,32}")
 
 # Q.850 causes that we hang up with
 NORMAL, NO_ANSWER, ANSWERED_ELSEWHERE = 16, 19, 26
+FAILED = 38  # of a leg that could not be rung at all: out of order
 # of a leg that was lost, and not hung up by a person: no answer to a request in the dialog (18),
 # a dialog or a phone that is gone (127, 20, 27), no network (34, 38, 41, 102), no audio (44)
 NO_AUDIO, BROKEN_DIALOG = 44, 127

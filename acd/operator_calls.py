@@ -8,14 +8,14 @@ Replaces, whom it talks with comes into the citizen's call.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Container, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
-from acd.calls.call import Call, Leg
+from acd.calls.call import Leg
 from acd.calls.checkpoint import (
     OPERATOR_CALL,
     OperatorCallCheckpoint,
@@ -24,13 +24,11 @@ from acd.calls.checkpoint import (
 from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.owners import Owner, Owners
-from acd.calls.record import EventKind
-from acd.calls.states import LegStage, Stage
+from acd.calls.states import LegStage
 from acd.calls.target import Kind, Target
 from acd.dispatcher import Dispatcher
-from acd.legs import NO_ANSWER, NORMAL
+from acd.legs import FAILED, NO_ANSWER, NORMAL
 from acd.numbers.called_back import CALLED_BACK, CalledBack
-from acd.numbers.outbound import Barred
 from acd.operators.operator import Device, Operator
 from acd.operators.states import State
 from acd.timers import Timer
@@ -42,18 +40,24 @@ log = structlog.get_logger("acd")
 Say = Callable[[str, str, float], None]
 
 
-def _refusal(barred: Barred | None) -> str:
-    """The prompt by which an operator hears why nobody is called back."""
-    if barred is None or barred is Barred.NO_NUMBER:
-        return "callback_nobody"
-    return "callback_limit" if barred.is_limit else "callback_forbidden"
+class Callbacks(Protocol):
+    """What follows when a citizen is rung for an operator (`acd.callback_jobs`)."""
+
+    def citizen_answered(self, call: OperatorCall, now: float) -> None:
+        """The citizen has answered; both channels are that part's from now on."""
+
+    def citizen_not_reached(self, call: OperatorCall, cause: int, now: float) -> None:
+        """The citizen has not answered, or could not be rung. `cause`: Q.850."""
+
+    def operator_left(self, call: OperatorCall, now: float) -> None:
+        """The operator has hung up while the citizen was rung."""
 
 
 @dataclass(slots=True, eq=False)
 class OperatorCall:
-    """`channel`: the phone that dialled; `leg`: the one that it called.
+    """`channel`: the phone that dialled, or was rung first; `leg`: the one that it called.
 
-    `back`: the call whose citizen is called back.
+    `item`: the callback for which a citizen is called.
     """
 
     channel: str
@@ -65,11 +69,7 @@ class OperatorCall:
     timer: Timer
     rings_until: float = 0.0
     bridge: str | None = None
-    back: Call | None = None
-
-    def about(self) -> dict[str, str | None]:
-        """What an event tells of it."""
-        return {"operator": self.operator, "phone": self.phone, "leg": self.leg}
+    item: str | None = None
 
     def checkpoint(self) -> OperatorCallCheckpoint:
         """What the next engine has to know of it."""
@@ -81,7 +81,7 @@ class OperatorCall:
             target=self.target,
             rings_until=self.rings_until,
             bridge=self.bridge,
-            back=self.back.record if self.back is not None else None,
+            item=self.item,
         )
 
 
@@ -89,9 +89,10 @@ class OperatorCalls(Owner):
     """All of them. `say(channel, prompt, now)` answers a channel in words and hangs it up."""
 
     def __init__(self, dispatcher: Dispatcher, owners: Owners, journal: Journal, say: Say) -> None:
-        self._dispatcher, self._owners, self._say = dispatcher, owners, say
+        self._dispatcher, self._owners, self.say = dispatcher, owners, say
         self._journal = journal
         self.called_back = CalledBack(dispatcher.rules.outbound, dispatcher.rules.country)
+        self.callbacks: Callbacks
         self.by_channel: dict[str, OperatorCall] = {}
         self.by_leg: dict[str, OperatorCall] = {}
 
@@ -126,7 +127,7 @@ class OperatorCalls(Owner):
             found = Refusal.FORBIDDEN
         if isinstance(found, Refusal):
             log.info("internal_call_refused", phone=phone, number=number[:32], why=found)
-            self._say(channel, f"transfer_{found}", now)
+            self.say(channel, f"transfer_{found}", now)
             return
         call = self._place(channel, phone, one, found, now)
         called = dispatcher.roster.operators.get(found.operator or "")
@@ -138,47 +139,49 @@ class OperatorCalls(Owner):
         self._keep(call)
         dispatcher.switch.ring(call.leg, call.address, (name, phone), channel)
 
-    def call_back(self, channel: str, phone: str, now: float) -> None:
-        """A phone dialled *16: ring the citizen of its operator's last call, or say why not."""
-        dispatcher = self._dispatcher
-        one = dispatcher.roster.at_phone(phone)
-        last = dispatcher.operator_legs.last_calls.get(one.id) if one is not None else None
-        if one is None or last is None or last.stage is not Stage.ENDED:
-            prompt = "operator_not_logged_in" if one is None else "callback_nobody"
-            self._say(channel, prompt, now)
-            return
-        found = dispatcher.rules.dial_string(last.record.caller_number)
-        barred = found if isinstance(found, Barred) else self.called_back.over(one.id, found, now)
-        if isinstance(found, Barred) or barred is not None:
-            log.warning("callback_refused", operator=one.id, call_id=last.id, why=barred)
-            self._say(channel, _refusal(barred), now)
-            return
-        if not self.directory.carrier:
-            self._say(channel, "callback_no_carrier", now)
-            return
-        number = found
-        if one.state is State.WRAP_UP:
-            dispatcher.roster.wrapped_up(one, "early", now)
+    def ring_citizen(
+        self,
+        channel: str,
+        phone: str,
+        operator: Operator | None,
+        number: str,
+        item: str,
+        now: float,
+    ) -> None:
+        """Ring a citizen for an operator, whose phone has dialled or has been rung for that.
+
+        `number`: what is dialled. `item`: the callback, which is told what comes of it.
+        """
         target = Target(Kind.CITIZEN, number, number, (f"tel:{number}",))
-        call = self._place(channel, phone, one, target, now)
-        call.back = last
-        last.note(EventKind.CALLED_BACK, now, **call.about(), to=number)
-        self._journal.keep(CALLED_BACK, self.called_back.dialled(one.id, number, now))
+        call = self._place(channel, phone, operator, target, now, item)
+        who = operator.id if operator is not None else ""
+        self._journal.keep(CALLED_BACK, self.called_back.dialled(who, number, now))
         self._keep(call)
-        ours = last.record.called_number
-        dispatcher.switch.ring(call.leg, call.address, (ours, ours), channel)
+        ours = self._dispatcher.rules.number
+        self._dispatcher.switch.ring(call.leg, call.address, (ours, ours), channel)
+
+    def rings_for(self, item: str) -> bool:
+        """Whether a citizen is rung for this callback."""
+        return any(one.item == item for one in self.by_channel.values())
 
     def _place(
-        self, channel: str, phone: str, one: Operator | None, target: Target, now: float
+        self,
+        channel: str,
+        phone: str,
+        one: Operator | None,
+        target: Target,
+        now: float,
+        item: str | None = None,
     ) -> OperatorCall:
         dispatcher = self._dispatcher
         leg, address = new_id(now), target.addresses[0]
         until = now + dispatcher.rules.ring_s(target.kind)
         timer = dispatcher.timers.at(until, lambda at: self._rang_out(channel, at))
         who = one.id if one is not None else None
-        call = OperatorCall(channel, phone, who, leg, address, target, timer, until)
+        call = OperatorCall(channel, phone, who, leg, address, target, timer, until, item=item)
         self._know(call)
-        if one is not None and one.state is State.IDLE:
+        offered = one is not None and one.state is State.OFFERED and one.call == item
+        if one is not None and (one.state is State.IDLE or offered):
             one.move(State.CALLING, channel)
         dispatcher.switch.ringing(channel)
         return call
@@ -200,9 +203,6 @@ class OperatorCalls(Owner):
         dispatcher = self._dispatcher
         for channel, kept in operator_call_checkpoints(facts).items():
             timer = dispatcher.timers.at(kept.rings_until, partial(self._rang_out, channel))
-            back = None
-            if kept.back is not None:
-                back = Call(kept.back.asterisk_id, kept.back, self._journal)
             call = OperatorCall(
                 channel,
                 kept.phone,
@@ -213,7 +213,7 @@ class OperatorCalls(Owner):
                 timer,
                 kept.rings_until,
                 kept.bridge,
-                back,
+                kept.item,
             )
             self._know(call)
             dispatcher.switch.belongs(call.leg, channel)
@@ -228,11 +228,20 @@ class OperatorCalls(Owner):
             if kept.target.operator is not None:
                 dispatcher.operator_legs.occupy(kept.address, kept.leg)
 
-    def restored(self, up: Container[str], now: float) -> None:
-        """Connect who has answered while no engine lived. `up`: the legs that Asterisk has up."""
+    def restored(
+        self, up: Container[str], bridges: Mapping[str, Collection[str]], now: float
+    ) -> None:
+        """Connect who has answered while no engine lived, or whom one died before connecting.
+
+        `up`: the legs that Asterisk has up. `bridges`: those that it has, with who is in them.
+        """
         for call in list(self.by_leg.values()):
-            if call.bridge is None and call.leg in up:
+            if call.leg not in up:
+                continue
+            if call.bridge is None:
                 self.answered(call.leg, now)
+            elif not {call.channel, call.leg} <= set(bridges.get(call.bridge, ())):
+                self._dispatcher.switch.pair(call.bridge, call.channel, call.leg)
 
     def answered(self, channel: str, now: float) -> None:
         """The one who was called has answered."""
@@ -240,24 +249,28 @@ class OperatorCalls(Owner):
         if call is None:
             return
         call.timer.cancel()
+        if call.item is not None:
+            self._forget(call)
+            self._dispatcher.switch.answer(call.channel)
+            self._dispatcher.switch.stop_ringing(call.channel)
+            self.callbacks.citizen_answered(call, now)
+            return
         call.bridge = new_id(now)
         self._dispatcher.switch.pair(call.bridge, call.channel, call.leg)
         called = self._dispatcher.roster.operators.get(call.target.operator or "")
         if called is not None and called.call == call.channel:
             called.move(State.CALLING, call.channel)
-        if call.back is not None:
-            call.back.note(EventKind.JOINED, now, **call.about(), how="callback")
         self._keep(call)
 
     def ring_failed(self, channel: str, now: float) -> None:
         """The one who is called cannot be rung: who called hears so."""
-        self.gone(channel, NORMAL, now)
+        self.gone(channel, FAILED, now)
 
     def gone(self, channel: str, cause: int, now: float) -> None:
         """One of the two has hung up: so does the other."""
         call = self.by_channel.get(channel) or self.by_leg[channel]
         if channel == call.leg and call.bridge is None:
-            self._in_vain(call, now)
+            self._in_vain(call, cause, now)
         else:
             self._end(call, now, but=channel)
         self._dispatcher.operator_legs.free_phone(channel)
@@ -277,25 +290,26 @@ class OperatorCalls(Owner):
         call = self.by_channel.get(channel)
         if call is not None and call.bridge is None:
             self._dispatcher.switch.hang_up(call.leg, NO_ANSWER)
-            self._in_vain(call, now)
+            self._in_vain(call, NO_ANSWER, now)
 
-    def _in_vain(self, call: OperatorCall, now: float) -> None:
+    def _in_vain(self, call: OperatorCall, cause: int, now: float) -> None:
         """The one who was called does not answer: who called hears it in words."""
         self._forget(call)
         self._free_both(call, now)
-        self._say(call.channel, "transfer_failed", now)
+        self.say(call.channel, "transfer_failed", now)
+        if call.item is not None:
+            self.callbacks.citizen_not_reached(call, cause, now)
 
     def _end(self, call: OperatorCall, now: float, but: str) -> None:
         self._forget(call)
-        if call.back is not None and call.bridge is not None:
-            who = "caller" if but == call.leg else "operator"
-            call.back.note(EventKind.LEFT, now, **call.about(), reason=who)
         for one in (call.channel, call.leg):
             if one != but:
                 self._dispatcher.switch.hang_up(one, NORMAL)
         if call.bridge is not None:
             self._dispatcher.switch.disconnect(call.bridge)
         self._free_both(call, now)
+        if call.item is not None:
+            self.callbacks.operator_left(call, now)
 
     def _forget(self, call: OperatorCall) -> None:
         call.timer.cancel()

@@ -31,7 +31,8 @@ class Switch(Protocol):
         """Ring `phone` as the new leg `leg`, showing `display` (name, number).
 
         `phone`: the number of a phone of the line, or an address outside: digits with "tel:"
-        before them, or a SIP address with "sip:".
+        before them, or a SIP address with "sip:". `citizen`: the channel that it is rung for, by
+        whose side it is asked for in order; the leg itself if it is rung for nobody yet.
         """
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
@@ -59,7 +60,10 @@ class Switch(Protocol):
         """End that music; harmless if there is none."""
 
     def ringing(self, channel: str) -> None:
-        """Let who called hear that it rings."""
+        """Let who called, or was called, hear that somebody else's phone rings."""
+
+    def stop_ringing(self, channel: str) -> None:
+        """End that; harmless if nothing is heard."""
 
     def tell(self, leg: str, prompt: str) -> None:
         """Whisper a prompt to one leg, while it goes on hearing the others and being heard."""

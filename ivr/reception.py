@@ -50,9 +50,14 @@ class Reception:
         return self._tree.menus[self._tree.start].category
 
     def welcome(self, call: Call, now: float) -> None:
-        """Answer the call and begin the menu."""
+        """Answer the call and begin the menu; who has just been through it need not again."""
         self._switch.answer(call.channel)
-        self.begin(call, now)
+        if call.category_before is None:
+            self.begin(call, now)
+            return
+        source = CategorySource.REDIAL.value
+        call.note(EventKind.MENU_DONE, now, category=call.category_before, category_source=source)
+        self._dispatcher.enqueue(call, now)
 
     def begin(self, call: Call, now: float) -> None:
         """Begin the menu of a call that is answered; its time counts from the call's arrival."""

@@ -10,7 +10,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from acd.calls.record import Outcome
-from models.tables import Base, CallEventRow, CallRow, OperatorEventRow, OperatorRow
+from models.tables import (
+    Base,
+    CallEventRow,
+    CallRow,
+    OperatorEventRow,
+    OperatorRow,
+    WorkItemRow,
+)
 
 Values = Mapping[str, Any]
 
@@ -68,8 +75,9 @@ CALLS = RowKind(CallRow, "call_id", counter="events", ended="ended_at", as_now=_
 CALL_EVENTS = RowKind(CallEventRow)
 OPERATORS = RowKind(OperatorRow, "id")
 OPERATOR_EVENTS = RowKind(OperatorEventRow)
+WORK_ITEMS = RowKind(WorkItemRow, "id", counter="changes", ended="ended_at")
 
-IN_ORDER = (CALLS, CALL_EVENTS, OPERATORS, OPERATOR_EVENTS)
+IN_ORDER = (CALLS, CALL_EVENTS, OPERATORS, OPERATOR_EVENTS, WORK_ITEMS)
 """All of them, in the order in which they are written: what is pointed to before what points."""
 
 BY_TABLE: Mapping[str, RowKind] = {kind.table: kind for kind in IN_ORDER}

@@ -144,6 +144,41 @@ class CallRow(Base):
     holds: Mapped[int]
     held_ms: Mapped[int] = mapped_column(BigInteger)
     transfers: Mapped[int]
+    redial_of: Mapped[str | None] = mapped_column(String(ID))
+    callback_of: Mapped[str | None] = mapped_column(String(ID))
+
+
+class WorkItemRow(Base):
+    """Work that is no call, as a callback; the columns are those of `acd.work.item.WorkItem`."""
+
+    __tablename__ = "work_items"
+    __table_args__ = (
+        # what a restarted engine asks first: what is open?
+        Index("ix_work_items_open", "created_at", sqlite_where=_LIVES, postgresql_where=_LIVES),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(WORD))
+    state: Mapped[str] = mapped_column(String(WORD))
+    category: Mapped[str | None] = mapped_column(String(WORD))
+    language: Mapped[str] = mapped_column(String(WORD))
+    call_id: Mapped[str] = mapped_column(String(ID), index=True)
+    number: Mapped[str] = mapped_column(String(NUMBER))
+    reason: Mapped[str] = mapped_column(String(WORD))
+    created_at: Mapped[datetime] = mapped_column(index=True)
+    waits_since: Mapped[datetime]
+    due_at: Mapped[datetime | None]
+    attempts: Mapped[int]
+    operator: Mapped[str | None] = mapped_column(String(WORD))
+    phone: Mapped[str | None] = mapped_column(String(WORD))
+    channel: Mapped[str | None] = mapped_column(String(150))
+    talk: Mapped[str | None] = mapped_column(String(ID))
+    history: Mapped[list[dict[str, Any]]]
+    changes: Mapped[int]
+    ended_at: Mapped[datetime | None]
+    outcome: Mapped[str | None] = mapped_column(String(WORD))
+    closed_by: Mapped[str | None] = mapped_column(String(WORD))
+    note: Mapped[str] = mapped_column(String(255))
 
 
 class CallEventRow(Base):

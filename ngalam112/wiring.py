@@ -11,6 +11,7 @@ from acd.feature_codes.code_calls import CodeCalls
 from acd.operator_calls import OperatorCalls
 from acd.operators.roster import Roster
 from acd.timers import Timers
+from acd.work_offers import WorkOffers
 from ivr.reception import Reception
 from ngalam112.accounts.pins import pin_matches
 from ngalam112.config.provision import AMI_USER, APP, ARI_USER
@@ -134,6 +135,7 @@ def _router(
         owners=owners,
         codes=codes,
         operator_calls=OperatorCalls(dispatcher, owners, journal, answer_in_words),
+        offers=WorkOffers(dispatcher, owners),
         claim=requests.claim,
         ask_where=requests.ask_where,
         tell_full=requests.tell_full,

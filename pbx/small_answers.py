@@ -25,6 +25,7 @@ _ALLOWED = (
     "DELETE channels/ID/moh",
     "POST channels/ID/play/ID",
     "POST channels/ID/ring",
+    "DELETE channels/ID/ring",
     "POST channels/ID/snoop",
     "POST channels/ID/transfer_progress",
     "GET playbacks/ID",

@@ -1,5 +1,6 @@
 """The totals of a time: how many calls, what became of them, and how fast they were answered.
 
+Calls that the line has made, to call citizens back, were not offered and are in no total.
 The question that every total must pass is `adds_up`: each call that was offered is counted once.
 Per cents are of all calls offered. A percentile is the nearest rank, so it is a time that really
 happened.
@@ -18,7 +19,7 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.calls.record import REFUSED, Outcome
+from acd.calls.record import COUNTED, REFUSED, Outcome
 from models.tables import CallRow
 from reports.calls import arrived
 from reports.errors import BadQuestion
@@ -107,7 +108,11 @@ async def summary(
     """Sum up the calls that arrived in a time, which needs a time zone. Raises BadQuestion."""
     key_of = grouping(by, tz)
     columns = [CallRow.__table__.c[name] for name in CallFacts._fields]
-    query = select(*columns).where(*arrived(since, until)).order_by(CallRow.arrived_at)
+    query = (
+        select(*columns)
+        .where(*arrived(since, until), CallRow.callback_of.is_(None))
+        .order_by(CallRow.arrived_at)
+    )
     calls = [CallFacts(*row) for row in await session.execute(query)]
     total = figures(calls)
     groups = grouped(calls, key_of) if key_of is not None else {}
@@ -166,7 +171,7 @@ def figures(calls: Sequence[CallFacts]) -> Figures:
     """Compute the totals of some calls."""
     offered = len(calls)
     outcomes = Counter(call.outcome for call in calls if call.ended_at is not None)
-    counts = {outcome.value: outcomes[outcome.value] for outcome in Outcome}
+    counts = {outcome.value: outcomes[outcome.value] for outcome in COUNTED}
     live = sum(call.ended_at is None for call in calls)
     by_category = Counter(call.category or NONE for call in calls)
     answer = sorted(_answer_times(calls))
@@ -214,7 +219,7 @@ def _hour(moment: datetime, zone: ZoneInfo) -> str:
 
 
 def _same_sums(total: Figures, groups: Iterable[Figures]) -> bool:
-    names = ("offered", "live", "taken", *(outcome.value for outcome in Outcome))
+    names = ("offered", "live", "taken", *(outcome.value for outcome in COUNTED))
     parts = list(groups)
     return all(getattr(total, name) == sum(getattr(one, name) for one in parts) for name in names)
 

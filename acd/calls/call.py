@@ -22,6 +22,9 @@ class Call:
     record: CallRecord
     journal: Journal
     id: str = field(init=False)  # of the call and of its record
+    # what the queue and the choice of an operator read at each look (`acd.queueing.waiting`)
+    category: str | None = field(init=False)
+    waits_from: float = field(init=False)
     stage: Stage = Stage.CLAIMED
     legs: dict[str, Leg] = field(default_factory=dict)  # operators' and agencies', by their ids
     bridge: str | None = None  # where the citizen talks
@@ -35,6 +38,7 @@ class Call:
     resource_priority: str = ""  # of the headers Resource-Priority: `esnet.1`, or `wps.4/esnet.4`
     # if not since the arrival: from a call before this one, or from being handed to a category
     waits_since: float | None = None
+    category_before: str | None = None  # of the call that the citizen gave up a moment before
     callback: bool = False  # a citizen who is called back
     silent: bool = False  # a citizen who says nothing, and may not be able to
     aged: bool = False  # has waited beyond the cap: before all others, to anybody
@@ -47,10 +51,31 @@ class Call:
     turns: int = 0  # how often the music of the waiting citizen has begun again
     words: str | None = None  # the playback that tells the waiting citizen so
     hanging_up: bool = False  # ended, and the citizen's leg was told to go
+    cap_s: float | None = None  # so long the citizen waits at most for a turn: as the category says
     checkpoint: CallCheckpoint | None = None  # what was kept last for the next engine
 
     def __post_init__(self) -> None:
         self.id = self.record.call_id
+        self._follow_the_record()
+
+    @property
+    def language(self) -> str:
+        """The citizen's language."""
+        return self.record.language
+
+    @property
+    def offers(self) -> int:
+        """How often the call was offered."""
+        return self.record.offers
+
+    def wait_since(self, at: float | None) -> None:
+        """Let the waiting count from another moment than the arrival; None: from the arrival."""
+        self.waits_since = at
+        self._follow_the_record()
+
+    def _follow_the_record(self) -> None:
+        record = self.record
+        self.category, self.waits_from = record.category, self.waits_since or record.arrived_at
 
     def move(self, stage: Stage) -> None:
         """Go on to another stage; raises IllegalMove, and changes nothing, if it is not legal."""
@@ -70,7 +95,10 @@ class Call:
     def note(self, kind: EventKind, now: float, /, **data: Any) -> None:
         """Let an event happen to the call: into its record and into the journal."""
         event = CallEvent(call_id=self.id, seq=self.record.events + 1, at=now, kind=kind, data=data)
-        apply(self.record, event)
+        record = self.record
+        apply(record, event)
+        # as `_follow_the_record`, without the cost of a further call at each event
+        self.category, self.waits_from = record.category, self.waits_since or record.arrived_at
         self.journal.call_event(event, self.record)
         self.keep()
 
@@ -118,6 +146,7 @@ class Call:
         self.callback, self.silent, self.preferred = kept.callback, kept.silent, kept.preferred
         self.aged, self.interrupted = kept.aged, kept.interrupted
         self.said, self.turns, self.words = kept.said, kept.turns, kept.words
+        self._follow_the_record()
 
     def talkers(self, but: Leg | None = None) -> list[Leg]:
         """The legs that the citizen talks with."""

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from acd.calls.record import CallRecord
 from acd.calls.target import Target
 
 T = TypeVar("T")
@@ -73,7 +72,7 @@ class OperatorCallCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_def
     """A call that a phone has made, while it rings or goes on.
 
     `leg`: whom it called, at `address`. `rings_until`: when ringing is given up, seconds since the
-    epoch. `bridge`: where the two talk. `back`: the record of the call whose citizen is called.
+    epoch. `bridge`: where the two talk. `item`: the callback for which a citizen is called.
     """
 
     phone: str
@@ -83,7 +82,7 @@ class OperatorCallCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_def
     target: Target
     rings_until: float = 0.0
     bridge: str | None = None
-    back: CallRecord | None = None
+    item: str | None = None
 
 
 class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True):

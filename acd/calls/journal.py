@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 from acd.calls.record import CallEvent, CallRecord
 
+OfCall = Callable[[CallRecord, float], None]
+
 
 class Journal(Protocol):
-    """Keeps what happened. Returns at once and never fails; writing is its own affair."""
+    """Keeps what happened. Returns at once and never fails; writing is its own affair.
+
+    `on_arrived`, `on_ended`: called with the record and the time after an event of this kind, on
+    whatever way it came, so that nothing that has to follow from it can be missed.
+    """
+
+    on_arrived: OfCall
+    on_ended: OfCall
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         """Keep an event, and the record as it is after it."""

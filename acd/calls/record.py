@@ -22,6 +22,7 @@ class Outcome(StrEnum):
     LOST_RINGING = "lost_ringing"  # ... while an operator's phone rang
     FALLBACK = "fallback"  # no engine served the call to its end; a phone of the fallback did
     LOST_FALLBACK = "lost_fallback"  # ... and nobody answered there
+    CALLBACK = "callback"  # the line has called the citizen, who answered; no call that was offered
     INFORMATION = "information"  # the citizen heard the recorded information and hung up content
 
 
@@ -40,6 +41,8 @@ class CategorySource(StrEnum):
     SILENCE = "silence"  # nothing was pressed
     INVALID = "invalid"  # what was pressed made no sense
     NONE = "none"  # the menu never got so far
+    REDIAL = "redial"  # that of the call before, a moment ago
+    CALLBACK = "callback"  # that of the call which is called back
 
 
 class EventKind(StrEnum):
@@ -65,10 +68,14 @@ class EventKind(StrEnum):
     # operator, phone, kind, to, form, consulted (the two talked before): the first has handed over
     TRANSFERRED = "transferred"
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
-    CALLED_BACK = "called_back"  # operator, phone, leg, to: after the end, from the same record
+    CALLED_BACK = "called_back"  # of earlier versions: operator, phone, leg, to
     TROUBLE = "trouble"  # what
     ENDED = "ended"  # ended_by, hangup_cause, position (of who hung up while waiting)
     FALLBACK = "fallback"  # status, step, phone, answered_at, why, run: no engine served meanwhile
+
+
+COUNTED = tuple(one for one in Outcome if one is not Outcome.CALLBACK)
+"""The outcomes of citizens' calls; each call that is offered has exactly one of them."""
 
 
 class CallEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +128,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     answer to the end. Each is None where the call never got so far. `operator`, `phone`: who
     answered first, or is being rung (nobody while it rings for several); who came later is in
     `legs`, one for each who spoke with the citizen. `held_ms`: how long the citizen was on hold, in
-    `holds` turns.
+    `holds` turns. `redial_of`: the call that the citizen gave up a moment before. `callback_of`:
+    the call whose citizen the line has called by this one.
     """
 
     call_id: str
@@ -156,6 +164,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     holds: int = 0
     held_ms: int = 0
     transfers: int = 0
+    redial_of: str | None = None
+    callback_of: str | None = None
 
     @property
     def latest(self) -> float:
@@ -182,6 +192,8 @@ def _ms(start: float | None, end: float | None) -> int | None:
 
 
 def _outcome(record: CallRecord, ringing: bool) -> Outcome:
+    if record.callback_of is not None:
+        return Outcome.CALLBACK
     if record.operator_answered_at is not None:
         return Outcome.ANSWERED
     if record.queued_at is not None:
@@ -297,9 +309,15 @@ def apply(record: CallRecord, event: CallEvent) -> None:
     match event.kind:
         case EventKind.ARRIVED:
             record.arrived_at = at
-            for name in ("asterisk_id", "caller_number", "caller_name", "called_number"):
-                setattr(record, name, data.get(name, ""))
+            record.asterisk_id = data.get("asterisk_id", "")
+            record.caller_number = data.get("caller_number", "")
+            record.caller_name = data.get("caller_name", "")
+            record.called_number = data.get("called_number", "")
             record.language = data.get("language", record.language)
+            if "redial_of" in data:
+                record.redial_of = data["redial_of"]
+            if "callback_of" in data:
+                record.callback_of = data["callback_of"]
         case EventKind.MENU_DONE:
             record.menu_done_at = at
             record.category = data["category"]

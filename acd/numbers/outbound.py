@@ -94,8 +94,8 @@ class Outbound(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     numbers: tuple[str, ...] = ()
     never: tuple[str, ...] = ("+62868",)
     a_day_number: int = 10
-    a_day_operator: int = 100
-    a_day: int = 300
+    a_day_operator: int = 300
+    a_day: int = 3000
 
     def dial_string(self, number: str, country: str = COUNTRY, own: str = "") -> str | Barred:
         """Return what to dial for a number, digits perhaps after a +, or why it is not dialled.

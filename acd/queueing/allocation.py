@@ -1,4 +1,4 @@
-"""Who gets which call: one pure function that touches nothing."""
+"""Who gets which call or work item: one pure function that touches nothing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from heapq import heapify, heappop, heapreplace
 from itertools import islice
 from typing import NamedTuple
 
-from acd.calls.call import Call
 from acd.operators.operator import Operator, Phone, available
 from acd.operators.states import State
 from acd.queueing.eligibility import eligible_ones
 from acd.queueing.queue import WaitingQueue, service_key
 from acd.queueing.strategies import STRATEGIES
+from acd.queueing.waiting import Waiting
 from acd.rules.rules import Rules
 
 
@@ -24,9 +24,9 @@ class Desk(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """A decision: ring the phones of these desks for `call`; the first answer wins."""
+    """A decision: ring the phones of these desks for `one`; the first answer wins."""
 
-    call: Call
+    one: Waiting
     desks: list[Desk]
 
 
@@ -37,7 +37,7 @@ def allocate(
     now: float,
     rules: Rules,
 ) -> list[Offer]:
-    """Decide the offers of this moment: each waiting call, in the order of service, to the eligible
+    """Decide the offers of this moment: all that waits, in the order of service, to the eligible
     free operator whom its category's strategy puts first, or to the preferred one; or to all.
 
     Once they are carried out, no free operator is beside a call that this operator may have. Reads
@@ -53,28 +53,28 @@ def allocate(
     heapify(heads)
     offers = []
     while free and heads:
-        _, call, lane = heads[0]
-        chosen = _choose(call, free.values(), now, rules)
+        _, waiting, lane = heads[0]
+        chosen = _choose(waiting, free.values(), now, rules)
         following = next(lane, None) if chosen else None  # nobody for this one: nobody for the lane
         if following is None:
             heappop(heads)
         else:
             heapreplace(heads, (service_key(following), following, lane))
         if chosen:
-            offers.append(Offer(call, [Desk(one, phones[one.phone or ""]) for one in chosen]))
+            offers.append(Offer(waiting, [Desk(one, phones[one.phone or ""]) for one in chosen]))
         for one in chosen:
             del free[one.id]
     return offers
 
 
-def _choose(call: Call, free: Iterable[Operator], now: float, rules: Rules) -> list[Operator]:
-    """Choose who of the free operators gets a call; none if none may have it."""
-    may = eligible_ones(free, call, now, rules)
-    strategy = STRATEGIES[rules.category(call.record.category).strategy]
+def _choose(waiting: Waiting, free: Iterable[Operator], now: float, rules: Rules) -> list[Operator]:
+    """Choose who of the free operators gets it; none if none may have it."""
+    may = eligible_ones(free, waiting, now, rules)
+    strategy = STRATEGIES[rules.category(waiting.category).strategy]
     if strategy.rings_all:
-        return sorted(may, key=lambda one: strategy.key(one, call))[: rules.ring_all_most]
-    if call.preferred is not None:
+        return sorted(may, key=lambda one: strategy.key(one, waiting))[: rules.ring_all_most]
+    if waiting.preferred is not None:
         for one in may:
-            if one.id == call.preferred:
+            if one.id == waiting.preferred:
                 return [one]
-    return [min(may, key=lambda one: strategy.key(one, call))] if may else []
+    return [min(may, key=lambda one: strategy.key(one, waiting))] if may else []

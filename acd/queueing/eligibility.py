@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from acd.calls.call import Call
 from acd.calls.record import OWN_LANGUAGE
 from acd.operators.operator import Device, Operator, Phone, Status
 from acd.queueing.queue import cap_at
+from acd.queueing.waiting import Waiting
 from acd.rules.rules import Ring, Rules
 
 LANGUAGE = "lang:"
 _OWN = LANGUAGE + OWN_LANGUAGE
 
 
-def level(operator: Operator, call: Call) -> int:
+def level(operator: Operator, call: Waiting) -> int:
     """How good an operator is for a call: 0 (not at all) to 9 (best).
 
     There are two kinds of skills, categories and languages. Who states any of a kind has these
@@ -29,12 +29,12 @@ def level(operator: Operator, call: Call) -> int:
     wanted = _language(call)
     if wanted in spoken or (spoken and wanted != _OWN):
         judged.append(spoken.get(wanted, 0))
-    if len(spoken) < len(operator.skills) and call.record.category is not None:
-        judged.append(operator.skills.get(call.record.category, 0))
+    if len(spoken) < len(operator.skills) and call.category is not None:
+        judged.append(operator.skills.get(call.category, 0))
     return min(judged, default=1)
 
 
-def eligible(operator: Operator, call: Call, now: float, rules: Rules) -> bool:
+def eligible(operator: Operator, call: Waiting, now: float, rules: Rules) -> bool:
     """Whether an operator may have a call now, as far as skills go.
 
     Grows with the waiting time only: whoever may have a call may have it later too, and may have
@@ -45,7 +45,7 @@ def eligible(operator: Operator, call: Call, now: float, rules: Rules) -> bool:
 
 
 def eligible_ones(
-    operators: Iterable[Operator], call: Call, now: float, rules: Rules
+    operators: Iterable[Operator], call: Waiting, now: float, rules: Rules
 ) -> list[Operator]:
     """Who of these operators may have a call now; what the call asks for is looked up once."""
     least = _least_level(call, now, rules)
@@ -55,7 +55,7 @@ def eligible_ones(
 def on_duty(
     operators: Iterable[Operator],
     phones: Mapping[str, Phone],
-    call: Call,
+    call: Waiting,
     now: float,
     rules: Rules,
 ) -> int:
@@ -69,31 +69,31 @@ def _is_there(operator: Operator, phones: Mapping[str, Phone]) -> bool:
     return phone is not None and phone.device is not Device.UNREACHABLE
 
 
-def next_widening(call: Call, now: float, rules: Rules) -> float | None:
+def next_widening(call: Waiting, now: float, rules: Rules) -> float | None:
     """When more operators become eligible for a call; None if everybody is by now."""
     least = _least_level(call, now, rules)
     if least == 0:
         return None
-    arrived = call.waits_since or call.record.arrived_at
+    arrived = call.waits_from
     wider = [arrived + ring.after_s for ring in _rings(call, rules) if ring.min_level < least]
     return min(at for at in (*wider, cap_at(call, rules)) if at > now)
 
 
-def _least_level(call: Call, now: float, rules: Rules) -> int:
+def _least_level(call: Waiting, now: float, rules: Rules) -> int:
     # sums, not differences: the same numbers that next_widening gives to a timer
     if call.aged or now >= cap_at(call, rules):
         return 0
-    arrived, rings = call.waits_since or call.record.arrived_at, _rings(call, rules)
+    arrived, rings = call.waits_from, _rings(call, rules)
     reached = [ring.min_level for ring in rings if now >= arrived + ring.after_s]
     # a clock before the call's arrival is at the first ring
     return min(reached, default=rings[0].min_level)
 
 
-def _rings(call: Call, rules: Rules) -> tuple[Ring, ...]:
-    return rules.rings_of(call.record.category)
+def _rings(call: Waiting, rules: Rules) -> tuple[Ring, ...]:
+    return rules.rings_of(call.category)
 
 
-def _language(call: Call) -> str:
+def _language(call: Waiting) -> str:
     # en-GB and en_US are en: who speaks one understands the other
-    spoken = call.record.language.lower().replace("_", "-")
+    spoken = call.language.lower().replace("_", "-")
     return LANGUAGE + spoken.partition("-")[0]

@@ -1,4 +1,4 @@
-"""The queue: waiting calls in the order in which they are served, and what decides that order."""
+"""The queue: who and what waits, in the order of service, and what decides that order."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from heapq import merge
 from typing import NamedTuple
 
 from acd.calls.call import Call
+from acd.queueing.waiting import Waiting
 from acd.rules.rules import Rules
 
 Key = tuple[int, float, float, str]
@@ -30,13 +31,14 @@ def head_start(call: Call, rules: Rules) -> float:
     return seconds
 
 
-def cap_at(call: Call, rules: Rules) -> float:
-    """When a call has waited so long that it is served before all others, and by anybody."""
-    return (call.waits_since or call.record.arrived_at) + rules.category(call.record.category).cap_s
+def cap_at(one: Waiting, rules: Rules) -> float:
+    """When something has waited so long that it is served before all others, and by anybody."""
+    cap_s = one.cap_s
+    return one.waits_from + (rules.category(one.category).cap_s if cap_s is None else cap_s)
 
 
-def service_key(call: Call) -> Key:
-    """Sort key of a waiting call: who is beyond the cap, by arrival; then all others, by arrival
+def service_key(one: Waiting) -> Key:
+    """Sort key of what waits: who is beyond the cap, by arrival; then all others, by arrival
     with their head start. The arrival of who dials again is that of the first call (`redials`), of
     who was handed to a category the moment of that.
 
@@ -44,65 +46,65 @@ def service_key(call: Call) -> Key:
     start, so none is passed for longer than the largest of them; or, where caps differ, by the
     difference of the caps.
     """
-    arrived = call.waits_since or call.record.arrived_at
-    if call.aged:
-        return (0, arrived, arrived, call.id)
+    arrived = one.waits_from
+    if one.aged:
+        return (0, arrived, arrived, one.id)
     # the arrival once more: with a head start, two that are almost equal may become equal
-    return (1, arrived - call.head_start_s, arrived, call.id)
+    return (1, arrived - one.head_start_s, arrived, one.id)
 
 
-def lane_of(call: Call) -> Lane:
-    """The lane of a waiting call: its neighbours may be served by the same operators as itself.
+def lane_of(one: Waiting) -> Lane:
+    """The lane of what waits: its neighbours may be served by the same operators as itself.
 
     In a lane all wait by arrival, so whoever may serve one may serve all before it (circles widen
     with the waiting time): if nobody may serve the first, the lane can be skipped as a whole.
     """
-    if call.aged:
+    if one.aged:
         return _AGED
-    return (1, call.record.category or "", call.record.language, call.head_start_s)
+    return (1, one.category or "", one.language, one.head_start_s)
 
 
 class _Place(NamedTuple):
-    call: Call
+    one: Waiting
     lane: Lane
     key: Key
 
 
 class WaitingQueue:
-    """Waiting calls, sorted by `service_key`; a call that comes back gets its old place.
+    """Calls and work items, sorted by `service_key`; what comes back gets its old place.
 
-    What a call is sorted by is read when it is added: to change it, take the call out first.
+    What they are sorted by is read when they are added: to change it, take them out first.
     """
 
     def __init__(self) -> None:
-        self.places: dict[str, _Place] = {}  # by the call's id, in no order of service
+        self.places: dict[str, _Place] = {}  # by their ids, in no order of service
         self._lanes: dict[Lane, list[Key]] = {}
 
     def __len__(self) -> int:
         return len(self.places)
 
-    def __iter__(self) -> Iterator[Call]:
-        """Iterate over the calls, the next one to be served first."""
-        return self._calls(merge(*self._lanes.values()))
+    def __iter__(self) -> Iterator[Waiting]:
+        """Iterate over all, the next one to be served first."""
+        return self._of(merge(*self._lanes.values()))
 
-    def __contains__(self, call: Call) -> bool:
-        return call.id in self.places
+    def __contains__(self, one: Waiting) -> bool:
+        return one.id in self.places
 
-    def lanes(self) -> list[Iterator[Call]]:
-        """Return every lane that is not empty, its calls in the order of service."""
-        return [self._calls(iter(keys)) for keys in self._lanes.values()]
+    def lanes(self) -> list[Iterator[Waiting]]:
+        """Return every lane that is not empty, in the order of service."""
+        return [self._of(iter(keys)) for keys in self._lanes.values()]
 
-    def add(self, call: Call) -> int:
-        """Put a call in its place; returns its position, counted from 1."""
-        place = self.places.get(call.id)
+    def add(self, one: Waiting) -> int:
+        """Put a call or an item in its place; returns its position, counted from 1."""
+        place = self.places.get(one.id)
         if place is None:
-            place = self.places[call.id] = _Place(call, lane_of(call), service_key(call))
+            place = self.places[one.id] = _Place(one, lane_of(one), service_key(one))
             insort(self._lanes.setdefault(place.lane, []), place.key)
         return self._before(place.key) + 1
 
-    def remove(self, call: Call) -> bool:
-        """Take a call out; False if it was not in the queue."""
-        place = self.places.pop(call.id, None)
+    def remove(self, one: Waiting) -> bool:
+        """Take it out; False if it was not in the queue."""
+        place = self.places.pop(one.id, None)
         if place is None:
             return False
         keys = self._lanes[place.lane]
@@ -111,20 +113,20 @@ class WaitingQueue:
             del self._lanes[place.lane]
         return True
 
-    def position(self, call: Call) -> int | None:
-        """How many are served up to and with this call; None if it does not wait."""
-        place = self.places.get(call.id)
+    def position(self, one: Waiting) -> int | None:
+        """How many are served up to and with this one; None if it does not wait."""
+        place = self.places.get(one.id)
         return None if place is None else self._before(place.key) + 1
 
-    def age(self, call: Call) -> None:
-        """A call is beyond its cap: from now on it goes before all that are not."""
-        waiting = self.remove(call)
-        call.aged = True
+    def age(self, one: Waiting) -> None:
+        """It is beyond its cap: from now on it goes before all that are not."""
+        waiting = self.remove(one)
+        one.aged = True
         if waiting:
-            self.add(call)
+            self.add(one)
 
     def _before(self, key: Key) -> int:
         return sum(bisect_left(keys, key) for keys in self._lanes.values())
 
-    def _calls(self, keys: Iterator[Key]) -> Iterator[Call]:
-        return (self.places[key[-1]].call for key in keys)
+    def _of(self, keys: Iterator[Key]) -> Iterator[Waiting]:
+        return (self.places[key[-1]].one for key in keys)

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from acd.calls.call import Call
 from acd.operators.operator import Operator
 from acd.queueing.eligibility import level
+from acd.queueing.waiting import Waiting
 
-SortKey = Callable[[Operator, Call], tuple[Any, ...]]
+SortKey = Callable[[Operator, Waiting], tuple[Any, ...]]
 
 
 class Strategy(NamedTuple):
@@ -25,37 +25,37 @@ class Strategy(NamedTuple):
     rings_all: bool = False
 
 
-def longest_idle(operator: Operator, call: Call) -> tuple[Any, ...]:
+def longest_idle(operator: Operator, call: Waiting) -> tuple[Any, ...]:
     """Who has been idle longest; then who has taken fewest calls."""
     return (operator.idle_since, operator.calls_taken, operator.id)
 
 
-def fewest_calls(operator: Operator, call: Call) -> tuple[Any, ...]:
+def fewest_calls(operator: Operator, call: Waiting) -> tuple[Any, ...]:
     """Who has taken fewest calls; then who has been idle longest."""
     return (operator.calls_taken, operator.idle_since, operator.id)
 
 
-def least_talk_time(operator: Operator, call: Call) -> tuple[Any, ...]:
+def least_talk_time(operator: Operator, call: Waiting) -> tuple[Any, ...]:
     """Who has talked least; then who has been idle longest."""
     return (operator.talk_s, operator.idle_since, operator.id)
 
 
-def round_robin(operator: Operator, call: Call) -> tuple[Any, ...]:
+def round_robin(operator: Operator, call: Waiting) -> tuple[Any, ...]:
     """Who was offered a call longest ago: everybody's turn comes, taken or missed."""
     return (operator.offered_at, operator.id)
 
 
-def linear(operator: Operator, call: Call) -> tuple[Any, ...]:
+def linear(operator: Operator, call: Waiting) -> tuple[Any, ...]:
     """Always the first in the order of their numbers."""
     return (len(operator.id), operator.id)
 
 
-def random(operator: Operator, call: Call) -> tuple[Any, ...]:
+def random(operator: Operator, call: Waiting) -> tuple[Any, ...]:
     """Anybody, with the same chance for each."""
     return (_draw(operator, call), operator.id)
 
 
-def weighted_random(operator: Operator, call: Call) -> tuple[Any, ...]:
+def weighted_random(operator: Operator, call: Waiting) -> tuple[Any, ...]:
     """Anybody, with a chance that grows with the weight times the level of the skill.
 
     Who came in by the last ring, without the skill, counts as level 1. A weight of 0 is for who
@@ -67,10 +67,10 @@ def weighted_random(operator: Operator, call: Call) -> tuple[Any, ...]:
     return (time, operator.id)
 
 
-def _draw(operator: Operator, call: Call) -> float:
+def _draw(operator: Operator, call: Waiting) -> float:
     """Draw a number above 0 and up to 1; another one each time that the call is offered."""
     # a real hash: the checksums of similar texts differ by the same bits, which is no fair draw
-    text = f"{call.id} {call.record.offers} {operator.id}"
+    text = f"{call.id} {call.offers} {operator.id}"
     drawn = int.from_bytes(blake2b(text.encode(), digest_size=6).digest(), "big")
     return (drawn + 1) / 2**48
 

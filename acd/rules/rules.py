@@ -11,6 +11,7 @@ import msgspec
 
 from acd.numbers.caller import COUNTRY
 from acd.numbers.outbound import Barred, Outbound
+from acd.rules.callbacks import CallbackRules
 from acd.rules.load_shedding import Limits
 
 LONGEST_HEAD_START_S = 600.0
@@ -128,7 +129,7 @@ class Rules:
     how many calls and channels the line takes before it sheds work, and calls. `country`: where
     numbers without a country code are from (ISO 3166). `callback_ring_s`, `agency_ring_s`: how
     long a citizen who is called back, and an agency, is rung. `outbound`: which numbers are
-    dialled. `number`: what citizens dial.
+    dialled. `callbacks`: when lost calls are called back. `number`: what citizens dial.
     """
 
     ring_timeout_s: float = 12.0
@@ -139,7 +140,7 @@ class Rules:
     rings: tuple[Ring, ...] = RINGS
     ring_all_most: int = 20
     resource_priority: Mapping[str, float] = field(default_factory=lambda: RESOURCE_PRIORITY)
-    callback_head_start_s: float = 30.0
+    callback_head_start_s: float = 0.0
     silent_head_start_s: float = 30.0
     handed_over_head_start_s: float = 30.0
     failures: Mapping[str, Failure] = field(default_factory=lambda: FAILURES)
@@ -150,6 +151,7 @@ class Rules:
     limits: Limits = field(default_factory=Limits)
     country: str = COUNTRY
     outbound: Outbound = field(default_factory=Outbound)
+    callbacks: CallbackRules = field(default_factory=CallbackRules)
     number: str = "112"
     categories: Mapping[str, Category] = field(default_factory=dict)
 

@@ -191,7 +191,8 @@ class Transfers:
         call = transfer.call
         if transfer.step is not Step.WAITING:
             transfer.place = (call.waits_since, call.aged)
-            call.waits_since, call.aged = now, False
+            call.aged = False
+            call.wait_since(now)
         transfer.move(Step.WAITING)
         if transfer.left and not call.talkers():
             # the citizen waits there like everybody else
@@ -353,7 +354,8 @@ class Transfers:
         call, by = transfer.call, transfer.by
         self._dispatcher.queue.remove(call)
         if transfer.place is not None and not call.interrupted:
-            call.waits_since, call.aged = transfer.place
+            since, call.aged = transfer.place
+            call.wait_since(since)
         call.transfer = None
         for leg in [one for one in call.legs.values() if one.transfer is transfer]:
             leg.transfer = None

@@ -17,6 +17,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from acd.calls.journal import OfCall
 from acd.calls.record import CallEvent, CallRecord, EventKind, Outcome
 from acd.rules.load_shedding import Level
 from journal.database_writer import DatabaseWriter
@@ -38,14 +39,18 @@ class CountingJournal:
         self.recorder = recorder
         self.offered = 0
         self.outcomes: Counter[Outcome] = Counter()
+        self.on_arrived: OfCall = lambda record, at: None
+        self.on_ended: OfCall = lambda record, at: None
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         """Count the call if it has arrived or ended; keep the event."""
+        self.recorder.call_event(event, record)
         if event.kind is EventKind.ARRIVED:
-            self.offered += 1
+            self.offered += record.callback_of is None
+            self.on_arrived(record, event.at)
         elif event.kind is EventKind.ENDED and record.outcome is not None:
             self.outcomes[record.outcome] += 1
-        self.recorder.call_event(event, record)
+            self.on_ended(record, event.at)
 
     def operator_event(
         self, operator: str, at: float, kind: str, phone: str | None, reason: str | None

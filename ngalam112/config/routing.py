@@ -143,6 +143,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         ),
         country=settings.country,
         outbound=found.outbound,
+        callbacks=found.callbacks,
         number=settings.number,
         categories=tree.categories,
     )

@@ -95,7 +95,7 @@ class Admission:
     def _keep(self, call: Call) -> None:
         self.waiting[call.channel] = call
         ahead = head_start(call, self._dispatcher.rules)
-        since = call.waits_since or call.record.arrived_at
+        since = call.waits_from
         heapq.heappush(self._oldest, (since - ahead, call.channel))
 
     def _take_in(self, now: float) -> None:

@@ -129,21 +129,17 @@ class AriSwitch:
                 log.warning("ring_failed", phone=phone, status=reply.status, reason=reply.reason)
                 self._post(RingFailed(leg))
 
-        self._ari.send(
-            "POST",
-            "channels",
-            {
-                "endpoint": endpoint(phone, self._carrier),
-                "app": self._ari.app,
-                "appArgs": "operator",
-                "channelId": leg,
-                "callerId": f'"{name}" <{number}>',
-                "originator": citizen,
-                "timeout": "120",  # the engine's own deadline comes first
-            },
-            then=then,
-            lane=self._lanes.add(leg, citizen),
-        )
+        query = {
+            "endpoint": endpoint(phone, self._carrier),
+            "app": self._ari.app,
+            "appArgs": "operator",
+            "channelId": leg,
+            "callerId": f'"{name}" <{number}>',
+            "timeout": "120",  # the engine's own deadline comes first
+        }
+        if citizen != leg:
+            query["originator"] = citizen
+        self._ari.send("POST", "channels", query, then=then, lane=self._lanes.add(leg, citizen))
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
         """Music off, bridge, both legs in: four requests, in this order on one lane.
@@ -217,6 +213,10 @@ class AriSwitch:
     def ringing(self, channel: str) -> None:
         """180 Ringing to a phone that called."""
         self._do("ringing", channel, "POST", f"channels/{channel}/ring")
+
+    def stop_ringing(self, channel: str) -> None:
+        """No tone any more; one that was answered hears it in the place of audio."""
+        self._do("stop_ringing", channel, "DELETE", f"channels/{channel}/ring")
 
     def tell(self, leg: str, prompt: str) -> None:
         """Whisper through a snoop channel: a prompt played on the leg itself would cut its talk.

@@ -115,10 +115,15 @@ class Claims:
     def note_arrival(self, call: Call, number: str, name: str, called: str) -> None:
         """Begin the call's record with who calls; hostile text is made harmless here.
 
-        Who has hung up just now and dials again keeps the place in line (`acd.queueing.redials`).
+        Who has hung up just now and dials again keeps the place in line and the category
+        (`acd.queueing.redials`).
         """
         number, at = readable(number, 32), call.record.arrived_at
-        call.waits_since = self.redials.since(number, at)
+        before = self.redials.before(number, at)
+        redial = {}
+        if before is not None:
+            call.waits_since, call.category_before = before.since, before.category
+            redial["redial_of"] = before.call_id
         call.note(
             EventKind.ARRIVED,
             at,
@@ -127,6 +132,7 @@ class Claims:
             caller_name=readable(name),
             called_number=readable(called, 32),
             language=OWN_LANGUAGE,
+            **redial,
         )
         self.forget(call.channel)
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from acd.callback_jobs import CallbackJobs
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.owners import Owners
@@ -22,6 +23,7 @@ from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, device_of
 from acd.switch import Switch
 from acd.timers import Timers
+from acd.work_offers import WorkOffers
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
 from ngalam112.engine.ari_switch import (
@@ -91,6 +93,7 @@ class EventRouter:
         owners: Owners,
         codes: CodeCalls,
         operator_calls: OperatorCalls,
+        offers: WorkOffers,
         claim: Callable[[str], None],
         ask_where: Callable[[str], None],
         tell_full: Callable[[bool], None] = lambda _: None,
@@ -100,6 +103,10 @@ class EventRouter:
         self.replaced = False
         self.switch, self.dispatcher, self.reception = switch, dispatcher, reception
         self._owners, self.codes, self.operator_calls = owners, codes, operator_calls
+        self.offers = offers
+        self.callbacks = CallbackJobs(offers, operator_calls, dispatcher, self.live, journal)
+        journal.on_arrived = self.callbacks.call_arrived
+        journal.on_ended = self.callbacks.call_ended
         load = dispatcher.load
         self.claims = Claims(
             self.live,
@@ -218,7 +225,7 @@ class EventRouter:
             case ["whisper", prompt]:
                 self.codes.say(channel.id, prompt, now)
             case ["code", phone, "*16"]:
-                self.operator_calls.call_back(channel.id, phone, now)
+                self.callbacks.from_phone(channel.id, phone, now)
             case ["code", phone, code]:
                 self.codes.dialled(channel.id, phone, code, now)
             case _:
@@ -283,5 +290,5 @@ class EventRouter:
         self.phones.answered_meanwhile.clear()
 
     def channels_of_phones(self) -> set[str]:
-        """The channels of phones that dialled something, and of whom they called."""
-        return self.operator_calls.channels() | self.codes.channels()
+        """The channels of phones that dialled or ring for a work item, and of whom they called."""
+        return self.operator_calls.channels() | self.codes.channels() | self.offers.channels()

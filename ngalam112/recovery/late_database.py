@@ -8,7 +8,7 @@ from journal.database_writer import DatabaseWriter
 from journal.row_kinds import CALLS, OPERATORS
 from ngalam112.engine.engine import Engine
 from ngalam112.recovery.reconnect import Reconnect
-from ngalam112.recovery.startup_state import Known, StartupState, learn
+from ngalam112.recovery.startup_state import Known, StartupState, items_of, learn
 from pbx.ari_reply import AriError
 
 log = structlog.get_logger("late_database")
@@ -34,11 +34,15 @@ def remember(
     for operator in known.operators:
         engine.roster.add_operator(operator)
     reconnect.remember(known.calls, kept.facts, seen_at)
+    items, now = items_of(known), engine.clock.now()
+    engine.router.claims.redials.remember(items, now)
+    engine.router.callbacks.remember(items, now)
     if is_stored:
         recorder.local.restate(
             {
                 OPERATORS.table: [one.row() for one in known.operators],
                 CALLS.table: [one.row() for one in known.calls],
+                **known.others,
             }
         )
         recorder.local.keep_phones(known.phones)

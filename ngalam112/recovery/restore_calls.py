@@ -119,7 +119,9 @@ def _calls_of_phones(router: EventRouter, live: Snapshot, now: float) -> None:
         # whom a phone has called that dialled after the look, is not in it either
         if router.operator_calls.caller_of(channel) not in entered:
             router.gone(channel, NORMAL, now)
-    router.operator_calls.restored({one.id for one in live.legs.values() if one.up}, now)
+    up = {one.id for one in live.legs.values() if one.up}
+    router.operator_calls.restored(up, live.bridges, now)
+    router.offers.restored(live.legs.keys() | entered, up, now)
 
 
 def _hang_up_again(router: EventRouter, live: Snapshot) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Collection, Coroutine, Set
+from collections.abc import Callable, Coroutine, Set
 from typing import Any, TypeVar
 
 import msgspec
@@ -19,10 +19,12 @@ from acd.calls.record import CallRecord
 from acd.operators.operator import Device, Operator, Phone, operator_of
 from acd.operators.roster import Roster
 from acd.operators.states import State
+from acd.work.item import TABLE, WorkItem
 from journal.database_writer import DatabaseWriter
 from journal.entries import Kept
+from journal.row_kinds import CALLS, IN_ORDER, RowKind
 from models.database import Database, DatabaseError, Unreachable, upgrade
-from models.tables import CallRow
+from models.rows import plain
 from ngalam112.accounts.admin import load_roster
 from ngalam112.recovery.snapshot import open_calls
 
@@ -33,18 +35,21 @@ WITHIN_S = 1.0
 """How long an engine that could do without the database waits for it before it serves."""
 
 _RETRY_S = 1.0
+_OTHERS = [one for one in IN_ORDER if one.ended is not None and one is not CALLS]
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
     """Who exists, and which calls have no end.
 
-    `over`: those of the journal's calls without an end that the database has seen end.
+    `over`: the ids of the journal's calls and other rows without an end that the database has seen
+    end. `others`: the rows without an end of further tables, by the table's name.
     """
 
     operators: list[Operator]
     phones: list[Phone]
     calls: list[CallRecord]
     over: frozenset[str] = frozenset()
+    others: dict[str, list[dict[str, Any]]] = {}
 
 
 def known_by(kept: Kept, stored: Known | None = None) -> Known:
@@ -55,6 +60,7 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
             operators=[one for id in sorted(rows) if (one := _operator(rows[id])) is not None],
             phones=list(kept.phones),
             calls=_calls(kept, kept.calls.keys()),
+            others={table: list(some.values()) for table, some in kept.others.items()},
         )
     operators = []
     for one in stored.operators:
@@ -62,7 +68,26 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
         if newer is not None:
             newer.name, newer.pin_hash, newer.home_phone = one.name, one.pin_hash, one.home_phone
         operators.append(newer or one)
-    return Known(operators=operators, phones=stored.phones, calls=_joined_calls(kept, stored))
+    return Known(
+        operators=operators,
+        phones=stored.phones,
+        calls=_joined_calls(kept, stored),
+        others={kind.table: _joined_rows(kind, kept, stored) for kind in _OTHERS},
+    )
+
+
+def _joined_rows(kind: RowKind, kept: Kept, stored: Known) -> list[dict[str, Any]]:
+    """The rows without an end, each as the journal or the database knows more of it."""
+    key, in_journal = str(kind.key), kept.others.get(kind.table, {})
+    rows = {one[key]: one for one in stored.others.get(kind.table, [])}
+    for id, row in in_journal.items():
+        known = rows.get(id)
+        if id in stored.over or (known is not None and kind.knows_more(known, row)):
+            continue
+        if id in kept.newer:
+            rows[id] = row
+    # what has ended since the database took its last word
+    return [row for id, row in rows.items() if id not in kept.newer or id in in_journal]
 
 
 def _joined_calls(kept: Kept, stored: Known) -> list[CallRecord]:
@@ -82,6 +107,17 @@ def _joined_calls(kept: Kept, stored: Known) -> list[CallRecord]:
             continue
         found.append(one)
     return found + list(rows.values())
+
+
+def items_of(known: Known) -> list[WorkItem]:
+    """The open work items; a row that makes no sense is left out, and stays in the database."""
+    found = []
+    for row in known.others.get(TABLE, []):
+        try:
+            found.append(msgspec.convert(row, WorkItem))
+        except msgspec.ValidationError as error:
+            log.error("work_item_not_understood", id=str(row.get("id")), error=str(error))
+    return found
 
 
 def learn(roster: Roster, stored: Known, newer: Set[str], kept: Kept | None = None) -> None:
@@ -134,11 +170,12 @@ def _calls(kept: Kept, ids: Set[str]) -> list[CallRecord]:
     return found
 
 
-async def read_stored(url: str, open_in_journal: Collection[str] = ()) -> Known:
+async def read_stored(url: str, kept: Kept | None = None) -> Known:
     """Make the database ready and read it, in a thread, for making it ready takes its time.
 
-    `open_in_journal`: the ids of calls that the journal has seen no end of. Raises a DatabaseError.
+    `kept`: what the journal knows, of which some may have ended. Raises a DatabaseError.
     """
+    kept = kept or Kept()
 
     async def read() -> Known:
         await upgrade(url)
@@ -148,19 +185,33 @@ async def read_stored(url: str, open_in_journal: Collection[str] = ()) -> Known:
                 operators=operators,
                 phones=phones,
                 calls=await open_calls(database),
-                over=await _ended(database, open_in_journal),
+                over=await _ended(database, kept),
+                others={kind.table: await _open_rows(database, kind) for kind in _OTHERS},
             )
 
     return await _in_thread(read)
 
 
-async def _ended(database: Database, ids: Collection[str]) -> frozenset[str]:
-    """Those of the calls with these ids that have an end in the database."""
-    if not ids:
-        return frozenset()
-    query = select(CallRow.call_id).where(CallRow.call_id.in_(ids), CallRow.ended_at.is_not(None))
+async def _ended(database: Database, kept: Kept) -> frozenset[str]:
+    """The ids of those of the journal's rows without an end that have one in the database."""
+    found: set[str] = set()
+    in_journal = {CALLS.table: kept.calls, **kept.others}
+    for kind in (CALLS, *_OTHERS):
+        ids, columns = in_journal.get(kind.table, {}).keys(), kind.model.__table__.columns
+        if not ids:
+            continue
+        key, ended = columns[str(kind.key)], columns[str(kind.ended)]
+        async with database.session() as session:
+            found.update(await session.scalars(select(key).where(key.in_(ids), ended.is_not(None))))
+    return frozenset(found)
+
+
+async def _open_rows(database: Database, kind: RowKind) -> list[dict[str, Any]]:
+    """The rows of a table that have no end, with times as seconds since the epoch."""
+    table = kind.model.__table__
     async with database.session() as session:
-        return frozenset(await session.scalars(query))
+        found = await session.execute(select(table).where(table.columns[str(kind.ended)].is_(None)))
+        return [plain(dict(row)) for row in found.mappings()]
 
 
 class StartupState:
@@ -207,7 +258,7 @@ class StartupState:
             await asyncio.sleep(_RETRY_S)
 
     def _read(self) -> asyncio.Task[Known]:
-        reading = read_stored(self._url, tuple(self._recorder.local.kept.calls))
+        reading = read_stored(self._url, self._recorder.local.kept)
         return asyncio.create_task(reading, name="database")
 
     def give_up(self) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from typing import Any
 
+import msgspec
 from fakes import FakeJournal, FakeSwitch
 from hypothesis import settings
 
@@ -23,6 +24,8 @@ from acd.operators.roster import Roster
 from acd.recovery.reconcile import LiveLeg
 from acd.rules.rules import Rules
 from acd.timers import Timers
+from acd.work.item import TABLE, WorkItem
+from acd.work_offers import WorkOffers
 from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
 from ngalam112.config.settings import PROJECT
@@ -167,6 +170,7 @@ class LineDesk(Desk):
             owners=owners,
             codes=self.codes,
             operator_calls=OperatorCalls(self.dispatcher, owners, self.journal, self.codes.say),
+            offers=WorkOffers(self.dispatcher, owners),
             claim=self.claims.append,
             ask_where=self._found,
             tell_full=self.door_told.append,
@@ -239,6 +243,10 @@ class LineDesk(Desk):
         after.router.live.to_hang_up.update(to_hang_up(calls))
         after.router.claims.pending.update(claim_checkpoints(after.journal.facts))
         after.router.operator_calls.remember(dict(after.journal.facts))
+        rows = self.journal.tables.get(TABLE, {}).values()
+        items = [msgspec.convert(row, WorkItem) for row in rows if row["ended_at"] is None]
+        after.router.claims.redials.remember(items, now)
+        after.router.callbacks.remember(items, now)
         return after
 
 

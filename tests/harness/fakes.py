@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from acd.calls.journal import Journal
-from acd.calls.record import CallEvent, CallRecord
+from acd.calls.journal import Journal, OfCall
+from acd.calls.record import CallEvent, CallRecord, EventKind
 from acd.switch import Switch
 from ngalam112.engine.call_lanes import CallLanes
 
@@ -64,6 +64,9 @@ class FakeSwitch:
     def open(self, bridge: str, channel: str) -> None:
         self.lanes.add(bridge, channel)
         self._do("open", bridge, channel)
+
+    def stop_ringing(self, channel: str) -> None:
+        self._do("stop_ringing", channel)
 
     def belongs(self, one: str, channel: str) -> None:
         self.whose[one] = channel
@@ -126,6 +129,8 @@ class FakeJournal:
         self.operator_events: list[tuple[str, float, str, str | None, str | None]] = []
         self.rows: dict[str, dict[str, Any]] = {}
         self.facts: dict[str, Any] = {}
+        self.on_arrived: OfCall = lambda record, at: None
+        self.on_ended: OfCall = lambda record, at: None
         self.tables: dict[str, dict[str, dict[str, Any]]] = {}
 
     def row(self, table: str, values: dict[str, Any]) -> None:
@@ -140,6 +145,10 @@ class FakeJournal:
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         self.events.setdefault(event.call_id, []).append(event)
         self.records[event.call_id] = deepcopy(record)
+        if event.kind is EventKind.ARRIVED:
+            self.on_arrived(record, event.at)
+        elif event.kind is EventKind.ENDED:
+            self.on_ended(record, event.at)
 
     def operator_event(
         self, operator: str, at: float, kind: str, phone: str | None, reason: str | None

@@ -20,6 +20,7 @@ from acd.calls.record import CallEvent, CallRecord, EventKind, Outcome, apply, f
 from acd.operators.operator import Operator
 from journal import database_writer
 from journal.database_writer import DatabaseWriter
+from journal.entries import Kept
 from journal.row_kinds import OPERATORS
 from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually
@@ -322,7 +323,9 @@ async def test_the_start_knows_which_of_the_journals_calls_the_database_has_seen
     async with recording(database) as recorder:
         tell(recorder, "over")
         tell(recorder, "lives", 3)
-    stored = await read_stored(database_url, ["over", "lives", "unknown"])
+    stored = await read_stored(
+        database_url, Kept(calls={one: {} for one in ("over", "lives", "unknown")})
+    )
     assert stored.over == {"over"}
     assert [one.call_id for one in stored.calls] == ["lives"]
 

@@ -15,6 +15,7 @@ from acd.operators.states import State
 from acd.transfers.directory import Directory
 from ngalam112.engine.ari_switch import Connected
 from ngalam112.engine.clock import SteadyClock
+from ngalam112.engine.event_router import Whereabouts
 from ngalam112.recovery.reconnect import Reconnect
 from pbx.ari_types import ChannelDestroyed, StasisEnd, StasisStart
 
@@ -46,24 +47,24 @@ def test_the_citizen_of_the_last_call_is_rung_through_the_carrier_from_the_lines
     assert desk.operator().state is State.CALLING
 
 
-def test_what_is_said_then_is_a_leg_of_the_same_record() -> None:
+def test_what_is_said_then_is_a_call_with_a_record_of_its_own() -> None:
     desk = after_a_talk(wrap_up_s=0.0)
     leg = dial_back(desk)
     desk.handle(StasisStart(["operator"], a_channel(leg)), now=165.0)
-    assert desk.switch.last("pair").more == ("p1", leg)
+    call = desk.router.calls[leg]
+    assert desk.switch.last("connect").more == (leg, "p1")
+    desk.handle(Connected(call.bridge or ""), now=165.5)
+    assert desk.operator().state is State.TALKING
     desk.handle(StasisEnd(a_channel(leg)), now=175.0)
+    desk.handle(Whereabouts(leg, False), now=175.0)
     assert desk.switch.last("hang_up").to == "p1"
-    record = desk.journal.only()
-    back = record.legs[-1]
-    assert (back.how, back.joined_at, back.left_at, back.reason) == (
-        "callback",
-        165.0,
-        175.0,
-        "caller",
-    )
-    assert (record.outcome, record.talk_ms) == ("answered", 50_000)
-    assert fold(record.call_id, desk.journal.events[record.call_id]) == record
-    assert desk.operator().state is State.IDLE
+    first, back = sorted(desk.journal.records.values(), key=lambda one: one.arrived_at)
+    assert (back.callback_of, back.outcome, back.operator) == (first.call_id, "callback", "1001")
+    assert (back.talk_ms, back.category, back.category_source) == (9_500, "police", "callback")
+    assert (first.outcome, len(first.legs)) == ("answered", 1)
+    assert fold(back.call_id, desk.journal.events[back.call_id]) == back
+    (item,) = desk.journal.tables["work_items"].values()
+    assert (item["reason"], item["outcome"], item["talk"]) == ("operator", "reached", back.call_id)
 
 
 def test_calling_back_ends_the_wrap_up() -> None:
@@ -72,7 +73,7 @@ def test_calling_back_ends_the_wrap_up() -> None:
     assert desk.operator().state is State.CALLING
 
 
-def test_who_does_not_answer_leaves_the_record_as_it_was_but_for_the_try() -> None:
+def test_who_does_not_answer_is_tried_again() -> None:
     desk = after_a_talk(wrap_up_s=0.0, ring_timeout_s=12.0)
     leg = dial_back(desk)
     desk.timers.fire(160.0 + 44.9)
@@ -80,9 +81,10 @@ def test_who_does_not_answer_leaves_the_record_as_it_was_but_for_the_try() -> No
     desk.timers.fire(160.0 + 45.0)
     assert desk.switch.last("hang_up").to == leg
     assert desk.switch.playing()[1] == "transfer_failed"
-    record = desk.journal.only()
-    assert (len(record.legs), record.outcome) == (1, "answered")
-    assert desk.journal.kinds(record.call_id)[-1] == "called_back"
+    assert desk.journal.only().outcome == "answered"
+    (work,) = desk.router.callbacks.open()
+    assert (work.item.state, work.item.attempts) == ("waiting", 1)
+    assert work.item.due_at == 205.0 + desk.dispatcher.rules.callbacks.gaps_s[0]
     assert desk.operator().state is State.IDLE
 
 
@@ -96,6 +98,7 @@ def test_who_does_not_answer_leaves_the_record_as_it_was_but_for_the_try() -> No
 )
 def test_what_cannot_be_is_said_in_words(before: str, prompt: str) -> None:
     desk = LineDesk() if before == "no talk yet" else after_a_talk()
+    desk.dispatcher.transfers.directory = Directory(carrier=True)
     rung = len(desk.switch.all("ring"))
     if before == "no carrier":
         desk.dispatcher.transfers.directory = Directory()
@@ -122,14 +125,15 @@ def test_a_forged_number_is_not_dialled_and_that_is_said_and_logged(
         desk.handle(StasisStart(["code", "101", "*16"], a_channel("p1")), now=160.0)
     assert desk.switch.playing()[1] == prompt
     assert len(desk.switch.all("ring")) == rung
-    assert "called_back" not in desk.journal.kinds(desk.journal.only().call_id)
+    assert desk.router.callbacks.open() == []
     assert [one["event"] for one in logs if one["log_level"] == "warning"] == ["callback_refused"]
 
 
 def test_there_is_a_limit_a_day_which_the_next_engine_knows() -> None:
     desk = after_a_talk(outbound=Outbound(a_day_number=1), wrap_up_s=0.0)
     leg = dial_back(desk)
-    desk.handle(StasisEnd(a_channel(leg)), now=175.0)
+    desk.handle(ChannelDestroyed(a_channel(leg), 18), now=175.0)
+    desk.handle(StasisEnd(a_channel("p1")), now=176.0)
     desk.handle(StasisStart(["code", "101", "*16"], a_channel("p2")), now=200.0)
     assert desk.switch.playing()[1] == "callback_limit"
     after = LineDesk(outbound=Outbound(a_day_number=1))
@@ -153,17 +157,23 @@ def test_a_callback_outlives_its_engine(answered: bool) -> None:
     leg = dial_back(desk)
     if answered:
         desk.handle(StasisStart(["operator"], a_channel(leg)), now=165.0)
+        desk.handle(Connected(desk.router.calls[leg].bridge or ""), now=165.5)
     after = desk.next_engine(170.0)
     after.journal.events, after.journal.records = desk.journal.events, desk.journal.records
+    bridges = {"b": ["p1", leg]} if answered else {}
     after.restore_calls(
-        a_leg("p1", citizen=False), a_leg(leg, citizen=False, up=answered), now=170.0
+        a_leg("p1", citizen=False),
+        a_leg(leg, citizen=False, up=answered),
+        bridges=bridges,
+        now=170.0,
     )
     assert not {"p1", leg} & set(after.switch.told("hang_up"))
     if not answered:
         after.handle(StasisStart(["operator"], a_channel(leg)), now=172.0)
-    after.handle(StasisEnd(a_channel(leg)), now=180.0)
+        after.handle(Connected(after.router.calls[leg].bridge or ""), now=172.5)
+    after.handle(StasisEnd(a_channel(leg)), Whereabouts(leg, False), now=180.0)
     assert after.switch.last("hang_up").to == "p1"
-    record = after.journal.only()
-    back = record.legs[-1]
-    assert (back.how, back.left_at, back.reason) == ("callback", 180.0, "caller")
-    assert record == fold(record.call_id, after.journal.events[record.call_id])
+    back = max(after.journal.records.values(), key=lambda one: one.arrived_at)
+    assert (back.outcome, back.ended_at) == ("callback", 180.0)
+    (item,) = after.journal.tables["work_items"].values()
+    assert (item["outcome"], item["attempts"]) == ("reached", 1)

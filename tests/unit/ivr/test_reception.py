@@ -161,6 +161,8 @@ def test_whatever_a_citizen_does_the_call_leaves_the_menu_once_and_nothing_of_it
     kinds = desk.journal.kinds(call.id)
     assert kinds.count("menu_done") <= 1
     assert kinds.count("queued") <= 1
-    assert (kinds.count("ended"), len(desk.reception), desk.timers.next()) == (1, 0, None)
+    assert (kinds.count("ended"), len(desk.reception)) == (1, 0)
+    # what is left to happen is that the citizen is called back
+    assert desk.timers.next() in {None, *(one.item.due_at for one in desk.router.callbacks.open())}
     assert call.record == fold(call.id, desk.journal.events[call.id])
     assert len(desk.switch.told("stop")) <= len(desk.switch.told("say"))

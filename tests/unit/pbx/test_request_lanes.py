@@ -58,16 +58,16 @@ def test_a_call_that_nobody_may_have_holds_up_none_that_somebody_may(
     level = 9 if {"category", "language"} & hopeless.keys() else 5
     operators, phones = free(1, {"police": level, "lang:id": 9})
     [offer] = allocate(a_queue(calls), operators, phones, NOW, RULES)
-    assert offer.call is calls[1]
+    assert offer.one is calls[1]
 
 
 def test_a_call_that_nobody_may_have_yet_does_not_hold_up_the_others() -> None:
     operators, phones = free(1, {"covid": 3})
     fire, covid = a_call("c1", at=80.0, category="fire"), a_call("c2", at=95.0, category="covid")
     [offer] = allocate(a_queue([fire, covid]), operators, phones, NOW, Rules())
-    assert offer.call is covid
+    assert offer.one is covid
     [offer] = allocate(a_queue([fire, covid]), operators, phones, 110.0, Rules())
-    assert offer.call is fire
+    assert offer.one is fire
 
 
 class WatchedCall(Call):
@@ -92,7 +92,7 @@ def touched_by_allocate(waiting: int, *, at_the_end: list[Call]) -> int:
     queue = a_queue([*unwanted, *at_the_end])
     WatchedCall.touched.clear()
     offers = allocate(queue, operators, phones, NOW, Rules())
-    assert [offer.call for offer in offers] == at_the_end[:3]
+    assert [offer.one for offer in offers] == at_the_end[:3]
     return len(WatchedCall.touched)
 
 
@@ -136,7 +136,7 @@ def test_whoever_is_left_may_have_none_of_the_calls_that_are_left(
     for operator, own in zip(operators, skills, strict=True):
         operator.skills = own
     served = {
-        offer.call.id: offer.desks[0].operator.id
+        offer.one.id: offer.desks[0].operator.id
         for offer in allocate(queue, operators, phones, NOW, RULES)
     }
     for call in queue:

@@ -19,10 +19,15 @@ from acd.calls.states import (
     Step,
 )
 from acd.operators.states import OPERATOR_MOVES, State
+from acd.work.states import ITEM_MOVES, ItemState
 from ngalam112.config.settings import PROJECT
 
 KEPT = {"stage", "step", "state"}
-MOVERS = {Path("acd/calls/call.py"): 3, Path("acd/operators/operator.py"): 1}
+MOVERS = {
+    Path("acd/calls/call.py"): 3,
+    Path("acd/operators/operator.py"): 1,
+    Path("acd/work/item.py"): 1,
+}
 
 
 def test_every_stage_is_in_its_table() -> None:
@@ -30,6 +35,7 @@ def test_every_stage_is_in_its_table() -> None:
     assert LEG_MOVES.keys() == set(LegStage)
     assert TRANSFER_MOVES.keys() == set(Step)
     assert OPERATOR_MOVES.keys() == set(State)
+    assert ITEM_MOVES.keys() == set(ItemState)
 
 
 def test_an_ended_call_goes_nowhere() -> None:

@@ -71,7 +71,7 @@ def test_no_operator_no_phone_and_no_call_is_in_two_offers(
     offers = allocate(a_queue(calls(waiting)), *crew, NOW, RULES)
     assert len({one.id for one in chosen(offers)}) == len(offers)
     assert len({offer.desks[0].phone.number for offer in offers}) == len(offers)
-    assert len({offer.call.id for offer in offers}) == len(offers)
+    assert len({offer.one.id for offer in offers}) == len(offers)
 
 
 @OFTEN
@@ -92,7 +92,7 @@ def test_calls_are_served_in_the_order_of_the_queue_by_the_longest_idle(
 ) -> None:
     queue, (operators, phones) = calls(waiting), crew
     offers = allocate(a_queue(queue), operators, phones, NOW, RULES)
-    assert [offer.call for offer in offers] == queue[: len(offers)]
+    assert [offer.one for offer in offers] == queue[: len(offers)]
     taken = [longest_idle(one, ANY) for one in chosen(offers)]
     assert taken == sorted(taken)
     passed_over = [
@@ -205,7 +205,7 @@ def test_ring_all_rings_every_eligible_phone_and_leaves_none_for_the_next_call()
     operators[1].status = Status.PAUSED
     queue = a_queue(calls(2, "fire"))
     [offer] = allocate(queue, operators, phones, NOW, RING_ALL)
-    assert offer.call.id == "call-c0"
+    assert offer.one.id == "call-c0"
     assert [desk.operator.id for desk in offer.desks] == ["1003", "1004"]
     assert [desk.phone.number for desk in offer.desks] == ["103", "104"]
 

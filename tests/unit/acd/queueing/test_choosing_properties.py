@@ -189,15 +189,15 @@ class Choosing(RuleBasedStateMachine):
         self.is_decided_by_the_arguments(offers, before)
         self.is_possible(offers, free)
         for offer in offers:
-            assert self.queue.remove(offer.call)
+            assert self.queue.remove(offer.one)
             for operator, phone in offer.desks:
                 operator.state, phone.device = State.OFFERED, Device.IN_USE
                 operator.offered_at = self.now
         self.offers += offers
         for offer in offers:
             for call in self.queue:
-                if able[call.id] == able[offer.call.id]:
-                    self.is_in_order(offer.call, call)
+                if able[call.id] == able[offer.one.id]:
+                    self.is_in_order(offer.one, call)
 
     def able(self, call: Call, operators: list[Operator]) -> set[str]:
         return {one.id for one in operators if eligible(one, call, self.now, self.rules)}
@@ -214,12 +214,12 @@ class Choosing(RuleBasedStateMachine):
         phones: dict[str, Phone] = dict(reversed(self.phones.items()))
         for queue in (self.queue, other):
             again = allocate(queue, crew, phones, self.now, self.rules)
-            assert [(one.call.id, one.desks) for one in again] == [
-                (one.call.id, one.desks) for one in offers
+            assert [(one.one.id, one.desks) for one in again] == [
+                (one.one.id, one.desks) for one in offers
             ]
 
     def is_possible(self, offers: list[Offer], free: list[Operator]) -> None:
-        calls = [offer.call.id for offer in offers]
+        calls = [offer.one.id for offer in offers]
         rung = [desk.operator.id for offer in offers for desk in offer.desks]
         assert len(set(calls)) == len(calls)
         assert len(set(rung)) == len(rung)
@@ -269,8 +269,8 @@ class Choosing(RuleBasedStateMachine):
         assert [self.queue.position(one) for one in waiting] == [*range(1, len(waiting) + 1)]
         assert len(self.queue) == len(waiting)
         for offer in self.offers:
-            assert offer.call not in self.queue
-            assert self.queue.position(offer.call) is None
+            assert offer.one not in self.queue
+            assert self.queue.position(offer.one) is None
 
 
 Choosing.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)

@@ -1,0 +1,296 @@
+"""Each lost call makes one callback, which is offered, tried and closed; and nobody else's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from factories import LineDesk, a_channel, a_leg
+
+from acd.callback_jobs import CallbackRefused
+from acd.operators.states import State
+from acd.rules.callbacks import CallbackRules
+from acd.transfers.directory import Directory
+from acd.work.item import Work
+from ngalam112.engine.ari_switch import Connected
+from pbx.ari_types import Channel, ChannelDestroyed, ChannelHangupRequest, StasisEnd, StasisStart
+
+NUMBER, OTHER = "081234567890", "081298765432"
+RULES = CallbackRules()
+
+
+def a_line(operators: int = 1, **rules: Any) -> LineDesk:
+    desk = LineDesk(operators, wrap_up_s=0.0, **rules)
+    desk.dispatcher.transfers.directory = Directory(carrier=True)
+    return desk
+
+
+def busy(desk: LineDesk, now: float = 100.0) -> str:
+    """The only operator talks; returns the operator's leg."""
+    desk.citizen("talks", now, number="0341555001")
+    desk.press("2", "talks", now)
+    leg = desk.switch.last("ring").to
+    desk.handle(StasisStart(["operator"], a_channel(leg)), now=now)
+    desk.handle(Connected(desk.switch.last("connect").to), now=now)
+    return leg
+
+
+def hang_up(desk: LineDesk, channel: str, now: float) -> None:
+    desk.handle(ChannelHangupRequest(Channel(id=channel)), now=now)
+    before = set(desk.switch.told("hang_up"))
+    desk.handle(StasisEnd(a_channel(channel)), now=now)
+    for leg in set(desk.switch.told("hang_up")) - before - {channel}:
+        desk.handle(ChannelDestroyed(Channel(id=leg), 16), now=now)
+
+
+def give_up(
+    desk: LineDesk, channel: str = "c1", at: float = 110.0, lasts: float = 10.0, **about: Any
+) -> None:
+    """A citizen waits for the police and hangs up."""
+    about.setdefault("number", NUMBER)
+    call = desk.citizen(channel, at, **about)
+    if call.stage == "menu":
+        desk.press("2", channel, at + 0.5)
+    hang_up(desk, channel, at + lasts)
+
+
+def only(desk: LineDesk) -> Work:
+    (work,) = desk.router.callbacks.open()
+    return work
+
+
+def fire(desk: LineDesk, now: float) -> None:
+    desk.timers.fire(now)
+    desk.dispatcher.settle(now)
+
+
+def rows(desk: LineDesk) -> list[dict[str, Any]]:
+    return list(desk.journal.tables.get("work_items", {}).values())
+
+
+def offered(desk: LineDesk, now: float) -> str:
+    """The talk ends, so the free operator is offered what waits; returns the phone's channel."""
+    hang_up(desk, "talks", now)
+    return only(desk).item.channel or ""
+
+
+def test_who_hangs_up_in_the_queue_is_called_when_an_operator_is_free() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk)
+    work = only(desk)
+    assert (work.item.reason, work.item.state, work.item.due_at) == ("lost_queue", "waiting", 125.0)
+    fire(desk, 125.0)
+    assert (work.item.state, desk.operator().state) == ("queued", State.TALKING)
+    channel = offered(desk, 130.0)
+    assert desk.switch.last("ring").to == channel
+    assert desk.switch.last("ring").more[:2] == ("101", (f"CALLBACK POLISI {NUMBER}", NUMBER))
+    assert (work.item.state, desk.operator().state) == ("offered", State.OFFERED)
+    desk.handle(StasisStart(["operator"], a_channel(channel)), now=133.0)
+    citizen = desk.switch.last("ring")
+    assert citizen.more == (f"tel:{NUMBER}", ("112", "112"), channel)
+    assert (work.item.state, work.item.attempts, desk.operator().state) == (
+        "ringing",
+        1,
+        State.CALLING,
+    )
+    desk.handle(StasisStart(["operator"], a_channel(citizen.to)), now=140.0)
+    desk.handle(Connected(desk.switch.last("connect").to), now=140.0)
+    assert desk.switch.told("stop_ringing") == [channel]
+    # an operator's phone that is lost brings the citizen to the next operator, as in each talk
+    assert desk.operator().state is State.TALKING
+    hang_up(desk, citizen.to, 160.0)
+    assert [one["outcome"] for one in rows(desk)] == ["reached"]
+    assert desk.router.callbacks.open() == []
+    assert desk.operator().state is State.IDLE
+
+
+def test_each_stage_in_which_a_call_can_be_lost_makes_one_job() -> None:
+    desk = a_line()
+    desk.citizen("menu", 100.0, number="0341555004")
+    hang_up(desk, "menu", 104.0)
+    give_up(desk, "rings", 110.0, number="0341555002")
+    busy(desk, 130.0)
+    give_up(desk, "waits", 140.0, number="0341555003")
+    desk.dispatcher.finish(desk.router.calls["talks"], "cut_off", None, 150.0)
+    reasons = [one.item.reason for one in desk.router.callbacks.open()]
+    assert reasons == ["lost_menu", "lost_ringing", "lost_queue", "cut_off"]
+    assert len(rows(desk)) == 4
+
+
+def test_three_tries_with_growing_gaps_and_then_it_is_given_up() -> None:
+    desk = a_line()
+    give_up(desk)
+    now, seen = 125.0, []
+    for _ in range(RULES.tries):
+        fire(desk, now)
+        channel = only(desk).item.channel or ""
+        desk.handle(StasisStart(["operator"], a_channel(channel)), now=now)
+        leg = desk.switch.last("ring").to
+        desk.handle(ChannelDestroyed(Channel(id=leg), 19), now=now + 30)
+        assert desk.switch.playing()[1] == "transfer_failed"
+        hang_up(desk, channel, now + 32)
+        if desk.router.callbacks.open():
+            due = only(desk).item.due_at or 0.0
+            seen.append(due - now - 30)
+            now = due
+    assert seen == [120.0, 600.0]
+    assert [(one["outcome"], one["attempts"]) for one in rows(desk)] == [("given_up", 3)]
+    assert desk.timers.next() is None or desk.timers.next() == 0
+
+
+def test_a_busy_line_is_tried_sooner() -> None:
+    desk = a_line()
+    give_up(desk)
+    fire(desk, 125.0)
+    channel = only(desk).item.channel or ""
+    desk.handle(StasisStart(["operator"], a_channel(channel)), now=126.0)
+    leg = desk.switch.last("ring").to
+    desk.handle(ChannelDestroyed(Channel(id=leg), 17), now=127.0)
+    assert only(desk).item.due_at == 127.0 + RULES.busy_after_s
+
+
+def test_an_operator_who_does_not_take_it_has_missed_it_and_it_waits_on() -> None:
+    desk = a_line(ring_timeout_s=12.0)
+    give_up(desk)
+    fire(desk, 125.0)
+    channel = only(desk).item.channel or ""
+    fire(desk, 137.0)
+    assert desk.switch.last("hang_up").to == channel
+    desk.handle(ChannelDestroyed(Channel(id=channel), 19), now=137.1)
+    assert (only(desk).item.state, only(desk).item.attempts) == ("waiting", 0)
+    assert desk.operator().misses == 1
+    fire(desk, 147.0)
+    assert only(desk).item.state == "offered"
+
+
+def test_who_dials_again_is_served_in_the_old_place_and_not_called_back() -> None:
+    desk = a_line()
+    leg = busy(desk)
+    give_up(desk)
+    first = only(desk).item
+    again = desk.citizen("c2", 124.0, number="+6281234567890")
+    assert again.record.redial_of == first.call_id
+    # through the menu already
+    assert (again.stage, again.category, again.record.category_source) == (
+        "queued",
+        "police",
+        "redial",
+    )
+    assert again.waits_from == 110.0
+    fire(desk, 125.0)
+    assert (first.state, desk.switch.told("ring")[1:]) == ("waiting", [])
+    hang_up(desk, "talks", 130.0)
+    leg = desk.switch.last("ring").to
+    desk.handle(StasisStart(["operator"], a_channel(leg)), now=131.0)
+    desk.handle(Connected(desk.switch.last("connect").to), now=131.0)
+    hang_up(desk, "c2", 140.0)
+    assert [(one["outcome"], one["note"]) for one in rows(desk)] == [
+        ("discharged", f"call {again.id}")
+    ]
+
+
+def test_who_dials_again_and_gives_up_again_is_called_once() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk)
+    give_up(desk, "c2", 122.0, lasts=1.0)  # however short the second one is
+    assert sorted(str(one["outcome"]) for one in rows(desk)) == ["None", "discharged"]
+    assert only(desk).item.waits_since == 122.0 or only(desk).item.waits_since == 110.0
+    assert only(desk).item.due_at == 123.0 + RULES.first_after_s
+
+
+def test_a_misdial_is_counted_and_called_only_if_the_number_dials_again() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk, lasts=1.5)
+    assert only(desk).item.due_at == 111.5 + RULES.misdial_again_s
+    fire(desk, 111.5 + RULES.misdial_again_s)
+    assert [one["outcome"] for one in rows(desk)] == ["misdial"]
+
+
+def test_who_cannot_be_called_is_listed_and_never_discharged_by_anybody_else() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk, "c1", number="anonymous")
+    give_up(desk, "c2", 125.0, number="anonymous")
+    fire(desk, 200.0)
+    assert [one.item.note for one in desk.router.callbacks.open()] == [
+        "it is no telephone number"
+    ] * 2
+    fire(desk, 135.0 + RULES.give_up_s)
+    assert [one["outcome"] for one in rows(desk)] == ["unreachable"] * 2
+
+
+def test_star_16_takes_the_next_one_and_a_busy_operator_none() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk, "c1")
+    give_up(desk, "c2", 123.0, number=OTHER)
+    desk.handle(StasisStart(["code", "101", "*16"], a_channel("p1")), now=135.0)
+    assert desk.switch.playing()[1] == "transfer_underway"
+    desk.roster.pause("1001", "break", 136.0)
+    hang_up(desk, "talks", 137.0)
+    desk.handle(StasisStart(["code", "101", "*16"], a_channel("p2")), now=138.0)
+    assert desk.switch.last("ring").more[0] == f"tel:{NUMBER}"
+
+
+def test_a_callback_can_be_taken_and_closed_by_hand() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk)
+    work, jobs = only(desk), desk.router.callbacks
+    with pytest.raises(CallbackRefused, match="Operator 1001 is not free"):
+        jobs.take(work.id, "1001", 122.0)
+    hang_up(desk, "talks", 123.0)
+    jobs.take(work.id[:20], "1001", 123.5)
+    with pytest.raises(CallbackRefused, match="is with operator 1001"):
+        jobs.close(work.id, "supervisor", "drill", 124.0)
+    desk.handle(ChannelDestroyed(Channel(id=work.item.channel or ""), 21), now=125.0)
+    jobs.close(work.id, "supervisor", "drill", 126.0)
+    (row,) = rows(desk)
+    assert (row["outcome"], row["closed_by"], row["note"]) == ("by_hand", "supervisor", "drill")
+    with pytest.raises(CallbackRefused, match="There is no open callback"):
+        jobs.close(work.id, "supervisor", "drill", 127.0)
+
+
+@pytest.mark.parametrize("when", ["waiting", "due", "queued", "offered", "answers", "rang out"])
+def test_an_engine_that_dies_changes_nothing(when: str) -> None:
+    desk = a_line()
+    leg = busy(desk)
+    give_up(desk)
+    dies_at = 121.0
+    if when in ("queued", "offered", "answers", "rang out"):
+        fire(desk, 125.0)
+        dies_at = 126.0
+    if when in ("offered", "answers", "rang out"):
+        offered(desk, 126.0)
+    channel = only(desk).item.channel or "none"
+    after = desk.next_engine(dies_at)
+    after.dispatcher.transfers.directory = Directory(carrier=True)
+    legs = (
+        [a_leg("talks"), a_leg(leg, citizen=False)] if when in ("waiting", "due", "queued") else []
+    )
+    bridges = {desk.router.calls["talks"].bridge or "": ["talks", leg]} if legs else {}
+    if when in ("offered", "answers"):
+        legs.append(a_leg(channel, citizen=False, up=when == "answers"))
+    back_at = 140.0 if when == "due" else dies_at + 0.5
+    fire(after, back_at)
+    after.restore_calls(*legs, bridges=bridges, now=back_at)
+    assert channel not in after.switch.told("hang_up")
+    work = only(after)
+    if when == "answers":
+        assert (work.item.state, after.switch.last("ring").more[0]) == ("ringing", f"tel:{NUMBER}")
+        return
+    if when == "rang out":
+        assert work.item.state == "waiting"
+        fire(after, back_at + 10.0)
+    elif when != "offered":
+        fire(after, 141.0)
+        assert work.item.state == "queued"
+        hang_up(after, "talks", 142.0)
+        fire(after, 152.0)  # the wrap-up is over
+    assert (work.item.state, work.item.attempts) == ("offered", 0)
+    assert after.operator().state is State.OFFERED
+    after.handle(StasisStart(["operator"], a_channel(work.item.channel or "")), now=155.0)
+    assert (work.item.state, work.item.attempts) == ("ringing", 1)
