@@ -353,7 +353,7 @@ class CallbackJobs:
             return None
         return self._new(last.record, BY_OPERATOR, now + self._rules.give_up_s, now)
 
-    def take(self, item_id: str, operator_id: str, now: float) -> None:
+    def take(self, item_id: str, operator_id: str, now: float) -> WorkItem:
         """Ring an operator for a callback at once; raises CallbackRefused or NoSuchOperator."""
         work, roster = self._open(item_id), self._dispatcher.roster
         operator = roster.operator(operator_id)
@@ -364,10 +364,13 @@ class CallbackJobs:
         if not self._operator_calls.directory.carrier:
             raise CallbackRefused("No carrier is set (NGALAM112_CARRIER), so nobody can be called.")
         self._offers.offer(work, Desk(operator, roster.phones[operator.phone or ""]), now)
+        return work.item
 
-    def close(self, item_id: str, by: str, reason: str, now: float) -> None:
+    def close(self, item_id: str, by: str, reason: str, now: float) -> WorkItem:
         """Close a callback by hand; raises CallbackRefused."""
-        self._close(self._open(item_id), ItemOutcome.BY_HAND, now, by=by, note=reason)
+        work = self._open(item_id)
+        self._close(work, ItemOutcome.BY_HAND, now, by=by, note=reason)
+        return work.item
 
     def _open(self, item_id: str) -> Work:
         found = [one for id, one in self._offers.open.items() if id.startswith(item_id)]

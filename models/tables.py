@@ -75,9 +75,6 @@ class Base(DeclarativeBase):
 HAS_ASTERISK_ID = text("asterisk_id <> ''")
 """For a question about `asterisk_id`: that it is not empty."""
 
-WAS_CUT_OFF = text("ended_by IN ('cut_off', 'asterisk', 'line_stopped')")
-"""For a question about the calls that no person has ended (`reports.callbacks.CUT_OFF`)."""
-
 _LIVES = text("ended_at IS NULL")
 
 
@@ -95,13 +92,6 @@ class CallRow(Base):
         ),
         # what a restarted engine asks first: which calls were alive?
         Index("ix_calls_live", "arrived_at", sqlite_where=_LIVES, postgresql_where=_LIVES),
-        # whom the line owes a call
-        Index(
-            "ix_calls_cut_off",
-            "ended_at",
-            sqlite_where=WAS_CUT_OFF,
-            postgresql_where=WAS_CUT_OFF,
-        ),
         # an id by its begin: PostgreSQL sorts the primary key as a language does, where what begins
         # alike need not stand together; SQLite does not, and keeps nothing here
         Index(

@@ -51,7 +51,7 @@ async def list_calls(
     elif outcome is not None:
         conditions += [CallRow.outcome == _known(outcome), CallRow.ended_at.is_not(None)]
     if caller:
-        part = in_all_spellings(caller, country) or _searchable(caller)
+        part = in_all_spellings(caller, country) or searchable(caller)
         conditions.append(CallRow.caller_number.contains(part, autoescape=True))
     query = (
         select(_RECORD)
@@ -67,11 +67,11 @@ async def show_call(session: AsyncSession, call_id: str) -> CallHistory:
 
     Raises NoSuchCall or SeveralCalls.
     """
-    start = _searchable(call_id)
+    start = searchable(call_id)
     query = select(_RECORD).where(CallRow.call_id == start)
     found = (await session.execute(query)).mappings().all()
     if not found and start:
-        query = select(_RECORD).where(*_begins(session, start)).limit(2)
+        query = select(_RECORD).where(*begins(session, _RECORD.c.call_id, start)).limit(2)
         found = (await session.execute(query)).mappings().all()
     if not found:
         raise NoSuchCall(f"There is no call {call_id!r}; see `ngalam112 calls list`.")
@@ -95,15 +95,17 @@ def arrived(since: datetime | None, until: datetime | None) -> list[ColumnElemen
     return conditions
 
 
-def _begins(session: AsyncSession, start: str) -> list[ColumnElement[bool]]:
-    """Return the conditions for an id to begin so, as a range that an index can find.
+def begins(
+    session: AsyncSession, column: ColumnElement[str], start: str
+) -> list[ColumnElement[bool]]:
+    """Return the conditions for an id in a column to begin so, as a range that an index can find.
 
     An index finds no LIKE in SQLite, which compares without regard to case then, and none in a
     PostgreSQL that sorts by the words of a language.
     """
     by_signs = session.get_bind().dialect.name == "postgresql"
     at_least, at_most = ("~>=~", "~<=~") if by_signs else (">=", "<=")
-    column, last = _RECORD.c.call_id, start + _LAST
+    last = start + _LAST
     return [column.bool_op(at_least)(start), column.bool_op(at_most)(last)]
 
 
@@ -115,7 +117,8 @@ def _known(outcome: str) -> str:
         raise BadQuestion(f"There is no outcome {outcome!r}; choose one of {names}.") from None
 
 
-def _searchable(text: str) -> str:
+def searchable(text: str) -> str:
+    """Return a text without what no database takes."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 

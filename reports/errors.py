@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class ReportError(Exception):
-    """A report cannot be given as asked. Kinds: NoSuchCall, SeveralCalls, BadQuestion."""
+    """A report cannot be given as asked. Its kinds are below."""
 
 
 class NoSuchCall(ReportError):
@@ -13,6 +13,14 @@ class NoSuchCall(ReportError):
 
 class SeveralCalls(ReportError):
     """More than one call's id begins like that."""
+
+
+class NoSuchCallback(ReportError):
+    """No callback has that id."""
+
+
+class SeveralCallbacks(ReportError):
+    """More than one callback's id begins like that."""
 
 
 class BadQuestion(ReportError):

@@ -116,6 +116,10 @@ class LegRecord(msgspec.Struct, kw_only=True):
     reason: str | None = None
 
 
+SET_ONCE = ("redial_of", "callback_of")
+"""Fields that most calls do not have, and that nothing empties again once they are set."""
+
+
 OWN_LANGUAGE = "id"
 """The line's own language, in which all operators work; a call has it until another is known."""
 
@@ -181,8 +185,14 @@ class CallRecord(msgspec.Struct, kw_only=True):
         return max(one for one in moments if one is not None)
 
     def row(self) -> dict[str, Any]:
-        """The record as the columns of `calls`; a copy, for the record goes on changing."""
+        """The record as the columns of `calls`; a copy, for the record goes on changing.
+
+        Without what few calls have and this one has not (`SET_ONCE`): each event writes the row.
+        """
         row = msgspec.structs.asdict(self)
+        for name in SET_ONCE:
+            if not row[name]:
+                del row[name]
         row["legs"] = [msgspec.structs.asdict(leg) for leg in self.legs]
         return row
 

@@ -119,7 +119,7 @@ def _judge(
 ) -> Row:
     """Judge whether all who were cut off are known, and how soon others were served."""
     cut = were_up(ended.citizens, moment.wall)
-    listed = {str(one["caller_number"]): str(one["reason"]) for one in callbacks}
+    listed = {str(one["number"]): str(one["reason"]) for one in callbacks}
     lost, ends, late = wrong_ends(ended.calls, cut, listed, moment.wall)
     # who was in Asterisk's hands and not answered yet is in nobody's books
     nobody = _unanswered_then(ended, moment)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -13,6 +15,26 @@ depends_on = None
 _ID, _WORD, _NUMBER, _NOTE = (sa.String(length) for length in (40, 32, 64, 255))
 _AT = sa.DateTime(timezone=True)
 _LIVES = sa.text("ended_at IS NULL")
+_WAS_CUT_OFF = sa.text("ended_by IN ('cut_off', 'asterisk', 'line_stopped')")
+# who was cut off within a day, and neither called back nor served since: until now that was a list
+_OWED = sa.text(
+    """
+    INSERT INTO work_items (
+        id, kind, state, category, language, call_id, number, reason, created_at, waits_since,
+        due_at, attempts, history, changes, note
+    )
+    SELECT call_id, 'callback', 'waiting', category, language, call_id, caller_number, 'cut_off',
+        ended_at, arrived_at, ended_at, 0, '[]', 1, ''
+    FROM calls
+    WHERE ended_by IN ('cut_off', 'asterisk', 'line_stopped') AND ended_at >= :since
+        AND CAST(legs AS TEXT) NOT LIKE '%"callback"%'
+        AND NOT EXISTS (
+            SELECT 1 FROM calls AS later
+            WHERE later.caller_number = calls.caller_number
+                AND later.operator_answered_at >= calls.ended_at
+        )
+    """
+)
 
 
 def upgrade() -> None:
@@ -54,10 +76,20 @@ def upgrade() -> None:
     )
     for name in ("redial_of", "callback_of"):
         op.add_column("calls", sa.Column(name, _ID, nullable=True))
+    since = datetime.now(UTC) - timedelta(days=1)
+    op.get_bind().execute(_OWED.bindparams(sa.bindparam("since", since, type_=_AT)))
+    op.drop_index("ix_calls_cut_off", table_name="calls")
 
 
 def downgrade() -> None:
     """Remove them."""
+    op.create_index(
+        "ix_calls_cut_off",
+        "calls",
+        ["ended_at"],
+        sqlite_where=_WAS_CUT_OFF,
+        postgresql_where=_WAS_CUT_OFF,
+    )
     with op.batch_alter_table("calls") as table:
         for name in ("callback_of", "redial_of"):
             table.drop_column(name)

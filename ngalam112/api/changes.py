@@ -70,6 +70,15 @@ class _Pause(msgspec.Struct, forbid_unknown_fields=True):
     reason: str | None = None
 
 
+class _Take(msgspec.Struct, forbid_unknown_fields=True):
+    operator: str
+
+
+class _Close(msgspec.Struct, forbid_unknown_fields=True):
+    reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    by: Annotated[str, msgspec.Meta(min_length=1, max_length=32)] = "supervisor"
+
+
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
     pass
 
@@ -221,6 +230,20 @@ class Changes:
         if seconds is None:
             return await self._choose(request, engine.roster.end_wrap_up)
         return await self._choose(request, lambda id, now: engine.wrap_ups.extend(id, seconds, now))
+
+    async def take_callback(self, request: web.Request) -> web.Response:
+        """Ring an operator for a callback at once."""
+        body, id = await _body(request, _Take), request.match_info["id"]
+        jobs = self._engine.router.callbacks
+        taken = await self._engine.do(lambda now: jobs.take(id, body.operator, now))
+        return reply(queries.item_row(taken, ZoneInfo(self._settings.timezone)))
+
+    async def close_callback(self, request: web.Request) -> web.Response:
+        """Close a callback without a call; the reason is kept."""
+        body, id = await _body(request, _Close), request.match_info["id"]
+        jobs = self._engine.router.callbacks
+        closed = await self._engine.do(lambda now: jobs.close(id, body.by, body.reason, now))
+        return reply(queries.item_row(closed, ZoneInfo(self._settings.timezone)))
 
     async def _choose(
         self, request: web.Request, act: Callable[[str, float], Operator]

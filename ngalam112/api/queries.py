@@ -19,11 +19,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from acd.calls.record import CallRecord
 from acd.operators.operator import Operator, Phone, Status
+from acd.work.item import WorkItem
 from models.database import Database, SchemaError
 from ngalam112.accounts.admin import load_roster
 from ngalam112.api import time_ranges
 from ngalam112.config.settings import Settings
-from reports.callbacks import callbacks
+from reports.callbacks import OPEN, callbacks, show_callback
 from reports.calls import LIVE, list_calls, show_call
 from reports.summary import summary
 
@@ -51,6 +52,10 @@ class _OfCalls(msgspec.Struct, forbid_unknown_fields=True):
 class _OfPeriod(msgspec.Struct, forbid_unknown_fields=True):
     since: str | None = msgspec.field(default=None, name="from")
     until: str | None = msgspec.field(default=None, name="to")
+
+
+class _OfCallbacks(_OfPeriod, forbid_unknown_fields=True):
+    which: str = OPEN
 
 
 class _OfTotals(_OfPeriod, forbid_unknown_fields=True):
@@ -130,14 +135,21 @@ async def totals(database: Database, settings: Settings, params: Params) -> Answ
     return answer
 
 
-async def owed_calls(database: Database, settings: Settings, params: Params) -> Answer:
-    """Who is to be called back; parameters: from, to (when the call that was cut off arrived)."""
-    asked = understood(params, _OfPeriod)
+async def lost_calls(database: Database, settings: Settings, params: Params) -> Answer:
+    """Who is to be called back; parameters: from, to (of the loss), which."""
+    asked = understood(params, _OfCallbacks)
     since, until = _period(asked.since, asked.until, settings)
     async with database.session() as session:
-        found = await callbacks(session, since, until, settings.country)
+        found = await callbacks(session, since, until, asked.which)
     zone = ZoneInfo(settings.timezone)
-    return {"callbacks": [_with_times(msgspec.to_builtins(one), zone) for one in found]}
+    return {"callbacks": [item_row(one, zone) for one in found]}
+
+
+async def lost_call(database: Database, settings: Settings, params: Params) -> Answer:
+    """One callback with its history; parameter: id of it or of its call, or the begin of it."""
+    async with database.session() as session:
+        found = await show_callback(session, params["id"])
+    return {"callback": item_row(found, ZoneInfo(settings.timezone))}
 
 
 async def stored_operators(database: Database, settings: Settings, _: Params) -> Answer:
@@ -172,6 +184,13 @@ def call_row(record: CallRecord, zone: ZoneInfo) -> Answer:
     """Return a call record as JSON has it."""
     row = _with_times(msgspec.to_builtins(record), zone)
     return row | {"legs": [_with_times(leg, zone) for leg in row["legs"]]}
+
+
+def item_row(item: WorkItem, zone: ZoneInfo) -> Answer:
+    """Return a work item as JSON has it."""
+    row = _with_times(msgspec.to_builtins(item), zone)
+    row["waits_since"] = _iso(item.waits_since, zone)
+    return row | {"history": [{**one, "at": _iso(one["at"], zone)} for one in row["history"]]}
 
 
 def _with_times(row: Answer, zone: ZoneInfo) -> Answer:
@@ -242,9 +261,12 @@ def _iso(seconds: float, zone: ZoneInfo) -> str:
 STORED: dict[str, Question] = {
     "/api/calls": calls,
     "/api/summary": totals,
-    "/api/callbacks": owed_calls,
+    "/api/callbacks": lost_calls,
     "/api/operators": stored_operators,
     "/api/phones": stored_phones,
     "/api/status": stored_status,
 }
 """Which question of the database stands for which path of the API."""
+
+STORED_ONE: dict[str, Question] = {"/api/calls": call, "/api/callbacks": lost_call}
+"""... for which path with an id behind it."""

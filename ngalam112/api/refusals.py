@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
+from acd.callback_jobs import CallbackRefused
 from acd.config_file import NoSuchReason
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
 from models.database import DatabaseError
@@ -15,7 +16,13 @@ from ngalam112.accounts.skills import WrongSkill
 from ngalam112.api import queries
 from ngalam112.api.changes import BadBody, reply
 from ngalam112.api.time_ranges import TimeError
-from reports.errors import NoSuchCall, ReportError, SeveralCalls
+from reports.errors import (
+    NoSuchCall,
+    NoSuchCallback,
+    ReportError,
+    SeveralCallbacks,
+    SeveralCalls,
+)
 
 log = structlog.get_logger("api")
 
@@ -30,6 +37,9 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (RosterError, 409),
     (NoSuchCall, 404),
     (SeveralCalls, 409),
+    (NoSuchCallback, 404),
+    (SeveralCallbacks, 409),
+    (CallbackRefused, 409),
     (ReportError, 400),
     (AlreadyThere, 409),
     (AdminError, 400),

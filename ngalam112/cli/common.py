@@ -53,7 +53,8 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
 
     question, given = queries.STORED.get(path), dict(params or {})
     if question is None:
-        question, given["id"] = queries.call, unquote(path.rpartition("/")[2])
+        group, _, name = path.rpartition("/")
+        question, given["id"] = queries.STORED_ONE[group], unquote(name)
     return asyncio.run(queries.ask_stored(question, settings, given))
 
 

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from models.tables import Base, CallRow, PhoneRow
 from models.writing import upsert
 from ngalam112.config.settings import PROJECT
 from pbx.render import password_digest
+from reports.callbacks import callbacks
 
 pytest_plugins = ("databases",)
 
@@ -93,7 +95,7 @@ async def test_the_losses_of_the_fallback_are_told_from_its_answers(database_url
             ("lives", {"operator_answered_at": None, "ended_at": None}),
         ):
             row = CallRecord(call_id=call_id).row() | at | more
-            await upsert(connection, CallRow, [row])
+            await upsert(connection, CallRow, [await as_then(connection, row)])
         await connection.run_sync(schema.upgrade)
         assert await outcomes(connection) == {
             "answered": "fallback",
@@ -102,6 +104,40 @@ async def test_the_losses_of_the_fallback_are_told_from_its_answers(database_url
         }
         await connection.run_sync(schema.downgrade, "0002")
         assert set((await outcomes(connection)).values()) == {"fallback"}
+
+
+async def test_who_was_owed_a_call_before_there_were_callbacks_is_called(database_url: str) -> None:
+    now = time.time()
+    async with Database(database_url) as database, database.engine.begin() as connection:
+        await connection.run_sync(schema.upgrade, "0005")
+        back = [{"leg": "l9", "how": "callback", "joined_at": now}]
+        for call_id, number, more in (
+            ("owed", "0811", {"ended_by": "cut_off"}),
+            ("called back", "0812", {"ended_by": "cut_off", "legs": back}),
+            ("served since", "0813", {"ended_by": "line_stopped"}),
+            ("serves", "0813", {"operator_answered_at": now}),
+            ("hung up", "0814", {"ended_by": "caller"}),
+            ("long ago", "0815", {"ended_by": "cut_off", "ended_at": now - 9e5}),
+        ):
+            at = {"arrived_at": now - 90, "ended_at": now - 60, "category": "fire"}
+            row = CallRecord(call_id=call_id, asterisk_id=call_id, caller_number=number).row()
+            await upsert(connection, CallRow, [await as_then(connection, row | at | more)])
+        await connection.run_sync(schema.upgrade)
+    async with Database(database_url) as database, database.session() as session:
+        (item,) = await callbacks(session)
+    assert (item.call_id, item.number, item.state, item.reason) == (
+        "owed",
+        "0811",
+        "waiting",
+        "cut_off",
+    )
+    assert abs((item.due_at or 0) - (now - 60)) < 0.01
+
+
+async def as_then(connection: AsyncConnection, row: dict[str, Any]) -> dict[str, Any]:
+    """A row without the columns that came later."""
+    there = await connection.run_sync(lambda one: inspect(one).get_columns("calls"))
+    return {name: row[name] for name in row if name in {column["name"] for column in there}}
 
 
 async def outcomes(connection: AsyncConnection) -> dict[str, str]:

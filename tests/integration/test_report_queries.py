@@ -11,12 +11,21 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from acd.calls.record import CallRecord, LegRecord, Outcome
+from acd.work.callbacks import KIND
+from acd.work.item import Step, WorkItem
+from acd.work.states import ItemOutcome, ItemState
 from models.database import Database
-from models.tables import CallRow
+from models.tables import CallRow, WorkItemRow
 from models.writing import upsert
-from reports.callbacks import callbacks
+from reports.callbacks import callbacks, show_callback
 from reports.calls import LIVE, list_calls, show_call
-from reports.errors import BadQuestion, NoSuchCall, SeveralCalls
+from reports.errors import (
+    BadQuestion,
+    NoSuchCall,
+    NoSuchCallback,
+    SeveralCallbacks,
+    SeveralCalls,
+)
 from reports.summary import By, summary
 
 pytest_plugins = ("databases",)
@@ -142,78 +151,44 @@ async def test_a_call_is_shown_by_the_begin_of_its_id_if_no_other_has_it(
         await show_call(session, "a%")
 
 
-async def test_who_was_cut_off_is_owed_a_call_and_nobody_else(session: AsyncSession) -> None:
-    def cut_off(call_id: str, minutes: float, number: str, **changes: Any) -> CallRecord:
-        return a_record(call_id, minutes, ended_by="cut_off", caller_number=number, **changes)
-
-    called_back = [LegRecord(leg="l9", how="callback", joined_at=NOON.timestamp() + 300)]
-    answered = {"outcome": Outcome.ANSWERED, "operator_answered_at": NOON.timestamp() + 5}
-    answered_since = {**answered, "operator_answered_at": NOON.timestamp() + 545}
-    await keep(
-        session,
-        cut_off("waited", 1, "0811", category="fire"),
-        cut_off("talked", 0, "0812", operator="1001", **answered),
-        cut_off("withheld", 2, ""),
-        cut_off("in_the_menu", 3, "0813", outcome=Outcome.LOST_MENU),
-        cut_off("called_back", 4, "0814", legs=called_back),
-        cut_off("served_since", 5, "0815"),
-        a_record("redial", 9, caller_number="0815", ended_by="operator", **answered_since),
-        cut_off("lost_again", 6, "0816"),
-        a_record("in_vain", 9, caller_number="0816", ended_by="caller"),
-        cut_off("served_before", 9, "0817"),
-        a_record("earlier", 7, caller_number="0817", ended_by="caller", **answered),
-        a_record("by_the_fallback", 10, caller_number="0818", ended_by="asterisk"),
-        a_record("hung_up", 11, caller_number="0819", ended_by="caller"),
+def a_callback(id: str, minutes: float, **changes: Any) -> WorkItem:
+    lost = NOON.timestamp() + 60 * minutes
+    about = {"call_id": f"call-{id}", "number": "0811", "reason": "lost_queue"}
+    return WorkItem(
+        **{"id": id, "kind": KIND, "created_at": lost, "waits_since": lost, **about, **changes}
     )
-    owed = await callbacks(session)
-    assert [(one.call_id, one.stage, one.reason) for one in owed] == [
-        ("talked", "talking", "cut_off"),
-        ("waited", "queue", "cut_off"),
-        ("withheld", "queue", "cut_off"),
-        ("in_the_menu", "menu", "cut_off"),
-        ("lost_again", "queue", "cut_off"),
-        ("served_before", "queue", "cut_off"),
-        ("by_the_fallback", "queue", "cut_off"),
+
+
+async def test_callbacks_are_listed_by_what_they_are(session: AsyncSession) -> None:
+    steps = [Step(at=5.0, state="waiting"), Step(at=6.0, state="offered", operator="1001")]
+    ended = {"state": ItemState.CLOSED, "ended_at": NOON.timestamp() + 900}
+    items = [
+        a_callback("ab2", 2, history=steps, due_at=NOON.timestamp() + 700),
+        a_callback("ab1", 1, number=""),
+        a_callback("cd", 3, outcome=ItemOutcome.REACHED, **ended),
+        a_callback("ef", 4, kind="another"),
     ]
-    assert (owed[1].category, owed[0].operator) == ("fire", "1001")
-    later = await callbacks(session, since=NOON + timedelta(minutes=8))
-    assert [one.call_id for one in later] == ["served_before", "by_the_fallback"]
+    await upsert(session, WorkItemRow, [one.row() for one in items])
+
+    async def ids(*asked: Any) -> list[str]:
+        return [one.id for one in await callbacks(session, *asked)]
+
+    assert await ids() == ["ab1", "ab2"]
+    assert await ids(None, None, "all") == ["ab1", "ab2", "cd"]
+    assert await ids(None, None, "reached") == ["cd"]
+    assert await ids(NOON + timedelta(minutes=2), NOON + timedelta(minutes=3), "all") == ["ab2"]
+    with pytest.raises(BadQuestion, match=r"choose one of open, all, reached, .*by_hand\.$"):
+        await ids(None, None, "won")
+    assert await show_callback(session, "ab2") == items[0]
+    assert await show_callback(session, "c") == items[2]
+    assert (await show_callback(session, "call-cd")).id == "cd"
+    with pytest.raises(SeveralCallbacks, match="give more of the id"):
+        await show_callback(session, "ab")
+    for nobody in ("", "ef", "%", "x\0"):
+        with pytest.raises(NoSuchCallback):
+            await show_callback(session, nobody)
 
 
-async def test_only_a_later_answer_to_the_same_caller_clears_a_debt(session: AsyncSession) -> None:
-    def lost(call_id: str, number: str, ended_by: str = "cut_off") -> CallRecord:
-        return a_record(call_id, 5, caller_number=number, ended_by=ended_by)
-
-    def served(number: str, arrived: float, answered: float) -> CallRecord:
-        return a_record(
-            f"{number} {arrived}",
-            arrived,
-            caller_number=number,
-            ended_by="caller",
-            outcome=Outcome.ANSWERED,
-            operator_answered_at=NOON.timestamp() + 60 * answered,
-        )
-
-    withheld = ("anonymous", "unknown", "restricted", "unavailable", "invalid", "", "0000")
-    await keep(
-        session,
-        *(lost(f"withheld {number}", number) for number in withheld),
-        *(served(number, 9, 9) for number in withheld),
-        lost("stopped", "0811", "line_stopped"),
-        lost("served since, by another carrier", "081234567890"),
-        served("+6281234567890", 9, 9),
-        lost("arrived later and served before the cut", "0812"),
-        served("0812", 5.1, 5.2),
-        lost("arrived before and served since", "0813"),
-        served("0813", 1, 9),
-    )
-    assert {one.call_id for one in await callbacks(session)} == {
-        *(f"withheld {number}" for number in withheld),
-        "stopped",
-        "arrived later and served before the cut",
-    }
-
-
-async def test_a_line_that_cut_nobody_off_owes_nothing(session: AsyncSession) -> None:
+async def test_a_line_that_lost_nobody_owes_nothing(session: AsyncSession) -> None:
     await keep(session, a_record("hung_up", ended_by="caller"))
     assert await callbacks(session) == []
