@@ -6,6 +6,7 @@ record of its own, so it is handed over, held, taken up and counted by the same 
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable
 
 import structlog
@@ -36,10 +37,8 @@ ON_THE_LINE_S = 300.0
 """While the citizen is on the line the callback waits, and is looked at again after so long."""
 LIMIT_AGAIN_S = 900.0
 """When a callback is tried again that a limit of the day has kept back."""
-_BUSY, _TALKING_STATES = 17, (ItemState.RINGING, ItemState.TALKING)
-
-
-_SERVED = (Outcome.ANSWERED, Outcome.FALLBACK, Outcome.CALLBACK)
+_BUSY = 17
+_WITH_OPERATOR = (ItemState.OFFERED, ItemState.RINGING, ItemState.TALKING)
 
 
 class CallbackRefused(ValueError):
@@ -85,45 +84,67 @@ class CallbackJobs:
             if work.item.state in (ItemState.QUEUED, ItemState.OFFERED):
                 self._offers.hold(work, at + ON_THE_LINE_S, at, "on_the_line")
 
-    def call_ended(self, record: CallRecord, at: float) -> None:
-        """A call has ended: it is owed, or it counts in the place of one that was."""
+    def call_ended(self, record: CallRecord, at: float, again: bool) -> None:
+        """A call has ended: it is owed, or it counts in the place of one that was.
+
+        `again`: it had an end before, and the fallback has told more of it since.
+        """
         if record.callback_of is not None:
             self._talked(record, at)
-        reason = owed(record)
-        served = reason is None and record.outcome in _SERVED
-        known = self._by_call.get(record.call_id)
-        if known is not None and reason is None:
+            return
+        reason, known = owed(record), self._by_call.get(record.call_id)
+        if known is not None and reason is None and known.item.state not in _WITH_OPERATOR:
             self._close(known, ItemOutcome.DISCHARGED, at, note="the fallback has served the call")
-        if reason is not None and record.callback_of is not None:
-            return  # that callback goes on
-        again = self._discharge(record, at) if served or reason is not None else False
+        served = reason is None and record.outcome in (Outcome.ANSWERED, Outcome.FALLBACK)
+        if again or not (served or reason is not None):
+            return
+        waits_since = self._discharge(record, at)
         if reason is not None and known is None:
-            self._owe(record, reason, again, at)
+            self._owe(record, reason, waits_since, at)
 
-    def _discharge(self, record: CallRecord, at: float) -> bool:
-        """A later call of the same citizen counts, served or lost; True if there was an earlier."""
-        found = False
+    def _discharge(self, record: CallRecord, at: float) -> float:
+        """A later call of the same citizen counts, served or lost, in the place of those before.
+
+        Returns since when the citizen has waited, in this call or in the one before it.
+        """
+        waits_since = record.arrived_at
         for work in list(self._of(record.caller_number)):
             item = work.item
-            if item.call_id == record.call_id or item.created_at > record.latest:
+            # one that began before the loss, as of a colleague at the same number, is another's
+            if item.call_id == record.call_id or item.created_at > record.arrived_at:
                 continue
-            found = True
-            if item.state not in _TALKING_STATES:  # else it is closed by what comes of that
-                self._close(work, ItemOutcome.DISCHARGED, at, note=f"call {record.call_id}")
-        return found
+            if item.call_id == record.redial_of:
+                waits_since = item.waits_since
+            if item.state is ItemState.TALKING:
+                continue  # that talk tells what comes of it
+            if item.state is ItemState.RINGING:
+                work.move(ItemState.WAITING, at, reason="on_the_line")
+                self._operator_calls.stop(item.id, at)
+            self._close(work, ItemOutcome.DISCHARGED, at, note=f"call {record.call_id}")
+        return waits_since
 
-    def _owe(self, record: CallRecord, reason: str, again: bool, at: float) -> None:
+    def _owe(self, record: CallRecord, reason: str, waits_since: float, at: float) -> None:
         rules, ended_at = self._rules, record.ended_at or at
         found = self._dispatcher.rules.dial_string(record.caller_number)
-        due_at, note = ended_at + rules.first_after_s, ""
+        due_at, misdial, note = ended_at + rules.first_after_s, False, ""
         if isinstance(found, Barred):
             due_at, note = ended_at + rules.give_up_s, found.words
-        elif not again and is_misdial(record, rules):
-            due_at, note = ended_at + rules.misdial_again_s, ItemOutcome.MISDIAL.value
-        self._new(record, reason, due_at, at, note)
+        elif is_misdial(record, rules) and waits_since == record.arrived_at:
+            # two that overlap are a number that has dialled again
+            misdial = not self._of(record.caller_number)
+            due_at = ended_at + rules.misdial_again_s if misdial else due_at
+        self._new(record, reason, waits_since, due_at, at, misdial=misdial, note=note)
 
     def _new(
-        self, record: CallRecord, reason: str, due_at: float, at: float, note: str = ""
+        self,
+        record: CallRecord,
+        reason: str,
+        waits_since: float,
+        due_at: float,
+        at: float,
+        *,
+        misdial: bool = False,
+        note: str = "",
     ) -> Work:
         item = WorkItem(
             id=new_id(at),
@@ -134,8 +155,9 @@ class CallbackJobs:
             number=record.caller_number,
             reason=reason,
             created_at=record.ended_at or at,
-            waits_since=record.arrived_at,
+            waits_since=waits_since,
             due_at=due_at,
+            misdial=misdial,
             note=note,
         )
         work = self._known(item)
@@ -147,7 +169,6 @@ class CallbackJobs:
             item,
             self._journal,
             head_start_s=self._dispatcher.rules.callback_head_start_s,
-            cap_s=self._rules.cap_s,
         )
         self._by_call[item.call_id] = work
         caller = self._caller(item.number)
@@ -191,27 +212,42 @@ class CallbackJobs:
     def due(self, work: Work, now: float) -> None:
         """The time of a callback has come: for the next try, or for its end."""
         item, rules = work.item, self._rules
-        if item.note == ItemOutcome.MISDIAL:
+        barred = self._dispatcher.rules.dial_string(item.number)
+        last = item.created_at + rules.give_up_s
+        if item.misdial:
             self._close(work, ItemOutcome.MISDIAL, now)
-        elif now >= item.created_at + rules.give_up_s:
-            barred = isinstance(self._dispatcher.rules.dial_string(item.number), Barred)
-            outcome = ItemOutcome.UNREACHABLE if barred else ItemOutcome.GIVEN_UP
-            self._close(work, outcome, now, note=item.note or "nobody took it in time")
+        elif now >= last and isinstance(barred, Barred):
+            self._close(work, ItemOutcome.UNREACHABLE, now, note=barred.words)
+        elif now >= last:
+            self._close(work, ItemOutcome.GIVEN_UP, now, note=item.note or "nobody took it in time")
+        elif isinstance(barred, Barred):
+            item.note = barred.words
+            self._offers.wait(work, last, now, barred.value)
+        elif not self._operator_calls.directory.carrier:
+            item.note = "no carrier is set"
+            self._offers.wait(work, last, now, "no_carrier")
         elif self._is_on_the_line(work):
             self._offers.hold(work, now + ON_THE_LINE_S, now, "on_the_line")
-        elif not self._operator_calls.directory.carrier:
-            self._offers.wait(work, item.created_at + rules.give_up_s, now, "no_carrier")
-        elif self._operator_calls.called_back.over("", item.number, now) is not None:
-            self._offers.wait(work, now + LIMIT_AGAIN_S, now, "limit")
+        elif (over := self._operator_calls.called_back.over("", item.number, now)) is not None:
+            self._offers.wait(work, now + self._limit_again_s(work), now, over.value)
         else:
             # the first try keeps the citizen's place in line; a later one begins at its time
             item.waits_since = item.waits_since if item.attempts == 0 else now
-            work.aged = False
-            self._offers.queue(work, item.created_at + rules.give_up_s, now)
+            item.note = ""
+            self._offers.queue(work, last, now)
+
+    @staticmethod
+    def _limit_again_s(work: Work) -> float:
+        """When to look again at what a limit of the day keeps back: not at all of it at once."""
+        return LIMIT_AGAIN_S * (0.5 + zlib.crc32(work.id.encode()) / 0xFFFFFFFF)
 
     def _is_on_the_line(self, work: Work) -> bool:
+        """Whether the citizen's number calls us now, or is called by us for another callback."""
         call = self._on_the_line.get(work.id)
-        return call is not None and call.ended_at is None
+        if call is not None and call.ended_at is None:
+            return True
+        same = self._of(work.item.number)
+        return any(one is not work and one.item.state in _WITH_OPERATOR for one in same)
 
     def accepted(self, work: Work, now: float) -> None:
         """An operator has answered: ring the citizen."""
@@ -221,8 +257,9 @@ class CallbackJobs:
             return
         barred = self._ring(work, item.channel, item.phone, operator, now)
         if barred is not None:
+            self._offers.free_operator(work)
             self._say(item.channel, refusal(barred), now)
-            self._offers.wait(work, now + LIMIT_AGAIN_S, now, barred.value)
+            self._offers.wait(work, now + self._limit_again_s(work), now, barred.value)
 
     def _ring(
         self, work: Work, channel: str, phone: str, operator: Operator | None, now: float
@@ -244,13 +281,13 @@ class CallbackJobs:
 
     # --- what comes of it (`acd.operator_calls`) ----------------------------------------------
 
-    def citizen_answered(self, call: OperatorCall, now: float) -> None:
+    def citizen_answered(self, call: OperatorCall, now: float) -> bool:
         """The citizen has answered: from now on that is a call, and the operator talks in it."""
         work = self._offers.open.get(call.item or "")
-        if work is None:
+        if work is None or work.item.state is not ItemState.RINGING:
             self._dispatcher.switch.hang_up(call.leg)
             self._dispatcher.switch.hang_up(call.channel)
-            return
+            return False
         item = work.item
         live = self._live.new(call.leg, now)
         live.note(
@@ -268,38 +305,54 @@ class CallbackJobs:
         item.talk = live.id
         self._offers.works(work, ItemState.TALKING, now)
         self._dispatcher.talk_with(live, Leg(call.channel, live, call.phone, call.operator), now)
+        return True
 
     def citizen_not_reached(self, call: OperatorCall, cause: int, now: float) -> None:
-        """The citizen did not answer. `cause`: Q.850; None counts as no answer."""
+        """The citizen did not answer. `cause`: Q.850."""
         work = self._offers.open.get(call.item or "")
         if work is None or work.item.state is not ItemState.RINGING:
             return
         if self._is_on_the_line(work):
-            self._offers.wait(work, now + ON_THE_LINE_S, now, "dials")
-            return
-        after = next_try_s(work.item.attempts, cause == _BUSY, self._rules)
-        reason = "busy" if cause == _BUSY else "no_answer"
-        if after is None:
+            work.item.attempts -= 1  # busy with dialling us
+            self._offers.wait(work, now + ON_THE_LINE_S, now, "on_the_line")
+        else:
+            busy = cause == _BUSY
+            after = next_try_s(work.item.attempts, busy, self._rules)
+            self._try_again(work, after, "busy" if busy else "no_answer", now)
+
+    def _try_again(self, work: Work, after_s: float | None, reason: str, now: float) -> None:
+        if after_s is None or work.item.reason == BY_OPERATOR:
             self._close(work, ItemOutcome.GIVEN_UP, now, note=reason)
         else:
-            self._offers.wait(work, now + after, now, reason)
+            self._offers.wait(work, now + after_s, now, reason)
 
     def operator_left(self, call: OperatorCall, now: float) -> None:
         """The operator has hung up while the citizen was rung: that was no try."""
         work = self._offers.open.get(call.item or "")
         if work is not None and work.item.state is ItemState.RINGING:
             work.item.attempts -= 1
-            self._offers.wait(work, now + self._rules.first_after_s, now, "operator_left")
+            self._try_again(work, self._rules.first_after_s, "operator_left", now)
+
+    def asterisk_lost(self, now: float) -> None:
+        """Asterisk has died with all channels: whoever rang, or was rung, has not tried."""
+        rung = [one for one in self.open() if one.item.state is ItemState.RINGING]
+        self._offers.all_lost(now)
+        self._operator_calls.all_lost(now)
+        for work in rung:
+            work.item.attempts -= 1
+            self._offers.wait(work, now + self._rules.first_after_s, now, "lost")
 
     def _talked(self, record: CallRecord, at: float) -> None:
         """The talk of a callback has ended."""
         work = self._by_call.get(record.callback_of or "")
         if work is None or work.item.state is not ItemState.TALKING:
             return
-        if owed(record) is not None or record.operator_answered_at is None:
-            self._offers.wait(work, at + self._rules.first_after_s, at, "cut_off")
-        else:
+        if owed(record) is None and record.operator_answered_at is not None:
             self._close(work, ItemOutcome.REACHED, at, by=record.operator)
+            return
+        # cut off, or nobody has talked: a try, after which the citizen waits no longer than needed
+        after = next_try_s(work.item.attempts, False, self._rules)
+        self._try_again(work, after and self._rules.first_after_s, "cut_off", at)
 
     # --- what people want ---------------------------------------------------------------------
 
@@ -335,23 +388,35 @@ class CallbackJobs:
     def _next_for(self, operator: Operator, now: float) -> Work | None:
         last = self._dispatcher.operator_legs.last_calls.get(operator.id)
         over = last is not None and last.stage is Stage.ENDED
-        if last is not None and over and (mine := self._by_call.get(last.id)) is not None:
-            return mine if mine.item.state in (ItemState.WAITING, ItemState.QUEUED) else None
-        rules = self._dispatcher.rules
-        ready = [
+        mine = self._by_call.get(last.id) if last is not None and over else None
+        if mine is not None and self._may_be_rung(mine, operator, now):
+            return mine
+        # who waits for an operator before who waits for the first try; not for a further one
+        waiting = [
             one
-            for one in self.open()
-            if one.item.state in (ItemState.QUEUED, ItemState.WAITING)
-            and not isinstance(rules.dial_string(one.item.number), Barred)
-            and one.item.note != ItemOutcome.MISDIAL
-            and not self._is_on_the_line(one)
+            for one in self._offers.open.values()
+            if one.item.kind == KIND
+            and (
+                one.item.state is ItemState.QUEUED
+                or (one.item.state is ItemState.WAITING and not one.item.attempts)
+            )
         ]
-        if ready:
-            # who waits for an operator before who waits for the next try
-            return min(ready, key=lambda one: (one.item.state is ItemState.WAITING, one.id))
-        if last is None or not over:
+        waiting.sort(key=lambda one: (one.item.state is ItemState.WAITING, one.id))
+        for work in waiting:
+            if not work.item.misdial and self._may_be_rung(work, operator, now):
+                return work
+        if last is None or not over or mine is not None:
             return None
-        return self._new(last.record, BY_OPERATOR, now + self._rules.give_up_s, now)
+        give_up_at = now + self._rules.give_up_s
+        return self._new(last.record, BY_OPERATOR, last.record.arrived_at, give_up_at, now)
+
+    def _may_be_rung(self, work: Work, operator: Operator, now: float) -> bool:
+        if work.item.state in _WITH_OPERATOR or self._is_on_the_line(work):
+            return False
+        number = self._dispatcher.rules.dial_string(work.item.number)
+        if isinstance(number, Barred):
+            return False
+        return self._operator_calls.called_back.over(operator.id, number, now) is None
 
     def take(self, item_id: str, operator_id: str, now: float) -> WorkItem:
         """Ring an operator for a callback at once; raises CallbackRefused or NoSuchOperator."""
@@ -361,8 +426,13 @@ class CallbackJobs:
             raise CallbackRefused(f"Operator {operator_id} is not free at a phone now.")
         if isinstance(found := self._dispatcher.rules.dial_string(work.item.number), Barred):
             raise CallbackRefused(f"Callback {item_id} cannot be dialled: {found.words}.")
+        if self._is_on_the_line(work):
+            raise CallbackRefused(
+                f"The citizen of callback {item_id} is on the line at the moment."
+            )
         if not self._operator_calls.directory.carrier:
             raise CallbackRefused("No carrier is set (NGALAM112_CARRIER), so nobody can be called.")
+        work.item.misdial = False
         self._offers.offer(work, Desk(operator, roster.phones[operator.phone or ""]), now)
         return work.item
 
@@ -373,15 +443,19 @@ class CallbackJobs:
         return work.item
 
     def _open(self, item_id: str) -> Work:
-        found = [one for id, one in self._offers.open.items() if id.startswith(item_id)]
-        found = [one for one in found if one.item.kind == KIND]
+        found = [
+            one
+            for one in self._offers.open.values()
+            if one.item.kind == KIND
+            and (one.id.startswith(item_id) or one.item.call_id.startswith(item_id))
+        ]
         if len(found) != 1:
             raise CallbackRefused(
                 f"There is no open callback {item_id}."
                 if not found
                 else f"{len(found)} callbacks begin with {item_id}; give more of the id."
             )
-        if found[0].item.state in (ItemState.OFFERED, *_TALKING_STATES):
+        if found[0].item.state in _WITH_OPERATOR:
             raise CallbackRefused(
                 f"Callback {item_id} is with operator {found[0].item.operator} at the moment."
             )
@@ -393,6 +467,10 @@ class CallbackJobs:
         """Know the open callbacks of an earlier engine; what else it knew is known already."""
         talks = {call.id for call in self._live.calls.values()}
         for item in items:
+            if item.id in self._offers.open:
+                continue
+            if item.state is ItemState.WAITING and item.note:
+                item.due_at = now  # what kept it back then may not do so now
             work = self._known(item)
             self._offers.remember(work, now)
             lost = (

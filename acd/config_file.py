@@ -56,7 +56,7 @@ class Priority(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     header, such as esnet.4.
     """
 
-    callback: float = 0.0
+    callback: float = -120.0
     silent: float = 30.0
     handed_over: float = 30.0
     resource: dict[str, float] = msgspec.field(default_factory=lambda: dict(RESOURCE_PRIORITY))
@@ -144,8 +144,11 @@ def _priority_problems(priority: Priority) -> Iterator[str]:
         **priority.resource,
     }
     for name, seconds in starts.items():
-        if not 0 <= seconds <= LONGEST_HEAD_START_S:
-            yield f"priority, {name}: seconds must be between 0 and {LONGEST_HEAD_START_S:g}"
+        least = -LONGEST_HEAD_START_S if name == "callback" else 0
+        if not least <= seconds <= LONGEST_HEAD_START_S:
+            yield (
+                f"priority, {name}: seconds must be between {least:g} and {LONGEST_HEAD_START_S:g}"
+            )
         if name != name.lower():
             yield f"priority, {name}: names are written small"
 

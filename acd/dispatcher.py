@@ -8,6 +8,7 @@ operators and phones, is `acd.legs`; handing over is `acd.transfers.transfers`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import structlog
@@ -314,6 +315,8 @@ class Dispatcher:
             return
         wider = next_widening(one, now, self.rules)
         when = cap if wider is None else min(cap, wider)
+        if when == math.inf:
+            return
 
         def look(at: float) -> None:
             if one in self.queue:

@@ -1,9 +1,8 @@
 """Calls that an operator makes from a phone: to a colleague, or to an agency about a citizen.
 
-They are no calls of citizens: they have no record of their own. What goes out belongs to a call
-record: an agency is called only by an operator who has a citizen on the line, and a citizen only
-is called back, as a further leg of the operator's last call. When the phone asks by REFER with
-Replaces, whom it talks with comes into the citizen's call.
+They have no record. An agency is called only by an operator who has a citizen on the line. A
+citizen is only called back (`acd.callback_jobs`), and only the ringing is here: who answers is a
+call. When the phone asks by REFER with Replaces, whom it talks with comes into the citizen's call.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from acd.calls.states import LegStage
 from acd.calls.target import Kind, Target
 from acd.dispatcher import Dispatcher
 from acd.legs import FAILED, NO_ANSWER, NORMAL
-from acd.numbers.called_back import CALLED_BACK, CalledBack
+from acd.numbers.called_back import CalledBack
 from acd.operators.operator import Device, Operator
 from acd.operators.states import State
 from acd.timers import Timer
@@ -43,8 +42,11 @@ Say = Callable[[str, str, float], None]
 class Callbacks(Protocol):
     """What follows when a citizen is rung for an operator (`acd.callback_jobs`)."""
 
-    def citizen_answered(self, call: OperatorCall, now: float) -> None:
-        """The citizen has answered; both channels are that part's from now on."""
+    def citizen_answered(self, call: OperatorCall, now: float) -> bool:
+        """The citizen has answered; both channels are that part's from now on.
+
+        False if nobody wants that any more, and both are hung up.
+        """
 
     def citizen_not_reached(self, call: OperatorCall, cause: int, now: float) -> None:
         """The citizen has not answered, or could not be rung. `cause`: Q.850."""
@@ -155,10 +157,26 @@ class OperatorCalls(Owner):
         target = Target(Kind.CITIZEN, number, number, (f"tel:{number}",))
         call = self._place(channel, phone, operator, target, now, item)
         who = operator.id if operator is not None else ""
-        self._journal.keep(CALLED_BACK, self.called_back.dialled(who, number, now))
+        for key in self.called_back.expired():
+            self._journal.keep(key, None)
+        self._journal.keep(*self.called_back.dialled(who, number, now))
         self._keep(call)
         ours = self._dispatcher.rules.number
         self._dispatcher.switch.ring(call.leg, call.address, (ours, ours), channel)
+
+    def stop(self, item: str, now: float) -> None:
+        """Ring a citizen no more, and tell the operator so in words."""
+        for call in [one for one in self.by_channel.values() if one.item == item]:
+            self._dispatcher.switch.hang_up(call.leg, NO_ANSWER)
+            self._forget(call)
+            self._free_both(call, now)
+            self.say(call.channel, "transfer_failed", now)
+
+    def all_lost(self, now: float) -> None:
+        """Asterisk has died with all of them."""
+        for call in list(self.by_channel.values()):
+            self._forget(call)
+            self._free_both(call, now)
 
     def rings_for(self, item: str) -> bool:
         """Whether a citizen is rung for this callback."""
@@ -253,7 +271,8 @@ class OperatorCalls(Owner):
             self._forget(call)
             self._dispatcher.switch.answer(call.channel)
             self._dispatcher.switch.stop_ringing(call.channel)
-            self.callbacks.citizen_answered(call, now)
+            if not self.callbacks.citizen_answered(call, now):
+                self._free_both(call, now)
             return
         call.bridge = new_id(now)
         self._dispatcher.switch.pair(call.bridge, call.channel, call.leg)

@@ -13,7 +13,7 @@ import structlog
 
 from acd.calls.ids import new_id
 from acd.calls.owners import Owner, Owners
-from acd.dispatcher import Dispatcher
+from acd.dispatcher import ANSWER_UNSEEN_S, LOOK_AGAIN_S, Dispatcher
 from acd.legs import LOST, NO_ANSWER, NORMAL
 from acd.operators.operator import Device
 from acd.operators.states import State
@@ -39,7 +39,7 @@ class ItemServer(Protocol):
     def accepted(self, work: Work, now: float) -> None:
         """An operator has answered: `work.item` tells who, at which phone, on which channel.
 
-        The channel belongs to the kind's part from now on.
+        The channel belongs to the server of the kind from now on.
         """
 
     def due(self, work: Work, now: float) -> None:
@@ -129,13 +129,17 @@ class WorkOffers(Owner):
         """The channels of the phones that ring."""
         return set(self._rings)
 
-    def restored(self, live: Container[str], up: Container[str], now: float) -> None:
-        """Asterisk has been asked which channels live, and which of them are up."""
-        for channel in list(self._rings):
-            if channel not in live:
-                self.gone(channel, NORMAL, now)
-            elif channel in up:
-                self.answered(channel, now)
+    def restored(self, up: Container[str], now: float) -> None:
+        """Asterisk has told which channels are up; those that are gone have been told of."""
+        for channel in [one for one in self._rings if one in up]:
+            self.answered(channel, now)
+
+    def all_lost(self, now: float) -> None:
+        """Asterisk has died with all channels, which is nobody's miss."""
+        for channel, work in list(self._rings.items()):
+            self._stop(channel, hang_up=False)
+            self.free_operator(work)
+            self.wait(work, now + AGAIN_S, now, "lost")
 
     # --- ringing ------------------------------------------------------------------------------
 
@@ -173,7 +177,7 @@ class WorkOffers(Owner):
         if operator is not None and operator.state is State.IDLE:
             operator.move(State.OFFERED, work.id)
         until = now + dispatcher.rules.ring_timeout_s
-        work.rearm(dispatcher.timers.at(until, lambda at: self._rang_out(channel, at)))
+        work.rearm(dispatcher.timers.at(until, lambda at: self._rang_out(channel, until, at)))
 
     def answered(self, channel: str, now: float) -> None:
         """The operator has it."""
@@ -199,8 +203,18 @@ class WorkOffers(Owner):
         reason = "unreachable" if cause in LOST else "rejected"
         self._failed(channel, _REASONS.get(cause, reason), now)
 
-    def _rang_out(self, channel: str, now: float) -> None:
-        if channel in self._rings:
+    def _rang_out(self, channel: str, rang_out_at: float, now: float) -> None:
+        if channel not in self._rings:
+            return
+        work, load = self._rings[channel], self._dispatcher.load
+        if load.is_late() and now < rang_out_at + ANSWER_UNSEEN_S:
+            # the operator may have answered, and the line not have seen it: that is no miss
+            again = now + LOOK_AGAIN_S
+            rearmed = self._dispatcher.timers.at(
+                again, lambda at: self._rang_out(channel, rang_out_at, at)
+            )
+            work.rearm(rearmed)
+        else:
             self._failed(channel, "no_answer", now)
             self._dispatcher.switch.hang_up(channel, NO_ANSWER)
 
@@ -223,6 +237,10 @@ class WorkOffers(Owner):
         if self._rings.get(channel) is not work:
             return
         self._stop(channel, hang_up=True)
+        self.free_operator(work)
+
+    def free_operator(self, work: Work) -> None:
+        """The item's operator has nothing to do with it any more."""
         operator = self._dispatcher.roster.operators.get(work.item.operator or "")
         if operator is not None and operator.call == work.id:
             self._dispatcher.roster.idle(operator, operator.idle_since)

@@ -49,9 +49,10 @@ class Reception:
         """The category of a call that has said nothing."""
         return self._tree.menus[self._tree.start].category
 
-    def welcome(self, call: Call, now: float) -> None:
+    def welcome(self, call: Call, now: float, *, answered: bool = False) -> None:
         """Answer the call and begin the menu; who has just been through it need not again."""
-        self._switch.answer(call.channel)
+        if not answered:
+            self._switch.answer(call.channel)
         if call.category_before is None:
             self.begin(call, now)
             return

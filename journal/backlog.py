@@ -16,10 +16,10 @@ from journal.segments import LEAD, Place, Segments
 
 
 class Unsaved(NamedTuple):
-    """An entry that is in no file. `call`: the call that it tells of, if it does."""
+    """An entry that is in no file. `whom`: the id of the call or other row that it tells of."""
 
     n: int
-    call: str
+    whom: str
     line: bytes
 
 
@@ -130,13 +130,13 @@ class Waiting:
     def give_up(self, most_bytes: int, living: Container[str]) -> int:
         """Forget what is on no disk down to so many bytes; returns how many entries that were.
 
-        The oldest of finished calls first, then the oldest of all; what is on its way stays.
+        The oldest of what has ended first, then the oldest of all; what is on its way stays.
         """
         before = len(self.unsaved)
         for spared in (living, ()):
             rest: deque[Unsaved] = deque()
             for one in self.unsaved:
-                if self.bytes_unsaved <= most_bytes or one.n <= self.given or one.call in spared:
+                if self.bytes_unsaved <= most_bytes or one.n <= self.given or one.whom in spared:
                     rest.append(one)
                 else:
                     self.bytes_unsaved -= len(one.line)

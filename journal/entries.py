@@ -27,6 +27,7 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
 
 
 class _Whom(msgspec.Struct, frozen=True):
+    # what is named by `id` may point to a call too
     call_id: str = ""
     id: str = ""
 
@@ -40,7 +41,7 @@ class Glance(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
     @property
     def ids(self) -> set[str]:
         """The ids of the rows that the entry tells of."""
-        return {whom.call_id or whom.id for _, whom in self.rows}
+        return {whom.id or whom.call_id for _, whom in self.rows}
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True, tag="summary"):

@@ -126,12 +126,12 @@ class WriteAheadLog:
 
         Nothing may leave the engine before that which follows from what is kept: no await in it.
         """
-        self._held = True
+        outer, self._held = self._held, True
         try:
             yield
         finally:
-            self._held = False
-            if self._entries or self._facts:
+            self._held = outer
+            if not outer and (self._entries or self._facts):
                 self._write_all()
 
     def restate(self, rows: Mapping[str, Iterable[dict[str, Any]]]) -> None:
@@ -230,12 +230,17 @@ class WriteAheadLog:
 
     def _not_saved(self, entries: list[Entry], lines: list[bytes]) -> None:
         for entry, line in zip(entries, lines, strict=True):
-            call = entry.rows[0][1].get("call_id", "")
-            self._queue.not_saved(Unsaved(entry.n, call, line))
+            row = entry.rows[0][1]
+            whom = row.get("id") or row.get("call_id", "")
+            self._queue.not_saved(Unsaved(entry.n, whom, line))
         if self._queue.bytes_unsaved > self._unsaved_bytes:
             # a tenth at a time
-            lost = self._queue.give_up(self._unsaved_bytes * 9 // 10, self._state.calls)
+            lost = self._queue.give_up(self._unsaved_bytes * 9 // 10, self._living())
             self._count_lost(lost, "no disk and no database took them in time")
+
+    def _living(self) -> set[str]:
+        """The ids of calls and other rows without an end."""
+        return set(self._state.calls).union(*self._state.others.values())
 
     def _write(self, lines: bytes) -> Place | None:
         """Write lines; None if they are not in the file."""

@@ -165,6 +165,7 @@ class WorkItemRow(Base):
     talk: Mapped[str | None] = mapped_column(String(ID))
     history: Mapped[list[dict[str, Any]]]
     changes: Mapped[int]
+    misdial: Mapped[bool]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(WORD))
     closed_by: Mapped[str | None] = mapped_column(String(WORD))

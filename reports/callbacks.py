@@ -20,7 +20,7 @@ from reports.errors import BadQuestion, NoSuchCallback, SeveralCallbacks
 
 OPEN, ALL = "open", "all"
 MOST = 10_000
-"""The most callbacks of one list."""
+"""The most callbacks of one list; of more, the newest."""
 
 _ITEM = WorkItemRow.__table__
 _IS_OPEN = WorkItemRow.ended_at.is_(None)
@@ -42,8 +42,9 @@ async def callbacks(
     if until is not None:
         conditions.append(WorkItemRow.created_at < until)
     query = select(_ITEM).where(*conditions)
-    query = query.order_by(WorkItemRow.created_at, WorkItemRow.id).limit(MOST)
-    return [_item(row) for row in (await session.execute(query)).mappings()]
+    newest = (WorkItemRow.created_at.desc(), WorkItemRow.id.desc())
+    rows = (await session.execute(query.order_by(*newest).limit(MOST))).mappings().all()
+    return [_item(row) for row in reversed(rows)]
 
 
 async def show_callback(session: AsyncSession, item_id: str) -> WorkItem:

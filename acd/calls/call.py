@@ -39,7 +39,6 @@ class Call:
     # if not since the arrival: from a call before this one, or from being handed to a category
     waits_since: float | None = None
     category_before: str | None = None  # of the call that the citizen gave up a moment before
-    callback: bool = False  # a citizen who is called back
     silent: bool = False  # a citizen who says nothing, and may not be able to
     aged: bool = False  # has waited beyond the cap: before all others, to anybody
     preferred: str | None = None  # the operator who spoke with this caller last
@@ -52,6 +51,7 @@ class Call:
     words: str | None = None  # the playback that tells the waiting citizen so
     hanging_up: bool = False  # ended, and the citizen's leg was told to go
     cap_s: float | None = None  # so long the citizen waits at most for a turn: as the category says
+    rings_several: bool = True  # at once, if its category says so
     checkpoint: CallCheckpoint | None = None  # what was kept last for the next engine
 
     def __post_init__(self) -> None:
@@ -120,7 +120,6 @@ class Call:
             playback=self.playback,
             resource_priority=self.resource_priority,
             waits_since=self.waits_since,
-            callback=self.callback,
             silent=self.silent,
             preferred=self.preferred,
             aged=self.aged,
@@ -143,7 +142,7 @@ class Call:
         self.checkpoint = kept
         self.dialogue, self.playback = kept.dialogue, kept.playback
         self.resource_priority, self.waits_since = kept.resource_priority, kept.waits_since
-        self.callback, self.silent, self.preferred = kept.callback, kept.silent, kept.preferred
+        self.silent, self.preferred = kept.silent, kept.preferred
         self.aged, self.interrupted = kept.aged, kept.interrupted
         self.said, self.turns, self.words = kept.said, kept.turns, kept.words
         self._follow_the_record()

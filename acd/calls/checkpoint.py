@@ -57,7 +57,6 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     playback: str | None = None
     resource_priority: str = ""
     waits_since: float | None = None
-    callback: bool = False
     silent: bool = False
     preferred: str | None = None
     aged: bool = False

@@ -9,17 +9,19 @@ from typing import Any, Protocol
 from acd.calls.record import CallEvent, CallRecord
 
 OfCall = Callable[[CallRecord, float], None]
+OfEnd = Callable[[CallRecord, float, bool], None]
 
 
 class Journal(Protocol):
     """Keeps what happened. Returns at once and never fails; writing is its own affair.
 
     `on_arrived`, `on_ended`: called with the record and the time after an event of this kind, on
-    whatever way it came, so that nothing that has to follow from it can be missed.
+    whatever way it came, so that nothing that has to follow from it can be missed. The third that
+    `on_ended` is given: the call had an end before, and only more is known of it now.
     """
 
     on_arrived: OfCall
-    on_ended: OfCall
+    on_ended: OfEnd
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         """Keep an event, and the record as it is after it."""

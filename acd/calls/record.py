@@ -70,7 +70,8 @@ class EventKind(StrEnum):
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
     CALLED_BACK = "called_back"  # of earlier versions: operator, phone, leg, to
     TROUBLE = "trouble"  # what
-    ENDED = "ended"  # ended_by, hangup_cause, position (of who hung up while waiting)
+    # ended_by, hangup_cause, position (of who hung up while waiting), again (it had an end before)
+    ENDED = "ended"
     FALLBACK = "fallback"  # status, step, phone, answered_at, why, run: no engine served meanwhile
 
 

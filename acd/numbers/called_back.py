@@ -5,7 +5,8 @@ Counted over any 24 hours rather than days, so that midnight gives nobody a seco
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,8 +14,9 @@ import msgspec
 from acd.numbers.caller import COUNTRY, same_caller
 from acd.numbers.outbound import Barred, Outbound
 
-CALLED_BACK = "called_back"
-"""The key under which the next engine finds what was dialled (`acd.calls.journal.Journal.keep`)."""
+CALLED_BACK = "called_back:"
+"""The key of a callback for the next engine is this and its number
+(`acd.calls.journal.Journal.keep`)."""
 
 DAY_S = 86_400.0
 
@@ -32,28 +34,59 @@ class CalledBack:
 
     def __init__(self, outbound: Outbound, country: str = COUNTRY) -> None:
         self._outbound, self._country = outbound, country
-        self._dialled: deque[Dialled] = deque()  # oldest first
+        self._dialled: deque[tuple[str, Dialled]] = deque()  # key, callback; oldest first
+        self._of_number: Counter[str] = Counter()
+        self._of_operator: Counter[str] = Counter()
+        self._last = 0
+        self._expired: list[str] = []
 
     def over(self, operator: str, number: str, now: float) -> Barred | None:
         """Return which limit another callback would break; None if it breaks none."""
-        while self._dialled and now - self._dialled[0].at >= DAY_S:
-            self._dialled.popleft()
-        caller = same_caller(number, self._country) or number
-        if sum(one.number == caller for one in self._dialled) >= self._outbound.a_day_number:
+        self._forget_old(now)
+        policy = self._outbound
+        if self._of_number[same_caller(number, self._country) or number] >= policy.a_day_number:
             return Barred.NUMBER_OFTEN
-        if sum(one.operator == operator for one in self._dialled) >= self._outbound.a_day_operator:
+        if self._of_operator[operator] >= policy.a_day_operator:
             return Barred.OPERATOR_OFTEN
-        return Barred.LINE_OFTEN if len(self._dialled) >= self._outbound.a_day else None
+        return Barred.LINE_OFTEN if len(self._dialled) >= policy.a_day else None
 
-    def dialled(self, operator: str, number: str, now: float) -> list[Dialled]:
-        """Count a callback, and return all that the next engine has to know."""
+    def dialled(self, operator: str, number: str, now: float) -> tuple[str, Dialled]:
+        """Count a callback, and return it with its key, for the next engine."""
+        self._last += 1
         caller = same_caller(number, self._country) or number
-        self._dialled.append(Dialled(now, operator, caller))
-        return list(self._dialled)
+        return self._count(f"{CALLED_BACK}{self._last}", Dialled(now, operator, caller))
 
-    def remember(self, kept: Any) -> None:
+    def expired(self) -> list[str]:
+        """The keys that nobody needs any more, each told once."""
+        keys, self._expired = self._expired, []
+        return keys
+
+    def _forget_old(self, now: float) -> None:
+        while self._dialled and now - self._dialled[0][1].at >= DAY_S:
+            key, one = self._dialled.popleft()
+            self._expired.append(key)
+            for counter, of in ((self._of_number, one.number), (self._of_operator, one.operator)):
+                counter[of] -= 1
+                if not counter[of]:
+                    del counter[of]
+
+    def remember(self, facts: Mapping[str, Any]) -> None:
         """Know what an earlier engine has dialled; what makes no sense is left out."""
-        try:
-            self._dialled = deque(msgspec.convert(kept, list[Dialled]))
-        except msgspec.ValidationError:
-            return
+        found = []
+        for key, value in facts.items():
+            name = key.removeprefix(CALLED_BACK)
+            if not key.startswith(CALLED_BACK) or not name.isdecimal():
+                continue
+            try:
+                found.append((int(name), key, msgspec.convert(value, Dialled)))
+            except msgspec.ValidationError:
+                continue
+        for number, key, one in sorted(found):
+            self._last = max(self._last, number)
+            self._count(key, one)
+
+    def _count(self, key: str, one: Dialled) -> tuple[str, Dialled]:
+        self._dialled.append((key, one))
+        self._of_number[one.number] += 1
+        self._of_operator[one.operator] += 1
+        return key, one

@@ -71,7 +71,7 @@ def _choose(waiting: Waiting, free: Iterable[Operator], now: float, rules: Rules
     """Choose who of the free operators gets it; none if none may have it."""
     may = eligible_ones(free, waiting, now, rules)
     strategy = STRATEGIES[rules.category(waiting.category).strategy]
-    if strategy.rings_all:
+    if strategy.rings_all and waiting.rings_several:
         return sorted(may, key=lambda one: strategy.key(one, waiting))[: rules.ring_all_most]
     if waiting.preferred is not None:
         for one in may:

@@ -22,8 +22,6 @@ def head_start(call: Call, rules: Rules) -> float:
     if call.resource_priority:  # of several the best counts (RFC 4412); the dialplan writes /
         named = call.resource_priority.lower().replace("/", ",").split(",")
         seconds += max(rules.resource_priority.get(name.strip(), 0.0) for name in named)
-    if call.callback:
-        seconds += rules.callback_head_start_s
     if call.silent:
         seconds += rules.silent_head_start_s
     if call.waits_since is not None and call.waits_since > call.record.arrived_at:

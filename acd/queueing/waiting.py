@@ -13,7 +13,7 @@ class Waiting(Protocol):
     `category`: what it is about, if known. `waits_from`: since when, seconds since the epoch.
     `head_start_s`: served as if it had waited so much longer. `aged`: has waited beyond its cap.
     `preferred`: the operator who is to have it if free. `cap_s`: so long it waits at most for its
-    turn; None: as its category says.
+    turn; None: as its category says. `rings_several`: the phones of several operators may ring.
     """
 
     category: str | None
@@ -22,6 +22,7 @@ class Waiting(Protocol):
     aged: bool
     preferred: str | None
     cap_s: float | None
+    rings_several: bool
 
     @property
     def id(self) -> str:

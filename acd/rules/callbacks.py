@@ -15,7 +15,7 @@ class CallbackRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `first_after_s`: from the loss to the first try, for many dial again at once. `tries`: at most.
     `gaps_s`: from a try in vain to the next one, the last gap for all further ones. `busy_after_s`:
     the gap where the citizen was on the phone. `give_up_s`: no try later than that after the loss.
-    `cap_s`: what has waited longer among the calls is served before all others. `misdial_s`: who
+    `misdial_s`: who
     hangs up within so short a time is called only if the number dials again within
     `misdial_again_s`.
     """
@@ -25,7 +25,6 @@ class CallbackRules(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     gaps_s: tuple[float, ...] = (120.0, 600.0)
     busy_after_s: float = 60.0
     give_up_s: float = _DAY_S
-    cap_s: float = 600.0
     misdial_s: float = 2.0
     misdial_again_s: float = 3600.0
 
@@ -38,7 +37,6 @@ def callback_problems(rules: CallbackRules) -> Iterator[str]:
         "first_after_s": (rules.first_after_s, 3600.0),
         "busy_after_s": (rules.busy_after_s, _DAY_S),
         "give_up_s": (rules.give_up_s, 7 * _DAY_S),
-        "cap_s": (rules.cap_s, _DAY_S),
         "misdial_s": (rules.misdial_s, 60.0),
         "misdial_again_s": (rules.misdial_again_s, _DAY_S),
         **{f"gaps_s {place}": (gap, _DAY_S) for place, gap in enumerate(rules.gaps_s, 1)},

@@ -140,7 +140,7 @@ class Rules:
     rings: tuple[Ring, ...] = RINGS
     ring_all_most: int = 20
     resource_priority: Mapping[str, float] = field(default_factory=lambda: RESOURCE_PRIORITY)
-    callback_head_start_s: float = 0.0
+    callback_head_start_s: float = -120.0
     silent_head_start_s: float = 30.0
     handed_over_head_start_s: float = 30.0
     failures: Mapping[str, Failure] = field(default_factory=lambda: FAILURES)

@@ -22,7 +22,18 @@ def owed(record: CallRecord) -> str | None:
     """Why the citizen of a call that has ended is to be called; None if nobody owes that."""
     if record.ended_by in CUT_OFF:
         return WAS_CUT_OFF
+    if record.outcome is Outcome.ANSWERED and _waited_again(record):
+        return Outcome.LOST_QUEUE.value
     return record.outcome.value if record.outcome in _LOST else None
+
+
+def _waited_again(record: CallRecord) -> bool:
+    """Whether a citizen who was answered was alone at the end: the operator was lost, or had handed
+    the call to a category.
+    """
+    end = record.ended_at
+    left = [leg.left_at for leg in record.legs]
+    return bool(left) and all(at is not None and end is not None and at < end for at in left)
 
 
 def is_misdial(record: CallRecord, rules: CallbackRules) -> bool:

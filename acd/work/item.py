@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +39,8 @@ class WorkItem(msgspec.Struct, kw_only=True):
     thing happens by itself; the row is where that time is kept. `attempts`: how often it was tried.
     `operator`, `phone`, `channel`: who has it, where, and the phone's channel, while it is offered
     or worked on. `talk`: the call by which it is worked on. `changes`: counts the changes of the
-    row. `ended_at`, `outcome`, `closed_by`, `note`: when, how, by whom and why it was closed.
+    row. `misdial`: of a callback, may have been dialled by mistake. `ended_at`, `outcome`,
+    `closed_by`, `note`: when, how, by whom and why it was closed; `note` also why it waits.
     """
 
     id: str
@@ -59,6 +61,7 @@ class WorkItem(msgspec.Struct, kw_only=True):
     talk: str | None = None
     history: list[Step] = []
     changes: int = 0
+    misdial: bool = False
     ended_at: float | None = None
     outcome: ItemOutcome | None = None
     closed_by: str | None = None
@@ -81,7 +84,8 @@ class Work:
     language: str = field(init=False)
     waits_from: float = field(init=False)
     head_start_s: float = 0.0
-    cap_s: float | None = None
+    cap_s: float | None = math.inf  # who holds the line goes first, however old it is
+    rings_several: bool = False
     aged: bool = False
     preferred: str | None = None
     offers: int = 0

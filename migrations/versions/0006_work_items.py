@@ -16,7 +16,8 @@ _ID, _WORD, _NUMBER, _NOTE = (sa.String(length) for length in (40, 32, 64, 255))
 _AT = sa.DateTime(timezone=True)
 _LIVES = sa.text("ended_at IS NULL")
 _WAS_CUT_OFF = sa.text("ended_by IN ('cut_off', 'asterisk', 'line_stopped')")
-# who was cut off within a day, and neither called back nor served since: until now that was a list
+# Who was cut off within a day, and neither called back nor served since: until now that was a list.
+# What has letters, as `anonymous`, is nobody's number.
 _OWED = sa.text(
     """
     INSERT INTO work_items (
@@ -31,6 +32,8 @@ _OWED = sa.text(
         AND NOT EXISTS (
             SELECT 1 FROM calls AS later
             WHERE later.caller_number = calls.caller_number
+                AND length(later.caller_number) > 4
+                AND lower(later.caller_number) = upper(later.caller_number)
                 AND later.operator_answered_at >= calls.ended_at
         )
     """
@@ -59,6 +62,7 @@ def upgrade() -> None:
         sa.Column("talk", _ID, nullable=True),
         sa.Column("history", sa.JSON(), nullable=False),
         sa.Column("changes", sa.Integer(), nullable=False),
+        sa.Column("misdial", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("ended_at", _AT, nullable=True),
         sa.Column("outcome", _WORD, nullable=True),
         sa.Column("closed_by", _WORD, nullable=True),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
+import structlog
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -17,13 +18,15 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from acd.calls.journal import OfCall
+from acd.calls.journal import OfCall, OfEnd
 from acd.calls.record import CallEvent, CallRecord, EventKind, Outcome
 from acd.rules.load_shedding import Level
 from journal.database_writer import DatabaseWriter
 from ngalam112 import __version__
 from ngalam112.api.state import LoadState, line_state
 from ngalam112.engine.engine import Engine
+
+log = structlog.get_logger("journal")
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -40,17 +43,31 @@ class CountingJournal:
         self.offered = 0
         self.outcomes: Counter[Outcome] = Counter()
         self.on_arrived: OfCall = lambda record, at: None
-        self.on_ended: OfCall = lambda record, at: None
+        self.on_ended: OfEnd = lambda record, at, again: None
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         """Count the call if it has arrived or ended; keep the event."""
-        self.recorder.call_event(event, record)
         if event.kind is EventKind.ARRIVED:
             self.offered += record.callback_of is None
-            self.on_arrived(record, event.at)
         elif event.kind is EventKind.ENDED and record.outcome is not None:
             self.outcomes[record.outcome] += 1
-            self.on_ended(record, event.at)
+        else:
+            self.recorder.call_event(event, record)
+            return
+        # an engine that dies here has kept both the event and what follows from it, or neither
+        with self.recorder.together():
+            self.recorder.call_event(event, record)
+            try:
+                self._follow(event, record)
+            except Exception:
+                # the call itself goes on, or ends, as it should
+                log.exception("call_not_followed", call_id=record.call_id, kind=event.kind)
+
+    def _follow(self, event: CallEvent, record: CallRecord) -> None:
+        if event.kind is EventKind.ARRIVED:
+            self.on_arrived(record, event.at)
+        else:
+            self.on_ended(record, event.at, bool(event.data.get("again")))
 
     def operator_event(
         self, operator: str, at: float, kind: str, phone: str | None, reason: str | None

@@ -123,7 +123,7 @@ class Admission:
             self._dispatcher.enqueue(call, now)
         else:
             self._dispatcher.announcements.forget(call)
-            self._reception.begin(call, now)
+            self._reception.welcome(call, now, answered=True)
 
     def _look_again(self, now: float) -> None:
         if self._timer is None:

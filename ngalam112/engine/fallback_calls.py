@@ -124,7 +124,8 @@ class FallbackCalls:
             self._ended_away(call, what.ended_by, now, what.ended_at)
         else:
             at = max(what.ended_at, call.record.latest)
-            call.note(EventKind.ENDED, at, ended_by=what.ended_by, hangup_cause=None)
+            again = call.record.ended_at is not None
+            call.note(EventKind.ENDED, at, ended_by=what.ended_by, hangup_cause=None, again=again)
         return True
 
     def seen_alive(self, live: Container[str], now: float) -> None:

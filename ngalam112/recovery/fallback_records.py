@@ -226,7 +226,9 @@ def _append(record: CallRecord, served: Served, journal: Journal) -> None:
     if served.ended_at is not None or record.ended_at is None:
         at = max(served.at if served.ended_at is None else served.ended_at, record.latest)
         ended_by = served.ended_by or "unknown"
-        steps.append((EventKind.ENDED, at, {"ended_by": ended_by, "hangup_cause": None}))
+        again = record.ended_at is not None
+        data = {"ended_by": ended_by, "hangup_cause": None, "again": again}
+        steps.append((EventKind.ENDED, at, data))
     for kind, at, data in steps:
         event = CallEvent(
             call_id=record.call_id, seq=record.events + 1, at=at, kind=kind, data=data

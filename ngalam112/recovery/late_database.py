@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import structlog
 
+from acd.work.item import TABLE
 from journal.database_writer import DatabaseWriter
 from journal.row_kinds import CALLS, OPERATORS
+from ngalam112.engine.clock import CLOCK
 from ngalam112.engine.engine import Engine
 from ngalam112.recovery.reconnect import Reconnect
 from ngalam112.recovery.startup_state import Known, StartupState, items_of, learn
@@ -34,7 +36,9 @@ def remember(
     for operator in known.operators:
         engine.roster.add_operator(operator)
     reconnect.remember(known.calls, kept.facts, seen_at)
-    items, now = items_of(known), engine.clock.now()
+    # somebody has set the machine's clock since: what had to happen in an hour has to then as well
+    items = items_of(known, engine.clock.stepped(kept.facts.get(CLOCK)))
+    now = engine.clock.now()
     engine.router.claims.redials.remember(items, now)
     engine.router.callbacks.remember(items, now)
     if is_stored:
@@ -74,5 +78,8 @@ def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     local, roster = recorder.local, engine.roster
     newer = {id for id in roster.operators if local.is_newer(id)}
     learn(roster, stored, newer, local.kept)
+    in_journal = local.kept.others.get(TABLE, {}).keys() | local.kept.newer
+    items = [one for one in items_of(stored) if one.id not in in_journal]
+    engine.router.callbacks.remember(items, engine.clock.now())
     _say_last(engine, recorder, newer)
     local.keep_phones(roster.phones.values())

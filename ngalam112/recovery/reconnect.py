@@ -15,7 +15,6 @@ import structlog
 
 from acd.calls.checkpoint import call_checkpoints, claim_checkpoints, to_hang_up
 from acd.calls.record import CallRecord
-from acd.numbers.called_back import CALLED_BACK
 from ngalam112.config.provision import APP
 from ngalam112.engine.clock import CLOCK
 from ngalam112.engine.engine import Engine
@@ -69,7 +68,7 @@ class Reconnect:
         self._router.live.to_hang_up.update(to_hang_up(calls))
         self._router.claims.pending.update(claim_checkpoints(facts))
         self._router.operator_calls.remember(facts)
-        self._router.operator_calls.called_back.remember(facts.get(CALLED_BACK))
+        self._router.operator_calls.called_back.remember(facts)
         self._router.codes.throttle.remember(facts)
         self._engine.ban_keeper.remember(facts)
         self._asterisk = str(facts.get(ASTERISK, ""))

@@ -69,6 +69,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     )
     if event.lost_at is not None:
         dispatcher.roster.all_phones_are_new()
+        router.callbacks.asterisk_lost(now)
         for call in knew:
             _close(router, call, CUT_OFF, event.lost_at, now)
     for call in [one for one in knew if one.stage is Stage.ENDED]:
@@ -83,6 +84,8 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     _claimed_only(router, knew, event, now)
     # who is being handed over by this engine, and who talks among colleagues, is in good hands
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
+    # a citizen who is called back and has answered just now, in `_calls_of_phones`
+    busy += [call for channel, call in router.calls.items() if channel not in event.calls]
     in_good_hands = router.channels_of_phones() | {call.channel for call in busy} | entered
     in_good_hands = in_good_hands.union(*(call.legs for call in busy))
     ended = {call.channel for call in knew if call.stage is Stage.ENDED}
@@ -121,7 +124,7 @@ def _calls_of_phones(router: EventRouter, live: Snapshot, now: float) -> None:
             router.gone(channel, NORMAL, now)
     up = {one.id for one in live.legs.values() if one.up}
     router.operator_calls.restored(up, live.bridges, now)
-    router.offers.restored(live.legs.keys() | entered, up, now)
+    router.offers.restored(up, now)
 
 
 def _hang_up_again(router: EventRouter, live: Snapshot) -> None:

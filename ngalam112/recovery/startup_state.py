@@ -109,12 +109,21 @@ def _joined_calls(kept: Kept, stored: Known) -> list[CallRecord]:
     return found + list(rows.values())
 
 
-def items_of(known: Known) -> list[WorkItem]:
-    """The open work items; a row that makes no sense is left out, and stays in the database."""
+def items_of(known: Known, later_s: float = 0.0) -> list[WorkItem]:
+    """The open work items; a row that makes no sense is left out, and stays in the database.
+
+    `later_s`: how far the clock is ahead of the one by which they were written.
+    """
     found = []
     for row in known.others.get(TABLE, []):
         try:
-            found.append(msgspec.convert(row, WorkItem))
+            item = msgspec.convert(row, WorkItem)
+            item.created_at, item.waits_since = (
+                item.created_at + later_s,
+                item.waits_since + later_s,
+            )
+            item.due_at = None if item.due_at is None else item.due_at + later_s
+            found.append(item)
         except msgspec.ValidationError as error:
             log.error("work_item_not_understood", id=str(row.get("id")), error=str(error))
     return found

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from acd.calls.journal import Journal, OfCall
+from acd.calls.journal import Journal, OfCall, OfEnd
 from acd.calls.record import CallEvent, CallRecord, EventKind
 from acd.switch import Switch
 from ngalam112.engine.call_lanes import CallLanes
@@ -130,7 +130,7 @@ class FakeJournal:
         self.rows: dict[str, dict[str, Any]] = {}
         self.facts: dict[str, Any] = {}
         self.on_arrived: OfCall = lambda record, at: None
-        self.on_ended: OfCall = lambda record, at: None
+        self.on_ended: OfEnd = lambda record, at, again: None
         self.tables: dict[str, dict[str, dict[str, Any]]] = {}
 
     def row(self, table: str, values: dict[str, Any]) -> None:
@@ -148,7 +148,7 @@ class FakeJournal:
         if event.kind is EventKind.ARRIVED:
             self.on_arrived(record, event.at)
         elif event.kind is EventKind.ENDED:
-            self.on_ended(record, event.at)
+            self.on_ended(record, event.at, bool(event.data.get("again")))
 
     def operator_event(
         self, operator: str, at: float, kind: str, phone: str | None, reason: str | None

@@ -73,7 +73,7 @@ def test_calling_back_ends_the_wrap_up() -> None:
     assert desk.operator().state is State.CALLING
 
 
-def test_who_does_not_answer_is_tried_again() -> None:
+def test_who_is_called_by_an_operators_wish_and_does_not_answer_is_not_tried_again() -> None:
     desk = after_a_talk(wrap_up_s=0.0, ring_timeout_s=12.0)
     leg = dial_back(desk)
     desk.timers.fire(160.0 + 44.9)
@@ -82,9 +82,8 @@ def test_who_does_not_answer_is_tried_again() -> None:
     assert desk.switch.last("hang_up").to == leg
     assert desk.switch.playing()[1] == "transfer_failed"
     assert desk.journal.only().outcome == "answered"
-    (work,) = desk.router.callbacks.open()
-    assert (work.item.state, work.item.attempts) == ("waiting", 1)
-    assert work.item.due_at == 205.0 + desk.dispatcher.rules.callbacks.gaps_s[0]
+    (item,) = desk.journal.tables["work_items"].values()
+    assert (item["outcome"], item["attempts"], item["note"]) == ("given_up", 1, "no_answer")
     assert desk.operator().state is State.IDLE
 
 

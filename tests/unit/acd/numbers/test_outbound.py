@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from factories import OFTEN, THE_DISTRIBUTION
 from hypothesis import given
@@ -118,5 +119,20 @@ def test_what_another_engine_has_kept_and_nobody_understands_changes_nothing() -
     made = CalledBack(Outbound(a_day=1))
     made.dialled("1001", "081234567890", 0.0)
     for kept in (None, "x", [["x"]], {"at": 1}):
-        made.remember(kept)
+        made.remember(
+            {"called_back:1": kept, "called_back:x": [1.0, "1001", "0812"], "called": kept}
+        )
         assert made.over("1002", "0341366444", 1.0) is Barred.LINE_OFTEN
+
+
+def test_the_next_engine_counts_on_and_is_told_once_what_nobody_needs_any_more() -> None:
+    made, facts = CalledBack(Outbound(a_day=2)), {}
+    for at in (0.0, 1000.0):
+        key, one = made.dialled("1001", "081234567890", at)
+        facts[key] = msgspec.to_builtins(one)
+    after = CalledBack(Outbound(a_day=2))
+    after.remember(facts)
+    assert after.over("", "0341366444", 1500.0) is Barred.LINE_OFTEN
+    assert after.over("", "0341366444", DAY_S) is None
+    assert (after.expired(), after.expired()) == (["called_back:1"], [])
+    assert after.dialled("1001", "0341366444", DAY_S)[0] == "called_back:3"

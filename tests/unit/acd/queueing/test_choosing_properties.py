@@ -33,10 +33,9 @@ BRINGS: list[dict[str, Any]] = [
     {},
     {},
     {"resource_priority": "esnet.2, wps.9"},
-    {"callback": True},
-    {"resource_priority": "wps.0", "callback": True, "silent": True},
+    {"resource_priority": "wps.0", "silent": True},
 ]
-BESIDE_THE_CATEGORY = 20.0 + 10.0 + 7.0  # Resource-Priority, callback, silent
+BESIDE_THE_CATEGORY = 20.0 + 7.0  # Resource-Priority, silent
 
 SKILLS = st.dictionaries(
     st.sampled_from(["police", "fire", "covid", "lang:id", "lang:en"]),
@@ -77,7 +76,6 @@ class Choosing(RuleBasedStateMachine):
             rings=line,
             ring_all_most=most,
             resource_priority=RESOURCE_PRIORITY,
-            callback_head_start_s=10.0,
             silent_head_start_s=7.0,
             categories={
                 name: Category(

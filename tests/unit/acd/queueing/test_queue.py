@@ -178,7 +178,6 @@ def test_a_call_can_be_taken_out_whatever_has_changed_since_it_was_added() -> No
 RULES = Rules(
     categories={"fire": Category("API", head_start_s=60.0, cap_s=90.0)},
     resource_priority={"esnet.2": 20.0, "wps.0": 50.0},
-    callback_head_start_s=7.0,
     silent_head_start_s=5.0,
 )
 
@@ -194,9 +193,8 @@ RULES = Rules(
         ({"resource_priority": "esnet.2/wps.0/"}, 110.0),  # as the dialplan writes it
         ({"resource_priority": "dsn.flash"}, 60.0),
         ({"resource_priority": " ,,;\x00esnet.2x"}, 60.0),
-        ({"callback": True}, 67.0),
         ({"silent": True}, 65.0),
-        ({"silent": True, "callback": True, "resource_priority": "wps.0"}, 122.0),
+        ({"silent": True, "resource_priority": "wps.0"}, 115.0),
     ],
 )
 def test_the_head_start_is_the_sum_of_the_category_and_of_what_the_call_brings(

@@ -103,7 +103,7 @@ def test_what_is_in_the_files_is_what_the_rules_say(tmp_path: Path) -> None:
     found = load_checked_distribution(settings)
     rules = rules_of(settings, load_menu(settings.menu_file), found)
     assert (rules.ring_all_most, rules.rings[0].min_level) == (3, 7)
-    assert (rules.silent_head_start_s, rules.callback_head_start_s) == (5, 0)
+    assert (rules.silent_head_start_s, rules.callback_head_start_s) == (5, -120)
     assert rules.failure("busy").pauses
     assert rules.failure("no_answer").counts, "what is not in the file stays as it was"
     assert not rules.failure("failed").counts

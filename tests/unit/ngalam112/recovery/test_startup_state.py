@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import pytest
 from factories import a_phone, a_record, an_operator
 from fakes import FakeJournal
 from structlog.testing import capture_logs
@@ -11,8 +13,10 @@ from structlog.testing import capture_logs
 from acd.operators.operator import Device, Operator, Status, operator_of
 from acd.operators.roster import Roster
 from acd.operators.states import State
+from acd.work.item import WorkItem
 from journal.entries import Kept
-from ngalam112.recovery.startup_state import Known, known_by, learn
+from journal.write_ahead_log import WriteAheadLog
+from ngalam112.recovery.startup_state import Known, items_of, known_by, learn
 
 
 def kept(*operators: Operator, newer: tuple[str, ...] = (), **more: Any) -> Kept:
@@ -138,3 +142,36 @@ def test_whom_only_the_journal_had_is_gone_unless_busy_and_who_is_new_stays() ->
     assert list(roster.operators) == ["1002", "1003", "1004"]
     assert list(roster.phones) == ["102", "103"]
     assert [one["event"] for one in logs] == ["removed_operator_is_busy", "removed_phone_is_busy"]
+
+
+def a_callback(changes: int, **more: Any) -> dict[str, Any]:
+    return WorkItem(id="item", kind="callback", call_id="call", changes=changes, **more).row()
+
+
+@pytest.mark.parametrize(
+    ("last_word", "in_database", "known"),
+    [
+        ({"changes": 3, "ended_at": 9.0}, 1, None),  # closed, and the database has not heard of it
+        ({"changes": 3}, 1, 3),
+        ({"changes": 1}, 3, 3),  # a disk that has hung
+        ({"changes": 3}, None, 3),
+    ],
+)
+def test_of_a_work_item_the_last_word_counts(
+    tmp_path: Path, last_word: dict[str, Any], in_database: int | None, known: int | None
+) -> None:
+    journal = WriteAheadLog(tmp_path)
+    journal.add(("work_items", a_callback(1)))
+    journal.done(journal.waiting(1))
+    journal.add(("work_items", a_callback(**last_word)))
+    journal.close()
+    again = WriteAheadLog(tmp_path)
+    assert again.kept.newer == {"item"}
+    rows = [] if in_database is None else [a_callback(in_database)]
+    stored = Known(operators=[], phones=[], calls=[], others={"work_items": rows})
+    found = items_of(known_by(again.kept, stored))
+    assert [one.changes for one in found] == ([] if known is None else [known])
+    # without the database the journal must do
+    alone = items_of(known_by(again.kept), later_s=5.0)
+    assert [one.created_at for one in alone] == ([] if "ended_at" in last_word else [5.0])
+    again.close()
