@@ -16,6 +16,7 @@ from acd.rules.rules import (
     ALL_PHONES,
     ANYBODY,
     FAILURES,
+    LONGEST_CAP_S,
     LONGEST_HEAD_START_S,
     RESOURCE_PRIORITY,
     RINGS,
@@ -66,7 +67,8 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The whole file, one field a table.
 
     `pause_reasons`: by the digit that is dialled. `rings`: how the circle of operators widens while
-    a call waits, where its category says nothing else. `ring_all_most`: how many phones the
+    a call waits, where its category says nothing else. `language_s`: how long a call waits for who
+    speaks its language. `ring_all_most`: how many phones the
     strategy ring-all rings together. `failures`: what follows from an offer that failed, by the
     reason. `overflow`: what is tried for who waits with nobody on duty, in the order of time, and
     `overflow_again_s` after the last step from the first. `agencies`, `category_numbers`: by the
@@ -78,6 +80,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pause_reasons: dict[str, PauseReason] = {}
     priority: Priority = Priority()
     rings: tuple[Ring, ...] = RINGS
+    language_s: float = 20.0
     ring_all_most: int = 20
     failures: dict[str, Failure] = {}
     overflow: list[OverflowStep] = []
@@ -124,6 +127,8 @@ def _problems(found: Distribution) -> Iterator[str]:
     yield from _reason_problems(found.pause_reasons)
     yield from _priority_problems(found.priority)
     yield from ring_problems(found.rings)
+    if not 0 <= found.language_s <= LONGEST_CAP_S:
+        yield f"language_s must be between 0 and {LONGEST_CAP_S:g}"
     if not 1 <= found.ring_all_most <= 1000:
         yield "ring_all_most must be between 1 and 1000"
     yield from directory_problems(found.agencies, found.category_numbers)

@@ -18,14 +18,17 @@ from acd.calls.ids import new_id
 from acd.calls.owners import Playbacks
 from acd.calls.record import REFUSED, EventKind
 from acd.calls.states import LegStage, Stage
+from acd.languages import OWN_LANGUAGE
 from acd.legs import BROKEN_DIALOG, LOST, NO_ANSWER, NORMAL, OperatorLegs
+from acd.operators.operator import Status
 from acd.operators.roster import Roster
 from acd.operators.states import State
 from acd.operators.wrap_up import WrapUps
 from acd.overflow import Overflow
 from acd.queueing.allocation import Desk, Offer, allocate
 from acd.queueing.announcements import Announcements
-from acd.queueing.eligibility import next_widening, on_duty
+from acd.queueing.eligibility import next_widening, on_duty, speaks
+from acd.queueing.notices import is_informed
 from acd.queueing.queue import WaitingQueue, cap_at, head_start
 from acd.queueing.waiting import Waiting
 from acd.rules.load_shedding import LoadWatch, Shed
@@ -79,6 +82,8 @@ class Dispatcher:
             sheds=self.load.sheds,
             late=self.load.is_late,
             most_music=rules.limits.most_music,
+            journal=roster.journal,
+            calls=self._waiting_calls,
         )
         self.operator_legs = OperatorLegs(
             switch,
@@ -112,6 +117,8 @@ class Dispatcher:
         """
         self.queue.remove(call)
         call.head_start_s = head_start(call, self.rules)
+        if call.record.language != OWN_LANGUAGE:
+            self._look_for_speakers(call)
         position = self.queue.add(call)
         self._watch(call, now)
         if call.aged:
@@ -138,6 +145,13 @@ class Dispatcher:
         call.keep()
         self.switch.connect(call.bridge, call.channel, leg.id)
 
+    def _look_for_speakers(self, call: Call) -> None:
+        """Know whether a call has to wait for who speaks its language, because somebody does."""
+        language, operators = call.record.language, self.roster.operators.values()
+        call.any_language = not any(
+            one.status is Status.READY and speaks(one, language) for one in operators
+        )
+
     def citizen_gone(
         self, call: Call, cause: int, now: float, *, ended_at: float | None = None
     ) -> None:
@@ -152,7 +166,7 @@ class Dispatcher:
         """The call is over; its record is final. Safe to call twice."""
         if call.stage is Stage.ENDED:
             return
-        waited = {}
+        waited: dict[str, int] = {}
         if call.stage in (Stage.QUEUED, Stage.RINGING):
             waited["position"] = self.queue.position(call) or 1
         self.queue.remove(call)
@@ -160,6 +174,10 @@ class Dispatcher:
         call.unwatch()
         for leg in call.legs.values():
             self.operator_legs.resumed(leg, now)
+        if call.notice is not None:
+            self.announcements.notices.ended(call, now)
+        if call.notice_heard_at is not None and is_informed(call, ended_by, now):
+            waited["informed"] = True
         call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause, **waited)
         self.release(call, now)
         call.move(Stage.ENDED)
@@ -167,6 +185,8 @@ class Dispatcher:
 
     def fell_back(self, call: Call, now: float) -> None:
         """The fallback has the citizen: nobody rings or waits for the call here any more."""
+        if call.notice is not None:
+            self.announcements.notices.ended(call, now)
         self.queue.remove(call)
         call.rearm(None)
         call.unwatch()
@@ -197,6 +217,8 @@ class Dispatcher:
         call.rearm(None)
         call.bridge = new_id(now)
         self.bridges[call.bridge] = call
+        if call.notice is not None:
+            self.announcements.notices.ended(call, now)
         self.announcements.stop(call)
         self.switch.connect(call.bridge, call.channel, leg.id)
 
@@ -370,6 +392,8 @@ class Dispatcher:
             call.move(Stage.QUEUED)
         if call not in self.queue:
             call.head_start_s = head_start(call, self.rules)  # unknown of one that was restored
+            if call.record.language != OWN_LANGUAGE:
+                self._look_for_speakers(call)
             self.queue.add(call)
             self._watch(call, now)
         if call.overflowing is None:
@@ -431,6 +455,11 @@ class Dispatcher:
             self.bridges.pop(call.bridge, None)
             self.switch.disconnect(call.bridge)
             call.bridge = None
+
+    def _waiting_calls(self) -> list[Call]:
+        rings = (leg.call for leg in self.operator_legs.legs.values())
+        known = {one.id: one for one in (*self.queue, *rings) if isinstance(one, Call)}
+        return [one for one in known.values() if one.stage in (Stage.QUEUED, Stage.RINGING)]
 
     def _on_duty(self, call: Call, now: float) -> int:
         roster = self.roster

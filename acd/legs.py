@@ -16,6 +16,7 @@ from acd.calls.call import Call, Leg
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage
+from acd.languages import OWN_LANGUAGE
 from acd.numbers.caller import same_caller, without_separators
 from acd.operators.operator import Device, Operator, Phone
 from acd.operators.roster import Roster
@@ -86,7 +87,10 @@ class OperatorLegs:
         leg = self.add_leg(Leg(new_id(now), call, phone, operator, transfer=call.transfer))
         self.rings(leg, now)
         number = dialable(call.record.caller_number)
-        display = f"{self.rules.category(call.record.category).label} {number or 'anonim'}"
+        language = call.record.language
+        spoken = "" if language == OWN_LANGUAGE else f"{language.upper()} "
+        label = self.rules.category(call.record.category).label
+        display = f"{label} {spoken}{number or 'anonim'}"
         self.switch.ring(leg.id, phone, (display, number or "anonim"), call.channel)
         return leg
 

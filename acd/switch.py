@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from acd.languages import OWN_LANGUAGE
+
 
 class Switch(Protocol):
     """Acts on legs. Every method returns at once; a failure comes back as an event.
@@ -15,12 +17,16 @@ class Switch(Protocol):
         """Answer a leg that came in."""
 
     def say(self, channel: str, playback: str, *prompts: str) -> None:
-        """Play prompts, one behind the other; their end comes back with the id `playback`."""
+        """Play prompts, one behind the other; their end comes back with the id `playback`.
+
+        One in a language other than the line's own is named like en/menu; where there is none in
+        it, the line's own is played.
+        """
 
     def stop(self, playback: str) -> None:
         """Cut a prompt off at once."""
 
-    def music(self, channel: str, turn: int = 0) -> None:
+    def music(self, channel: str, turn: int = 0, language: str = OWN_LANGUAGE) -> None:
         """Let a waiting citizen hear music and, now and then, "stay on the line".
 
         Begins with these words, but not at a further `turn` (1, 2...), when they have just been

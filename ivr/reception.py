@@ -10,21 +10,29 @@ from acd.calls.ids import new_id
 from acd.calls.record import CategorySource, EventKind
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
+from acd.languages import OWN_LANGUAGE, accepted
 from acd.switch import Switch
 from acd.timers import Timers
 from ivr.menu import MenuTree
 from ivr.session import (
+    Action,
+    Back,
     Digit,
     Done,
     Event,
+    Heard,
     Inform,
     Phase,
+    Piece,
     Play,
     PromptEnded,
     Session,
+    Speak,
     Started,
     Tick,
     begin,
+    fits,
+    left,
     step,
 )
 
@@ -40,6 +48,7 @@ class Reception:
         self._switch, self._dispatcher, self._timers, self._tree = switch, dispatcher, timers, tree
         self._sessions: dict[str, Session] = {}
         self._playbacks = dispatcher.playbacks
+        self._languages = tree.languages()
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -48,6 +57,10 @@ class Reception:
     def default_category(self) -> str:
         """The category of a call that has said nothing."""
         return self._tree.menus[self._tree.start].category
+
+    def language_of(self, said: str) -> str:
+        """The language of a call by its Accept-Language header, hostile text; else the line's."""
+        return accepted(said, self._languages) or OWN_LANGUAGE
 
     def welcome(self, call: Call, now: float, *, answered: bool = False) -> None:
         """Answer the call and begin the menu; who has just been through it need not again."""
@@ -63,7 +76,8 @@ class Reception:
     def begin(self, call: Call, now: float) -> None:
         """Begin the menu of a call that is answered; its time counts from the call's arrival."""
         call.move(Stage.MENU)
-        self._sessions[call.id] = begin(self._tree, call.record.arrived_at)
+        record = call.record
+        self._sessions[call.id] = begin(self._tree, record.arrived_at, record.language)
         self._step(call, Started(), now)
 
     def skip(self, call: Call, now: float) -> None:
@@ -83,7 +97,7 @@ class Reception:
         if session is None:
             return False
         self._sessions[call.id] = session
-        information = session.phase is Phase.INFORMATION
+        information = session.phase in (Phase.INFORMATION, Phase.CLOSING)
         call.move(Stage.INFORMATION if information else Stage.MENU)
         call.rearm(self._timers.at(session.due, lambda at: self._step(call, Tick(), at)))
         if call.playback is not None:
@@ -104,7 +118,7 @@ class Reception:
         except msgspec.ValidationError:
             return None
         # the menu may have been changed since
-        return session if session.menu in self._tree.menus else None
+        return session if fits(self._tree, session) else None
 
     def digit(self, call: Call, digit: str, now: float) -> None:
         """The citizen pressed a key."""
@@ -122,11 +136,18 @@ class Reception:
 
         self._playbacks.add(playback, ended)
 
-    def gone(self, call: Call) -> None:
-        """The call is over, or has left the menu; forget its session."""
-        self._sessions.pop(call.id, None)
+    def gone(self, call: Call, now: float | None = None) -> None:
+        """The call has left the menu; forget its session.
+
+        `now`: the citizen has hung up, or gone to the fallback: note what was heard till then.
+        """
+        session = self._sessions.pop(call.id, None)
         self._playbacks.forget(call.playback)
         call.dialogue = None
+        if session is not None and now is not None and call.stage is not Stage.ENDED:
+            heard = left(self._tree, session, now)
+            if heard is not None:
+                self._act(call, heard, now)
 
     def _trouble(self, call: Call, what: str, now: float) -> None:
         log.warning("menu_trouble", call_id=call.id, what=what)
@@ -147,17 +168,25 @@ class Reception:
             call.dialogue = msgspec.to_builtins(now_in)
             call.keep()
 
-    def _act(self, call: Call, action: Play | Inform | Done, now: float) -> None:
-        self._silence(call)
+    def _act(self, call: Call, action: Action, now: float) -> None:
         match action:
-            case Play(prompt):
-                self._play(call, prompt, now)
-            case Inform(prompt, category, source):
+            case Play(prompt, more):
+                self._play(call, (prompt, *more), now)
+            case Speak(language):
+                call.note(EventKind.LANGUAGE, now, language=language)
+            case Inform(information, category, source):
                 call.move(Stage.INFORMATION)
                 call.note(EventKind.MENU_DONE, now, category=category, category_source=source.value)
-                call.note(EventKind.INFORMATION_STARTED, now, prompt=prompt)
-                self._play(call, prompt, now)
+                call.note(EventKind.INFORMATION_STARTED, now, information=information)
+            case Piece(_, prompt):
+                self._play(call, (prompt,), now)
+            case Heard(information, prompt, seconds, whole):
+                about = {"information": information, "prompt": prompt, "whole": whole}
+                call.note(EventKind.INFORMATION_HEARD, now, **about, ms=round(seconds * 1000))
+            case Back():
+                call.move(Stage.MENU)
             case Done(category, source):
+                self._silence(call)
                 self.gone(call)
                 if call.stage is Stage.MENU:
                     call.note(
@@ -165,10 +194,11 @@ class Reception:
                     )
                 self._dispatcher.enqueue(call, now)
 
-    def _play(self, call: Call, prompt: str, now: float) -> None:
+    def _play(self, call: Call, prompts: tuple[str, ...], now: float) -> None:
+        self._silence(call)
         call.playback = new_id(now)
         self._expect(call, call.playback)
-        self._switch.say(call.channel, call.playback, prompt)
+        self._switch.say(call.channel, call.playback, *prompts)
 
     def _silence(self, call: Call) -> None:
         if call.playback is not None:

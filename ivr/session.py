@@ -11,7 +11,9 @@ from enum import StrEnum
 import msgspec
 
 from acd.calls.record import CategorySource
-from ivr.menu import MenuTree
+from acd.languages import OWN_LANGUAGE, in_language
+from ivr.information import Information
+from ivr.menu import Key, MenuTree
 
 # a prompt that has not ended by then has a fault that Asterisk did not tell
 LONGEST_PROMPT_S = 15.0
@@ -23,12 +25,16 @@ class Phase(StrEnum):
 
     PROMPT = "prompt"  # hears the question
     SILENCE = "silence"  # has heard it and says nothing
-    INFORMATION = "information"  # hears recorded information
+    INFORMATION = "information"  # hears recorded information, or which keys go with it
+    CLOSING = "closing"  # has heard all of it, and may hear it again
     DONE = "done"
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one citizen is in the menu. `due` is the time of the next Tick that is wanted."""
+class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Where one citizen is in the menu. `due` is the time of the next Tick that is wanted.
+
+    `information`, `piece`: what is heard, and which piece of it (-1: none), since `piece_since`.
+    """
 
     deadline: float
     menu: str
@@ -36,6 +42,12 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     wrong: int = 0
     chosen: bool = False  # a valid key was pressed
     due: float = 0.0
+    language: str = OWN_LANGUAGE
+    language_chosen: bool = False  # by a key
+    information: str = ""
+    category: str = ""  # that goes with the information
+    piece: int = -1
+    piece_since: float = 0.0
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -62,17 +74,47 @@ Event = Started | Digit | PromptEnded | Tick
 
 
 class Play(msgspec.Struct, frozen=True):
-    """Play a prompt in place of the one that plays."""
+    """Play a prompt, and more behind it, in place of what plays.
+
+    In a language that is not the line's own a prompt is named like en/menu.
+    """
 
     prompt: str
+    more: tuple[str, ...] = ()
+
+
+class Speak(msgspec.Struct, frozen=True):
+    """The citizen has chosen a language."""
+
+    language: str
 
 
 class Inform(msgspec.Struct, frozen=True):
-    """The category is known and recorded information is played before an operator is found."""
+    """The category is known and recorded information follows before an operator is found."""
 
-    prompt: str
+    information: str
     category: str
     source: CategorySource
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A piece of information begins; play its prompt."""
+
+    information: str
+    prompt: str
+
+
+class Heard(msgspec.Struct, frozen=True):
+    """So many seconds of a piece were heard; `whole`: to its end."""
+
+    information: str
+    prompt: str
+    seconds: float
+    whole: bool
+
+
+class Back(msgspec.Struct, frozen=True):
+    """The citizen wants the menu again; its prompt follows."""
 
 
 class Done(msgspec.Struct, frozen=True):
@@ -82,74 +124,190 @@ class Done(msgspec.Struct, frozen=True):
     source: CategorySource
 
 
-Action = Play | Inform | Done
+Action = Play | Speak | Inform | Piece | Heard | Back | Done
+Stepped = tuple[Session, list[Action]]
+_with = msgspec.structs.replace
 
 
-def begin(tree: MenuTree, arrived_at: float) -> Session:
-    """The session of a call that has just arrived."""
-    return Session(deadline=arrived_at + tree.limit_s, menu=tree.start)
+def begin(tree: MenuTree, arrived_at: float, language: str = OWN_LANGUAGE) -> Session:
+    """The session of a call that has just arrived, in a language that the trunk has told."""
+    if language != OWN_LANGUAGE and language not in tree.languages():
+        language = OWN_LANGUAGE
+    return Session(deadline=arrived_at + tree.limit_s, menu=tree.start, language=language)
 
 
-def step(
-    tree: MenuTree, session: Session, event: Event, now: float
-) -> tuple[Session, list[Action]]:
+def fits(tree: MenuTree, session: Session) -> bool:
+    """Whether a session goes on with this tree, which may have been changed since it began."""
+    if session.menu not in tree.menus or session.language not in tree.languages():
+        return False
+    if not session.information:
+        return True
+    known = session.category in tree.categories
+    return known and session.piece < len(tree.information_of(session.information).pieces)
+
+
+def step(tree: MenuTree, session: Session, event: Event, now: float) -> Stepped:
     """Decide what follows from one event."""
-    if session.phase is Phase.DONE:
-        return session, []
-    if session.phase is Phase.INFORMATION:
-        # a key, the end, a fault: all lead to an operator
-        return _done(tree, session, CategorySource.MENU)
+    match session.phase:
+        case Phase.DONE:
+            return session, []
+        case Phase.INFORMATION | Phase.CLOSING:
+            return _informed(tree, session, event, now)
     match event:
         case Started():
-            return _ask(tree, session, tree.menus[session.menu].prompt, now)
+            return _ask(tree, session, now)
         case Digit(digit):
             return _pressed(tree, session, digit, now)
         case PromptEnded(failed=True):
             return _done(tree, session, CategorySource.NONE)
         case PromptEnded():
             due = min(session.deadline, now + tree.menus[session.menu].silence_s)
-            return msgspec.structs.replace(session, phase=Phase.SILENCE, due=due), []
+            return _with(session, phase=Phase.SILENCE, due=due), []
         case Tick() if now >= session.due:
             return _done(tree, session, _why_no_choice(session))
     return session, []
+
+
+def left(tree: MenuTree, session: Session, now: float) -> Heard | None:
+    """The citizen goes, or the call does: which piece was being heard, if one was."""
+    return _heard(tree, session, now, whole=False)
 
 
 def _why_no_choice(session: Session) -> CategorySource:
     return CategorySource.INVALID if session.wrong else CategorySource.SILENCE
 
 
-def _ask(tree: MenuTree, session: Session, prompt: str, now: float) -> tuple[Session, list[Action]]:
+# --- the menu ---------------------------------------------------------------------------------
+
+
+def _ask(tree: MenuTree, session: Session, now: float, *, again: bool = False) -> Stepped:
     if now >= session.deadline:
         return _done(tree, session, _why_no_choice(session))
     due = min(session.deadline, now + LONGEST_PROMPT_S)
-    return msgspec.structs.replace(session, phase=Phase.PROMPT, due=due), [Play(prompt)]
+    question: tuple[str, ...]
+    if again:
+        question = (in_language(tree.menus[session.menu].retry_prompt, session.language),)
+    else:
+        question = tree.questions[session.menu, session.language, not session.language_chosen]
+    return _with(session, phase=Phase.PROMPT, due=due), [Play(question[0], question[1:])]
 
 
-def _pressed(
-    tree: MenuTree, session: Session, digit: str, now: float
-) -> tuple[Session, list[Action]]:
+def _pressed(tree: MenuTree, session: Session, digit: str, now: float) -> Stepped:
     menu = tree.menus[session.menu]
     key = menu.keys.get(digit)
     if key is None:
-        session = msgspec.structs.replace(session, wrong=session.wrong + 1)
+        session = _with(session, wrong=session.wrong + 1)
         if session.wrong >= menu.tries:
             return _done(tree, session, CategorySource.INVALID)
-        return _ask(tree, session, menu.retry_prompt, now)
-    session = msgspec.structs.replace(session, chosen=True, wrong=0)
+        return _ask(tree, session, now, again=True)
+    if key.language is not None:
+        return _in_language(tree, session, key.language, now)
+    session = _with(session, chosen=True, wrong=0)
     if key.menu is not None:
-        session = msgspec.structs.replace(session, menu=key.menu)
-        return _ask(tree, session, tree.menus[key.menu].prompt, now)
-    category = key.category or menu.category
+        return _ask(tree, _with(session, menu=key.menu), now)
     if key.information is not None:
-        session = msgspec.structs.replace(
-            session, phase=Phase.INFORMATION, due=now + LONGEST_INFORMATION_S
-        )
-        return session, [Inform(key.information, category, CategorySource.MENU)]
-    return msgspec.structs.replace(session, phase=Phase.DONE), [Done(category, CategorySource.MENU)]
+        return _inform(tree, session, key, now)
+    category = key.category or menu.category
+    return _with(session, phase=Phase.DONE), [Done(category, CategorySource.MENU)]
 
 
-def _done(tree: MenuTree, session: Session, source: CategorySource) -> tuple[Session, list[Action]]:
+def _in_language(tree: MenuTree, session: Session, language: str, now: float) -> Stepped:
+    if not session.language_chosen:
+        # once: who has heard the menu in vain has the time for it in a language understood
+        session = _with(session, deadline=max(session.deadline, now + tree.limit_s))
+    session = _with(session, language=language, language_chosen=True, wrong=0)
+    after, actions = _ask(tree, session, now)
+    return after, [Speak(language), *actions]
+
+
+def _done(tree: MenuTree, session: Session, source: CategorySource) -> Stepped:
     # a key that led into this menu has already said what the call is about
     known = CategorySource.MENU if session.chosen else source
-    category = tree.menus[session.menu].category
-    return msgspec.structs.replace(session, phase=Phase.DONE), [Done(category, known)]
+    category = session.category or tree.menus[session.menu].category
+    return _with(session, phase=Phase.DONE), [Done(category, known)]
+
+
+# --- information ------------------------------------------------------------------------------
+
+
+def _inform(tree: MenuTree, session: Session, key: Key, now: float) -> Stepped:
+    name, keys = key.information or "", tree.information_keys
+    category = key.category or tree.menus[session.menu].category
+    session = _with(session, phase=Phase.INFORMATION, information=name, category=category, piece=-1)
+    if tree.information_of(name).next_piece(-1, now) is None:
+        return _done(tree, session, CategorySource.MENU)  # nothing of it is true any more
+    begun: list[Action] = [Inform(name, category, CategorySource.MENU)]
+    if not keys.prompt:
+        after, actions = _next_piece(tree, session, now)
+        return after, begun + actions
+    play = Play(in_language(keys.prompt, session.language))
+    return _with(session, due=now + LONGEST_PROMPT_S), [*begun, play]
+
+
+def _informed(tree: MenuTree, session: Session, event: Event, now: float) -> Stepped:
+    """What follows from an event while information is heard."""
+    match event:
+        case Digit(digit):
+            heard = _heard(tree, session, now, whole=False)
+            after, actions = _key_of_information(tree, session, digit, now)
+        case PromptEnded(failed=failed):
+            heard = _heard(tree, session, now, whole=not failed)
+            if failed:
+                after, actions = _done(tree, session, CategorySource.MENU)
+            elif session.phase is Phase.CLOSING:
+                after, actions = _with(session, due=now + tree.information_keys.silence_s), []
+            else:
+                after, actions = _next_piece(tree, session, now)
+        case Tick() if now >= session.due:
+            heard = _heard(tree, session, now, whole=False)
+            after, actions = _done(tree, session, CategorySource.MENU)
+        case _:
+            return session, []
+    return after, actions if heard is None else [heard, *actions]
+
+
+def _key_of_information(tree: MenuTree, session: Session, digit: str, now: float) -> Stepped:
+    keys = tree.information_keys
+    if digit == keys.repeat:
+        first = -1 if session.phase is Phase.CLOSING else session.piece - 1
+        return _next_piece(tree, _with(session, piece=first), now)
+    if digit == keys.skip and session.phase is Phase.INFORMATION:
+        return _next_piece(tree, session, now)
+    if digit == keys.back:
+        session = _with(
+            session,
+            deadline=now + tree.limit_s,
+            information="",
+            category="",
+            chosen=session.menu != tree.start,
+        )
+        after, actions = _ask(tree, session, now)
+        return after, [Back(), *actions]
+    return _done(tree, session, CategorySource.MENU)
+
+
+def _next_piece(tree: MenuTree, session: Session, now: float) -> Stepped:
+    line, keys = tree.information_of(session.information), tree.information_keys
+    index = line.next_piece(session.piece, now)
+    if index is not None:
+        session = _with(
+            session,
+            phase=Phase.INFORMATION,
+            piece=index,
+            piece_since=now,
+            due=now + LONGEST_INFORMATION_S,
+        )
+        prompt = in_language(line.pieces[index].prompt, session.language)
+        return session, [Piece(session.information, prompt)]
+    if not keys.end_prompt or session.phase is Phase.CLOSING:
+        return _done(tree, session, CategorySource.MENU)
+    session = _with(session, phase=Phase.CLOSING, due=now + LONGEST_PROMPT_S)
+    return session, [Play(in_language(keys.end_prompt, session.language))]
+
+
+def _heard(tree: MenuTree, session: Session, now: float, *, whole: bool) -> Heard | None:
+    line: Information = tree.information_of(session.information)
+    if session.phase is not Phase.INFORMATION or not 0 <= session.piece < len(line.pieces):
+        return None
+    prompt, seconds = line.pieces[session.piece].prompt, max(0.0, now - session.piece_since)
+    return Heard(session.information, prompt, round(seconds, 3), whole)

@@ -15,7 +15,13 @@ from acd.work_offers import WorkOffers
 from ivr.reception import Reception
 from ngalam112.accounts.pins import pin_matches
 from ngalam112.config.provision import AMI_USER, APP, ARI_USER
-from ngalam112.config.routing import RoutingConfig, directory_of, load_routing, rules_of
+from ngalam112.config.routing import (
+    RoutingConfig,
+    audio_of_languages,
+    directory_of,
+    load_routing,
+    rules_of,
+)
 from ngalam112.config.settings import Settings
 from ngalam112.engine.ari_switch import AriSwitch
 from ngalam112.engine.asterisk_requests import AsteriskRequests
@@ -99,7 +105,8 @@ def _router(
 ) -> EventRouter:
     tree, distribution = routing.menu, routing.distribution
     roster = Roster(journal, settings.misses_to_pause)
-    switch = AriSwitch(ari, str(settings.sounds), inbox.post, settings.carrier)
+    languages = audio_of_languages(settings)
+    switch = AriSwitch(ari, str(settings.sounds), inbox.post, settings.carrier, languages)
     dispatcher = Dispatcher(
         switch,
         roster,

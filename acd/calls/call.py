@@ -11,6 +11,7 @@ from acd.calls.journal import Journal
 from acd.calls.record import CallEvent, CallRecord, EventKind, apply
 from acd.calls.states import CALL_MOVES, LEG_MOVES, TRANSFER_MOVES, LegStage, Stage, Step, check
 from acd.calls.target import Target
+from acd.languages import OWN_LANGUAGE
 from acd.timers import Timer
 
 
@@ -41,6 +42,7 @@ class Call:
     category_before: str | None = None  # of the call that the citizen gave up a moment before
     silent: bool = False  # a citizen who says nothing, and may not be able to
     aged: bool = False  # has waited beyond the cap: before all others, to anybody
+    any_language: bool = False  # nobody on duty has its language as a skill
     preferred: str | None = None  # the operator who spoke with this caller last
     hung_up_by: str | None = None  # who was first to hang up, once somebody has
     cause: int | None = None  # the Q.850 cause that came with it
@@ -49,6 +51,10 @@ class Call:
     said: int | None = None  # the last figure that the waiting citizen was told
     turns: int = 0  # how often the music of the waiting citizen has begun again
     words: str | None = None  # the playback that tells the waiting citizen so
+    notices: tuple[str, ...] = ()  # those that the waiting citizen has heard, or hears
+    notice: str | None = None  # the one that plays, since when
+    notice_since: float = 0.0
+    notice_heard_at: float | None = None  # when enough of one was heard
     hanging_up: bool = False  # ended, and the citizen's leg was told to go
     cap_s: float | None = None  # so long the citizen waits at most for a turn: as the category says
     rings_several: bool = True  # at once, if its category says so
@@ -60,8 +66,8 @@ class Call:
 
     @property
     def language(self) -> str:
-        """The citizen's language."""
-        return self.record.language
+        """Whose speaker is wanted: of the citizen's language, if anybody on duty is one."""
+        return OWN_LANGUAGE if self.any_language else self.record.language
 
     @property
     def offers(self) -> int:
@@ -127,6 +133,10 @@ class Call:
             said=self.said,
             turns=self.turns,
             words=self.words,
+            notices=self.notices,
+            notice=self.notice,
+            notice_since=self.notice_since if self.notice else 0.0,
+            notice_heard_at=self.notice_heard_at,
         )
         if under_way != self.checkpoint:
             self.checkpoint = under_way
@@ -145,6 +155,8 @@ class Call:
         self.silent, self.preferred = kept.silent, kept.preferred
         self.aged, self.interrupted = kept.aged, kept.interrupted
         self.said, self.turns, self.words = kept.said, kept.turns, kept.words
+        self.notices, self.notice, self.notice_since = kept.notices, kept.notice, kept.notice_since
+        self.notice_heard_at = kept.notice_heard_at
         self._follow_the_record()
 
     def talkers(self, but: Leg | None = None) -> list[Leg]:

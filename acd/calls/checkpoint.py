@@ -40,14 +40,16 @@ class OfferCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
 class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is under way for one call.
 
-    `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`: the
-    prompt that plays in it. `waits_since`: when the citizen called first, if this call is one of
-    several. `aged`, `interrupted`: served before all others; not told yet that the operator was
-    lost. `said`, `turns`: the last figure that a waiting citizen was told, and
-    how often the music has begun again. `words`: the playback of such a figure. `held`: legs that
-    hold the citizen, and since when. `refers`: legs whose phones have sent REFER and wait to
-    be told what comes of it. `hang_up`: the citizen's channel, if the call has ended and that was
-    asked to be hung up, until it is gone; then nothing else is told.
+    `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`:
+    the prompt that plays in it. `waits_since`: when the citizen called first, if this call is
+    one of several. `aged`, `interrupted`: served before all others; not told yet that the
+    operator was lost. `said`, `turns`: the last figure that a waiting citizen was told, and how
+    often the music has begun again. `words`: the playback of such a figure. `notices`: those
+    that were heard, of which `notice` plays since `notice_since`; `notice_heard_at`: when
+    enough of one was. `held`: legs that hold the citizen, and since when. `refers`: legs whose
+    phones have sent REFER and wait to be told what comes of it. `hang_up`: the citizen's
+    channel, if the call has ended and that was asked to be hung up, until it is gone; then
+    nothing else is told.
     """
 
     offers: list[OfferCheckpoint] = []
@@ -64,6 +66,10 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     said: int | None = None
     turns: int = 0
     words: str | None = None
+    notices: tuple[str, ...] = ()
+    notice: str | None = None
+    notice_since: float = 0.0
+    notice_heard_at: float | None = None
     hang_up: str = ""
 
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from acd.languages import OWN_LANGUAGE
+
 
 class Outcome(StrEnum):
     """How a call ended; every call that was offered has exactly one when it is over."""
@@ -51,7 +53,11 @@ class EventKind(StrEnum):
     ARRIVED = "arrived"  # caller_number, caller_name, called_number, asterisk_id, language
     DIGIT = "digit"  # digit, menu
     MENU_DONE = "menu_done"  # category, category_source
-    INFORMATION_STARTED = "information_started"  # prompt
+    LANGUAGE = "language"  # language: the citizen has chosen it
+    INFORMATION_STARTED = "information_started"  # information
+    INFORMATION_HEARD = "information_heard"  # information, prompt, ms, whole (to the piece's end)
+    NOTICE_HEARD = "notice_heard"  # notice, ms, whole, enough: of a known big incident
+    CALLBACK_WANTED = "callback_wanted"  # the citizen has pressed the key for one
     QUEUED = "queued"  # category, position
     OVERFLOW = "overflow"  # step, to: nobody was ready at all
     OFFERED = "offered"  # operator, phone, leg
@@ -70,7 +76,8 @@ class EventKind(StrEnum):
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
     CALLED_BACK = "called_back"  # of earlier versions: operator, phone, leg, to
     TROUBLE = "trouble"  # what
-    # ended_by, hangup_cause, position (of who hung up while waiting), again (it had an end before)
+    # ended_by, hangup_cause, position (of who hung up while waiting), informed (by a notice), again
+    # (it had an end before)
     ENDED = "ended"
     FALLBACK = "fallback"  # status, step, phone, answered_at, why, run: no engine served meanwhile
 
@@ -117,12 +124,8 @@ class LegRecord(msgspec.Struct, kw_only=True):
     reason: str | None = None
 
 
-SET_ONCE = ("redial_of", "callback_of")
+SET_ONCE = ("redial_of", "callback_of", "wants_callback")
 """Fields that most calls do not have, and that nothing empties again once they are set."""
-
-
-OWN_LANGUAGE = "id"
-"""The line's own language, in which all operators work; a call has it until another is known."""
 
 
 class CallRecord(msgspec.Struct, kw_only=True):
@@ -134,7 +137,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     answered first, or is being rung (nobody while it rings for several); who came later is in
     `legs`, one for each who spoke with the citizen. `held_ms`: how long the citizen was on hold, in
     `holds` turns. `redial_of`: the call that the citizen gave up a moment before. `callback_of`:
-    the call whose citizen the line has called by this one.
+    the call whose citizen the line has called by this one. `wants_callback`: the
+    citizen has pressed the key that asks for a call back.
     """
 
     call_id: str
@@ -171,6 +175,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
     transfers: int = 0
     redial_of: str | None = None
     callback_of: str | None = None
+    wants_callback: bool = False
 
     @property
     def latest(self) -> float:
@@ -202,14 +207,14 @@ def _ms(start: float | None, end: float | None) -> int | None:
     return None if start is None or end is None else max(0, round((end - start) * 1000))
 
 
-def _outcome(record: CallRecord, ringing: bool) -> Outcome:
+def _outcome(record: CallRecord, ringing: bool, informed: bool) -> Outcome:
     if record.callback_of is not None:
         return Outcome.CALLBACK
     if record.operator_answered_at is not None:
         return Outcome.ANSWERED
-    if record.queued_at is not None:
+    if record.queued_at is not None and not informed:
         return Outcome.LOST_RINGING if ringing else Outcome.LOST_QUEUE
-    return Outcome.INFORMATION if record.informed else Outcome.LOST_MENU
+    return Outcome.INFORMATION if record.informed or informed else Outcome.LOST_MENU
 
 
 def _wait(record: CallRecord, at: float) -> None:
@@ -277,7 +282,7 @@ def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
     record.hangup_cause = data.get("hangup_cause")
     if record.outcome is Outcome.FALLBACK and record.operator_answered_at is None:
         record.outcome = Outcome.LOST_FALLBACK
-    record.outcome = record.outcome or _outcome(record, ringing)
+    record.outcome = record.outcome or _outcome(record, ringing, bool(data.get("informed")))
     answered = record.operator_answered_at
     record.wait_ms = _ms(record.queued_at, answered if answered is not None else at)
     if answered is None and ringing:
@@ -329,12 +334,16 @@ def apply(record: CallRecord, event: CallEvent) -> None:
                 record.redial_of = data["redial_of"]
             if "callback_of" in data:
                 record.callback_of = data["callback_of"]
+        case EventKind.LANGUAGE:
+            record.language = data["language"]
         case EventKind.MENU_DONE:
             record.menu_done_at = at
             record.category = data["category"]
             record.category_source = CategorySource(data["category_source"])
         case EventKind.INFORMATION_STARTED:
             record.informed = True
+        case EventKind.CALLBACK_WANTED:
+            record.wants_callback = True
         case EventKind.QUEUED:
             _wait(record, at)
         case EventKind.QUALITY if data.get("leg") == "citizen":

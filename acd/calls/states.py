@@ -81,7 +81,7 @@ CALL_MOVES = moves(
         ),
         # back to CLAIMED: the fallback has the citizen
         Stage.MENU: (Stage.INFORMATION, Stage.QUEUED, Stage.CLAIMED, Stage.ENDED),
-        Stage.INFORMATION: (Stage.QUEUED, Stage.CLAIMED, Stage.ENDED),
+        Stage.INFORMATION: (Stage.MENU, Stage.QUEUED, Stage.CLAIMED, Stage.ENDED),
         Stage.QUEUED: (Stage.RINGING, Stage.TALKING, Stage.CLAIMED, Stage.ENDED),
         Stage.RINGING: (Stage.QUEUED, Stage.TALKING, Stage.CLAIMED, Stage.ENDED),
         # back to QUEUED: the operator's leg is lost; to RINGING: to be connected again

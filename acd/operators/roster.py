@@ -63,7 +63,7 @@ class Roster:
     def __init__(self, journal: Journal, misses_to_pause: int = 0) -> None:
         self.operators: dict[str, Operator] = {}
         self.phones: dict[str, Phone] = {}
-        self._journal = journal
+        self.journal = journal
         self._misses_to_pause = misses_to_pause
 
     def operator(self, operator_id: str) -> Operator:
@@ -111,7 +111,7 @@ class Roster:
         one = self._logged_in(operator_id)
         self._status(one, Status.LOGGED_OUT, "logout", now)
         one.phone = None
-        self._journal.operator_state(one.row())
+        self.journal.operator_state(one.row())
         return one
 
     def pause(self, operator_id: str, reason: str | None, now: float) -> Operator:
@@ -131,7 +131,7 @@ class Roster:
         one.move(State.IDLE, None)
         one.wrap_up_until, one.extensions = 0.0, 0
         one.idle_since = now
-        self._journal.operator_state(one.row())
+        self.journal.operator_state(one.row())
 
     # --- wrap-up; `acd.operators.wrap_up` keeps the deadlines ----------------------------------
 
@@ -149,7 +149,7 @@ class Roster:
                 f"Operator {operator_id} has made this wrap-up longer {MOST_EXTENSIONS} times; "
                 "more is not allowed."
             )
-        self._journal.operator_event(one.id, now, "wrap_up_end", one.phone, "extended")
+        self.journal.operator_event(one.id, now, "wrap_up_end", one.phone, "extended")
         one.extensions += 1
         one.wrap_up_until += seconds
         self._wrap_up_event(one, one.wrap_up_until - now, now)
@@ -163,14 +163,14 @@ class Roster:
 
     def wrapped_up(self, one: Operator, why: str, now: float) -> None:
         """The wrap-up is over: "done", or "early"."""
-        self._journal.operator_event(one.id, now, "wrap_up_end", one.phone, why)
+        self.journal.operator_event(one.id, now, "wrap_up_end", one.phone, why)
         self.idle(one, now)
 
     def _wrap_up_event(self, one: Operator, seconds: float, now: float) -> None:
         # each "wrap_up" tells how long it is to be and has one "wrap_up_end", so a reader can
         # hold the two against each other
-        self._journal.operator_event(one.id, now, "wrap_up", one.phone, f"{seconds:g}")
-        self._journal.operator_state(one.row())
+        self.journal.operator_event(one.id, now, "wrap_up", one.phone, f"{seconds:g}")
+        self.journal.operator_state(one.row())
 
     def _in_wrap_up(self, operator_id: str) -> Operator:
         one = self.operator(operator_id)
@@ -189,8 +189,8 @@ class Roster:
         if not failure.counts:
             return
         one.misses += 1
-        self._journal.operator_event(one.id, now, "missed", one.phone, reason)
-        self._journal.operator_state(one.row())
+        self.journal.operator_event(one.id, now, "missed", one.phone, reason)
+        self.journal.operator_state(one.row())
         too_many = failure.pauses or 0 < self._misses_to_pause <= one.misses
         if too_many and one.status is Status.READY and self._others_ready(one):
             self.pause(one.id, MISSED, now)
@@ -290,7 +290,7 @@ class Roster:
         one = self.operator(operator_id)
         one.skills = one.skills if skills is None else dict(skills)
         one.weight = one.weight if weight is None else weight
-        self._journal.operator_state(one.row())
+        self.journal.operator_state(one.row())
         return one
 
     def _logged_in(self, operator_id: str) -> Operator:
@@ -303,8 +303,8 @@ class Roster:
         self, one: Operator, status: Status, kind: str, now: float, reason: str | None = None
     ) -> Operator:
         one.status, one.pause_reason, one.status_since = status, reason, now
-        self._journal.operator_event(one.id, now, kind, one.phone, reason)
-        self._journal.operator_state(one.row())
+        self.journal.operator_event(one.id, now, kind, one.phone, reason)
+        self.journal.operator_state(one.row())
         return one
 
 

@@ -8,20 +8,22 @@ then on says both, once in each period: two requests a caller, however long the 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from acd.calls.call import Call
 from acd.calls.ids import new_id
+from acd.calls.journal import Journal
 from acd.calls.owners import Playbacks
 from acd.calls.states import Stage
+from acd.languages import OWN_LANGUAGE, in_language
 from acd.queueing.music import STAY, Music
+from acd.queueing.notices import IN_LINE, Notices
 from acd.rules.load_shedding import Shed
 from acd.rules.rules import Announce, Mode
 from acd.switch import Switch
 from acd.timers import Timer, Timers
 
-IN_LINE = "queue_wait"
 INTERRUPTED = "connection_lost"
 FURTHEST = 20  # a place behind this one would only dishearten
 LONGEST_MIN = 10
@@ -36,6 +38,8 @@ PROMPTS = (
 
 _HANDLED = 50  # calls that the average is taken of
 _TEXT_TO_FIGURE_S = 0.2
+LEAST_NOTICES = 10
+"""So many hear a notice at a time where nobody is to hear music, or hardly anybody."""
 
 
 def expected_wait_s(position: int, operators: int, handle_s: float | None) -> float | None:
@@ -84,6 +88,7 @@ class Announcements:
 
     `position` and `operators` look up where a call is in the queue and how many are on duty for it.
     `sheds` tells whether the line is too busy for this, `late` whether it is so even for a word.
+    `calls` returns all that wait.
     """
 
     def __init__(
@@ -98,8 +103,18 @@ class Announcements:
         sheds: Callable[[Shed], bool],
         late: Callable[[], bool],
         most_music: int,
+        journal: Journal,
+        calls: Callable[[], Iterable[Call]],
     ) -> None:
         self._late = late
+        self.notices = Notices(
+            journal,
+            timers,
+            waiting=calls,
+            play=self._say_notice,
+            most=max(LEAST_NOTICES, most_music),
+            lead_s=how.text_s,
+        )
         self.music = Music(switch, timers, most_music, self._stay)
         self._switch, self._timers, self._sheds = switch, timers, sheds
         self._position, self._operators = position, operators
@@ -130,9 +145,17 @@ class Announcements:
         if call.interrupted:
             self._say_interrupted(call, now)
             return
+        if self.notices.current and self.notices.waits(call, now):
+            self._follow(call, now, self._every_s)
+            return
         if not heard:
             self.music.begin(call, now)
         self._follow(call, now, self._first_s)
+
+    def _say_notice(self, call: Call, prompts: list[str], now: float) -> None:
+        call.turns += 1
+        self._words(call, prompts, now)
+        self.music.behind_words(call, now)
 
     def _say_interrupted(self, call: Call, now: float) -> None:
         call.interrupted = False
@@ -149,9 +172,13 @@ class Announcements:
             self._say_interrupted(call, now)
             return
         if told:
+            if call.notice is not None:
+                self.notices.resumed(call)
             self.music.restored(call, now)
         else:
             self.music.begin(call, now)
+        if self.notices.current:
+            self.notices.waits(call, now)  # whose turn had not come when the engine died
         self._follow(call, now, self._first_s)
 
     def _follow(self, call: Call, now: float, first_s: float) -> None:
@@ -187,6 +214,8 @@ class Announcements:
             caller.timer = None
         self.music.end(call)
         self._cut_off(call)
+        if call.notice is not None:
+            self.notices.forget(call)
 
     def forget(self, call: Call) -> None:
         """The call has ended, or waits anew."""
@@ -203,6 +232,9 @@ class Announcements:
     def _expect(self, call: Call, playback: str) -> None:
         def said(failed: bool, now: float) -> None:
             call.words = None
+            # of who hangs up, what plays is told to be over, as if it had come to its end
+            if call.notice is not None:
+                self.notices.ended(call, now, whole=not failed and call.hung_up_by is None)
 
         self._playbacks.add(playback, said)
 
@@ -218,6 +250,8 @@ class Announcements:
         first, caller.told = not caller.told, True
         if not self.music.is_heard(caller.call):
             return  # is told often enough that the call is in line
+        if self.notices.is_heard(caller.call):
+            return
         if self._sheds(Shed.ANNOUNCEMENTS):
             return  # the music goes on, and the next period has its own chance
         said = self._news(caller, now)
@@ -240,7 +274,7 @@ class Announcements:
 
     def _stay(self, call: Call, now: float) -> None:
         """Tell one who hears no music that the call is in line, if there is time for it."""
-        if not self._late():
+        if not self._late() and not self.notices.is_heard(call):
             self._words(call, [STAY], now)
 
     def _words(self, call: Call, prompts: list[str], now: float) -> None:
@@ -248,6 +282,8 @@ class Announcements:
         call.words = new_id(now)
         self._expect(call, call.words)
         call.keep()
+        if (language := call.record.language) != OWN_LANGUAGE:
+            prompts = [in_language(one, language) for one in prompts]
         self._switch.say(call.channel, call.words, *prompts)
 
     def _say(self, caller: _Caller, prompts: list[str], now: float) -> None:
@@ -255,4 +291,4 @@ class Announcements:
         call.turns += 1
         self._words(call, prompts, now)
         # waits in Asterisk for the end of the words, so it comes even if the engine dies meanwhile
-        self._switch.music(call.channel, call.turns)
+        self._switch.music(call.channel, call.turns, call.record.language)

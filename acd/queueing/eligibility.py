@@ -4,33 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from acd.calls.record import OWN_LANGUAGE
+from acd.languages import OWN_LANGUAGE, primary
 from acd.operators.operator import Device, Operator, Phone, Status
 from acd.queueing.queue import cap_at
 from acd.queueing.waiting import Waiting
-from acd.rules.rules import Ring, Rules
+from acd.rules.rules import Rules
 
 LANGUAGE = "lang:"
 _OWN = LANGUAGE + OWN_LANGUAGE
+_ANY = LANGUAGE  # a call that has waited long enough for who speaks its language
 
 
 def level(operator: Operator, call: Waiting) -> int:
     """How good an operator is for a call: 0 (not at all) to 9 (best).
 
-    There are two kinds of skills, categories and languages. Who states any of a kind has these
-    only: 0 for all others. Who states none of a kind is not judged by it. The lowest of what is
-    judged counts; who is judged by nothing is a generalist, of level 1 for every call. All speak
-    the line's own language, so in that only who states it is judged by it.
+    There are two kinds of skills, categories and languages. Who states any category has these only:
+    0 for all others; who states none is not judged by it. All speak the line's own language, so in
+    that only who states it is judged by it; in any other who states it, and 0 is who does not. The
+    lowest of what is judged counts; who is judged by nothing is a generalist, of level 1.
     """
+    return _level(operator, call.category, _language(call))
+
+
+def _level(operator: Operator, category: str | None, wanted: str) -> int:
+    """As `level`; `wanted`: the skill in a language, or _ANY where that does not matter."""
     if not operator.skills:
-        return 1
+        return 1 if wanted in (_OWN, _ANY) else 0
     spoken = {one: of for one, of in operator.skills.items() if one.startswith(LANGUAGE)}
     judged = []
-    wanted = _language(call)
-    if wanted in spoken or (spoken and wanted != _OWN):
+    if wanted != _ANY and (wanted != _OWN or wanted in spoken):
         judged.append(spoken.get(wanted, 0))
-    if len(spoken) < len(operator.skills) and call.category is not None:
-        judged.append(operator.skills.get(call.category, 0))
+    if len(spoken) < len(operator.skills) and category is not None:
+        judged.append(operator.skills.get(category, 0))
     return min(judged, default=1)
 
 
@@ -40,8 +45,7 @@ def eligible(operator: Operator, call: Waiting, now: float, rules: Rules) -> boo
     Grows with the waiting time only: whoever may have a call may have it later too, and may have
     every earlier call of the same category and language.
     """
-    least = _least_level(call, now, rules)
-    return least == 0 or level(operator, call) >= least
+    return bool(eligible_ones((operator,), call, now, rules))
 
 
 def eligible_ones(
@@ -49,7 +53,19 @@ def eligible_ones(
 ) -> list[Operator]:
     """Who of these operators may have a call now; what the call asks for is looked up once."""
     least = _least_level(call, now, rules)
-    return [one for one in operators if least == 0 or level(one, call) >= least]
+    if least == 0:
+        return list(operators)
+    category, wanted, language = call.category, _OWN, call.language
+    if language != OWN_LANGUAGE:
+        enough = now >= _language_until(call, rules)
+        wanted = _ANY if enough else LANGUAGE + primary(language)
+    return [one for one in operators if _level(one, category, wanted) >= least]
+
+
+def speaks(operator: Operator, language: str) -> bool:
+    """Whether an operator has a language as a skill; all have the line's own."""
+    own = primary(language) == OWN_LANGUAGE
+    return own or LANGUAGE + primary(language) in operator.skills
 
 
 def on_duty(
@@ -75,7 +91,11 @@ def next_widening(call: Waiting, now: float, rules: Rules) -> float | None:
     if least == 0:
         return None
     arrived = call.waits_from
-    wider = [arrived + ring.after_s for ring in _rings(call, rules) if ring.min_level < least]
+    wider = [
+        arrived + ring.after_s for ring in rules.rings_of(call.category) if ring.min_level < least
+    ]
+    if call.language != OWN_LANGUAGE:
+        wider.append(_language_until(call, rules))
     return min(at for at in (*wider, cap_at(call, rules)) if at > now)
 
 
@@ -83,17 +103,16 @@ def _least_level(call: Waiting, now: float, rules: Rules) -> int:
     # sums, not differences: the same numbers that next_widening gives to a timer
     if call.aged or now >= cap_at(call, rules):
         return 0
-    arrived, rings = call.waits_from, _rings(call, rules)
+    arrived, rings = call.waits_from, rules.rings_of(call.category)
     reached = [ring.min_level for ring in rings if now >= arrived + ring.after_s]
     # a clock before the call's arrival is at the first ring
     return min(reached, default=rings[0].min_level)
 
 
-def _rings(call: Waiting, rules: Rules) -> tuple[Ring, ...]:
-    return rules.rings_of(call.category)
+def _language_until(call: Waiting, rules: Rules) -> float:
+    return call.waits_from + rules.language_s
 
 
 def _language(call: Waiting) -> str:
-    # en-GB and en_US are en: who speaks one understands the other
-    spoken = call.language.lower().replace("_", "-")
-    return LANGUAGE + spoken.partition("-")[0]
+    spoken = call.language
+    return _OWN if spoken == OWN_LANGUAGE else LANGUAGE + primary(spoken)

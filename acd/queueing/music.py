@@ -49,7 +49,7 @@ class Music:
     def begin(self, call: Call, now: float) -> None:
         """The citizen waits, and hears nothing yet."""
         if self._has_room(call):
-            self._switch.music(call.channel, call.turns)
+            self._switch.music(call.channel, call.turns, call.record.language)
         else:
             self._words(call, now)
 
@@ -67,21 +67,21 @@ class Music:
         """
         self._forget_words(call)
         if self._has_room(call):
-            self._switch.music(call.channel, call.turns)
+            self._switch.music(call.channel, call.turns, call.record.language)
         else:
             self._in_turn(call, now + len(self._told) / self._words_a_second)
 
     def behind_words(self, call: Call, now: float) -> None:
         """The citizen is told something first, which neither music nor words cut off."""
         if self._has_room(call):
-            self._switch.music(call.channel, call.turns)
+            self._switch.music(call.channel, call.turns, call.record.language)
         else:
             self._in_turn(call, now + max(EVERY_S, len(self._told) / self._words_a_second))
 
     def again(self, call: Call) -> None:
         """Begin the music again of who is to hear it."""
         if call.id in self._listening:
-            self._switch.music(call.channel, call.turns)
+            self._switch.music(call.channel, call.turns, call.record.language)
 
     def end(self, call: Call) -> None:
         """The citizen does not wait any more; what plays ends by itself, or with the next words."""

@@ -34,6 +34,7 @@ class GivenUp(NamedTuple):
     at: float
     call_id: str
     category: str | None
+    language: str
 
 
 class Redials:
@@ -49,7 +50,8 @@ class Redials:
         caller = same_caller(record.caller_number, self._country)
         if record.ended_by in GAVE_UP and caller is not None:
             category = record.category if record.queued_at is not None else None
-            left = GivenUp(call.waits_from, record.ended_at or now, call.id, category)
+            at = record.ended_at or now
+            left = GivenUp(call.waits_from, at, call.id, category, record.language)
             self._know(caller, left, now)
 
     def remember(self, items: Iterable[WorkItem], now: float) -> None:
@@ -58,7 +60,8 @@ class Redials:
             caller = same_caller(item.number, self._country)
             if caller is not None and item.reason.startswith("lost_"):
                 category = None if item.reason == "lost_menu" else item.category
-                left = GivenUp(item.waits_since, item.created_at, item.call_id, category)
+                at = item.created_at
+                left = GivenUp(item.waits_since, at, item.call_id, category, item.language)
                 self._know(caller, left, now)
 
     def before(self, number: str, now: float) -> GivenUp | None:

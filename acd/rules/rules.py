@@ -121,7 +121,8 @@ class Rules:
 
     `preferred_s`: for how long a caller who calls again gets the operator of the last talk, if that
     one is free. `rings`: how the circle of operators who may have a call widens while it waits; the
-    last one is of level 0, so that no call waits for a skill that never comes. `ring_all_most`: how
+    last one is of level 0, so that no call waits for a skill that never comes. `language_s`: how
+    long a call waits for who speaks its language, if that is not the line's. `ring_all_most`: how
     many phones one call rings together at most. Head starts beside the category's: by the value of
     a Resource-Priority header, for a callback, for a silent call. `failures`: what follows from an
     offer that failed, by its reason. `overflow`: what is tried when nobody is on duty, and after
@@ -138,6 +139,7 @@ class Rules:
     wrap_up_s: float = 10.0
     preferred_s: float = 0.0
     rings: tuple[Ring, ...] = RINGS
+    language_s: float = 20.0
     ring_all_most: int = 20
     resource_priority: Mapping[str, float] = field(default_factory=lambda: RESOURCE_PRIORITY)
     callback_head_start_s: float = -120.0

@@ -12,8 +12,9 @@ CUT_OFF = ("cut_off", "asterisk", "line_stopped")
 """`ended_by` of calls that no person has ended: they died with Asterisk (the engine's word, and the
 fallback's), or the line hung them up when it was stopped."""
 
-WAS_CUT_OFF, BY_OPERATOR = "cut_off", "operator"
-"""`WorkItem.reason` beside the outcomes of lost calls: see `owed`; an operator wanted it."""
+WAS_CUT_OFF, BY_OPERATOR, BY_CITIZEN = "cut_off", "operator", "asked"
+"""`WorkItem.reason` beside the outcomes of lost calls: see `owed`; an operator wanted it; the
+citizen did, by a key after a notice, and hung up informed."""
 
 _LOST = (Outcome.LOST_MENU, Outcome.LOST_QUEUE, Outcome.LOST_RINGING, Outcome.LOST_FALLBACK)
 
@@ -24,6 +25,8 @@ def owed(record: CallRecord) -> str | None:
         return WAS_CUT_OFF
     if record.outcome is Outcome.ANSWERED and _waited_again(record):
         return Outcome.LOST_QUEUE.value
+    if record.wants_callback and record.outcome is Outcome.INFORMATION:
+        return BY_CITIZEN
     return record.outcome.value if record.outcome in _LOST else None
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 
 from acd.calls.journal import Journal
-from acd.calls.record import OWN_LANGUAGE
 from acd.calls.states import check
+from acd.languages import OWN_LANGUAGE
 from acd.timers import Timer
 from acd.work.states import ITEM_MOVES, ItemOutcome, ItemState
 

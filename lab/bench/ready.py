@@ -12,7 +12,7 @@ from models.database import Database, upgrade
 from models.tables import OperatorRow, PhoneRow
 from models.writing import upsert
 from ngalam112.config.provision import provision
-from ngalam112.config.routing import spoken
+from ngalam112.config.routing import audio_file, spoken
 from ngalam112.config.settings import Settings, load_settings
 
 _ASTERISK = (22, 10, 1)  # the configuration is rendered, and read by nobody
@@ -42,10 +42,11 @@ def alone_settings(home: Path, database_url: str) -> Settings:
 
 async def make_ready(settings: Settings, phones: list[str]) -> None:
     """A state folder with these phones, at each an operator who is ready."""
-    settings.sounds.mkdir(parents=True)
     names = spoken(settings, load_menu(settings.menu_file))
     for name in names | load_distribution(settings.distribution_file).prompts():
-        (settings.sounds / f"{name}.wav").touch()  # nobody will hear them
+        audio = audio_file(settings, name)
+        audio.parent.mkdir(parents=True, exist_ok=True)
+        audio.touch()  # nobody will hear them
     provision(settings, _ASTERISK)
     await upgrade(settings.url)
     operators = [Operator(f"5{one}", f"Petugas {one}", "", one) for one in phones]

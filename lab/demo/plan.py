@@ -82,7 +82,7 @@ SERVED = (
     _talk(2, "0", "general"),
     _talk(2, "1", "covid", key2="0"),
     _talk(2, "9", "general", "invalid", key2="9"),
-    _talk(2, "7", "fire", key2="3"),
+    _talk(2, "6", "fire", key2="3"),
     Group(
         scenario="citizen_silent_talk_until_bye",
         count=2,

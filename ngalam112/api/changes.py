@@ -97,7 +97,7 @@ class Changes:
 
         `in_effect` is false where Asterisk cannot read it now; it will when it is back.
         """
-        body = await _body(request, _NewPhone)
+        body = await read_body(request, _NewPhone)
         admin.check_free(body.number, self._settings.number)
         phone = await admin.add_phone(
             self._database, body.number, body.password, body.contact, replace=body.replace
@@ -124,7 +124,7 @@ class Changes:
 
     async def add_operator(self, request: web.Request) -> web.Response:
         """Add an operator, logged out."""
-        body = await _body(request, _NewOperator)
+        body = await read_body(request, _NewOperator)
         self._check(body.skills, body.weight)
         one = await admin.add_operator(
             self._database,
@@ -191,7 +191,7 @@ class Changes:
 
     async def skills_operator(self, request: web.Request) -> web.Response:
         """Give other skills or another weight, with effect on the next offer."""
-        body, roster = await _body(request, _Skills), self._engine.roster
+        body, roster = await read_body(request, _Skills), self._engine.roster
         if body.skills is None and body.weight is None:
             raise BadBody("Give skills, a weight, or both.")
         self._check(body.skills, body.weight)
@@ -201,29 +201,29 @@ class Changes:
 
     async def login_operator(self, request: web.Request) -> web.Response:
         """Log in, at the phone that is named or the operator's own."""
-        body, roster = await _body(request, _Login), self._engine.roster
+        body, roster = await read_body(request, _Login), self._engine.roster
         return await self._choose(request, lambda id, now: roster.login(id, body.phone, now))
 
     async def logout_operator(self, request: web.Request) -> web.Response:
         """Log out; a talk goes on to its end."""
-        await _body(request, _Nothing)
+        await read_body(request, _Nothing)
         return await self._choose(request, self._engine.roster.logout)
 
     async def pause_operator(self, request: web.Request) -> web.Response:
         """Take no calls for now."""
-        body, roster = await _body(request, _Pause), self._engine.roster
+        body, roster = await read_body(request, _Pause), self._engine.roster
         reason = body.reason or None
         self._engine.distribution.check_reason(reason)
         return await self._choose(request, lambda id, now: roster.pause(id, reason, now))
 
     async def ready_operator(self, request: web.Request) -> web.Response:
         """Take calls again."""
-        await _body(request, _Nothing)
+        await read_body(request, _Nothing)
         return await self._choose(request, self._engine.roster.ready)
 
     async def wrap_up_operator(self, request: web.Request) -> web.Response:
         """Make the wrap-up longer, or end it."""
-        body, engine = await _body(request, _WrapUp), self._engine
+        body, engine = await read_body(request, _WrapUp), self._engine
         if (body.extend_s is None) == (not body.end):
             raise BadBody("Give either extend_s, in seconds, or end: true.")
         seconds = body.extend_s
@@ -233,14 +233,14 @@ class Changes:
 
     async def take_callback(self, request: web.Request) -> web.Response:
         """Ring an operator for a callback at once."""
-        body, id = await _body(request, _Take), request.match_info["id"]
+        body, id = await read_body(request, _Take), request.match_info["id"]
         jobs = self._engine.router.callbacks
         taken = await self._engine.do(lambda now: jobs.take(id, body.operator, now))
         return reply(queries.item_row(taken, ZoneInfo(self._settings.timezone)))
 
     async def close_callback(self, request: web.Request) -> web.Response:
         """Close a callback without a call; the reason is kept."""
-        body, id = await _body(request, _Close), request.match_info["id"]
+        body, id = await read_body(request, _Close), request.match_info["id"]
         jobs = self._engine.router.callbacks
         closed = await self._engine.do(lambda now: jobs.close(id, body.by, body.reason, now))
         return reply(queries.item_row(closed, ZoneInfo(self._settings.timezone)))
@@ -256,7 +256,7 @@ class Changes:
         return queries.operator_rows([one], ZoneInfo(self._settings.timezone))[0]
 
 
-async def _body(request: web.Request, kind: type[S]) -> S:
+async def read_body(request: web.Request, kind: type[S]) -> S:
     """Read the body, which may be empty where nothing has to be said."""
     try:
         return msgspec.json.decode(await request.read() or b"{}", type=kind)

@@ -10,12 +10,15 @@ from aiohttp import web
 from acd.callback_jobs import CallbackRefused
 from acd.config_file import NoSuchReason
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
+from acd.queueing.notices import NoSuchNotice
 from models.database import DatabaseError
 from ngalam112.accounts.admin import AdminError, AlreadyThere
 from ngalam112.accounts.skills import WrongSkill
 from ngalam112.api import queries
 from ngalam112.api.changes import BadBody, reply
 from ngalam112.api.time_ranges import TimeError
+from ngalam112.config.notice_audio import NoticeError
+from ngalam112.config.sounds import SoundError
 from reports.errors import (
     NoSuchCall,
     NoSuchCallback,
@@ -34,6 +37,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchOperator, 404),
     (NoSuchPhone, 404),
+    (NoSuchNotice, 404),
+    (NoticeError, 400),
+    (SoundError, 400),
     (RosterError, 409),
     (NoSuchCall, 404),
     (SeveralCalls, 409),

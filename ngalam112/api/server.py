@@ -30,6 +30,7 @@ from ngalam112.api.connection_limit import (
     body_in_time,
 )
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
+from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
 from ngalam112.config.settings import Settings
@@ -64,6 +65,7 @@ class Api:
         # one report and one look-up at a time: they share the interpreter with the calls
         self._reporting, self._looking_up = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._changes = Changes(engine, database, settings, journal)
+        self._notices = NoticeRoutes(engine, settings)
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""
@@ -117,6 +119,9 @@ class Api:
         route.add_post("/api/operators", self._changes.add_operator)
         route.add_delete("/api/phones/{number}", self._changes.remove_phone)
         route.add_delete("/api/operators/{id}", self._changes.remove_operator)
+        route.add_get("/api/notices", self._notices.list)
+        route.add_post("/api/notices", self._notices.set)
+        route.add_delete("/api/notices/{name}", self._notices.clear)
         for action in ("login", "logout", "pause", "ready", "wrap_up", "skills"):
             route.add_post(
                 f"/api/operators/{{id}}/{action}", getattr(self._changes, f"{action}_operator")

@@ -18,6 +18,8 @@ from ngalam112.cli.calls import calls
 from ngalam112.cli.common import FormatOption, make_group, read, tell
 from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
+from ngalam112.cli.menus import menus
+from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
@@ -38,7 +40,10 @@ app = typer.Typer(
 )
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
-for group in (engines, phones, operators, calls, callbacks, reports, exports, database, sounds):
+for group in (
+    *(engines, phones, operators, calls, callbacks, notices, menus),
+    *(reports, exports, database, sounds),
+):
     app.add_typer(group)
 
 
@@ -159,6 +164,7 @@ def database_upgrade() -> None:
 @sounds.command("build")
 def sounds_build(fmt: FormatOption = Format.TABLE) -> None:
     """Turn the prompts into audio, and make the music; what has not changed is kept."""
+    from acd.languages import in_language
     from ngalam112.config.routing import build_prompts
     from ngalam112.config.sounds import build_music
     from pbx.programs import Programs
@@ -169,6 +175,9 @@ def sounds_build(fmt: FormatOption = Format.TABLE) -> None:
     made.append(build_music(settings.music, programs))
     names = ("name", "source", "seconds", "built")
     rows = [{name: getattr(sound, name) for name in names} for sound in made]
+    for row, sound in zip(rows, made, strict=True):
+        if sound.path.parent.parent == settings.sounds.parent:
+            row["name"] = in_language(sound.name, sound.path.parent.name)
     shown = [{**row, "seconds": f"{row['seconds']:.1f}"} for row in rows]
     columns = (*map(Column, names[:2], names[:2]), Column("seconds", "seconds", right=True))
     write_list(rows, (*columns, Column("built", "made now")), fmt, names=names, shown=shown)

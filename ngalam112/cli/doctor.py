@@ -25,7 +25,11 @@ from ngalam112.cli.doctor_links import (
     warning,
     wrong,
 )
-from ngalam112.config.routing import load_checked_distribution, load_checked_menu
+from ngalam112.config.routing import (
+    OWN_PROMPTS,
+    load_checked_distribution,
+    load_checked_menu,
+)
 from ngalam112.config.settings import Settings, SettingsError, load_secrets, load_settings
 from pbx.known_holes import load_known_holes
 from pbx.programs import ProgramMissing, Programs
@@ -156,7 +160,7 @@ def _menu(settings: Settings) -> Check:
     except DistributionError as error:
         return wrong(what, error, "fix the file, or set NGALAM112_DISTRIBUTION_FILE")
     texts = {path.stem for path in settings.prompts.glob("*.txt")}
-    missing = sorted((tree.prompts() | distribution.prompts()) - texts)
+    missing = sorted((tree.prompts() | distribution.prompts()) - texts - OWN_PROMPTS)
     if missing:
         found = f"no text for {', '.join(missing)} in {settings.prompts}"
         return wrong(what, found, "write NAME.txt, or set NGALAM112_PROMPTS")

@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from acd.config_file import Distribution, DistributionError, load_distribution
 from acd.feature_codes.code_calls import PROMPTS
+from acd.languages import LANGUAGE, OWN_LANGUAGE, in_language
 from acd.numbers.outbound import Barred
-from acd.queueing.announcements import IN_LINE
 from acd.queueing.announcements import PROMPTS as ANNOUNCED
+from acd.queueing.notices import IN_LINE
+from acd.queueing.notices import PROMPTS as NOTICE_PROMPTS
 from acd.rules.load_shedding import Limits
 from acd.rules.rules import FAILURES, Announce, Rules
 from acd.transfers.directory import Directory
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
+from ivr.information import PROMPTS as INFORMATION_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
 from ngalam112.config.settings import SHIPPED_PROMPTS, Settings
 from ngalam112.config.sounds import Sound, build_sounds, seconds_of
 from pbx.programs import Programs
 
-OWN_PROMPTS = frozenset({*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS})
+OWN_PROMPTS = frozenset(
+    {*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS, *NOTICE_PROMPTS, *INFORMATION_PROMPTS}
+)
 """What the line says itself, whatever its menu and its distribution file are."""
 
 
@@ -31,11 +37,20 @@ NO_AUDIO = "There is no audio for"
 
 
 def spoken(settings: Settings, tree: MenuTree) -> set[str]:
-    """The names of all prompts that the line can play, but for those of the distribution file."""
-    names = tree.prompts() | OWN_PROMPTS
+    """The prompts that must be there, but for those of the distribution file.
+
+    Named as the switch knows them: `choose_id`, and `en/choose_en` in another language.
+    """
+    names = tree.prompts() | OWN_PROMPTS | {in_language(*offer) for offer in tree.offers()}
     if settings.whisper:
         names |= {f"whisper_{category}" for category in tree.categories}
     return names
+
+
+def audio_file(settings: Settings, prompt: str) -> Path:
+    """Where the audio of a prompt is, which may be named like en/menu."""
+    language, _, name = prompt.rpartition("/")
+    return settings.sounds_of(language or OWN_LANGUAGE) / f"{name}.wav"
 
 
 def build_prompts(
@@ -46,15 +61,52 @@ def build_prompts(
     """Make the audio of the line's prompts; raises SoundError.
 
     A folder of one's own may lack what a new version says itself: the shipped text is spoken then.
+    So it is with other languages, but not for the city's own prompts: a citizen hears those in the
+    line's language where the one wanted has none, and never another menu's.
     """
-    return build_sounds(
-        settings.prompts,
-        settings.sounds,
-        programs,
-        report,
-        shipped=SHIPPED_PROMPTS,
-        needed=OWN_PROMPTS,
-    )
+    made = []
+    for language in (OWN_LANGUAGE, *other_languages(settings)):
+        shipped, prompts = SHIPPED_PROMPTS.parent / language, settings.prompts_of(language)
+        has = {path.stem for path in shipped.glob("*.txt")}
+        own = language == OWN_LANGUAGE
+        out = settings.sounds_of(language)
+        spoken_now = build_sounds(
+            prompts if own or prompts.is_dir() else None,
+            out,
+            programs,
+            report,
+            shipped=shipped,
+            needed=OWN_PROMPTS if own else OWN_PROMPTS & has,
+            language=language,
+        )
+        if not own:
+            # what has no text any more is heard in the line's language from now on
+            for old in {*out.glob("*.wav")} - {sound.path for sound in spoken_now}:
+                old.unlink(missing_ok=True)
+        made += spoken_now
+    return made
+
+
+def other_languages(settings: Settings) -> list[str]:
+    """The languages beside the line's own in which there are texts, shipped or the city's."""
+    folders = (SHIPPED_PROMPTS.parent, settings.prompts)
+    texts = (one for folder in folders for one in folder.glob("*/*.txt"))
+    found = {text.parent.name for text in texts} - {OWN_LANGUAGE}
+    return sorted(one for one in found if LANGUAGE.fullmatch(one))
+
+
+def audio_of_languages(settings: Settings) -> dict[str, frozenset[str]]:
+    """The prompts that Asterisk has in each language beside the line's own.
+
+    An Asterisk that runs since before there was a language has neither its music nor its folder.
+    """
+    rendered = settings.asterisk_home / "etc" / "musiconhold.conf"
+    known = rendered.read_text("utf-8") if rendered.is_file() else ""
+    return {
+        language: frozenset(one.stem for one in settings.sounds_of(language).glob("*.wav"))
+        for language in settings.built_languages()
+        if f"[queue_{language}]" in known
+    }
 
 
 class RoutingConfig(msgspec.Struct, frozen=True):
@@ -71,11 +123,47 @@ def load_routing(settings: Settings) -> RoutingConfig:
 
 def load_checked_menu(settings: Settings) -> MenuTree:
     """Load the menu and make sure that all audio is there; raise MenuError if not."""
-    tree = load_menu(settings.menu_file)
+    tree = load_menu(settings.menu_file, settings.timezone)
     missing = _without_audio(spoken(settings, tree), settings)
     if missing:
         raise MenuError(_no_audio(missing, settings))
+    for problem in _too_long(tree, settings):
+        raise MenuError(f"The menu file {settings.menu_file} is wrong: {problem}.")
     return tree
+
+
+def without_text(settings: Settings, tree: MenuTree) -> list[Path]:
+    """The texts of prompts of the menu that nobody has written, so that no audio can be made."""
+    ours = spoken(settings, tree) - OWN_PROMPTS
+    files = []
+    for prompt in sorted(ours):
+        language, _, name = prompt.rpartition("/")
+        files.append(settings.prompts_of(language or OWN_LANGUAGE) / f"{name}.txt")
+    return [one for one in files if not one.is_file()]
+
+
+def seconds_of_menu(tree: MenuTree, name: str, language: str, settings: Settings) -> float:
+    """How long the words of a menu take in a language, with the offers of the other ones."""
+    menu = tree.menus[name]
+    words = [(menu.prompt, language), *menu.offers(language)]
+    return sum(_seconds(prompt, one, settings) for prompt, one in words)
+
+
+def _seconds(prompt: str, language: str, settings: Settings) -> float:
+    """How long a prompt takes, in the line's own language where there is none in this one."""
+    own = settings.sounds / f"{prompt}.wav"
+    return seconds_of(settings.sounds_of(language) / f"{prompt}.wav") or seconds_of(own)
+
+
+def _too_long(tree: MenuTree, settings: Settings) -> Iterator[str]:
+    """Where the first menu cannot be heard to its end, because its time is over before."""
+    for language in sorted(tree.languages()):
+        takes = seconds_of_menu(tree, tree.start, language, settings)
+        if takes > tree.limit_s:
+            yield (
+                f"menu {tree.start} takes {takes:.1f} s in {language} with its offers, longer than "
+                f"limit_s = {tree.limit_s:g}"
+            )
 
 
 def load_checked_distribution(settings: Settings) -> Distribution:
@@ -87,12 +175,12 @@ def load_checked_distribution(settings: Settings) -> Distribution:
     missing = _without_audio(found.prompts(), settings)
     if missing:
         raise DistributionError(_no_audio(missing, settings))
-    for problem in _mismatches(found, load_menu(settings.menu_file), settings):
+    for problem in mismatches(found, load_menu(settings.menu_file, settings.timezone), settings):
         raise DistributionError(f"{settings.distribution_file} is wrong: {problem}.")
     return found
 
 
-def _mismatches(found: Distribution, tree: MenuTree, settings: Settings) -> Iterator[str]:
+def mismatches(found: Distribution, tree: MenuTree, settings: Settings) -> Iterator[str]:
     """Where the distribution file does not fit the menu or the settings."""
     for number, category in found.category_numbers.items():
         if category not in tree.categories:
@@ -118,6 +206,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         wrap_up_s=settings.wrap_up_s,
         preferred_s=settings.preferred_s,
         rings=found.rings,
+        language_s=found.language_s,
         ring_all_most=found.ring_all_most,
         resource_priority=found.priority.resource,
         callback_head_start_s=found.priority.callback,
@@ -166,7 +255,7 @@ def directory_of(settings: Settings, found: Distribution) -> Directory:
 
 
 def _without_audio(prompts: Iterable[str], settings: Settings) -> list[str]:
-    return [name for name in prompts if not (settings.sounds / f"{name}.wav").is_file()]
+    return [name for name in prompts if not audio_file(settings, name).is_file()]
 
 
 def _no_audio(missing: Iterable[str], settings: Settings) -> str:

@@ -16,6 +16,8 @@ import msgspec
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from acd.languages import OWN_LANGUAGE
+
 PROJECT = Path(__file__).resolve().parents[2]
 SHIPPED_PROMPTS = PROJECT / "ivr" / "prompts" / "id"
 
@@ -171,6 +173,28 @@ class Settings(BaseSettings):
     def sounds(self) -> Path:
         """The built prompts."""
         return self.home / "sounds" / "id"
+
+    def sounds_of(self, language: str) -> Path:
+        """The built prompts in one language."""
+        return self.sounds.with_name(language)
+
+    def built_languages(self) -> list[str]:
+        """The languages beside the line's own in which the waiting are told so."""
+        found = self.sounds.parent.glob("*/queue_wait.wav")
+        return sorted({one.parent.name for one in found} - {OWN_LANGUAGE})
+
+    def prompts_of(self, language: str) -> Path:
+        """The texts and recordings in one language: of a folder of one's own, in a folder below."""
+        if language == OWN_LANGUAGE:
+            return self.prompts
+        return (
+            SHIPPED_PROMPTS.parent if self.prompts == SHIPPED_PROMPTS else self.prompts
+        ) / language
+
+    @property
+    def notices(self) -> Path:
+        """The audio of notices."""
+        return self.sounds.with_name("notices")
 
     @property
     def music(self) -> Path:

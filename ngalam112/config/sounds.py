@@ -1,12 +1,15 @@
 """Turns the prompts (text, or a studio recording of the same name) and the music into audio files.
 
-Decides what has to be made anew, by a hash of the source and the recipe kept beside each file.
-Files appear whole or not at all, so a running Asterisk never plays half of one.
+Decides what has to be made anew, by a hash of the source and the recipe kept beside each file. What
+was spoken once on this machine is kept in the user's cache by the same hash, so that a further line
+only copies it. Files appear whole or not at all, so a running Asterisk never plays half of one.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -19,12 +22,18 @@ from typing import Literal
 
 import msgspec
 
+from acd.languages import OWN_LANGUAGE
 from pbx.programs import Programs
+from pbx.root import cache_folder
 
 Source = Literal["text", "studio", "tones"]
 
 VOICE = ("-v", "id", "-s", "184", "-p", "45")
 """Indonesian, 184 words a minute (an unhurried 5 syllables a second), a little lower than usual."""
+
+VOICES = {"en": ("-v", "en-gb", "-s", "170", "-p", "45")}
+"""Other languages with a voice of their own. espeak-ng has none for Javanese, for one: `VOICE`
+reads what is not here, until there are recordings."""
 
 _TRIM = ("silence", "1", "0.02", "0.3%", "reverse") * 2
 _TELEPHONE = ("-r", "8000", "-c", "1", "-b", "16")
@@ -42,6 +51,7 @@ _MELLOW = ("fade", "h", "2", _CHORD_S, "2.5", "norm", "-18")
 
 _SHORTEST_S = 0.2
 _LIMIT_S = 60.0
+_AT_ONCE = max(2, os.cpu_count() or 2)
 
 
 class SoundError(Exception):
@@ -59,24 +69,29 @@ class Sound(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_sounds(
-    prompts: Path,
+    prompts: Path | None,
     out: Path,
     programs: Programs,
     report: Callable[[Sound], object] = lambda sound: None,
     *,
     shipped: Path | None = None,
     needed: Iterable[str] = (),
+    language: str = OWN_LANGUAGE,
 ) -> list[Sound]:
     """Make `out`/NAME.wav for every NAME.txt in `prompts`, and tell each to `report`.
 
     A NAME.wav beside NAME.txt is a studio recording and wins. What is `needed` and not in `prompts`
-    comes from `shipped`. Raises SoundError for the first source that cannot be used; the files from
-    before stay.
+    (None: there is no such folder) comes from `shipped`. Raises SoundError for the first source
+    that cannot be used; the files from before stay.
     """
-    folders = dict.fromkeys(needed, shipped or prompts) | dict.fromkeys(_names(prompts), prompts)
+    folders = {name: folder for name in needed if (folder := shipped or prompts) is not None}
+    if prompts is not None:
+        folders |= dict.fromkeys(_names(prompts), prompts)
     out.mkdir(parents=True, exist_ok=True)
-    with ThreadPoolExecutor(max_workers=2) as two:
-        found = two.map(lambda name: _prompt(folders[name], name, out, programs), sorted(folders))
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as some:
+        found = some.map(
+            lambda name: _prompt(folders[name], name, out, programs, language), sorted(folders)
+        )
         return [_told(sound, report) for sound in found]
 
 
@@ -128,7 +143,7 @@ def _names(prompts: Path) -> list[str]:
     return sorted(texts)
 
 
-def _prompt(prompts: Path, name: str, out: Path, programs: Programs) -> Sound:
+def _prompt(prompts: Path, name: str, out: Path, programs: Programs, language: str) -> Sound:
     text, recording = prompts / f"{name}.txt", prompts / f"{name}.wav"
     words = _read_text(text)
     if recording.exists():
@@ -136,17 +151,54 @@ def _prompt(prompts: Path, name: str, out: Path, programs: Programs) -> Sound:
 
         def convert(work: Path) -> None:
             (work / "raw.wav").write_bytes(audio)
-            _even(programs, work, f"the recording {recording}; save it as WAV or remove it")
+            even_out(programs, work, f"the recording {recording}; save it as WAV or remove it")
 
         return _kept_or_made(name, out, "studio", repr(_EVEN).encode() + audio, convert)
 
-    def speak(work: Path) -> None:
-        (work / "text").write_text(words, "utf-8")
-        raw, said = str(work / "raw.wav"), str(work / "text")
-        _run(programs, work, "espeak-ng", [*VOICE, "-f", said, "-w", raw], f"the text {text}")
-        _even(programs, work, f"the text {text}; write words that can be spoken")
+    voice = VOICES.get(language, VOICE)
 
-    return _kept_or_made(name, out, "text", repr((VOICE, _EVEN, words)).encode(), speak)
+    def speak(work: Path) -> None:
+        say_words(programs, work, words, voice, f"the text {text}")
+
+    recipe = repr((voice, _EVEN, words)).encode()
+    return _kept_or_made(name, out, "text", recipe, lambda work: _cached(recipe, work, speak))
+
+
+def say_words(
+    programs: Programs,
+    work: Path,
+    words: str,
+    voice: Sequence[str],
+    what: str,
+    limit_s: float = _LIMIT_S,
+) -> None:
+    """Speak words into `work`/made.wav; raises SoundError, which names `what`.
+
+    They go through a file: in an argument they could be taken for an option.
+    """
+    (work / "text").write_text(words, "utf-8")
+    raw, said = str(work / "raw.wav"), str(work / "text")
+    _run(programs, work, "espeak-ng", [*voice, "-f", said, "-w", raw], what, limit_s)
+    even_out(programs, work, f"{what}; write words that can be spoken", limit_s)
+
+
+def _cached(recipe: bytes, work: Path, make: Callable[[Path], None]) -> None:
+    """Copy what was made on this machine before; make it, and keep it for the next, if it was not.
+
+    A cache that cannot be read or written is as if there were none.
+    """
+    folder = cache_folder() / "sounds"
+    kept, made = folder / f"{hashlib.sha256(recipe).hexdigest()}.wav", work / "made.wav"
+    if seconds_of(kept) >= _SHORTEST_S:
+        with contextlib.suppress(OSError):
+            shutil.copyfile(kept, made)
+            return
+    make(work)
+    with contextlib.suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as fresh:
+            fresh.write(made.read_bytes())
+        Path(fresh.name).replace(kept)
 
 
 def _read(path: Path) -> bytes:
@@ -195,24 +247,40 @@ def seconds_of(path: Path) -> float:
         return 0.0
 
 
-def _even(programs: Programs, work: Path, what: str) -> None:
+def even_out(
+    programs: Programs,
+    work: Path,
+    what: str,
+    limit_s: float = _LIMIT_S,
+    *,
+    before: Sequence[str] = (),
+) -> None:
+    """Make `work`/made.wav of raw.wav: for the telephone, no silence at the ends, as loud as all.
+
+    `before`: effects of sox that come first. Raises SoundError, which names `what`.
+    """
     made = work / "made.wav"
-    _sox(programs, work, [str(work / "raw.wav"), *_TELEPHONE, str(made), *_EVEN], what)
+    args = [str(work / "raw.wav"), *_TELEPHONE, str(made), *before, *_EVEN]
+    _sox(programs, work, args, what, limit_s)
     if seconds_of(made) < _SHORTEST_S:
         raise SoundError(f"There is nothing to hear in {what}.")
 
 
-def _sox(programs: Programs, work: Path, args: Sequence[str], what: str) -> None:
+def _sox(
+    programs: Programs, work: Path, args: Sequence[str], what: str, limit_s: float = _LIMIT_S
+) -> None:
     # -D: the same source gives the same file, bit by bit; -V1: errors only
-    _run(programs, work, "sox", ["-V1", "-D", *args], what)
+    _run(programs, work, "sox", ["-V1", "-D", *args], what, limit_s)
 
 
-def _run(programs: Programs, work: Path, name: str, args: Sequence[str], what: str) -> None:
+def _run(
+    programs: Programs, work: Path, name: str, args: Sequence[str], what: str, limit_s: float
+) -> None:
     argv = programs.command(name, *args, writable=[work])
     try:
-        done = subprocess.run(argv, capture_output=True, timeout=_LIMIT_S, stdin=subprocess.DEVNULL)
+        done = subprocess.run(argv, capture_output=True, timeout=limit_s, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired:
-        raise SoundError(f"{name} took longer than {_LIMIT_S:.0f} s for {what}.") from None
+        raise SoundError(f"{name} took longer than {limit_s:.0f} s for {what}.") from None
     if done.returncode != 0:
         said = done.stderr.decode("utf-8", "replace").replace(f"{work}/", "").strip().splitlines()
         why = said[-1] if said else f"exit {done.returncode}"

@@ -6,11 +6,13 @@ two to connect, remove the bridge, hang up the leg that is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 import msgspec
 import structlog
 
+from acd.languages import OWN_LANGUAGE
+from acd.queueing.notices import NOTICES
 from ngalam112.engine.call_lanes import CallLanes
 from pbx.ari import AriClient
 from pbx.ari_reply import LOST, Reply
@@ -80,12 +82,19 @@ class AriSwitch:
     """acd.switch.Switch over ARI; outcomes go to `post` as events.
 
     `carrier`: the host (and port) through which numbers outside are dialled; "" if there is none.
+    `languages`: of each language beside the line's own, the prompts whose audio Asterisk has.
     """
 
     def __init__(
-        self, ari: AriClient, sounds: str, post: Callable[[Outcome], None], carrier: str = ""
+        self,
+        ari: AriClient,
+        sounds: str,
+        post: Callable[[Outcome], None],
+        carrier: str = "",
+        languages: Mapping[str, Collection[str]] | None = None,
     ) -> None:
         self._ari, self._sounds, self._post, self._carrier = ari, sounds, post, carrier
+        self._languages = languages or {}
         self._lanes = CallLanes(ari.lanes)
 
     def answer(self, channel: str) -> None:
@@ -103,19 +112,32 @@ class AriSwitch:
         self._ari.send(
             "POST",
             f"channels/{channel}/play/{playback}",
-            {"media": ",".join(f"sound:{self._sounds}/{prompt}" for prompt in prompts)},
+            {"media": ",".join(f"sound:{self._audio(prompt)}" for prompt in prompts)},
             then=then,
             lane=self._lanes.add(playback, channel),
         )
+
+    def _audio(self, prompt: str) -> str:
+        """Where the audio of a prompt is: in its language (`en/menu`), or else in the own one."""
+        language, _, name = prompt.rpartition("/")
+        if not language:
+            return f"{self._sounds}/{name}"
+        if language == NOTICES or name in self._languages.get(language, ()):
+            return f"{self._sounds.rpartition('/')[0]}/{language}/{name}"
+        return f"{self._sounds}/{name}"
 
     def stop(self, playback: str) -> None:
         """Cut a prompt off; one that has just ended is fine."""
         self._ari.send("DELETE", f"playbacks/{playback}", lane=self._lanes.of(playback))
 
-    def music(self, channel: str, turn: int = 0) -> None:
-        """Music and "stay on the line", from the music classes `queue` and `queue_1`, `queue_2`."""
+    def music(self, channel: str, turn: int = 0, language: str = OWN_LANGUAGE) -> None:
+        """Music and "stay on the line", from the music classes `queue` and `queue_1`, `queue_2`.
+
+        Those of another language are `queue_en`, `queue_en_1` and `queue_en_2`.
+        """
+        queue = f"queue_{language}" if language in self._languages else "queue"
         # two by turns: the same one would go on where it was, with its words at any time
-        music_class = f"queue_{2 - turn % 2}" if turn else "queue"
+        music_class = f"{queue}_{2 - turn % 2}" if turn else queue
         query = {"mohClass": music_class}
         lost = MusicLost(channel)
         self._do("music", channel, "POST", f"channels/{channel}/moh", query, if_lost=lost)

@@ -9,6 +9,7 @@ from acd.calls.live_calls import LiveCalls
 from acd.calls.record import EventKind
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
+from acd.languages import OWN_LANGUAGE
 from acd.legs import NORMAL
 from acd.recovery.resume import Resumption
 from acd.rules.load_shedding import Shed
@@ -42,16 +43,23 @@ class CitizenChannels:
         self._ask_where = ask_where
         live.on_end = self._ended
 
-    def entered(self, channel: Channel, priority: str, now: float) -> None:
-        """A citizen whom we claimed. `priority`: the Resource-Priority header, or ""."""
+    def entered(
+        self, channel: Channel, now: float, priority: str = "", languages: str = ""
+    ) -> None:
+        """A citizen whom we claimed.
+
+        `priority`, `languages`: the headers Resource-Priority and Accept-Language, or "".
+        """
         call = self._live.calls.get(channel.id) or self._live.new(channel.id, now)
         if call.record.events:
             self._found_before(call, priority)
             return
-        self._arrives(call, channel, priority)
+        self._arrives(call, channel, priority, languages)
         self._reception.welcome(call, now)
 
-    def unclaimed(self, channel: Channel, priority: str, now: float) -> None:
+    def unclaimed(
+        self, channel: Channel, now: float, priority: str = "", languages: str = ""
+    ) -> None:
         """Nobody has claimed this citizen in time; the dialplan has answered and plays music."""
         arrived = now - age_s(channel.creationtime)
         call = self._live.calls.get(channel.id) or self._live.new(channel.id, arrived)
@@ -60,15 +68,19 @@ class CitizenChannels:
             return
         # an engine that was late has seen the call's first question late as well
         call.record.arrived_at = min(call.record.arrived_at, arrived)
-        self._arrives(call, channel, priority)
+        self._arrives(call, channel, priority, languages)
         self._admission.came(call, now)
         self._dispatcher.load.unclaimed(channel.id, now)
 
-    def _arrives(self, call: Call, channel: Channel, priority: str) -> None:
+    def _arrives(self, call: Call, channel: Channel, priority: str, languages: str) -> None:
         call.resource_priority = priority
         call.rearm(None)
-        caller = channel.caller
-        self._claims.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
+        caller, language = channel.caller, OWN_LANGUAGE
+        if languages:
+            language = self._reception.language_of(languages)
+        self._claims.note_arrival(
+            call, caller.number, caller.name, channel.dialplan.exten, language
+        )
 
     def _found_before(self, call: Call, priority: str) -> None:
         """Taking up the line has found the call first, and could not know its priority."""
@@ -105,7 +117,7 @@ class CitizenChannels:
         """A call is over: whatever was done for it ends, and its place is kept for a redial."""
         if self._dispatcher.away:
             Resumption(self._dispatcher).over(call, now if ended_at is None else ended_at)
-        self._reception.gone(call)
+        self._reception.gone(call, now if ended_at is None else ended_at)
         if call.channel in self._admission.waiting:
             self._admission.gone(call)
         call.hanging_up = False

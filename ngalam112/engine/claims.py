@@ -16,8 +16,9 @@ from acd.calls.call import Call
 from acd.calls.checkpoint import CLAIM, ClaimCheckpoint
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
-from acd.calls.record import OWN_LANGUAGE, CallRecord, EventKind
+from acd.calls.record import CallRecord, EventKind
 from acd.calls.states import Stage
+from acd.languages import OWN_LANGUAGE
 from acd.numbers.caller import COUNTRY
 from acd.queueing.redials import Redials
 from acd.timers import Timers
@@ -112,18 +113,20 @@ class Claims:
             self.note_arrival(call, seen.caller_number, seen.caller_name, seen.called_number)
             self._live.over(call, 0, now)
 
-    def note_arrival(self, call: Call, number: str, name: str, called: str) -> None:
+    def note_arrival(
+        self, call: Call, number: str, name: str, called: str, language: str = OWN_LANGUAGE
+    ) -> None:
         """Begin the call's record with who calls; hostile text is made harmless here.
 
-        Who has hung up just now and dials again keeps the place in line and the category
-        (`acd.queueing.redials`).
+        `language`: one of those that the line speaks. Who has hung up just now and dials again
+        keeps the place in line, the category and the language (`acd.queueing.redials`).
         """
         number, at = readable(number, 32), call.record.arrived_at
         before = self.redials.before(number, at)
         redial = {}
         if before is not None:
             call.waits_since, call.category_before = before.since, before.category
-            redial["redial_of"] = before.call_id
+            redial["redial_of"], language = before.call_id, before.language
         call.note(
             EventKind.ARRIVED,
             at,
@@ -131,7 +134,7 @@ class Claims:
             caller_number=number,
             caller_name=readable(name),
             called_number=readable(called, 32),
-            language=OWN_LANGUAGE,
+            language=language,
             **redial,
         )
         self.forget(call.channel)

@@ -144,6 +144,8 @@ class EventRouter:
         match event:
             case ChannelDtmfReceived(digit=digit, channel=channel):
                 if (call := self.calls.get(channel.id)) is not None:
+                    if call.notices:  # in the queue, where keys mean something else
+                        self.dispatcher.announcements.notices.digit(call, digit, now)
                     self.reception.digit(call, digit, now)
                 else:
                     self._owners.of(channel.id).digit(channel.id, digit, now)
@@ -212,10 +214,10 @@ class EventRouter:
             case ["number" | "code", phone, *_]:
                 self.dispatcher.roster.phone_seen(phone, Device.IN_USE)
         match args:
-            case ["citizen", *priority]:
-                self._citizens.entered(channel, priority[0] if priority else "", now)
-            case ["unclaimed", *priority]:
-                self._citizens.unclaimed(channel, priority[0] if priority else "", now)
+            case ["citizen", *said]:
+                self._citizens.entered(channel, now, *said[:2])
+            case ["unclaimed", *said]:
+                self._citizens.unclaimed(channel, now, *said[:2])
             case ["returned"]:
                 self.fallback.returned(channel, now)
             case ["operator", *_]:

@@ -74,7 +74,7 @@ class FallbackCalls:
         """The fallback has the citizen: it tells the rest, or we take the citizen back."""
         del self._live.calls[call.channel]
         self.calls[call.channel] = call
-        self._reception.gone(call)
+        self._reception.gone(call, now)
         self._admission.gone(call)
         self._dispatcher.fell_back(call, now)
         log.info("fell_back", call_id=call.id)

@@ -85,7 +85,7 @@ def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
         programs,
         settings.asterisk_home,
         writable=[settings.spool],
-        readable=[settings.sounds, settings.music, settings.run],
+        readable=[settings.sounds.parent, settings.music, settings.run],
         # else the engine would have them read again at once, while phones register: what Asterisk
         # has challenged them with before counts for nothing then
         unread=unread_file(settings),

@@ -1,7 +1,8 @@
 """Finds out whether a fresh engine of this version could wait for its turn; no engine notices.
 
 Run as a program of its own (`python -m ngalam112.process.start_check`), for the code on the disk
-counts and not that of whoever asks. Audio that is missing is made first, as `ngalam112 up` does.
+counts and not that of whoever asks. Audio that is missing, or whose text has been changed, is made
+first, as `ngalam112 up` does.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def check(settings: Settings) -> None:
     except (MenuError, DistributionError) as error:
         if not str(error).startswith(NO_AUDIO):
             raise
-        build_prompts(settings, Programs.find())
+    build_prompts(settings, Programs.find())
     asyncio.run(warm_up(settings))
 
 

@@ -19,7 +19,8 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
-from acd.calls.record import OWN_LANGUAGE, CallEvent, CallRecord, EventKind, Served, apply
+from acd.calls.record import CallEvent, CallRecord, EventKind, Served, apply
+from acd.languages import OWN_LANGUAGE
 from ngalam112.engine.clock import Anchor
 from ngalam112.recovery.fallback_files import (
     SpoolError,

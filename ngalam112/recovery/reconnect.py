@@ -62,6 +62,8 @@ class Reconnect:
         if records or any(one.wrap_up_until for one in self._engine.roster.operators.values()):
             self._engine.clock.go_on_from(facts.get(CLOCK))
         self._engine.journal.keep(CLOCK, msgspec.to_builtins(self._engine.clock.anchor))
+        notices = self._engine.dispatcher.announcements.notices
+        notices.remember(facts, self._engine.clock.now())
         calls = call_checkpoints(facts)
         for record in records:
             self._router.live.remember(record, calls.pop(record.call_id, None))

@@ -50,8 +50,8 @@ class FakeSwitch:
     def stop(self, playback: str) -> None:
         self._do("stop", playback)
 
-    def music(self, channel: str, turn: int = 0) -> None:
-        self._do("music", channel, *([turn] if turn else []))
+    def music(self, channel: str, turn: int = 0, language: str = "id") -> None:
+        self._do("music", channel, *([turn] if turn else []), *([language][language == "id" :]))
 
     def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
         self.lanes.add(leg, citizen)
@@ -115,8 +115,8 @@ class FakeSwitch:
         return [did.to for did in self.all(what)]
 
     def playing(self) -> tuple[str, str]:
-        """The playback and the prompt that were begun last."""
-        playback, prompt = self.last("say").more
+        """The playback and its first prompt that were begun last."""
+        playback, prompt, *_ = self.last("say").more
         return playback, prompt
 
 

@@ -29,8 +29,9 @@ from models.database import Database, upgrade
 from ngalam112.accounts.admin import add_operator, add_phone, load_roster
 from ngalam112.cli.client import Client
 from ngalam112.config.provision import provision_phones
+from ngalam112.config.routing import build_prompts
 from ngalam112.config.settings import PROJECT, Settings, load_settings
-from ngalam112.config.sounds import build_music, build_sounds
+from ngalam112.config.sounds import build_music
 from ngalam112.process.running_line import RunningLine, prepare
 from pbx.programs import Programs
 from reports.calls import CallHistory, list_calls, show_call
@@ -150,7 +151,7 @@ def built_sounds(programs: Programs, tmp_path_factory: pytest.TempPathFactory) -
     settings = load_settings(home=home)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        build_sounds(settings.prompts, settings.sounds, programs)
+        build_prompts(settings, programs)
         build_music(settings.music, programs)
     return home
 

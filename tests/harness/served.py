@@ -24,7 +24,7 @@ from models.writing import upsert
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.cli.client import Client, EngineRefused
-from ngalam112.config.routing import spoken
+from ngalam112.config.routing import audio_file, spoken
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from ngalam112.wiring import build
@@ -97,10 +97,11 @@ def raw(
 
 def with_silent_prompts(settings: Settings) -> Settings:
     """The engine looks whether the prompts are there; nobody will hear them."""
-    settings.sounds.mkdir(parents=True)
     names = spoken(settings, load_menu(settings.menu_file))
     for name in names | load_distribution(settings.distribution_file).prompts():
-        (settings.sounds / f"{name}.wav").touch()
+        audio = audio_file(settings, name)
+        audio.parent.mkdir(parents=True, exist_ok=True)
+        audio.touch()
     return settings
 
 

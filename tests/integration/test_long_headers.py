@@ -69,6 +69,7 @@ CASES = {
     "a Call-ID of quotes": (FROM, "6" + '"' * LONG, PLAIN),
     "an asserted name": (FROM, "7@citizen", f'P-Asserted-Identity: "{"p" * LONG}" {FROM}'),
     "a diversion": (FROM, "8@citizen", f'Diversion: "{"d" * LONG}" {FROM};reason=unknown'),
+    "a language": (FROM, "10@citizen", f"Accept-Language: {'en;q=0.5,' * (LONG // 9)}jv"),
     "a priority": (FROM, "9@citizen", f"Resource-Priority: {'q' * LONG}.1"),
 }
 

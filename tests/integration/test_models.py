@@ -37,7 +37,7 @@ def a_call(**changes: Any) -> dict[str, Any]:
     blank = dict.fromkeys(CallRow.__table__.columns.keys())
     texts = dict.fromkeys(("asterisk_id", "caller_number", "caller_name", "called_number"), "")
     given = {"call_id": "one", "language": "id", "category_source": "none", "arrived_at": 1.5}
-    counts = {"offers": 0, "informed": False, "events": 1}
+    counts = {"offers": 0, "informed": False, "events": 1, "wants_callback": False}
     counts |= {"legs": [], "holds": 0, "held_ms": 0, "transfers": 0}
     return blank | texts | given | counts | changes
 

@@ -11,16 +11,35 @@ from pathlib import Path
 
 import pytest
 
+from acd.queueing.announcements import PROMPTS as ANNOUNCED
+from acd.queueing.notices import PROMPTS as NOTICE_PROMPTS
+from ivr.information import PROMPTS as INFORMATION_PROMPTS
+from ivr.menu import LONGEST_MENU_S, load_menu
+from ngalam112.config.routing import seconds_of_menu
 from ngalam112.config.settings import PROJECT, load_settings
-from ngalam112.config.sounds import Sound, SoundError, build_music, build_sounds
+from ngalam112.config.sounds import Sound, SoundError, build_music, build_sounds, seconds_of
 from pbx.programs import Programs
 
 PROMPTS = PROJECT / "ivr" / "prompts" / "id"
+CATEGORIES = (
+    *("general", "covid", "police", "fire", "power"),
+    *("accident", "ambulance", "animal"),
+)
 LONGEST_S = {
     "menu": 6.5,
     "menu_retry": 2.5,
     "menu_covid": 3.5,
+    "menu_malang": 8.0,
+    "menu_malang_retry": 2.5,
+    "menu_animal": 4.0,
+    "choose_id": 1.5,
     "info_covid": 25.0,
+    "info_snake": 12.0,
+    "info_bite": 12.0,
+    "information_keys": 5.0,
+    "information_end": 4.0,
+    "notice_stay": 5.5,
+    "notice_callback": 2.5,
     "queue_stay": 1.8,
     "connection_lost": 6.0,
     "queue_wait": 3.0,
@@ -62,7 +81,7 @@ LONGEST_S = {
     "transfer_rings": 3.5,
     "transfer_underway": 3.5,
     # over the first words of a talk, so as short as can be
-    **{f"whisper_{category}": 1.2 for category in ("general", "covid", "police", "fire", "power")},
+    **{f"whisper_{category}": 1.2 for category in CATEGORIES},
     "engine_away": 6.0,
 }
 
@@ -121,6 +140,59 @@ def test_a_prompt_is_no_longer_than_it_may_be(built: dict[str, Sound], name: str
     assert built[name].seconds == pytest.approx(seconds)
     shortest = 0.4 if name.startswith("whisper_") else 0.8  # one word, or a sentence
     assert shortest <= seconds <= LONGEST_S[name]
+
+
+MENUS = sorted((PROJECT / "ivr").glob("menu*.toml"))
+
+
+@pytest.mark.parametrize("menu", MENUS, ids=lambda path: path.stem)
+def test_who_says_nothing_has_an_operator_rung_within_twelve_seconds(
+    built_sounds: Path, menu: Path
+) -> None:
+    settings = load_settings(home=built_sounds, menu_file=menu)
+    tree = load_menu(menu)
+    for language in tree.languages():
+        words_s = seconds_of_menu(tree, tree.start, language, settings)
+        asked_s = words_s + tree.menus[tree.start].silence_s
+        assert asked_s <= tree.limit_s < LONGEST_MENU_S, f"{language}: {asked_s:.1f} s"
+
+
+@pytest.mark.parametrize("language", ["jv", "en"])
+def test_other_languages_have_all_that_citizens_hear_about_as_long(
+    built_sounds: Path, language: str
+) -> None:
+    settings = load_settings(home=built_sounds)
+    heard = {*ANNOUNCED, *NOTICE_PROMPTS, *INFORMATION_PROMPTS}
+    heard |= {name for menu in MENUS for name in load_menu(menu).prompts()}
+    for name in sorted(heard):
+        ours = seconds_of(settings.sounds / f"{name}.wav")
+        theirs = seconds_of(settings.sounds_of(language) / f"{name}.wav")
+        assert 0.4 * ours <= theirs <= 1.6 * ours, name
+
+
+def test_what_was_spoken_on_this_machine_before_is_copied(
+    programs: Programs, prompts: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = build_sounds(prompts, tmp_path / "out", programs)
+    cannot_speak = Programs(root=tmp_path / "nowhere")
+    again = build_sounds(prompts, tmp_path / "other", cannot_speak)
+    assert [one.path.read_bytes() for one in again] == [one.path.read_bytes() for one in first]
+    for kept in (tmp_path / "cache").rglob("*.wav"):
+        kept.write_bytes(b"torn")
+    third = build_sounds(prompts, tmp_path / "third", programs)
+    assert [one.path.read_bytes() for one in third] == [one.path.read_bytes() for one in first]
+
+
+def test_a_voice_is_the_languages_own_where_there_is_one(
+    programs: Programs, prompts: Path, tmp_path: Path
+) -> None:
+    made = {
+        language: build_sounds(prompts, tmp_path / language, programs, language=language)[0]
+        for language in ("id", "jv", "en")
+    }
+    audio = {language: one.path.read_bytes() for language, one in made.items()}
+    assert audio["id"] == audio["jv"] != audio["en"]
 
 
 def test_the_information_takes_its_time(built: dict[str, Sound]) -> None:

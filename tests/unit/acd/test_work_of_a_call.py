@@ -68,8 +68,9 @@ def a_line(operators: int, limits: Limits = NO_LIMITS) -> tuple[LineDesk, QuietJ
     journal = QuietJournal()
     desk.journal = journal  # type: ignore[assignment]
     for owner in (desk.router.live, desk.router.claims, desk.roster):
-        assert isinstance(owner, Roster) or hasattr(owner, "_journal")
-        owner._journal = journal  # type: ignore[assignment]
+        name = "journal" if isinstance(owner, Roster) else "_journal"
+        assert hasattr(owner, name)
+        setattr(owner, name, journal)
     return desk, journal
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from factories import OFTEN, THE_MENU
@@ -10,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.rules.rules import Ring
-from ivr.menu import LONGEST_MENU_S, MenuError, load_menu
+from ivr.menu import LONGEST_MENU_S, MenuError, load_menu, menu_problems
 from ngalam112.config.settings import PROJECT
 
 RIGHT = """
@@ -60,7 +62,8 @@ def test_a_right_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "menu.toml"
     path.write_text(RIGHT)
     tree = load_menu(path)
-    assert tree.prompts() == {"menu", "again", "info"}
+    keys = {"information_keys", "information_end"}
+    assert tree.prompts() == {"menu", "again", "info", *keys}
     assert tree.categories["fire"].label == "API"
 
 
@@ -103,10 +106,20 @@ rings = [
         ('1 = { category = "fire"', 'A = { category = "fire"', "menu main, key A: a key is"),
         ('"fire", information', '"fir", information', "key 1: 'fir' is not one of the"),
         ('{ menu = "main" }', '{ menu = "second" }', "key 2: there is no menu 'second'"),
-        ('{ menu = "main" }', "{ }", "key 2: it must lead either to a menu or to a category"),
+        ('{ menu = "main" }', "{ }", "key 2: it must lead either to a menu, to a category or"),
         ('{ menu = "main" }', '{ menu = "main", category = "fire" }', "key 2: it must lead"),
         ('{ menu = "main" }', '{ menu = "main", information = "i" }', "key 2: information goes"),
         ('{ menu = "main" }', '{ menü = "main" }', "line 10"),
+        ('{ menu = "main" }', '{ language = "Jv" }', "must be two or three small letters, like jv"),
+        ('{ menu = "main" }', '{ language = "jv", menu = "main" }', "key 2: it must lead"),
+        ('{ menu = "main" }', '{ menu = "main", offer = "o" }', "an offer goes with a language"),
+        (
+            '{ menu = "main" }',
+            '{ language = "jv", offer = "../o" }',
+            "the offer '../o' must",
+        ),
+        ('prompt = "menu"\n', 'prompt = "../../etc/x"\n', "menu main: the prompt '../../etc/x'"),
+        ('information = "info"', 'information = "../info"', "information '../info' must be a-z"),
         ("[menus.main.keys]", "[menus.main.kees]", "kees"),
         ("[menus.main]", "[menus.main", "line"),
         ('general = { label = "UMUM" }\nfire = { label = "API" }\n', "", "there are no categories"),
@@ -137,6 +150,86 @@ def test_what_is_wrong_is_said_in_one_sentence(
 ) -> None:
     assert RIGHT.count(right) == 1
     assert said in refusal(tmp_path, RIGHT.replace(right, wrong))
+
+
+PIECE = '{ prompt = "one", from = 2026-01-01, until = 2026-12-31 }'
+
+
+def with_news(pieces: str, more: str = "") -> str:
+    return RIGHT.replace('information = "info"', 'information = "news"') + (
+        f"[information]\nnews = {pieces}\n{more}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pieces", "more", "said"),
+    [
+        ("[]", "", "information news: it must be a list of 1 to 50 pieces"),
+        ("3", "", "information news: it must be a list"),
+        ("[3]", "", "information news, piece 1: it must look like"),
+        ("[{ from = 2026-01-01 }]", "", "piece 1: it must look like"),
+        (f'[{PIECE}, {{ prompt = "a b" }}]', "", "piece 2: the prompt 'a b' must be a-z"),
+        ("[{ prompt = 3 }]", "", "piece 1: the prompt '3' must be"),
+        ('[{ prompt = "a", til = 1 }]', "", "piece 1: 'til' is none of from, prompt, until"),
+        ('[{ prompt = "a", until = "soon" }]', "", "until must be a day like 2026-12-31"),
+        ('[{ prompt = "a", until = 9999-12-31 }]', "", "until must be a day"),
+        ('[{ prompt = "a", from = 07:30:00 }]', "", "from must be a day"),
+        (
+            '[{ prompt = "a", from = 2026-02-01, until = 2026-01-01 }]',
+            "",
+            "piece 1: from must be before until",
+        ),
+        (f"[{PIECE}]", '[information_keys]\nback = "**"', "a key is one of 0 to 9, * or #"),
+        (f"[{PIECE}]", '[information_keys]\nback = "1"', "must be different keys"),
+        (f"[{PIECE}]", "[information_keys]\nsilence_s = nan", "silence_s must be above 0"),
+        (f"[{PIECE}]", '[information_keys]\nprompt = "a/b"', "the prompt 'a/b' must be"),
+        (f"[{PIECE}]", '[information_keys]\nnext = "3"', "`next`"),
+    ],
+)
+def test_what_is_wrong_with_information_is_said_in_one_sentence(
+    tmp_path: Path, pieces: str, more: str, said: str
+) -> None:
+    assert said in refusal(tmp_path, with_news(pieces, more))
+
+
+def test_days_belong_to_the_time_of_a_piece_and_are_local(tmp_path: Path) -> None:
+    path = tmp_path / "menu.toml"
+    path.write_text(with_news(f'[{PIECE}, {{ prompt = "two", until = 2026-03-01T18:00:00Z }}]'))
+    one, two = load_menu(path, "Asia/Jakarta").information_of("news").pieces
+    begins = datetime(2026, 1, 1, tzinfo=ZoneInfo("Asia/Jakarta")).timestamp()
+    ends = datetime(2027, 1, 1, tzinfo=ZoneInfo("Asia/Jakarta")).timestamp()
+    assert (one.begins, one.ends) == (begins, ends)
+    assert [one.is_true(at) for at in (begins - 1, begins, ends - 1, ends)] == [
+        *(False, True, True, False)
+    ]
+    assert two.ends == datetime(2026, 3, 1, 18, tzinfo=UTC).timestamp()
+
+
+def test_all_that_is_wrong_is_listed(tmp_path: Path) -> None:
+    path = tmp_path / "menu.toml"
+    path.write_text(with_news("[3]").replace("limit_s = 10.0", "limit_s = 13"))
+    first, second = menu_problems(path)
+    assert "news, piece 1" in first and "limit_s = 13" in second
+    path.write_text(RIGHT)
+    assert menu_problems(path) == []
+    (only,) = menu_problems(tmp_path / "nowhere.toml")
+    assert "cannot be read" in only
+
+
+SHIPPED = sorted((PROJECT / "ivr").glob("menu*.toml"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_each_menu_that_we_ship_has_its_texts_in_every_language(path: Path) -> None:
+    tree, prompts = load_menu(path), PROJECT / "ivr" / "prompts"
+    assert tree.languages() == {"id", "jv", "en"}
+    for language in tree.languages():
+        texts = {one.stem for one in (prompts / language).glob("*.txt")}
+        assert tree.prompts() <= texts, language
+    for offer, language in tree.offers():
+        assert (prompts / language / f"{offer}.txt").is_file()
+    for category in tree.categories:
+        assert (prompts / "id" / f"whisper_{category}.txt").is_file()
 
 
 def test_a_menu_without_keys_is_refused(tmp_path: Path) -> None:

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import pytest
-from factories import OFTEN, THE_MENU, LineDesk, a_channel
+from factories import OFTEN, THE_MENU, LineDesk, a_channel, a_leg
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.calls.record import CategorySource, Outcome, fold
+from acd.calls.call import Call
+from acd.calls.record import CategorySource, EventKind, Outcome, fold
 from acd.calls.states import Stage
 from ngalam112.engine.ari_switch import SayFailed
-from pbx.ari_types import ChannelDestroyed, ChannelHangupRequest, Playback, PlaybackFinished
+from pbx.ari_types import (
+    ChannelDestroyed,
+    ChannelHangupRequest,
+    Playback,
+    PlaybackFinished,
+    StasisStart,
+)
 
 
 def ended(desk: LineDesk, state: str = "done", now: float = 105.0) -> None:
@@ -79,28 +86,108 @@ def test_a_prompt_that_cannot_be_played_is_trouble_on_record_and_leads_to_an_ope
     assert "trouble" in desk.journal.kinds(call.id)
 
 
-def test_information_is_told_on_record_and_ends_with_an_operator() -> None:
-    desk = LineDesk()
+def informed(desk: LineDesk) -> Call:
+    """A citizen who hears the information on covid since 105."""
     call = desk.citizen()
     desk.press("1")
     desk.press("1")
-    assert (call.stage, desk.switch.playing()[1]) == (Stage.INFORMATION, "info_covid")
-    ended(desk, now=160.0)
+    assert (call.stage, desk.switch.playing()[1]) == (Stage.INFORMATION, "information_keys")
+    ended(desk, now=105.0)
+    assert desk.switch.playing()[1] == "info_covid"
+    return call
+
+
+def heard(desk: LineDesk, call: Call) -> list[dict[str, object]]:
+    """What the record says was heard."""
+    events = desk.journal.events[call.id]
+    return [one.data for one in events if one.kind is EventKind.INFORMATION_HEARD]
+
+
+COVID = {"information": "covid", "prompt": "info_covid"}
+
+
+def test_information_is_told_on_record_and_ends_with_an_operator() -> None:
+    desk = LineDesk()
+    call = informed(desk)
+    ended(desk, now=125.5)
+    assert desk.switch.playing()[1] == "information_end"
+    ended(desk, now=130.0)
+    desk.timers.fire(132.9)
+    assert call.stage is Stage.INFORMATION
+    desk.timers.fire(133.0)
     assert call.stage is Stage.RINGING
     assert desk.journal.kinds(call.id).count("menu_done") == 1
-    assert (call.record.menu_done_at, call.record.queued_at) == (101.0, 160.0)
+    assert (call.record.menu_done_at, call.record.queued_at) == (101.0, 133.0)
+    assert heard(desk, call) == [{**COVID, "ms": 20_500, "whole": True}]
+
+
+def test_back_in_the_menu_another_category_may_be_chosen() -> None:
+    desk = LineDesk()
+    call = informed(desk)
+    desk.press("*", now=107.0)
+    assert (call.stage, desk.switch.playing()[1]) == (Stage.MENU, "menu_covid")
+    desk.press("0", now=108.0)
+    assert (call.stage, call.record.menu_done_at) == (Stage.RINGING, 108.0)
+    assert heard(desk, call) == [{**COVID, "ms": 2000, "whole": False}]
 
 
 def test_who_hangs_up_content_with_the_information_is_not_a_lost_call() -> None:
     desk = LineDesk()
-    call = desk.citizen()
-    desk.press("1")
-    desk.press("1")
-    desk.handle(ChannelHangupRequest(a_channel(), 16), now=130.0)
-    ended(desk, now=130.0)
-    desk.handle(ChannelDestroyed(a_channel(), 16), now=130.0)
+    call = informed(desk)
+    desk.handle(ChannelHangupRequest(a_channel(), 16), now=115.0)
+    ended(desk, now=115.0)
+    desk.handle(ChannelDestroyed(a_channel(), 16), now=115.0)
     assert call.record.outcome is Outcome.INFORMATION
+    assert heard(desk, call) == [{**COVID, "ms": 10_000, "whole": False}]
     assert desk.switch.all("ring") == []
+
+
+def test_the_next_engine_goes_on_with_a_piece_and_knows_how_long_it_was_heard() -> None:
+    desk = LineDesk()
+    call = informed(desk)
+    after = desk.next_engine(now=110.0)
+    after.restore_calls(a_leg(), playing=[call.playback or ""], now=110.0)
+    resumed = after.router.calls["c1"]
+    assert resumed.stage is Stage.INFORMATION
+    after.handle(PlaybackFinished(Playback(call.playback or "", "done")), now=125.0)
+    assert heard(after, resumed) == [{**COVID, "ms": 20_000, "whole": True}]
+    assert after.switch.playing()[1] == "information_end"
+
+
+def test_a_language_is_on_record_and_all_that_follows_is_said_in_it() -> None:
+    desk = LineDesk(operators=0)
+    call = desk.citizen()
+    assert desk.switch.last("say").more[1:] == ("menu", "jv/choose_jv", "en/choose_en")
+    desk.press("8")
+    assert call.record.language == "en"
+    assert desk.switch.last("say").more[1:] == ("en/menu",)
+    desk.press("2", now=103.0)
+    assert desk.switch.last("music").more == ("en",)
+    after = desk.next_engine()
+    assert after.router.calls["c1"].record.language == "en"
+    assert call.record == fold(call.id, desk.journal.events[call.id])
+
+
+@pytest.mark.parametrize(
+    ("said", "language"),
+    [
+        ("en", "en"),
+        ("de/en-GB;q=0.8/jv;q=0.9", "jv"),
+        ("id/en", "id"),
+        ("en;q=0/jv;q=0.1", "jv"),
+        ("fr", "id"),
+        ("*", "id"),
+        ("", "id"),
+        ("en;q=x/;;//=/jv;q=9", "id"),
+        ("/" * 5000 + "en", "id"),
+    ],
+)
+def test_the_trunk_may_tell_the_language(said: str, language: str) -> None:
+    desk = LineDesk()
+    desk.handle(StasisStart(["citizen", "", said], a_channel()))
+    assert desk.router.calls["c1"].record.language == language
+    desk.handle(StasisStart(["unclaimed", "", said], a_channel("c2")))
+    assert desk.router.calls["c2"].record.language == language
 
 
 @pytest.mark.parametrize("state", ["done", "failed"])
@@ -133,7 +220,9 @@ def test_the_category_of_who_said_nothing_is_the_first_menus() -> None:
 @OFTEN
 @given(
     st.lists(
-        st.sampled_from(["7", "1", "2", "0", "done", "failed", "tick", "hang up", "stale"]),
+        st.sampled_from(
+            ["7", "9", "*", "1", "2", "0", "done", "failed", "tick", "hang up", "stale"]
+        ),
         max_size=12,
     )
 )
@@ -159,7 +248,7 @@ def test_whatever_a_citizen_does_the_call_leaves_the_menu_once_and_nothing_of_it
     desk.handle(ChannelDestroyed(a_channel(), 16), now=now)
     desk.timers.fire(now + 1000)
     kinds = desk.journal.kinds(call.id)
-    assert kinds.count("menu_done") <= 1
+    assert kinds.count("menu_done") <= 1 + steps.count("*")
     assert kinds.count("queued") <= 1
     assert (kinds.count("ended"), len(desk.reception)) == (1, 0)
     # what is left to happen is that the citizen is called back

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from factories import OFTEN, THE_MENU
 from hypothesis import given
@@ -9,21 +10,29 @@ from hypothesis import strategies as st
 
 from acd.calls.record import CategorySource
 from acd.rules.rules import Category
+from ivr import information
+from ivr.information import Information
 from ivr.menu import Key, Menu, MenuTree
 from ivr.session import (
     LONGEST_INFORMATION_S,
     Action,
+    Back,
     Digit,
     Done,
     Event,
+    Heard,
     Inform,
     Phase,
+    Piece,
     Play,
     PromptEnded,
     Session,
+    Speak,
     Started,
     Tick,
     begin,
+    fits,
+    left,
     step,
 )
 
@@ -34,10 +43,32 @@ LOOP = MenuTree(
     start="a",
     menus={
         "a": Menu("pa", "ra", "x", {"1": Key(menu="b"), "2": Key(category="y")}, tries=9),
-        "b": Menu("pb", "rb", "y", {"1": Key(menu="a"), "9": Key(None, "x", "info")}, tries=9),
+        "b": Menu(
+            "pb",
+            "rb",
+            "y",
+            {
+                "1": Key(menu="a"),
+                "9": Key(None, "x", "info"),
+                "8": Key(None, "x", "news"),
+                "7": Key(language="en", offer="o"),
+            },
+            tries=9,
+        ),
     },
     categories={"x": Category("X"), "y": Category("Y")},
     limit_s=3.0,
+    information={
+        "news": Information(
+            pieces=(
+                information.Piece(prompt="old", ends=ARRIVED),
+                information.Piece(prompt="one"),
+                information.Piece(prompt="short", ends=ARRIVED + 30.0),
+                information.Piece(prompt="two"),
+                information.Piece(prompt="future", begins=ARRIVED + 1e9),
+            )
+        )
+    },
 )
 TREES = st.sampled_from([THE_MENU, LOOP])
 EVENTS = st.lists(
@@ -96,14 +127,20 @@ def test_every_session_ends_just_once_with_an_operator(
 def test_the_menu_never_lasts_longer_than_its_limit(
     tree: MenuTree, events: list[tuple[Event, float]]
 ) -> None:
-    informed = False
-    for now, _, actions in ticking(tree, events):
+    limit, chosen, informed = ARRIVED + tree.limit_s, False, False
+    for now, session, actions in ticking(tree, events):
         for action in actions:
-            if isinstance(action, Play):
-                assert now < ARRIVED + tree.limit_s
-            elif not informed:
-                assert now <= ARRIVED + tree.limit_s
-            informed = informed or isinstance(action, Inform)
+            if isinstance(action, Back) or (isinstance(action, Speak) and not chosen):
+                limit = now + tree.limit_s  # a citizen who does something has the time for it
+                chosen, informed = chosen or isinstance(action, Speak), False
+            elif isinstance(action, Inform):
+                informed = True
+            elif isinstance(action, Play) and session.phase is Phase.PROMPT:
+                assert now < limit
+            elif isinstance(action, Done) and not informed:
+                assert now <= limit
+        if session.phase in (Phase.PROMPT, Phase.SILENCE):
+            assert session.due <= limit
 
 
 @OFTEN
@@ -112,25 +149,34 @@ def test_who_is_not_done_waits_for_a_time_that_is_in_bounds(
     tree: MenuTree, events: list[tuple[Event, float]]
 ) -> None:
     for now, session, _ in ticking(tree, events):
-        if session.phase is Phase.INFORMATION:
+        if session.phase is not Phase.DONE:
             assert session.due <= now + LONGEST_INFORMATION_S
-        elif session.phase is not Phase.DONE:
-            assert session.due <= ARRIVED + tree.limit_s
 
 
 @OFTEN
 @given(TREES, EVENTS)
-def test_every_event_leads_to_one_thing_at_most_and_a_category_once_known_stays(
+def test_a_category_once_known_stays_and_what_is_heard_was_begun_and_true(
     tree: MenuTree, events: list[tuple[Event, float]]
 ) -> None:
-    known = None
-    for _, _, actions in ticking(tree, events):
-        assert len(actions) <= 1
+    known, playing = None, None
+    for now, _, actions in ticking(tree, events):
+        assert len([one for one in actions if isinstance(one, Play | Piece)]) <= 1
         for action in actions:
-            if isinstance(action, Inform):
-                known = action.category
-            elif isinstance(action, Done) and tree is THE_MENU:
-                assert known in (None, action.category)
+            match action:
+                case Inform(_, category):
+                    known = category
+                case Back():
+                    known = None
+                case Piece(name, prompt):
+                    playing = prompt
+                    pieces = {one.prompt: one for one in tree.information_of(name).pieces}
+                    assert pieces[prompt.rpartition("/")[2]].is_true(now)
+                case Heard(_, prompt, seconds):
+                    assert playing is not None and playing.endswith(prompt)
+                    assert seconds >= 0
+                    playing = None
+                case Done(category) if known is not None:
+                    assert category == known
 
 
 @pytest.mark.parametrize(
@@ -149,10 +195,12 @@ def test_a_digit_is_obeyed_at_once(digit: str, category: str, before: tuple[Even
         ((5.0, ENDED, 2.0, Tick()), Done("general", SOURCE.SILENCE)),
         ((11.5, Tick()), Done("general", SOURCE.SILENCE)),
         ((FAILED,), Done("general", SOURCE.NONE)),
-        ((Digit("7"), Digit("8")), Done("general", SOURCE.INVALID)),
-        ((Digit("7"), 4.0, ENDED, 2.0, Tick()), Done("general", SOURCE.INVALID)),
-        ((Digit("7"), FAILED), Done("general", SOURCE.NONE)),
+        ((Digit("9"), Digit("9")), Done("general", SOURCE.INVALID)),
+        ((Digit("9"), 4.0, ENDED, 2.0, Tick()), Done("general", SOURCE.INVALID)),
+        ((Digit("9"), FAILED), Done("general", SOURCE.NONE)),
+        ((Digit("9"), Digit("3")), Done("fire", SOURCE.MENU)),
         ((Digit("7"), Digit("3")), Done("fire", SOURCE.MENU)),
+        ((Digit("8"), 5.0, ENDED, 2.0, Tick()), Done("general", SOURCE.SILENCE)),
         ((Digit("1"), Digit("0")), Done("covid", SOURCE.MENU)),
         ((Digit("1"), Digit("9")), Done("covid", SOURCE.MENU)),
         ((Digit("1"), 3.0, ENDED, 2.0, Tick()), Done("covid", SOURCE.MENU)),
@@ -167,6 +215,8 @@ def test_a_digit_is_obeyed_at_once(digit: str, category: str, before: tuple[Even
         "wrong, then silence",
         "wrong, then trouble",
         "wrong, then right",
+        "a language, then right",
+        "a language, then silence",
         "covid, operator",
         "covid, wrong",
         "covid, silence",
@@ -180,20 +230,120 @@ def test_which_operator_a_way_through_the_menu_leads_to(
     assert walk(THE_MENU, *events)[1][-1] == done
 
 
+OFFERS = ("jv/choose_jv", "en/choose_en")
+
+
 def test_a_wrong_key_asks_again_and_a_tick_too_early_changes_nothing() -> None:
-    session, actions, now = walk(THE_MENU, Digit("7"), 1.0, Tick())
-    assert actions == [Play("menu"), Play("menu_retry")]
+    session, actions, now = walk(THE_MENU, Digit("9"), 1.0, Tick())
+    assert actions == [Play("menu", OFFERS), Play("menu_retry")]
     assert (session.wrong, session.phase, session.due > now) == (1, Phase.PROMPT, True)
 
 
-@pytest.mark.parametrize("event", [Digit("5"), Digit("1"), ENDED, FAILED, Tick()], ids=repr)
-def test_recorded_information_ends_with_an_operator_whatever_ends_it(event: Event) -> None:
-    session, actions, _ = walk(THE_MENU, Digit("1"), Digit("1"), 60.0, event)
-    assert actions[2:] == [
-        Inform("info_covid", "covid", SOURCE.MENU),
-        Done("covid", SOURCE.MENU),
+def test_a_language_is_chosen_by_a_key_and_the_question_is_asked_anew_in_it() -> None:
+    session, actions, now = walk(THE_MENU, 7.0, Digit("8"), 2.0, Digit("9"))
+    assert actions[1:] == [Speak("en"), Play("en/menu"), Play("en/menu_retry")]
+    assert session.deadline == ARRIVED + 7.0 + THE_MENU.limit_s
+    again, actions = step(THE_MENU, session, Digit("7"), now)
+    assert actions == [Speak("jv"), Play("jv/menu")]
+    assert again.deadline == session.deadline, "the time is given once"
+
+
+def test_a_language_that_the_trunk_tells_is_spoken_at_once_and_the_others_are_offered() -> None:
+    session = begin(THE_MENU, ARRIVED, "jv")
+    _, actions = step(THE_MENU, session, Started(), ARRIVED)
+    assert actions == [Play("jv/menu", ("en/choose_en", "choose_id"))]
+    assert begin(THE_MENU, ARRIVED, "xx").language == "id", "as if nothing had been told"
+
+
+KEYS, END = Play("information_keys"), Play("information_end")
+NEWS = (Digit("1"), Digit("8"))
+ONE, SHORT, TWO = (Piece("news", prompt) for prompt in ("one", "short", "two"))
+
+
+def news(*events: Event | float) -> list[Action]:
+    """What follows once the keys of the information were told."""
+    session, actions, _ = walk(LOOP, *NEWS, 1.0, ENDED, *events)
+    assert actions[:4] == [
+        Play("pa"),
+        Play("pb", ("en/o",)),
+        Inform("news", "x", SOURCE.MENU),
+        KEYS,
     ]
-    assert session.phase is Phase.DONE
+    return [*actions[4:], *([session.phase] if session.phase is Phase.DONE else [])]  # type: ignore[list-item]
+
+
+def heard(prompt: str, seconds: float, whole: bool = True) -> Heard:
+    return Heard("news", prompt, seconds, whole)
+
+
+DONE = Done("x", SOURCE.MENU)
+
+
+def test_all_pieces_that_are_true_are_heard_then_an_operator_is_found() -> None:
+    told = news(5.0, ENDED, 5.0, ENDED, 5.0, ENDED, 2.0, ENDED, 3.0, Tick())
+    assert told == [
+        ONE,
+        *(heard("one", 5.0), SHORT),
+        *(heard("short", 5.0), TWO),
+        *(heard("two", 5.0), END),
+        DONE,
+        Phase.DONE,
+    ]
+
+
+def test_a_piece_that_is_over_while_the_one_before_plays_is_not_begun() -> None:
+    assert news(30.0, ENDED) == [ONE, heard("one", 30.0), TWO]
+
+
+def test_keys_repeat_skip_and_lead_back_and_any_other_to_an_operator() -> None:
+    cut = heard("one", 2.0, whole=False)
+    assert news(2.0, Digit("1")) == [ONE, cut, ONE]
+    assert news(2.0, Digit("2")) == [ONE, cut, SHORT]
+    assert news(2.0, Digit("*")) == [ONE, cut, Back(), Play("pb", ("en/o",))]
+    for key in "0356789#":
+        assert news(2.0, Digit(key)) == [ONE, cut, DONE, Phase.DONE]
+    closing = (Digit("2"), Digit("2"), Digit("2"), 1.0)
+    assert news(*closing)[-1] == END
+    assert news(*closing, Digit("1"))[-1] == ONE, "all of it again"
+    assert news(*closing, Digit("2"))[-2:] == [DONE, Phase.DONE]
+
+
+@pytest.mark.parametrize("event", [FAILED, Tick()], ids=repr)
+def test_information_that_cannot_be_played_or_never_ends_leads_to_an_operator(
+    event: Event,
+) -> None:
+    told = news(LONGEST_INFORMATION_S, event)
+    assert told == [ONE, heard("one", LONGEST_INFORMATION_S, whole=False), DONE, Phase.DONE]
+
+
+def test_who_goes_back_has_the_whole_time_for_the_menu_and_no_category_yet() -> None:
+    session, _, now = walk(LOOP, *NEWS, 100.0, Digit("*"))
+    assert session.deadline == now + LOOP.limit_s
+    assert walk(LOOP, *NEWS, 100.0, Digit("*"), 1.0, ENDED, 2.0, Tick())[1][-1] == Done(
+        "y", SOURCE.MENU
+    )
+
+
+def test_information_of_which_nothing_is_true_leads_to_an_operator_at_once() -> None:
+    gone = Information(pieces=(information.Piece(prompt="old", ends=ARRIVED),))
+    tree = msgspec.structs.replace(LOOP, information={"news": gone})
+    assert walk(tree, *NEWS)[1][2:] == [DONE]
+
+
+def test_what_was_heard_of_a_piece_is_known_when_the_citizen_goes() -> None:
+    session, _, now = walk(LOOP, *NEWS, 1.0, ENDED, 4.0)
+    assert left(LOOP, session, now) == heard("one", 4.0, whole=False)
+    assert left(LOOP, walk(LOOP, *NEWS)[0], now) is None, "only the keys were told"
+    assert left(LOOP, walk(LOOP)[0], now) is None
+
+
+def test_a_session_of_another_menu_is_known_not_to_fit() -> None:
+    session, _, _ = walk(LOOP, *NEWS, ENDED, Digit("2"), Digit("2"))
+    assert fits(LOOP, session)
+    assert not fits(msgspec.structs.replace(LOOP, information={}), session)
+    assert not fits(msgspec.structs.replace(LOOP, categories={}), session)
+    assert not fits(THE_MENU, session)
+    assert not fits(LOOP, msgspec.structs.replace(session, language="jv"))
 
 
 def test_a_call_that_comes_too_late_for_the_menu_gets_an_operator_and_no_prompt() -> None:

@@ -71,12 +71,15 @@ async def test_a_lane_refuses_a_list_before_anything_is_written() -> None:
 def test_all_that_a_switch_does_is_allowed() -> None:
     asked = Checked()
     switch = AriSwitch(cast(AriClient, asked), "sounds", lambda _: None)
+    left_out = ("self", "turn", "language")
     examples: dict[str, Any] = {"display": ("name", "0812"), "outcome": "answered", "cause": 17}
     methods = inspect.getmembers(AriSwitch, inspect.isfunction)
     public = [(name, one) for name, one in methods if not name.startswith("_")]
     for name, method in public:
         wanted = [one for one in inspect.signature(method).parameters if one != "self"]
-        getattr(switch, name)(*(examples.get(one, f"a-{one}") for one in wanted if one != "turn"))
+        getattr(switch, name)(
+            *(examples.get(one, f"a-{one}") for one in wanted if one not in left_out)
+        )
     assert len(asked.requests) >= len(public) - 1, "only `belongs` asks for nothing"
 
 

@@ -12,7 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acd.calls.record import CallEvent, CallRecord, CategorySource, EventKind, Outcome, apply, fold
+from acd.calls.record import (
+    CallEvent,
+    CallRecord,
+    CategorySource,
+    EventKind,
+    Outcome,
+    apply,
+    fold,
+)
 from models.rows import fit, plain
 from models.tables import CallEventRow, CallRow
 
@@ -21,7 +29,11 @@ DATA: dict[EventKind, dict[str, Any]] = {
     K.ARRIVED: {"asterisk_id": "1.1", "caller_number": "0812", "called_number": "112"},
     K.DIGIT: {"digit": "3", "menu": "main"},
     K.MENU_DONE: {"category": "fire", "category_source": "menu"},
-    K.INFORMATION_STARTED: {"prompt": "info_covid"},
+    K.LANGUAGE: {"language": "jv"},
+    K.INFORMATION_STARTED: {"information": "covid"},
+    K.INFORMATION_HEARD: {"information": "covid", "prompt": "a", "ms": 9000, "whole": False},
+    K.NOTICE_HEARD: {"notice": "n1", "ms": 9000, "whole": True, "enough": True},
+    K.CALLBACK_WANTED: {},
     K.QUEUED: {"category": "fire", "position": 1},
     K.OFFERED: {"operator": "1001", "phone": "101"},
     K.RINGING: {"operator": "1001", "phone": "101"},

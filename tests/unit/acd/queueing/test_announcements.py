@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from factories import OFTEN, a_call, a_phone, an_operator
-from fakes import FakeSwitch
+from fakes import FakeJournal, FakeSwitch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -42,6 +42,8 @@ class Waiting:
             sheds=self.too_busy,
             late=lambda: False,
             most_music=1,
+            journal=FakeJournal(),
+            calls=list,
         )
         self.told.handled(60.0)
         self.told.waiting(self.call, 100.0)

@@ -24,10 +24,10 @@ def calling(category: str | None = "police", language: str = "id", at: float = 1
     ("skills", "category", "language", "expected"),
     [
         ({}, "police", "id", 1),
-        ({}, "police", "en", 1),
+        ({}, "police", "en", 0),  # of another language only who states it
         ({}, None, "id", 1),
         ({"police": 8}, "police", "id", 8),
-        ({"police": 8}, "police", "en", 8),  # judged by categories only
+        ({"police": 8}, "police", "en", 0),
         ({"police": 8}, "fire", "id", 0),
         ({"police": 8}, None, "id", 1),  # a call that is about nothing needs nothing
         ({"lang:en": 6}, "police", "en", 6),
@@ -38,7 +38,8 @@ def calling(category: str | None = "police", language: str = "id", at: float = 1
         ({"police": 8, "lang:en": 6}, "police", "en", 6),
         ({"police": 5, "lang:en": 6}, "police", "en", 5),
         ({"police": 5, "lang:en": 6}, "fire", "en", 0),
-        ({"police": 9, "lang:jv": 5}, "police", "id", 9),
+        ({"police": 9, "lang:jv": 5}, "police", "id", 9),  # the example of the documentation
+        ({"police": 9, "lang:jv": 5}, "police", "jv", 5),
         ({"lang:id": 3, "lang:en": 6}, "police", "id", 3),
         ({"police": 5, "lang:en": 6}, None, "en", 6),
     ],
@@ -47,6 +48,36 @@ def test_the_level_is_the_lowest_of_what_an_operator_is_judged_by(
     skills: dict[str, int], category: str | None, language: str, expected: int
 ) -> None:
     assert level(an_operator(skills=skills), calling(category, language)) == expected
+
+
+def test_after_a_time_a_call_is_for_whoever_has_the_category_whatever_they_speak() -> None:
+    call, rules = calling(language="jv"), Rules(language_s=8.0)
+    speaker, police = an_operator(skills={"lang:jv": 1}), an_operator(skills={"police": 1})
+    nobody, other = an_operator(), an_operator(skills={"fire": 9, "lang:en": 9})
+    may = {
+        at: [eligible(one, call, 100.0 + at, rules) for one in (speaker, police, nobody, other)]
+        for at in (0.0, 7.9, 8.0, 30.0)
+    }
+    assert may == {
+        0.0: [True, False, False, False],
+        7.9: [True, False, False, False],
+        8.0: [True, True, True, False],
+        30.0: [True] * 4,
+    }
+    assert [next_widening(call, 100.0 + at, rules) for at in (0.0, 8.0, 30.0)] == [
+        108.0,
+        130.0,
+        None,
+    ]
+
+
+def test_a_call_whose_language_nobody_on_duty_speaks_waits_for_nobody() -> None:
+    call = calling(language="jv")
+    call.any_language = True
+    assert eligible(an_operator(), call, 100.0, Rules())
+    assert eligible(an_operator(skills={"police": 1}), call, 100.0, Rules())
+    assert not eligible(an_operator(skills={"fire": 1}), call, 100.0, Rules())
+    assert next_widening(call, 100.0, Rules()) == 130.0
 
 
 @pytest.mark.parametrize(

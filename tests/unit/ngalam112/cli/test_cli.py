@@ -15,19 +15,22 @@ import pytest
 
 from lab.actors.sipp import free_port
 from ngalam112.cli.app import main
+from ngalam112.config.settings import PROJECT
 
 ENGINE_DOWN = "ngalam112: engine is down: read from the database\n"
 KEPT = "ngalam112: engine is down: kept in the database, takes effect when the line starts\n"
 _SARI = ("operator", "add", "1", "--name", "Sari", "--pin-file", "-")
 PIN = "654321"
 COMMANDS = {
-    (): "up engine asterisk rescue demo doctor status phone operator calls callbacks report export "
-    "db sounds",
+    (): "up engine asterisk rescue demo doctor status phone operator calls callbacks notice menu "
+    "report export db sounds",
     ("engine",): "restart",
     ("phone",): "add list",
     ("operator",): "add list login logout pause ready wrap-up skills",
     ("calls",): "list show",
     ("callbacks",): "list",
+    ("notice",): "set list clear",
+    ("menu",): "check",
     ("report",): "summary",
     ("export",): "queue_log",
     ("db",): "upgrade",
@@ -81,6 +84,38 @@ def test_help_names_every_command(run: Run, group: tuple[str, ...]) -> None:
     ran = run(*group, "--help")
     assert ran.code == 0
     assert all(f" {name} " in ran.out for name in COMMANDS[group].split())
+
+
+@pytest.mark.parametrize("name", ["menu", "menu_malang"])
+def test_the_menus_that_we_ship_are_right(run: Run, line: pytest.MonkeyPatch, name: str) -> None:
+    distribution = PROJECT / "acd" / f"{name.replace('menu', 'distribution')}.toml"
+    line.setenv("NGALAM112_DISTRIBUTION_FILE", str(distribution))
+    menu = PROJECT / "ivr" / f"{name}.toml"
+    assert run("menu", "check", str(menu)) == (0, f"{menu} is right.\n", "")
+
+
+def test_all_that_is_wrong_with_a_menu_is_listed_a_line_each(run: Run, tmp_path: Path) -> None:
+    menu, shipped = tmp_path / "menu.toml", (PROJECT / "ivr" / "menu.toml").read_text("utf-8")
+    menu.write_text(shipped.replace("limit_s = 11.5", "limit_s = 13").replace('"fire" }', '"f" }'))
+    ran = run("menu", "check", str(menu))
+    assert (ran.code, ran.err, len(ran.out.splitlines())) == (1, "", 2)
+    assert "limit_s = 13.0 must be" in ran.out and "main, key 3: 'f' is not one" in ran.out
+    menu.write_text(shipped.replace('prompt = "menu"', 'prompt = "own"').replace("police", "guard"))
+    ran = run("menu", "check", str(menu))
+    assert (ran.code, len(ran.out.splitlines())) == (1, 2)
+    assert "id/own.txt; write what" in ran.out and "'police' is not one of the menu's" in ran.out
+
+
+@pytest.mark.parametrize("given", [["Kami tahu"], ["id=a", "id=b"]])
+def test_a_notice_wants_its_languages_named_once(run: Run, given: list[str]) -> None:
+    texts = [word for one in given for word in ("--text", one)]
+    ran = run("notice", "set", "--minutes", "5", *texts)
+    assert ran.code == 2 and "each language once" in " ".join(ran.err.split())
+
+
+def test_a_notice_needs_an_engine(run: Run) -> None:
+    for command in (("list",), ("clear", "fire"), ("set", "--minutes", "5", "--text", "id=a")):
+        one_line(run("notice", *command), "The engine is down")
 
 
 def test_the_version_is_told(run: Run) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import wave
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from ivr.menu import MenuError, load_menu
 from ngalam112.config import sounds
 from ngalam112.config.routing import (
     OWN_PROMPTS,
+    audio_file,
+    audio_of_languages,
     build_prompts,
     directory_of,
     load_checked_distribution,
@@ -28,9 +31,10 @@ def a_line(home: Path, text: str = "", **changes: object) -> Settings:
     file = home / "distribution.toml"
     file.write_text(text, "utf-8")
     settings = load_settings(home=home, distribution_file=file, **changes)
-    settings.sounds.mkdir(parents=True)
     for name in spoken(settings, load_menu(settings.menu_file)):
-        (settings.sounds / f"{name}.wav").touch()
+        audio = audio_file(settings, name)
+        audio.parent.mkdir(parents=True, exist_ok=True)
+        audio.touch()
     return settings
 
 
@@ -119,17 +123,49 @@ def test_what_a_folder_of_ones_own_lacks_of_the_lines_words_is_spoken_as_shipped
 ) -> None:
     spoken_from: dict[str, Path] = {}
 
-    def speak(prompts: Path, name: str, out: Path, programs: Programs) -> Sound:
+    def speak(prompts: Path, name: str, out: Path, programs: Programs, language: str) -> Sound:
         assert (prompts / f"{name}.txt").is_file()
-        spoken_from[name] = prompts
+        spoken_from[name if language == "id" else f"{language}/{name}"] = prompts
         return Sound(name=name, path=out / name, seconds=1.0, source="text", built=True)
 
     monkeypatch.setattr(sounds, "_prompt", speak)
     own = tmp_path / "prompts"
-    own.mkdir()
-    for name in ("menu", "queue_wait"):
+    (own / "jv").mkdir(parents=True)
+    for name in ("menu", "queue_wait", "jv/menu"):
         (own / f"{name}.txt").write_text("words")
+    stale = tmp_path / "sounds" / "en" / "menu.wav"
+    stale.parent.mkdir(parents=True)
+    stale.touch()
     build_prompts(load_settings(home=tmp_path, prompts=own), Programs(root=None))
-    assert spoken_from.keys() == {"menu", "queue_wait"} | OWN_PROMPTS
     assert spoken_from["menu"] == spoken_from["queue_wait"] == own
     assert spoken_from["connection_lost"] == SHIPPED_PROMPTS
+    assert spoken_from["jv/menu"] == own / "jv"
+    assert spoken_from["en/queue_wait"] == SHIPPED_PROMPTS.parent / "en"
+    assert "en/menu" not in spoken_from, "it would say another menu's keys"
+    assert not stale.exists()
+    ours = {name for name in spoken_from if "/" not in name}
+    assert ours == {"menu", "queue_wait"} | OWN_PROMPTS
+
+
+def test_audio_of_a_language_is_used_once_asterisk_knows_it(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path)
+    for name in ("jv/queue_wait", "jv/menu", "en/queue_wait", "en/menu"):
+        (tmp_path / "sounds" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "sounds" / f"{name}.wav").touch()
+    assert settings.built_languages() == ["en", "jv"]
+    assert audio_of_languages(settings) == {}, "an Asterisk of before"
+    etc = settings.asterisk_home / "etc"
+    etc.mkdir(parents=True)
+    (etc / "musiconhold.conf").write_text("[queue]\n[queue_jv]\n[queue_jv_1]\n")
+    assert audio_of_languages(settings) == {"jv": {"queue_wait", "menu"}}
+
+
+def test_a_menu_whose_words_outlast_its_time_is_told(tmp_path: Path) -> None:
+    settings = a_line(tmp_path)
+    for name in ("menu", "jv/choose_jv", "en/choose_en"):
+        with wave.open(str(audio_file(settings, name)), "wb") as audio:
+            audio.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+            audio.writeframes(bytes(2 * 8000 * 4))
+    said = r"menu main takes 12\.0 s in id with its offers, longer than limit_s = 11\.5"
+    with pytest.raises(MenuError, match=said):
+        load_checked_menu(settings)
