@@ -52,6 +52,8 @@ class Call:
     words: str | None = None  # the playback that tells the waiting citizen so
     hanging_up: bool = False  # ended, and the citizen's leg was told to go
     cap_s: float | None = None  # so long the citizen waits at most for a turn: as the category says
+    sip_id: str = ""  # the Call-ID of the citizen's INVITE, if this engine has seen it arrive
+    references: tuple[str, ...] = ()  # where the place of the citizen is being fetched
     checkpoint: CallCheckpoint | None = None  # what was kept last for the next engine
 
     def __post_init__(self) -> None:
@@ -128,6 +130,7 @@ class Call:
             said=self.said,
             turns=self.turns,
             words=self.words,
+            references=list(self.references),
         )
         if under_way != self.checkpoint:
             self.checkpoint = under_way
@@ -147,6 +150,7 @@ class Call:
         self.aged, self.interrupted = kept.aged, kept.interrupted
         self.said, self.turns, self.words = kept.said, kept.turns, kept.words
         self._follow_the_record()
+        self.references = tuple(kept.references)
 
     def talkers(self, but: Leg | None = None) -> list[Leg]:
         """The legs that the citizen talks with."""

@@ -46,7 +46,8 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     lost. `said`, `turns`: the last figure that a waiting citizen was told, and
     how often the music has begun again. `words`: the playback of such a figure. `held`: legs that
     hold the citizen, and since when. `refers`: legs whose phones have sent REFER and wait to
-    be told what comes of it. `hang_up`: the citizen's channel, if the call has ended and that was
+    be told what comes of it. `references`: where the place of the
+    citizen is being fetched. `hang_up`: the citizen's channel, if the call has ended and that was
     asked to be hung up, until it is gone; then nothing else is told.
     """
 
@@ -65,6 +66,7 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     said: int | None = None
     turns: int = 0
     words: str | None = None
+    references: list[str] = []
     hang_up: str = ""
 
 

@@ -67,6 +67,8 @@ class EventKind(StrEnum):
     LEFT = "left"  # operator, phone, leg, reason: ... and has left the others
     # operator, phone, kind, to, form, consulted (the two talked before): the first has handed over
     TRANSFERRED = "transferred"
+    # source, lat, lon, radius_m, place (in words), kelurahan, kecamatan: where the citizen is
+    LOCATED = "located"
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
     CALLED_BACK = "called_back"  # of earlier versions: operator, phone, leg, to
     TROUBLE = "trouble"  # what
@@ -133,7 +135,9 @@ class CallRecord(msgspec.Struct, kw_only=True):
     answered first, or is being rung (nobody while it rings for several); who came later is in
     `legs`, one for each who spoke with the citizen. `held_ms`: how long the citizen was on hold, in
     `holds` turns. `redial_of`: the call that the citizen gave up a moment before. `callback_of`:
-    the call whose citizen the line has called by this one.
+    the call whose citizen the line has called by this one. `place_source`: how the place is known
+    (`places.place.PlaceSource`), `place`: it in words; `lat`, `lon` in WGS 84 degrees, and the
+    citizen is within `radius_m` of there.
     """
 
     call_id: str
@@ -170,6 +174,13 @@ class CallRecord(msgspec.Struct, kw_only=True):
     transfers: int = 0
     redial_of: str | None = None
     callback_of: str | None = None
+    place_source: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    radius_m: float | None = None
+    place: str | None = None
+    kelurahan: str | None = None
+    kecamatan: str | None = None
 
     @property
     def latest(self) -> float:
@@ -286,6 +297,12 @@ def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
         _left(record, at, leg.leg, record.ended_by)
 
 
+def _located(record: CallRecord, data: dict[str, Any]) -> None:
+    record.place_source = data.get("source")
+    for name in ("lat", "lon", "radius_m", "place", "kelurahan", "kecamatan"):
+        setattr(record, name, data.get(name))
+
+
 def _apply_to_legs(record: CallRecord, event: CallEvent) -> None:
     data, at = event.data, event.at
     match event.kind:
@@ -336,6 +353,8 @@ def apply(record: CallRecord, event: CallEvent) -> None:
             record.informed = True
         case EventKind.QUEUED:
             _wait(record, at)
+        case EventKind.LOCATED:
+            _located(record, data)
         case EventKind.QUALITY if data.get("leg") == "citizen":
             record.loss_percent = data.get("loss_percent")
             record.jitter_ms = data.get("jitter_ms")

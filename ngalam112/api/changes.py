@@ -266,6 +266,10 @@ async def _body(request: web.Request, kind: type[S]) -> S:
         raise BadBody(f"The body is no JSON: {error}.") from None
 
 
+read_body = _body
+"""For handlers beside these."""
+
+
 def reply(value: Any, status: int = 200) -> web.Response:
     """Return a value as a JSON response."""
     return json_response(msgspec.json.encode(value), status)
