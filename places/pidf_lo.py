@@ -87,7 +87,7 @@ def parse(document: bytes) -> Location:
     root = _root(document)
     point, address, wrong = None, "", "it has no location-info"
     for info in islice(root.iter(f"{_GEOPRIV}location-info"), _MOST_INFOS):
-        for child in info[:_MOST_CHILDREN]:
+        for child in islice(info, _MOST_CHILDREN):
             try:
                 if child.tag == f"{_CIVIC}civicAddress":
                     address = address or _address(child)
@@ -192,7 +192,7 @@ def _radius(shape: _Element, names: Iterable[str]) -> float | None:
 
 def _address(civic: _Element) -> str:
     said: dict[str, str] = {}
-    for one in civic[:_MOST_LINES]:
+    for one in islice(civic, _MOST_LINES):
         if isinstance(one.tag, str) and one.tag.startswith(_CIVIC):
             said.setdefault(one.tag[len(_CIVIC) :], readable(one.text or "", 80))
     lines = (" ".join(filter(None, (said.get(name) for name in names))) for names in _LINES)

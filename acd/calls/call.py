@@ -52,7 +52,7 @@ class Call:
     words: str | None = None  # the playback that tells the waiting citizen so
     hanging_up: bool = False  # ended, and the citizen's leg was told to go
     cap_s: float | None = None  # so long the citizen waits at most for a turn: as the category says
-    sip_id: str = ""  # the Call-ID of the citizen's INVITE, if this engine has seen it arrive
+    sip_id: str = ""  # the Call-ID of the citizen's INVITE; not of a call of an earlier engine
     references: tuple[str, ...] = ()  # where the place of the citizen is being fetched
     checkpoint: CallCheckpoint | None = None  # what was kept last for the next engine
 

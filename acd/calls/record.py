@@ -126,6 +126,10 @@ OWN_LANGUAGE = "id"
 """The line's own language, in which all operators work; a call has it until another is known."""
 
 
+PLACE_COLUMNS = ("place_source", "lat", "lon", "radius_m", "place", "kelurahan", "kecamatan")
+"""The fields that say where the citizen is; a LOCATED event sets all of them."""
+
+
 class CallRecord(msgspec.Struct, kw_only=True):
     """The row of `calls`; the fields and their names are the columns.
 
@@ -198,11 +202,15 @@ class CallRecord(msgspec.Struct, kw_only=True):
     def row(self) -> dict[str, Any]:
         """The record as the columns of `calls`; a copy, for the record goes on changing.
 
-        Without what few calls have and this one has not (`SET_ONCE`): each event writes the row.
+        Without what few calls have and this one has not (`SET_ONCE`, the place): each event writes
+        the row.
         """
         row = msgspec.structs.asdict(self)
         for name in SET_ONCE:
             if not row[name]:
+                del row[name]
+        if self.place_source is None:
+            for name in PLACE_COLUMNS:
                 del row[name]
         row["legs"] = [msgspec.structs.asdict(leg) for leg in self.legs]
         return row
@@ -298,9 +306,8 @@ def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
 
 
 def _located(record: CallRecord, data: dict[str, Any]) -> None:
-    record.place_source = data.get("source")
-    for name in ("lat", "lon", "radius_m", "place", "kelurahan", "kecamatan"):
-        setattr(record, name, data.get(name))
+    for name in PLACE_COLUMNS:
+        setattr(record, name, data.get(name.removeprefix("place_")))
 
 
 def _apply_to_legs(record: CallRecord, event: CallEvent) -> None:

@@ -12,9 +12,9 @@ depends_on = None
 
 _COLUMNS = (
     ("place_source", sa.String(32)),
-    ("lat", sa.Float()),
-    ("lon", sa.Float()),
-    ("radius_m", sa.Float()),
+    ("lat", sa.Double()),
+    ("lon", sa.Double()),
+    ("radius_m", sa.Double()),
     ("place", sa.String(255)),
     ("kelurahan", sa.String(64)),
     ("kecamatan", sa.String(64)),
@@ -30,8 +30,8 @@ def upgrade() -> None:
         sa.Column("caller", sa.String(32), nullable=False),
         sa.Column("number", sa.String(64), nullable=False),
         sa.Column("address", sa.String(255), nullable=False),
-        sa.Column("lat", sa.Float(), nullable=True),
-        sa.Column("lon", sa.Float(), nullable=True),
+        sa.Column("lat", sa.Double(), nullable=True),
+        sa.Column("lon", sa.Double(), nullable=True),
         sa.Column("kelurahan", sa.String(64), nullable=True),
         sa.Column("kecamatan", sa.String(64), nullable=True),
         sa.Column("changed_at", sa.DateTime(timezone=True), nullable=False),

@@ -1,4 +1,4 @@
-"""The API of the city's list of fixed numbers, `/api/places`; a change counts from the next call."""
+"""The API of the city's list of fixed numbers, `/api/places`; changes count from the next call."""
 
 from __future__ import annotations
 

@@ -72,11 +72,17 @@ class CitizenChannels:
         call.rearm(None)
         caller = channel.caller
         self._claims.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
-        self._locations.arrived(call, channel.protocol_id, now)
+        self._located(call, channel, now)
+
+    def _located(self, call: Call, channel: Channel, now: float) -> None:
+        """Who comes without a place costs no more than to see that nothing is known of any."""
+        call.sip_id = channel.protocol_id
+        if self._locations.waiting or self._locations.registered:
+            self._locations.arrived(call, now)
 
     def _found_before(self, call: Call, channel: Channel, priority: str, now: float) -> None:
         """Taking up the line has found the call first, and could not know its priority or place."""
-        self._locations.arrived(call, channel.protocol_id, now)
+        self._located(call, channel, now)
         if priority and not call.resource_priority:
             call.resource_priority = priority
             self._admission.has_priority(call)
@@ -111,7 +117,8 @@ class CitizenChannels:
         if self._dispatcher.away:
             Resumption(self._dispatcher).over(call, now if ended_at is None else ended_at)
         self._reception.gone(call)
-        self._locations.ended(call)
+        if call.sip_id in self._locations.calls:
+            self._locations.ended(call)
         if call.channel in self._admission.waiting:
             self._admission.gone(call)
         call.hanging_up = False

@@ -26,6 +26,7 @@ PLACE = "place:"
 """The key of what is told of a place is this and the Call-ID, until its call is here."""
 MOST_WAITING = 500
 WAITS_S = 60.0
+OVERTAKEN_S = 3.0
 
 Fetch = Callable[[str, tuple[str, ...]], None]
 
@@ -42,7 +43,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Locations:
     """`fetch(channel, references)`: begin to fetch the place of a citizen; it comes as `fetched`.
 
-    `registered`: places of fixed numbers, by `same_caller`.
+    `registered`: places of fixed numbers, by `same_caller`. `waiting`: what is told of calls that
+    are not here yet, and `calls`: those of which something was told; both by the Call-ID.
     """
 
     def __init__(
@@ -51,34 +53,31 @@ class Locations:
         self.registered: dict[str, Place] = {}
         self._live, self._journal, self._fetch = live, journal, fetch
         self._country = country
-        self._waiting: dict[str, Told] = {}
-        self._calls: dict[str, Call] = {}  # by the Call-ID
+        self.waiting: dict[str, Told] = {}
+        self.calls: dict[str, Call] = {}
 
-    def arrived(self, call: Call, sip_id: str, now: float) -> None:
+    def arrived(self, call: Call, now: float) -> None:
         """A citizen is here, and the record has begun."""
-        if sip_id:
-            call.sip_id = sip_id
-            self._calls[sip_id] = call
         if self.registered and call.record.place_source is None:
             caller = same_caller(call.record.caller_number, self._country)
             if (place := self.registered.get(caller or "")) is not None:
                 self._locate(call, place, now)
-        if self._waiting and (told := self._waiting.get(sip_id)) is not None:
+        if (told := self.waiting.get(call.sip_id)) is not None:
             self._take(call, told, now)
-            self._forget(sip_id)
+            self._forget(call.sip_id)
 
     def told(self, told: Told, now: float) -> None:
         """An INVITE has said something of the place."""
-        call = self._calls.get(told.sip_id)
+        call = self.calls.get(told.sip_id) or self._just_arrived(told.sip_id, now)
         if call is not None:
             self._take(call, told, now)
             return
-        for old in [id for id, one in self._waiting.items() if now - one.at > WAITS_S]:
+        for old in [id for id, one in self.waiting.items() if now - one.at > WAITS_S]:
             self._forget(old)
-        while len(self._waiting) >= MOST_WAITING:
-            self._forget(next(iter(self._waiting)))
+        while len(self.waiting) >= MOST_WAITING:
+            self._forget(next(iter(self.waiting)))
         told = msgspec.structs.replace(told, at=now)
-        self._waiting[told.sip_id] = told
+        self.waiting[told.sip_id] = told
         self._journal.keep(PLACE + told.sip_id, msgspec.to_builtins(told))
 
     def fetched(self, channel: str, place: Place | None, now: float) -> None:
@@ -93,7 +92,7 @@ class Locations:
 
     def ended(self, call: Call) -> None:
         """A call is over."""
-        self._calls.pop(call.sip_id, None)
+        self.calls.pop(call.sip_id, None)
 
     def remember(self, facts: dict[str, Any]) -> None:
         """Know what an earlier engine was told of calls that are still to come."""
@@ -104,7 +103,7 @@ class Locations:
                 except msgspec.ValidationError:
                     self._journal.keep(key, None)
                 else:
-                    self._waiting[told.sip_id] = told
+                    self.waiting[told.sip_id] = told
 
     def restored(self) -> None:
         """The calls of an earlier engine are here: go on fetching where it did."""
@@ -112,7 +111,17 @@ class Locations:
             if call.references:
                 self._fetch(call.channel, call.references)
 
+    def _just_arrived(self, sip_id: str, now: float) -> Call | None:
+        """The call, if its events have overtaken the copy of its INVITE; the newest are last."""
+        for call in reversed(self._live.calls.values()):
+            if call.sip_id == sip_id and call.record.events:
+                return call
+            if call.record.arrived_at < now - OVERTAKEN_S:
+                break
+        return None
+
     def _take(self, call: Call, told: Told, now: float) -> None:
+        self.calls[told.sip_id] = call
         if told.place is not None:
             self._locate(call, told.place, now)
         if told.references and not is_precise(place_of(call)):
@@ -138,7 +147,7 @@ class Locations:
         log.info("located", call_id=call.id, source=place.source.value)
 
     def _forget(self, sip_id: str) -> None:
-        if self._waiting.pop(sip_id, None) is not None:
+        if self.waiting.pop(sip_id, None) is not None:
             self._journal.keep(PLACE + sip_id, None)
 
 

@@ -167,9 +167,9 @@ def test_places_of_calls_that_never_come_are_few_and_not_for_ever() -> None:
     desk = Here()
     for number in range(MOST_WAITING + 50):
         desk.told(f"n{number}", at())
-    assert len(desk.locations._waiting) == MOST_WAITING
+    assert len(desk.locations.waiting) == MOST_WAITING
     desk.locations.told(Told(sip_id="late", place=at()), 101.0 + WAITS_S)
-    assert list(desk.locations._waiting) == ["late"]
+    assert list(desk.locations.waiting) == ["late"]
     facts = [key for key in desk.journal.facts if key.startswith(PLACE)]
     assert facts == [PLACE + "late"]
 
@@ -177,5 +177,7 @@ def test_places_of_calls_that_never_come_are_few_and_not_for_ever() -> None:
 def test_a_call_that_is_over_is_not_found_any_more() -> None:
     desk = Here()
     desk.comes()
+    desk.told("c1", at())
+    assert len(desk.locations.calls) == 1
     desk.handle(ari.StasisEnd(a_channel("c1")), now=101.0)
-    assert desk.locations._calls == {}
+    assert desk.locations.calls == {}
