@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -300,3 +302,13 @@ def test_a_number_with_coordinates_gets_the_names_of_the_map(city: Districts) ->
     one = Registered(caller="+62341", number="0341", lat=-7.9797, lon=112.6304)
     found = of_registered(one, city)
     assert (found.source, found.text, found.kelurahan) == (G, "Kauman, Klojen", "Kauman")
+
+
+# --- what it costs who does not use it --------------------------------------------------------
+
+
+@pytest.mark.parametrize("module", ["ngalam112.process.service", "ngalam112.cli.app"])
+def test_a_program_loads_neither_shapely_nor_lxml_before_the_first_place(module: str) -> None:
+    heavy = {"shapely", "lxml", "numpy"}
+    code = f"import sys, {module}; sys.exit(len({heavy!r} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT, check=False).returncode == 0
