@@ -35,13 +35,22 @@ def check_reference(url: str, hosts: Collection[str]) -> str:
         raise PlaceError(f"The reference {shown} is not https.")
     if parts.username is not None or parts.password is not None or port == 0:
         raise PlaceError(f"The reference {shown} holds a password, or no port.")
-    if not _HOST.fullmatch(host):
+    if not _HOST.fullmatch(host) or _is_address(host):
         raise PlaceError(f"The reference {shown} names no host.")
     if not any(host == one or (one.startswith(".") and host.endswith(one)) for one in hosts):
         raise PlaceError(
             f"The host {host} is not one of NGALAM112_PLACE_HOSTS; nothing is fetched there."
         )
     return url
+
+
+def _is_address(host: str) -> bool:
+    # an address would be connected to as it is, without asking for it and so without a check
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def may_connect(address: str, networks: Iterable[str]) -> bool:

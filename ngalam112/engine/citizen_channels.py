@@ -117,6 +117,8 @@ class CitizenChannels:
         if self._dispatcher.away:
             Resumption(self._dispatcher).over(call, now if ended_at is None else ended_at)
         self._reception.gone(call)
+        if call.sip_id in self._locations.waiting:  # hung up before the call was handed over
+            self._locations.arrived(call, now)
         if call.sip_id in self._locations.calls:
             self._locations.ended(call)
         if call.channel in self._admission.waiting:

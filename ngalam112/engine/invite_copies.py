@@ -13,7 +13,7 @@ from places.invite import NAMES_A_PLACE
 
 log = structlog.get_logger("place")
 
-AGAIN_S = 2.0
+AGAIN_S = 0.2
 
 
 class InviteCopies(asyncio.DatagramProtocol):
@@ -45,6 +45,7 @@ class InviteCopies(asyncio.DatagramProtocol):
             return
         # whom Asterisk is going to refuse has been copied as well
         sender = ipaddress.ip_address(copy.sender)
+        sender = getattr(sender, "ipv4_mapped", None) or sender
         if any(sender in network for network in self._networks):
             self._on_copy(copy)
 

@@ -230,6 +230,12 @@ def test_nothing_else_is(url: str) -> None:
         check_reference(url, HOSTS)
 
 
+def test_an_address_instead_of_a_name_is_refused_even_where_it_is_listed() -> None:
+    for host in ("127.0.0.1", "192.0.2.7"):
+        with pytest.raises(PlaceError, match="names no host"):
+            check_reference(f"https://{host}/", (host,))
+
+
 def test_an_address_inside_is_refused_unless_its_network_is_listed() -> None:
     for inside in (
         "127.0.0.1",

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from acd.calls.call import Call
 from acd.calls.record import EventKind
+from ngalam112.engine.claims import Claimed
 from ngalam112.engine.locations import MOST_WAITING, PLACE, WAITS_S, Told
 from pbx import ari_types as ari
 from places.place import Place, PlaceSource
@@ -155,6 +156,17 @@ def test_the_next_engine_goes_on_fetching() -> None:
     after.router.live.remember(call.record, call.checkpoint)
     after.locations.restored()
     assert after.fetches == [("c1", ("https://lis/1",))]
+
+
+def test_who_hangs_up_before_the_call_is_handed_over_has_a_place_too() -> None:
+    desk = Here()
+    one = replace(a_channel("c1"), protocol_id="sip-c1")
+    desk.handle(ari.CallBroadcast(one), Claimed("c1", ours=True))
+    desk.told("c1", at())
+    call = desk.router.calls["c1"]
+    desk.handle(ari.ChannelDestroyed(one, cause=16), now=101.0)
+    assert (call.record.kelurahan, desk.locations.calls) == ("Kauman", {})
+    assert kinds(desk, call) == [EventKind.ARRIVED, EventKind.LOCATED, EventKind.ENDED]
 
 
 def test_what_no_engine_understands_is_forgotten() -> None:
