@@ -22,6 +22,7 @@ from ngalam112.accounts.places import (
 from ngalam112.api.changes import read_body, reply
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
+from ngalam112.recovery.startup_state import in_thread
 from places.place import PlaceError
 from places.registered import Registered, registered
 
@@ -93,7 +94,7 @@ async def know_places(engine: Engine, settings: Settings) -> None:
     told = False
     while True:
         try:
-            found = await asyncio.to_thread(lambda: asyncio.run(read()))
+            found = await in_thread(read)
             break
         except DatabaseError as error:
             if not told:
