@@ -63,15 +63,15 @@ class InviteCopies(asyncio.DatagramProtocol):
         while True:
             try:
                 link = listening_socket(self._port, self._sip_port)
-                break
             except OSError as error:
                 if not told:
                     log.error("invite_copies_not_heard", port=self._port, error=str(error))
                 told = True
-            await asyncio.sleep(AGAIN_S)
-        self._lost = loop.create_future()
-        transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=link)
-        try:
-            await self._lost
-        finally:
-            transport.close()
+                await asyncio.sleep(AGAIN_S)
+                continue
+            self._lost = loop.create_future()
+            transport, _ = await loop.create_datagram_endpoint(lambda: self, sock=link)
+            try:
+                await self._lost
+            finally:
+                transport.close()

@@ -82,14 +82,18 @@ class PlaceFinder:
             log.warning("place_not_read", why="too many wait")
 
     def fetch(self, channel: str, references: tuple[str, ...]) -> None:
-        """Begin to fetch a citizen's place, unless that is under way."""
-        if channel in self._fetching:
-            return
+        """Begin to fetch a citizen's place; what was being fetched for the same one is given up."""
+        if (before := self._fetching.pop(channel, None)) is not None:
+            before.cancel()
         task = asyncio.get_running_loop().create_task(
             self._fetch(channel, references), name="place"
         )
         self._fetching[channel] = task
-        task.add_done_callback(lambda _: self._fetching.pop(channel, None))
+        task.add_done_callback(partial(self._over, channel))
+
+    def _over(self, channel: str, task: asyncio.Task[None]) -> None:
+        if self._fetching.get(channel) is task:
+            del self._fetching[channel]
 
     async def _fetch(self, channel: str, references: tuple[str, ...]) -> None:
         place: Place | None = None

@@ -85,6 +85,27 @@ async def test_a_reference_to_a_host_that_is_not_listed_is_not_fetched(
     assert listener.got == [("c1", None)]
 
 
+async def test_a_later_reference_takes_the_place_of_one_that_is_being_fetched(
+    finder: PlaceFinder, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    async def fetch(references: tuple[str, ...]) -> bytes:
+        asked.append(references[0])
+        if len(asked) == 1:
+            await asyncio.sleep(30)
+        return document(circle(-7.9797, 112.6304))
+
+    monkeypatch.setattr(finder._fetcher, "fetch", fetch)
+    finder.fetch("c1", ("https://a/1",))
+    await eventually(lambda: bool(asked), what="the first is being fetched")
+    finder.fetch("c1", ("https://a/2",))
+    await eventually(lambda: bool(listener.got), what="fetched")
+    assert asked == ["https://a/1", "https://a/2"]
+    ((channel, place),) = listener.got
+    assert (channel, place.source, finder._fetching) == ("c1", "reference", {})
+
+
 async def test_work_that_fails_is_an_answer_too(tmp_path: Path) -> None:
     worker = PlaceWorker(tmp_path / "no.geojson")
     assert await worker.ask(lambda city: 1 // 0) is None
