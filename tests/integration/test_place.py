@@ -162,10 +162,8 @@ async def test_the_next_engine_knows_the_place_and_fetches_what_was_being_fetche
 
     async def both_known() -> bool:
         living = (await line.get("/api/status"))["living"]
-        return [one["place"] and one["place"]["source"] for one in living] == [
-            "value",
-            "reference",
-        ]
+        sources = {one["place"] and one["place"]["source"] for one in living}
+        return sources == {"value", "reference"}
 
     await eventually(both_known, what="both places")
     await line.post("/api/operators/1101/ready")
