@@ -247,8 +247,8 @@ async def test_hostile_places_touch_no_call_and_cost_a_bounded_time(
     for number, (what, (values, pidf)) in enumerate({"nothing": ("", None), **HOSTILE}.items()):
         geolocation = values.replace("{carrier}", carrier.base) or None
         before = cpu_of(engine.pid)
-        for _ in range(2):
-            caller = f"08617{number:02}"
+        for turn in range(2):
+            caller = f"08617{number:02}{turn}"  # who dials twice is called back
             took = await asyncio.to_thread(dial_and_leave, port, geolocation, pidf, caller)
             worst = max(worst, took)
         await line.get("/api/status")
