@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import unquote
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 LARGEST_PACKET = 65_535
 _MOST_VALUES = 6
 _MOST_PARTS = 10
+_MOST_HEADERS = 300
 _MOST_DOCUMENTS = 2
 
 # cheap, on the bytes of a whole packet: most calls have no such header, and go no further
@@ -68,7 +70,7 @@ def _parted(text: bytes) -> tuple[bytes, bytes]:
 
 
 def _headers(head: bytes) -> Iterator[tuple[str, str]]:
-    for line in _FOLDED.sub(b" ", head).splitlines():
+    for line in islice(_FOLDED.sub(b" ", head).splitlines(), _MOST_HEADERS):
         name, colon, value = line.partition(b":")
         if colon:
             yield name.strip().lower().decode("latin-1"), value.strip().decode("utf-8", "replace")

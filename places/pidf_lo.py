@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from lxml.etree import XMLParser, _Element
 
 LARGEST = 64 * 1024
-_MOST_CORNERS = 1000
+_MOST_CORNERS = 400
 _MOST_INFOS, _MOST_CHILDREN = 4, 8
 _MOST_LINES = 60
 _LARGEST_RADIUS_M = 20_038_000.0  # half the way around the earth
@@ -61,7 +61,8 @@ _LINES = (
 
 
 @cache
-def _parser() -> XMLParser:
+def parser() -> XMLParser:
+    """The hardened parser; the first call loads lxml."""
     # only now: most lines get no document for months, and an engine is to start at once
     from lxml import etree
 
@@ -114,7 +115,7 @@ def _root(document: bytes) -> _Element:
     if b"<!DOCTYPE" in document or b"\0" in document:
         raise PlaceError("The document has a DTD, or a NUL.")
     try:
-        return etree.fromstring(document.strip(), _parser())
+        return etree.fromstring(document.strip(), parser())
     except (etree.XMLSyntaxError, ValueError) as error:
         raise PlaceError(f"The document is no XML: {readable(str(error), 100)}.") from None
 

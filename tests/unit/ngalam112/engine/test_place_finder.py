@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +112,21 @@ async def test_work_that_fails_is_an_answer_too(tmp_path: Path) -> None:
     worker = PlaceWorker(tmp_path / "no.geojson")
     assert await worker.ask(lambda city: 1 // 0) is None
     assert await worker.ask(lambda city: city is None) is True, "without a map places have no names"
+
+
+async def test_a_flood_of_long_work_leaves_the_processor_to_calls(tmp_path: Path) -> None:
+    def busy(_: object) -> float:
+        begun = time.thread_time()
+        while time.thread_time() - begun < 0.02:
+            pass
+        return time.monotonic()
+
+    worker, ended = PlaceWorker(tmp_path / "no.geojson"), list[float]()
+    assert await worker.ask(lambda city: city) is None, "what it loads is loaded"
+    for _ in range(4):
+        worker.do(busy, ended.append)
+    await eventually(lambda: len(ended) == 4, what="done")
+    assert all(later - one > 0.07 for one, later in pairwise(ended))
 
 
 async def test_no_more_work_waits_than_there_is_room_for(
