@@ -28,6 +28,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 BY_VALUE = "citizen_place_key_talk_until_bye"
 BY_REFERENCE = "citizen_geolocation_key_talk_until_bye"
 KAUMAN = {"lat": "-7.9797", "lon": "112.6304", "radius": "25"}
+LISTED = {"number": "+62 341 366921", "address": "Balai Kota", "lat": -7.9778, "lon": 112.634}
 TOLD_WITHIN_S = 0.2
 
 
@@ -131,8 +132,7 @@ async def test_a_reference_that_never_answers_holds_nothing_up(
 async def test_a_fixed_number_has_the_place_that_the_city_has_registered(
     line: Line, phone: SippRun
 ) -> None:
-    listed = {"number": "+62 341 366921", "address": "Balai Kota", "lat": -7.9778, "lon": 112.634}
-    await line.post("/api/places", {"places": [listed]})
+    await line.post("/api/places", {"places": [LISTED]})
     record, events = await call(line, "citizen_key_talk_until_bye", "034136692")
     assert (record.place_source, record.place) == ("registered", "Balai Kota")
     assert record.kecamatan == "Klojen"
@@ -143,6 +143,7 @@ async def test_a_fixed_number_has_the_place_that_the_city_has_registered(
 async def test_the_next_engine_knows_the_place_and_fetches_what_was_being_fetched(
     line: Line, phone: SippRun, carrier: Carrier
 ) -> None:
+    await line.post("/api/places", {"places": [LISTED]})
     await line.post("/api/operators/1101/pause", {"reason": "prayer"})
     known = asyncio.create_task(call(line, BY_VALUE, "08615", **KAUMAN))
     asked = asyncio.create_task(
