@@ -15,6 +15,7 @@ import structlog
 from acd.calls.call import Call, Leg
 from acd.calls.ids import new_id
 from acd.calls.record import EventKind
+from acd.calls.shown_place import shown_place
 from acd.calls.states import LegStage
 from acd.languages import OWN_LANGUAGE
 from acd.numbers.caller import same_caller, without_separators
@@ -91,6 +92,8 @@ class OperatorLegs:
         spoken = "" if language == OWN_LANGUAGE else f"{language.upper()} "
         label = self.rules.category(call.record.category).label
         display = f"{label} {spoken}{number or 'anonim'}"
+        if call.record.place_source is not None and (place := shown_place(call.record)):
+            display += f", {place}"
         self.switch.ring(leg.id, phone, (display, number or "anonim"), call.channel)
         return leg
 

@@ -137,6 +137,13 @@ class CallRow(Base):
     redial_of: Mapped[str | None] = mapped_column(String(ID))
     callback_of: Mapped[str | None] = mapped_column(String(ID))
     wants_callback: Mapped[bool]
+    place_source: Mapped[str | None] = mapped_column(String(WORD))
+    lat: Mapped[float | None]
+    lon: Mapped[float | None]
+    radius_m: Mapped[float | None]
+    place: Mapped[str | None] = mapped_column(String(255))
+    kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
+    kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
 
 
 class WorkItemRow(Base):
@@ -231,3 +238,22 @@ class OperatorEventRow(Base):
     kind: Mapped[str] = mapped_column(String(WORD))
     phone: Mapped[str | None] = mapped_column(String(WORD))
     reason: Mapped[str | None] = mapped_column(String(255))
+
+
+class RegisteredPlaceRow(Base):
+    """Where a fixed number is, as the city has listed it.
+
+    `caller`: the key that all spellings of the number share (`acd.numbers.caller.same_caller`).
+    `address`: in words; of one without an address what the map says.
+    """
+
+    __tablename__ = "registered_places"
+
+    caller: Mapped[str] = mapped_column(String(WORD), primary_key=True)
+    number: Mapped[str] = mapped_column(String(NUMBER))
+    address: Mapped[str] = mapped_column(String(255))
+    lat: Mapped[float | None]
+    lon: Mapped[float | None]
+    kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
+    kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
+    changed_at: Mapped[datetime]

@@ -29,8 +29,9 @@ from ngalam112.engine.ban_keeper import BanKeeper
 from ngalam112.engine.bans import Bans
 from ngalam112.engine.clock import SteadyClock
 from ngalam112.engine.engine import Engine
-from ngalam112.engine.event_router import EventRouter
+from ngalam112.engine.event_router import Do, EventRouter
 from ngalam112.engine.inbox import Inbox
+from ngalam112.engine.place_finder import PlaceFinder
 from ngalam112.recovery.reconnect import Reconnect
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
@@ -76,7 +77,9 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     etc = settings.asterisk_home / "etc"
     ban_keeper = BanKeeper(bans, etc, ari, journal, clock.now)
     requests = AsteriskRequests(ari, inbox, settings.door_file)
-    router = _router(settings, journal, routing, inbox, timers, ari, requests)
+    place_finder = PlaceFinder(settings, lambda act: inbox.post(Do(act)))
+    router = _router(settings, journal, routing, inbox, timers, ari, requests, place_finder)
+    place_finder.locations = router.locations
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,
@@ -89,6 +92,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         ami=ami,
         router=router,
         ban_keeper=ban_keeper,
+        place_finder=place_finder,
     )
     reconnect = Reconnect(engine, requests.tell_full)
     return Parts(engine, reconnect)
@@ -102,6 +106,7 @@ def _router(
     timers: Timers,
     ari: AriClient,
     requests: AsteriskRequests,
+    place_finder: PlaceFinder,
 ) -> EventRouter:
     tree, distribution = routing.menu, routing.distribution
     roster = Roster(journal, settings.misses_to_pause)
@@ -146,4 +151,5 @@ def _router(
         claim=requests.claim,
         ask_where=requests.ask_where,
         tell_full=requests.tell_full,
+        fetch_place=place_finder.fetch,
     )

@@ -30,7 +30,10 @@ class ChannelVars(msgspec.Struct, frozen=True):
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """One leg of a call. `state` is Down, Ring, Ringing or Up (and rarer ones)."""
+    """One leg of a call. `state` is Down, Ring, Ringing or Up (and rarer ones).
+
+    `protocol_id`: the Call-ID of its SIP, cut to 255 signs.
+    """
 
     id: str
     name: str = ""
@@ -40,6 +43,7 @@ class Channel(msgspec.Struct, frozen=True):
     language: str = ""
     creationtime: str = ""
     channelvars: ChannelVars = ChannelVars()
+    protocol_id: str = ""
 
 
 class Playback(msgspec.Struct, frozen=True):

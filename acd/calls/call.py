@@ -58,6 +58,8 @@ class Call:
     hanging_up: bool = False  # ended, and the citizen's leg was told to go
     cap_s: float | None = None  # so long the citizen waits at most for a turn: as the category says
     rings_several: bool = True  # at once, if its category says so
+    sip_id: str = ""  # the Call-ID of the citizen's INVITE; not of a call of an earlier engine
+    references: tuple[str, ...] = ()  # where the place of the citizen is being fetched
     checkpoint: CallCheckpoint | None = None  # what was kept last for the next engine
 
     def __post_init__(self) -> None:
@@ -137,6 +139,7 @@ class Call:
             notice=self.notice,
             notice_since=self.notice_since if self.notice else 0.0,
             notice_heard_at=self.notice_heard_at,
+            references=list(self.references),
         )
         if under_way != self.checkpoint:
             self.checkpoint = under_way
@@ -158,6 +161,7 @@ class Call:
         self.notices, self.notice, self.notice_since = kept.notices, kept.notice, kept.notice_since
         self.notice_heard_at = kept.notice_heard_at
         self._follow_the_record()
+        self.references = tuple(kept.references)
 
     def talkers(self, but: Leg | None = None) -> list[Leg]:
         """The legs that the citizen talks with."""

@@ -47,9 +47,9 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     often the music has begun again. `words`: the playback of such a figure. `notices`: those
     that were heard, of which `notice` plays since `notice_since`; `notice_heard_at`: when
     enough of one was. `held`: legs that hold the citizen, and since when. `refers`: legs whose
-    phones have sent REFER and wait to be told what comes of it. `hang_up`: the citizen's
-    channel, if the call has ended and that was asked to be hung up, until it is gone; then
-    nothing else is told.
+    phones have sent REFER and wait to be told what comes of it. `references`: where the place
+    of the citizen is being fetched. `hang_up`: the citizen's channel, if the call has ended and
+    that was asked to be hung up, until it is gone; then nothing else is told.
     """
 
     offers: list[OfferCheckpoint] = []
@@ -70,6 +70,7 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     notice: str | None = None
     notice_since: float = 0.0
     notice_heard_at: float | None = None
+    references: list[str] = []
     hang_up: str = ""
 
 

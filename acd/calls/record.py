@@ -73,6 +73,8 @@ class EventKind(StrEnum):
     LEFT = "left"  # operator, phone, leg, reason: ... and has left the others
     # operator, phone, kind, to, form, consulted (the two talked before): the first has handed over
     TRANSFERRED = "transferred"
+    # source, lat, lon, radius_m, place (in words), kelurahan, kecamatan: where the citizen is
+    LOCATED = "located"
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
     CALLED_BACK = "called_back"  # of earlier versions: operator, phone, leg, to
     TROUBLE = "trouble"  # what
@@ -128,6 +130,10 @@ SET_ONCE = ("redial_of", "callback_of", "wants_callback")
 """Fields that most calls do not have, and that nothing empties again once they are set."""
 
 
+PLACE_COLUMNS = ("place_source", "lat", "lon", "radius_m", "place", "kelurahan", "kecamatan")
+"""The fields that say where the citizen is; a LOCATED event sets all of them."""
+
+
 class CallRecord(msgspec.Struct, kw_only=True):
     """The row of `calls`; the fields and their names are the columns.
 
@@ -138,7 +144,9 @@ class CallRecord(msgspec.Struct, kw_only=True):
     `legs`, one for each who spoke with the citizen. `held_ms`: how long the citizen was on hold, in
     `holds` turns. `redial_of`: the call that the citizen gave up a moment before. `callback_of`:
     the call whose citizen the line has called by this one. `wants_callback`: the
-    citizen has pressed the key that asks for a call back.
+    citizen has pressed the key that asks for a call back. `place_source`: how the place is known
+    (`places.place.PlaceSource`), `place`: it in words; `lat`, `lon` in WGS 84 degrees, and the
+    citizen is within `radius_m` of there.
     """
 
     call_id: str
@@ -176,6 +184,13 @@ class CallRecord(msgspec.Struct, kw_only=True):
     redial_of: str | None = None
     callback_of: str | None = None
     wants_callback: bool = False
+    place_source: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    radius_m: float | None = None
+    place: str | None = None
+    kelurahan: str | None = None
+    kecamatan: str | None = None
 
     @property
     def latest(self) -> float:
@@ -193,11 +208,15 @@ class CallRecord(msgspec.Struct, kw_only=True):
     def row(self) -> dict[str, Any]:
         """The record as the columns of `calls`; a copy, for the record goes on changing.
 
-        Without what few calls have and this one has not (`SET_ONCE`): each event writes the row.
+        Without what few calls have and this one has not (`SET_ONCE`, the place): each event writes
+        the row.
         """
         row = msgspec.structs.asdict(self)
         for name in SET_ONCE:
             if not row[name]:
+                del row[name]
+        if self.place_source is None:
+            for name in PLACE_COLUMNS:
                 del row[name]
         row["legs"] = [msgspec.structs.asdict(leg) for leg in self.legs]
         return row
@@ -292,6 +311,34 @@ def _end(record: CallRecord, at: float, data: dict[str, Any]) -> None:
         _left(record, at, leg.leg, record.ended_by)
 
 
+_LEARNED = frozenset(
+    (
+        EventKind.LANGUAGE,
+        EventKind.INFORMATION_STARTED,
+        EventKind.CALLBACK_WANTED,
+        EventKind.LOCATED,
+    )
+)
+
+
+def _learned(record: CallRecord, kind: EventKind, data: dict[str, Any]) -> None:
+    """What became known of the citizen."""
+    match kind:
+        case EventKind.LANGUAGE:
+            record.language = data["language"]
+        case EventKind.INFORMATION_STARTED:
+            record.informed = True
+        case EventKind.CALLBACK_WANTED:
+            record.wants_callback = True
+        case EventKind.LOCATED:
+            _located(record, data)
+
+
+def _located(record: CallRecord, data: dict[str, Any]) -> None:
+    for name in PLACE_COLUMNS:
+        setattr(record, name, data.get(name.removeprefix("place_")))
+
+
 def _apply_to_legs(record: CallRecord, event: CallEvent) -> None:
     data, at = event.data, event.at
     match event.kind:
@@ -334,16 +381,10 @@ def apply(record: CallRecord, event: CallEvent) -> None:
                 record.redial_of = data["redial_of"]
             if "callback_of" in data:
                 record.callback_of = data["callback_of"]
-        case EventKind.LANGUAGE:
-            record.language = data["language"]
         case EventKind.MENU_DONE:
             record.menu_done_at = at
             record.category = data["category"]
             record.category_source = CategorySource(data["category_source"])
-        case EventKind.INFORMATION_STARTED:
-            record.informed = True
-        case EventKind.CALLBACK_WANTED:
-            record.wants_callback = True
         case EventKind.QUEUED:
             _wait(record, at)
         case EventKind.QUALITY if data.get("leg") == "citizen":
@@ -353,6 +394,8 @@ def apply(record: CallRecord, event: CallEvent) -> None:
             _fell_back(record, data)
         case EventKind.ENDED:
             _end(record, at, data)
+        case kind if kind in _LEARNED:
+            _learned(record, kind, data)
         case _:
             _apply_to_legs(record, event)
 

@@ -22,6 +22,7 @@ from acd.operators.operator import Operator, Phone, Status
 from acd.work.item import WorkItem
 from models.database import Database, SchemaError
 from ngalam112.accounts.admin import load_roster
+from ngalam112.accounts.places import load_places, place_row
 from ngalam112.api import time_ranges
 from ngalam112.config.settings import Settings
 from reports.callbacks import OPEN, callbacks, show_callback
@@ -46,6 +47,11 @@ class _OfCalls(msgspec.Struct, forbid_unknown_fields=True):
     until: str | None = None
     outcome: str | None = None
     caller: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
+
+
+class _OfPlaces(msgspec.Struct, forbid_unknown_fields=True):
+    number: str = ""
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
 
 
@@ -150,6 +156,15 @@ async def lost_call(database: Database, settings: Settings, params: Params) -> A
     async with database.session() as session:
         found = await show_callback(session, params["id"])
     return {"callback": item_row(found, ZoneInfo(settings.timezone))}
+
+
+async def registered_places(database: Database, settings: Settings, params: Params) -> Answer:
+    """The places of fixed numbers; parameters: number (in any spelling), limit."""
+    asked = understood(params, _OfPlaces)
+    found = await load_places(
+        database, number=asked.number, country=settings.country, limit=asked.limit
+    )
+    return {"places": [place_row(one) for one in found]}
 
 
 async def stored_operators(database: Database, settings: Settings, _: Params) -> Answer:
@@ -262,6 +277,7 @@ STORED: dict[str, Question] = {
     "/api/calls": calls,
     "/api/summary": totals,
     "/api/callbacks": lost_calls,
+    "/api/places": registered_places,
     "/api/operators": stored_operators,
     "/api/phones": stored_phones,
     "/api/status": stored_status,

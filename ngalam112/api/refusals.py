@@ -13,12 +13,14 @@ from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
 from acd.queueing.notices import NoSuchNotice
 from models.database import DatabaseError
 from ngalam112.accounts.admin import AdminError, AlreadyThere
+from ngalam112.accounts.places import NoSuchPlace
 from ngalam112.accounts.skills import WrongSkill
 from ngalam112.api import queries
 from ngalam112.api.changes import BadBody, reply
 from ngalam112.api.time_ranges import TimeError
 from ngalam112.config.notice_audio import NoticeError
 from ngalam112.config.sounds import SoundError
+from places.place import PlaceError
 from reports.errors import (
     NoSuchCall,
     NoSuchCallback,
@@ -47,6 +49,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (SeveralCallbacks, 409),
     (CallbackRefused, 409),
     (ReportError, 400),
+    (NoSuchPlace, 404),
+    (PlaceError, 400),
     (AlreadyThere, 409),
     (AdminError, 400),
     (BadBody, 400),

@@ -31,6 +31,7 @@ from ngalam112.api.connection_limit import (
 )
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.notices import NoticeRoutes
+from ngalam112.api.places import Places
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
 from ngalam112.config.settings import Settings
@@ -66,6 +67,7 @@ class Api:
         self._reporting, self._looking_up = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._changes = Changes(engine, database, settings, journal)
         self._notices = NoticeRoutes(engine, settings)
+        self._places = Places(engine, database, settings)
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""
@@ -115,6 +117,9 @@ class Api:
         route.add_get("/api/callbacks/{id}", self._past(queries.lost_call, self._looking_up))
         route.add_post("/api/callbacks/{id}/take", self._changes.take_callback)
         route.add_post("/api/callbacks/{id}/close", self._changes.close_callback)
+        route.add_get("/api/places", self._past(queries.registered_places, self._looking_up))
+        route.add_post("/api/places", self._places.add)
+        route.add_delete("/api/places/{number}", self._places.remove)
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
         route.add_delete("/api/phones/{number}", self._changes.remove_phone)

@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from acd.calls.call import Call
+from acd.calls.record import CallRecord
 from acd.calls.states import Stage
 from acd.operators.operator import Device, Status
 from acd.operators.states import State
@@ -95,8 +96,17 @@ def _living(call: Call, now: float) -> dict[str, Any]:
         "caller": call.record.caller_number,
         "operator": call.operator,
         "phone": call.record.phone,
+        "place": _place(call.record),
         "seconds": round(now - call.record.arrived_at, 1),
     }
+
+
+def _place(record: CallRecord) -> dict[str, Any] | None:
+    """Where the citizen is; None if that is not known."""
+    if record.place_source is None:
+        return None
+    names = ("lat", "lon", "radius_m", "place", "kelurahan", "kecamatan")
+    return {"source": record.place_source, **{name: getattr(record, name) for name in names}}
 
 
 def _counted(found: Iterable[StrEnum], kinds: Iterable[StrEnum]) -> dict[str, int]:

@@ -21,12 +21,13 @@ from ngalam112.cli.export import exports
 from ngalam112.cli.menus import menus
 from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
+from ngalam112.cli.places import place
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
-_OURS = ("models", "acd", "journal", "ivr", "pbx", "reports", "ngalam112", "lab")
+_OURS = ("models", "acd", "places", "journal", "ivr", "pbx", "reports", "ngalam112", "lab")
 _MORE_COMMANDS = "ngalam112.commands"
 """The group of entry points (pyproject.toml) by which commands come that are not the product's."""
 
@@ -41,7 +42,7 @@ app = typer.Typer(
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
 for group in (
-    *(engines, phones, operators, calls, callbacks, notices, menus),
+    *(engines, phones, operators, calls, callbacks, place, notices, menus),
     *(reports, exports, database, sounds),
 ):
     app.add_typer(group)

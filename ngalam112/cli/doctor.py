@@ -35,6 +35,7 @@ from pbx.known_holes import load_known_holes
 from pbx.programs import ProgramMissing, Programs
 from pbx.root import OLDEST_ASTERISK
 from pbx.small_answers import told_of_long_frames
+from places.place import PlaceError
 
 SETUP = "run make setup"
 LEAST_FREE = 500_000_000
@@ -56,6 +57,7 @@ async def examine() -> list[Check]:
         _secrets(settings),
         _menu(settings),
         _sounds(settings),
+        _place(settings),
     ]
     checks.append(await _database(settings))
     ari, ami = await check_ari(settings), await check_ami(settings)
@@ -174,6 +176,20 @@ def _sounds(settings: Settings) -> Check:
     except (MenuError, DistributionError) as error:
         return wrong("sounds", error, "run ngalam112 sounds build")
     return ok("sounds", f"{len(list(settings.sounds.glob('*.wav')))} files")
+
+
+def _place(settings: Settings) -> Check:
+    from places.districts import load_districts
+
+    what = "places"
+    if not settings.place:
+        return ok(what, "INVITEs are not read for a place (NGALAM112_PLACE)")
+    try:
+        load_districts(settings.districts_file)
+    except PlaceError as error:
+        return wrong(what, error, "fix the file, or set NGALAM112_DISTRICTS_FILE")
+    hosts = ", ".join(settings.place_hosts) or "no host"
+    return ok(what, f"named by {settings.districts_file}; references to {hosts} are fetched")
 
 
 async def _database(settings: Settings) -> Check:

@@ -14,6 +14,7 @@ _LIVING = (
     Column("category", "category"),
     Column("caller", "caller"),
     Column("operator", "operator"),
+    Column("place", "place", spare=True),
     Column("seconds", "for s", right=True),
 )
 
@@ -33,7 +34,15 @@ def write_status(found: Mapping[str, Any], fmt: Format) -> None:
             say(table(rows, (Column("what", "line"), Column("found", ""))))
             if found.get("living"):
                 say()
-                say(table(found["living"], _LIVING))
+                living = [{**one, "place": _words(one.get("place"))} for one in found["living"]]
+                say(table(living, _LIVING))
+
+
+def _words(place: Mapping[str, Any] | None) -> str | None:
+    if place is None:
+        return None
+    lat, lon = place["lat"], place["lon"]
+    return place["place"] or (f"{lat:.5f} {lon:.5f}" if lat is not None else None)
 
 
 def _serving(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import ipaddress
 import json
 import os
+import re
 import secrets as random_secrets
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +19,9 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from acd.languages import OWN_LANGUAGE
+from pbx.hep import PASSWORD_LENGTH
 
+_HOST = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 PROJECT = Path(__file__).resolve().parents[2]
 SHIPPED_PROMPTS = PROJECT / "ivr" / "prompts" / "id"
 
@@ -51,6 +55,15 @@ class Settings(BaseSettings):
     trunk_nat: bool = False
     never_ban: Annotated[list[str], NoDecode] = []
     database_url: str = ""
+    # whether the INVITEs of citizens are read for a place (RFC 6442)
+    place: bool = True
+    # hosts that a place by reference may be fetched from; one that begins with a dot is a domain
+    place_hosts: Annotated[list[str], NoDecode] = []
+    # private networks in which such hosts may be; public ones always may
+    place_networks: Annotated[list[str], NoDecode] = []
+    # certificates that are trusted there instead of the system's
+    place_ca_file: Path | None = None
+    districts_file: Path = PROJECT / "places" / "malang.geojson"
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
     # where telephone numbers without a country code are from
     country: str = "ID"
@@ -93,11 +106,13 @@ class Settings(BaseSettings):
     most_backlog: int = Field(default=200, ge=2)
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
-    @field_validator("home", "menu_file", "distribution_file", "prompts")
+    @field_validator(
+        "home", "menu_file", "distribution_file", "prompts", "districts_file", "place_ca_file"
+    )
     @classmethod
-    def _absolute(cls, value: Path) -> Path:
+    def _absolute(cls, value: Path | None) -> Path | None:
         try:
-            return value.expanduser().absolute()
+            return None if value is None else value.expanduser().absolute()
         except RuntimeError:
             raise ValueError("there is no such user's home") from None
 
@@ -123,7 +138,17 @@ class Settings(BaseSettings):
             raise ValueError("give the two capital letters of a country (ISO 3166) such as ID")
         return value
 
-    @field_validator("never_ban", mode="before")
+    @field_validator("place_hosts", mode="before")
+    @classmethod
+    def _hosts(cls, value: object) -> list[str]:
+        parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+        found = [str(part).strip().lower() for part in parts if str(part).strip()]
+        for one in found:
+            if not _HOST.fullmatch(one):
+                raise ValueError(f"{one!r} is no name of a host; give such as lis.carrier.example")
+        return found
+
+    @field_validator("never_ban", "place_networks", mode="before")
     @classmethod
     def _networks_if_any(cls, value: object) -> list[str]:
         return cls._networks(value) if value else []
@@ -152,6 +177,17 @@ class Settings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError):
             raise ValueError("no such time zone; give a name like Asia/Jakarta") from None
         return value
+
+    @field_validator("place_ca_file", mode="before")
+    @classmethod
+    def _none_if_empty(cls, value: object) -> object:
+        return value or None
+
+    @property
+    def hep_password(self) -> str:
+        """What Asterisk's copies of INVITEs are told from others' by (`pbx.hep`)."""
+        made = f"copies of INVITEs\n{self.secrets.ari_password}"
+        return hashlib.sha256(made.encode()).hexdigest()[:PASSWORD_LENGTH]
 
     @property
     def rtp_range(self) -> tuple[int, int]:
@@ -236,7 +272,7 @@ class Settings(BaseSettings):
         values = dict(os.environ)
         for name, value in self:
             text = ",".join(value) if isinstance(value, list) else str(value)
-            values[f"NGALAM112_{name.upper()}"] = text
+            values[f"NGALAM112_{name.upper()}"] = "" if value is None else text
         return values
 
     @property

@@ -18,6 +18,7 @@ from ngalam112.engine.admission import Admission
 from ngalam112.engine.claims import Claims
 from ngalam112.engine.clock import age_s
 from ngalam112.engine.fallback_calls import FallbackCalls
+from ngalam112.engine.locations import Locations
 from pbx.ari_types import Channel
 from pbx.quality import leg_quality
 
@@ -33,12 +34,14 @@ class CitizenChannels:
         live: LiveCalls,
         claims: Claims,
         admission: Admission,
+        locations: Locations,
         fallback: FallbackCalls,
         reception: Reception,
         dispatcher: Dispatcher,
         ask_where: Callable[[str], None],
     ) -> None:
         self._live, self._claims, self._admission = live, claims, admission
+        self._locations = locations
         self._fallback, self._reception, self._dispatcher = fallback, reception, dispatcher
         self._ask_where = ask_where
         live.on_end = self._ended
@@ -52,9 +55,9 @@ class CitizenChannels:
         """
         call = self._live.calls.get(channel.id) or self._live.new(channel.id, now)
         if call.record.events:
-            self._found_before(call, priority)
+            self._found_before(call, channel, priority, now)
             return
-        self._arrives(call, channel, priority, languages)
+        self._arrives(call, channel, priority, languages, now)
         self._reception.welcome(call, now)
 
     def unclaimed(
@@ -64,15 +67,17 @@ class CitizenChannels:
         arrived = now - age_s(channel.creationtime)
         call = self._live.calls.get(channel.id) or self._live.new(channel.id, arrived)
         if call.record.events:
-            self._found_before(call, priority)
+            self._found_before(call, channel, priority, now)
             return
         # an engine that was late has seen the call's first question late as well
         call.record.arrived_at = min(call.record.arrived_at, arrived)
-        self._arrives(call, channel, priority, languages)
+        self._arrives(call, channel, priority, languages, now)
         self._admission.came(call, now)
         self._dispatcher.load.unclaimed(channel.id, now)
 
-    def _arrives(self, call: Call, channel: Channel, priority: str, languages: str) -> None:
+    def _arrives(
+        self, call: Call, channel: Channel, priority: str, languages: str, now: float
+    ) -> None:
         call.resource_priority = priority
         call.rearm(None)
         caller, language = channel.caller, OWN_LANGUAGE
@@ -81,9 +86,17 @@ class CitizenChannels:
         self._claims.note_arrival(
             call, caller.number, caller.name, channel.dialplan.exten, language
         )
+        self._located(call, channel, now)
 
-    def _found_before(self, call: Call, priority: str) -> None:
-        """Taking up the line has found the call first, and could not know its priority."""
+    def _located(self, call: Call, channel: Channel, now: float) -> None:
+        """Who comes without a place costs no more than to see that nothing is known of any."""
+        call.sip_id = channel.protocol_id
+        if self._locations.waiting or self._locations.registered:
+            self._locations.arrived(call, now)
+
+    def _found_before(self, call: Call, channel: Channel, priority: str, now: float) -> None:
+        """Taking up the line has found the call first, and could not know its priority or place."""
+        self._located(call, channel, now)
         if priority and not call.resource_priority:
             call.resource_priority = priority
             self._admission.has_priority(call)
@@ -118,6 +131,10 @@ class CitizenChannels:
         if self._dispatcher.away:
             Resumption(self._dispatcher).over(call, now if ended_at is None else ended_at)
         self._reception.gone(call, now if ended_at is None else ended_at)
+        if call.sip_id in self._locations.waiting:  # hung up before the call was handed over
+            self._locations.arrived(call, now)
+        if call.sip_id in self._locations.calls:
+            self._locations.ended(call)
         if call.channel in self._admission.waiting:
             self._admission.gone(call)
         call.hanging_up = False

@@ -80,6 +80,7 @@ class Claims:
             call.record.caller_number = channel.caller.number
             call.record.caller_name = channel.caller.name
             call.record.called_number = channel.dialplan.exten
+            call.sip_id = channel.protocol_id
             self._keep(call.record, channel.id)
         # the dialplan broadcasts a call again until it is claimed; each time needs a claim
         if call.stage is Stage.CLAIMED and call.timer is None and not call.record.events:

@@ -38,6 +38,7 @@ from ngalam112.engine.ari_switch import (
 from ngalam112.engine.citizen_channels import CitizenChannels
 from ngalam112.engine.claims import Claimed, Claims
 from ngalam112.engine.fallback_calls import FallbackCalls
+from ngalam112.engine.locations import Fetch, Locations
 from ngalam112.engine.phone_channels import PhoneChannels
 from pbx.ami import DeviceState, PhoneSeen
 from pbx.ari_types import (
@@ -97,6 +98,7 @@ class EventRouter:
         claim: Callable[[str], None],
         ask_where: Callable[[str], None],
         tell_full: Callable[[bool], None] = lambda _: None,
+        fetch_place: Fetch = lambda channel, references: None,
     ) -> None:
         self.live = LiveCalls(journal, timers)
         self.calls = self.live.calls
@@ -125,10 +127,13 @@ class EventRouter:
         self.fallback = FallbackCalls(
             self.live, self.claims, self.admission, reception, dispatcher, timers
         )
+        country = dispatcher.rules.country
+        self.locations = Locations(self.live, journal, fetch_place, country=country)
         self._citizens = CitizenChannels(
             self.live,
             self.claims,
             self.admission,
+            self.locations,
             self.fallback,
             reception,
             dispatcher,

@@ -39,13 +39,14 @@ def check_line_ports(settings: Settings, *, engine_runs: bool = False) -> None:
     """
     sip = {"NGALAM112_SIP_PORT": settings.sip_port}
     check_ports(settings.bind, sip, sip)
+    api = {} if engine_runs else {"NGALAM112_API_PORT": settings.api_port}
     check_ports(
         "127.0.0.1",
-        {},
+        api if settings.place else {},  # where Asterisk's copies of INVITEs come in
         {
             "NGALAM112_ARI_PORT": settings.ari_port,
             "NGALAM112_AMI_PORT": settings.ami_port,
-            **({} if engine_runs else {"NGALAM112_API_PORT": settings.api_port}),
+            **api,
         },
     )
 

@@ -24,6 +24,7 @@ from journal.disk_thread import DiskHangs, DiskThread
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database
 from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.places import know_places
 from ngalam112.api.server import Api
 from ngalam112.config.logs import open_log
 from ngalam112.config.routing import RoutingConfig
@@ -192,6 +193,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
             tasks.create_task(engine.run(), name="engine")
             tasks.create_task(_spool(engine, database, journal), name="spool")
             tasks.create_task(_tend(recorder.local), name="journal")
+            tasks.create_task(know_places(engine, settings), name="registered places")
             tasks.create_task(keep_logs_short(settings), name="logs")
             tasks.create_task(watch_clock(engine, life.next_waits, life.leaves_turn), name="clock")
             tasks.create_task(_unless_it_fails(writing), name="recording")

@@ -72,6 +72,7 @@ class Reconnect:
         self._router.operator_calls.remember(facts)
         self._router.operator_calls.called_back.remember(facts)
         self._router.codes.throttle.remember(facts)
+        self._router.locations.remember(facts)
         self._engine.ban_keeper.remember(facts)
         self._asterisk = str(facts.get(ASTERISK, ""))
         # a beat of before the machine's start says nothing
@@ -135,6 +136,7 @@ class Reconnect:
         self._engine.journal.keep(ASTERISK, live.started)
         log.info("serving", app=APP, legs=len(live.legs), asterisk_is_another=another)
         self._engine.restored = True
+        self._router.locations.restored()
         self._reclaim()
         self._engine.on_serving()
         try:

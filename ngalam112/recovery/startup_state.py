@@ -198,7 +198,7 @@ async def read_stored(url: str, kept: Kept | None = None) -> Known:
                 others={kind.table: await _open_rows(database, kind) for kind in _OTHERS},
             )
 
-    return await _in_thread(read)
+    return await in_thread(read)
 
 
 async def _ended(database: Database, kept: Kept) -> frozenset[str]:
@@ -276,7 +276,7 @@ class StartupState:
             self._reading.cancel()
 
 
-async def _in_thread(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+async def in_thread(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run `work` in a loop of its own, in a thread that no engine waits for when it stops."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[T] = loop.create_future()

@@ -48,6 +48,13 @@ DATA: dict[EventKind, dict[str, Any]] = {
     K.JOINED: {"operator": "1002", "phone": "102", "leg": "l2", "how": "transfer"},
     K.LEFT: {"operator": "1001", "phone": "101", "leg": "l1", "reason": "transferred"},
     K.TRANSFERRED: {"operator": "1001", "phone": "101", "kind": "operator", "to": "1002"},
+    K.LOCATED: {
+        "source": "value",
+        "lat": -7.98,
+        "lon": 112.63,
+        "radius_m": 25.0,
+        "place": "Kauman",
+    },
     K.QUALITY: {"leg": "citizen", "loss_percent": 0.5, "jitter_ms": 3.0},
     K.TROUBLE: {"what": "a prompt did not start"},
     K.ENDED: {"ended_by": "caller", "hangup_cause": 16},

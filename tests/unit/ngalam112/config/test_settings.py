@@ -57,6 +57,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("NUMBER", "١١٢"),
         ("HOME", "~nobody-of-that-name/line"),
         ("DISTRIBUTION_FILE", "~nobody-of-that-name/distribution.toml"),
+        ("PLACE", "perhaps"),
+        ("PLACE_HOSTS", "lis.carrier.example/path"),
+        ("PLACE_HOSTS", "https://lis.carrier.example"),
+        ("PLACE_HOSTS", "*.example"),
+        ("PLACE_NETWORKS", "everything"),
+        ("PLACE_CA_FILE", "~nobody-of-that-name/ca.pem"),
         ("WRAP_UP_EXTENSION_S", "0"),
         ("TIMEZONE", "Malang"),
         ("TIMEZONE", "../etc/passwd"),
@@ -201,3 +207,27 @@ def test_the_rescuers_password_is_a_file_of_its_own_that_only_its_owner_reads(
     assert settings.rescue_secret_file.read_text() == secret + "\n"
     assert stat.S_IMODE(settings.rescue_secret_file.stat().st_mode) == 0o600
     assert load_settings(home=tmp_path / "line").rescue_secret == secret
+
+
+def test_the_settings_of_places_are_the_same_in_a_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    for ca_file in (None, Path("/etc/ca.pem")):
+        given = load_settings(
+            place=False,
+            place_hosts=" LIS.carrier.example , .net.example",
+            place_networks="10.1.2.3/8",
+            place_ca_file=ca_file,
+        )
+        for name, value in given.environment().items():
+            if name.startswith("NGALAM112_PLACE"):
+                monkeypatch.setenv(name, value)
+        child = load_settings()
+        assert child.place_hosts == ["lis.carrier.example", ".net.example"]
+        assert child.place_networks == ["10.0.0.0/8"]
+        assert (child.place, child.place_ca_file) == (False, ca_file)
+
+
+def test_copies_of_invites_have_a_password_of_the_line(tmp_path: Path) -> None:
+    one, other = (load_settings(home=tmp_path / name) for name in ("one", "other"))
+    assert len(one.hep_password) == 32
+    assert one.hep_password == load_settings(home=tmp_path / "one").hep_password
+    assert one.hep_password not in (other.hep_password, one.secrets.ari_password)
