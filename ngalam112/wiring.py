@@ -12,6 +12,7 @@ from acd.operator_calls import OperatorCalls
 from acd.operators.roster import Roster
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
+from ivr.line_tests import LineTests
 from ivr.reception import Reception
 from ngalam112.accounts.pins import pin_matches
 from ngalam112.config.provision import AMI_USER, APP, ARI_USER
@@ -34,6 +35,7 @@ from ngalam112.engine.inbox import Inbox
 from ngalam112.recovery.reconnect import Reconnect
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
+from pbx.endpoints import ECHO
 
 _LANES = 4  # for the requests of calls, beside the event socket
 
@@ -143,6 +145,14 @@ def _router(
         codes=codes,
         operator_calls=OperatorCalls(dispatcher, owners, journal, answer_in_words),
         offers=WorkOffers(dispatcher, owners),
+        line_tests=LineTests(
+            dispatcher,
+            owners,
+            journal,
+            echo=ECHO,
+            most=settings.test_most,
+            echo_s=settings.test_echo_s,
+        ),
         claim=requests.claim,
         ask_where=requests.ask_where,
         tell_full=requests.tell_full,

@@ -52,6 +52,10 @@ class Settings(BaseSettings):
     never_ban: Annotated[list[str], NoDecode] = []
     database_url: str = ""
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
+    # dialled to try the line: a machine answers; "" for none, the header form is there anyhow
+    test_number: str = Field(default="", pattern=r"^([0-9]{2,6})?$")
+    test_most: int = Field(default=2, ge=0, le=100)
+    test_echo_s: float = Field(default=5.0, ge=1, le=60)
     # where telephone numbers without a country code are from
     country: str = "ID"
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
@@ -121,6 +125,13 @@ class Settings(BaseSettings):
 
         if not known_country(value):
             raise ValueError("give the two capital letters of a country (ISO 3166) such as ID")
+        return value
+
+    @field_validator("test_number")
+    @classmethod
+    def _another_number(cls, value: str, info: ValidationInfo) -> str:
+        if value and value == info.data.get("number"):
+            raise ValueError("it must not be NGALAM112_NUMBER, which citizens dial")
         return value
 
     @field_validator("never_ban", mode="before")

@@ -24,6 +24,7 @@ from acd.operators.operator import Device, device_of
 from acd.switch import Switch
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
+from ivr.line_tests import LineTests
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
 from ngalam112.engine.ari_switch import (
@@ -36,7 +37,7 @@ from ngalam112.engine.ari_switch import (
     SayFailed,
 )
 from ngalam112.engine.citizen_channels import CitizenChannels
-from ngalam112.engine.claims import Claimed, Claims
+from ngalam112.engine.claims import Claimed, Claims, caller_of
 from ngalam112.engine.fallback_calls import FallbackCalls
 from ngalam112.engine.phone_channels import PhoneChannels
 from pbx.ami import DeviceState, PhoneSeen
@@ -94,6 +95,7 @@ class EventRouter:
         codes: CodeCalls,
         operator_calls: OperatorCalls,
         offers: WorkOffers,
+        line_tests: LineTests,
         claim: Callable[[str], None],
         ask_where: Callable[[str], None],
         tell_full: Callable[[bool], None] = lambda _: None,
@@ -107,6 +109,7 @@ class EventRouter:
         self.callbacks = CallbackJobs(offers, operator_calls, dispatcher, self.live, journal)
         journal.on_arrived = self.callbacks.call_arrived
         journal.on_ended = self.callbacks.call_ended
+        self.line_tests = line_tests
         load = dispatcher.load
         self.claims = Claims(
             self.live,
@@ -224,6 +227,8 @@ class EventRouter:
                 self._owners.of(channel.id).answered(channel.id, now)
             case ["number", phone, number]:
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
+            case ["test", *codec]:
+                self.line_tests.entered(channel.id, caller_of(channel), "".join(codec), now)
             case ["whisper", prompt]:
                 self.codes.say(channel.id, prompt, now)
             case ["code", phone, "*16"]:
@@ -292,5 +297,8 @@ class EventRouter:
         self.phones.answered_meanwhile.clear()
 
     def channels_of_phones(self) -> set[str]:
-        """The channels of phones that dialled or ring for a work item, and of whom they called."""
-        return self.operator_calls.channels() | self.codes.channels() | self.offers.channels()
+        """The channels of phones that dialled or ring for a work item, of whom they called, and of
+        test calls.
+        """
+        parts = (self.operator_calls, self.codes, self.offers, self.line_tests)
+        return set[str]().union(*(part.channels() for part in parts))

@@ -26,6 +26,7 @@ from acd.rules.rules import Rules
 from acd.timers import Timers
 from acd.work.item import TABLE, WorkItem
 from acd.work_offers import WorkOffers
+from ivr.line_tests import LineTests
 from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
 from ngalam112.config.settings import PROJECT
@@ -171,6 +172,9 @@ class LineDesk(Desk):
             codes=self.codes,
             operator_calls=OperatorCalls(self.dispatcher, owners, self.journal, self.codes.say),
             offers=WorkOffers(self.dispatcher, owners),
+            line_tests=LineTests(
+                self.dispatcher, owners, self.journal, echo="echo:", most=2, echo_s=5.0
+            ),
             claim=self.claims.append,
             ask_where=self._found,
             tell_full=self.door_told.append,
