@@ -19,9 +19,10 @@ from acd.calls.call import Call
 from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.owners import Owner, Owners
-from acd.calls.record import OWN_LANGUAGE, CallRecord, EventKind
+from acd.calls.record import CallRecord, EventKind
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
+from acd.languages import OWN_LANGUAGE
 from acd.legs import NORMAL
 from acd.rules.load_shedding import Level
 from acd.timers import Timer

@@ -337,8 +337,7 @@ def apply(record: CallRecord, event: CallEvent) -> None:
                 record.redial_of = data["redial_of"]
             if "callback_of" in data:
                 record.callback_of = data["callback_of"]
-            if "test" in data:
-                record.outcome = Outcome.TEST
+            record.outcome = Outcome.TEST if "test" in data else record.outcome
         case EventKind.LANGUAGE:
             record.language = data["language"]
         case EventKind.MENU_DONE:

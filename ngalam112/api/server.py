@@ -21,7 +21,7 @@ from aiohttp import web
 
 from models.database import Database
 from ngalam112 import __version__
-from ngalam112.api import queries, time_ranges
+from ngalam112.api import queries, text_queries, time_ranges
 from ngalam112.api.changes import Changes, json_response, reply
 from ngalam112.api.connection_limit import (
     MOST_CONNECTIONS,
@@ -33,6 +33,7 @@ from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
+from ngalam112.api.texts import TextChanges
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 
@@ -66,6 +67,7 @@ class Api:
         self._reporting, self._looking_up = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._changes = Changes(engine, database, settings, journal)
         self._notices = NoticeRoutes(engine, settings)
+        self._text_changes = TextChanges(engine, settings)
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""
@@ -115,6 +117,10 @@ class Api:
         route.add_get("/api/callbacks/{id}", self._past(queries.lost_call, self._looking_up))
         route.add_post("/api/callbacks/{id}/take", self._changes.take_callback)
         route.add_post("/api/callbacks/{id}/close", self._changes.close_callback)
+        route.add_get("/api/texts", self._past(text_queries.texts, self._looking_up))
+        route.add_get("/api/texts/{id}", self._past(text_queries.text, self._looking_up))
+        for action in ("answer", "take", "close"):
+            route.add_post(f"/api/texts/{{id}}/{action}", getattr(self._text_changes, action))
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
         route.add_delete("/api/phones/{number}", self._changes.remove_phone)

@@ -23,6 +23,7 @@ from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
+from ngalam112.cli.texts import texts
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
@@ -41,7 +42,7 @@ app = typer.Typer(
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
 for group in (
-    *(engines, phones, operators, calls, callbacks, notices, menus),
+    *(engines, phones, operators, calls, texts, callbacks, notices, menus),
     *(reports, exports, database, sounds),
 ):
     app.add_typer(group)

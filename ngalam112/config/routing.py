@@ -18,6 +18,7 @@ from acd.queueing.notices import IN_LINE
 from acd.queueing.notices import PROMPTS as NOTICE_PROMPTS
 from acd.rules.load_shedding import Limits
 from acd.rules.rules import FAILURES, Announce, Rules
+from acd.texts.ports import PROMPTS as TEXT_PROMPTS
 from acd.transfers.directory import Directory
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
 from ivr.information import PROMPTS as INFORMATION_PROMPTS
@@ -35,6 +36,7 @@ OWN_PROMPTS = frozenset(
         *NOTICE_PROMPTS,
         *INFORMATION_PROMPTS,
         *TEST_PROMPTS,
+        *TEXT_PROMPTS,
     }
 )
 """What the line says itself, whatever its menu and its distribution file are."""

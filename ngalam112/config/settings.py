@@ -95,6 +95,14 @@ class Settings(BaseSettings):
     most_music: int = Field(default=60, ge=0)
     # requests and events that wait; while there are more, who calls waits to be taken in
     most_backlog: int = Field(default=200, ge=2)
+    # UDP port from which answers to citizens' messages leave; 0: any
+    text_port: int = Field(default=0, ge=0, le=65535)
+    # conversations in the queue and with operators; and of one sender, messages at once, a minute
+    text_most_open: int = Field(default=200, ge=1, le=10_000)
+    text_burst: int = Field(default=10, ge=1, le=1000)
+    text_per_minute: float = Field(default=20.0, ge=0, le=10_000)
+    text_citizen_silent_s: float = Field(default=600.0, ge=1, le=86_400)
+    text_operator_silent_s: float = Field(default=120.0, ge=1, le=86_400)
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator("home", "menu_file", "distribution_file", "prompts")
@@ -216,6 +224,11 @@ class Settings(BaseSettings):
     def spool(self) -> Path:
         """Where the fallback leaves its records."""
         return self.home / "spool"
+
+    @property
+    def texts_file(self) -> Path:
+        """Where the dialplan leaves the messages that come in (`ngalam112.engine.text_spool`)."""
+        return self.spool / "texts.jsonl"
 
     @property
     def journal(self) -> Path:

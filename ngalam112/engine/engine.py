@@ -27,6 +27,7 @@ from ngalam112.engine.ban_keeper import BanKeeper
 from ngalam112.engine.clock import SteadyClock
 from ngalam112.engine.event_router import EventRouter
 from ngalam112.engine.inbox import Inbox
+from ngalam112.engine.text_service import TextService
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
 from pbx.ari_reply import ChannelGone, Reply
@@ -55,12 +56,13 @@ class Engine:
         ami: AmiLink,
         router: EventRouter,
         ban_keeper: BanKeeper,
+        text_service: TextService,
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = routing.menu, routing.distribution
         self.clock, self.inbox, self.timers = clock, inbox, timers
         self.ari, self.ami, self.router = ari, ami, router
-        self.ban_keeper = ban_keeper
+        self.ban_keeper, self.text_service = ban_keeper, text_service
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
         self.restored = False
@@ -79,6 +81,7 @@ class Engine:
             tasks.create_task(self._write(), name="writer")
             tasks.create_task(self.ami.run(), name="ami")
             tasks.create_task(self.ban_keeper.run(), name="bans")
+            tasks.create_task(self.text_service.run(), name="texts")
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
     async def bring_phones(self) -> None:

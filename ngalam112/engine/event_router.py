@@ -22,6 +22,10 @@ from acd.legs import BROKEN_DIALOG, NO_AUDIO, NORMAL
 from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, device_of
 from acd.switch import Switch
+from acd.text_offers import TextOffers
+from acd.texts.ports import CLOSE as CLOSE_TEXT
+from acd.texts.ports import NO_TEXT, TEXT_CLOSED
+from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
 from ivr.line_tests import LineTests
@@ -96,6 +100,8 @@ class EventRouter:
         operator_calls: OperatorCalls,
         offers: WorkOffers,
         line_tests: LineTests,
+        texts: Texts,
+        text_offers: TextOffers,
         claim: Callable[[str], None],
         ask_where: Callable[[str], None],
         tell_full: Callable[[bool], None] = lambda _: None,
@@ -109,7 +115,8 @@ class EventRouter:
         self.callbacks = CallbackJobs(offers, operator_calls, dispatcher, self.live, journal)
         journal.on_arrived = self.callbacks.call_arrived
         journal.on_ended = self.callbacks.call_ended
-        self.line_tests = line_tests
+        self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
+        texts.call_of = self._call_of
         load = dispatcher.load
         self.claims = Claims(
             self.live,
@@ -231,13 +238,22 @@ class EventRouter:
                 self.line_tests.entered(channel.id, caller_of(channel), "".join(codec), now)
             case ["whisper", prompt]:
                 self.codes.say(channel.id, prompt, now)
-            case ["code", phone, "*16"]:
-                self.callbacks.from_phone(channel.id, phone, now)
             case ["code", phone, code]:
-                self.codes.dialled(channel.id, phone, code, now)
+                self._code(channel.id, phone, code, now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
+
+    def _code(self, channel_id: str, phone: str, code: str, now: float) -> None:
+        """A phone has dialled a code."""
+        if code == "*16":
+            self.callbacks.from_phone(channel_id, phone, now)
+        elif code == CLOSE_TEXT:
+            closed = self.texts.close_at(phone, now)
+            self.switch.answer(channel_id)
+            self.codes.say(channel_id, TEXT_CLOSED if closed else NO_TEXT, now)
+        else:
+            self.codes.dialled(channel_id, phone, code, now)
 
     def _music_lost(self, channel_id: str, now: float) -> None:
         call = self.calls.get(channel_id)
@@ -245,6 +261,11 @@ class EventRouter:
             self.music_lost.add(channel_id)  # until it is known who is still there
         elif call is not None and call.stage in (Stage.QUEUED, Stage.RINGING):
             self.dispatcher.announcements.resume(call, now)
+
+    def _call_of(self, number: str) -> str | None:
+        """The id of the call of this number that is up."""
+        call = self.live.of_caller(number, self.dispatcher.rules.country)
+        return call.id if call is not None else None
 
     def is_unknown(self, channel_id: str) -> bool:
         """Whether a channel is of nobody whom this engine knows, or has known just now."""

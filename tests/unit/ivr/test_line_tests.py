@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from acd.calls.record import CallRecord, Outcome, fold
 from acd.rules.load_shedding import Level
+from acd.work.callbacks import owed
 from ivr.line_tests import LONGEST_TEST_S, NO_ROOM, PROMPTS, words
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.engine.ari_switch import RingFailed
@@ -141,3 +142,8 @@ def test_a_test_call_is_in_no_count() -> None:
     for event in events:
         counting.call_event(event, record)
     assert (counting.offered, counting.outcomes.total()) == (0, 0)
+
+
+def test_a_test_call_that_is_cut_off_is_owed_to_nobody() -> None:
+    record = CallRecord(call_id="x", outcome=Outcome.TEST, ended_by="line_stopped")
+    assert owed(record) is None
