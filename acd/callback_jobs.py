@@ -29,7 +29,7 @@ from acd.rules.callbacks import CallbackRules
 from acd.work.callbacks import BY_OPERATOR, KIND, is_misdial, next_try_s, owed
 from acd.work.item import Work, WorkItem
 from acd.work.states import ItemOutcome, ItemState
-from acd.work_offers import WorkOffers
+from acd.work_offers import AGAIN_S, WorkOffers
 
 log = structlog.get_logger("acd")
 
@@ -47,6 +47,8 @@ class CallbackRefused(ValueError):
 
 class CallbackJobs:
     """All callbacks that are open."""
+
+    again_s = AGAIN_S
 
     def __init__(
         self,
@@ -467,6 +469,8 @@ class CallbackJobs:
         """Know the open callbacks of an earlier engine; what else it knew is known already."""
         talks = {call.id for call in self._live.calls.values()}
         for item in items:
+            if item.kind != KIND:
+                continue
             if item.id in self._offers.open:
                 continue
             if item.state is ItemState.WAITING and item.note:

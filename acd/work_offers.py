@@ -25,13 +25,18 @@ from acd.work.states import ItemState
 log = structlog.get_logger("acd")
 
 AGAIN_S = 10.0
-"""So long after an offer that failed an item is offered again, perhaps to the same operator."""
+"""So long after an offer that failed a callback is offered again, perhaps to the same operator."""
 
 _REASONS = {17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
 
 
 class ItemServer(Protocol):
-    """What a kind of work item decides."""
+    """What a kind of work item decides.
+
+    `again_s`: so long after an offer that failed an item is offered again.
+    """
+
+    again_s: float
 
     def display(self, work: Work) -> tuple[str, str]:
         """What the operator's phone shows while it rings: a name and a number."""
@@ -230,7 +235,7 @@ class WorkOffers(Owner):
             dispatcher.roster.missed(operator, reason, dispatcher.rules.failure(reason), now)
             dispatcher.timers.wake(operator.not_before)
         log.info("item_offer_failed", item=work.id, operator=who, reason=reason)
-        self.wait(work, now + AGAIN_S, now, reason)
+        self.wait(work, now + self.servers[work.item.kind].again_s, now, reason)
 
     def _stop_ringing(self, work: Work, now: float) -> None:
         channel = work.item.channel or ""

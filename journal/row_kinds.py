@@ -16,6 +16,8 @@ from models.tables import (
     CallRow,
     OperatorEventRow,
     OperatorRow,
+    TextConversationRow,
+    TextMessageRow,
     WorkItemRow,
 )
 
@@ -77,7 +79,18 @@ OPERATORS = RowKind(OperatorRow, "id")
 OPERATOR_EVENTS = RowKind(OperatorEventRow)
 WORK_ITEMS = RowKind(WorkItemRow, "id", counter="changes", ended="ended_at")
 
-IN_ORDER = (CALLS, CALL_EVENTS, OPERATORS, OPERATOR_EVENTS, WORK_ITEMS)
+TEXT_CONVERSATIONS = RowKind(TextConversationRow, "id", counter="changes", ended="closed_at")
+TEXT_MESSAGES = RowKind(TextMessageRow, "id", counter="changes", ended="settled_at")
+
+IN_ORDER = (
+    CALLS,
+    CALL_EVENTS,
+    OPERATORS,
+    OPERATOR_EVENTS,
+    WORK_ITEMS,
+    TEXT_CONVERSATIONS,
+    TEXT_MESSAGES,
+)
 """All of them, in the order in which they are written: what is pointed to before what points."""
 
 BY_TABLE: Mapping[str, RowKind] = {kind.table: kind for kind in IN_ORDER}

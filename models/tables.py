@@ -27,6 +27,7 @@ ID = 40  # characters of an id of ours
 NUMBER = 64  # ... of a number that somebody dialled or dials from
 NAME = 128  # ... of a name
 WORD = 32  # ... of a word out of a fixed list
+TEXT = 1000  # ... of a message
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -76,6 +77,10 @@ HAS_ASTERISK_ID = text("asterisk_id <> ''")
 """For a question about `asterisk_id`: that it is not empty."""
 
 _LIVES = text("ended_at IS NULL")
+
+
+IS_OPEN = text("closed_at IS NULL")
+"""For a question about the conversations that are not closed."""
 
 
 class CallRow(Base):
@@ -257,3 +262,62 @@ class RegisteredPlaceRow(Base):
     kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
     kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
     changed_at: Mapped[datetime]
+
+
+class TextConversationRow(Base):
+    """A conversation by messages (`acd.texts.conversation.ConversationRecord`)."""
+
+    __tablename__ = "text_conversations"
+    __table_args__ = (
+        Index(
+            "ix_text_conversations_open",
+            "opened_at",
+            sqlite_where=IS_OPEN,
+            postgresql_where=IS_OPEN,
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    number: Mapped[str] = mapped_column(String(NUMBER), index=True)
+    name: Mapped[str] = mapped_column(String(NAME))
+    address: Mapped[str] = mapped_column(String(255))
+    peer: Mapped[str] = mapped_column(String(NUMBER))
+    category: Mapped[str | None] = mapped_column(String(WORD))
+    language: Mapped[str] = mapped_column(String(WORD))
+    state: Mapped[str] = mapped_column(String(WORD))
+    opened_at: Mapped[datetime] = mapped_column(index=True)
+    waits_since: Mapped[datetime]
+    operator: Mapped[str | None] = mapped_column(String(WORD))
+    phone: Mapped[str | None] = mapped_column(String(WORD))
+    answered_at: Mapped[datetime | None]
+    citizen_at: Mapped[datetime]
+    operator_at: Mapped[datetime | None]
+    received: Mapped[int]
+    dropped: Mapped[int]
+    call_id: Mapped[str | None] = mapped_column(String(ID))
+    outcome: Mapped[str | None] = mapped_column(String(WORD))
+    closed_at: Mapped[datetime | None]
+    closed_by: Mapped[str | None] = mapped_column(String(WORD))
+    note: Mapped[str] = mapped_column(String(255))
+    changes: Mapped[int]
+
+
+class TextMessageRow(Base):
+    """A message of a conversation (`acd.texts.conversation.TextMessage`)."""
+
+    __tablename__ = "text_messages"
+    __table_args__ = (Index("ix_text_messages_conversation", "conversation_id", "at"),)
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    # no foreign key: a row that the database refuses must not take the other ones along
+    conversation_id: Mapped[str] = mapped_column(String(ID))
+    at: Mapped[datetime]
+    author: Mapped[str] = mapped_column(String(WORD))
+    body: Mapped[str] = mapped_column(String(TEXT))
+    state: Mapped[str] = mapped_column(String(WORD))
+    attempts: Mapped[int]
+    status: Mapped[int | None]
+    settled_at: Mapped[datetime | None]
+    address: Mapped[str] = mapped_column(String(255))
+    peer: Mapped[str] = mapped_column(String(NUMBER))
+    changes: Mapped[int]

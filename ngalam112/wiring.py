@@ -10,8 +10,12 @@ from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
 from acd.operator_calls import OperatorCalls
 from acd.operators.roster import Roster
+from acd.text_offers import TextOffers
+from acd.texts.limits import TextLimits
+from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
+from ivr.line_tests import LineTests
 from ivr.reception import Reception
 from ngalam112.accounts.pins import pin_matches
 from ngalam112.config.provision import AMI_USER, APP, ARI_USER
@@ -32,9 +36,14 @@ from ngalam112.engine.engine import Engine
 from ngalam112.engine.event_router import Do, EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
+from ngalam112.engine.text_sender import TextSender
+from ngalam112.engine.text_service import TextService, own_address
+from ngalam112.engine.text_spool import TextSpool, peer_check
 from ngalam112.recovery.reconnect import Reconnect
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
+from pbx.endpoints import ECHO
+from pbx.sip_message import SipMessages
 
 _LANES = 4  # for the requests of calls, beside the event socket
 
@@ -78,8 +87,23 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     ban_keeper = BanKeeper(bans, etc, ari, journal, clock.now)
     requests = AsteriskRequests(ari, inbox, settings.door_file)
     place_finder = PlaceFinder(settings, lambda act: inbox.post(Do(act)))
-    router = _router(settings, journal, routing, inbox, timers, ari, requests, place_finder)
+    messages = SipMessages(settings.number)
+    sender = TextSender(
+        ari,
+        messages,
+        settings.carrier,
+        f"{own_address(settings.bind)}:{settings.sip_port}",
+        settled=lambda id, status: inbox.post(
+            Do(lambda now: router.texts.outbox.settled(id, status, now))
+        ),
+        shown=lambda id: inbox.post(Do(lambda now: router.texts.view.shown(id, now))),
+        phone_failed=lambda phone: inbox.post(
+            Do(lambda now: router.texts.phone_failed(phone, now))
+        ),
+    )
+    router = _router(settings, journal, routing, inbox, timers, ari, requests, place_finder, sender)
     place_finder.locations = router.locations
+    spool = TextSpool(settings.texts_file, peer_check(settings.trunk_match))
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,
@@ -93,6 +117,18 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         router=router,
         ban_keeper=ban_keeper,
         place_finder=place_finder,
+        text_service=TextService(
+            router.texts,
+            router.text_offers,
+            spool,
+            sender,
+            messages,
+            inbox,
+            journal,
+            bind=settings.bind,
+            port=settings.text_port,
+            ahead=clock.ahead,
+        ),
     )
     reconnect = Reconnect(engine, requests.tell_full)
     return Parts(engine, reconnect)
@@ -107,6 +143,7 @@ def _router(
     ari: AriClient,
     requests: AsteriskRequests,
     place_finder: PlaceFinder,
+    sender: TextSender,
 ) -> EventRouter:
     tree, distribution = routing.menu, routing.distribution
     roster = Roster(journal, settings.misses_to_pause)
@@ -138,16 +175,46 @@ def _router(
         switch.answer(channel)
         codes.say(channel, prompt, now)
 
+    reception = Reception(switch, dispatcher, timers, tree)
+    offers = WorkOffers(dispatcher, owners)
+    tickets = TextOffers(offers, dispatcher, journal, answer_in_words)
+    tickets.texts = texts = Texts(
+        sender,
+        tickets,
+        roster,
+        dispatcher.wrap_ups,
+        timers,
+        dispatcher.rules,
+        journal,
+        TextLimits(
+            most_open=settings.text_most_open,
+            burst=settings.text_burst,
+            per_minute=settings.text_per_minute,
+            citizen_silent_s=settings.text_citizen_silent_s,
+            operator_silent_s=settings.text_operator_silent_s,
+        ),
+        category=reception.default_category,
+    )
     return EventRouter(
         switch=switch,
         journal=journal,
         timers=timers,
         dispatcher=dispatcher,
-        reception=Reception(switch, dispatcher, timers, tree),
+        reception=reception,
         owners=owners,
         codes=codes,
         operator_calls=OperatorCalls(dispatcher, owners, journal, answer_in_words),
-        offers=WorkOffers(dispatcher, owners),
+        offers=offers,
+        line_tests=LineTests(
+            dispatcher,
+            owners,
+            journal,
+            echo=ECHO,
+            most=settings.test_most,
+            echo_s=settings.test_echo_s,
+        ),
+        texts=texts,
+        text_offers=tickets,
         claim=requests.claim,
         ask_where=requests.ask_where,
         tell_full=requests.tell_full,

@@ -159,6 +159,10 @@ class AriClient:
         """Read `uri` over HTTP and decode it as `type`; raises an AriError or a MsgspecError."""
         return msgspec.json.decode(await self._over_http("GET", uri), type=type)
 
+    async def put(self, uri: str, body: Any) -> None:
+        """Have something done over HTTP that no call is to wait for; raises an AriError."""
+        await self._over_http("PUT", uri, body=body)
+
     async def caught_up(self) -> None:
         """Wait until Asterisk has done what was asked on lane 0, and its events so far are here.
 

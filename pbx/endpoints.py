@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+ECHO = "echo:"
+"""The address of the line's own echo (the context `tests` of the dialplan)."""
+
 
 def endpoint(phone: str, carrier: str) -> str:
-    """What Asterisk dials for a phone's number, a SIP address ("sip:") or digits ("tel:")."""
+    """What Asterisk dials: a phone's number, a SIP address ("sip:"), digits ("tel:"), or ECHO."""
+    if phone == ECHO:
+        return "Local/echo@tests/n"
     if phone.startswith("sip:"):
         return f"PJSIP/outside/{phone}"
     if phone.startswith("tel:"):

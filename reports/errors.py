@@ -23,5 +23,13 @@ class SeveralCallbacks(ReportError):
     """More than one callback's id begins like that."""
 
 
+class NoSuchText(ReportError):
+    """No conversation has that id."""
+
+
+class SeveralTexts(ReportError):
+    """More than one conversation's id begins like that."""
+
+
 class BadQuestion(ReportError):
     """An outcome, a grouping or a time zone that does not exist."""

@@ -2,6 +2,7 @@
 
 Calls that the line has made, to call citizens back, were not offered and are in no total.
 The question that every total must pass is `adds_up`: each call that was offered is counted once.
+Test calls are no citizens' and are in no total.
 Per cents are of all calls offered. A percentile is the nearest rank, so it is a time that really
 happened.
 """
@@ -108,9 +109,10 @@ async def summary(
     """Sum up the calls that arrived in a time, which needs a time zone. Raises BadQuestion."""
     key_of = grouping(by, tz)
     columns = [CallRow.__table__.c[name] for name in CallFacts._fields]
+    no_test = CallRow.outcome.is_distinct_from(Outcome.TEST.value)
     query = (
         select(*columns)
-        .where(*arrived(since, until), CallRow.callback_of.is_(None))
+        .where(*arrived(since, until), CallRow.callback_of.is_(None), no_test)
         .order_by(CallRow.arrived_at)
     )
     calls = [CallFacts(*row) for row in await session.execute(query)]

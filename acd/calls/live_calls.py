@@ -9,6 +9,7 @@ from acd.calls.checkpoint import CALL, CallCheckpoint
 from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.record import CallRecord
+from acd.numbers.caller import same_caller
 from acd.timers import Timers
 
 KNOWN_S = 5.0
@@ -44,6 +45,18 @@ class LiveCalls:
         if kept is not None:
             call.remember(kept)
         self.calls[call.channel] = call
+
+    def of_caller(self, number: str, country: str) -> Call | None:
+        """The call of this telephone number that is up, in whatever spelling."""
+        wanted = same_caller(number, country)
+        if wanted is None:
+            return None
+        end = wanted[-6:]  # a quick look first: there may be thousands
+        for call in self.calls.values():
+            caller = call.record.caller_number
+            if caller.endswith(end) and same_caller(caller, country) == wanted:
+                return call
+        return None
 
     def over(self, call: Call, cause: int, now: float, *, ended_at: float | None = None) -> None:
         """End a call whose citizen has gone. `cause`: Q.850; `ended_at`: when, if before now."""

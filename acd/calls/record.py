@@ -26,6 +26,7 @@ class Outcome(StrEnum):
     LOST_FALLBACK = "lost_fallback"  # ... and nobody answered there
     CALLBACK = "callback"  # the line has called the citizen, who answered; no call that was offered
     INFORMATION = "information"  # the citizen heard the recorded information and hung up content
+    TEST = "test"  # no citizen: whoever tries the line; in no figure (`ivr.line_tests`)
 
 
 TAKEN_BACK = "taken_back"
@@ -50,7 +51,9 @@ class CategorySource(StrEnum):
 class EventKind(StrEnum):
     """What can happen to a call. The names are those in the events table and in the exports."""
 
-    ARRIVED = "arrived"  # caller_number, caller_name, called_number, asterisk_id, language
+    # caller_number, caller_name, called_number, asterisk_id, language; of a test call also test
+    # (what it was told of itself: codec)
+    ARRIVED = "arrived"
     DIGIT = "digit"  # digit, menu
     MENU_DONE = "menu_done"  # category, category_source
     LANGUAGE = "language"  # language: the citizen has chosen it
@@ -84,7 +87,7 @@ class EventKind(StrEnum):
     FALLBACK = "fallback"  # status, step, phone, answered_at, why, run: no engine served meanwhile
 
 
-COUNTED = tuple(one for one in Outcome if one is not Outcome.CALLBACK)
+COUNTED = tuple(one for one in Outcome if one not in (Outcome.CALLBACK, Outcome.TEST))
 """The outcomes of citizens' calls; each call that is offered has exactly one of them."""
 
 
@@ -381,6 +384,8 @@ def apply(record: CallRecord, event: CallEvent) -> None:
                 record.redial_of = data["redial_of"]
             if "callback_of" in data:
                 record.callback_of = data["callback_of"]
+            if "test" in data:
+                record.outcome = Outcome.TEST
         case EventKind.MENU_DONE:
             record.menu_done_at = at
             record.category = data["category"]

@@ -21,6 +21,8 @@ _LOST = (Outcome.LOST_MENU, Outcome.LOST_QUEUE, Outcome.LOST_RINGING, Outcome.LO
 
 def owed(record: CallRecord) -> str | None:
     """Why the citizen of a call that has ended is to be called; None if nobody owes that."""
+    if record.outcome is Outcome.TEST:
+        return None
     if record.ended_by in CUT_OFF:
         return WAS_CUT_OFF
     if record.outcome is Outcome.ANSWERED and _waited_again(record):

@@ -33,7 +33,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class WorkItem(msgspec.Struct, kw_only=True):
     """The row of `work_items`; the fields are the columns. Times are seconds since the epoch.
 
-    `kind`: what has to be done (`callback`). `call_id`: the call that it comes from. `number`: whom
+    `kind`: what has to be done (`callback`). `call_id`: the call, or the
+    text conversation, that it comes from. `number`: whom
     it is about, as the call record has it. `reason`: why it has to be done. `created_at`: when
     that began. `waits_since`: its place among all who wait. `due_at`: the time at which the next
     thing happens by itself; the row is where that time is kept. `attempts`: how often it was tried.

@@ -72,7 +72,13 @@ class Players:
             )
 
     async def behave(
-        self, phone: PlayedPhone, scenario: str, *, limit_s: float = 600, trace: bool = False
+        self,
+        phone: PlayedPhone,
+        scenario: str,
+        *,
+        limit_s: float = 600,
+        trace: bool = False,
+        noted: bool = False,
     ) -> SippRun:
         """Let the phone take calls as the scenario says, until it is stopped."""
         run = SippRun(
@@ -83,6 +89,7 @@ class Players:
             echo=True,
             limit_s=limit_s,
             trace=trace,
+            noted=noted,
         )
         return await self._stack.enter_async_context(run)
 

@@ -66,9 +66,9 @@ async def load_roster(database: Database) -> tuple[list[Operator], list[Phone]]:
         raise database.unreachable(error) from None
 
 
-def check_free(number: str, emergency: str) -> None:
-    """Raise WrongValue if a phone is to have the number that citizens dial."""
-    if number == emergency:
+def check_free(number: str, *dialled: str) -> None:
+    """Raise WrongValue if a phone is to have a number that is `dialled` from outside."""
+    if number in dialled:
         raise WrongValue(
             f"Phone number {number} is the one that citizens dial; give the phone another."
         )

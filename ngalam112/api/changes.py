@@ -98,7 +98,7 @@ class Changes:
         `in_effect` is false where Asterisk cannot read it now; it will when it is back.
         """
         body = await read_body(request, _NewPhone)
-        admin.check_free(body.number, self._settings.number)
+        admin.check_free(body.number, self._settings.number, self._settings.test_number)
         phone = await admin.add_phone(
             self._database, body.number, body.password, body.contact, replace=body.replace
         )

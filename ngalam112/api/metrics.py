@@ -19,7 +19,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from acd.calls.journal import OfCall, OfEnd
-from acd.calls.record import CallEvent, CallRecord, EventKind, Outcome
+from acd.calls.record import COUNTED, CallEvent, CallRecord, EventKind, Outcome
 from acd.rules.load_shedding import Level
 from journal.database_writer import DatabaseWriter
 from ngalam112 import __version__
@@ -46,7 +46,10 @@ class CountingJournal:
         self.on_ended: OfEnd = lambda record, at, again: None
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
-        """Count the call if it has arrived or ended; keep the event."""
+        """Count the call if it has arrived or ended, unless it is a test call; keep the event."""
+        if record.outcome is Outcome.TEST:
+            self.recorder.call_event(event, record)
+            return
         if event.kind is EventKind.ARRIVED:
             self.offered += record.callback_of is None
         elif event.kind is EventKind.ENDED and record.outcome is not None:
@@ -123,6 +126,19 @@ class EngineCollector(Collector):
         throttle, now = self._engine.router.codes.throttle, self._engine.clock.now()
         yield _counter("wrong_pins", "Wrong PINs since the start", throttle.wrong)
         waiting = throttle.waiting(now)
+        tests = self._engine.router.line_tests
+        yield _gauge("test_calls", "Test calls now", len(tests))
+        yield _counter("test_calls_taken", "Test calls since the start", tests.taken)
+        texts = self._engine.router.texts
+        yield _gauge(
+            "texts_open", "Conversations in the queue or with an operator", texts.places.open
+        )
+        yield _gauge("texts_held", "... that wait for room", texts.places.held)
+        yield _counter("text_messages", "Citizens' messages since the start", texts.taken_in)
+        yield _counter("text_messages_dropped", "... that were too many", texts.dropped)
+        yield _gauge("text_answers_pending", "Messages on their way", len(texts.outbox.pending))
+        yield _counter("text_answers_failed", "... given up", texts.outbox.failed)
+        yield _counter("test_calls_refused", "... that were one too many", tests.refused)
         bans = self._engine.ban_keeper.bans
         yield _counter("sip_refused", "SIP requests with a wrong name or password", bans.refused)
         yield _gauge("banned_addresses", "Addresses that may send no SIP", len(bans.banned(now)))
@@ -177,7 +193,7 @@ def _kept(journal: CountingJournal) -> Iterator[Metric]:
     ended = CounterMetricFamily(
         "ngalam112_calls_ended", "Calls that ended since the start", labels=["outcome"]
     )
-    for outcome in Outcome:
+    for outcome in COUNTED:
         ended.add_metric([outcome.value], journal.outcomes[outcome])
     yield ended
 

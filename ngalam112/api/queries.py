@@ -197,22 +197,26 @@ async def stored_status(database: Database, _settings: Settings, _: Params) -> A
 
 def call_row(record: CallRecord, zone: ZoneInfo) -> Answer:
     """Return a call record as JSON has it."""
-    row = _with_times(msgspec.to_builtins(record), zone)
-    return row | {"legs": [_with_times(leg, zone) for leg in row["legs"]]}
+    row = with_times(msgspec.to_builtins(record), zone)
+    return row | {"legs": [with_times(leg, zone) for leg in row["legs"]]}
 
 
 def item_row(item: WorkItem, zone: ZoneInfo) -> Answer:
     """Return a work item as JSON has it."""
-    row = _with_times(msgspec.to_builtins(item), zone)
-    row["waits_since"] = _iso(item.waits_since, zone)
-    return row | {"history": [{**one, "at": _iso(one["at"], zone)} for one in row["history"]]}
+    row = with_times(msgspec.to_builtins(item), zone)
+    return row | {"history": [with_times(one, zone) for one in row["history"]]}
 
 
-def _with_times(row: Answer, zone: ZoneInfo) -> Answer:
+def with_times(row: Answer, zone: ZoneInfo) -> Answer:
+    """Return the row with its moments (`..._at`, `at`, `..._since`) as ISO 8601."""
     return {
-        name: _iso(value, zone) if name.endswith("_at") and value is not None else value
+        name: _iso(value, zone) if _is_moment(name) and value is not None else value
         for name, value in row.items()
     }
+
+
+def _is_moment(name: str) -> bool:
+    return name == "at" or name.endswith(("_at", "_since"))
 
 
 def operator_rows(operators: Iterable[Operator], zone: ZoneInfo) -> list[Answer]:

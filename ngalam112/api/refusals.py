@@ -11,6 +11,7 @@ from acd.callback_jobs import CallbackRefused
 from acd.config_file import NoSuchReason
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
 from acd.queueing.notices import NoSuchNotice
+from acd.texts.ports import NoOpenText, TextError
 from models.database import DatabaseError
 from ngalam112.accounts.admin import AdminError, AlreadyThere
 from ngalam112.accounts.places import NoSuchPlace
@@ -24,9 +25,11 @@ from places.place import PlaceError
 from reports.errors import (
     NoSuchCall,
     NoSuchCallback,
+    NoSuchText,
     ReportError,
     SeveralCallbacks,
     SeveralCalls,
+    SeveralTexts,
 )
 
 log = structlog.get_logger("api")
@@ -43,11 +46,15 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoticeError, 400),
     (SoundError, 400),
     (RosterError, 409),
+    (NoOpenText, 404),
+    (TextError, 409),
     (NoSuchCall, 404),
     (SeveralCalls, 409),
     (NoSuchCallback, 404),
     (SeveralCallbacks, 409),
     (CallbackRefused, 409),
+    (NoSuchText, 404),
+    (SeveralTexts, 409),
     (ReportError, 400),
     (NoSuchPlace, 404),
     (PlaceError, 400),

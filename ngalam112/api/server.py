@@ -21,7 +21,7 @@ from aiohttp import web
 
 from models.database import Database
 from ngalam112 import __version__
-from ngalam112.api import queries, time_ranges
+from ngalam112.api import queries, text_queries, time_ranges
 from ngalam112.api.changes import Changes, json_response, reply
 from ngalam112.api.connection_limit import (
     MOST_CONNECTIONS,
@@ -34,6 +34,7 @@ from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.places import Places
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
+from ngalam112.api.texts import TextChanges
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 
@@ -68,6 +69,7 @@ class Api:
         self._changes = Changes(engine, database, settings, journal)
         self._notices = NoticeRoutes(engine, settings)
         self._places = Places(engine, database, settings)
+        self._text_changes = TextChanges(engine, settings)
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""
@@ -120,6 +122,10 @@ class Api:
         route.add_get("/api/places", self._past(queries.registered_places, self._looking_up))
         route.add_post("/api/places", self._places.add)
         route.add_delete("/api/places/{number}", self._places.remove)
+        route.add_get("/api/texts", self._past(text_queries.texts, self._looking_up))
+        route.add_get("/api/texts/{id}", self._past(text_queries.text, self._looking_up))
+        for action in ("answer", "take", "close"):
+            route.add_post(f"/api/texts/{{id}}/{action}", getattr(self._text_changes, action))
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
         route.add_delete("/api/phones/{number}", self._changes.remove_phone)

@@ -24,6 +24,7 @@ from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
+from ngalam112.cli.texts import texts
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
@@ -42,7 +43,7 @@ app = typer.Typer(
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
 for group in (
-    *(engines, phones, operators, calls, callbacks, place, notices, menus),
+    *(engines, phones, operators, calls, texts, callbacks, place, notices, menus),
     *(reports, exports, database, sounds),
 ):
     app.add_typer(group)

@@ -49,12 +49,14 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
         tell("engine is down: read from the database")
     except EngineSilent as error:
         tell(f"engine does not answer: read from the database ({error})")
-    from ngalam112.api import queries
+    from ngalam112.api import queries, text_queries
 
-    question, given = queries.STORED.get(path), dict(params or {})
+    stored, given = queries.STORED | text_queries.STORED, dict(params or {})
+    question = stored.get(path)
     if question is None:
         group, _, name = path.rpartition("/")
-        question, given["id"] = queries.STORED_ONE[group], unquote(name)
+        by_id = queries.STORED_ONE | text_queries.STORED_ONE
+        question, given["id"] = by_id[group], unquote(name)
     return asyncio.run(queries.ask_stored(question, settings, given))
 
 

@@ -50,7 +50,7 @@ def phone_add(
     async def offline() -> dict[str, Any]:
         from ngalam112.accounts.admin import add_phone, check_free
 
-        check_free(number, settings.number)
+        check_free(number, settings.number, settings.test_number)
         async with kept_database(settings) as database:
             phone = await add_phone(database, number, given, contact, replace=replace)
         return {**body, "password": phone.password, "in_effect": False}

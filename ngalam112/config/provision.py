@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from acd.config_file import Distribution
 from acd.transfers.directory import addresses_in_utc
+from ivr.line_tests import LONGEST_TEST_S
 from ngalam112.config.settings import PROJECT, Settings
 from pbx.endpoints import endpoint
 from pbx.render import (
@@ -59,6 +60,8 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "qualify_s": settings.qualify_s,
         "phone_silence_s": settings.phone_silence_s,
         "number": settings.number,
+        "test_number": settings.test_number,
+        "test_s": round(LONGEST_TEST_S + settings.test_echo_s),
         "realm": REALM,
         "refer": takes_refer(settings, asterisk),
         "claim_ms": settings.claim_ms,
@@ -77,6 +80,7 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "music": settings.music,
         "music_class": "fallback",
         "spool": settings.spool,
+        "texts": settings.texts_file,
         "beat": settings.beat,
         "beat_too_old_s": BEAT_TOO_OLD_S,
         "door_file": settings.door_file,

@@ -18,16 +18,26 @@ from acd.queueing.notices import IN_LINE
 from acd.queueing.notices import PROMPTS as NOTICE_PROMPTS
 from acd.rules.load_shedding import Limits
 from acd.rules.rules import FAILURES, Announce, Rules
+from acd.texts.ports import PROMPTS as TEXT_PROMPTS
 from acd.transfers.directory import Directory
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
 from ivr.information import PROMPTS as INFORMATION_PROMPTS
+from ivr.line_tests import PROMPTS as TEST_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
 from ngalam112.config.settings import SHIPPED_PROMPTS, Settings
 from ngalam112.config.sounds import Sound, build_sounds, seconds_of
 from pbx.programs import Programs
 
 OWN_PROMPTS = frozenset(
-    {*PROMPTS, *ANNOUNCED, *TRANSFER_PROMPTS, *NOTICE_PROMPTS, *INFORMATION_PROMPTS}
+    {
+        *PROMPTS,
+        *ANNOUNCED,
+        *TRANSFER_PROMPTS,
+        *NOTICE_PROMPTS,
+        *INFORMATION_PROMPTS,
+        *TEST_PROMPTS,
+        *TEXT_PROMPTS,
+    }
 )
 """What the line says itself, whatever its menu and its distribution file are."""
 

@@ -65,6 +65,10 @@ class Settings(BaseSettings):
     place_ca_file: Path | None = None
     districts_file: Path = PROJECT / "places" / "malang.geojson"
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
+    # dialled to try the line: a machine answers; "" for none, the header form is there anyhow
+    test_number: str = Field(default="", pattern=r"^([0-9]{2,6})?$")
+    test_most: int = Field(default=2, ge=0, le=100)
+    test_echo_s: float = Field(default=5.0, ge=1, le=60)
     # where telephone numbers without a country code are from
     country: str = "ID"
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
@@ -104,6 +108,14 @@ class Settings(BaseSettings):
     most_music: int = Field(default=60, ge=0)
     # requests and events that wait; while there are more, who calls waits to be taken in
     most_backlog: int = Field(default=200, ge=2)
+    # UDP port from which answers to citizens' messages leave; 0: any
+    text_port: int = Field(default=0, ge=0, le=65535)
+    # conversations in the queue and with operators; and of one sender, messages at once, a minute
+    text_most_open: int = Field(default=200, ge=1, le=10_000)
+    text_burst: int = Field(default=10, ge=1, le=1000)
+    text_per_minute: float = Field(default=20.0, ge=0, le=10_000)
+    text_citizen_silent_s: float = Field(default=600.0, ge=1, le=86_400)
+    text_operator_silent_s: float = Field(default=120.0, ge=1, le=86_400)
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator(
@@ -147,6 +159,13 @@ class Settings(BaseSettings):
             if not _HOST.fullmatch(one):
                 raise ValueError(f"{one!r} is no name of a host; give such as lis.carrier.example")
         return found
+
+    @field_validator("test_number")
+    @classmethod
+    def _another_number(cls, value: str, info: ValidationInfo) -> str:
+        if value and value == info.data.get("number"):
+            raise ValueError("it must not be NGALAM112_NUMBER, which citizens dial")
+        return value
 
     @field_validator("never_ban", "place_networks", mode="before")
     @classmethod
@@ -241,6 +260,11 @@ class Settings(BaseSettings):
     def spool(self) -> Path:
         """Where the fallback leaves its records."""
         return self.home / "spool"
+
+    @property
+    def texts_file(self) -> Path:
+        """Where the dialplan leaves the messages that come in (`ngalam112.engine.text_spool`)."""
+        return self.spool / "texts.jsonl"
 
     @property
     def journal(self) -> Path:

@@ -22,6 +22,7 @@ from acd.languages import OWN_LANGUAGE
 from acd.numbers.caller import COUNTRY
 from acd.queueing.redials import Redials
 from acd.timers import Timers
+from ivr.line_tests import Caller
 from pbx.ari_types import Channel
 
 # a claimed call whose leg never comes has hung up in that very moment
@@ -40,6 +41,15 @@ def readable(text: str, longest: int = 64) -> str:
     if not text.isprintable():
         text = "".join(sign for sign in text if sign.isprintable())
     return text[:longest].strip()
+
+
+def caller_of(channel: Channel) -> Caller:
+    """Who calls, in text that is safe to keep and to show."""
+    return Caller(
+        number=readable(channel.caller.number, 32),
+        name=readable(channel.caller.name),
+        called=readable(channel.dialplan.exten, 32),
+    )
 
 
 class Claims:

@@ -28,6 +28,7 @@ from ngalam112.engine.clock import SteadyClock
 from ngalam112.engine.event_router import EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
+from ngalam112.engine.text_service import TextService
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
 from pbx.ari_reply import ChannelGone, Reply
@@ -57,12 +58,14 @@ class Engine:
         router: EventRouter,
         ban_keeper: BanKeeper,
         place_finder: PlaceFinder,
+        text_service: TextService,
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = routing.menu, routing.distribution
         self.clock, self.inbox, self.timers = clock, inbox, timers
         self.ari, self.ami, self.router = ari, ami, router
         self.ban_keeper, self.place_finder = ban_keeper, place_finder
+        self.text_service = text_service
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
         self.restored = False
@@ -82,6 +85,7 @@ class Engine:
             tasks.create_task(self.ami.run(), name="ami")
             tasks.create_task(self.ban_keeper.run(), name="bans")
             tasks.create_task(self.place_finder.run(), name="places")
+            tasks.create_task(self.text_service.run(), name="texts")
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
     async def bring_phones(self) -> None:
@@ -121,6 +125,7 @@ class Engine:
 
     def hang_up_all(self, now: float) -> None:
         """The whole line stops: end every call, with its record."""
+        self.router.line_tests.stop(now)
         for call in list(self.router.calls.values()):
             if call.record.events:
                 self.dispatcher.finish(call, "line_stopped", None, now)

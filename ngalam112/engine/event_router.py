@@ -22,8 +22,13 @@ from acd.legs import BROKEN_DIALOG, NO_AUDIO, NORMAL
 from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, device_of
 from acd.switch import Switch
+from acd.text_offers import TextOffers
+from acd.texts.ports import CLOSE as CLOSE_TEXT
+from acd.texts.ports import NO_TEXT, TEXT_CLOSED
+from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
+from ivr.line_tests import LineTests
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
 from ngalam112.engine.ari_switch import (
@@ -36,7 +41,7 @@ from ngalam112.engine.ari_switch import (
     SayFailed,
 )
 from ngalam112.engine.citizen_channels import CitizenChannels
-from ngalam112.engine.claims import Claimed, Claims
+from ngalam112.engine.claims import Claimed, Claims, caller_of
 from ngalam112.engine.fallback_calls import FallbackCalls
 from ngalam112.engine.locations import Fetch, Locations
 from ngalam112.engine.phone_channels import PhoneChannels
@@ -95,6 +100,9 @@ class EventRouter:
         codes: CodeCalls,
         operator_calls: OperatorCalls,
         offers: WorkOffers,
+        line_tests: LineTests,
+        texts: Texts,
+        text_offers: TextOffers,
         claim: Callable[[str], None],
         ask_where: Callable[[str], None],
         tell_full: Callable[[bool], None] = lambda _: None,
@@ -109,6 +117,8 @@ class EventRouter:
         self.callbacks = CallbackJobs(offers, operator_calls, dispatcher, self.live, journal)
         journal.on_arrived = self.callbacks.call_arrived
         journal.on_ended = self.callbacks.call_ended
+        self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
+        texts.call_of = self._call_of
         load = dispatcher.load
         self.claims = Claims(
             self.live,
@@ -229,15 +239,26 @@ class EventRouter:
                 self._owners.of(channel.id).answered(channel.id, now)
             case ["number", phone, number]:
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
+            case ["test", *codec]:
+                self.line_tests.entered(channel.id, caller_of(channel), "".join(codec), now)
             case ["whisper", prompt]:
                 self.codes.say(channel.id, prompt, now)
-            case ["code", phone, "*16"]:
-                self.callbacks.from_phone(channel.id, phone, now)
             case ["code", phone, code]:
-                self.codes.dialled(channel.id, phone, code, now)
+                self._code(channel.id, phone, code, now)
             case _:
                 log.warning("unexpected_channel", channel=channel.id, args=args)
                 self.switch.hang_up(channel.id)
+
+    def _code(self, channel_id: str, phone: str, code: str, now: float) -> None:
+        """A phone has dialled a code."""
+        if code == "*16":
+            self.callbacks.from_phone(channel_id, phone, now)
+        elif code == CLOSE_TEXT:
+            closed = self.texts.close_at(phone, now)
+            self.switch.answer(channel_id)
+            self.codes.say(channel_id, TEXT_CLOSED if closed else NO_TEXT, now)
+        else:
+            self.codes.dialled(channel_id, phone, code, now)
 
     def _music_lost(self, channel_id: str, now: float) -> None:
         call = self.calls.get(channel_id)
@@ -245,6 +266,11 @@ class EventRouter:
             self.music_lost.add(channel_id)  # until it is known who is still there
         elif call is not None and call.stage in (Stage.QUEUED, Stage.RINGING):
             self.dispatcher.announcements.resume(call, now)
+
+    def _call_of(self, number: str) -> str | None:
+        """The id of the call of this number that is up."""
+        call = self.live.of_caller(number, self.dispatcher.rules.country)
+        return call.id if call is not None else None
 
     def is_unknown(self, channel_id: str) -> bool:
         """Whether a channel is of nobody whom this engine knows, or has known just now."""
@@ -297,5 +323,8 @@ class EventRouter:
         self.phones.answered_meanwhile.clear()
 
     def channels_of_phones(self) -> set[str]:
-        """The channels of phones that dialled or ring for a work item, and of whom they called."""
-        return self.operator_calls.channels() | self.codes.channels() | self.offers.channels()
+        """The channels of phones that dialled or ring for a work item, of whom they called, and of
+        test calls.
+        """
+        parts = (self.operator_calls, self.codes, self.offers, self.line_tests)
+        return set[str]().union(*(part.channels() for part in parts))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import structlog
 
+from acd.texts.conversation import CONVERSATIONS, MESSAGES
 from acd.work.item import TABLE
 from journal.database_writer import DatabaseWriter
 from journal.row_kinds import CALLS, OPERATORS
 from ngalam112.engine.clock import CLOCK
 from ngalam112.engine.engine import Engine
+from ngalam112.engine.text_spool import PLACE
 from ngalam112.recovery.reconnect import Reconnect
 from ngalam112.recovery.startup_state import Known, StartupState, items_of, learn
 from pbx.ari_reply import AriError
@@ -41,6 +43,13 @@ def remember(
     now = engine.clock.now()
     engine.router.claims.redials.remember(items, now)
     engine.router.callbacks.remember(items, now)
+    engine.text_service.remember(
+        known.others.get(CONVERSATIONS, []),
+        known.others.get(MESSAGES, []),
+        items,
+        kept.facts.get(PLACE),
+        now,
+    )
     if is_stored:
         recorder.local.restate(
             {

@@ -14,7 +14,7 @@ import msgspec
 import structlog
 
 from acd.calls.checkpoint import call_checkpoints, claim_checkpoints, to_hang_up
-from acd.calls.record import CallRecord
+from acd.calls.record import CallRecord, Outcome
 from ngalam112.config.provision import APP
 from ngalam112.engine.clock import CLOCK
 from ngalam112.engine.engine import Engine
@@ -66,6 +66,9 @@ class Reconnect:
         notices.remember(facts, self._engine.clock.now())
         calls = call_checkpoints(facts)
         for record in records:
+            if record.outcome is Outcome.TEST:
+                self._router.line_tests.remember(record)
+                continue
             self._router.live.remember(record, calls.pop(record.call_id, None))
         self._router.live.to_hang_up.update(to_hang_up(calls))
         self._router.claims.pending.update(claim_checkpoints(facts))

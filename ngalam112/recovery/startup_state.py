@@ -35,6 +35,7 @@ WITHIN_S = 1.0
 """How long an engine that could do without the database waits for it before it serves."""
 
 _RETRY_S = 1.0
+_ASKED = 5000  # ids in one question; a database takes some 32,000 values in one
 _OTHERS = [one for one in IN_ORDER if one.ended is not None and one is not CALLS]
 
 
@@ -206,12 +207,12 @@ async def _ended(database: Database, kept: Kept) -> frozenset[str]:
     found: set[str] = set()
     in_journal = {CALLS.table: kept.calls, **kept.others}
     for kind in (CALLS, *_OTHERS):
-        ids, columns = in_journal.get(kind.table, {}).keys(), kind.model.__table__.columns
-        if not ids:
-            continue
+        ids, columns = list(in_journal.get(kind.table, {})), kind.model.__table__.columns
         key, ended = columns[str(kind.key)], columns[str(kind.ended)]
-        async with database.session() as session:
-            found.update(await session.scalars(select(key).where(key.in_(ids), ended.is_not(None))))
+        for some in (ids[at : at + _ASKED] for at in range(0, len(ids), _ASKED)):
+            async with database.session() as session:
+                query = select(key).where(key.in_(some), ended.is_not(None))
+                found.update(await session.scalars(query))
     return frozenset(found)
 
 

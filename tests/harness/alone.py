@@ -98,6 +98,7 @@ class Alone:
             for number, port in self.phones.items()
         )
         values = {"spool": self.spool, "phones_file": self.list}
+        values |= {"test_number": "1129", "test_s": 50, "texts": self.spool / "texts.jsonl"}
         values |= {"beat": self.beat, "beat_too_old_s": BEAT_TOO_OLD_S}
         values |= {"door_file": self.beat.with_name("door.waits")}
         values |= {"sounds": self.home / "sounds", "music": self.home / "music"}

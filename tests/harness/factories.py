@@ -7,7 +7,7 @@ from copy import deepcopy
 from typing import Any
 
 import msgspec
-from fakes import FakeJournal, FakeSwitch
+from fakes import FakeJournal, FakeSwitch, FakeTextSender
 from hypothesis import settings
 
 from acd.calls.call import Call
@@ -23,9 +23,12 @@ from acd.operators.operator import Device, Operator, Phone, Status
 from acd.operators.roster import Roster
 from acd.recovery.reconcile import LiveLeg
 from acd.rules.rules import Rules
+from acd.text_offers import TextOffers
+from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work.item import TABLE, WorkItem
 from acd.work_offers import WorkOffers
+from ivr.line_tests import LineTests
 from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
 from ngalam112.config.settings import PROJECT
@@ -161,6 +164,19 @@ class LineDesk(Desk):
             distribution=THE_DISTRIBUTION,
             extension_s=30.0,
         )
+        self.text_sender = FakeTextSender()
+        self.offers = WorkOffers(self.dispatcher, owners)
+        self.text_offers = TextOffers(self.offers, self.dispatcher, self.journal, self.codes.say)
+        self.text_offers.texts = self.texts = Texts(
+            self.text_sender,
+            self.text_offers,
+            self.roster,
+            self.dispatcher.wrap_ups,
+            self.timers,
+            self.dispatcher.rules,
+            self.journal,
+            category="general",
+        )
         self.router = EventRouter(
             switch=self.switch,
             journal=self.journal,
@@ -170,7 +186,12 @@ class LineDesk(Desk):
             owners=owners,
             codes=self.codes,
             operator_calls=OperatorCalls(self.dispatcher, owners, self.journal, self.codes.say),
-            offers=WorkOffers(self.dispatcher, owners),
+            offers=self.offers,
+            line_tests=LineTests(
+                self.dispatcher, owners, self.journal, echo="echo:", most=2, echo_s=5.0
+            ),
+            texts=self.texts,
+            text_offers=self.text_offers,
             claim=self.claims.append,
             ask_where=self._found,
             tell_full=self.door_told.append,

@@ -12,6 +12,8 @@ import msgspec
 from acd.calls.journal import Journal, OfCall, OfEnd
 from acd.calls.record import CallEvent, CallRecord, EventKind
 from acd.switch import Switch
+from acd.texts.conversation import TextMessage
+from acd.texts.ports import TextSender
 from ngalam112.engine.call_lanes import CallLanes
 
 
@@ -171,5 +173,21 @@ class FakeJournal:
         return record
 
 
-def _fit(switch: FakeSwitch, journal: FakeJournal) -> tuple[Switch, Journal]:
-    return switch, journal  # mypy holds the fakes against the ports here
+class FakeTextSender:
+    """acd.texts.outbox.TextSender in memory: what was sent to citizens, and shown on phones."""
+
+    def __init__(self) -> None:
+        self.sent: list[TextMessage] = []
+        self.shown: list[tuple[str, str, str]] = []
+
+    def to_citizen(self, message: TextMessage) -> None:
+        self.sent.append(message)
+
+    def to_phone(self, phone: str, shown_as: str, text: str, message_id: str = "") -> None:
+        self.shown.append((phone, shown_as, text))
+
+
+def _fit(
+    switch: FakeSwitch, journal: FakeJournal, sender: FakeTextSender
+) -> tuple[Switch, Journal, TextSender]:
+    return switch, journal, sender  # mypy holds the fakes against the ports here

@@ -14,6 +14,7 @@ def ask(
     sender: str,
     host: str = "127.0.0.1",
     headers: tuple[str, ...] = (),
+    body: bytes = b"",
 ) -> int:
     """Send a request from `host` to the line at `port`; return the first final status, 0 for none.
 
@@ -35,9 +36,10 @@ def ask(
                 f"Contact: <sip:test@{here}>",
                 "Max-Forwards: 70",
                 *more,
-                "Content-Length: 0",
+                f"Content-Length: {len(body)}",
             )
-            link.sendto(("\r\n".join(lines) + "\r\n\r\n").encode(), ("127.0.0.1", port))
+            head = "\r\n".join(lines) + "\r\n\r\n"
+            link.sendto(head.encode() + body, ("127.0.0.1", port))
 
         send(method, 1, f"<{uri}>", *headers)
         try:

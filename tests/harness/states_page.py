@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from acd.calls.states import CALL_MOVES, LEG_MOVES, TRANSFER_MOVES, S
 from acd.operators.states import OPERATOR_MOVES
+from acd.texts.states import MESSAGE_MOVES, TEXT_MOVES
 from acd.work.states import ITEM_MOVES
 
 
@@ -25,6 +26,8 @@ def page() -> str:
         _table("A transfer", TRANSFER_MOVES),
         _table("An operator", OPERATOR_MOVES),
         _table("A work item, such as a callback", ITEM_MOVES),
+        _table("A text conversation", TEXT_MOVES),
+        _table("A text message", MESSAGE_MOVES),
     ]
     return "\n\n".join(parts) + "\n"
 

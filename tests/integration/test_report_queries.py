@@ -112,6 +112,15 @@ async def test_a_summary_can_be_sent_as_json(session: AsyncSession) -> None:
     assert sent["since"] == "2026-04-13T12:00:00+07:00"
 
 
+async def test_a_test_call_is_in_no_total(session: AsyncSession) -> None:
+    await keep(
+        session, a_record("one"), a_record("tried", 1, outcome=Outcome.TEST, ended_by="line")
+    )
+    found = await summary(session)
+    assert (found.offered, found.lost_queue, found.adds_up) == (1, 1, True)
+    assert [one.call_id for one in await list_calls(session, outcome="test")] == ["tried"]
+
+
 async def test_calls_are_listed_newest_first_and_by_what_is_asked(session: AsyncSession) -> None:
     await keep(
         session,

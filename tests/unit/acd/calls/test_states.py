@@ -19,6 +19,7 @@ from acd.calls.states import (
     Step,
 )
 from acd.operators.states import OPERATOR_MOVES, State
+from acd.texts.states import MESSAGE_MOVES, TEXT_MOVES, MessageState, TextState
 from acd.work.states import ITEM_MOVES, ItemState
 from ngalam112.config.settings import PROJECT
 
@@ -26,6 +27,7 @@ KEPT = {"stage", "step", "state"}
 MOVERS = {
     Path("acd/calls/call.py"): 3,
     Path("acd/operators/operator.py"): 1,
+    Path("acd/texts/conversation.py"): 2,
     Path("acd/work/item.py"): 1,
 }
 
@@ -36,6 +38,8 @@ def test_every_stage_is_in_its_table() -> None:
     assert TRANSFER_MOVES.keys() == set(Step)
     assert OPERATOR_MOVES.keys() == set(State)
     assert ITEM_MOVES.keys() == set(ItemState)
+    assert TEXT_MOVES.keys() == set(TextState)
+    assert MESSAGE_MOVES.keys() == set(MessageState)
 
 
 def test_an_ended_call_goes_nowhere() -> None:
