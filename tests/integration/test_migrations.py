@@ -112,12 +112,12 @@ async def test_who_was_owed_a_call_before_there_were_callbacks_is_called(databas
         await connection.run_sync(schema.upgrade, "0005")
         back = [{"leg": "l9", "how": "callback", "joined_at": now}]
         for call_id, number, more in (
-            ("owed", "0811", {"ended_by": "cut_off"}),
-            ("called back", "0812", {"ended_by": "cut_off", "legs": back}),
-            ("served since", "0813", {"ended_by": "line_stopped"}),
-            ("serves", "0813", {"operator_answered_at": now}),
-            ("hung up", "0814", {"ended_by": "caller"}),
-            ("long ago", "0815", {"ended_by": "cut_off", "ended_at": now - 9e5}),
+            ("owed", "08123451", {"ended_by": "cut_off"}),
+            ("called back", "08123452", {"ended_by": "cut_off", "legs": back}),
+            ("served since", "08123453", {"ended_by": "line_stopped"}),
+            ("serves", "08123453", {"operator_answered_at": now}),
+            ("hung up", "08123454", {"ended_by": "caller"}),
+            ("long ago", "08123455", {"ended_by": "cut_off", "ended_at": now - 9e5}),
         ):
             at = {"arrived_at": now - 90, "ended_at": now - 60, "category": "fire"}
             row = CallRecord(call_id=call_id, asterisk_id=call_id, caller_number=number).row()
@@ -127,7 +127,7 @@ async def test_who_was_owed_a_call_before_there_were_callbacks_is_called(databas
         (item,) = await callbacks(session)
     assert (item.call_id, item.number, item.state, item.reason) == (
         "owed",
-        "0811",
+        "08123451",
         "waiting",
         "cut_off",
     )

@@ -328,7 +328,7 @@ def test_the_next_engine_rings_on_for_a_conversation() -> None:
     channel = rung(desk)
     after = desk.next_engine()
     assert after.operator("1001").state is State.OFFERED
-    after.offers.restored({channel}, {channel}, 201.0)
+    after.offers.restored({channel}, 201.0)
     assert [one.record.operator for one in after.texts.places.by_id.values()] == ["1001"]
     assert after.offers.open == {}
 
