@@ -35,6 +35,7 @@ HOST_PACKAGES = {
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "espeak-ng": "espeak-ng",
+    "openssl": "openssl",
     "sox": "sox",
     "python3": "python3",
 } | dict.fromkeys(("initdb", "postgres", "pg_ctl", "psql"), "postgresql")

@@ -212,6 +212,7 @@ def _router(
             echo=ECHO,
             most=settings.test_most,
             echo_s=settings.test_echo_s,
+            has_place=lambda record: record.place_source is not None,
         ),
         texts=texts,
         text_offers=tickets,

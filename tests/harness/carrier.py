@@ -1,13 +1,11 @@
-"""A location server of a carrier: real https, with a certificate of the tests' own authority.
-
-`tls/` has the certificates; the key of the authority is thrown away, and that of the server is good
-for nothing but localhost in tests.
-"""
+"""A location server of a carrier: real https, with a certificate that is made for this run."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
+import subprocess
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,8 +16,19 @@ from pidf import circle, document
 from lab.actors.sipp import free_port
 from places.pidf_lo import LARGEST
 
-TLS = Path(__file__).parent / "tls"
-CA_FILE = TLS / "ca.pem"
+
+def _certificate(folder: Path) -> tuple[Path, Path]:
+    """Make a key and a certificate for localhost, which vouches for itself, for one day."""
+    key, certificate = folder / "server.key", folder / "server.pem"
+    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
+    whom = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate), "-noenc", "-days", "1"]
+    subprocess.run([*make, *whom, *files], check=True, capture_output=True)
+    return key, certificate
+
+
+_FOLDER = tempfile.TemporaryDirectory(prefix="ngalam112-tls-")
+_KEY, CA_FILE = _certificate(Path(_FOLDER.name))
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 PIDF = document(circle(-7.9797, 112.6304))
 
@@ -92,7 +101,7 @@ class Carrier:
 async def serving() -> AsyncIterator[Carrier]:
     """A carrier that answers until the block ends."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(TLS / "server.pem", TLS / "server.key")
+    context.load_cert_chain(CA_FILE, _KEY)
     port = free_port()
     found = Carrier(port)
     application = web.Application()
