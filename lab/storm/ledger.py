@@ -23,7 +23,7 @@ TRIES = 3
 _SLACK_S = 0.5  # between what the carrier hears, and what the line writes down
 _BY_OPERATOR = "operator"
 _CUT_OFF = ("cut_off", "asterisk", "line_stopped")
-_NO_TALK = "information"
+_NO_LOSS = ("information", "test")
 _NO_TRIES = ("operator_left", "not_rung", "on_the_line")
 _LINE = re.compile(r"^\S+\s+\S+\s+(\d+\.\d+)\s+(rung|answered)\s+(\d+)$", re.MULTILINE)
 
@@ -103,7 +103,7 @@ def is_lost(record: CallRecord) -> bool:
         return False
     if record.ended_by in _CUT_OFF or _was_alone(record):
         return True
-    return record.operator_answered_at is None and record.outcome != _NO_TALK
+    return record.operator_answered_at is None and record.outcome not in _NO_LOSS
 
 
 def _was_alone(record: CallRecord) -> bool:
