@@ -18,7 +18,7 @@ from acd.calls.live_calls import LiveCalls
 from acd.calls.record import CallRecord, CategorySource, EventKind, Outcome
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
-from acd.legs import dialable
+from acd.legs import FAILED, dialable
 from acd.numbers.caller import same_caller
 from acd.numbers.outbound import Barred
 from acd.operator_calls import OperatorCall, OperatorCalls
@@ -34,7 +34,11 @@ from acd.work_offers import AGAIN_S, WorkOffers
 log = structlog.get_logger("acd")
 
 ON_THE_LINE_S = 300.0
-"""While the citizen is on the line the callback waits, and is looked at again after so long."""
+"""While the citizen is on the line the callback waits for the end of that call; it is looked at
+again after so long in any case."""
+_ON_THE_LINE, _NOT_RUNG = "on_the_line", "not_rung"
+"""Reasons of steps that were no try: the citizen called us; nobody could be rung, or the operator
+had gone already."""
 LIMIT_AGAIN_S = 900.0
 """When a callback is tried again that a limit of the day has kept back."""
 _BUSY = 17
@@ -62,7 +66,7 @@ class CallbackJobs:
         self._dispatcher, self._live, self._journal = dispatcher, live, journal
         self._by_caller: dict[str, list[Work]] = {}
         self._by_call: dict[str, Work] = {}
-        self._on_the_line: dict[str, CallRecord] = {}  # item -> the citizen's call meanwhile
+        self._calling: dict[str, list[CallRecord]] = {}  # who is on the line, by the caller
         offers.servers[KIND] = self
         operator_calls.callbacks = self
 
@@ -79,21 +83,41 @@ class CallbackJobs:
 
     def call_arrived(self, record: CallRecord, at: float) -> None:
         """Somebody calls: who is owed a call is on the line, and is not rung meanwhile."""
-        if not self._by_caller or record.callback_of is not None:
-            return  # as on a quiet day
-        for work in self._of(record.caller_number):
-            self._on_the_line[work.id] = record
+        caller = self._caller(record.caller_number)
+        if record.callback_of is not None or caller is None:
+            return
+        self._calling.setdefault(caller, []).append(record)
+        for work in list(self._by_caller.get(caller, ())):
             if work.item.state in (ItemState.QUEUED, ItemState.OFFERED):
-                self._offers.hold(work, at + ON_THE_LINE_S, at, "on_the_line")
+                self._offers.hold(work, at + ON_THE_LINE_S, at, _ON_THE_LINE)
+
+    def _has_left(self, record: CallRecord) -> None:
+        caller = self._caller(record.caller_number) or ""
+        left = [one for one in self._calling.pop(caller, ()) if one.call_id != record.call_id]
+        if left:
+            self._calling[caller] = left
+
+    def _release(self, number: str, at: float) -> None:
+        """A call of this number has ended: what waited for that, and is open still, goes on."""
+        for work in list(self._of(number)):
+            item = work.item
+            held = item.state is ItemState.WAITING and item.history[-1].reason == _ON_THE_LINE
+            if held and not self._is_on_the_line(work):
+                self._offers.wait(work, at + self._rules.first_after_s, at, "hung_up")
 
     def call_ended(self, record: CallRecord, at: float, again: bool) -> None:
         """A call has ended: it is owed, or it counts in the place of one that was.
 
         `again`: it had an end before, and the fallback has told more of it since.
         """
+        self._has_left(record)
         if record.callback_of is not None:
             self._talked(record, at)
-            return
+        else:
+            self._count(record, at, again)
+        self._release(record.caller_number, at)
+
+    def _count(self, record: CallRecord, at: float, again: bool) -> None:
         reason, known = owed(record), self._by_call.get(record.call_id)
         if known is not None and reason is None and known.item.state not in _WITH_OPERATOR:
             self._close(known, ItemOutcome.DISCHARGED, at, note="the fallback has served the call")
@@ -120,7 +144,7 @@ class CallbackJobs:
             if item.state is ItemState.TALKING:
                 continue  # that talk tells what comes of it
             if item.state is ItemState.RINGING:
-                work.move(ItemState.WAITING, at, reason="on_the_line")
+                work.move(ItemState.WAITING, at, reason=_ON_THE_LINE)
                 self._operator_calls.stop(item.id, at)
             self._close(work, ItemOutcome.DISCHARGED, at, note=f"call {record.call_id}")
         return waits_since
@@ -196,7 +220,6 @@ class CallbackJobs:
     ) -> None:
         self._offers.close(work, outcome, at, by=by, note=note or work.item.note)
         self._by_call.pop(work.item.call_id, None)
-        self._on_the_line.pop(work.id, None)
         caller = self._caller(work.item.number)
         if caller is not None and work in (same := self._by_caller.get(caller, [])):
             same.remove(work)
@@ -229,7 +252,7 @@ class CallbackJobs:
             item.note = "no carrier is set"
             self._offers.wait(work, last, now, "no_carrier")
         elif self._is_on_the_line(work):
-            self._offers.hold(work, now + ON_THE_LINE_S, now, "on_the_line")
+            self._offers.hold(work, now + ON_THE_LINE_S, now, _ON_THE_LINE)
         elif (over := self._operator_calls.called_back.over("", item.number, now)) is not None:
             self._offers.wait(work, now + self._limit_again_s(work), now, over.value)
         else:
@@ -245,8 +268,7 @@ class CallbackJobs:
 
     def _is_on_the_line(self, work: Work) -> bool:
         """Whether the citizen's number calls us now, or is called by us for another callback."""
-        call = self._on_the_line.get(work.id)
-        if call is not None and call.ended_at is None:
+        if self._caller(work.item.number) in self._calling:
             return True
         same = self._of(work.item.number)
         return any(one is not work and one.item.state in _WITH_OPERATOR for one in same)
@@ -316,11 +338,15 @@ class CallbackJobs:
             return
         if self._is_on_the_line(work):
             work.item.attempts -= 1  # busy with dialling us
-            self._offers.wait(work, now + ON_THE_LINE_S, now, "on_the_line")
+            self._offers.wait(work, now + ON_THE_LINE_S, now, _ON_THE_LINE)
+        elif cause == FAILED:
+            work.item.attempts -= 1
+            self._try_again(work, self._rules.busy_after_s, _NOT_RUNG, now)
         else:
             busy = cause == _BUSY
             after = next_try_s(work.item.attempts, busy, self._rules)
             self._try_again(work, after, "busy" if busy else "no_answer", now)
+        self._release(work.item.number, now)
 
     def _try_again(self, work: Work, after_s: float | None, reason: str, now: float) -> None:
         if after_s is None or work.item.reason == BY_OPERATOR:
@@ -334,6 +360,7 @@ class CallbackJobs:
         if work is not None and work.item.state is ItemState.RINGING:
             work.item.attempts -= 1
             self._try_again(work, self._rules.first_after_s, "operator_left", now)
+            self._release(work.item.number, now)
 
     def asterisk_lost(self, now: float) -> None:
         """Asterisk has died with all channels: whoever rang, or was rung, has not tried."""
@@ -351,6 +378,7 @@ class CallbackJobs:
             return
         if owed(record) is None and record.operator_answered_at is not None:
             self._close(work, ItemOutcome.REACHED, at, by=record.operator)
+            self._discharge(record, at)  # of other losses before this talk
             return
         # cut off, or nobody has talked: a try, after which the citizen waits no longer than needed
         after = next_try_s(work.item.attempts, False, self._rules)

@@ -20,7 +20,8 @@ class CitizenKind(msgspec.Struct, frozen=True, kw_only=True):
     """Citizens who play the same scenario in the same way.
 
     `first_ms`: from the answer to the first keys. `stay_ms`: from then to the next thing that the
-    scenario does: hang up, send REFER... `keys`: how many keys, out of `pressed`.
+    scenario does: hang up, send REFER... `keys`: how many keys, out of `pressed`. `hangs_up`: of
+    their own accord, mostly before anybody has answered.
     """
 
     name: str
@@ -30,6 +31,7 @@ class CitizenKind(msgspec.Struct, frozen=True, kw_only=True):
     stay_ms: Range = (0, 0)
     keys: Range = (1, 1)
     pressed: str = CATEGORY_KEYS
+    hangs_up: bool = False
 
 
 CITIZENS = (
@@ -46,12 +48,19 @@ CITIZENS = (
         keys=(1, 4),
         pressed=ANY_KEY,
     ),
-    CitizenKind(name="bye_in_menu", scenario="citizen_bye_some_time", weight=8, stay_ms=(0, 4000)),
+    CitizenKind(
+        name="bye_in_menu",
+        scenario="citizen_bye_some_time",
+        weight=8,
+        stay_ms=(0, 4000),
+        hangs_up=True,
+    ),
     CitizenKind(
         name="bye_at_random",
         scenario="citizen_some_key_bye_some_time",
         weight=14,
         stay_ms=(0, 6000),
+        hangs_up=True,
     ),
     # SIPp sends a key's sound 0.4 s after the order; a phone answers a few hundred ms later
     CitizenKind(
@@ -60,10 +69,17 @@ CITIZENS = (
         weight=10,
         first_ms=(300, 1000),
         stay_ms=(480, 1000),
+        hangs_up=True,
     ),
-    CitizenKind(name="cancel_at_once", scenario="citizen_cancel_at_once", weight=4),
+    CitizenKind(name="cancel_at_once", scenario="citizen_cancel_at_once", weight=4, hangs_up=True),
     # the line answers some milliseconds after the INVITE
-    CitizenKind(name="cancel", scenario="citizen_cancel_some_time", weight=4, stay_ms=(0, 20)),
+    CitizenKind(
+        name="cancel",
+        scenario="citizen_cancel_some_time",
+        weight=4,
+        stay_ms=(0, 20),
+        hangs_up=True,
+    ),
     CitizenKind(
         name="no_ack",
         scenario="citizen_no_ack_bye_some_time",
@@ -84,6 +100,25 @@ CITIZENS = (
 """Who calls."""
 REFERS = "refer"
 """The kind whose SIPp calls fail if the line does not refuse them."""
+
+
+class MobileKind(msgspec.Struct, frozen=True, kw_only=True):
+    """How the telephones of numbers that begin with `prefix` take the call of the line."""
+
+    name: str
+    prefix: str
+    weight: int
+
+
+MOBILES = (
+    MobileKind(name="answers", prefix="0812", weight=12),
+    MobileKind(name="away", prefix="0813", weight=3),
+    MobileKind(name="busy", prefix="0815", weight=2),
+    MobileKind(name="off", prefix="0817", weight=1),
+)
+"""How citizens are found when they are called back: two of three answer. The scenario
+`carrier_by_number_noted` goes by the same prefixes."""
+ANSWERS = "answers"
 
 
 NUMBERS = (

@@ -12,7 +12,25 @@ from reports.calls import CallHistory
 BUSY = ("offered", "talking", "holding")
 AT_ONCE_S = 0.5  # who has talked so shortly has helped nobody, and has nothing to wrap up
 NEVER_MS = 1_000_000
+AFTER_S = 1.0  # an engine that has begun to serve still asks Asterisk who has gone meanwhile
 _ENDS = (EventKind.LEFT, EventKind.OFFER_FAILED)
+
+
+class Outage(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine was killed at `since`, and another one served from `until` on; epoch seconds.
+
+    `why`: "random", or the moment that was chosen (`lab.storm.kills`), in which `item` was.
+    """
+
+    since: float
+    until: float
+    why: str
+    item: str = ""
+
+
+def in_outage(begin: float, end: float, outages: Iterable[Outage]) -> bool:
+    """Whether some of this time fell into an outage, or into the second after it."""
+    return any(one.since <= end and begin <= one.until + AFTER_S for one in outages)
 
 
 class Sighting(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,16 +43,20 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
     told: float
 
 
-def late_as_seen(seen: Iterable[Sighting], calls: Iterable[CallHistory]) -> int:
+def late_as_seen(
+    seen: Iterable[Sighting], calls: Iterable[CallHistory], outages: Sequence[Outage] = ()
+) -> int:
     """Return for how many milliseconds, at worst, an operator was seen busy with what was over.
 
-    What is seen once in a period may have lasted by a period longer.
+    What is seen once in a period may have lasted by a period longer. While no engine served, or a
+    moment after, nobody was late.
     """
     events = {one.record.call_id: one.events for one in calls}
     late = (
         one.asked - over
         for one in seen
         if (over := _over_since(events.get(one.call, ()), one)) is not None
+        and not in_outage(over, one.asked, outages)
     )
     return round(max(late, default=0.0) * 1000)
 
@@ -62,10 +84,15 @@ def _over_since(events: Sequence[CallEvent], seen: Sighting) -> float | None:
     return over if over is not None and over < seen.asked else None
 
 
-def late_as_kept(wrap_ups: Mapping[str, Sequence[float]], calls: Iterable[CallHistory]) -> int:
+def late_as_kept(
+    wrap_ups: Mapping[str, Sequence[float]],
+    calls: Iterable[CallHistory],
+    outages: Sequence[Outage] = (),
+) -> int:
     """Return by how many milliseconds, at worst, a wrap-up began beside the end of its talk.
 
-    `wrap_ups`: when the wrap-ups of each operator began.
+    `wrap_ups`: when the wrap-ups of each operator began. A talk that ended in an outage has one
+    whenever the next engine knows of it.
     """
     late = (
         min((abs(at - end) for at in wrap_ups.get(leg.operator, ())), default=None)
@@ -74,6 +101,7 @@ def late_as_kept(wrap_ups: Mapping[str, Sequence[float]], calls: Iterable[CallHi
         if leg.operator is not None
         and (end := _end(leg, one)) is not None
         and end - leg.joined_at >= AT_ONCE_S
+        and not in_outage(end - AFTER_S, end, outages)
     )
     return max((NEVER_MS if one is None else round(one * 1000) for one in late), default=0)
 

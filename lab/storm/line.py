@@ -13,6 +13,7 @@ from ngalam112.config.settings import Settings, load_settings
 
 WRAP_UP_S = 1.0
 RING_TIMEOUT_S = 3.0
+CALLBACK_RING_S = 1.0
 DISTRIBUTION = Path(__file__).with_name("distribution.toml")
 
 
@@ -33,6 +34,9 @@ def storm_settings(settings: Settings, home: Path) -> Settings:
         wrap_up_s=WRAP_UP_S,
         phone_silence_s=0,  # SIPp's phones send no audio
         ring_timeout_s=RING_TIMEOUT_S,
+        callback_ring_s=CALLBACK_RING_S,
+        # SIPp's, which plays the citizens' telephones
+        carrier=f"127.0.0.1:{free_port()}",
         distribution_file=home / "distribution.toml",
         # no phone of the storm sends the kind of REFER that ends Asterisk before 22.11
         refer="on",

@@ -17,12 +17,14 @@ from lab.storm.kinds import (
     ANY_KEY,
     CITIZENS,
     DUTIES,
+    MOBILES,
     NUMBERS,
     PHONES,
     THEN,
     CitizenKind,
     Desk,
     Duty,
+    MobileKind,
     PhoneKind,
     Range,
 )
@@ -32,8 +34,11 @@ CALLS_A_SECOND = 5.0
 DUTY_EVERY_S = 20.0  # on average, for one operator
 _SHORTEST_S = 12.0
 _CALLS_AGAIN = 0.04  # so many of the citizens use a number that has called before
+_REDIALS = 0.08  # so many more use one whose citizen has hung up a moment before
+_RECENT = 200  # citizens: those of the last 40 s
+_KILLS_EVERY_S = 40.0  # at random moments, on average
 
-K = TypeVar("K", CitizenKind, PhoneKind, Duty)
+K = TypeVar("K", CitizenKind, PhoneKind, Duty, MobileKind)
 
 
 class CitizenCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,7 +99,11 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that will be done to the line."""
+    """Everything that will be done to the line.
+
+    `kills`: the random moments at which its engine is killed; the other ones are no part of the
+    plan, for they are those of what happens (`lab.storm.kills`).
+    """
 
     seed: int
     seconds: float
@@ -104,6 +113,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     agency_turns: list[Turn]
     dials: list[Dial]
     asks: list[Ask]
+    kills: list[float]
 
 
 def make_plan(seed: int, calls: int, desks: int = DESKS) -> Plan:
@@ -124,6 +134,7 @@ def make_plan(seed: int, calls: int, desks: int = DESKS) -> Plan:
         agency_turns=_agency_turns(Random(f"{seed} agencies"), people, calls),  # noqa: S311
         dials=dials,
         asks=asks,
+        kills=_kills(Random(f"{seed} kills"), seconds),  # noqa: S311
     )
 
 
@@ -147,9 +158,14 @@ def _press(random: Random, count: int, keys: str) -> str:
 def _citizens(random: Random, calls: int, seconds: float) -> list[CitizenCall]:
     result: list[CitizenCall] = []
     times = sorted(random.uniform(0.0, seconds) for _ in range(calls))
+    mobiles = _deal(random, MOBILES, calls)
     for index, (at, kind) in enumerate(zip(times, _deal(random, CITIZENS, calls), strict=True)):
-        number = f"0812{index:06d}"
-        if result and random.random() < _CALLS_AGAIN:
+        number = f"{mobiles[index].prefix}{index:06d}"
+        again = random.random()
+        gone = [one for one in result[-_RECENT:] if one.kind.hangs_up]
+        if gone and again < _REDIALS:
+            number = random.choice(gone).number
+        elif result and again > 1 - _CALLS_AGAIN:
             number = random.choice(result).number
         result.append(
             CitizenCall(
@@ -163,6 +179,11 @@ def _citizens(random: Random, calls: int, seconds: float) -> list[CitizenCall]:
             )
         )
     return result
+
+
+def _kills(random: Random, seconds: float) -> list[float]:
+    count = max(1, round(seconds / _KILLS_EVERY_S))
+    return sorted(random.uniform(0.1, 0.9) * seconds for _ in range(count))
 
 
 def _turns(random: Random, desks: Sequence[Desk], calls: int) -> dict[str, list[Turn]]:

@@ -9,13 +9,15 @@ from pathlib import Path
 from types import TracebackType
 
 from lab.actors.players import Players
-from lab.actors.sipp import SCENARIOS, SippResult, SippRun, credentials, run_sipp
+from lab.actors.sipp import SCENARIOS, SippError, SippResult, SippRun, credentials, run_sipp
 from lab.storm.kinds import AGENCY, PHONES
+from lab.storm.ledger import Heard, read_heard
 from lab.storm.phones import join
 from lab.storm.plan import Plan, Turn
 from pbx.programs import Programs
 
 _ALL_KINDS = "phone_as_told"
+_CARRIER = "carrier_by_number_noted"
 AGENCY_CALLS = "agency"
 _STARTS_A_SECOND = 500.0  # the calls wait in SIPp for their time
 
@@ -36,6 +38,7 @@ class StormPlayers:
         self._passwords, self._limit_s = passwords, limit_s
         self._players = Players(programs, work, line_port)
         self._runs: dict[str, SippRun] = {}
+        self._carrier: SippRun | None = None
 
     async def __aenter__(self) -> StormPlayers:
         return self
@@ -56,6 +59,19 @@ class StormPlayers:
             await self._take_calls(number, phone.port, plan.turns[number])
         await self._take_calls(AGENCY, agency_port, plan.agency_turns)
 
+    async def carrier(self, port: int) -> None:
+        """Let the citizens' telephones be rung, each as its number says."""
+        self._carrier = SippRun(
+            self._programs,
+            self._work,
+            _CARRIER,
+            port=port,
+            echo=True,
+            limit_s=self._limit_s,
+            noted=True,
+        )
+        await self._carrier.__aenter__()
+
     async def _take_calls(self, number: str, port: int, turns: Sequence[Turn]) -> None:
         run = SippRun(
             self._programs,
@@ -71,8 +87,20 @@ class StormPlayers:
         self._runs[number] = run
 
     async def stop_phones(self) -> None:
-        """No phone and no agency takes calls any more."""
-        await asyncio.gather(*(run.stop() for run in self._runs.values()))
+        """No phone, no agency and no citizen takes calls any more."""
+        runs = [*self._runs.values(), *([self._carrier] if self._carrier else [])]
+        await asyncio.gather(*(run.stop() for run in runs))
+
+    async def heard(self) -> list[Heard]:
+        """Return what the carrier has heard; after the stop. Raises SippError if it lost count."""
+        assert self._carrier is not None
+        result = await self._carrier.result()
+        notes = self._carrier.notes
+        heard = read_heard(notes.read_text("ascii")) if notes.exists() else []
+        rung = sum(one.what == "rung" for one in heard)
+        if rung != result.calls:
+            raise SippError(f"SIPp as the carrier counts {result.calls} calls and notes {rung}.")
+        return heard
 
     async def taken(self, plan: Plan) -> dict[str, int]:
         """Return how many calls were taken in which way, as SIPp counts them; after the stop."""

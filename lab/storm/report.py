@@ -11,18 +11,21 @@ import msgspec
 from sqlalchemy import select
 
 from acd.calls.record import EventKind
+from acd.work.item import WorkItem
 from lab.actors.sipp import SippResult
 from lab.machine.waiting import comes_true
 from lab.storm.kinds import CITIZENS, REFERS
-from lab.storm.lateness import Sighting
+from lab.storm.lateness import Outage, Sighting
+from lab.storm.ledger import Heard, Ledger, ledger, wrong
 from lab.storm.plan import Plan
-from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, stuck
+from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, stuck
 from models.database import Database
 from models.rows import plain
 from models.tables import OperatorEventRow
 from ngalam112.cli.client import Client
 from ngalam112.config.settings import Settings
 from ngalam112.process.running_line import RunningLine
+from reports.callbacks import ALL, callbacks
 from reports.calls import CallHistory, list_calls, show_call
 
 _REFERRING = {kind.scenario for kind in CITIZENS if kind.name == REFERS}
@@ -41,13 +44,25 @@ class Left(msgspec.Struct, frozen=True, kw_only=True):
 class Played(msgspec.Struct, frozen=True, kw_only=True):
     """What SIPp did: its counts for each scenario, the codes dialled, the ways of phones.
 
-    `seen`: who was seen to be busy meanwhile.
+    `seen`: who was seen to be busy meanwhile. `heard`: by the carrier. `outages`: of the engine.
+    `callbacks_s`: from the last citizen's end until no callback was open.
     """
 
     citizens: Sequence[SippResult]
     dialled: SippResult
     phones: Mapping[str, int]
     seen: Sequence[Sighting]
+    heard: Sequence[Heard] = ()
+    outages: Sequence[Outage] = ()
+    callbacks_s: float = 0.0
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database has: all records with their events, of operators in their order."""
+
+    calls: Sequence[CallHistory]
+    events: Sequence[OperatorEvent]
+    items: Sequence[WorkItem]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +72,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     verdict: Verdict
+    callbacks: Ledger
     details: dict[str, Any]
     wrong: list[str]
     stalls_s: float = 0.0
@@ -96,15 +112,17 @@ async def what_is_kept(settings: Settings) -> tuple[list[CallHistory], list[Oper
         return calls, [msgspec.convert(plain(dict(row)), OperatorEvent) for row in rows]
 
 
-def report(
-    plan: Plan,
-    played: Played,
-    left: Left,
-    calls: Sequence[CallHistory],
-    events: Sequence[OperatorEvent],
-    complaints: Sequence[str],
-) -> Report:
+async def callbacks_kept(settings: Settings) -> list[WorkItem]:
+    """Read all callbacks, open or closed."""
+    async with Database(settings.url) as database, database.session() as session:
+        return await callbacks(session, which=ALL)
+
+
+def report(plan: Plan, played: Played, left: Left, kept: Kept, complaints: Sequence[str]) -> Report:
     """Judge a storm; `complaints`: what the logs complain of."""
+    calls, events = kept.calls, kept.events
+    records = [one.record for one in calls]
+    counts = ledger(records, kept.items, played.heard, played.outages)
     refused_not = sum(one.failed for one in played.citizens if one.scenario in _REFERRING)
     facts = Facts(
         offered=[one.number for one in plan.citizens],
@@ -118,13 +136,18 @@ def report(
         events=events,
         seen=played.seen,
         complaints=complaints,
+        outages=played.outages,
+        callbacks=wrong(records, kept.items, played.heard, counts),
     )
     stuck_ones = stuck(left.operators, left.phones)
     verdict = judge(facts)
     return Report(
         verdict=verdict,
+        callbacks=counts,
         details={
-            "outcomes": _counts(str(one.record.outcome) for one in calls),
+            "kills": _counts(one.why for one in played.outages),
+            "callbacks_s": played.callbacks_s,
+            "outcomes": _counts(str(one.outcome) for one in records if one.callback_of is None),
             "failed_offers": _counts(
                 str(event.data.get("reason"))
                 for one in calls
@@ -144,7 +167,8 @@ def report(
             "operators": _counts(_name(event) for event in events),
         },
         wrong=[
-            *missing(facts.offered, calls),
+            *facts.missing(),
+            *facts.callbacks,
             *complaints,
             *(f"stuck: {one}" for one in left.operators if one["id"] in stuck_ones),
             *(f"not free: {one}" for one in left.phones if one["device"] != "free"),

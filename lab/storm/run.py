@@ -8,7 +8,6 @@ machine has spoiled by standing still is repeated, with the same seed and on a f
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import secrets
 import shutil
@@ -22,18 +21,25 @@ from typing import Any
 import msgspec
 from rich.text import Text
 
-from lab.actors.sipp import SippError, SippResult
+from lab.actors.sipp import SippError
 from lab.machine.failure_report import keep_and_say
 from lab.machine.interrupts import unless_ended
 from lab.machine.spoiled import MOST_REPEATS, SLACK_S, Repeats
 from lab.machine.stalls import stood_still, watched
-from lab.storm.lateness import Sighting
+from lab.storm.course import StormFailed, callbacks_limit_s, kills_apart_s, log_in, storm
+from lab.storm.kills import Killer
 from lab.storm.line import make_accounts, make_distribution, storm_settings
 from lab.storm.logs import complaints
 from lab.storm.plan import Plan, make_plan
 from lab.storm.players import StormPlayers
-from lab.storm.report import Played, Report, report, what_is_kept, what_is_left
-from lab.storm.watch import watch
+from lab.storm.report import (
+    Kept,
+    Report,
+    callbacks_kept,
+    report,
+    what_is_kept,
+    what_is_left,
+)
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.config.settings import Settings
 from ngalam112.config.sounds import reuse_sounds
@@ -47,10 +53,6 @@ _AFTER_S = 120.0  # the last citizens may wait, give up and be cleaned up so lon
 _WRONG_SHOWN = 20
 
 Say = Callable[[str], None]
-
-
-class StormFailed(Exception):
-    """The storm could not be played; the message says what went wrong."""
 
 
 class StormInterrupted(Exception):
@@ -118,6 +120,8 @@ def main(settings: Settings, wanted: Wanted) -> int:
         "seed": seed,
         "calls": wanted.calls,
         **msgspec.structs.asdict(found.verdict),
+        **msgspec.structs.asdict(found.callbacks),
+        "held": found.verdict.held,
         "spoiled": repeats.spoiled,
         "stalls_s": found.stalls_s,
         **found.details,
@@ -158,7 +162,7 @@ async def _until_it_counts(
 
 async def play(plan: Plan, settings: Settings, say: Say) -> Report:
     """Play the plan on a line with these settings, and judge; bounded in time."""
-    limit_s = plan.seconds + _AFTER_S
+    limit_s = plan.seconds + _AFTER_S + callbacks_limit_s(plan)
     programs = Programs.find()
     say("preparing sounds, database and configuration")
     agency_port = make_distribution(settings)
@@ -175,80 +179,24 @@ async def play(plan: Plan, settings: Settings, say: Say) -> Report:
         ):
             since = time.monotonic()
             say(f"Asterisk and the engine are up (SIP on 127.0.0.1:{settings.sip_port})")
-            await _log_in(plan, players, agency_port)
+            await players.carrier(int(settings.carrier.rpartition(":")[2]))
+            await log_in(plan, players, agency_port)
             say(f"{len(plan.desks)} phones are registered, their operators have dialled *11")
-            citizens, dialled, seen = await _storm(plan, players, client, say)
-            say("the last citizen has gone")
+            async with Killer(line, client, kills_apart_s(plan), say) as killer:
+                played = await storm(plan, players, client, killer, say)
             left = await what_is_left(line, client, settings.wrap_up_s + SETTLE_S)
             await players.stop_phones()
-            phones = await players.taken(plan)
+            played = msgspec.structs.replace(
+                played, phones=await players.taken(plan), heard=await players.heard()
+            )
             stalls_s = round(stood_still(since), 2)
     except TimeoutError:
         raise StormFailed(f"The storm was not over within {limit_s + 60:.0f} s.") from None
     say("the line has stopped")
     calls, events = await what_is_kept(settings)
-    played = Played(citizens=citizens, dialled=dialled, phones=phones, seen=seen)
-    found = report(plan, played, left, calls, events, complaints(settings))
+    kept = Kept(calls=calls, events=events, items=await callbacks_kept(settings))
+    found = report(plan, played, left, kept, complaints(settings))
     return msgspec.structs.replace(found, stalls_s=stalls_s)
-
-
-async def _log_in(plan: Plan, players: StormPlayers, agency_port: int) -> None:
-    await players.phones(plan, agency_port)
-    logged_in = await players.log_in(plan)
-    if logged_in.successful != len(plan.desks):
-        raise StormFailed(
-            f"Only {logged_in.successful} of {len(plan.desks)} operators could log in by *11."
-        )
-
-
-async def _storm(
-    plan: Plan, players: StormPlayers, client: Client, say: Say
-) -> tuple[list[SippResult], SippResult, list[Sighting]]:
-    """Let everybody do what the plan says, until the last citizen has gone."""
-    scenarios = sorted({one.kind.scenario for one in plan.citizens})
-    dialling = asyncio.create_task(players.dial(plan))
-    seen: list[Sighting] = []
-    aside = [
-        asyncio.create_task(_supervise(plan, client)),
-        asyncio.create_task(watch(client, say, seen)),
-    ]
-    try:
-        citizens = await asyncio.gather(*(players.citizens(plan, one) for one in scenarios))
-        dialled = await dialling
-    finally:
-        for task in (*aside, dialling):
-            task.cancel()
-        await asyncio.gather(*aside, dialling, return_exceptions=True)
-    for result in citizens:
-        planned = sum(one.kind.scenario == result.scenario for one in plan.citizens)
-        if result.calls != planned:
-            raise StormFailed(
-                f"SIPp made {result.calls} of {planned} calls of {result.scenario}: "
-                f"{result.why or 'it does not say why'}."
-            )
-    return list(citizens), dialled, seen
-
-
-async def _supervise(plan: Plan, client: Client) -> None:
-    """Do what the supervisor does; in the end, bring back everybody who is away."""
-    begin = time.monotonic()
-    for one in plan.asks:
-        await asyncio.sleep(max(0.0, begin + one.at - time.monotonic()))
-        await _ask(client, one.operator, one.does)
-    # nobody may wait for operators whose phones have missed too many calls
-    while True:
-        await asyncio.sleep(max(5.0, begin + plan.seconds - time.monotonic()))
-        operators = (await asyncio.to_thread(client.get, "/api/operators"))["operators"]
-        for operator in operators:
-            does = {"logged_out": "login", "paused": "ready"}.get(operator["status"])
-            if does is not None:
-                await _ask(client, operator["id"], does)
-
-
-async def _ask(client: Client, operator: str, does: str) -> None:
-    # a wish that cannot be met, such as to pause who is logged out, is part of the storm
-    with contextlib.suppress(ClientError):
-        await asyncio.to_thread(client.post, f"/api/operators/{operator}/{does}", {})
 
 
 def _flat(line: dict[str, Any], before: str = "") -> list[tuple[str, Any]]:

@@ -13,13 +13,22 @@ from typing import Any
 import msgspec
 
 from acd.calls.record import fold
-from lab.storm.lateness import NEVER_MS, Sighting, late_as_kept, late_as_seen
+from lab.storm.lateness import (
+    NEVER_MS,
+    Outage,
+    Sighting,
+    in_outage,
+    late_as_kept,
+    late_as_seen,
+)
 from reports.calls import CallHistory
 
 WRAP_UP_LIMIT_MS = 500
 STATE_LATE_LIMIT_MS = 1000
 _MICROSECONDS = 5e-6
 _NO_END = (None, "line_stopped", "unknown")
+_NO_END_IN_OUTAGES = (None, "line_stopped")
+"""Nobody knows who has hung up while no engine served."""
 
 
 class OperatorEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +47,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     `channels`, `bridges`: how many Asterisk holds. `engine_errors`: events that failed in the
     engine. `refers_accepted`: REFERs of citizens that were not refused. `events`: of operators,
     in their order. `seen`: who was busy with what, as the API told during the storm. `complaints`:
-    lines of the logs that should not be there.
+    lines of the logs that should not be there. `outages`: when the engine was killed. `callbacks`:
+    what is wrong with them (`lab.storm.ledger`), one sentence each.
     """
 
     offered: Sequence[str]
@@ -52,6 +62,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     events: Sequence[OperatorEvent]
     seen: Sequence[Sighting] = ()
     complaints: Sequence[str] = ()
+    outages: Sequence[Outage] = ()
+    callbacks: Sequence[str] = ()
+
+    def missing(self) -> list[str]:
+        """What is wrong with the records, one sentence each."""
+        return missing(self.offered, self.calls, _NO_END_IN_OUTAGES if self.outages else _NO_END)
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +86,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     refers_accepted: int
     engine_errors: int
     complaints: int
+    callbacks_wrong: int = 0
 
     @property
     def held(self) -> bool:
@@ -87,6 +104,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
             self.refers_accepted,
             self.engine_errors,
             self.complaints,
+            self.callbacks_wrong,
         )
         # a wrap-up that is missing is not late
         return any(counts) or self.state_late_worst_ms >= NEVER_MS
@@ -111,21 +129,22 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(facts: Facts) -> Verdict:
     """Compute the numbers."""
-    worst, unended = wrap_ups(facts.events)
+    worst, unended = wrap_ups(facts.events, facts.outages)
     late = max(
-        late_as_seen(facts.seen, facts.calls),
-        late_as_kept(_wrap_ups_of(facts.events), facts.calls),
+        late_as_seen(facts.seen, facts.calls, facts.outages),
+        late_as_kept(_wrap_ups_of(facts.events), facts.calls, facts.outages),
     )
     return Verdict(
         stuck_operators=len(stuck(facts.operators, facts.phones) | unended),
         orphan_channels=facts.channels,
         orphan_bridges=facts.bridges,
-        records_missing=len(missing(facts.offered, facts.calls)),
+        records_missing=len(facts.missing()),
         wrapup_worst_ms=worst,
         state_late_worst_ms=late,
         refers_accepted=facts.refers_accepted,
         engine_errors=facts.engine_errors,
         complaints=len(facts.complaints),
+        callbacks_wrong=len(facts.callbacks),
     )
 
 
@@ -148,7 +167,8 @@ def missing(
 
     `no_end`: what `ended_by` must not be.
     """
-    called, kept = Counter(offered), Counter(one.record.caller_number for one in calls)
+    called = Counter(offered)
+    kept = Counter(one.record.caller_number for one in calls if one.record.callback_of is None)
     wrong = [f"the call of {number} has no record" for number in (called - kept).elements()]
     wrong += [f"a record of {number} has no call" for number in (kept - called).elements()]
     for one in calls:
@@ -193,10 +213,12 @@ def _wrap_ups_of(events: Sequence[OperatorEvent]) -> dict[str, list[float]]:
     return begun
 
 
-def wrap_ups(events: Sequence[OperatorEvent]) -> tuple[int, set[str]]:
+def wrap_ups(
+    events: Sequence[OperatorEvent], outages: Sequence[Outage] = ()
+) -> tuple[int, set[str]]:
     """Return by how much the worst wrap-up missed its setting, and whose never ended.
 
-    One that the operator ended early has no setting to keep.
+    One that the operator ended early has no setting to keep, nor has one during an outage.
     """
     worst = 0.0
     begun: dict[str, OperatorEvent] = {}
@@ -210,6 +232,6 @@ def wrap_ups(events: Sequence[OperatorEvent]) -> tuple[int, set[str]]:
             start = begun.pop(event.operator, None)
             if start is None:
                 unended.add(event.operator)
-            elif event.reason == "done":
+            elif event.reason == "done" and not in_outage(start.at, event.at, outages):
                 worst = max(worst, abs(event.at - start.at - float(start.reason or 0)))
     return round(worst * 1000), unended | set(begun)

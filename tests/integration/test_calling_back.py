@@ -221,6 +221,7 @@ async def test_an_operator_calls_by_star_16_whoever_is_owed_a_call(town: Town) -
     items = await town.are("reached", "given_up")
     assert items[1]["reason"] == "operator"
 
+    # a supervisor knows that nobody has to call
     dialled = await town.dial()
     await town.waits()
     await mobile.hang_up(dialled)

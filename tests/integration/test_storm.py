@@ -1,4 +1,8 @@
-"""A small storm on a real line, as people start it: it is held, and nothing of it is left."""
+"""A small storm on a real line, as people start it: it is held, and nothing of it is left.
+
+Its engine is killed while an operator is rung for a callback, while the citizen is, while the two
+talk, and before the time of a callback comes.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +20,7 @@ from test_whole_lines import of_this_line
 
 from lab.storm.kinds import CITIZENS, PHONES
 
-CALLS = 60
+CALLS = 80
 HAD = ("music", "sounds")
 
 
@@ -54,7 +58,7 @@ async def test_a_small_storm_is_held_and_leaves_nothing(home: Path) -> None:
     out, err = await running.communicate()
     assert running.returncode == 0, (out[-2000:], err[-2000:])
     lines = out.decode().strip().splitlines()
-    assert "SEED=112 CALLS=60" in lines[0]
+    assert "SEED=112 CALLS=80" in lines[0]
     found = json.loads(lines[-1])
     assert list(found)[:7] == [
         "seed",
@@ -65,7 +69,7 @@ async def test_a_small_storm_is_held_and_leaves_nothing(home: Path) -> None:
         "records_missing",
         "wrapup_worst_ms",
     ]
-    assert (found["seed"], found["calls"]) == (112, CALLS)
+    assert (found["seed"], found["calls"], found["held"]) == (112, CALLS, True)
     for name in (
         "stuck_operators",
         "orphan_channels",
@@ -74,22 +78,32 @@ async def test_a_small_storm_is_held_and_leaves_nothing(home: Path) -> None:
         "refers_accepted",
         "engine_errors",
         "complaints",
+        "callbacks_wrong",
+        "open",
     ):
         assert found[name] == 0, name
     assert found["spoiled"] >= 0 and found["stalls_s"] >= 0
+    # each lost call has a callback, and each of these has come to its end
+    ends = ("reached", "given_up", "discharged", "misdial", "unreachable", "by_hand")
+    assert found["lost"] == found["jobs"] == sum(found[name] for name in ends) >= 8
+    assert found["reached"] > 0 and found["rings"] >= found["answers"] >= found["reached"]
+    assert found["job_late_worst_ms"] <= 1000
+    assert found["kills"].keys() == {"random", "offered", "ringing", "talking", "due"}
     assert found["wrapup_worst_ms"] <= 500
     assert found["state_late_worst_ms"] <= 1000 and found["seen_busy"] > 0
     # it was a storm: all kinds of citizens and phones were there, and talks came of it
-    assert sum(found["outcomes"].values()) == CALLS and found["outcomes"]["answered"] >= 15
+    helped = sum(found["outcomes"].get(name, 0) for name in ("answered", "fallback"))
+    assert sum(found["outcomes"].values()) == CALLS and helped >= 15
     assert set(found["citizens"]) == {kind.name for kind in CITIZENS}
     assert len([count for count in found["phones"].values() if count]) >= len(PHONES) - 3
-    assert found["citizens_failed"] == {} and found["codes_failed"] == 0
+    # whoever dials a code in the moment in which the engine is killed hears nothing of it
+    assert found["citizens_failed"] == {} and found["codes_failed"] <= 5
     # the keys and the REFERs of phones were heard, and some began a handing over
     assert found["transfers"]["forms"].keys() <= {"keys", "refer"}
     assert found["transfers"]["started"] > 0 and found["transfers"]["failed"] > 0
     # that each talk has its wrap-up is in state_late_worst_ms: it is huge for one that has none
-    ends = [count for name, count in found["operators"].items() if name.startswith("wrap_up_end_")]
-    assert found["operators"]["wrap_up"] == sum(ends) >= 15
+    over = [count for name, count in found["operators"].items() if name.startswith("wrap_up_end_")]
+    assert found["operators"]["wrap_up"] == sum(over) >= 15
     assert left_in(home) == []
     assert of_this_line(home) == []
 

@@ -14,7 +14,7 @@ from acd.rules.callbacks import CallbackRules
 from acd.rules.rules import Category
 from acd.transfers.directory import Directory
 from acd.work.item import Work
-from ngalam112.engine.ari_switch import Connected
+from ngalam112.engine.ari_switch import Connected, RingFailed
 from pbx.ari_types import Channel, ChannelDestroyed, ChannelHangupRequest, StasisEnd, StasisStart
 
 NUMBER, OTHER = "081234567890", "081298765432"
@@ -430,3 +430,53 @@ def test_a_callback_rings_one_phone_whatever_the_strategy() -> None:
     fire(desk, 125.0)
     states = sorted(one.state for one in desk.roster.operators.values())
     assert states == [State.IDLE, State.OFFERED]
+
+
+def test_who_is_on_the_line_by_a_call_that_began_before_the_loss_is_rung_after_it() -> None:
+    desk = a_line()
+    busy(desk)
+    # the connection breaks and they dial again, before the line knows that the first call is lost
+    desk.citizen("c1", 110.0, number=NUMBER)
+    desk.press("2", "c1", 110.5)
+    desk.citizen("c2", 115.0, number=NUMBER)
+    desk.press("2", "c2", 115.5)
+    hang_up(desk, "c1", 120.0)
+    work = only(desk)
+    fire(desk, 125.0)
+    assert (work.item.state, work.item.history[-1].reason) == ("waiting", "on_the_line")
+    hang_up(desk, "c2", 130.0)
+    # soon, and not when it would be looked at in any case
+    assert (work.item.state, work.item.due_at) == ("waiting", 130.0 + RULES.first_after_s)
+
+
+def test_who_was_reached_is_not_called_for_another_loss_before_that() -> None:
+    desk = a_line()
+    busy(desk)
+    for channel in ("c1", "c2"):  # side by side
+        desk.citizen(channel, 110.0, number=NUMBER)
+        desk.press("2", channel, 110.5)
+    hang_up(desk, "c1", 120.0)
+    hang_up(desk, "c2", 121.0)
+    hang_up(desk, "talks", 122.0)
+    fire(desk, 126.0)
+    first = next(one for one in desk.router.callbacks.open() if one.item.state == "offered")
+    desk.handle(StasisStart(["operator"], a_channel(first.item.channel or "")), now=127.0)
+    citizen = desk.switch.last("ring").to
+    desk.handle(StasisStart(["operator"], a_channel(citizen)), now=130.0)
+    desk.handle(Connected(desk.switch.last("connect").to), now=130.0)
+    hang_up(desk, citizen, 150.0)
+    assert sorted(str(one["outcome"]) for one in rows(desk)) == ["discharged", "reached"]
+    assert desk.router.callbacks.open() == []
+
+
+def test_a_telephone_that_could_not_be_rung_was_not_tried() -> None:
+    desk = a_line()
+    give_up(desk)
+    fire(desk, 125.0)
+    channel = only(desk).item.channel or ""
+    desk.handle(StasisStart(["operator"], a_channel(channel)), now=125.0)
+    # Asterisk has refused, for the operator had hung up already
+    desk.handle(RingFailed(desk.switch.last("ring").to), now=125.1)
+    item = only(desk).item
+    assert (item.state, item.attempts, item.history[-1].reason) == ("waiting", 0, "not_rung")
+    assert item.due_at == 125.1 + RULES.busy_after_s

@@ -10,7 +10,17 @@ import pytest
 
 from acd.config_file import load_distribution
 from lab.actors.sipp import SCENARIOS
-from lab.storm.kinds import AGENCIES, AGENCY, CITIZENS, DUTIES, PHONES, SHUT_AGENCY, THEN
+from lab.storm.kinds import (
+    AGENCIES,
+    AGENCY,
+    ANSWERS,
+    CITIZENS,
+    DUTIES,
+    MOBILES,
+    PHONES,
+    SHUT_AGENCY,
+    THEN,
+)
 from lab.storm.line import DISTRIBUTION
 from lab.storm.phones import CannotJoin, join
 from lab.storm.plan import CALLS_A_SECOND, make_plan
@@ -18,7 +28,7 @@ from lab.storm.plan import CALLS_A_SECOND, make_plan
 
 def as_text(seed: int, calls: int) -> str:
     plan = make_plan(seed, calls)
-    return repr((plan.citizens, plan.turns, plan.agency_turns, plan.dials, plan.asks))
+    return repr((plan.citizens, plan.turns, plan.agency_turns, plan.dials, plan.asks, plan.kills))
 
 
 def test_the_same_seed_is_the_same_storm_and_another_is_not() -> None:
@@ -80,6 +90,45 @@ def test_heavy_kinds_come_more_often_than_light_ones() -> None:
 def test_some_citizens_call_again() -> None:
     numbers = Counter(one.number for one in make_plan(4, 500).citizens)
     assert 0 < len([count for count in numbers.values() if count > 1]) < 100
+
+
+def test_a_third_of_the_citizens_hang_up_and_some_of_them_dial_again() -> None:
+    citizens = make_plan(4, 1000).citizens
+    hung_up = [one for one in citizens if one.kind.hangs_up]
+    assert 330 <= len(hung_up) <= 450
+    before: set[str] = set()
+    again = 0
+    for one in citizens:
+        again += one.number in before
+        if one.kind.hangs_up:
+            before.add(one.number)
+    assert again > 50
+
+
+def test_two_of_three_citizens_answer_when_they_are_called_back() -> None:
+    citizens = make_plan(4, 1000).citizens
+    kinds = Counter(
+        kind.name for one in citizens for kind in MOBILES if one.number.startswith(kind.prefix)
+    )
+    assert sum(kinds.values()) == 1000 and set(kinds) == {kind.name for kind in MOBILES}
+    assert 600 <= kinds[ANSWERS] <= 730
+
+
+def test_the_line_may_dial_each_number_of_a_storm_and_the_carrier_knows_what_it_does() -> None:
+    rules = load_distribution(DISTRIBUTION)
+    assert rules.outbound.a_day_number >= 1000
+    text = (SCENARIOS / "carrier_by_number_noted.xml").read_text("ascii")
+    for kind in MOBILES:
+        for index in (0, 999_999):
+            number = f"{kind.prefix}{index:06d}"
+            assert rules.outbound.dial_string(number) == number
+        assert kind.name == ANSWERS or f'regexp="sip:{kind.prefix}"' in text
+
+
+def test_the_engine_is_killed_at_moments_of_the_plan() -> None:
+    assert make_plan(1, 1000).kills == make_plan(1, 1000).kills
+    assert len(make_plan(1, 1000).kills) >= 5 and len(make_plan(1, 60).kills) == 1
+    assert all(0 < at < 200 for at in make_plan(1, 1000).kills)
 
 
 def test_operators_go_away_and_come_back_by_codes_and_by_the_api() -> None:

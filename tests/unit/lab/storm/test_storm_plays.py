@@ -10,6 +10,7 @@ import pytest
 
 from lab.machine.spoiled import Repeats
 from lab.storm import run
+from lab.storm.ledger import ledger
 from lab.storm.plan import Plan, make_plan
 from lab.storm.report import Report
 from lab.storm.verdict import Verdict
@@ -31,7 +32,13 @@ PLAN = make_plan(7, 5)
 
 def a_report(stalls_s: float = 0.0, **changes: int) -> Report:
     verdict = msgspec.structs.replace(HELD, **changes)
-    return Report(verdict=verdict, details={}, wrong=verdict.late(), stalls_s=stalls_s)
+    return Report(
+        verdict=verdict,
+        callbacks=ledger([], [], [], []),
+        details={},
+        wrong=verdict.late(),
+        stalls_s=stalls_s,
+    )
 
 
 async def played(
