@@ -17,6 +17,7 @@ from acd.calls.ids import new_id
 from acd.calls.record import EventKind
 from acd.calls.states import LegStage
 from acd.numbers.caller import same_caller, without_separators
+from acd.numbers.withheld import Withheld, seen
 from acd.operators.operator import Device, Operator, Phone
 from acd.operators.roster import Roster
 from acd.operators.states import State
@@ -27,6 +28,7 @@ from acd.timers import Timers
 
 log = structlog.get_logger("acd")
 
+ANONYMOUS = "anonim"
 _DIALABLE = re.compile(r"\+?[0-9]{1,32}")
 
 # Q.850 causes that we hang up with
@@ -85,9 +87,12 @@ class OperatorLegs:
         """Ring a phone or an address outside for a call."""
         leg = self.add_leg(Leg(new_id(now), call, phone, operator, transfer=call.transfer))
         self.rings(leg, now)
-        number = dialable(call.record.caller_number)
-        display = f"{self.rules.category(call.record.category).label} {number or 'anonim'}"
-        self.switch.ring(leg.id, phone, (display, number or "anonim"), call.channel)
+        record = call.record
+        number = shown = dialable(record.caller_number)
+        if record.withheld and self.rules.withheld is not Withheld.SHOWN:
+            number, shown = "", seen(number, True, self.rules.withheld)
+        display = f"{self.rules.category(record.category).label} {shown or ANONYMOUS}"
+        self.switch.ring(leg.id, phone, (display, number or ANONYMOUS), call.channel)
         return leg
 
     def rings(self, leg: Leg, now: float) -> None:

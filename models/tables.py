@@ -136,6 +136,7 @@ class CallRow(Base):
     transfers: Mapped[int]
     redial_of: Mapped[str | None] = mapped_column(String(ID))
     callback_of: Mapped[str | None] = mapped_column(String(ID))
+    withheld: Mapped[bool]
 
 
 class WorkItemRow(Base):

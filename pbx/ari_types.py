@@ -24,9 +24,13 @@ class DialplanPlace(msgspec.Struct, frozen=True):
 
 
 class ChannelVars(msgspec.Struct, frozen=True):
-    """The variables that `ari.conf` names in `channelvars`; empty before they are set."""
+    """The variables that `ari.conf` names in `channelvars`; empty before they are set.
+
+    `withheld`: not empty if the citizen asked that the number be shown to nobody.
+    """
 
     audio_quality: str = msgspec.field(default="", name="RTPAUDIOQOS")
+    withheld: str = msgspec.field(default="", name="WITHHELD")
 
 
 class Channel(msgspec.Struct, frozen=True):

@@ -85,7 +85,7 @@ class OperatorCallCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_def
     item: str | None = None
 
 
-class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call that the engine has asked for, until it is there: all that is left if it never comes.
 
     `at`: when it was asked for, seconds since the epoch.
@@ -94,6 +94,7 @@ class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     number: str = ""
     name: str = ""
     called: str = ""
+    withheld: bool = False
     at: float = 0.0
 
 

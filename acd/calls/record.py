@@ -48,7 +48,8 @@ class CategorySource(StrEnum):
 class EventKind(StrEnum):
     """What can happen to a call. The names are those in the events table and in the exports."""
 
-    ARRIVED = "arrived"  # caller_number, caller_name, called_number, asterisk_id, language
+    # caller_number, caller_name, called_number, asterisk_id, language, withheld (if it is)
+    ARRIVED = "arrived"
     DIGIT = "digit"  # digit, menu
     MENU_DONE = "menu_done"  # category, category_source
     INFORMATION_STARTED = "information_started"  # prompt
@@ -133,7 +134,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     answered first, or is being rung (nobody while it rings for several); who came later is in
     `legs`, one for each who spoke with the citizen. `held_ms`: how long the citizen was on hold, in
     `holds` turns. `redial_of`: the call that the citizen gave up a moment before. `callback_of`:
-    the call whose citizen the line has called by this one.
+    the call whose citizen the line has called by this one. `withheld`: the caller asked that the
+    number be shown to nobody (RFC 3323); who sees it is `acd.numbers.withheld`.
     """
 
     call_id: str
@@ -170,6 +172,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
     transfers: int = 0
     redial_of: str | None = None
     callback_of: str | None = None
+    withheld: bool = False
 
     @property
     def latest(self) -> float:
@@ -328,6 +331,7 @@ def apply(record: CallRecord, event: CallEvent) -> None:
                 record.redial_of = data["redial_of"]
             if "callback_of" in data:
                 record.callback_of = data["callback_of"]
+            record.withheld = "withheld" in data
         case EventKind.MENU_DONE:
             record.menu_done_at = at
             record.category = data["category"]

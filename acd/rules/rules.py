@@ -12,6 +12,7 @@ import msgspec
 from acd.numbers.caller import COUNTRY
 from acd.numbers.outbound import Barred, Outbound
 from acd.rules.callbacks import CallbackRules
+from acd.numbers.withheld import Withheld
 from acd.rules.load_shedding import Limits
 
 LONGEST_HEAD_START_S = 600.0
@@ -129,7 +130,8 @@ class Rules:
     how many calls and channels the line takes before it sheds work, and calls. `country`: where
     numbers without a country code are from (ISO 3166). `callback_ring_s`, `agency_ring_s`: how
     long a citizen who is called back, and an agency, is rung. `outbound`: which numbers are
-    dialled. `callbacks`: when lost calls are called back. `number`: what citizens dial.
+    dialled. `callbacks`: when lost calls are called back. `number`: what citizens dial. `withheld`:
+    what people see of a number that its caller withholds.
     """
 
     ring_timeout_s: float = 12.0
@@ -153,6 +155,7 @@ class Rules:
     outbound: Outbound = field(default_factory=Outbound)
     callbacks: CallbackRules = field(default_factory=CallbackRules)
     number: str = "112"
+    withheld: Withheld = Withheld.SHOWN
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:

@@ -20,6 +20,7 @@ _CALLS = (
     Column("call", "call"),
     Column("arrived", "arrived"),
     Column("caller_number", "caller"),
+    Column("flags", "", spare=True),
     Column("category", "category"),
     Column("outcome", "outcome"),
     Column("operator", "operator", spare=True),
@@ -100,10 +101,15 @@ def _shown_call(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         **row,
         "call": row["call_id"][:_SHOWN_ID],
         "arrived": on_screen(row["arrived_at"], zone),
+        "flags": ", ".join(_flags(row)),
         "outcome": row["outcome"] or "(live)",
         "wait": _seconds(row["wait_ms"]),
         "talk": _seconds(row["talk_ms"]),
     }
+
+
+def _flags(row: dict[str, Any]) -> list[str]:
+    return ["withheld"] if row["withheld"] else []
 
 
 def _shown_leg(leg: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import msgspec
 from acd.config_file import Distribution, DistributionError, load_distribution
 from acd.feature_codes.code_calls import PROMPTS
 from acd.numbers.outbound import Barred
+from acd.numbers.withheld import Withheld
 from acd.queueing.announcements import IN_LINE
 from acd.queueing.announcements import PROMPTS as ANNOUNCED
 from acd.rules.load_shedding import Limits
@@ -145,6 +146,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         outbound=found.outbound,
         callbacks=found.callbacks,
         number=settings.number,
+        withheld=Withheld(settings.withheld_numbers),
         categories=tree.categories,
     )
 

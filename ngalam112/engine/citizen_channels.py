@@ -68,7 +68,10 @@ class CitizenChannels:
         call.resource_priority = priority
         call.rearm(None)
         caller = channel.caller
-        self._claims.note_arrival(call, caller.number, caller.name, channel.dialplan.exten)
+        withheld = channel.channelvars.withheld != ""
+        self._claims.note_arrival(
+            call, caller.number, caller.name, channel.dialplan.exten, withheld
+        )
 
     def _found_before(self, call: Call, priority: str) -> None:
         """Taking up the line has found the call first, and could not know its priority."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -79,6 +80,7 @@ class Claims:
             call.record.caller_number = channel.caller.number
             call.record.caller_name = channel.caller.name
             call.record.called_number = channel.dialplan.exten
+            call.record.withheld = channel.channelvars.withheld != ""
             self._keep(call.record, channel.id)
         # the dialplan broadcasts a call again until it is claimed; each time needs a claim
         if call.stage is Stage.CLAIMED and call.timer is None and not call.record.events:
@@ -109,10 +111,14 @@ class Claims:
         """A claimed call has hung up before it was handed over: nobody else keeps its record."""
         if call.stage is Stage.CLAIMED:
             seen = call.record
-            self.note_arrival(call, seen.caller_number, seen.caller_name, seen.called_number)
+            self.note_arrival(
+                call, seen.caller_number, seen.caller_name, seen.called_number, seen.withheld
+            )
             self._live.over(call, 0, now)
 
-    def note_arrival(self, call: Call, number: str, name: str, called: str) -> None:
+    def note_arrival(
+        self, call: Call, number: str, name: str, called: str, withheld: bool = False
+    ) -> None:
         """Begin the call's record with who calls; hostile text is made harmless here.
 
         Who has hung up just now and dials again keeps the place in line and the category
@@ -120,10 +126,12 @@ class Claims:
         """
         number, at = readable(number, 32), call.record.arrived_at
         before = self.redials.before(number, at)
-        redial = {}
+        more: dict[str, Any] = {}
         if before is not None:
             call.waits_since, call.category_before = before.since, before.category
-            redial["redial_of"] = before.call_id
+            more["redial_of"] = before.call_id
+        if withheld:
+            more["withheld"] = True
         call.note(
             EventKind.ARRIVED,
             at,
@@ -132,7 +140,7 @@ class Claims:
             caller_name=readable(name),
             called_number=readable(called, 32),
             language=OWN_LANGUAGE,
-            **redial,
+            **more,
         )
         self.forget(call.channel)
 
@@ -147,6 +155,7 @@ class Claims:
             number=readable(seen.caller_number, 32),
             name=readable(seen.caller_name),
             called=readable(seen.called_number, 32),
+            withheld=seen.withheld,
             at=seen.arrived_at,
         )
         self._journal.keep(CLAIM + channel, self.pending[channel])

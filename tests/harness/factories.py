@@ -262,6 +262,7 @@ def a_channel(
     exten: str = "112",
     state: str = "Up",
     audio: str = "",
+    withheld: str = "",
     created: str = "",
 ) -> ari.Channel:
     """A channel as Asterisk tells of it; `audio`: its quality, told when it ends."""
@@ -270,7 +271,7 @@ def a_channel(
         state=state,
         caller=ari.CallerId(name, number),
         dialplan=ari.DialplanPlace("citizens", exten),
-        channelvars=ari.ChannelVars(audio),
+        channelvars=ari.ChannelVars(audio, withheld),
         creationtime=created,
     )
 

@@ -83,11 +83,12 @@ def test_a_call_that_was_only_claimed_and_is_there_arrives() -> None:
 
 def test_a_citizen_who_hung_up_before_a_dead_engine_saw_the_call_has_a_record() -> None:
     desk = LineDesk()
-    desk.handle(CallBroadcast(a_channel()), now=90.0)
+    desk.handle(CallBroadcast(a_channel(withheld="1")), now=90.0)
     after = desk.next_engine()
     after.restore_calls(now=200.0)
     record = after.journal.only()
     assert (record.outcome, record.caller_number) == (Outcome.LOST_MENU, "08123")
+    assert record.withheld
     assert (record.arrived_at, record.ended_by, after.journal.facts) == (90.0, "unknown", {})
 
 
@@ -294,8 +295,9 @@ def test_who_waits_keeps_priority_and_is_never_told_a_longer_wait() -> None:
 def test_a_citizen_whom_nobody_knows_is_served_before_all_others() -> None:
     desk = LineDesk()
     desk.router.live.remember(a_record("c1", arrived_at=100.0, queued_at=101.0, category="fire"))
-    desk.restore_calls(a_leg("c1"), a_leg("c2", age_s=2.0), now=200.0)
+    desk.restore_calls(a_leg("c1"), a_leg("c2", age_s=2.0, withheld=True), now=200.0)
     assert desk.router.calls["c2"].stage is Stage.RINGING
+    assert desk.router.calls["c2"].record.withheld
     assert desk.router.calls["c1"].stage is Stage.QUEUED
 
 
