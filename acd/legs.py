@@ -91,7 +91,10 @@ class OperatorLegs:
         number = shown = dialable(record.caller_number)
         if record.withheld and self.rules.withheld is not Withheld.SHOWN:
             number, shown = "", seen(number, True, self.rules.withheld)
-        display = f"{self.rules.category(record.category).label} {shown or ANONYMOUS}"
+        label = self.rules.category(record.category).label
+        if call.silent:
+            label = f"{label} {self.rules.labels['silent']}"
+        display = f"{label} {shown or ANONYMOUS}"
         self.switch.ring(leg.id, phone, (display, number or ANONYMOUS), call.channel)
         return leg
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from acd.queueing.announcements import SILENT
 from acd.queueing.strategies import STRATEGIES
 from acd.rules.rules import LONGEST_CAP_S, LONGEST_HEAD_START_S, Category, ring_problems
 
@@ -38,16 +39,21 @@ class Menu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MenuTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All menus, the first one, the time for all of them together, and the categories."""
+    """All menus, the first one, the time for all of them together, and the categories.
+
+    `silent_prompts`: by which who pressed nothing and was not heard is asked to press a key, one
+    for each language; said to who waits then.
+    """
 
     start: str
     menus: dict[str, Menu]
     categories: dict[str, Category]
     limit_s: float = 11.5
+    silent_prompts: tuple[str, ...] = (SILENT,)
 
     def prompts(self) -> set[str]:
         """The names of all prompts that can be played."""
-        found = set()
+        found = set(self.silent_prompts)
         for menu in self.menus.values():
             found |= {menu.prompt, menu.retry_prompt}
             found |= {key.information for key in menu.keys.values() if key.information}

@@ -14,10 +14,13 @@ from acd.switch import Switch
 from acd.timers import Timers
 from ivr.menu import MenuTree
 from ivr.session import (
+    Action,
     Digit,
     Done,
     Event,
+    Heard,
     Inform,
+    Listen,
     Phase,
     Play,
     PromptEnded,
@@ -90,6 +93,9 @@ class Reception:
         if playing and call.playback is not None:
             self._expect(call, call.playback)
         elif session.phase is Phase.SILENCE:
+            if session.listens:  # what was heard while no engine watched is told again this way
+                self._switch.unlisten(call.channel)
+                self._switch.listen(call.channel)
             self._step(call, Tick(), now)
         else:
             self._playbacks.forget(call.playback)
@@ -105,12 +111,19 @@ class Reception:
         # the menu may have been changed since
         return session if session.menu in self._tree.menus else None
 
-    def digit(self, call: Call, digit: str, now: float) -> None:
-        """The citizen pressed a key."""
+    def digit(self, call: Call, digit: str, now: float) -> bool:
+        """The citizen pressed a key; False if that has nothing to do with the menu."""
         session = self._sessions.get(call.id)
-        if session is not None and call.stage is not Stage.ENDED:
+        if session is None:
+            return False
+        if call.stage is not Stage.ENDED:
             call.note(EventKind.DIGIT, now, digit=digit, menu=session.menu)
             self._step(call, Digit(digit), now)
+        return True
+
+    def heard(self, call: Call, now: float) -> None:
+        """The citizen can be heard."""
+        self._step(call, Heard(), now)
 
     def _expect(self, call: Call, playback: str) -> None:
         def ended(failed: bool, now: float) -> None:
@@ -137,6 +150,8 @@ class Reception:
             # who hung up in the middle of a prompt has not asked for an operator by its end
             return
         after, actions = step(self._tree, session, event, now)
+        if session.listens and not after.listens:
+            self._switch.unlisten(call.channel)
         if after != session:
             self._sessions[call.id] = after
             call.rearm(self._timers.at(after.due, lambda at: self._step(call, Tick(), at)))
@@ -146,9 +161,11 @@ class Reception:
             call.dialogue = msgspec.to_builtins(now_in)
             call.keep()
 
-    def _act(self, call: Call, action: Play | Inform | Done, now: float) -> None:
+    def _act(self, call: Call, action: Action, now: float) -> None:
         self._silence(call)
         match action:
+            case Listen():
+                self._switch.listen(call.channel)
             case Play(prompt):
                 self._play(call, prompt, now)
             case Inform(prompt, category, source):
@@ -156,13 +173,20 @@ class Reception:
                 call.note(EventKind.MENU_DONE, now, category=category, category_source=source.value)
                 call.note(EventKind.INFORMATION_STARTED, now, prompt=prompt)
                 self._play(call, prompt, now)
-            case Done(category, source):
+            case Done(category, source, silent):
                 self.gone(call)
                 if call.stage is Stage.MENU:
-                    call.note(
-                        EventKind.MENU_DONE, now, category=category, category_source=source.value
-                    )
+                    self._is_done(call, category, source, silent, now)
                 self._dispatcher.enqueue(call, now)
+
+    def _is_done(
+        self, call: Call, category: str, source: CategorySource, silent: bool, now: float
+    ) -> None:
+        more = {}
+        if silent:
+            call.silent, more["silent"] = True, True
+            call.ask_for_key = bool(self._dispatcher.rules.announce.silent)
+        call.note(EventKind.MENU_DONE, now, category=category, category_source=source.value, **more)
 
     def _play(self, call: Call, prompt: str, now: float) -> None:
         call.playback = new_id(now)

@@ -28,7 +28,11 @@ class Phase(StrEnum):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """Where one citizen is in the menu. `due` is the time of the next Tick that is wanted."""
+    """Where one citizen is in the menu. `due` is the time of the next Tick that is wanted.
+
+    `listens`: it is asked whether the citizen can be heard. Nobody listens while a prompt plays,
+    for its echo may be heard too, and to nobody who has pressed a key.
+    """
 
     deadline: float
     menu: str
@@ -36,6 +40,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     wrong: int = 0
     chosen: bool = False  # a valid key was pressed
     due: float = 0.0
+    listens: bool = False
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -54,11 +59,15 @@ class PromptEnded(msgspec.Struct, frozen=True):
     failed: bool = False
 
 
+class Heard(msgspec.Struct, frozen=True):
+    """The citizen can be heard."""
+
+
 class Tick(msgspec.Struct, frozen=True):
     """The time `due` has come."""
 
 
-Event = Started | Digit | PromptEnded | Tick
+Event = Started | Digit | PromptEnded | Heard | Tick
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -76,13 +85,18 @@ class Inform(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """Find an operator; stop what plays."""
+    """Find an operator; stop what plays. `silent`: nothing was pressed, and nothing heard."""
 
     category: str
     source: CategorySource
+    silent: bool = False
 
 
-Action = Play | Inform | Done
+class Listen(msgspec.Struct, frozen=True):
+    """Ask whether the citizen can be heard, until the session does not want to know any more."""
+
+
+Action = Play | Inform | Done | Listen
 
 
 def begin(tree: MenuTree, arrived_at: float) -> Session:
@@ -108,7 +122,13 @@ def step(
             return _done(tree, session, CategorySource.NONE)
         case PromptEnded():
             due = min(session.deadline, now + tree.menus[session.menu].silence_s)
-            return msgspec.structs.replace(session, phase=Phase.SILENCE, due=due), []
+            after = msgspec.structs.replace(session, phase=Phase.SILENCE, due=due)
+            pressed = session.wrong or session.chosen
+            if pressed or session.phase is Phase.SILENCE or due >= session.deadline:
+                return after, []  # in less time than the menu gives nobody is known to be silent
+            return msgspec.structs.replace(after, listens=True), [Listen()]
+        case Heard():
+            return msgspec.structs.replace(session, listens=False), []
         case Tick() if now >= session.due:
             return _done(tree, session, _why_no_choice(session))
     return session, []
@@ -128,7 +148,7 @@ def _ask(tree: MenuTree, session: Session, prompt: str, now: float) -> tuple[Ses
 def _pressed(
     tree: MenuTree, session: Session, digit: str, now: float
 ) -> tuple[Session, list[Action]]:
-    menu = tree.menus[session.menu]
+    menu, session = tree.menus[session.menu], msgspec.structs.replace(session, listens=False)
     key = menu.keys.get(digit)
     if key is None:
         session = msgspec.structs.replace(session, wrong=session.wrong + 1)
@@ -152,4 +172,6 @@ def _done(tree: MenuTree, session: Session, source: CategorySource) -> tuple[Ses
     # a key that led into this menu has already said what the call is about
     known = CategorySource.MENU if session.chosen else source
     category = tree.menus[session.menu].category
-    return msgspec.structs.replace(session, phase=Phase.DONE), [Done(category, known)]
+    # who was listened to until now, was not heard
+    done = Done(category, known, silent=session.listens and source is CategorySource.SILENCE)
+    return msgspec.structs.replace(session, phase=Phase.DONE, listens=False), [done]

@@ -32,6 +32,7 @@ from journal.row_kinds import (
     OPERATOR_EVENTS,
     OPERATORS,
     RowKind,
+    short_call,
 )
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, why
@@ -114,7 +115,7 @@ class DatabaseWriter:
         """Keep an event, and the record as it is now; it may go on changing."""
         happened = msgspec.structs.asdict(event)
         happened["at"] = _finite(event.at)
-        self.local.add((_CALLS, record.row()), (_CALL_EVENTS, happened))
+        self.local.add((_CALLS, short_call(record.row())), (_CALL_EVENTS, happened))
         self._wake.set()
 
     def operator_event(

@@ -137,6 +137,7 @@ class CallRow(Base):
     redial_of: Mapped[str | None] = mapped_column(String(ID))
     callback_of: Mapped[str | None] = mapped_column(String(ID))
     withheld: Mapped[bool]
+    silent: Mapped[bool]
 
 
 class WorkItemRow(Base):

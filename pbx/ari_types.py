@@ -112,6 +112,12 @@ class ChannelDtmfReceived(Event, frozen=True, tag="ChannelDtmfReceived"):
     duration_ms: int = 0
 
 
+class ChannelTalkingStarted(Event, frozen=True, tag="ChannelTalkingStarted"):
+    """Somebody can be heard on a leg on which TALK_DETECT is set."""
+
+    channel: Channel
+
+
 class ChannelHold(Event, frozen=True, tag="ChannelHold"):
     """A phone has put the others on hold (re-INVITE: sendonly, inactive or c=0.0.0.0)."""
 
@@ -188,6 +194,7 @@ AnyEvent = (
     | ChannelHangupRequest
     | ChannelStateChange
     | ChannelDtmfReceived
+    | ChannelTalkingStarted
     | PlaybackFinished
     | ChannelHold
     | ChannelUnhold
@@ -204,6 +211,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     ChannelHangupRequest,
     ChannelStateChange,
     ChannelDtmfReceived,
+    ChannelTalkingStarted,
     PlaybackFinished,
     ChannelHold,
     ChannelUnhold,

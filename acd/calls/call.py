@@ -41,6 +41,8 @@ class Call:
     category_before: str | None = None  # of the call that the citizen gave up a moment before
     callback: bool = False  # a citizen who is called back
     silent: bool = False  # a citizen who says nothing, and may not be able to
+    ask_for_key: bool = False  # ... and is to be asked to press a key, if that is so
+    keys: int = 0  # how many were noted since the menu, by this engine
     aged: bool = False  # has waited beyond the cap: before all others, to anybody
     preferred: str | None = None  # the operator who spoke with this caller last
     hung_up_by: str | None = None  # who was first to hang up, once somebody has
@@ -112,9 +114,10 @@ class Call:
                 self.checkpoint = last
                 self.journal.keep(key, last)
             return
+        legs = self.legs.values()
         under_way = CallCheckpoint(
-            offers=[leg.checkpoint() for leg in self.legs.values() if not leg.talks_since],
-            held={leg.id: leg.held_since for leg in self.legs.values() if leg.held_since},
+            offers=[leg.checkpoint() for leg in legs if not leg.talks_since],
+            held={leg.id: leg.held_since for leg in legs if leg.held_since},
             refers=self._refers(),
             dialogue=self.dialogue,
             playback=self.playback,
@@ -122,6 +125,7 @@ class Call:
             waits_since=self.waits_since,
             callback=self.callback,
             silent=self.silent,
+            ask_for_key=self.ask_for_key,
             preferred=self.preferred,
             aged=self.aged,
             interrupted=self.interrupted,
@@ -145,6 +149,7 @@ class Call:
         self.resource_priority, self.waits_since = kept.resource_priority, kept.waits_since
         self.callback, self.silent, self.preferred = kept.callback, kept.silent, kept.preferred
         self.aged, self.interrupted = kept.aged, kept.interrupted
+        self.ask_for_key = kept.ask_for_key
         self.said, self.turns, self.words = kept.said, kept.turns, kept.words
         self._follow_the_record()
 

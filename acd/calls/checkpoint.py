@@ -43,11 +43,12 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`: the
     prompt that plays in it. `waits_since`: when the citizen called first, if this call is one of
     several. `aged`, `interrupted`: served before all others; not told yet that the operator was
-    lost. `said`, `turns`: the last figure that a waiting citizen was told, and
-    how often the music has begun again. `words`: the playback of such a figure. `held`: legs that
-    hold the citizen, and since when. `refers`: legs whose phones have sent REFER and wait to
-    be told what comes of it. `hang_up`: the citizen's channel, if the call has ended and that was
-    asked to be hung up, until it is gone; then nothing else is told.
+    lost. `ask_for_key`: a silent citizen who has not been asked yet to press a key. `said`,
+    `turns`: the last figure that a waiting citizen was told, and how often the music has begun
+    again. `words`: the playback of such a figure. `held`: legs that hold the citizen, and since
+    when. `refers`: legs whose phones have sent REFER and wait to be told what comes of it.
+    `hang_up`: the citizen's channel, if the call has ended and that was asked to be hung up, until
+    it is gone; then nothing else is told.
     """
 
     offers: list[OfferCheckpoint] = []
@@ -59,6 +60,7 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     waits_since: float | None = None
     callback: bool = False
     silent: bool = False
+    ask_for_key: bool = False
     preferred: str | None = None
     aged: bool = False
     interrupted: bool = False

@@ -51,7 +51,9 @@ class EventKind(StrEnum):
     # caller_number, caller_name, called_number, asterisk_id, language, withheld (if it is)
     ARRIVED = "arrived"
     DIGIT = "digit"  # digit, menu
-    MENU_DONE = "menu_done"  # category, category_source
+    # digit, stage (queued, ringing, talking), means (yes, no or "", in a talk): outside the menu
+    KEY = "key"
+    MENU_DONE = "menu_done"  # category, category_source, silent (if it is)
     INFORMATION_STARTED = "information_started"  # prompt
     QUEUED = "queued"  # category, position
     OVERFLOW = "overflow"  # step, to: nobody was ready at all
@@ -135,7 +137,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     `legs`, one for each who spoke with the citizen. `held_ms`: how long the citizen was on hold, in
     `holds` turns. `redial_of`: the call that the citizen gave up a moment before. `callback_of`:
     the call whose citizen the line has called by this one. `withheld`: the caller asked that the
-    number be shown to nobody (RFC 3323); who sees it is `acd.numbers.withheld`.
+    number be shown to nobody (RFC 3323); who sees it is `acd.numbers.withheld`. `silent`:
+    nothing was pressed and nothing heard in the menu.
     """
 
     call_id: str
@@ -173,6 +176,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
     redial_of: str | None = None
     callback_of: str | None = None
     withheld: bool = False
+    silent: bool = False
 
     @property
     def latest(self) -> float:
@@ -336,6 +340,7 @@ def apply(record: CallRecord, event: CallEvent) -> None:
             record.menu_done_at = at
             record.category = data["category"]
             record.category_source = CategorySource(data["category_source"])
+            record.silent = "silent" in data
         case EventKind.INFORMATION_STARTED:
             record.informed = True
         case EventKind.QUEUED:

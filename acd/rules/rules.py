@@ -65,6 +65,11 @@ FAILURES: Mapping[str, Failure] = {
 }
 _NO_FAULT = Failure()
 
+# A citizen who cannot speak is asked what can be answered by a key; 4 and 5 are what Massachusetts
+# and others use for text-less calls.
+ANSWERS: Mapping[str, str] = {"4": "yes", "5": "no"}
+LABELS: Mapping[str, str] = {"silent": "DIAM"}
+
 
 ANYBODY = "anybody"  # whoever is ready, whatever they know
 ALL_PHONES = "all_phones"  # every phone that can be rung, whoever sits there
@@ -107,13 +112,15 @@ class Announce:
     """What waiting citizens are told beside "you are in line": nothing, their place, or the wait.
 
     `first_s`: from joining the queue to the first figure; `every_s`: from one to the next.
-    `text_s`: how long the music's own words take, which no figure cuts off.
+    `text_s`: how long the music's own words take, which no figure cuts off. `silent`: the prompts
+    by which who says nothing is asked to press a key, one for each language.
     """
 
     mode: Mode = "off"
     first_s: float = 3.0
     every_s: float = 30.0
     text_s: float = 0.0
+    silent: tuple[str, ...] = ("silent_caller",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -131,7 +138,8 @@ class Rules:
     numbers without a country code are from (ISO 3166). `callback_ring_s`, `agency_ring_s`: how
     long a citizen who is called back, and an agency, is rung. `outbound`: which numbers are
     dialled. `callbacks`: when lost calls are called back. `number`: what citizens dial. `withheld`:
-    what people see of a number that its caller withholds.
+    what people see of a number that its caller withholds. `answers`: what a citizen's key
+    means in a talk. `labels`: what an operator's display shows of a call beside its category.
     """
 
     ring_timeout_s: float = 12.0
@@ -156,6 +164,8 @@ class Rules:
     callbacks: CallbackRules = field(default_factory=CallbackRules)
     number: str = "112"
     withheld: Withheld = Withheld.SHOWN
+    answers: Mapping[str, str] = field(default_factory=lambda: ANSWERS)
+    labels: Mapping[str, str] = field(default_factory=lambda: LABELS)
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:

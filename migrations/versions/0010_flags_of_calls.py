@@ -1,4 +1,4 @@
-"""Calls know whether the number was withheld."""
+"""Calls know whether the number was withheld, and whether the caller was silent."""
 
 from __future__ import annotations
 
@@ -13,12 +13,14 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the columns; older engines write rows without them."""
-    op.add_column(
-        "calls", sa.Column("withheld", sa.Boolean(), server_default=sa.false(), nullable=False)
-    )
+    for name in ("withheld", "silent"):
+        op.add_column(
+            "calls", sa.Column(name, sa.Boolean(), server_default=sa.false(), nullable=False)
+        )
 
 
 def downgrade() -> None:
     """Remove them."""
     with op.batch_alter_table("calls") as table:
-        table.drop_column("withheld")
+        for name in ("silent", "withheld"):
+            table.drop_column(name)

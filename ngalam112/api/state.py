@@ -97,6 +97,7 @@ def _living(call: Call, how: Withheld, now: float) -> dict[str, Any]:
         "caller": seen(call.record.caller_number, call.record.withheld, how),
         "operator": call.operator,
         "phone": call.record.phone,
+        "silent": call.silent,
         "seconds": round(now - call.record.arrived_at, 1),
     }
 

@@ -109,7 +109,7 @@ def _shown_call(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
 
 
 def _flags(row: dict[str, Any]) -> list[str]:
-    return ["withheld"] if row["withheld"] else []
+    return [name for name in ("withheld", "silent") if row[name]]
 
 
 def _shown_leg(leg: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:

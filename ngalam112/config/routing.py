@@ -15,7 +15,7 @@ from acd.numbers.withheld import Withheld
 from acd.queueing.announcements import IN_LINE
 from acd.queueing.announcements import PROMPTS as ANNOUNCED
 from acd.rules.load_shedding import Limits
-from acd.rules.rules import FAILURES, Announce, Rules
+from acd.rules.rules import FAILURES, LABELS, Announce, Rules
 from acd.transfers.directory import Directory
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
@@ -133,6 +133,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
             first_s=settings.announce_first_s,
             every_s=settings.announce_every_s,
             text_s=seconds_of(settings.sounds / f"{IN_LINE}.wav"),
+            silent=tree.silent_prompts,
         ),
         limits=Limits(
             capacity_cps=settings.capacity_cps,
@@ -147,6 +148,8 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         callbacks=found.callbacks,
         number=settings.number,
         withheld=Withheld(settings.withheld_numbers),
+        answers=found.answers,
+        labels={**LABELS, **found.labels},
         categories=tree.categories,
     )
 

@@ -49,6 +49,7 @@ from pbx.ari_types import (
     ChannelHangupRequest,
     ChannelHold,
     ChannelStateChange,
+    ChannelTalkingStarted,
     ChannelTransfer,
     ChannelUnhold,
     PlaybackFinished,
@@ -143,10 +144,13 @@ class EventRouter:
         """Let one event happen, then offer calls to whoever is free."""
         match event:
             case ChannelDtmfReceived(digit=digit, channel=channel):
-                if (call := self.calls.get(channel.id)) is not None:
-                    self.reception.digit(call, digit, now)
-                else:
+                if (call := self.calls.get(channel.id)) is None:
                     self._owners.of(channel.id).digit(channel.id, digit, now)
+                elif not self.reception.digit(call, digit, now):
+                    self.dispatcher.keys.pressed(call, digit, now)
+            case ChannelTalkingStarted(channel=channel):
+                if (call := self.calls.get(channel.id)) is not None:
+                    self.reception.heard(call, now)
             case ChannelStateChange(channel=channel):
                 if channel.state == "Ringing":
                     self.dispatcher.operator_legs.leg_ringing(channel.id, now)

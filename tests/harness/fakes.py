@@ -92,6 +92,12 @@ class FakeSwitch:
     def tell(self, leg: str, prompt: str) -> None:
         self._do("tell", leg, prompt)
 
+    def listen(self, channel: str) -> None:
+        self._do("listen", channel)
+
+    def unlisten(self, channel: str) -> None:
+        self._do("unlisten", channel)
+
     def progress(self, leg: str, outcome: str) -> None:
         self._do("progress", leg, outcome)
 
@@ -115,8 +121,8 @@ class FakeSwitch:
         return [did.to for did in self.all(what)]
 
     def playing(self) -> tuple[str, str]:
-        """The playback and the prompt that were begun last."""
-        playback, prompt = self.last("say").more
+        """The playback and the prompt that were begun last, the first of several."""
+        playback, prompt, *_ = self.last("say").more
         return playback, prompt
 
 

@@ -60,7 +60,7 @@ def test_a_right_file_is_read(tmp_path: Path) -> None:
     path = tmp_path / "menu.toml"
     path.write_text(RIGHT)
     tree = load_menu(path)
-    assert tree.prompts() == {"menu", "again", "info"}
+    assert tree.prompts() == {"menu", "again", "info", "silent_caller"}
     assert tree.categories["fire"].label == "API"
 
 
