@@ -9,9 +9,11 @@ from pathlib import Path
 
 import msgspec
 
+from acd.numbers.nuisance import Nuisance, nuisance_problems
 from acd.numbers.outbound import Outbound, outbound_problems
 from acd.operators.operator import MISSED
 from acd.rules.callbacks import CallbackRules, callback_problems
+from acd.rules.dispositions import DISPOSITIONS, Disposition, disposition_problems
 from acd.rules.rules import (
     ALL_PHONES,
     ANSWERS,
@@ -75,8 +77,10 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `overflow_again_s` after the last step from the first. `agencies`, `category_numbers`: by the
     number that operators dial. `fallback`: the agencies that are rung, in this order, when no
     engine serves and no phone answers. `outbound`: which numbers are dialled at all.
-    `callbacks`: when lost calls are called back. `answers`: what a citizen's key means in a talk, by
-    the digit. `labels`: what the display says of a call beside its category.
+    `callbacks`: when lost calls are called back. `answers`: what a citizen's key means in a talk,
+    by the digit. `labels`: what the display says of a call beside its category.
+    `nuisance`: which numbers are served behind others. `dispositions`: what a call was, by the
+    digit that an operator dials behind *4.
     """
 
     pause_reasons: dict[str, PauseReason] = {}
@@ -90,13 +94,16 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     outbound: Outbound = Outbound()
     answers: dict[str, str] = msgspec.field(default_factory=lambda: dict(ANSWERS))
     labels: dict[str, str] = {}
+    nuisance: Nuisance = Nuisance()
+    dispositions: dict[str, Disposition] = msgspec.field(default_factory=lambda: dict(DISPOSITIONS))
     agencies: dict[str, Agency] = {}
     category_numbers: dict[str, str] = {}
     fallback: tuple[str, ...] = ()
 
     def prompts(self) -> set[str]:
         """The names of all prompts that can be played."""
-        return {reason.prompt for reason in self.pause_reasons.values()}
+        reasons = {reason.prompt for reason in self.pause_reasons.values()}
+        return reasons | {one.prompt for one in self.dispositions.values()}
 
     def check_reason(self, name: str | None) -> None:
         """Raise NoSuchReason unless `name` is one of the data, or None: without a reason."""
@@ -141,6 +148,8 @@ def _problems(found: Distribution) -> Iterator[str]:
     yield from outbound_problems(found.outbound)
     yield from callback_problems(found.callbacks)
     yield from _word_problems(found)
+    yield from nuisance_problems(found.nuisance)
+    yield from disposition_problems(found.dispositions)
 
 
 def _priority_problems(priority: Priority) -> Iterator[str]:

@@ -94,6 +94,8 @@ class OperatorLegs:
         label = self.rules.category(record.category).label
         if call.silent:
             label = f"{label} {self.rules.labels['silent']}"
+        if record.nuisance is not None:
+            label = f"{label} {self.rules.labels.get(record.nuisance, record.nuisance)}"
         display = f"{label} {shown or ANONYMOUS}"
         self.switch.ring(leg.id, phone, (display, number or ANONYMOUS), call.channel)
         return leg

@@ -58,7 +58,14 @@ class RowKind(NamedTuple):
 
 
 # what most calls leave as it is here
-_SELDOM: dict[str, Any] = {"withheld": False, "silent": False}
+_SELDOM: dict[str, Any] = {
+    "redial_of": None,
+    "callback_of": None,
+    "withheld": False,
+    "silent": False,
+    "nuisance": None,
+    "disposition": None,
+}
 
 
 def short_call(row: dict[str, Any]) -> dict[str, Any]:

@@ -138,6 +138,8 @@ class CallRow(Base):
     callback_of: Mapped[str | None] = mapped_column(String(ID))
     withheld: Mapped[bool]
     silent: Mapped[bool]
+    nuisance: Mapped[str | None] = mapped_column(String(WORD))
+    disposition: Mapped[str | None] = mapped_column(String(WORD))
 
 
 class WorkItemRow(Base):

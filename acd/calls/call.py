@@ -114,10 +114,15 @@ class Call:
                 self.checkpoint = last
                 self.journal.keep(key, last)
             return
-        legs = self.legs.values()
+        offers: list[OfferCheckpoint] = []
+        held: dict[str, float] = {}
+        if self.legs:
+            legs = self.legs.values()
+            offers = [leg.checkpoint() for leg in legs if not leg.talks_since]
+            held = {leg.id: leg.held_since for leg in legs if leg.held_since}
         under_way = CallCheckpoint(
-            offers=[leg.checkpoint() for leg in legs if not leg.talks_since],
-            held={leg.id: leg.held_since for leg in legs if leg.held_since},
+            offers=offers,
+            held=held,
             refers=self._refers(),
             dialogue=self.dialogue,
             playback=self.playback,

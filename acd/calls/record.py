@@ -48,7 +48,8 @@ class CategorySource(StrEnum):
 class EventKind(StrEnum):
     """What can happen to a call. The names are those in the events table and in the exports."""
 
-    # caller_number, caller_name, called_number, asterisk_id, language, withheld (if it is)
+    # caller_number, caller_name, called_number, asterisk_id, language; if it is so: withheld,
+    # nuisance (why), redial_of, callback_of
     ARRIVED = "arrived"
     DIGIT = "digit"  # digit, menu
     # digit, stage (queued, ringing, talking), means (yes, no or "", in a talk): outside the menu
@@ -72,6 +73,7 @@ class EventKind(StrEnum):
     TRANSFERRED = "transferred"
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
     CALLED_BACK = "called_back"  # of earlier versions: operator, phone, leg, to
+    DISPOSITION = "disposition"  # disposition (None: taken back), operator: in the talk or after it
     TROUBLE = "trouble"  # what
     ENDED = "ended"  # ended_by, hangup_cause, position (of who hung up while waiting)
     FALLBACK = "fallback"  # status, step, phone, answered_at, why, run: no engine served meanwhile
@@ -138,7 +140,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     `holds` turns. `redial_of`: the call that the citizen gave up a moment before. `callback_of`:
     the call whose citizen the line has called by this one. `withheld`: the caller asked that the
     number be shown to nobody (RFC 3323); who sees it is `acd.numbers.withheld`. `silent`:
-    nothing was pressed and nothing heard in the menu.
+    nothing was pressed and nothing heard in the menu. `nuisance`: why it is served behind others
+    (`acd.numbers.nuisance`). `disposition`: what an operator says that it was, such as prank.
     """
 
     call_id: str
@@ -177,6 +180,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     callback_of: str | None = None
     withheld: bool = False
     silent: bool = False
+    nuisance: str | None = None
+    disposition: str | None = None
 
     @property
     def latest(self) -> float:
@@ -336,6 +341,8 @@ def apply(record: CallRecord, event: CallEvent) -> None:
             if "callback_of" in data:
                 record.callback_of = data["callback_of"]
             record.withheld = "withheld" in data
+            if "nuisance" in data:
+                record.nuisance = data["nuisance"]
         case EventKind.MENU_DONE:
             record.menu_done_at = at
             record.category = data["category"]
@@ -352,6 +359,8 @@ def apply(record: CallRecord, event: CallEvent) -> None:
             _fell_back(record, data)
         case EventKind.ENDED:
             _end(record, at, data)
+        case EventKind.DISPOSITION:
+            record.disposition = data.get("disposition")
         case _:
             _apply_to_legs(record, event)
 

@@ -30,8 +30,10 @@ class CitizenKeys:
         if call.stage is Stage.TALKING:
             self._note(call, digit, now, means=self._answers.get(digit, ""))
         elif call.silent and call.stage in (Stage.QUEUED, Stage.RINGING):
-            # noted behind the change, so that the next engine knows of both or of neither
-            self._queue.age(call)
+            # noted behind the change, so that the next engine knows of both or of neither; who is a
+            # nuisance stays behind the others, for any machine can press a key
+            if call.head_start_s >= 0:
+                self._queue.age(call)
             self._note(call, digit, now)
 
     def _note(self, call: Call, digit: str, now: float, **more: str) -> None:

@@ -10,9 +10,11 @@ from typing import Literal
 import msgspec
 
 from acd.numbers.caller import COUNTRY
+from acd.numbers.nuisance import Nuisance
 from acd.numbers.outbound import Barred, Outbound
-from acd.rules.callbacks import CallbackRules
 from acd.numbers.withheld import Withheld
+from acd.rules.callbacks import CallbackRules
+from acd.rules.dispositions import DISPOSITIONS, Disposition
 from acd.rules.load_shedding import Limits
 
 LONGEST_HEAD_START_S = 600.0
@@ -68,7 +70,12 @@ _NO_FAULT = Failure()
 # A citizen who cannot speak is asked what can be answered by a key; 4 and 5 are what Massachusetts
 # and others use for text-less calls.
 ANSWERS: Mapping[str, str] = {"4": "yes", "5": "no"}
-LABELS: Mapping[str, str] = {"silent": "DIAM"}
+LABELS: Mapping[str, str] = {
+    "silent": "DIAM",
+    "calls": "BERULANG",
+    "short_calls": "PENDEK",
+    "marks": "PRANK?",
+}
 
 
 ANYBODY = "anybody"  # whoever is ready, whatever they know
@@ -140,6 +147,8 @@ class Rules:
     dialled. `callbacks`: when lost calls are called back. `number`: what citizens dial. `withheld`:
     what people see of a number that its caller withholds. `answers`: what a citizen's key
     means in a talk. `labels`: what an operator's display shows of a call beside its category.
+    `nuisance`: what makes a number one, and what follows. `dispositions`: what a call was, by the
+    digit that an operator dials behind *4.
     """
 
     ring_timeout_s: float = 12.0
@@ -166,6 +175,8 @@ class Rules:
     withheld: Withheld = Withheld.SHOWN
     answers: Mapping[str, str] = field(default_factory=lambda: ANSWERS)
     labels: Mapping[str, str] = field(default_factory=lambda: LABELS)
+    nuisance: Nuisance = field(default_factory=Nuisance)
+    dispositions: Mapping[str, Disposition] = field(default_factory=lambda: DISPOSITIONS)
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:

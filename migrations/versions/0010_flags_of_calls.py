@@ -1,4 +1,4 @@
-"""Calls know whether the number was withheld, and whether the caller was silent."""
+"""Calls know that the number was withheld, the caller silent or a nuisance, and what it was."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ def upgrade() -> None:
         op.add_column(
             "calls", sa.Column(name, sa.Boolean(), server_default=sa.false(), nullable=False)
         )
+    for name in ("nuisance", "disposition"):
+        op.add_column("calls", sa.Column(name, sa.String(32), nullable=True))
 
 
 def downgrade() -> None:
     """Remove them."""
     with op.batch_alter_table("calls") as table:
-        for name in ("silent", "withheld"):
+        for name in ("disposition", "nuisance", "silent", "withheld"):
             table.drop_column(name)

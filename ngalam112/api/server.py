@@ -113,6 +113,7 @@ class Api:
         route.add_get("/api/callbacks/{id}", self._past(queries.lost_call, self._looking_up))
         route.add_post("/api/callbacks/{id}/take", self._changes.take_callback)
         route.add_post("/api/callbacks/{id}/close", self._changes.close_callback)
+        route.add_post("/api/calls/{id}/disposition", self._changes.dispose_call)
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
         route.add_delete("/api/phones/{number}", self._changes.remove_phone)

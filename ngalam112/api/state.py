@@ -98,6 +98,7 @@ def _living(call: Call, how: Withheld, now: float) -> dict[str, Any]:
         "operator": call.operator,
         "phone": call.record.phone,
         "silent": call.silent,
+        "nuisance": call.record.nuisance,
         "seconds": round(now - call.record.arrived_at, 1),
     }
 

@@ -150,6 +150,8 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         withheld=Withheld(settings.withheld_numbers),
         answers=found.answers,
         labels={**LABELS, **found.labels},
+        nuisance=found.nuisance,
+        dispositions=found.dispositions,
         categories=tree.categories,
     )
 

@@ -20,6 +20,7 @@ from acd.calls.live_calls import LiveCalls
 from acd.calls.record import OWN_LANGUAGE, CallRecord, EventKind
 from acd.calls.states import Stage
 from acd.numbers.caller import COUNTRY
+from acd.numbers.nuisance import NuisanceNumbers
 from acd.queueing.redials import Redials
 from acd.timers import Timers
 from pbx.ari_types import Channel
@@ -49,7 +50,8 @@ class Claims:
     `ask_where(channel)` asks Asterisk whether its channel lives.
     `country`: where numbers without a country code are from (ISO 3166).
     `pending`: asked for, and not here yet; by the citizens' channels, with what is known of them.
-    `redials`: who has hung up while waiting, and may dial again.
+    `redials`: who has hung up while waiting, and may dial again. `nuisance`: who is served behind
+    the others.
     """
 
     def __init__(
@@ -61,10 +63,11 @@ class Claims:
         claim: Callable[[str], None],
         may_claim: Callable[[str, float], bool],
         ask_where: Callable[[str], None],
+        nuisance: NuisanceNumbers,
         country: str = COUNTRY,
     ) -> None:
         self.pending: dict[str, ClaimCheckpoint] = {}
-        self.redials = Redials(country)
+        self.redials, self.nuisance = Redials(country), nuisance
         self._live, self._journal, self._timers = live, journal, timers
         self._claim, self._may_claim, self._ask_where = claim, may_claim, ask_where
         self._open: Counter[str] = Counter()
@@ -127,9 +130,13 @@ class Claims:
         number, at = readable(number, 32), call.record.arrived_at
         before = self.redials.before(number, at)
         more: dict[str, Any] = {}
+        nuisance = self.nuisance.arrived(number, at)
+        if nuisance is not None:
+            more["nuisance"] = nuisance
         if before is not None:
-            call.waits_since, call.category_before = before.since, before.category
-            more["redial_of"] = before.call_id
+            call.category_before, more["redial_of"] = before.category, before.call_id
+            if nuisance is None:  # who is one has no place before others to keep
+                call.waits_since = before.since
         if withheld:
             more["withheld"] = True
         call.note(

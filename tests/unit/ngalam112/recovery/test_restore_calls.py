@@ -305,7 +305,7 @@ def test_a_citizen_whom_nobody_knows_is_served_before_all_others() -> None:
 
 def test_all_calls_of_an_asterisk_that_is_no_more_were_cut_off_when_it_was_seen_last() -> None:
     desk = LineDesk(operators=2, wrap_up_s=5.0)
-    menu, talking, waiting = (desk.citizen(one) for one in ("c1", "c2", "c3"))
+    menu, talking, waiting = (desk.citizen(one, number=one) for one in ("c1", "c2", "c3"))
     desk.press("2", "c2")
     desk.handle(StasisStart(["operator"], a_channel(talking.leg or "")))
     desk.handle(Connected(talking.bridge or ""), now=110.0)
