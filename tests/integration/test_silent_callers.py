@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +68,14 @@ async def test_a_silent_citizen_is_asked_presses_is_served_first_and_answers_by_
     first = await waits(line, "08131")
     # not a word, not a key until the second 3.5; then a key now and again
     scenario = "citizen_some_keys_all_the_time_until_bye"
-    silent = citizen(line, scenario, "08132", "0", "3500", "7", "6000", "45")
+    silent = citizen(line, scenario, "08132", "0", "3500", "77", "6000", "4455")
     asked = await waits(line, "08132")
     assert (asked["silent"], first["silent"]) == (True, False)
     call_id = asked["call_id"]
 
     async def has_pressed() -> bool:
         await line.is_written()
-        return len(await events(line, call_id, "key")) == 1
+        return bool(await events(line, call_id, "key"))
 
     await eventually(has_pressed, what="the key is noted")
     pid = line.running.engine.pid
@@ -90,15 +91,16 @@ async def test_a_silent_citizen_is_asked_presses_is_served_first_and_answers_by_
     assert (flagged.outcome, flagged.category, other.outcome) == ("answered", "general", "answered")
     assert (flagged.operator_answered_at or 0) < (other.operator_answered_at or 0)
     keys = await events(line, call_id, "key")
-    assert [(one.data["digit"], one.data["stage"]) for one in keys] == [
-        ("7", "queued"),
-        ("4", "talking"),
-        ("5", "talking"),
+    pressed = [(one.data["digit"], one.data["stage"], one.data.get("means")) for one in keys]
+    # on a busy machine SIPp's tones may be lost, or be heard twice
+    assert [one for one, _ in groupby(pressed)] == [
+        ("7", "queued", None),
+        ("4", "talking", "yes"),
+        ("5", "talking", "no"),
     ]
-    assert [one.data["means"] for one in keys[1:]] == ["yes", "no"]
     shown = await line.get(f"/api/calls/{call_id}")
     told = [one for one in shown["events"] if one["kind"] == "key"]
-    assert [one["data"]["digit"] for one in told] == ["7", "4", "5"]
+    assert [one["data"]["digit"] for one in told] == [one.data["digit"] for one in keys]
     assert all(one["at"].startswith("20") for one in told)
     await line.is_empty()
 
