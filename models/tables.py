@@ -144,6 +144,10 @@ class CallRow(Base):
     place: Mapped[str | None] = mapped_column(String(255))
     kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
     kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
+    withheld: Mapped[bool]
+    silent: Mapped[bool]
+    nuisance: Mapped[str | None] = mapped_column(String(WORD))
+    disposition: Mapped[str | None] = mapped_column(String(WORD))
 
 
 class WorkItemRow(Base):

@@ -120,6 +120,7 @@ class Api:
         route.add_get("/api/places", self._past(queries.registered_places, self._looking_up))
         route.add_post("/api/places", self._places.add)
         route.add_delete("/api/places/{number}", self._places.remove)
+        route.add_post("/api/calls/{id}/disposition", self._changes.dispose_call)
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
         route.add_delete("/api/phones/{number}", self._changes.remove_phone)

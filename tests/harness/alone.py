@@ -100,6 +100,7 @@ class Alone:
         values = {"spool": self.spool, "phones_file": self.list}
         values |= {"beat": self.beat, "beat_too_old_s": BEAT_TOO_OLD_S}
         values |= {"door_file": self.beat.with_name("door.waits")}
+        values |= {"withheld_numbers": "shown"}
         values |= {"sounds": self.home / "sounds", "music": self.home / "music"}
         own = {
             "asterisk.conf": f"[directories]\nastetcdir => {etc}\n{folders}",
