@@ -21,6 +21,7 @@ from acd.dispatcher import Dispatcher
 from acd.legs import FAILED, dialable
 from acd.numbers.caller import same_caller
 from acd.numbers.outbound import Barred
+from acd.numbers.withheld import seen
 from acd.operator_calls import OperatorCall, OperatorCalls
 from acd.operators.operator import Operator, available
 from acd.operators.states import State
@@ -179,6 +180,7 @@ class CallbackJobs:
             language=record.language,
             call_id=record.call_id,
             number=record.caller_number,
+            withheld=record.withheld,
             reason=reason,
             created_at=record.ended_at or at,
             waits_since=waits_since,
@@ -230,9 +232,11 @@ class CallbackJobs:
 
     def display(self, work: Work) -> tuple[str, str]:
         """What the operator's phone shows."""
-        number = dialable(work.item.number) or "anonim"
-        label = self._dispatcher.rules.category(work.item.category).label
-        return f"CALLBACK {label} {number}", number
+        item, rules = work.item, self._dispatcher.rules
+        number = dialable(item.number) or "anonim"
+        shown = seen(number, item.withheld, rules.withheld) or "anonim"
+        label = rules.category(item.category).label
+        return f"CALLBACK {label} {shown}", number if shown == number else "anonim"
 
     def due(self, work: Work, now: float) -> None:
         """The time of a callback has come: for the next try, or for its end."""
@@ -322,6 +326,7 @@ class CallbackJobs:
             called_number=self._dispatcher.rules.number,
             language=item.language,
             callback_of=item.call_id,
+            **({"withheld": True} if item.withheld else {}),
         )
         if item.category is not None:
             source = CategorySource.CALLBACK.value

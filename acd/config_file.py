@@ -9,13 +9,17 @@ from pathlib import Path
 
 import msgspec
 
+from acd.numbers.nuisance import Nuisance, nuisance_problems
 from acd.numbers.outbound import Outbound, outbound_problems
 from acd.operators.operator import MISSED
 from acd.rules.callbacks import CallbackRules, callback_problems
+from acd.rules.dispositions import DISPOSITIONS, Disposition, disposition_problems
 from acd.rules.rules import (
     ALL_PHONES,
+    ANSWERS,
     ANYBODY,
     FAILURES,
+    LABELS,
     LONGEST_CAP_S,
     LONGEST_HEAD_START_S,
     RESOURCE_PRIORITY,
@@ -31,6 +35,7 @@ from acd.transfers.directory import problems as directory_problems
 LONGEST_REST_S = 3600.0
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+_LABEL = re.compile(r"[A-Za-z0-9 ?-]{1,16}")
 _PROMPT = re.compile(r"[a-z0-9_]{1,64}")
 
 
@@ -74,7 +79,10 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `overflow_again_s` after the last step from the first. `agencies`, `category_numbers`: by the
     number that operators dial. `fallback`: the agencies that are rung, in this order, when no
     engine serves and no phone answers. `outbound`: which numbers are dialled at all.
-    `callbacks`: when lost calls are called back.
+    `callbacks`: when lost calls are called back. `answers`: what a citizen's key means in a talk,
+    by the digit. `labels`: what the display says of a call beside its category.
+    `nuisance`: which numbers are served behind others. `dispositions`: what a call was, by the
+    digit that an operator dials behind *4.
     """
 
     pause_reasons: dict[str, PauseReason] = {}
@@ -87,13 +95,18 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     overflow_again_s: float = 30.0
     callbacks: CallbackRules = CallbackRules()
     outbound: Outbound = Outbound()
+    answers: dict[str, str] = msgspec.field(default_factory=lambda: dict(ANSWERS))
+    labels: dict[str, str] = {}
+    nuisance: Nuisance = Nuisance()
+    dispositions: dict[str, Disposition] = msgspec.field(default_factory=lambda: dict(DISPOSITIONS))
     agencies: dict[str, Agency] = {}
     category_numbers: dict[str, str] = {}
     fallback: tuple[str, ...] = ()
 
     def prompts(self) -> set[str]:
         """The names of all prompts that can be played."""
-        return {reason.prompt for reason in self.pause_reasons.values()}
+        reasons = {reason.prompt for reason in self.pause_reasons.values()}
+        return reasons | {one.prompt for one in self.dispositions.values()}
 
     def check_reason(self, name: str | None) -> None:
         """Raise NoSuchReason unless `name` is one of the data, or None: without a reason."""
@@ -139,6 +152,9 @@ def _problems(found: Distribution) -> Iterator[str]:
     yield from _overflow_problems(found)
     yield from outbound_problems(found.outbound)
     yield from callback_problems(found.callbacks)
+    yield from _word_problems(found)
+    yield from nuisance_problems(found.nuisance)
+    yield from disposition_problems(found.dispositions)
 
 
 def _priority_problems(priority: Priority) -> Iterator[str]:
@@ -156,6 +172,19 @@ def _priority_problems(priority: Priority) -> Iterator[str]:
             )
         if name != name.lower():
             yield f"priority, {name}: names are written small"
+
+
+def _word_problems(found: Distribution) -> Iterator[str]:
+    for digit, meaning in found.answers.items():
+        if len(digit) != 1 or digit not in "0123456789*#":
+            yield f"answers, {digit!r}: its key must be one of 0 to 9, * or #"
+        if not _NAME.fullmatch(meaning):
+            yield f"answers, {digit}: {meaning!r} must be 1 to 32 small letters, digits, _ or -"
+    for name, label in found.labels.items():
+        if name not in LABELS:
+            yield f"labels: {name!r} is none of {', '.join(LABELS)}"
+        if not _LABEL.fullmatch(label):
+            yield f"labels, {name}: {label!r} must be 1 to 16 letters, digits, blanks, - or ?"
 
 
 def _failure_problems(failures: Mapping[str, Failure]) -> Iterator[str]:

@@ -27,6 +27,7 @@ from acd.operators.wrap_up import WrapUps
 from acd.overflow import Overflow
 from acd.queueing.allocation import Desk, Offer, allocate
 from acd.queueing.announcements import Announcements
+from acd.queueing.citizen_keys import CitizenKeys
 from acd.queueing.eligibility import next_widening, on_duty, speaks
 from acd.queueing.notices import is_informed
 from acd.queueing.queue import WaitingQueue, cap_at, head_start
@@ -69,6 +70,7 @@ class Dispatcher:
         self.switch, self.roster, self.timers, self.rules = switch, roster, timers, rules
         self.wrap_ups = WrapUps(roster, timers)
         self.queue = WaitingQueue()
+        self.keys = CitizenKeys(self.queue, rules.answers)
         self.away = False  # Asterisk is not there: whoever is offered now is offered to nobody
         self.load = LoadWatch(timers, rules.limits)
         self.playbacks = Playbacks()

@@ -19,6 +19,7 @@ from acd.calls.shown_place import shown_place
 from acd.calls.states import LegStage
 from acd.languages import OWN_LANGUAGE
 from acd.numbers.caller import same_caller, without_separators
+from acd.numbers.withheld import Withheld, seen
 from acd.operators.operator import Device, Operator, Phone
 from acd.operators.roster import Roster
 from acd.operators.states import State
@@ -29,6 +30,7 @@ from acd.timers import Timers
 
 log = structlog.get_logger("acd")
 
+ANONYMOUS = "anonim"
 _DIALABLE = re.compile(r"\+?[0-9]{1,32}")
 
 # Q.850 causes that we hang up with
@@ -87,14 +89,21 @@ class OperatorLegs:
         """Ring a phone or an address outside for a call."""
         leg = self.add_leg(Leg(new_id(now), call, phone, operator, transfer=call.transfer))
         self.rings(leg, now)
-        number = dialable(call.record.caller_number)
-        language = call.record.language
-        spoken = "" if language == OWN_LANGUAGE else f"{language.upper()} "
-        label = self.rules.category(call.record.category).label
-        display = f"{label} {spoken}{number or 'anonim'}"
-        if call.record.place_source is not None and (place := shown_place(call.record)):
+        record = call.record
+        number = shown = dialable(record.caller_number)
+        if record.withheld and self.rules.withheld is not Withheld.SHOWN:
+            number, shown = "", seen(number, True, self.rules.withheld)
+        label = self.rules.category(record.category).label
+        if call.silent:
+            label = f"{label} {self.rules.labels['silent']}"
+        if record.nuisance is not None:
+            label = f"{label} {self.rules.labels.get(record.nuisance, record.nuisance)}"
+        if record.language != OWN_LANGUAGE:
+            label = f"{label} {record.language.upper()}"
+        display = f"{label} {shown or ANONYMOUS}"
+        if record.place_source is not None and (place := shown_place(record)):
             display += f", {place}"
-        self.switch.ring(leg.id, phone, (display, number or "anonim"), call.channel)
+        self.switch.ring(leg.id, phone, (display, number or ANONYMOUS), call.channel)
         return leg
 
     def rings(self, leg: Leg, now: float) -> None:

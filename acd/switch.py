@@ -74,6 +74,12 @@ class Switch(Protocol):
     def tell(self, leg: str, prompt: str) -> None:
         """Whisper a prompt to one leg, while it goes on hearing the others and being heard."""
 
+    def listen(self, channel: str) -> None:
+        """Tell once somebody can be heard on this leg, until `unlisten`."""
+
+    def unlisten(self, channel: str) -> None:
+        """Listen to a leg no more."""
+
     def progress(self, leg: str, outcome: str) -> None:
         """Tell a phone that sent REFER: trying, answered, unavailable or declined."""
 

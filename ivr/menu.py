@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from acd.languages import LANGUAGE, OWN_LANGUAGE, in_language
+from acd.queueing.announcements import SILENT
 from acd.queueing.strategies import STRATEGIES
 from acd.rules.rules import LONGEST_CAP_S, LONGEST_HEAD_START_S, Category, ring_problems
 from ivr.information import Information, InformationKeys, Piece, read_information
@@ -69,20 +70,22 @@ class Menu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MenuTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
     """All menus, the first one, the time for all of them together, and the categories.
 
-    `information`: the lines of recorded information, by name. `information_keys`: what a key does
-    while one is heard.
+    `silent_prompt`: by which who pressed nothing and was not heard is asked to press a key, while
+    they wait; "": nobody is. `information`: the lines of recorded information, by name.
+    `information_keys`: what a key does while one is heard.
     """
 
     start: str
     menus: dict[str, Menu]
     categories: dict[str, Category]
     limit_s: float = 11.5
+    silent_prompt: str = SILENT
     information: dict[str, Information] = {}
     information_keys: InformationKeys = InformationKeys()
 
     def prompts(self) -> set[str]:
         """The names of all prompts that can be played, but for the offers of languages."""
-        found = set()
+        found = {self.silent_prompt}
         for menu in self.menus.values():
             found |= {menu.prompt, menu.retry_prompt}
             for key in menu.keys.values():
@@ -108,10 +111,17 @@ class MenuTree(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=Tru
         """The prompts that offer languages, each with its language."""
         return {offer for menu in self.menus.values() for offer in menu.offers("")}
 
-    def languages(self) -> set[str]:
+    def languages(self) -> list[str]:
         """The languages that a citizen can have: the line's own, and those that a key chooses."""
         keys = (key for menu in self.menus.values() for key in menu.keys.values())
-        return {OWN_LANGUAGE} | {key.language for key in keys if key.language is not None}
+        chosen = (key.language for key in keys if key.language is not None)
+        return list(dict.fromkeys((OWN_LANGUAGE, *chosen)))
+
+    def silent_prompts(self) -> tuple[str, ...]:
+        """What is said to who is silent and may understand each of the languages."""
+        if not self.silent_prompt:
+            return ()
+        return tuple(in_language(self.silent_prompt, one) for one in self.languages())
 
     def information_of(self, name: str) -> Information:
         """The information of this name; a prompt's name is information of that one piece."""
@@ -154,6 +164,8 @@ def _problems(tree: MenuTree) -> list[str]:
     for name, menu in tree.menus.items():
         found += _menu_problems(tree, name, menu)
     found += tree.information_keys.problems()
+    if tree.silent_prompt and not _NAME.fullmatch(tree.silent_prompt):
+        found.append(f"silent_prompt {tree.silent_prompt[:64]!r} must be a-z, 0-9 and _ only")
     return found
 
 

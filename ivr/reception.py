@@ -16,12 +16,14 @@ from acd.timers import Timers
 from ivr.menu import MenuTree
 from ivr.session import (
     Action,
+    Audible,
     Back,
     Digit,
     Done,
     Event,
     Heard,
     Inform,
+    Listen,
     Phase,
     Piece,
     Play,
@@ -105,6 +107,9 @@ class Reception:
         if playing and call.playback is not None:
             self._expect(call, call.playback)
         elif session.phase is Phase.SILENCE:
+            if session.listens:  # what was heard while no engine watched is told again this way
+                self._switch.unlisten(call.channel)
+                self._switch.listen(call.channel)
             self._step(call, Tick(), now)
         else:
             self._playbacks.forget(call.playback)
@@ -120,12 +125,19 @@ class Reception:
         # the menu may have been changed since
         return session if fits(self._tree, session) else None
 
-    def digit(self, call: Call, digit: str, now: float) -> None:
-        """The citizen pressed a key."""
+    def digit(self, call: Call, digit: str, now: float) -> bool:
+        """The citizen pressed a key; False if that has nothing to do with the menu."""
         session = self._sessions.get(call.id)
-        if session is not None and call.stage is not Stage.ENDED:
+        if session is None:
+            return False
+        if call.stage is not Stage.ENDED:
             call.note(EventKind.DIGIT, now, digit=digit, menu=session.menu)
             self._step(call, Digit(digit), now)
+        return True
+
+    def heard(self, call: Call, now: float) -> None:
+        """The citizen can be heard."""
+        self._step(call, Audible(), now)
 
     def _expect(self, call: Call, playback: str) -> None:
         def ended(failed: bool, now: float) -> None:
@@ -159,6 +171,8 @@ class Reception:
             # who hung up in the middle of a prompt has not asked for an operator by its end
             return
         after, actions = step(self._tree, session, event, now)
+        if session.listens and not after.listens:
+            self._switch.unlisten(call.channel)
         if after != session:
             self._sessions[call.id] = after
             call.rearm(self._timers.at(after.due, lambda at: self._step(call, Tick(), at)))
@@ -185,14 +199,23 @@ class Reception:
                 call.note(EventKind.INFORMATION_HEARD, now, **about, ms=round(seconds * 1000))
             case Back():
                 call.move(Stage.MENU)
-            case Done(category, source):
+            case Listen():
+                self._switch.listen(call.channel)
+            case Done(category, source, silent):
                 self._silence(call)
                 self.gone(call)
                 if call.stage is Stage.MENU:
-                    call.note(
-                        EventKind.MENU_DONE, now, category=category, category_source=source.value
-                    )
+                    self._is_done(call, category, source, silent, now)
                 self._dispatcher.enqueue(call, now)
+
+    def _is_done(
+        self, call: Call, category: str, source: CategorySource, silent: bool, now: float
+    ) -> None:
+        more = {}
+        if silent:
+            call.silent, more["silent"] = True, True
+            call.ask_for_key = bool(self._dispatcher.rules.announce.silent)
+        call.note(EventKind.MENU_DONE, now, category=category, category_source=source.value, **more)
 
     def _play(self, call: Call, prompts: tuple[str, ...], now: float) -> None:
         self._silence(call)

@@ -34,6 +34,9 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Where one citizen is in the menu. `due` is the time of the next Tick that is wanted.
 
     `information`, `piece`: what is heard, and which piece of it (-1: none), since `piece_since`.
+    `pressed`: a key was, whatever it meant. `listens`: it is asked whether the citizen can be
+    heard. Nobody listens while a prompt plays, for its echo may be heard too, and to nobody who
+    has pressed a key.
     """
 
     deadline: float
@@ -48,6 +51,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     category: str = ""  # that goes with the information
     piece: int = -1
     piece_since: float = 0.0
+    pressed: bool = False
+    listens: bool = False
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -66,11 +71,15 @@ class PromptEnded(msgspec.Struct, frozen=True):
     failed: bool = False
 
 
+class Audible(msgspec.Struct, frozen=True):
+    """The citizen can be heard."""
+
+
 class Tick(msgspec.Struct, frozen=True):
     """The time `due` has come."""
 
 
-Event = Started | Digit | PromptEnded | Tick
+Event = Started | Digit | PromptEnded | Audible | Tick
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -118,13 +127,18 @@ class Back(msgspec.Struct, frozen=True):
 
 
 class Done(msgspec.Struct, frozen=True):
-    """Find an operator; stop what plays."""
+    """Find an operator; stop what plays. `silent`: nothing was pressed, and nothing heard."""
 
     category: str
     source: CategorySource
+    silent: bool = False
 
 
-Action = Play | Speak | Inform | Piece | Heard | Back | Done
+class Listen(msgspec.Struct, frozen=True):
+    """Ask whether the citizen can be heard, until the session does not want to know any more."""
+
+
+Action = Play | Speak | Inform | Piece | Heard | Back | Done | Listen
 Stepped = tuple[Session, list[Action]]
 _with = msgspec.structs.replace
 
@@ -162,7 +176,12 @@ def step(tree: MenuTree, session: Session, event: Event, now: float) -> Stepped:
             return _done(tree, session, CategorySource.NONE)
         case PromptEnded():
             due = min(session.deadline, now + tree.menus[session.menu].silence_s)
-            return _with(session, phase=Phase.SILENCE, due=due), []
+            if session.pressed or session.phase is Phase.SILENCE or due >= session.deadline:
+                # in less time than the menu gives nobody is known to be silent
+                return _with(session, phase=Phase.SILENCE, due=due), []
+            return _with(session, phase=Phase.SILENCE, due=due, listens=True), [Listen()]
+        case Audible():
+            return _with(session, listens=False), []
         case Tick() if now >= session.due:
             return _done(tree, session, _why_no_choice(session))
     return session, []
@@ -193,7 +212,7 @@ def _ask(tree: MenuTree, session: Session, now: float, *, again: bool = False) -
 
 
 def _pressed(tree: MenuTree, session: Session, digit: str, now: float) -> Stepped:
-    menu = tree.menus[session.menu]
+    menu, session = tree.menus[session.menu], _with(session, pressed=True, listens=False)
     key = menu.keys.get(digit)
     if key is None:
         session = _with(session, wrong=session.wrong + 1)
@@ -224,7 +243,9 @@ def _done(tree: MenuTree, session: Session, source: CategorySource) -> Stepped:
     # a key that led into this menu has already said what the call is about
     known = CategorySource.MENU if session.chosen else source
     category = session.category or tree.menus[session.menu].category
-    return _with(session, phase=Phase.DONE), [Done(category, known)]
+    # who was listened to until now, was not heard
+    done = Done(category, known, silent=session.listens and source is CategorySource.SILENCE)
+    return _with(session, phase=Phase.DONE, listens=False), [done]
 
 
 # --- information ------------------------------------------------------------------------------

@@ -60,16 +60,18 @@ class RowKind(NamedTuple):
 
 
 def _call_as_now(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of `calls` with the outcome that this version gives it.
+    """Return a row of `calls` with the outcome that this version gives it, and its disposition.
 
     An engine before migration 0003 may have left rows that are written after it: who was not
-    answered in the fallback was lost there.
+    answered in the fallback was lost there. A disposition that was taken back is left out of the
+    row like one that was never given (`acd.calls.record.SELDOM`), and has to be emptied.
     """
     is_lost = (
         row.get("outcome") == Outcome.FALLBACK
         and row.get("ended_at") is not None
         and row.get("operator_answered_at") is None
     )
+    row = {"disposition": None} | row
     return row | {"outcome": Outcome.LOST_FALLBACK} if is_lost else row
 
 

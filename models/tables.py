@@ -149,6 +149,10 @@ class CallRow(Base):
     place: Mapped[str | None] = mapped_column(String(255))
     kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
     kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
+    withheld: Mapped[bool]
+    silent: Mapped[bool]
+    nuisance: Mapped[str | None] = mapped_column(String(WORD))
+    disposition: Mapped[str | None] = mapped_column(String(WORD))
 
 
 class WorkItemRow(Base):
@@ -179,6 +183,7 @@ class WorkItemRow(Base):
     history: Mapped[list[dict[str, Any]]]
     changes: Mapped[int]
     misdial: Mapped[bool]
+    withheld: Mapped[bool]
     ended_at: Mapped[datetime | None]
     outcome: Mapped[str | None] = mapped_column(String(WORD))
     closed_by: Mapped[str | None] = mapped_column(String(WORD))

@@ -82,7 +82,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         on_attempt=lambda one: ban_keeper.attempt(one),
     )
     clock = SteadyClock()
-    bans = Bans([*settings.trunk_match, *settings.never_ban])
+    bans = Bans([*settings.trunk_match, *settings.untrusted_match, *settings.never_ban])
     etc = settings.asterisk_home / "etc"
     ban_keeper = BanKeeper(bans, etc, ari, journal, clock.now)
     requests = AsteriskRequests(ari, inbox, settings.door_file)

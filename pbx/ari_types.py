@@ -24,9 +24,13 @@ class DialplanPlace(msgspec.Struct, frozen=True):
 
 
 class ChannelVars(msgspec.Struct, frozen=True):
-    """The variables that `ari.conf` names in `channelvars`; empty before they are set."""
+    """The variables that `ari.conf` names in `channelvars`; empty before they are set.
+
+    `withheld`: not empty if the citizen asked that the number be shown to nobody.
+    """
 
     audio_quality: str = msgspec.field(default="", name="RTPAUDIOQOS")
+    withheld: str = msgspec.field(default="", name="WITHHELD")
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -112,6 +116,12 @@ class ChannelDtmfReceived(Event, frozen=True, tag="ChannelDtmfReceived"):
     duration_ms: int = 0
 
 
+class ChannelTalkingStarted(Event, frozen=True, tag="ChannelTalkingStarted"):
+    """Somebody can be heard on a leg on which TALK_DETECT is set."""
+
+    channel: Channel
+
+
 class ChannelHold(Event, frozen=True, tag="ChannelHold"):
     """A phone has put the others on hold (re-INVITE: sendonly, inactive or c=0.0.0.0)."""
 
@@ -188,6 +198,7 @@ AnyEvent = (
     | ChannelHangupRequest
     | ChannelStateChange
     | ChannelDtmfReceived
+    | ChannelTalkingStarted
     | PlaybackFinished
     | ChannelHold
     | ChannelUnhold
@@ -204,6 +215,7 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     ChannelHangupRequest,
     ChannelStateChange,
     ChannelDtmfReceived,
+    ChannelTalkingStarted,
     PlaybackFinished,
     ChannelHold,
     ChannelUnhold,

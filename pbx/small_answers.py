@@ -20,6 +20,7 @@ _ALLOWED = (
     "GET channels/ID",
     "DELETE channels/ID",
     "GET channels/ID/variable",  # Asterisk cuts a value at 4,095 bytes
+    "POST channels/ID/variable",
     "POST channels/ID/answer",
     "POST channels/ID/moh",
     "DELETE channels/ID/moh",

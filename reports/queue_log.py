@@ -14,6 +14,7 @@ import msgspec
 
 from acd.calls.call import Form
 from acd.calls.record import REFUSED, CallEvent, EventKind
+from acd.numbers.withheld import Withheld, seen
 from acd.operators.operator import Status
 
 NONE = "NONE"
@@ -75,9 +76,9 @@ class _Stay(msgspec.Struct, kw_only=True):
 class _CallLog:
     """Writes the lines of one call while its events pass by."""
 
-    def __init__(self, call_id: str) -> None:
+    def __init__(self, call_id: str, how: Withheld) -> None:
         self.lines: list[Line] = []
-        self._callid = call_id
+        self._callid, self._how = call_id, how
         self._number: str = ""
         self._at = 0.0
         self._stay: _Stay | None = None
@@ -91,7 +92,8 @@ class _CallLog:
         match event.kind:
             case EventKind.ARRIVED:
                 self._callid = data.get("asterisk_id") or self._callid
-                self._number = data.get("caller_number") or ""
+                number, withheld = data.get("caller_number") or "", bool(data.get("withheld"))
+                self._number = seen(number, withheld, self._how)
             case EventKind.QUEUED:
                 self._queued(data.get("category") or NONE, data.get("position", 1))
             case EventKind.OVERFLOW if self._stay is not None:
@@ -218,9 +220,14 @@ class _CallLog:
         return line
 
 
-def call_lines(call_id: str, events: Iterable[CallEvent]) -> list[Line]:
-    """Return the lines of one call, from its events in the order of `seq`."""
-    log = _CallLog(call_id)
+def call_lines(
+    call_id: str, events: Iterable[CallEvent], how: Withheld = Withheld.SHOWN
+) -> list[Line]:
+    """Return the lines of one call, from its events in the order of `seq`.
+
+    `how`: what people see of a number that is withheld.
+    """
+    log = _CallLog(call_id, how)
     for event in events:
         log.take(event)
     return log.lines

@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy import ColumnElement, and_, func, or_, select
 
 from acd.calls.record import CallEvent
+from acd.numbers.withheld import Withheld
 from acd.operators.operator import Status
 from models.database import Database
 from models.rows import plain
@@ -40,14 +41,16 @@ async def queue_log(
     since: datetime | None = None,
     until: datetime | None = None,
     page: int = PAGE,
+    how: Withheld = Withheld.SHOWN,
 ) -> AsyncIterator[Line]:
     """Give the lines from `since` on and before `until`, in the order of time.
 
-    `queues`: the categories that operators serve. The times need a time zone. In memory are one
-    page and the lines of the calls that overlap, however long the time is.
+    `queues`: the categories that operators serve. `how`: what is seen of a withheld number.
+    The times need a time zone. In memory are one page and the lines of the calls that overlap,
+    however long the time is.
     """
     of_operators = _operators(database, queues, since, until, page)
-    of_calls = _calls(database, since, until, page)
+    of_calls = _calls(database, since, until, page, how)
     operator, call = await anext(of_operators, None), await anext(of_calls, None)
     while operator is not None or call is not None:
         if call is None or (operator is not None and operator.at <= call.at):
@@ -63,12 +66,12 @@ async def queue_log(
 
 
 async def _calls(
-    database: Database, since: datetime | None, until: datetime | None, page: int
+    database: Database, since: datetime | None, until: datetime | None, page: int, how: Withheld
 ) -> AsyncIterator[Line]:
     turn = count()  # lines of one moment keep their order, in every export
     waiting: list[tuple[float, int, Line]] = []
     # nothing that comes from here on is earlier than the arrival of the call that is read
-    async for arrived_at, lines in _each_call(database, since, until, page):
+    async for arrived_at, lines in _each_call(database, since, until, page, how):
         while waiting and waiting[0][0] < arrived_at:
             yield heapq.heappop(waiting)[2]
         for line in lines:
@@ -78,7 +81,7 @@ async def _calls(
 
 
 async def _each_call(
-    database: Database, since: datetime | None, until: datetime | None, page: int
+    database: Database, since: datetime | None, until: datetime | None, page: int, how: Withheld
 ) -> AsyncIterator[tuple[float, list[Line]]]:
     conditions: list[ColumnElement[bool]] = []
     if since is not None:
@@ -97,7 +100,8 @@ async def _each_call(
             calls = (await session.execute(query)).all()
             events = await _events(session, [one.call_id for one in calls])
         for one in calls:
-            yield one.arrived_at.timestamp(), call_lines(one.call_id, events[one.call_id])
+            lines = call_lines(one.call_id, events[one.call_id], how)
+            yield one.arrived_at.timestamp(), lines
         if len(calls) < page:
             return
         last = calls[-1]

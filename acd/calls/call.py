@@ -41,6 +41,8 @@ class Call:
     waits_since: float | None = None
     category_before: str | None = None  # of the call that the citizen gave up a moment before
     silent: bool = False  # a citizen who says nothing, and may not be able to
+    ask_for_key: bool = False  # ... and is to be asked to press a key, if that is so
+    keys: int = 0  # how many were noted since the menu, by this engine
     aged: bool = False  # has waited beyond the cap: before all others, to anybody
     any_language: bool = False  # nobody on duty has its language as a skill
     preferred: str | None = None  # the operator who spoke with this caller last
@@ -120,15 +122,22 @@ class Call:
                 self.checkpoint = last
                 self.journal.keep(key, last)
             return
+        offers: list[OfferCheckpoint] = []
+        held: dict[str, float] = {}
+        if self.legs:
+            legs = self.legs.values()
+            offers = [leg.checkpoint() for leg in legs if not leg.talks_since]
+            held = {leg.id: leg.held_since for leg in legs if leg.held_since}
         under_way = CallCheckpoint(
-            offers=[leg.checkpoint() for leg in self.legs.values() if not leg.talks_since],
-            held={leg.id: leg.held_since for leg in self.legs.values() if leg.held_since},
+            offers=offers,
+            held=held,
             refers=self._refers(),
             dialogue=self.dialogue,
             playback=self.playback,
             resource_priority=self.resource_priority,
             waits_since=self.waits_since,
             silent=self.silent,
+            ask_for_key=self.ask_for_key,
             preferred=self.preferred,
             aged=self.aged,
             interrupted=self.interrupted,
@@ -157,6 +166,7 @@ class Call:
         self.resource_priority, self.waits_since = kept.resource_priority, kept.waits_since
         self.silent, self.preferred = kept.silent, kept.preferred
         self.aged, self.interrupted = kept.aged, kept.interrupted
+        self.ask_for_key = kept.ask_for_key
         self.said, self.turns, self.words = kept.said, kept.turns, kept.words
         self.notices, self.notice, self.notice_since = kept.notices, kept.notice, kept.notice_since
         self.notice_heard_at = kept.notice_heard_at

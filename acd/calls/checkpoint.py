@@ -43,13 +43,14 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     `dialogue`: where the citizen is in the menu; only `ivr` knows what it means. `playback`:
     the prompt that plays in it. `waits_since`: when the citizen called first, if this call is
     one of several. `aged`, `interrupted`: served before all others; not told yet that the
-    operator was lost. `said`, `turns`: the last figure that a waiting citizen was told, and how
-    often the music has begun again. `words`: the playback of such a figure. `notices`: those
-    that were heard, of which `notice` plays since `notice_since`; `notice_heard_at`: when
-    enough of one was. `held`: legs that hold the citizen, and since when. `refers`: legs whose
-    phones have sent REFER and wait to be told what comes of it. `references`: where the place
-    of the citizen is being fetched. `hang_up`: the citizen's channel, if the call has ended and
-    that was asked to be hung up, until it is gone; then nothing else is told.
+    operator was lost. `ask_for_key`: a silent citizen who has not been asked yet to press a
+    key. `said`, `turns`: the last figure that a waiting citizen was told, and how often the
+    music has begun again. `words`: the playback of such a figure. `notices`: those that were
+    heard, of which `notice` plays since `notice_since`; `notice_heard_at`: when enough of one
+    was. `held`: legs that hold the citizen, and since when. `refers`: legs whose phones have
+    sent REFER and wait to be told what comes of it. `references`: where the place of the
+    citizen is being fetched. `hang_up`: the citizen's channel, if the call has ended and that
+    was asked to be hung up, until it is gone; then nothing else is told.
     """
 
     offers: list[OfferCheckpoint] = []
@@ -60,6 +61,7 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     resource_priority: str = ""
     waits_since: float | None = None
     silent: bool = False
+    ask_for_key: bool = False
     preferred: str | None = None
     aged: bool = False
     interrupted: bool = False
@@ -91,7 +93,7 @@ class OperatorCallCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_def
     item: str | None = None
 
 
-class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A call that the engine has asked for, until it is there: all that is left if it never comes.
 
     `at`: when it was asked for, seconds since the epoch.
@@ -100,6 +102,7 @@ class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     number: str = ""
     name: str = ""
     called: str = ""
+    withheld: bool = False
     at: float = 0.0
 
 

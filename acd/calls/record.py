@@ -51,11 +51,13 @@ class CategorySource(StrEnum):
 class EventKind(StrEnum):
     """What can happen to a call. The names are those in the events table and in the exports."""
 
-    # caller_number, caller_name, called_number, asterisk_id, language; of a test call also test
-    # (what it was told of itself: codec)
+    # caller_number, caller_name, called_number, asterisk_id, language; if it is so: withheld,
+    # nuisance (why), redial_of, callback_of, test (what a test call was told of itself: codec)
     ARRIVED = "arrived"
     DIGIT = "digit"  # digit, menu
-    MENU_DONE = "menu_done"  # category, category_source
+    # digit, stage (queued, ringing, talking), means (yes, no or "", in a talk): outside the menu
+    KEY = "key"
+    MENU_DONE = "menu_done"  # category, category_source, silent (if it is)
     LANGUAGE = "language"  # language: the citizen has chosen it
     INFORMATION_STARTED = "information_started"  # information
     INFORMATION_HEARD = "information_heard"  # information, prompt, ms, whole (to the piece's end)
@@ -80,6 +82,7 @@ class EventKind(StrEnum):
     LOCATED = "located"
     QUALITY = "quality"  # leg, loss_percent, jitter_ms
     CALLED_BACK = "called_back"  # of earlier versions: operator, phone, leg, to
+    DISPOSITION = "disposition"  # disposition (None: taken back), operator: in the talk or after it
     TROUBLE = "trouble"  # what
     # ended_by, hangup_cause, position (of who hung up while waiting), informed (by a notice), again
     # (it had an end before)
@@ -129,8 +132,20 @@ class LegRecord(msgspec.Struct, kw_only=True):
     reason: str | None = None
 
 
-SET_ONCE = ("redial_of", "callback_of", "wants_callback")
-"""Fields that most calls do not have, and that nothing empties again once they are set."""
+SELDOM = (
+    "redial_of",
+    "callback_of",
+    "wants_callback",
+    "withheld",
+    "silent",
+    "nuisance",
+    "disposition",
+)
+"""Fields that most calls do not have.
+
+Nothing empties one again once it is set, but for the disposition, which can be taken back; so the
+journal writes that one into the database in any case (`journal.row_kinds`).
+"""
 
 
 PLACE_COLUMNS = ("place_source", "lat", "lon", "radius_m", "place", "kelurahan", "kecamatan")
@@ -149,7 +164,10 @@ class CallRecord(msgspec.Struct, kw_only=True):
     the call whose citizen the line has called by this one. `wants_callback`: the
     citizen has pressed the key that asks for a call back. `place_source`: how the place is known
     (`places.place.PlaceSource`), `place`: it in words; `lat`, `lon` in WGS 84 degrees, and the
-    citizen is within `radius_m` of there.
+    citizen is within `radius_m` of there. `withheld`: the caller asked that the number be shown to
+    nobody (RFC 3323); who sees it is `acd.numbers.withheld`. `silent`: nothing was pressed and
+    nothing heard in the menu. `nuisance`: why it is served behind others (`acd.numbers.nuisance`).
+    `disposition`: what an operator says that it was, such as prank.
     """
 
     call_id: str
@@ -194,6 +212,10 @@ class CallRecord(msgspec.Struct, kw_only=True):
     place: str | None = None
     kelurahan: str | None = None
     kecamatan: str | None = None
+    withheld: bool = False
+    silent: bool = False
+    nuisance: str | None = None
+    disposition: str | None = None
 
     @property
     def latest(self) -> float:
@@ -211,11 +233,11 @@ class CallRecord(msgspec.Struct, kw_only=True):
     def row(self) -> dict[str, Any]:
         """The record as the columns of `calls`; a copy, for the record goes on changing.
 
-        Without what few calls have and this one has not (`SET_ONCE`, the place): each event writes
+        Without what few calls have and this one has not (`SELDOM`, the place): each event writes
         the row.
         """
         row = msgspec.structs.asdict(self)
-        for name in SET_ONCE:
+        for name in SELDOM:
             if not row[name]:
                 del row[name]
         if self.place_source is None:
@@ -320,12 +342,13 @@ _LEARNED = frozenset(
         EventKind.INFORMATION_STARTED,
         EventKind.CALLBACK_WANTED,
         EventKind.LOCATED,
+        EventKind.DISPOSITION,
     )
 )
 
 
 def _learned(record: CallRecord, kind: EventKind, data: dict[str, Any]) -> None:
-    """What became known of the citizen."""
+    """What became known of the citizen, or of the call."""
     match kind:
         case EventKind.LANGUAGE:
             record.language = data["language"]
@@ -335,6 +358,8 @@ def _learned(record: CallRecord, kind: EventKind, data: dict[str, Any]) -> None:
             record.wants_callback = True
         case EventKind.LOCATED:
             _located(record, data)
+        case EventKind.DISPOSITION:
+            record.disposition = data.get("disposition")
 
 
 def _located(record: CallRecord, data: dict[str, Any]) -> None:
@@ -386,10 +411,14 @@ def apply(record: CallRecord, event: CallEvent) -> None:
                 record.callback_of = data["callback_of"]
             if "test" in data:
                 record.outcome = Outcome.TEST
+            record.withheld = record.withheld or "withheld" in data
+            if "nuisance" in data:
+                record.nuisance = data["nuisance"]
         case EventKind.MENU_DONE:
             record.menu_done_at = at
             record.category = data["category"]
             record.category_source = CategorySource(data["category_source"])
+            record.silent = record.silent or "silent" in data
         case EventKind.QUEUED:
             _wait(record, at)
         case EventKind.QUALITY if data.get("leg") == "citizen":

@@ -1,5 +1,6 @@
 """What operators dial on their phones: *11 log in, *12 log out, *13 pause, *14 ready, *15 longer
-wrap-up. A code is answered in words: the call is answered, a prompt played, and hung up.
+wrap-up, *4 what the last call was. A code is answered in words: the call is answered, a prompt
+played, and hung up.
 
 *11 alone logs in the one operator whose own phone it is; at any other phone it begins a dialogue.
 `login_dialogue` decides how it continues, `commands` what a code does; this module acts.
@@ -7,6 +8,7 @@ wrap-up. A code is answered in words: the call is answered, a prompt played, and
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,8 +16,9 @@ from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.owners import Owner, Owners, Playbacks
 from acd.config_file import Distribution
-from acd.feature_codes import commands, login_dialogue
+from acd.feature_codes import commands, dispositions, login_dialogue
 from acd.feature_codes.commands import WAITS, Commands
+from acd.feature_codes.dispositions import Dispositions
 from acd.feature_codes.login_dialogue import (
     LONGEST_PROMPT_S,
     Dialogue,
@@ -41,11 +44,15 @@ from acd.timers import Timer, Timers
 PROMPTS = (
     *login_dialogue.PROMPTS,
     *commands.PROMPTS,
+    *dispositions.PROMPTS,
     "callback_nobody",
     "callback_no_carrier",
     "callback_forbidden",
     "callback_limit",
 )
+
+
+_DISPOSE = re.compile(r"\*4([0-9])#?")
 
 
 @dataclass(slots=True, eq=False)
@@ -80,10 +87,11 @@ class CodeCalls(Owner):
         distribution: Distribution,
         extension_s: float,
     ) -> None:
-        self._switch, self._timers = switch, timers
+        self._switch, self._timers, self._roster = switch, timers, roster
         self._owners, self._playbacks, self._free_phone = owners, playbacks, free_phone
         self.throttle = PinThrottle(roster, pin_matches, journal)
         reasons = distribution.pause_reasons
+        self.dispositions: Dispositions | None = None  # set by whoever routes events
         self._commands = Commands(roster, self.throttle, wrap_ups, reasons, extension_s)
         self._calls: dict[str, _CodeCall] = {}  # by channel
 
@@ -100,12 +108,21 @@ class CodeCalls(Owner):
         """A phone dialled a code: do it and say what came of it, or begin the dialogue."""
         call = self._begin(channel, phone)
         self._switch.answer(channel)
-        prompt = self._commands.do(phone, code.rstrip("#"), now)
+        prompt = self._dispose(phone, code, now) or self._commands.do(phone, code.rstrip("#"), now)
         if prompt is None:
             call.dialogue = begin(now)
             self._step(call, Started(), now)
         else:
             self._last_words(call, prompt, now)
+
+    def _dispose(self, phone: str, code: str, now: float) -> str | None:
+        """Do what `*4` and a digit want; None if that is not the code."""
+        said, one = _DISPOSE.fullmatch(code), self._roster.at_phone(phone)
+        if said is None or self.dispositions is None:
+            return None
+        if one is None:
+            return "operator_not_logged_in"
+        return self.dispositions.dialled(one.id, said[1], now)
 
     def say(self, channel: str, prompt: str, now: float) -> None:
         """Say something to a channel that is answered already, and hang it up then."""

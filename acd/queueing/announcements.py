@@ -25,11 +25,13 @@ from acd.switch import Switch
 from acd.timers import Timer, Timers
 
 INTERRUPTED = "connection_lost"
+SILENT = "silent_caller"
 FURTHEST = 20  # a place behind this one would only dishearten
 LONGEST_MIN = 10
 PROMPTS = (
     IN_LINE,
     INTERRUPTED,
+    SILENT,
     STAY,
     *(f"queue_position_{place}" for place in range(1, FURTHEST + 1)),
     # 0 is "less than a minute", the last one "more than ten minutes"
@@ -119,6 +121,7 @@ class Announcements:
         self._switch, self._timers, self._sheds = switch, timers, sheds
         self._position, self._operators = position, operators
         self._mode, self._every_s = how.mode, how.every_s
+        self._silent = how.silent
         self._first_s = max(how.first_s, how.text_s + _TEXT_TO_FIGURE_S)
         self._callers: dict[str, _Caller] = {}  # by call
         self._playbacks = playbacks
@@ -136,14 +139,14 @@ class Announcements:
     def waiting(self, call: Call, now: float) -> None:
         """The call has joined the queue: the music begins with the words.
 
-        Whose operator was lost in the talk is told so first.
+        Whose operator was lost in the talk is told so first; who is silent is asked to press a key.
         """
         heard = self.music.is_heard(call)
         if not heard:
             self.forget(call)
         call.said, call.turns = None, 0
-        if call.interrupted:
-            self._say_interrupted(call, now)
+        if call.interrupted or call.ask_for_key:
+            self._say_first(call, now)
             return
         if self.notices.current and self.notices.waits(call, now):
             self._follow(call, now, self._every_s)
@@ -157,9 +160,13 @@ class Announcements:
         self._words(call, prompts, now)
         self.music.behind_words(call, now)
 
-    def _say_interrupted(self, call: Call, now: float) -> None:
-        call.interrupted = False
-        self._words(call, [INTERRUPTED], now)
+    def _say_first(self, call: Call, now: float) -> None:
+        prompts = [INTERRUPTED]
+        if not call.interrupted:  # of whose language nothing is known, each may be understood
+            known = call.record.language != OWN_LANGUAGE
+            prompts = list(self._silent[:1] if known else self._silent)
+        call.interrupted = call.ask_for_key = False
+        self._words(call, prompts, now)
         self.music.behind_words(call, now)
         self._follow(call, now, self._every_s)
 
@@ -168,8 +175,8 @@ class Announcements:
 
         `told`: while no engine watched, and was told to be in line before that.
         """
-        if call.interrupted:
-            self._say_interrupted(call, now)
+        if call.interrupted or call.ask_for_key:
+            self._say_first(call, now)
             return
         if told:
             if call.notice is not None:

@@ -175,10 +175,13 @@ class Notices:
     def _for(self, call: Call, now: float) -> Notice | None:
         """The notice that a waiting citizen shall hear: of the category, else one for all.
 
-        None for who has heard it, for who waits after a talk, and for who is called back.
+        None for who has heard it, for who waits after a talk, and for who is called back. Nor for
+        who is silent: their keys mean something else, and who hangs up is owed a callback.
         """
         record = call.record
         if not self.current or record.operator_answered_at is not None or record.callback_of:
+            return None
+        if call.silent:
             return None
         found = None
         for notice in self.current.values():

@@ -17,7 +17,13 @@ _AGED: Lane = (0, "", "", 0.0)  # to anybody: what they are about makes no diffe
 
 
 def head_start(call: Call, rules: Rules) -> float:
-    """The priority of a call: it is served as if it had arrived so many seconds earlier."""
+    """The priority of a call: it is served as if it had arrived so many seconds earlier.
+
+    Below 0 for who is a nuisance (`acd.numbers.nuisance`) until an operator has spoken with them:
+    such a call counts as having arrived later, whatever it is about and whatever they press.
+    """
+    if call.record.nuisance is not None and call.record.operator_answered_at is None:
+        return -rules.nuisance.behind_s
     seconds = rules.category(call.record.category).head_start_s
     if call.resource_priority:  # of several the best counts (RFC 4412); the dialplan writes /
         named = call.resource_priority.lower().replace("/", ",").split(",")
@@ -32,7 +38,11 @@ def head_start(call: Call, rules: Rules) -> float:
 def cap_at(one: Waiting, rules: Rules) -> float:
     """When something has waited so long that it is served before all others, and by anybody."""
     cap_s = one.cap_s
-    return one.waits_from + (rules.category(one.category).cap_s if cap_s is None else cap_s)
+    if cap_s is None:
+        cap_s = rules.category(one.category).cap_s
+    if one.head_start_s < 0:
+        cap_s -= one.head_start_s  # it counts from when it counts as having arrived
+    return one.waits_from + cap_s
 
 
 def service_key(one: Waiting) -> Key:
@@ -42,11 +52,13 @@ def service_key(one: Waiting) -> Key:
 
     The key of a call changes only by `WaitingQueue.age`. A call passes another by at most its head
     start, so none is passed for longer than the largest of them; or, where caps differ, by the
-    difference of the caps.
+    difference of the caps. A head start below 0 is a later arrival, also beyond the cap: so such a
+    call is passed by who comes up to so much later, and never by anybody else.
     """
     arrived = one.waits_from
     if one.aged:
-        return (0, arrived, arrived, one.id)
+        late = arrived - one.head_start_s if one.head_start_s < 0 else arrived
+        return (0, late, arrived, one.id)
     # the arrival once more: with a head start, two that are almost equal may become equal
     return (1, arrived - one.head_start_s, arrived, one.id)
 

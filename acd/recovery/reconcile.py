@@ -24,6 +24,7 @@ class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
     citizen: bool
     up: bool = True
     caller_number: str = ""
+    withheld: bool = False
     caller_name: str = ""
     called_number: str = ""
     age_s: float = 0.0

@@ -10,8 +10,11 @@ from typing import Literal
 import msgspec
 
 from acd.numbers.caller import COUNTRY
+from acd.numbers.nuisance import Nuisance
 from acd.numbers.outbound import Barred, Outbound
+from acd.numbers.withheld import Withheld
 from acd.rules.callbacks import CallbackRules
+from acd.rules.dispositions import DISPOSITIONS, Disposition
 from acd.rules.load_shedding import Limits
 
 LONGEST_HEAD_START_S = 600.0
@@ -64,6 +67,16 @@ FAILURES: Mapping[str, Failure] = {
 }
 _NO_FAULT = Failure()
 
+# A citizen who cannot speak is asked what can be answered by a key; 4 and 5 are what Massachusetts
+# and others use for text-less calls.
+ANSWERS: Mapping[str, str] = {"4": "yes", "5": "no"}
+LABELS: Mapping[str, str] = {
+    "silent": "DIAM",
+    "calls": "BERULANG",
+    "short_calls": "PENDEK",
+    "marks": "PRANK?",
+}
+
 
 ANYBODY = "anybody"  # whoever is ready, whatever they know
 ALL_PHONES = "all_phones"  # every phone that can be rung, whoever sits there
@@ -106,13 +119,15 @@ class Announce:
     """What waiting citizens are told beside "you are in line": nothing, their place, or the wait.
 
     `first_s`: from joining the queue to the first figure; `every_s`: from one to the next.
-    `text_s`: how long the music's own words take, which no figure cuts off.
+    `text_s`: how long the music's own words take, which no figure cuts off. `silent`: the prompts
+    by which who says nothing is asked to press a key, one for each language.
     """
 
     mode: Mode = "off"
     first_s: float = 3.0
     every_s: float = 30.0
     text_s: float = 0.0
+    silent: tuple[str, ...] = ("silent_caller",)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -130,7 +145,11 @@ class Rules:
     how many calls and channels the line takes before it sheds work, and calls. `country`: where
     numbers without a country code are from (ISO 3166). `callback_ring_s`, `agency_ring_s`: how
     long a citizen who is called back, and an agency, is rung. `outbound`: which numbers are
-    dialled. `callbacks`: when lost calls are called back. `number`: what citizens dial.
+    dialled. `callbacks`: when lost calls are called back. `number`: what citizens dial. `withheld`:
+    what people see of a number that its caller withholds. `answers`: what a citizen's key
+    means in a talk. `labels`: what an operator's display shows of a call beside its category.
+    `nuisance`: what makes a number one, and what follows. `dispositions`: what a call was, by the
+    digit that an operator dials behind *4.
     """
 
     ring_timeout_s: float = 12.0
@@ -155,6 +174,11 @@ class Rules:
     outbound: Outbound = field(default_factory=Outbound)
     callbacks: CallbackRules = field(default_factory=CallbackRules)
     number: str = "112"
+    withheld: Withheld = Withheld.SHOWN
+    answers: Mapping[str, str] = field(default_factory=lambda: ANSWERS)
+    labels: Mapping[str, str] = field(default_factory=lambda: LABELS)
+    nuisance: Nuisance = field(default_factory=Nuisance)
+    dispositions: Mapping[str, Disposition] = field(default_factory=lambda: DISPOSITIONS)
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:

@@ -1,4 +1,6 @@
-"""What an operator's keys mean in a talk: `*2` hands over, `*3` makes three, `*0` returns. Pure."""
+"""What an operator's keys mean in a talk: `*2` hands over, `*3` makes three, `*0` returns, `*4`
+says what the call is. Pure.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,13 @@ class Return(msgspec.Struct, frozen=True):
     """`*0`: back to the citizen, without the other one."""
 
 
-Command = HandOver | Complete | Three | Return
+class Dispose(msgspec.Struct, frozen=True):
+    """`*4` and a digit: say what the call is, such as a prank."""
+
+    digit: str
+
+
+Command = HandOver | Complete | Three | Return | Dispose
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -49,6 +57,10 @@ def press(keys: Keys, digit: str, underway: bool, now: float) -> tuple[Keys, Com
             return Keys(), Three()
         case "*0":
             return Keys(), Return()
+        case "*4":
+            return Keys("*4", now), None
+        case code if len(code) == 3 and code.startswith("*4") and digit.isdigit():
+            return Keys(), Dispose(digit)
         case "*2" if underway:
             return Keys(), Complete()
         case "*2":

@@ -7,6 +7,7 @@ joined, and any failure brings the citizen back. Until the answer all stay as th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -20,7 +21,16 @@ from acd.legs import NORMAL, OperatorLegs
 from acd.operators.states import State
 from acd.queueing.queue import WaitingQueue
 from acd.transfers.directory import Directory, Refusal
-from acd.transfers.dtmf_commands import Command, Complete, HandOver, Keys, Return, Three, press
+from acd.transfers.dtmf_commands import (
+    Command,
+    Complete,
+    Dispose,
+    HandOver,
+    Keys,
+    Return,
+    Three,
+    press,
+)
 
 log = structlog.get_logger("acd")
 
@@ -68,6 +78,8 @@ class Transfers:
         self._dispatcher, self._operator_legs = dispatcher, operator_legs
         self._switch, self._roster = operator_legs.switch, operator_legs.roster
         self._keys: dict[str, Keys] = {}
+        # what an operator says by keys that the call is; set by whoever routes events
+        self.dispose: Callable[[Leg, str, float], None] = lambda leg, digit, now: None
         # phones' own channels that are to go once Asterisk has told the phones what became of REFER
         self.seconds: dict[str, str] = {}
 
@@ -88,6 +100,9 @@ class Transfers:
 
     def _command(self, leg: Leg, command: Command, now: float) -> None:
         transfer = leg.call.transfer
+        if isinstance(command, Dispose):
+            self.dispose(leg, command.digit, now)
+            return
         if isinstance(command, HandOver):
             self._begin(leg, command.number, Form.KEYS, now)
             return

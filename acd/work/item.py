@@ -40,7 +40,8 @@ class WorkItem(msgspec.Struct, kw_only=True):
     thing happens by itself; the row is where that time is kept. `attempts`: how often it was tried.
     `operator`, `phone`, `channel`: who has it, where, and the phone's channel, while it is offered
     or worked on. `talk`: the call by which it is worked on. `changes`: counts the changes of the
-    row. `misdial`: of a callback, may have been dialled by mistake. `ended_at`, `outcome`,
+    row. `misdial`: of a callback, may have been dialled by mistake. `withheld`: the number, by
+    its caller. `ended_at`, `outcome`,
     `closed_by`, `note`: when, how, by whom and why it was closed; `note` also why it waits.
     """
 
@@ -63,6 +64,7 @@ class WorkItem(msgspec.Struct, kw_only=True):
     history: list[Step] = []
     changes: int = 0
     misdial: bool = False
+    withheld: bool = False
     ended_at: float | None = None
     outcome: ItemOutcome | None = None
     closed_by: str | None = None

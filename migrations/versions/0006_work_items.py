@@ -63,6 +63,7 @@ def upgrade() -> None:
         sa.Column("history", sa.JSON(), nullable=False),
         sa.Column("changes", sa.Integer(), nullable=False),
         sa.Column("misdial", sa.Boolean(), server_default=sa.false(), nullable=False),
+        sa.Column("withheld", sa.Boolean(), server_default=sa.false(), nullable=False),
         sa.Column("ended_at", _AT, nullable=True),
         sa.Column("outcome", _WORD, nullable=True),
         sa.Column("closed_by", _WORD, nullable=True),

@@ -14,6 +14,8 @@ import msgspec
 import structlog
 from aiohttp import web
 
+from acd.calls.call import Call
+from acd.calls.record import CallRecord
 from acd.operators.operator import Operator
 from models.database import Database, Unreachable
 from ngalam112.accounts import admin
@@ -23,6 +25,7 @@ from ngalam112.api.metrics import CountingJournal
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from pbx.ari_reply import AriError
+from reports.calls import show_call
 
 log = structlog.get_logger("api")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -79,6 +82,11 @@ class _Close(msgspec.Struct, forbid_unknown_fields=True):
     by: Annotated[str, msgspec.Meta(min_length=1, max_length=32)] = "supervisor"
 
 
+class _Disposition(msgspec.Struct, forbid_unknown_fields=True):
+    disposition: str | None
+    operator: str | None = None
+
+
 class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
     pass
 
@@ -91,6 +99,7 @@ class Changes:
     ) -> None:
         self._engine, self._database, self._settings = engine, database, settings
         self._journal = journal
+        self._disposing = asyncio.Lock()
 
     async def add_phone(self, request: web.Request) -> web.Response:
         """Add a phone; the answer is the only one that ever holds its password.
@@ -166,6 +175,26 @@ class Changes:
         self._journal.recorder.local.keep_phones(roster.phones.values())
         return reply({"number": number, "in_effect": await self._reload()})
 
+    async def dispose_call(self, request: web.Request) -> web.Response:
+        """Say what a call was, or take back what was said (null); also long after it."""
+        body, engine = await read_body(request, _Disposition), self._engine
+        engine.router.dispositions.check(body.disposition)
+        # one at a time: of two that read the same record, the second would lose its event
+        async with self._disposing:
+            await self._all_written()
+            async with self._database.session() as session:
+                record = (await show_call(session, request.match_info["id"])).record
+
+            def say(now: float) -> CallRecord:
+                router = engine.router
+                call = router.known_call(record.call_id) or Call(
+                    channel=record.asterisk_id, record=record, journal=engine.journal
+                )
+                router.dispositions.say(call, body.disposition, body.operator, now)
+                return call.record
+
+            return reply(queries.call_row(await engine.do(say), self._settings))
+
     async def _all_written(self) -> None:
         """Wait until the database has all that happened; raises Unreachable if that takes long."""
         try:
@@ -174,7 +203,7 @@ class Changes:
         except TimeoutError:
             raise Unreachable(
                 f"The database {self._database.name} has not taken what is recorded in"
-                f" {WRITTEN_WITHIN_S:g} s; nothing is removed, try again later."
+                f" {WRITTEN_WITHIN_S:g} s; nothing is changed, try again later."
             ) from None
 
     def _know(self, one: Operator, skills: dict[str, int] | None, weight: int | None) -> None:
@@ -236,14 +265,14 @@ class Changes:
         body, id = await read_body(request, _Take), request.match_info["id"]
         jobs = self._engine.router.callbacks
         taken = await self._engine.do(lambda now: jobs.take(id, body.operator, now))
-        return reply(queries.item_row(taken, ZoneInfo(self._settings.timezone)))
+        return reply(queries.item_row(taken, self._settings))
 
     async def close_callback(self, request: web.Request) -> web.Response:
         """Close a callback without a call; the reason is kept."""
         body, id = await read_body(request, _Close), request.match_info["id"]
         jobs = self._engine.router.callbacks
         closed = await self._engine.do(lambda now: jobs.close(id, body.by, body.reason, now))
-        return reply(queries.item_row(closed, ZoneInfo(self._settings.timezone)))
+        return reply(queries.item_row(closed, self._settings))
 
     async def _choose(
         self, request: web.Request, act: Callable[[str, float], Operator]

@@ -17,7 +17,8 @@ from zoneinfo import ZoneInfo
 import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
-from acd.calls.record import CallRecord
+from acd.calls.record import CallEvent, CallRecord, EventKind
+from acd.numbers.withheld import Withheld, seen
 from acd.operators.operator import Operator, Phone, Status
 from acd.work.item import WorkItem
 from models.database import Database, SchemaError
@@ -28,6 +29,9 @@ from ngalam112.config.settings import Settings
 from reports.callbacks import OPEN, callbacks, show_callback
 from reports.calls import LIVE, list_calls, show_call
 from reports.summary import summary
+
+_WITH_NUMBER = (EventKind.ARRIVED, EventKind.CALLED_BACK)
+"""The events that tell the caller's number."""
 
 MOST_CALLS = 10_000
 """The most calls of one list."""
@@ -110,12 +114,11 @@ async def calls(database: Database, settings: Settings, params: Params) -> Answe
     """The newest calls; parameters: since, until, outcome, caller (a part of the number), limit."""
     asked = understood(params, _OfCalls)
     since, until = _period(asked.since, asked.until, settings)
-    zone = ZoneInfo(settings.timezone)
     async with database.session() as session:
         found = await list_calls(
             session, since, until, asked.outcome, asked.caller, asked.limit, settings.country
         )
-    return {"calls": [call_row(one, zone) for one in found]}
+    return {"calls": [call_row(one, settings) for one in found]}
 
 
 async def call(database: Database, settings: Settings, params: Params) -> Answer:
@@ -124,10 +127,15 @@ async def call(database: Database, settings: Settings, params: Params) -> Answer
     async with database.session() as session:
         found = await show_call(session, params["id"])
     events = [
-        {"seq": one.seq, "at": _iso(one.at, zone), "kind": one.kind.value, "data": one.data}
+        {
+            "seq": one.seq,
+            "at": _iso(one.at, zone),
+            "kind": one.kind.value,
+            "data": _seen_data(one, found.record, settings),
+        }
         for one in found.events
     ]
-    return {"call": call_row(found.record, zone), "events": events}
+    return {"call": call_row(found.record, settings), "events": events}
 
 
 async def totals(database: Database, settings: Settings, params: Params) -> Answer:
@@ -147,15 +155,14 @@ async def lost_calls(database: Database, settings: Settings, params: Params) -> 
     since, until = _period(asked.since, asked.until, settings)
     async with database.session() as session:
         found = await callbacks(session, since, until, asked.which)
-    zone = ZoneInfo(settings.timezone)
-    return {"callbacks": [item_row(one, zone) for one in found]}
+    return {"callbacks": [item_row(one, settings) for one in found]}
 
 
 async def lost_call(database: Database, settings: Settings, params: Params) -> Answer:
     """One callback with its history; parameter: id of it or of its call, or the begin of it."""
     async with database.session() as session:
         found = await show_callback(session, params["id"])
-    return {"callback": item_row(found, ZoneInfo(settings.timezone))}
+    return {"callback": item_row(found, settings)}
 
 
 async def registered_places(database: Database, settings: Settings, params: Params) -> Answer:
@@ -195,16 +202,34 @@ async def stored_status(database: Database, _settings: Settings, _: Params) -> A
     }
 
 
-def call_row(record: CallRecord, zone: ZoneInfo) -> Answer:
-    """Return a call record as JSON has it."""
+def call_row(record: CallRecord, settings: Settings) -> Answer:
+    """Return a call record as JSON has it, with as much of a withheld number as people may see."""
+    zone, how = ZoneInfo(settings.timezone), Withheld(settings.withheld_numbers)
     row = with_times(msgspec.to_builtins(record), zone)
+    row["caller_number"] = seen(record.caller_number, record.withheld, how)
+    if record.withheld and how is not Withheld.SHOWN:
+        row["caller_name"] = ""
     return row | {"legs": [with_times(leg, zone) for leg in row["legs"]]}
 
 
-def item_row(item: WorkItem, zone: ZoneInfo) -> Answer:
-    """Return a work item as JSON has it."""
+def item_row(item: WorkItem, settings: Settings) -> Answer:
+    """Return a work item as JSON has it, with as much of a withheld number as people may see."""
+    zone, how = ZoneInfo(settings.timezone), Withheld(settings.withheld_numbers)
     row = with_times(msgspec.to_builtins(item), zone)
+    row["number"] = seen(item.number, item.withheld, how)
     return row | {"history": [with_times(one, zone) for one in row["history"]]}
+
+
+def _seen_data(event: CallEvent, record: CallRecord, settings: Settings) -> Answer:
+    """Return what an event tells, without what people may not see of who calls."""
+    how = Withheld(settings.withheld_numbers)
+    if not record.withheld or how is Withheld.SHOWN:
+        return event.data
+    data = dict(event.data)
+    for name in ("caller_number", "to") if event.kind in _WITH_NUMBER else ():
+        if name in data:
+            data[name] = seen(str(data[name]), True, how)
+    return data | {"caller_name": ""} if "caller_name" in data else data
 
 
 def with_times(row: Answer, zone: ZoneInfo) -> Answer:

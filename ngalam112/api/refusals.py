@@ -9,6 +9,7 @@ from aiohttp import web
 
 from acd.callback_jobs import CallbackRefused
 from acd.config_file import NoSuchReason
+from acd.feature_codes.dispositions import NoSuchDisposition
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
 from acd.queueing.notices import NoSuchNotice
 from acd.texts.ports import NoOpenText, TextError
@@ -62,6 +63,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (AdminError, 400),
     (BadBody, 400),
     (NoSuchReason, 400),
+    (NoSuchDisposition, 400),
     (WrongSkill, 400),
     (TimeError, 400),
     (queries.Misunderstood, 400),

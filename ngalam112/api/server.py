@@ -126,6 +126,7 @@ class Api:
         route.add_get("/api/texts/{id}", self._past(text_queries.text, self._looking_up))
         for action in ("answer", "take", "close"):
             route.add_post(f"/api/texts/{{id}}/{action}", getattr(self._text_changes, action))
+        route.add_post("/api/calls/{id}/disposition", self._changes.dispose_call)
         route.add_post("/api/phones", self._changes.add_phone)
         route.add_post("/api/operators", self._changes.add_operator)
         route.add_delete("/api/phones/{number}", self._changes.remove_phone)

@@ -15,6 +15,7 @@ import msgspec
 from acd.calls.call import Call
 from acd.calls.record import CallRecord
 from acd.calls.states import Stage
+from acd.numbers.withheld import Withheld, seen
 from acd.operators.operator import Device, Status
 from acd.operators.states import State
 from acd.rules.load_shedding import Level, LoadWatch, Shed
@@ -85,18 +86,21 @@ def living_calls(engine: Engine) -> list[dict[str, Any]]:
     """The calls that live, the oldest first, with the seconds since they arrived."""
     now = engine.clock.now()
     oldest_first = sorted(engine.router.calls.values(), key=lambda one: one.record.arrived_at)
-    return [_living(one, now) for one in oldest_first]
+    how = engine.dispatcher.rules.withheld
+    return [_living(one, how, now) for one in oldest_first]
 
 
-def _living(call: Call, now: float) -> dict[str, Any]:
+def _living(call: Call, how: Withheld, now: float) -> dict[str, Any]:
     return {
         "call_id": call.id,
         "stage": call.stage.value,
         "category": call.record.category,
-        "caller": call.record.caller_number,
+        "caller": seen(call.record.caller_number, call.record.withheld, how),
         "operator": call.operator,
         "phone": call.record.phone,
         "place": _place(call.record),
+        "silent": call.silent,
+        "nuisance": call.record.nuisance,
         "seconds": round(now - call.record.arrived_at, 1),
     }
 

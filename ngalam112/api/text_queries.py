@@ -34,7 +34,7 @@ async def text(database: Database, settings: Settings, params: Params) -> Answer
     return {
         "text": with_times(msgspec.to_builtins(found.conversation), zone),
         "messages": [with_times(msgspec.to_builtins(one), zone) for one in found.messages],
-        "calls": [call_row(one, zone) for one in found.calls],
+        "calls": [call_row(one, settings) for one in found.calls],
     }
 
 

@@ -53,7 +53,9 @@ def _policy(settings: Settings) -> Outbound:
         return Outbound()
 
 
-def _whom(number: str, settings: Settings, outbound: Outbound) -> str:
+def _whom(number: str, withheld: bool, settings: Settings, outbound: Outbound) -> str:
+    if withheld:
+        return f"{number} (withheld)".strip()
     found = outbound.dial_string(number, settings.country, settings.number)
     if not isinstance(found, Barred):
         return number
@@ -81,7 +83,7 @@ def callbacks_list(
         {
             **row,
             "item": row["id"][:_SHOWN_ID],
-            "caller": _whom(row["number"], settings, outbound),
+            "caller": _whom(row["number"], row["withheld"], settings, outbound),
             "created": on_screen(row["created_at"], zone),
             "now": row["outcome"] or row["state"],
             "due": on_screen(row["due_at"], zone) if row["due_at"] else "",

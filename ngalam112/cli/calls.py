@@ -10,9 +10,19 @@ import typer
 
 from acd.calls.record import CallRecord
 from ngalam112.api.time_ranges import on_screen
+from ngalam112.cli.client import Client
 from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
 from ngalam112.config.settings import load_settings
-from ngalam112.terminal import Column, Format, console, table, write_csv, write_json, write_list
+from ngalam112.terminal import (
+    Column,
+    Format,
+    console,
+    safe,
+    table,
+    write_csv,
+    write_json,
+    write_list,
+)
 
 calls = make_group("calls", "The call records.")
 
@@ -20,6 +30,7 @@ _CALLS = (
     Column("call", "call"),
     Column("arrived", "arrived"),
     Column("caller_number", "caller"),
+    Column("flags", "", spare=True),
     Column("category", "category"),
     Column("outcome", "outcome"),
     Column("operator", "operator", spare=True),
@@ -95,15 +106,49 @@ def calls_show(
             say(table(steps, columns))
 
 
+@calls.command("mark")
+def calls_mark(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The call's id, or its begin.")],
+    disposition: Annotated[str, typer.Argument(help="prank, ghost, real, or as the city says.")],
+    operator: Annotated[str | None, typer.Option(help="Who says so, by number.")] = None,
+) -> None:
+    """Say what a call was; pranks and ghosts make its number a nuisance."""
+    _dispose(call_id, disposition, operator)
+
+
+@calls.command("unmark")
+def calls_unmark(
+    call_id: Annotated[str, typer.Argument(metavar="ID", help="The call's id, or its begin.")],
+) -> None:
+    """Take back what was said that a call was."""
+    _dispose(call_id, None, None)
+
+
+def _dispose(call_id: str, disposition: str | None, operator: str | None) -> None:
+    path = f"/api/calls/{quote(call_id, safe='', errors='replace')}/disposition"
+    body = {"disposition": disposition, "operator": operator}
+    row = Client(load_settings()).post(path, body)
+    said = row["disposition"] or "nothing any more"
+    console().print(safe(f"Call {row['call_id'][:_SHOWN_ID]} is marked as {said}."))
+
+
 def _shown_call(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     return {
         **row,
         "call": row["call_id"][:_SHOWN_ID],
         "arrived": on_screen(row["arrived_at"], zone),
+        "flags": ", ".join(_flags(row)),
         "outcome": row["outcome"] or "(live)",
         "wait": _seconds(row["wait_ms"]),
         "talk": _seconds(row["talk_ms"]),
     }
+
+
+def _flags(row: dict[str, Any]) -> list[str]:
+    flags = [name for name in ("withheld", "silent") if row[name]]
+    if row["nuisance"]:
+        flags.append(f"nuisance: {row['nuisance']}")
+    return flags + ([row["disposition"]] if row["disposition"] else [])
 
 
 def _shown_leg(leg: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:

@@ -56,14 +56,16 @@ async def _write(
 async def _lines(
     settings: Settings, since: datetime | None, until: datetime | None
 ) -> AsyncGenerator[str, None]:
+    from acd.numbers.withheld import Withheld
     from ivr.menu import load_menu
     from ngalam112.api.queries import open_stored
     from reports.queue_log_export import queue_log
 
+    how = Withheld(settings.withheld_numbers)
     queues = list(load_menu(settings.menu_file).categories)
     async with open_stored(settings) as database:
         try:
-            async for line in queue_log(database, queues, since, until):
+            async for line in queue_log(database, queues, since, until, how=how):
                 yield line.text()
         except (OSError, SQLAlchemyError) as error:
             raise database.unreachable(error) from None

@@ -13,11 +13,12 @@ from acd.config_file import Distribution, DistributionError, load_distribution
 from acd.feature_codes.code_calls import PROMPTS
 from acd.languages import LANGUAGE, OWN_LANGUAGE, in_language
 from acd.numbers.outbound import Barred
+from acd.numbers.withheld import Withheld
 from acd.queueing.announcements import PROMPTS as ANNOUNCED
 from acd.queueing.notices import IN_LINE
 from acd.queueing.notices import PROMPTS as NOTICE_PROMPTS
 from acd.rules.load_shedding import Limits
-from acd.rules.rules import FAILURES, Announce, Rules
+from acd.rules.rules import FAILURES, LABELS, Announce, Rules
 from acd.texts.ports import PROMPTS as TEXT_PROMPTS
 from acd.transfers.directory import Directory
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
@@ -231,6 +232,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
             first_s=settings.announce_first_s,
             every_s=settings.announce_every_s,
             text_s=seconds_of(settings.sounds / f"{IN_LINE}.wav"),
+            silent=tree.silent_prompts(),
         ),
         limits=Limits(
             capacity_cps=settings.capacity_cps,
@@ -244,6 +246,11 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         outbound=found.outbound,
         callbacks=found.callbacks,
         number=settings.number,
+        withheld=Withheld(settings.withheld_numbers),
+        answers=found.answers,
+        labels={**LABELS, **found.labels},
+        nuisance=found.nuisance,
+        dispositions=found.dispositions,
         categories=tree.categories,
     )
 

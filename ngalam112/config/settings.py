@@ -51,6 +51,10 @@ class Settings(BaseSettings):
     api_port: int = Field(default=8112, ge=1, le=65535)
     rtp_ports: str = "10000-19999"
     trunk_match: Annotated[list[str], NoDecode] = ["127.0.0.0/8"]
+    # from where 112 may be dialled too, but nobody is believed who somebody is said to be
+    untrusted_match: Annotated[list[str], NoDecode] = []
+    # what people see of a number that its caller withholds (`acd.numbers.withheld`)
+    withheld_numbers: Literal["shown", "masked", "hidden"] = "shown"
     # whether audio comes from another address than the carrier's SDP says
     trunk_nat: bool = False
     never_ban: Annotated[list[str], NoDecode] = []
@@ -167,7 +171,7 @@ class Settings(BaseSettings):
             raise ValueError("it must not be NGALAM112_NUMBER, which citizens dial")
         return value
 
-    @field_validator("never_ban", "place_networks", mode="before")
+    @field_validator("never_ban", "untrusted_match", "place_networks", mode="before")
     @classmethod
     def _networks_if_any(cls, value: object) -> list[str]:
         return cls._networks(value) if value else []

@@ -69,6 +69,9 @@ class JoinFailed(msgspec.Struct, frozen=True):
 
 Outcome = MusicLost | SayFailed | RingFailed | Connected | ConnectFailed | Joined | JoinFailed
 
+# ms until who spoke counts as silent, of which nothing follows; a sample's mean magnitude, of 32768
+_HEARD = "1000,256"
+
 # `acd`'s words for the states of POST channels/{id}/transfer_progress
 _PROGRESS = {
     "trying": "channel_progress",
@@ -247,6 +250,20 @@ class AriSwitch:
         """
         whisper = {"whisper": "out", "spy": "none", "appArgs": f"whisper,{prompt}"}
         self._do("tell", leg, "POST", f"channels/{leg}/snoop", {"app": self._ari.app, **whisper})
+
+    def listen(self, channel: str) -> None:
+        """Tell by ChannelTalkingStarted once the leg's audio is louder than noise.
+
+        Each frame is decoded and summed up for it, so it is taken away as soon as nobody asks.
+        """
+        self._detect(channel, {"variable": "TALK_DETECT(set)", "value": _HEARD})
+
+    def unlisten(self, channel: str) -> None:
+        """Take the detector away again."""
+        self._detect(channel, {"variable": "TALK_DETECT(remove)", "value": ""})
+
+    def _detect(self, channel: str, variable: Mapping[str, str]) -> None:
+        self._do("listen", channel, "POST", f"channels/{channel}/variable", variable)
 
     def progress(self, leg: str, outcome: str) -> None:
         """NOTIFY the phone of what became of its REFER.

@@ -22,6 +22,8 @@ from ngalam112.engine.locations import Locations
 from pbx.ari_types import Channel
 from pbx.quality import leg_quality
 
+_PEOPLE = ("caller", "operator")
+
 
 class CitizenChannels:
     """The channels of all citizens; `live` has their calls.
@@ -84,7 +86,12 @@ class CitizenChannels:
         if languages:
             language = self._reception.language_of(languages)
         self._claims.note_arrival(
-            call, caller.number, caller.name, channel.dialplan.exten, language
+            call,
+            caller.number,
+            caller.name,
+            channel.dialplan.exten,
+            language=language,
+            withheld=channel.channelvars.withheld != "",
         )
         self._located(call, channel, now)
 
@@ -142,8 +149,18 @@ class CitizenChannels:
         self._dispatcher.citizen_gone(call, cause, now, ended_at=ended_at)
         if waited:
             self._claims.redials.gave_up(call, now)
+        record = call.record
+        if record.ended_by in _PEOPLE and (record.operator_answered_at or not record.queued_at):
+            # who waited in vain is nobody's nuisance
+            self._tell_nuisance(call, now)
         call.keep()
         self._dispatcher.load.look(now)
+
+    def _tell_nuisance(self, call: Call, now: float) -> None:
+        record, ended_at = call.record, call.record.ended_at or now
+        talked = record.operator_answered_at is not None
+        seconds = ended_at - (record.operator_answered_at or record.arrived_at)
+        self._claims.nuisance.ended(call.id, record.caller_number, seconds, talked, now)
 
     def _quality(self, call: Call, told: str, now: float) -> None:
         if told and call.record.events and not self._dispatcher.load.sheds(Shed.QUALITY):

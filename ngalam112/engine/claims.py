@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 
@@ -20,6 +21,7 @@ from acd.calls.record import CallRecord, EventKind
 from acd.calls.states import Stage
 from acd.languages import OWN_LANGUAGE
 from acd.numbers.caller import COUNTRY
+from acd.numbers.nuisance import NuisanceNumbers
 from acd.queueing.redials import Redials
 from acd.timers import Timers
 from ivr.line_tests import Caller
@@ -59,7 +61,8 @@ class Claims:
     `ask_where(channel)` asks Asterisk whether its channel lives.
     `country`: where numbers without a country code are from (ISO 3166).
     `pending`: asked for, and not here yet; by the citizens' channels, with what is known of them.
-    `redials`: who has hung up while waiting, and may dial again.
+    `redials`: who has hung up while waiting, and may dial again. `nuisance`: who is served behind
+    the others.
     """
 
     def __init__(
@@ -71,10 +74,11 @@ class Claims:
         claim: Callable[[str], None],
         may_claim: Callable[[str, float], bool],
         ask_where: Callable[[str], None],
+        nuisance: NuisanceNumbers,
         country: str = COUNTRY,
     ) -> None:
         self.pending: dict[str, ClaimCheckpoint] = {}
-        self.redials = Redials(country)
+        self.redials, self.nuisance = Redials(country), nuisance
         self._live, self._journal, self._timers = live, journal, timers
         self._claim, self._may_claim, self._ask_where = claim, may_claim, ask_where
         self._open: Counter[str] = Counter()
@@ -91,6 +95,7 @@ class Claims:
             call.record.caller_name = channel.caller.name
             call.record.called_number = channel.dialplan.exten
             call.sip_id = channel.protocol_id
+            call.record.withheld = channel.channelvars.withheld != ""
             self._keep(call.record, channel.id)
         # the dialplan broadcasts a call again until it is claimed; each time needs a claim
         if call.stage is Stage.CLAIMED and call.timer is None and not call.record.events:
@@ -121,11 +126,19 @@ class Claims:
         """A claimed call has hung up before it was handed over: nobody else keeps its record."""
         if call.stage is Stage.CLAIMED:
             seen = call.record
-            self.note_arrival(call, seen.caller_number, seen.caller_name, seen.called_number)
+            caller = seen.caller_number, seen.caller_name, seen.called_number
+            self.note_arrival(call, *caller, withheld=seen.withheld)
             self._live.over(call, 0, now)
 
     def note_arrival(
-        self, call: Call, number: str, name: str, called: str, language: str = OWN_LANGUAGE
+        self,
+        call: Call,
+        number: str,
+        name: str,
+        called: str,
+        *,
+        language: str = OWN_LANGUAGE,
+        withheld: bool = False,
     ) -> None:
         """Begin the call's record with who calls; hostile text is made harmless here.
 
@@ -134,10 +147,17 @@ class Claims:
         """
         number, at = readable(number, 32), call.record.arrived_at
         before = self.redials.before(number, at)
-        redial = {}
+        more: dict[str, Any] = {}
+        nuisance = self.nuisance.arrived(number, at)
+        if nuisance is not None:
+            more["nuisance"] = nuisance
         if before is not None:
-            call.waits_since, call.category_before = before.since, before.category
-            redial["redial_of"], language = before.call_id, before.language
+            call.category_before, language = before.category, before.language
+            more["redial_of"] = before.call_id
+            if nuisance is None:  # who is one has no place before others to keep
+                call.waits_since = before.since
+        if withheld:
+            more["withheld"] = True
         call.note(
             EventKind.ARRIVED,
             at,
@@ -146,7 +166,7 @@ class Claims:
             caller_name=readable(name),
             called_number=readable(called, 32),
             language=language,
-            **redial,
+            **more,
         )
         self.forget(call.channel)
 
@@ -161,6 +181,7 @@ class Claims:
             number=readable(seen.caller_number, 32),
             name=readable(seen.caller_name),
             called=readable(seen.called_number, 32),
+            withheld=seen.withheld,
             at=seen.arrived_at,
         )
         self._journal.keep(CLAIM + channel, self.pending[channel])

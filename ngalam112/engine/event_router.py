@@ -12,13 +12,16 @@ import msgspec
 import structlog
 
 from acd.callback_jobs import CallbackJobs
+from acd.calls.call import Call
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.owners import Owners
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
+from acd.feature_codes.dispositions import Dispositions
 from acd.legs import BROKEN_DIALOG, NO_AUDIO, NORMAL
+from acd.numbers.nuisance import NuisanceNumbers
 from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, device_of
 from acd.switch import Switch
@@ -55,6 +58,7 @@ from pbx.ari_types import (
     ChannelHangupRequest,
     ChannelHold,
     ChannelStateChange,
+    ChannelTalkingStarted,
     ChannelTransfer,
     ChannelUnhold,
     PlaybackFinished,
@@ -119,7 +123,12 @@ class EventRouter:
         journal.on_ended = self.callbacks.call_ended
         self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
         texts.call_of = self._call_of
-        load = dispatcher.load
+        rules, load = dispatcher.rules, dispatcher.load
+        self.nuisance = NuisanceNumbers(rules.nuisance, journal.keep, rules.country)
+        legs = dispatcher.operator_legs
+        self.dispositions = Dispositions(rules.dispositions, self.nuisance, legs)
+        codes.dispositions = self.dispositions
+        dispatcher.transfers.dispose = self.dispositions.pressed
         self.claims = Claims(
             self.live,
             journal,
@@ -127,8 +136,10 @@ class EventRouter:
             claim=claim,
             may_claim=load.arrives,
             ask_where=ask_where,
+            nuisance=self.nuisance,
             country=dispatcher.rules.country,
         )
+        self._notices = dispatcher.announcements.notices
         self.admission = Admission(dispatcher, reception, timers, tell_full)
         load.at_door = self.admission.__len__
         load.channels = lambda: (
@@ -158,12 +169,15 @@ class EventRouter:
         """Let one event happen, then offer calls to whoever is free."""
         match event:
             case ChannelDtmfReceived(digit=digit, channel=channel):
-                if (call := self.calls.get(channel.id)) is not None:
-                    if call.notices:  # in the queue, where keys mean something else
-                        self.dispatcher.announcements.notices.digit(call, digit, now)
-                    self.reception.digit(call, digit, now)
-                else:
+                if (call := self.calls.get(channel.id)) is None:
                     self._owners.of(channel.id).digit(channel.id, digit, now)
+                elif call.notices and self._notices.digit(call, digit, now):
+                    pass  # in the queue: the citizen wants to be called back
+                elif not self.reception.digit(call, digit, now):
+                    self.dispatcher.keys.pressed(call, digit, now)
+            case ChannelTalkingStarted(channel=channel):
+                if (call := self.calls.get(channel.id)) is not None:
+                    self.reception.heard(call, now)
             case ChannelStateChange(channel=channel):
                 if channel.state == "Ringing":
                     self.dispatcher.operator_legs.leg_ringing(channel.id, now)
@@ -271,6 +285,14 @@ class EventRouter:
         """The id of the call of this number that is up."""
         call = self.live.of_caller(number, self.dispatcher.rules.country)
         return call.id if call is not None else None
+
+    def known_call(self, call_id: str) -> Call | None:
+        """A call that this engine has in mind: one that lives, has just ended, or was the last."""
+        live = self.live
+        places = (self.calls, self.fallback.calls, live.finished)
+        known = (call for place in places for call in place.values())
+        last = self.dispatcher.operator_legs.last_calls.values()
+        return next((call for call in (*known, *last) if call.id == call_id), None)
 
     def is_unknown(self, channel_id: str) -> bool:
         """Whether a channel is of nobody whom this engine knows, or has known just now."""

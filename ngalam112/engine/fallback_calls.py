@@ -90,7 +90,11 @@ class FallbackCalls:
             call = self._live.new(channel.id, now - age_s(channel.creationtime))
             call.aged = True
             self._claims.note_arrival(
-                call, channel.caller.number, channel.caller.name, channel.dialplan.exten
+                call,
+                channel.caller.number,
+                channel.caller.name,
+                channel.dialplan.exten,
+                withheld=channel.channelvars.withheld != "",
             )
         self._live.calls[channel.id] = call
         call.rearm(None)

@@ -50,6 +50,7 @@ class SpoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     began_at: float | None = None
     step: str | None = None
     run: str = ""
+    withheld: bool = False
 
     def about(self) -> dict[str, Any]:
         """What the FALLBACK event tells."""
@@ -88,6 +89,7 @@ def decoded(content: bytes) -> dict[str, Any]:
     for name in ("caller_number", "caller_name"):
         chosen = base64.b64decode(text.get(name, "")).decode("utf-8", "replace")
         given[name] = "".join(filter(str.isprintable, chosen))[:_LONGEST_TEXT].strip()
+    given["withheld"] = text.get("withheld") == "1"
     if given["answered_at"] is not None:
         agency = text.get("agency", "")
         given |= {"step": "agency", "phone": agency} if agency else {"step": "phone"}

@@ -90,6 +90,7 @@ def events_of(
         "caller_name": one.caller_name,
         "called_number": one.called_number,
         "language": OWN_LANGUAGE,
+        **({"withheld": True} if one.withheld else {}),
     }
     steps: list[tuple[EventKind, float, dict[str, Any]]] = [
         (EventKind.ARRIVED, one.arrived_at, caller)

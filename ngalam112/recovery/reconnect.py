@@ -76,6 +76,7 @@ class Reconnect:
         self._router.operator_calls.called_back.remember(facts)
         self._router.codes.throttle.remember(facts)
         self._router.locations.remember(facts)
+        self._router.nuisance.remember(facts, self._engine.clock.now())
         self._engine.ban_keeper.remember(facts)
         self._asterisk = str(facts.get(ASTERISK, ""))
         # a beat of before the machine's start says nothing

@@ -178,6 +178,7 @@ def _claimed_only(router: EventRouter, knew: list[Call], event: Restoration, now
                 number=seen.caller_number,
                 name=seen.caller_name,
                 called=seen.called_number,
+                withheld=seen.withheld,
                 at=seen.arrived_at,
             )
             router.claims.pending.setdefault(call.channel, claim)
@@ -188,7 +189,8 @@ def _claimed_only(router: EventRouter, knew: list[Call], event: Restoration, now
         if channel not in event.spooled and channel not in router.calls:
             # hung up before anybody served it; nobody else keeps its record
             call = router.live.new(channel, claim.at)
-            router.claims.note_arrival(call, claim.number, claim.name, claim.called)
+            caller = claim.number, claim.name, claim.called
+            router.claims.note_arrival(call, *caller, withheld=claim.withheld)
             who, at = ("unknown", now) if event.lost_at is None else (CUT_OFF, event.lost_at)
             _close(router, call, who, event.ended.get(channel, at), now)
 
@@ -249,7 +251,8 @@ def _wait(router: EventRouter, call: Call, rings: tuple[str, ...], new: bool, no
 def arrive(router: EventRouter, leg: LiveLeg, now: float) -> None:
     """A citizen whom nobody knows; the arrival is when the channel was made."""
     call = router.live.new(leg.id, now - leg.age_s)
-    router.claims.note_arrival(call, leg.caller_number, leg.caller_name, leg.called_number)
+    caller = leg.caller_number, leg.caller_name, leg.called_number
+    router.claims.note_arrival(call, *caller, withheld=leg.withheld)
     if router.admission.is_closed(now):
         router.admission.restored(call, now, new=True)
     else:

@@ -70,6 +70,7 @@ async def snapshot(ari: AriClient, playbacks: Iterable[str] = ()) -> Snapshot:
             citizen=one.dialplan.context == CITIZENS,
             up=one.state == "Up",
             caller_number=one.caller.number,
+            withheld=one.channelvars.withheld != "",
             caller_name=one.caller.name,
             called_number=one.dialplan.exten,
             age_s=age_s(one.creationtime),

@@ -101,6 +101,7 @@ class Alone:
         values |= {"test_number": "1129", "test_s": 50, "texts": self.spool / "texts.jsonl"}
         values |= {"beat": self.beat, "beat_too_old_s": BEAT_TOO_OLD_S}
         values |= {"door_file": self.beat.with_name("door.waits")}
+        values |= {"withheld_numbers": "shown"}
         values |= {"sounds": self.home / "sounds", "music": self.home / "music"}
         own = {
             "asterisk.conf": f"[directories]\nastetcdir => {etc}\n{folders}",

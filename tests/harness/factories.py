@@ -264,6 +264,7 @@ class LineDesk(Desk):
         after.router.live.to_hang_up.update(to_hang_up(calls))
         after.router.claims.pending.update(claim_checkpoints(after.journal.facts))
         after.router.operator_calls.remember(dict(after.journal.facts))
+        after.router.nuisance.remember(dict(after.journal.facts), now)
         rows = self.journal.tables.get(TABLE, {}).values()
         items = [msgspec.convert(row, WorkItem) for row in rows if row["ended_at"] is None]
         after.router.claims.redials.remember(items, now)
@@ -283,6 +284,7 @@ def a_channel(
     exten: str = "112",
     state: str = "Up",
     audio: str = "",
+    withheld: str = "",
     created: str = "",
 ) -> ari.Channel:
     """A channel as Asterisk tells of it; `audio`: its quality, told when it ends."""
@@ -291,7 +293,7 @@ def a_channel(
         state=state,
         caller=ari.CallerId(name, number),
         dialplan=ari.DialplanPlace("citizens", exten),
-        channelvars=ari.ChannelVars(audio),
+        channelvars=ari.ChannelVars(audio, withheld),
         creationtime=created,
     )
 

@@ -94,6 +94,12 @@ class FakeSwitch:
     def tell(self, leg: str, prompt: str) -> None:
         self._do("tell", leg, prompt)
 
+    def listen(self, channel: str) -> None:
+        self._do("listen", channel)
+
+    def unlisten(self, channel: str) -> None:
+        self._do("unlisten", channel)
+
     def progress(self, leg: str, outcome: str) -> None:
         self._do("progress", leg, outcome)
 

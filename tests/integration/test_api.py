@@ -27,6 +27,7 @@ PATHS = (
     ("GET", "/api/status"),
     ("GET", "/api/calls"),
     ("GET", "/api/calls/x"),
+    ("POST", "/api/calls/x/disposition"),
     ("GET", "/api/summary"),
     ("GET", "/api/operators"),
     ("POST", "/api/operators"),
@@ -208,7 +209,7 @@ async def test_what_cannot_be_removed_from_the_database_is_there_again(
     monkeypatch.setattr(served.journal.recorder, "flushed", never)
     for path in ("/api/operators/1001", "/api/phones/101"):
         status, sentence = await served.refusal("delete", path)
-        assert status == 503 and "nothing is removed" in sentence
+        assert status == 503 and "nothing is changed" in sentence
     assert list(served.engine.roster.operators) == ["1001"]
     assert list(served.engine.roster.phones) == ["101"]
 

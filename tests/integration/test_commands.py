@@ -310,3 +310,28 @@ async def test_the_doctor_of_a_line_without_asterisk_knows_what_is_well(
     assert "chmod 700" in found["state folder"]["mend"]
     assert found["engine"]["state"] == "wrong" and "ari, ami" in found["engine"]["found"]
     assert "add one" in found["phones"]["mend"]
+
+
+async def test_a_call_is_marked_and_unmarked_long_after_it(served: ServedEngine) -> None:
+    await keep(served.database, a_record("abc", NOON), a_record("abd", NOON + 1))
+    settings = served.settings
+    ran = await run(settings, "calls", "mark", "abc", "prank", "--operator", "1001")
+    assert (ran.code, ran.out, ran.err) == (0, "Call abc is marked as prank.\n", "")
+    ran = await run(settings, "calls", "mark", "abd", "ghost")
+    assert ran.code == 0
+    assert served.engine.router.nuisance.arrived("+628123456789", NOON) is None, "of long ago"
+    ran = await run(settings, "calls", "unmark", "abc")
+    assert ran.out == "Call abc is marked as nothing any more.\n"
+    await served.journal.recorder.flushed()
+    found = json.loads((await run(settings, "calls", "show", "abc", "--format", "json")).out)
+    assert found["call"]["disposition"] is None
+    assert [one["data"] for one in found["events"]] == [
+        {"disposition": "prank", "operator": "1001"},
+        {"disposition": None, "operator": None},
+    ]
+    listed = (await run(settings, "calls", "list")).out
+    assert "ghost" in listed and "prank" not in listed
+    ran = await run(settings, "calls", "mark", "abc", "hoax")
+    failed_in_one_line(ran, "There is no disposition 'hoax'; known are: prank, ghost, real.")
+    failed_in_one_line(await run(settings, "calls", "mark", "ab", "prank"), "give more of it")
+    failed_in_one_line(await run(settings, "calls", "mark", "zz", "prank"), "There is no call 'zz'")

@@ -39,6 +39,7 @@ def a_call(**changes: Any) -> dict[str, Any]:
     given = {"call_id": "one", "language": "id", "category_source": "none", "arrived_at": 1.5}
     counts = {"offers": 0, "informed": False, "events": 1, "wants_callback": False}
     counts |= {"legs": [], "holds": 0, "held_ms": 0, "transfers": 0}
+    counts |= {"withheld": False, "silent": False}
     return blank | texts | given | counts | changes
 
 

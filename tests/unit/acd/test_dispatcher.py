@@ -6,7 +6,7 @@ import contextlib
 from typing import Any
 
 import pytest
-from factories import OFTEN, Desk
+from factories import OFTEN, Desk, a_call
 from fakes import Did
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -17,6 +17,7 @@ from acd.calls.record import EventKind, fold
 from acd.calls.states import Stage
 from acd.dispatcher import ANSWER_UNSEEN_S
 from acd.legs import BROKEN_DIALOG, LOST, NO_AUDIO, dialable
+from acd.numbers.withheld import Withheld
 from acd.operators.operator import Device, available
 from acd.operators.roster import RosterError
 from acd.operators.states import State
@@ -331,6 +332,25 @@ def test_whatever_a_caller_calls_itself_only_what_can_be_dialled_is_shown(number
     desk.queued(number=number, category="fire")
     shown = dialable(number) or "anonim"
     assert desk.switch.last("ring").more[1] == (f"FIRE {shown}", shown)
+
+
+@pytest.mark.parametrize(
+    ("how", "display"),
+    [
+        (Withheld.SHOWN, ("FIRE 081234567890", "081234567890")),
+        (Withheld.MASKED, ("FIRE 0812****890", "anonim")),
+        (Withheld.HIDDEN, ("FIRE anonim", "anonim")),
+    ],
+)
+def test_a_phone_shows_as_much_of_a_withheld_number_as_people_may_see(
+    how: Withheld, display: tuple[str, str]
+) -> None:
+    desk = Desk(1, withheld=how)
+    call = a_call(journal=desk.journal, number="081234567890", category="fire")
+    call.record.withheld = True
+    desk.dispatcher.enqueue(call, 100.0)
+    desk.dispatcher.settle(100.0)
+    assert desk.switch.last("ring").more[1] == display
 
 
 @pytest.mark.parametrize("cause", sorted(LOST))

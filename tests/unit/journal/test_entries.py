@@ -27,7 +27,8 @@ def test_who_was_not_answered_in_the_fallback_was_lost_there(
 ) -> None:
     row = a_record(ended_at=None, operator_answered_at=None, outcome=None).row() | changes
     before = dict(row)
-    assert CALLS.as_now(row) == row | {"outcome": outcome} and row == before
+    now = CALLS.as_now(row)
+    assert now == row | {"outcome": outcome, "disposition": None} and row == before
     assert outcome is None or outcome in list(Outcome)
 
 

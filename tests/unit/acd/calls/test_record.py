@@ -28,6 +28,8 @@ K = EventKind
 DATA: dict[EventKind, dict[str, Any]] = {
     K.ARRIVED: {"asterisk_id": "1.1", "caller_number": "0812", "called_number": "112"},
     K.DIGIT: {"digit": "3", "menu": "main"},
+    K.KEY: {"digit": "4", "stage": "talking", "means": "yes"},
+    K.DISPOSITION: {"disposition": "prank", "operator": "1001"},
     K.MENU_DONE: {"category": "fire", "category_source": "menu"},
     K.LANGUAGE: {"language": "jv"},
     K.INFORMATION_STARTED: {"information": "covid"},

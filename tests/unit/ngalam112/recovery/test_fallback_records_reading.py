@@ -196,6 +196,13 @@ async def test_the_record_that_the_dialplan_writes_is_read(tmp_path: Path) -> No
     assert (record.operator_answered_at, record.ended_at) == (ARRIVED + 2, ARRIVED + 32)
 
 
+async def test_the_fallback_tells_that_a_number_is_withheld(tmp_path: Path) -> None:
+    put(tmp_path, of_dialplan(withheld="1"))
+    kept = Kept()
+    assert await kept.read(tmp_path) == 1
+    assert [one.withheld for one in kept.records.values()] == [True]
+
+
 def test_an_agency_that_answered_is_told_from_a_phone() -> None:
     content = json.dumps(of_dialplan(phone="outside", agency="113")).encode()
     assert (decoded(content)["step"], decoded(content)["phone"]) == ("agency", "113")

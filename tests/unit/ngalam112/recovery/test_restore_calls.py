@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from factories import LineDesk, a_channel, a_leg, a_record
+from fakes import Did
 
 from acd.calls.record import CategorySource, Outcome
 from acd.calls.states import Stage
@@ -83,11 +84,12 @@ def test_a_call_that_was_only_claimed_and_is_there_arrives() -> None:
 
 def test_a_citizen_who_hung_up_before_a_dead_engine_saw_the_call_has_a_record() -> None:
     desk = LineDesk()
-    desk.handle(CallBroadcast(a_channel()), now=90.0)
+    desk.handle(CallBroadcast(a_channel(withheld="1")), now=90.0)
     after = desk.next_engine()
     after.restore_calls(now=200.0)
     record = after.journal.only()
     assert (record.outcome, record.caller_number) == (Outcome.LOST_MENU, "08123")
+    assert record.withheld
     assert (record.arrived_at, record.ended_by, after.journal.facts) == (90.0, "unknown", {})
 
 
@@ -238,7 +240,8 @@ def test_who_has_heard_the_menu_while_no_engine_lived_may_still_choose() -> None
     desk.citizen()
     after = desk.next_engine(now=103.0)
     after.restore_calls(a_leg(), now=103.0)
-    assert (after.switch.did, after.router.calls["c1"].stage) == ([], Stage.MENU)
+    assert after.switch.did == [Did("listen", "c1")]
+    assert after.router.calls["c1"].stage is Stage.MENU
     after.press("3", now=104.0)
     assert after.router.calls["c1"].record.category == "fire"
 
@@ -294,14 +297,15 @@ def test_who_waits_keeps_priority_and_is_never_told_a_longer_wait() -> None:
 def test_a_citizen_whom_nobody_knows_is_served_before_all_others() -> None:
     desk = LineDesk()
     desk.router.live.remember(a_record("c1", arrived_at=100.0, queued_at=101.0, category="fire"))
-    desk.restore_calls(a_leg("c1"), a_leg("c2", age_s=2.0), now=200.0)
+    desk.restore_calls(a_leg("c1"), a_leg("c2", age_s=2.0, withheld=True), now=200.0)
     assert desk.router.calls["c2"].stage is Stage.RINGING
+    assert desk.router.calls["c2"].record.withheld
     assert desk.router.calls["c1"].stage is Stage.QUEUED
 
 
 def test_all_calls_of_an_asterisk_that_is_no_more_were_cut_off_when_it_was_seen_last() -> None:
     desk = LineDesk(operators=2, wrap_up_s=5.0)
-    menu, talking, waiting = (desk.citizen(one) for one in ("c1", "c2", "c3"))
+    menu, talking, waiting = (desk.citizen(one, number=one) for one in ("c1", "c2", "c3"))
     desk.press("2", "c2")
     desk.handle(StasisStart(["operator"], a_channel(talking.leg or "")))
     desk.handle(Connected(talking.bridge or ""), now=110.0)

@@ -1,0 +1,79 @@
+"""What a call was, as its operator says by `*41` (prank), `*42` (ghost), `*43` (real), or as the
+supervisor does; `*40` takes it back. A mark makes the caller's number a nuisance, with others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from acd.calls.call import Call, Leg
+from acd.calls.record import EventKind
+from acd.legs import OperatorLegs
+from acd.numbers.nuisance import NuisanceNumbers
+from acd.rules.dispositions import DISPOSITIONS, Disposition
+
+UNDONE, UNKNOWN, NOBODY = "disposition_undone", "disposition_unknown", "disposition_nobody"
+PROMPTS = (UNDONE, UNKNOWN, NOBODY, *(one.prompt for one in DISPOSITIONS.values()))
+UNDO = "0"
+
+
+class NoSuchDisposition(ValueError):
+    """A disposition that is not in the data; the message lists those that are."""
+
+
+class Dispositions:
+    """Notes what calls were. `known`: by the digit that is dialled behind *4."""
+
+    def __init__(
+        self,
+        known: Mapping[str, Disposition],
+        nuisance: NuisanceNumbers,
+        operator_legs: OperatorLegs,
+    ) -> None:
+        self._known, self._nuisance, self._legs = known, nuisance, operator_legs
+        self._by_name = {one.name: one for one in known.values()}
+
+    def dialled(self, operator: str, digit: str, now: float) -> str:
+        """An operator has dialled *4 and a digit, about the call of now or the last one.
+
+        Returns the prompt that tells what came of it.
+        """
+        call = self._call_of(operator)
+        return NOBODY if call is None else self._by_digit(call, digit, operator, now)
+
+    def pressed(self, leg: Leg, digit: str, now: float) -> None:
+        """An operator has pressed it in the talk, and hears what came of it."""
+        self._legs.switch.tell(leg.id, self._by_digit(leg.call, digit, leg.operator, now))
+
+    def check(self, name: str | None) -> None:
+        """Raise NoSuchDisposition unless it is one of the data, or None: taken back."""
+        if name is not None and name not in self._by_name:
+            known = ", ".join(self._by_name) or "none at all"
+            raise NoSuchDisposition(f"There is no disposition {name[:32]!r}; known are: {known}.")
+
+    def say(self, call: Call, name: str | None, operator: str | None, now: float) -> None:
+        """Note that a call was this; None takes back what was said."""
+        self.check(name)
+        before, record = call.record.disposition, call.record
+        if name == before:
+            return
+        call.note(EventKind.DISPOSITION, now, disposition=name, operator=operator)
+        meant = self._by_name.get(name or "")
+        if meant is not None and meant.nuisance:
+            self._nuisance.mark(call.id, record.caller_number, now, record.ended_at)
+        elif meant is not None and meant.real:
+            self._nuisance.is_real(call.id, record.caller_number, now)
+        else:
+            self._nuisance.unmark(call.id, record.caller_number, now)
+
+    def _by_digit(self, call: Call, digit: str, operator: str | None, now: float) -> str:
+        meant = self._known.get(digit)
+        if meant is None and digit != UNDO:
+            return UNKNOWN
+        self.say(call, None if meant is None else meant.name, operator, now)
+        return UNDONE if meant is None else meant.prompt
+
+    def _call_of(self, operator: str) -> Call | None:
+        talks = (one for one in self._legs.legs.values() if one.operator == operator)
+        now = next((one.call for one in talks if one.talks_since), None)
+        return now or self._legs.last_calls.get(operator)
