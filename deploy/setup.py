@@ -35,12 +35,11 @@ HOST_PACKAGES = {
     "sipp": "sip-tester",
     "baresip": "baresip-core",
     "espeak-ng": "espeak-ng",
-    "openssl": "openssl",
     "sox": "sox",
     "python3": "python3",
 } | dict.fromkeys(("initdb", "postgres", "pg_ctl", "psql"), "postgresql")
 
-TOOLS = {"nft": "nftables", "ip": "iproute2"}
+TOOLS = {"nft": "nftables", "ip": "iproute2", "openssl": "openssl"}
 
 
 def main() -> int:

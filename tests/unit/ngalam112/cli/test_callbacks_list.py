@@ -22,9 +22,9 @@ from ngalam112.config.settings import load_settings
 )
 def test_who_is_not_dialled_has_the_reason(number: str, shown: str) -> None:
     settings = load_settings()
-    assert _whom(number, settings, _policy(settings)) == shown
+    assert _whom(number, False, settings, _policy(settings)) == shown
 
 
 def test_a_file_that_cannot_be_read_hides_no_callback(tmp_path: Path) -> None:
     settings = load_settings(distribution_file=tmp_path / "none.toml")
-    assert _whom("081234567890", settings, _policy(settings)) == "081234567890"
+    assert _whom("081234567890", False, settings, _policy(settings)) == "081234567890"
