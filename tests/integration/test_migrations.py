@@ -114,8 +114,8 @@ async def test_who_was_owed_a_call_before_there_were_callbacks_is_called(databas
         for call_id, number, more in (
             ("owed", "0811", {"ended_by": "cut_off"}),
             ("called back", "0812", {"ended_by": "cut_off", "legs": back}),
-            ("served since", "0813", {"ended_by": "line_stopped"}),
-            ("serves", "0813", {"operator_answered_at": now}),
+            ("served since", "081300", {"ended_by": "line_stopped"}),
+            ("serves", "081300", {"operator_answered_at": now}),
             ("hung up", "0814", {"ended_by": "caller"}),
             ("long ago", "0815", {"ended_by": "cut_off", "ended_at": now - 9e5}),
         ):
