@@ -59,8 +59,6 @@ class RowKind(NamedTuple):
 
 # what most calls leave as it is here
 _SELDOM: dict[str, Any] = {
-    "redial_of": None,
-    "callback_of": None,
     "withheld": False,
     "silent": False,
     "nuisance": None,
