@@ -119,6 +119,9 @@ async def test_people_see_the_middle_of_it_masked_and_call_it_back_all_the_same(
         echo=True,
         trace=True,
     )
+    # who was lost in the tests before this one is owed a call, and would be rung first
+    for one in (await line.get("/api/callbacks"))["callbacks"]:
+        await line.post(f"/api/callbacks/{one['id']}/close", {"reason": "of another test"})
     async with carrier:
         await line.players.dial(line.phones["101"], "*16")
         await eventually(lambda: f"INVITE sip:{number}@" in carrier.messages(), what="rung")

@@ -353,6 +353,19 @@ def test_a_phone_shows_as_much_of_a_withheld_number_as_people_may_see(
     assert desk.switch.last("ring").more[1] == display
 
 
+def test_a_phone_shows_all_that_is_known_of_a_call_in_one_order() -> None:
+    desk = Desk(1, withheld=Withheld.MASKED)
+    call = a_call(journal=desk.journal, number="081234567890", category="fire")
+    record = call.record
+    call.silent, record.withheld, record.nuisance, record.language = True, True, "marks", "en"
+    record.place_source, record.kelurahan, record.kecamatan = "value", "Kauman", "Klojen"
+    desk.dispatcher.enqueue(call, 100.0)
+    desk.timers.fire(400.0)  # behind the others, and nobody speaks the language
+    desk.dispatcher.settle(400.0)
+    shown = "FIRE DIAM PRANK? EN 0812****890, Kauman, Klojen"
+    assert desk.switch.last("ring").more[1] == (shown, "anonim")
+
+
 @pytest.mark.parametrize("cause", sorted(LOST))
 def test_who_was_lost_in_a_talk_has_not_hung_up_and_the_citizen_is_served_before_all(
     cause: int,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from factories import LineDesk, a_channel, a_leg
 from fakes import Did
@@ -11,10 +9,21 @@ from fakes import Did
 from acd.calls.call import Call
 from acd.calls.states import Stage
 from acd.queueing.citizen_keys import MOST_KEYS
+from acd.queueing.notices import Notice
+from acd.rules.rules import Announce
 from ivr.menu import load_menu
 from ngalam112.config.settings import PROJECT
 from ngalam112.engine.ari_switch import Connected
-from pbx.ari_types import ChannelTalkingStarted, Playback, PlaybackFinished, StasisStart
+from pbx.ari_types import (
+    ChannelDestroyed,
+    ChannelHangupRequest,
+    ChannelTalkingStarted,
+    Playback,
+    PlaybackFinished,
+    StasisStart,
+)
+
+SHIPPED = load_menu(PROJECT / "ivr" / "menu.toml")
 
 
 def prompt_ends(desk: LineDesk, now: float = 105.0) -> None:
@@ -175,6 +184,51 @@ def test_a_silent_citizen_who_is_answered_at_once_hears_no_question() -> None:
     assert stopped == Did("stop", desk.switch.playing()[0])
 
 
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ("", ("silent_caller", "jv/silent_caller", "en/silent_caller")),
+        ("en", ("en/silent_caller",)),
+    ],
+)
+def test_who_is_silent_is_asked_in_each_language_or_in_the_one_that_the_trunk_told(
+    told: str, asked: tuple[str, ...]
+) -> None:
+    desk = LineDesk(operators=0, announce=Announce(silent=SHIPPED.silent_prompts()))
+    desk.handle(StasisStart(["citizen", "", told], a_channel()), now=100.0)
+    prompt_ends(desk)
+    desk.timers.fire(107.0)
+    assert desk.switch.last("say").more[1:] == asked
+
+
+def test_who_has_chosen_a_language_by_a_key_is_not_silent() -> None:
+    desk = LineDesk(operators=0)
+    call = desk.citizen()
+    desk.press("8")
+    prompt_ends(desk)
+    desk.timers.fire(107.0)
+    assert (call.stage, call.silent, call.record.language) == (Stage.QUEUED, False, "en")
+    assert listening(desk) == []
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_who_is_silent_hears_no_notice_so_that_no_key_has_two_meanings(later: bool) -> None:
+    desk = LineDesk(operators=0)
+    notice = Notice(id="n1", begins=90.0, ends=1000.0, seconds={"id": 1.0})
+    notices = desk.dispatcher.announcements.notices
+    if not later:
+        notices.set(notice, 90.0)
+    call = a_silent_citizen(desk)
+    if later:
+        notices.set(notice, 108.0)
+    desk.handle(PlaybackFinished(Playback(call.words or "", "done")), now=111.0)
+    desk.press("1", now=112.0)
+    assert desk.switch.last("say").more[1:] == ("silent_caller",)
+    assert (call.notices, call.aged, call.record.wants_callback) == ((), True, False)
+    desk.handle(ChannelHangupRequest(a_channel(), 16), now=113.0)
+    desk.handle(ChannelDestroyed(a_channel(), 16), now=113.0)
+    assert call.record.outcome == "lost_queue", "and is owed a callback"
+
+
 def test_the_shipped_menu_asks_in_each_language() -> None:
-    tree: Any = load_menu(PROJECT / "ivr" / "menu.toml")
-    assert tree.silent_prompts() == ("silent_caller", "jv/silent_caller", "en/silent_caller")
+    assert SHIPPED.silent_prompts() == ("silent_caller", "jv/silent_caller", "en/silent_caller")
