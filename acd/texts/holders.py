@@ -50,13 +50,13 @@ class Holders:
         """Up to when the operator whose turn it is may be silent; `now` or earlier: no longer.
 
         Whoever has a call, or has just had one, can hardly write: they have as long as always after
-        it, but only while nobody is free who could do so at once.
+        it, unless they have missed one, but only while nobody is free who could do so at once.
         """
         operator = self._roster.operators.get(conversation.record.operator or "")
         if operator is None:
             return now
         if operator.state is State.IDLE:
-            return operator.idle_since + silent_s
+            return now if operator.misses else operator.idle_since + silent_s
         return now if self._somebody_is_free(now) else now + LOOK_AGAIN_S
 
     def _somebody_is_free(self, now: float) -> bool:

@@ -143,7 +143,7 @@ def operator_login(
 
 @operators.command("logout")
 def operator_logout(id: Id, fmt: FormatOption = Format.TABLE) -> None:
-    """Log an operator out; a talk goes on to its end."""
+    """Log an operator out; a talk goes on to its end, a text conversation to the next one."""
     _choose(id, "logout", {}, fmt)
 
 

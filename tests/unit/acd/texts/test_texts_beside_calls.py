@@ -111,6 +111,17 @@ def test_an_operator_in_a_call_has_not_missed_a_text_and_may_answer_after_it() -
     assert desk.operator().misses == 1
 
 
+def test_who_misses_a_call_as_well_has_no_longer_for_the_text() -> None:
+    desk = TextDesk(operator_silent_s=60)
+    conversation = desk.has()
+    desk.queued("c1", 125.0)
+    until = 125.0 + desk.rules.ring_timeout_s
+    desk.timers.fire(until)
+    assert (desk.operator().misses, desk.operator().idle_since) == (1, until)
+    desk.timers.fire(160.0)
+    assert conversation.record.operator is None
+
+
 def test_a_text_goes_from_who_is_in_a_call_to_who_is_free_and_that_is_no_miss() -> None:
     desk = TextDesk(operators=2, operator_silent_s=60)
     conversation = desk.has()
