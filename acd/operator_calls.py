@@ -1,7 +1,7 @@
 """Calls that an operator makes from a phone: to a colleague, or to an agency about a citizen.
 
 They have no record. An agency is called only by an operator who has a citizen on the line. A
-citizen is only called back (`acd.callback_jobs`), and only the ringing is here: who answers is a
+citizen is only called back (`acd.callbacks.jobs`), and only the ringing is here: who answers is a
 call. When the phone asks by REFER with Replaces, whom it talks with comes into the citizen's call.
 """
 
@@ -40,7 +40,7 @@ Say = Callable[[str, str, float], None]
 
 
 class Callbacks(Protocol):
-    """What follows when a citizen is rung for an operator (`acd.callback_jobs`)."""
+    """What follows when a citizen is rung for an operator (`acd.callbacks.jobs`)."""
 
     def citizen_answered(self, call: OperatorCall, now: float) -> bool:
         """The citizen has answered; both channels are that part's from now on.

@@ -263,15 +263,15 @@ class Changes:
     async def take_callback(self, request: web.Request) -> web.Response:
         """Ring an operator for a callback at once."""
         body, id = await read_body(request, _Take), request.match_info["id"]
-        jobs = self._engine.router.callbacks
-        taken = await self._engine.do(lambda now: jobs.take(id, body.operator, now))
+        by_hand = self._engine.router.callbacks_by_hand
+        taken = await self._engine.do(lambda now: by_hand.take(id, body.operator, now))
         return reply(queries.item_row(taken, self._settings))
 
     async def close_callback(self, request: web.Request) -> web.Response:
         """Close a callback without a call; the reason is kept."""
         body, id = await read_body(request, _Close), request.match_info["id"]
-        jobs = self._engine.router.callbacks
-        closed = await self._engine.do(lambda now: jobs.close(id, body.by, body.reason, now))
+        by_hand = self._engine.router.callbacks_by_hand
+        closed = await self._engine.do(lambda now: by_hand.close(id, body.by, body.reason, now))
         return reply(queries.item_row(closed, self._settings))
 
     async def _choose(

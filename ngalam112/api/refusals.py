@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
-from acd.callback_jobs import CallbackRefused
+from acd.callbacks.by_hand import CallbackRefused
 from acd.config_file import NoSuchReason
 from acd.feature_codes.dispositions import NoSuchDisposition
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError

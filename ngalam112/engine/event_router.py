@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 import structlog
 
-from acd.callback_jobs import CallbackJobs
+from acd.callbacks.by_hand import CallbacksByHand
+from acd.callbacks.jobs import CallbackJobs
 from acd.calls.call import Call
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
@@ -119,6 +120,7 @@ class EventRouter:
         self._owners, self.codes, self.operator_calls = owners, codes, operator_calls
         self.offers = offers
         self.callbacks = CallbackJobs(offers, operator_calls, dispatcher, self.live, journal)
+        self.callbacks_by_hand = CallbacksByHand(self.callbacks, offers, operator_calls, dispatcher)
         journal.on_arrived = self.callbacks.call_arrived
         journal.on_ended = self.callbacks.call_ended
         self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
@@ -266,7 +268,7 @@ class EventRouter:
     def _code(self, channel_id: str, phone: str, code: str, now: float) -> None:
         """A phone has dialled a code."""
         if code == "*16":
-            self.callbacks.from_phone(channel_id, phone, now)
+            self.callbacks_by_hand.from_phone(channel_id, phone, now)
         elif code == CLOSE_TEXT:
             closed = self.texts.close_at(phone, now)
             self.switch.answer(channel_id)

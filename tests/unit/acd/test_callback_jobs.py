@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from factories import LineDesk, a_channel, a_leg
 
-from acd.callback_jobs import CallbackRefused
+from acd.callbacks.by_hand import CallbackRefused
 from acd.numbers.outbound import Outbound
 from acd.operators.states import State
 from acd.rules.callbacks import CallbackRules
@@ -241,7 +241,7 @@ def test_a_callback_can_be_taken_and_closed_by_hand() -> None:
     desk = a_line()
     busy(desk)
     give_up(desk)
-    work, jobs = only(desk), desk.router.callbacks
+    work, jobs = only(desk), desk.router.callbacks_by_hand
     with pytest.raises(CallbackRefused, match="Operator 1001 is not free"):
         jobs.take(work.id, "1001", 122.0)
     hang_up(desk, "talks", 123.0)
@@ -394,7 +394,7 @@ def test_an_end_that_is_told_once_more_owes_nothing_twice() -> None:
     busy(desk)
     give_up(desk)
     record = desk.journal.records[only(desk).item.call_id]
-    desk.router.callbacks.close(only(desk).id, "supervisor", "reached by radio", 130.0)
+    desk.router.callbacks_by_hand.close(only(desk).id, "supervisor", "reached by radio", 130.0)
     desk.router.callbacks.call_ended(record, 190.0, True)
     assert desk.router.callbacks.open() == []
 

@@ -11,21 +11,18 @@ from collections.abc import Iterable
 
 import structlog
 
+from acd.callbacks.open_callbacks import WITH_OPERATOR, OpenCallbacks
 from acd.calls.call import Leg
 from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.record import CallRecord, CategorySource, EventKind, Outcome
-from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.legs import FAILED, dialable
-from acd.numbers.caller import same_caller
 from acd.numbers.outbound import Barred
 from acd.numbers.withheld import seen
 from acd.operator_calls import OperatorCall, OperatorCalls
-from acd.operators.operator import Operator, available
-from acd.operators.states import State
-from acd.queueing.allocation import Desk
+from acd.operators.operator import Operator
 from acd.rules.callbacks import CallbackRules
 from acd.work.callbacks import BY_OPERATOR, KIND, is_misdial, next_try_s, owed
 from acd.work.item import Work, WorkItem
@@ -43,11 +40,6 @@ had gone already."""
 LIMIT_AGAIN_S = 900.0
 """When a callback is tried again that a limit of the day has kept back."""
 _BUSY = 17
-_WITH_OPERATOR = (ItemState.OFFERED, ItemState.RINGING, ItemState.TALKING)
-
-
-class CallbackRefused(ValueError):
-    """A callback cannot be taken or closed; the message says why."""
 
 
 class CallbackJobs:
@@ -65,9 +57,7 @@ class CallbackJobs:
     ) -> None:
         self._offers, self._operator_calls, self._say = offers, operator_calls, operator_calls.say
         self._dispatcher, self._live, self._journal = dispatcher, live, journal
-        self._by_caller: dict[str, list[Work]] = {}
-        self._by_call: dict[str, Work] = {}
-        self._calling: dict[str, list[CallRecord]] = {}  # who is on the line, by the caller
+        self.known = OpenCallbacks(dispatcher.rules.country)
         offers.servers[KIND] = self
         operator_calls.callbacks = self
 
@@ -84,26 +74,19 @@ class CallbackJobs:
 
     def call_arrived(self, record: CallRecord, at: float) -> None:
         """Somebody calls: who is owed a call is on the line, and is not rung meanwhile."""
-        caller = self._caller(record.caller_number)
-        if record.callback_of is not None or caller is None:
+        if record.callback_of is not None:
             return
-        self._calling.setdefault(caller, []).append(record)
-        for work in list(self._by_caller.get(caller, ())):
+        self.known.arrived(record)
+        for work in list(self.known.of(record.caller_number)):
             if work.item.state in (ItemState.QUEUED, ItemState.OFFERED):
                 self._offers.hold(work, at + ON_THE_LINE_S, at, _ON_THE_LINE)
 
-    def _has_left(self, record: CallRecord) -> None:
-        caller = self._caller(record.caller_number) or ""
-        left = [one for one in self._calling.pop(caller, ()) if one.call_id != record.call_id]
-        if left:
-            self._calling[caller] = left
-
     def _release(self, number: str, at: float) -> None:
         """A call of this number has ended: what waited for that, and is open still, goes on."""
-        for work in list(self._of(number)):
+        for work in list(self.known.of(number)):
             item = work.item
             held = item.state is ItemState.WAITING and item.history[-1].reason == _ON_THE_LINE
-            if held and not self._is_on_the_line(work):
+            if held and not self.known.is_on_the_line(work):
                 self._offers.wait(work, at + self._rules.first_after_s, at, "hung_up")
 
     def call_ended(self, record: CallRecord, at: float, again: bool) -> None:
@@ -111,7 +94,7 @@ class CallbackJobs:
 
         `again`: it had an end before, and the fallback has told more of it since.
         """
-        self._has_left(record)
+        self.known.left(record)
         if record.callback_of is not None:
             self._talked(record, at)
         else:
@@ -119,9 +102,9 @@ class CallbackJobs:
         self._release(record.caller_number, at)
 
     def _count(self, record: CallRecord, at: float, again: bool) -> None:
-        reason, known = owed(record), self._by_call.get(record.call_id)
-        if known is not None and reason is None and known.item.state not in _WITH_OPERATOR:
-            self._close(known, ItemOutcome.DISCHARGED, at, note="the fallback has served the call")
+        reason, known = owed(record), self.known.by_call.get(record.call_id)
+        if known is not None and reason is None and known.item.state not in WITH_OPERATOR:
+            self.close(known, ItemOutcome.DISCHARGED, at, note="the fallback has served the call")
         served = reason is None and record.outcome in (Outcome.ANSWERED, Outcome.FALLBACK)
         if again or not (served or reason is not None):
             return
@@ -135,7 +118,7 @@ class CallbackJobs:
         Returns since when the citizen has waited, in this call or in the one before it.
         """
         waits_since = record.arrived_at
-        for work in list(self._of(record.caller_number)):
+        for work in list(self.known.of(record.caller_number)):
             item = work.item
             # one that began before the loss, as of a colleague at the same number, is another's
             if item.call_id == record.call_id or item.created_at > record.arrived_at:
@@ -147,7 +130,7 @@ class CallbackJobs:
             if item.state is ItemState.RINGING:
                 work.move(ItemState.WAITING, at, reason=_ON_THE_LINE)
                 self._operator_calls.stop(item.id, at)
-            self._close(work, ItemOutcome.DISCHARGED, at, note=f"call {record.call_id}")
+            self.close(work, ItemOutcome.DISCHARGED, at, note=f"call {record.call_id}")
         return waits_since
 
     def _owe(self, record: CallRecord, reason: str, waits_since: float, at: float) -> None:
@@ -158,11 +141,11 @@ class CallbackJobs:
             due_at, note = ended_at + rules.give_up_s, found.words
         elif is_misdial(record, rules) and waits_since == record.arrived_at:
             # two that overlap are a number that has dialled again
-            misdial = not self._of(record.caller_number)
+            misdial = not self.known.of(record.caller_number)
             due_at = ended_at + rules.misdial_again_s if misdial else due_at
-        self._new(record, reason, waits_since, due_at, at, misdial=misdial, note=note)
+        self.new(record, reason, waits_since, due_at, at, misdial=misdial, note=note)
 
-    def _new(
+    def new(
         self,
         record: CallRecord,
         reason: str,
@@ -173,6 +156,7 @@ class CallbackJobs:
         misdial: bool = False,
         note: str = "",
     ) -> Work:
+        """Begin a callback of a call that has ended. `due_at`: when its time comes first."""
         item = WorkItem(
             id=new_id(at),
             kind=KIND,
@@ -188,30 +172,16 @@ class CallbackJobs:
             misdial=misdial,
             note=note,
         )
-        work = self._known(item)
+        work = self._work(item)
         self._offers.add(work, at)
         return work
 
-    def _known(self, item: WorkItem) -> Work:
-        work = Work(
-            item,
-            self._journal,
-            head_start_s=self._dispatcher.rules.callback_head_start_s,
-        )
-        self._by_call[item.call_id] = work
-        caller = self._caller(item.number)
-        if caller is not None:
-            self._by_caller.setdefault(caller, []).append(work)
+    def _work(self, item: WorkItem) -> Work:
+        work = Work(item, self._journal, self._dispatcher.rules.callback_head_start_s)
+        self.known.add(work)
         return work
 
-    def _of(self, number: str) -> Iterable[Work]:
-        caller = self._caller(number)
-        return () if caller is None else self._by_caller.get(caller, ())
-
-    def _caller(self, number: str) -> str | None:
-        return same_caller(number, self._dispatcher.rules.country)
-
-    def _close(
+    def close(
         self,
         work: Work,
         outcome: ItemOutcome,
@@ -220,13 +190,9 @@ class CallbackJobs:
         by: str | None = None,
         note: str = "",
     ) -> None:
+        """A callback is done."""
         self._offers.close(work, outcome, at, by=by, note=note or work.item.note)
-        self._by_call.pop(work.item.call_id, None)
-        caller = self._caller(work.item.number)
-        if caller is not None and work in (same := self._by_caller.get(caller, [])):
-            same.remove(work)
-            if not same:
-                del self._by_caller[caller]
+        self.known.forget(work)
 
     # --- an item's way (`ItemServer`) ---------------------------------------------------------
 
@@ -244,18 +210,18 @@ class CallbackJobs:
         barred = self._dispatcher.rules.dial_string(item.number)
         last = item.created_at + rules.give_up_s
         if item.misdial:
-            self._close(work, ItemOutcome.MISDIAL, now)
+            self.close(work, ItemOutcome.MISDIAL, now)
         elif now >= last and isinstance(barred, Barred):
-            self._close(work, ItemOutcome.UNREACHABLE, now, note=barred.words)
+            self.close(work, ItemOutcome.UNREACHABLE, now, note=barred.words)
         elif now >= last:
-            self._close(work, ItemOutcome.GIVEN_UP, now, note=item.note or "nobody took it in time")
+            self.close(work, ItemOutcome.GIVEN_UP, now, note=item.note or "nobody took it in time")
         elif isinstance(barred, Barred):
             item.note = barred.words
             self._offers.wait(work, last, now, barred.value)
         elif not self._operator_calls.directory.carrier:
             item.note = "no carrier is set"
             self._offers.wait(work, last, now, "no_carrier")
-        elif self._is_on_the_line(work):
+        elif self.known.is_on_the_line(work):
             self._offers.hold(work, now + ON_THE_LINE_S, now, _ON_THE_LINE)
         elif (over := self._operator_calls.called_back.over("", item.number, now)) is not None:
             self._offers.wait(work, now + self._limit_again_s(work), now, over.value)
@@ -270,29 +236,22 @@ class CallbackJobs:
         """When to look again at what a limit of the day keeps back: not at all of it at once."""
         return LIMIT_AGAIN_S * (0.5 + zlib.crc32(work.id.encode()) / 0xFFFFFFFF)
 
-    def _is_on_the_line(self, work: Work) -> bool:
-        """Whether the citizen's number calls us now, or is called by us for another callback."""
-        if self._caller(work.item.number) in self._calling:
-            return True
-        same = self._of(work.item.number)
-        return any(one is not work and one.item.state in _WITH_OPERATOR for one in same)
-
     def accepted(self, work: Work, now: float) -> None:
         """An operator has answered: ring the citizen."""
         item = work.item
         operator = self._dispatcher.roster.operators.get(item.operator or "")
         if item.channel is None or item.phone is None:
             return
-        barred = self._ring(work, item.channel, item.phone, operator, now)
+        barred = self.ring(work, item.channel, item.phone, operator, now)
         if barred is not None:
             self._offers.free_operator(work)
             self._say(item.channel, refusal(barred), now)
             self._offers.wait(work, now + self._limit_again_s(work), now, barred.value)
 
-    def _ring(
+    def ring(
         self, work: Work, channel: str, phone: str, operator: Operator | None, now: float
     ) -> Barred | None:
-        """Ring the citizen for an operator, or return why not."""
+        """Ring the citizen for an operator at a phone, or return why not."""
         who = operator.id if operator is not None else ""
         found = self._dispatcher.rules.dial_string(work.item.number)
         if not isinstance(found, Barred):
@@ -341,7 +300,7 @@ class CallbackJobs:
         work = self._offers.open.get(call.item or "")
         if work is None or work.item.state is not ItemState.RINGING:
             return
-        if self._is_on_the_line(work):
+        if self.known.is_on_the_line(work):
             work.item.attempts -= 1  # busy with dialling us
             self._offers.wait(work, now + ON_THE_LINE_S, now, _ON_THE_LINE)
         elif cause == FAILED:
@@ -355,7 +314,7 @@ class CallbackJobs:
 
     def _try_again(self, work: Work, after_s: float | None, reason: str, now: float) -> None:
         if after_s is None or work.item.reason == BY_OPERATOR:
-            self._close(work, ItemOutcome.GIVEN_UP, now, note=reason)
+            self.close(work, ItemOutcome.GIVEN_UP, now, note=reason)
         else:
             self._offers.wait(work, now + after_s, now, reason)
 
@@ -378,123 +337,16 @@ class CallbackJobs:
 
     def _talked(self, record: CallRecord, at: float) -> None:
         """The talk of a callback has ended."""
-        work = self._by_call.get(record.callback_of or "")
+        work = self.known.by_call.get(record.callback_of or "")
         if work is None or work.item.state is not ItemState.TALKING:
             return
         if owed(record) is None and record.operator_answered_at is not None:
-            self._close(work, ItemOutcome.REACHED, at, by=record.operator)
+            self.close(work, ItemOutcome.REACHED, at, by=record.operator)
             self._discharge(record, at)  # of other losses before this talk
             return
         # cut off, or nobody has talked: a try, after which the citizen waits no longer than needed
         after = next_try_s(work.item.attempts, False, self._rules)
         self._try_again(work, after and self._rules.first_after_s, "cut_off", at)
-
-    # --- what people want ---------------------------------------------------------------------
-
-    def from_phone(self, channel: str, phone: str, now: float) -> None:
-        """A phone dialled *16: ring the next citizen who is owed a call, or say why nobody is.
-
-        First the one whom the operator has talked with last, if owed; with nobody owed a call, that
-        one is called all the same.
-        """
-        dispatcher = self._dispatcher
-        operator = dispatcher.roster.at_phone(phone)
-        if operator is None:
-            self._say(channel, "operator_not_logged_in", now)
-            return
-        if operator.state not in (State.IDLE, State.WRAP_UP):
-            self._say(channel, "transfer_underway", now)
-            return
-        if not self._operator_calls.directory.carrier:
-            self._say(channel, "callback_no_carrier", now)
-            return
-        work = self._next_for(operator, now)
-        if work is None:
-            self._say(channel, "callback_nobody", now)
-            return
-        if operator.state is State.WRAP_UP:
-            dispatcher.roster.wrapped_up(operator, "early", now)
-        barred = self._ring(work, channel, phone, operator, now)
-        if barred is not None:
-            self._say(channel, refusal(barred), now)
-            if work.item.reason == BY_OPERATOR:
-                self._close(work, ItemOutcome.UNREACHABLE, now, by=operator.id, note=barred.words)
-
-    def _next_for(self, operator: Operator, now: float) -> Work | None:
-        last = self._dispatcher.operator_legs.last_calls.get(operator.id)
-        over = last is not None and last.stage is Stage.ENDED
-        mine = self._by_call.get(last.id) if last is not None and over else None
-        if mine is not None and self._may_be_rung(mine, operator, now):
-            return mine
-        # who waits for an operator before who waits for the first try; not for a further one
-        waiting = [
-            one
-            for one in self._offers.open.values()
-            if one.item.kind == KIND
-            and (
-                one.item.state is ItemState.QUEUED
-                or (one.item.state is ItemState.WAITING and not one.item.attempts)
-            )
-        ]
-        waiting.sort(key=lambda one: (one.item.state is ItemState.WAITING, one.id))
-        for work in waiting:
-            if not work.item.misdial and self._may_be_rung(work, operator, now):
-                return work
-        if last is None or not over or mine is not None:
-            return None
-        give_up_at = now + self._rules.give_up_s
-        return self._new(last.record, BY_OPERATOR, last.record.arrived_at, give_up_at, now)
-
-    def _may_be_rung(self, work: Work, operator: Operator, now: float) -> bool:
-        if work.item.state in _WITH_OPERATOR or self._is_on_the_line(work):
-            return False
-        number = self._dispatcher.rules.dial_string(work.item.number)
-        if isinstance(number, Barred):
-            return False
-        return self._operator_calls.called_back.over(operator.id, number, now) is None
-
-    def take(self, item_id: str, operator_id: str, now: float) -> WorkItem:
-        """Ring an operator for a callback at once; raises CallbackRefused or NoSuchOperator."""
-        work, roster = self._open(item_id), self._dispatcher.roster
-        operator = roster.operator(operator_id)
-        if not available(operator, roster.phones, now):
-            raise CallbackRefused(f"Operator {operator_id} is not free at a phone now.")
-        if isinstance(found := self._dispatcher.rules.dial_string(work.item.number), Barred):
-            raise CallbackRefused(f"Callback {item_id} cannot be dialled: {found.words}.")
-        if self._is_on_the_line(work):
-            raise CallbackRefused(
-                f"The citizen of callback {item_id} is on the line at the moment."
-            )
-        if not self._operator_calls.directory.carrier:
-            raise CallbackRefused("No carrier is set (NGALAM112_CARRIER), so nobody can be called.")
-        work.item.misdial = False
-        self._offers.offer(work, Desk(operator, roster.phones[operator.phone or ""]), now)
-        return work.item
-
-    def close(self, item_id: str, by: str, reason: str, now: float) -> WorkItem:
-        """Close a callback by hand; raises CallbackRefused."""
-        work = self._open(item_id)
-        self._close(work, ItemOutcome.BY_HAND, now, by=by, note=reason)
-        return work.item
-
-    def _open(self, item_id: str) -> Work:
-        found = [
-            one
-            for one in self._offers.open.values()
-            if one.item.kind == KIND
-            and (one.id.startswith(item_id) or one.item.call_id.startswith(item_id))
-        ]
-        if len(found) != 1:
-            raise CallbackRefused(
-                f"There is no open callback {item_id}."
-                if not found
-                else f"{len(found)} callbacks begin with {item_id}; give more of the id."
-            )
-        if found[0].item.state in _WITH_OPERATOR:
-            raise CallbackRefused(
-                f"Callback {item_id} is with operator {found[0].item.operator} at the moment."
-            )
-        return found[0]
 
     # --- after a change of engines ------------------------------------------------------------
 
@@ -508,7 +360,7 @@ class CallbackJobs:
                 continue
             if item.state is ItemState.WAITING and item.note:
                 item.due_at = now  # what kept it back then may not do so now
-            work = self._known(item)
+            work = self._work(item)
             self._offers.remember(work, now)
             lost = (
                 item.state is ItemState.RINGING and not self._operator_calls.rings_for(item.id)
