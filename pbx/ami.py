@@ -132,6 +132,9 @@ class _Protocol(AMIProtocol):  # type: ignore[misc]
             if (attempt := auth_attempt(block)) is not None:
                 self.factory.attempted(attempt)
             elif not tells_of_a_phone(block):
+                if block.startswith(_STATE) and (state := event_of(block)) is not None:
+                    # of the list that was asked for: at its turn, or it undoes what comes behind
+                    self.factory.heard(state)
                 super().data_received(f"{block}{_EOL}{_EOL}".encode())
             elif (event := event_of(block)) is not None:
                 self.factory.heard(event)
@@ -243,12 +246,9 @@ class AmiLink:
             raise AmiError(f"{channel} cannot be redirected: {reply.message}")
 
     async def _read_states(self, manager: _Manager) -> None:
+        """Ask for the states of all devices; the protocol tells them, among the changes."""
         async with asyncio.timeout(self._reply_timeout):
-            replies = await manager.send_action({"Action": "DeviceStateList"})
-        for reply in replies if isinstance(replies, list) else []:
-            state = device_state(reply)
-            if state is not None:
-                self._on_event(state)
+            await manager.send_action({"Action": "DeviceStateList"})
 
     async def _stay(self, manager: _Manager) -> None:
         while True:

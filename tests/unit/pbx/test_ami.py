@@ -96,6 +96,7 @@ class AmiServer:
 
     def __init__(self) -> None:
         self.accepts, self.pings, self.logins, self.port = True, True, 0, 0
+        self.changes_meanwhile = ""
         self.writer: asyncio.StreamWriter | None = None
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -122,7 +123,7 @@ class AmiServer:
                 )
                 begin = f"Response: Success\r\n{reply}EventList: start\r\nMessage: x\r\n\r\n"
                 end = f"Event: DeviceStateListComplete\r\n{reply}EventList: Complete\r\n\r\n"
-                writer.write((begin + states + end).encode())
+                writer.write((begin + states + self.changes_meanwhile + end).encode())
 
     def tell(self, device: str, state: str) -> None:
         assert self.writer is not None
@@ -164,6 +165,16 @@ async def test_the_states_of_all_phones_are_read_first_and_then_each_change() ->
         await eventually(lambda: len(heard) == 3, what="a change")
         assert heard[2] == DeviceState("101", "NOT_INUSE")
         assert link.connected
+
+
+async def test_a_change_while_the_states_are_listed_is_the_last_word() -> None:
+    server = AmiServer()
+    server.changes_meanwhile = (
+        "Event: DeviceStateChange\r\nDevice: PJSIP/101\r\nState: NOT_INUSE\r\n\r\n"
+    )
+    async with linked(server) as (_, heard):
+        await eventually(lambda: len(heard) == 3, what="the state of the phones")
+        assert [one.state for one in heard if one.phone == "101"] == ["INUSE", "NOT_INUSE"]
 
 
 async def test_a_link_that_is_lost_is_made_anew_and_the_states_are_read_again() -> None:
