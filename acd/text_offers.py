@@ -111,7 +111,7 @@ class TextOffers:
             created_at=record.opened_at,
             waits_since=record.waits_since,
         )
-        work = self._works[record.id] = Work(item, self._journal)
+        work = self._works[record.id] = Work(item, self._journal, is_text=True)
         self._offers.add(work, now)
         self._offers.queue(work, None, now)
 
@@ -119,7 +119,7 @@ class TextOffers:
         """Know the items of an earlier engine; its conversations are remembered after them."""
         for item in items:
             if item.kind == KIND:
-                self._remembered[item.call_id] = Work(item, self._journal)
+                self._remembered[item.call_id] = Work(item, self._journal, is_text=True)
 
     def all_remembered(self, now: float) -> None:
         """Close the items whose conversations wait no more."""
@@ -139,15 +139,16 @@ class TextOffers:
         self._offers.queue(work, None, now)
 
     def accepted(self, work: Work, now: float) -> None:
-        """An operator has answered: the messages come to the phone."""
-        item, roster = work.item, self._dispatcher.roster
+        """An operator has answered: the messages come to the phone, and so may calls."""
+        item = work.item
         conversation = self.texts.places.by_id.get(item.call_id)
-        operator = roster.operators.get(item.operator or "")
+        operator = self._dispatcher.roster.operators.get(item.operator or "")
         channel, phone = item.channel or "", item.phone or ""
-        if conversation is None or operator is None:
+        self._offers.free_operator(work)
+        # who has logged out or has taken another one meanwhile gets none
+        takes = operator is not None and operator.phone == phone and operator.text is None
+        if conversation is None or operator is None or not takes:
             self._say(channel, NO_TEXT, now)
-            if operator is not None:
-                roster.idle(operator, operator.idle_since)
             if conversation is None:
                 self._offers.close(work, ItemOutcome.BY_HAND, now)
             else:

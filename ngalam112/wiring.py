@@ -11,6 +11,7 @@ from acd.feature_codes.code_calls import CodeCalls
 from acd.operator_calls import OperatorCalls
 from acd.operators.roster import Roster
 from acd.text_offers import TextOffers
+from acd.texts.intake import Intake
 from acd.texts.limits import TextLimits
 from acd.texts.texts import Texts
 from acd.timers import Timers
@@ -119,6 +120,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         place_finder=place_finder,
         text_service=TextService(
             router.texts,
+            Intake(router.texts, sender, journal),
             router.text_offers,
             spool,
             sender,
@@ -182,7 +184,6 @@ def _router(
         sender,
         tickets,
         roster,
-        dispatcher.wrap_ups,
         timers,
         dispatcher.rules,
         journal,

@@ -60,6 +60,7 @@ class Call:
     hanging_up: bool = False  # ended, and the citizen's leg was told to go
     cap_s: float | None = None  # so long the citizen waits at most for a turn: as the category says
     rings_several: bool = True  # at once, if its category says so
+    is_text: bool = False
     sip_id: str = ""  # the Call-ID of the citizen's INVITE; not of a call of an earlier engine
     references: tuple[str, ...] = ()  # where the place of the citizen is being fetched
     checkpoint: CallCheckpoint | None = None  # what was kept last for the next engine

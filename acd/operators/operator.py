@@ -74,6 +74,7 @@ class Operator:
     `extensions`: how often it was made longer.
     `skills`: a category or `lang:xx` -> level 1 (some) to 9 (best); who has none takes everything.
     `weight`: the chance among others where a strategy draws lots.
+    `text`: the text conversation that the operator has, beside the calls and apart from `state`.
     """
 
     id: str
@@ -96,6 +97,7 @@ class Operator:
     offered_at: float = 0.0
     skills: dict[str, int] = field(default_factory=dict)
     weight: int = 1
+    text: str | None = None
 
     def move(self, state: State, call: str | None) -> None:
         """Do something else, for `call` (an id, or the channel of an operator's own call).

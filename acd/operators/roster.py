@@ -6,7 +6,7 @@ that can be shown to the person who asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from acd.calls.journal import Journal
 from acd.operators.operator import MISSED, Device, Operator, Phone, Status
@@ -58,13 +58,18 @@ MOST_EXTENSIONS = 3
 
 
 class Roster:
-    """All operators and phones of the line. One writer calls it; it never waits."""
+    """All operators and phones of the line. One writer calls it; it never waits.
+
+    `moved(operator, now)`: an operator who has a text conversation has left the phone, for another
+    one or for none; set by who keeps the conversations.
+    """
 
     def __init__(self, journal: Journal, misses_to_pause: int = 0) -> None:
         self.operators: dict[str, Operator] = {}
         self.phones: dict[str, Phone] = {}
         self.journal = journal
         self._misses_to_pause = misses_to_pause
+        self.moved: Callable[[Operator, float], None] = lambda one, now: None
 
     def operator(self, operator_id: str) -> Operator:
         """The operator of that number."""
@@ -104,14 +109,19 @@ class Roster:
         one.phone = number
         one.idle_since = now
         one.misses, one.not_before = 0, 0.0
-        return self._status(one, Status.READY, "login", now)
+        self._status(one, Status.READY, "login", now)
+        if one.text is not None:
+            self.moved(one, now)
+        return one
 
     def logout(self, operator_id: str, now: float) -> Operator:
-        """Log out; a call that is being talked goes on to its end."""
+        """Log out; a call that is being talked goes on to its end, a text goes to the next one."""
         one = self._logged_in(operator_id)
         self._status(one, Status.LOGGED_OUT, "logout", now)
         one.phone = None
         self.journal.operator_state(one.row())
+        if one.text is not None:
+            self.moved(one, now)
         return one
 
     def pause(self, operator_id: str, reason: str | None, now: float) -> Operator:

@@ -38,7 +38,8 @@ def allocate(
     rules: Rules,
 ) -> list[Offer]:
     """Decide the offers of this moment: all that waits, in the order of service, to the eligible
-    free operator whom its category's strategy puts first, or to the preferred one; or to all.
+    free operator whom its category's strategy puts first, or to the preferred one; or to all. Who
+    has a text conversation is offered no other one, and a call if nobody without one is free.
 
     Once they are carried out, no free operator is beside a call that this operator may have. Reads
     no more calls than there are free operators and lanes, so the queue's length costs nothing.
@@ -70,6 +71,11 @@ def allocate(
 def _choose(waiting: Waiting, free: Iterable[Operator], now: float, rules: Rules) -> list[Operator]:
     """Choose who of the free operators gets it; none if none may have it."""
     may = eligible_ones(free, waiting, now, rules)
+    for one in may:  # no more than a look at each where nobody has a text
+        if one.text is not None:
+            without = [other for other in may if other.text is None]
+            may = without if without or waiting.is_text else may
+            break
     strategy = STRATEGIES[rules.category(waiting.category).strategy]
     if strategy.rings_all and waiting.rings_several:
         return sorted(may, key=lambda one: strategy.key(one, waiting))[: rules.ring_all_most]

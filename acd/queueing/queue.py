@@ -12,8 +12,8 @@ from acd.queueing.waiting import Waiting
 from acd.rules.rules import Rules
 
 Key = tuple[int, float, float, str]
-Lane = tuple[int, str, str, float]  # tier, category, language, head start
-_AGED: Lane = (0, "", "", 0.0)  # to anybody: what they are about makes no difference
+Lane = tuple[int, str, str, float, bool]  # tier, category, language, head start, whether a text
+_AGED: Lane = (0, "", "", 0.0, False)  # to anybody: what they are about makes no difference
 
 
 def head_start(call: Call, rules: Rules) -> float:
@@ -67,11 +67,12 @@ def lane_of(one: Waiting) -> Lane:
     """The lane of what waits: its neighbours may be served by the same operators as itself.
 
     In a lane all wait by arrival, so whoever may serve one may serve all before it (circles widen
-    with the waiting time): if nobody may serve the first, the lane can be skipped as a whole.
+    with the waiting time): if nobody may serve the first, the lane can be skipped as a whole. So a
+    text, which fewer operators may serve, has a lane apart from calls; it never ages.
     """
     if one.aged:
         return _AGED
-    return (1, one.category or "", one.language, one.head_start_s)
+    return (1, one.category or "", one.language, one.head_start_s, one.is_text)
 
 
 class _Place(NamedTuple):

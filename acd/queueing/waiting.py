@@ -14,6 +14,7 @@ class Waiting(Protocol):
     `head_start_s`: served as if it had waited so much longer. `aged`: has waited beyond its cap.
     `preferred`: the operator who is to have it if free. `cap_s`: so long it waits at most for its
     turn; None: as its category says. `rings_several`: the phones of several operators may ring.
+    `is_text`: a citizen writes, which is for who has no text conversation yet.
     """
 
     category: str | None
@@ -23,6 +24,7 @@ class Waiting(Protocol):
     preferred: str | None
     cap_s: float | None
     rings_several: bool
+    is_text: bool
 
     @property
     def id(self) -> str:

@@ -89,6 +89,7 @@ class Work:
     head_start_s: float = 0.0
     cap_s: float | None = math.inf  # who holds the line goes first, however old it is
     rings_several: bool = False
+    is_text: bool = False
     aged: bool = False
     preferred: str | None = None
     offers: int = 0

@@ -129,13 +129,14 @@ class EngineCollector(Collector):
         tests = self._engine.router.line_tests
         yield _gauge("test_calls", "Test calls now", len(tests))
         yield _counter("test_calls_taken", "Test calls since the start", tests.taken)
-        texts = self._engine.router.texts
+        texts, intake = self._engine.router.texts, self._engine.text_service.intake
         yield _gauge(
             "texts_open", "Conversations in the queue or with an operator", texts.places.open
         )
+        yield _gauge("texts_talking", "... that an operator has", texts.places.talking)
         yield _gauge("texts_held", "... that wait for room", texts.places.held)
-        yield _counter("text_messages", "Citizens' messages since the start", texts.taken_in)
-        yield _counter("text_messages_dropped", "... that were too many", texts.dropped)
+        yield _counter("text_messages", "Citizens' messages since the start", intake.taken_in)
+        yield _counter("text_messages_dropped", "... that were too many", intake.dropped)
         yield _gauge("text_answers_pending", "Messages on their way", len(texts.outbox.pending))
         yield _counter("text_answers_failed", "... given up", texts.outbox.failed)
         yield _counter("test_calls_refused", "... that were one too many", tests.refused)

@@ -261,6 +261,7 @@ def operator_rows(operators: Iterable[Operator], zone: ZoneInfo) -> list[Answer]
             "weight": one.weight,
             "wrap_up_until": _iso(one.wrap_up_until, zone) if one.wrap_up_until else None,
             "call": one.call,
+            "text": one.text,
         }
         for one in sorted(operators, key=lambda one: one.id)
     ]

@@ -27,6 +27,7 @@ _OPERATOR_COLUMNS = (
     Column("name", "name"),
     Column("status", "status"),
     Column("state", "does"),
+    Column("text", "text"),
     Column("phone", "at phone"),
     Column("since", "since", spare=True),
     Column("calls_taken", "calls", right=True),
@@ -37,7 +38,7 @@ _OPERATOR_COLUMNS = (
 _OPERATOR_NAMES = (
     *("id", "name", "status", "state", "phone", "home_phone"),
     *("pause_reason", "status_since", "calls_taken", "call"),
-    *("skills", "weight", "wrap_up_until"),
+    *("skills", "weight", "wrap_up_until", "text"),
 )
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="The operator's number.")]
@@ -142,7 +143,7 @@ def operator_login(
 
 @operators.command("logout")
 def operator_logout(id: Id, fmt: FormatOption = Format.TABLE) -> None:
-    """Log an operator out; a talk goes on to its end."""
+    """Log an operator out; a talk goes on to its end, a text conversation to the next one."""
     _choose(id, "logout", {}, fmt)
 
 
@@ -239,4 +240,6 @@ def _shown(row: dict[str, Any], settings: Settings) -> dict[str, Any]:
     since = on_screen(row["status_since"], ZoneInfo(settings.timezone))
     away = row["status"] == "logged_out"
     skills = ", ".join(f"{name}={level}" for name, level in row["skills"].items())
-    return {**row, "since": since, "state": None if away else row["state"], "skills": skills}
+    text = (row["text"] or "")[:14]  # so much of an id as `text list` shows
+    state = None if away else row["state"]
+    return {**row, "since": since, "state": state, "skills": skills, "text": text}

@@ -12,6 +12,7 @@ import structlog
 
 from acd.calls.journal import Journal
 from acd.text_offers import TextOffers
+from acd.texts.intake import Intake
 from acd.texts.ports import Received
 from acd.texts.texts import Texts
 from acd.work.item import WorkItem
@@ -32,6 +33,7 @@ class TextService:
     def __init__(
         self,
         texts: Texts,
+        intake: Intake,
         offers: TextOffers,
         spool: TextSpool,
         sender: TextSender,
@@ -43,7 +45,7 @@ class TextService:
         port: int,
         ahead: Callable[[], float],
     ) -> None:
-        self.texts, self.spool, self._offers = texts, spool, offers
+        self.texts, self.intake, self.spool, self._offers = texts, intake, spool, offers
         self._sender, self._messages = sender, messages
         self._inbox, self._journal = inbox, journal
         self._bind, self._port, self._ahead = bind, port, ahead
@@ -87,7 +89,7 @@ class TextService:
 
         def take(now: float) -> None:
             ahead = self._ahead()
-            self.texts.receive(
+            self.intake.receive(
                 [msgspec.structs.replace(one, at=min(one.at - ahead, now)) for one in found], now
             )
             self._journal.keep(PLACE, msgspec.to_builtins(place))

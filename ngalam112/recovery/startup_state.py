@@ -150,7 +150,7 @@ def learn(roster: Roster, stored: Known, newer: Set[str], kept: Kept | None = No
 def _forget_removed(roster: Roster, stored: Known, kept: Kept) -> None:
     operators = kept.operators.keys() - {one.id for one in stored.operators}
     for one in [roster.operators[id] for id in operators & roster.operators.keys()]:
-        if one.state is State.IDLE:
+        if one.state is State.IDLE and one.text is None:
             del roster.operators[one.id]
         else:
             log.warning("removed_operator_is_busy", operator=one.id)

@@ -24,6 +24,7 @@ from acd.operators.roster import Roster
 from acd.recovery.reconcile import LiveLeg
 from acd.rules.rules import Rules
 from acd.text_offers import TextOffers
+from acd.texts.intake import Intake
 from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work.item import TABLE, WorkItem
@@ -171,12 +172,12 @@ class LineDesk(Desk):
             self.text_sender,
             self.text_offers,
             self.roster,
-            self.dispatcher.wrap_ups,
             self.timers,
             self.dispatcher.rules,
             self.journal,
             category="general",
         )
+        self.intake = Intake(self.texts, self.text_sender, self.journal)
         self.router = EventRouter(
             switch=self.switch,
             journal=self.journal,
@@ -247,7 +248,7 @@ class LineDesk(Desk):
 
     def next_engine(self, now: float = 200.0) -> LineDesk:
         """The engine dies; the next one knows what this one has kept, and nothing else."""
-        after = LineDesk(operators=0)
+        after = type(self)(operators=0)
         after.journal.facts = dict(self.journal.facts)
         for number, phone in self.roster.phones.items():
             after.roster.phones[number] = Phone(number, phone.password, device=phone.device)

@@ -283,12 +283,24 @@ async def test_who_is_not_of_the_trunk_gets_nothing(line: Line) -> None:
     await line.post(f"/api/texts/{found['id']}/close")
 
 
-async def test_an_engine_that_dies_loses_no_message_and_sends_none_twice(line: Line) -> None:
+async def test_who_has_a_text_takes_a_call_too_and_an_engine_that_dies_loses_neither(
+    line: Line,
+) -> None:
     phone = await at_phone(line)
     async with carrier(line) as reads:
         await write(line, "08130", "satu")
         found = await taken(line, "08130")
         await settled(line, found["id"], 2)
+        assert await operator(line, state="idle", text=found["id"])
+        call = asyncio.create_task(
+            line.players.citizens(
+                "citizen_noted_key_talk_bye",
+                1,
+                caller="08777",
+                rows=[("08777", "1000", "2", "12000")],
+            )
+        )
+        assert await operator(line, state="talking", text=found["id"]), "nobody else is there"
         pid = line.running.engine.pid
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
@@ -302,7 +314,25 @@ async def test_an_engine_that_dies_loses_no_message_and_sends_none_twice(line: L
         assert [body for author, body, _ in said if author != "line"] == ["satu", "dua", "tiga"]
         sent = [note.body for note in notes(reads) if "sip:08130@" in note.to]
         assert len(sent) == len(set(sent)) == 2, "the acknowledgement and the answer, each once"
+        assert (await call).successful == 1
+        assert await operator(line, state="idle", text=found["id"]), "the text outlives the call"
+        await line.is_written()
+        (record,) = await line.records("08777")
+        assert (record.outcome, record.ended_by, len(record.legs)) == ("answered", "caller", 1)
         await line.post(f"/api/texts/{found['id']}/close")
+        assert await operator(line, state="idle", text=None)
+
+
+async def operator(line: Line, **wanted: Any) -> dict[str, Any]:
+    """Operator 1101, once as wanted."""
+
+    async def found() -> dict[str, Any] | None:
+        for one in (await line.get("/api/operators"))["operators"]:
+            if one["id"] == "1101" and wanted.items() <= one.items():
+                return dict(one)
+        return None
+
+    return dict(await eventually(found, what=f"operator 1101: {wanted}"))
 
 
 async def test_ten_thousand_messages_at_once_leave_the_line_up(

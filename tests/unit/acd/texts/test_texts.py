@@ -2,80 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 import pytest
-from factories import LineDesk, a_channel
+from factories import a_channel
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from text_desk import TextDesk, rung
 
 from acd.operators.states import State
-from acd.texts.conversation import CONVERSATIONS, MESSAGES, Conversation
-from acd.texts.limits import TextLimits
 from acd.texts.ports import NoOpenText, Received, TextTaken
 from acd.texts.states import MessageState, TextOutcome, TextState
-from acd.work.item import TABLE, WorkItem
 from pbx.ari_types import ChannelDestroyed, Playback, PlaybackFinished, StasisStart
 
 
-class Desk(LineDesk):
-    """A line with one operator, and limits of its own for texts."""
-
-    def __init__(self, operators: int = 1, **limits: Any) -> None:
-        super().__init__(operators)
-        self.texts.limits = TextLimits(**limits)
-
-    def writes(self, number: str, *bodies: str, now: float = 100.0) -> Conversation:
-        for body in bodies:
-            self.received = getattr(self, "received", 0) + 1
-            one = Received(
-                id=f"m{self.received}",
-                at=now,
-                number=number,
-                address=f"{number}@carrier",
-                peer="192.0.2.1:5060",
-                body=body,
-                size=len(body),
-            )
-            self.texts.receive([one], now)
-        return next(one for one in self.texts.places.by_id.values() if one.record.number == number)
-
-    def phone_writes(self, to: str, body: str, now: float = 110.0) -> None:
-        one = Received(
-            id=f"p{now}{body}", at=now, number="101", phone="101", to=to, body=body, size=1
-        )
-        self.texts.receive([one], now)
-
-    def has(self, number: str = "0812", now: float = 100.0) -> Conversation:
-        conversation = self.writes(number, "tolong", now=now)
-        self.texts.take(conversation.id, "1001", now)
-        return conversation
-
-    def next_engine(self) -> Desk:
-        """A desk that knows what this one has kept, as the journal hands it on."""
-        after = Desk(len(self.roster.operators))
-        rows = self.journal.tables
-        after.text_offers.remember(
-            msgspec.convert(row, WorkItem)
-            for row in rows[TABLE].values()
-            if row["ended_at"] is None
-        )
-        after.texts.remember(
-            [row for row in rows[CONVERSATIONS].values() if row["closed_at"] is None],
-            [row for row in rows[MESSAGES].values() if row["settled_at"] is None],
-            200.0,
-        )
-        after.text_offers.all_remembered(200.0)
-        return after
-
-
-def bodies(desk: Desk) -> list[str]:
+def bodies(desk: TextDesk) -> list[str]:
     return [one.body for one in desk.text_sender.sent]
 
 
 def test_the_first_message_opens_a_conversation_and_is_acknowledged() -> None:
-    desk = Desk()
+    desk = TextDesk()
     conversation = desk.writes("0812", "tolong", "cepat")
     assert (conversation.record.state, conversation.record.received) == (TextState.QUEUED, 2)
     assert [body[:20] for body in bodies(desk)] == ["112: pesan Anda dite"]
@@ -83,19 +27,19 @@ def test_the_first_message_opens_a_conversation_and_is_acknowledged() -> None:
 
 
 def test_one_number_in_two_spellings_is_one_sender() -> None:
-    desk = Desk()
+    desk = TextDesk()
     desk.writes("081234567890", "satu")
     one = Received(id="x", at=1.0, number="+6281234567890", body="dua", size=3)
-    desk.texts.receive([one, one], 101.0)
+    desk.intake.receive([one, one], 101.0)
     (conversation,) = desk.texts.places.by_id.values()
     assert conversation.record.received == 2, "what is read twice counts once"
 
 
 def test_who_takes_a_conversation_gets_its_messages_and_answers_by_phone() -> None:
-    desk = Desk()
+    desk = TextDesk()
     conversation = desk.has()
     assert [text for _, _, text in desk.text_sender.shown][1:] == ["0812: tolong"]
-    assert desk.roster.operators["1001"].state is State.TALKING
+    assert desk.operator().text == conversation.id
     desk.phone_writes("0812", "di mana?")
     assert bodies(desk)[-1] == "di mana?"
     assert conversation.record.answered_at == 110.0
@@ -104,7 +48,7 @@ def test_who_takes_a_conversation_gets_its_messages_and_answers_by_phone() -> No
 
 
 def test_what_a_phone_writes_to_somebody_else_goes_to_nobody() -> None:
-    desk = Desk()
+    desk = TextDesk()
     desk.has("0812")
     sent = len(desk.text_sender.sent)
     desk.phone_writes("0899", "salah")
@@ -113,8 +57,8 @@ def test_what_a_phone_writes_to_somebody_else_goes_to_nobody() -> None:
 
 
 @pytest.mark.parametrize("by_code", [False, True])
-def test_the_operator_closes_and_has_a_wrap_up(by_code: bool) -> None:
-    desk = Desk()
+def test_the_operator_closes_and_is_free_at_once_and_last_in_line(by_code: bool) -> None:
+    desk = TextDesk()
     conversation = desk.has()
     desk.phone_writes("0812", "selesai?")
     if by_code:
@@ -127,21 +71,22 @@ def test_the_operator_closes_and_has_a_wrap_up(by_code: bool) -> None:
         TextOutcome.ANSWERED,
         "1001",
     )
-    assert desk.roster.operators["1001"].state is State.WRAP_UP
+    one = desk.operator()
+    assert (one.state, one.text, one.idle_since) == (State.IDLE, None, 120.0)
     assert not desk.texts.close_at("101", 121.0)
     with pytest.raises(NoOpenText):
         desk.texts.places.find(conversation.id)
 
 
 def test_a_new_message_after_the_end_opens_another_conversation() -> None:
-    desk = Desk()
+    desk = TextDesk()
     first = desk.has()
     desk.texts.close(first.id, "1001", "", 120.0)
     assert desk.writes("0812", "lagi", now=130.0).id != first.id
 
 
 def test_a_silent_operator_loses_the_conversation_and_it_keeps_its_age() -> None:
-    desk = Desk(operator_silent_s=60)
+    desk = TextDesk(operator_silent_s=60)
     conversation = desk.has()
     desk.timers.fire(160.0)
     record = conversation.record
@@ -151,7 +96,7 @@ def test_a_silent_operator_loses_the_conversation_and_it_keeps_its_age() -> None
 
 
 def test_a_silent_citizen_is_told_and_let_go() -> None:
-    desk = Desk(citizen_silent_s=300)
+    desk = TextDesk(citizen_silent_s=300)
     conversation = desk.has()
     desk.phone_writes("0812", "halo?", now=110.0)
     desk.timers.fire(410.0)
@@ -160,7 +105,7 @@ def test_a_silent_citizen_is_told_and_let_go() -> None:
 
 
 def test_who_is_busy_or_second_gets_no_conversation() -> None:
-    desk = Desk(operators=2)
+    desk = TextDesk(operators=2)
     conversation = desk.has()
     with pytest.raises(TextTaken, match="1001 has this"):
         desk.texts.take(conversation.id, "1002", 101.0)
@@ -170,7 +115,7 @@ def test_who_is_busy_or_second_gets_no_conversation() -> None:
 
 
 def test_an_answer_is_tried_again_told_and_at_last_given_up() -> None:
-    desk = Desk()
+    desk = TextDesk()
     conversation = desk.has()
     desk.phone_writes("0812", "di mana?")
     message = desk.text_sender.sent[-1]
@@ -188,7 +133,7 @@ def test_an_answer_is_tried_again_told_and_at_last_given_up() -> None:
 
 
 def test_beyond_the_most_open_ones_others_are_held_and_come_in_order() -> None:
-    desk = Desk(most_open=2)
+    desk = TextDesk(most_open=2)
     some = [desk.writes(f"08{number}", "tolong", now=100.0 + number) for number in range(20, 25)]
     assert [one.record.state for one in some] == [TextState.QUEUED] * 2 + [TextState.HELD] * 3
     assert (desk.texts.places.open, desk.texts.places.held) == (2, 3)
@@ -198,21 +143,21 @@ def test_beyond_the_most_open_ones_others_are_held_and_come_in_order() -> None:
 
 
 def test_a_phone_that_cannot_be_written_to_has_the_conversation_no_more() -> None:
-    desk = Desk()
+    desk = TextDesk()
     conversation = desk.has()
     desk.texts.phone_failed("101", 105.0)
     assert conversation.record.state is TextState.QUEUED
 
 
 def test_the_next_engine_goes_on_where_this_one_was() -> None:
-    desk = Desk(operators=2)
+    desk = TextDesk(operators=2)
     desk.has("0812")
     desk.writes("0813", "waits")
     after = desk.next_engine()
     by_number = {one.record.number: one for one in after.texts.places.by_id.values()}
     assert by_number["0812"].record.state is TextState.TALKING
-    assert after.roster.operators["1001"].state is State.TALKING
-    assert after.texts.of_operator("1001") is by_number["0812"]
+    assert (after.operator().state, after.operator().text) == (State.IDLE, by_number["0812"].id)
+    assert after.texts.holders.of_operator("1001") is by_number["0812"]
     assert {one.author for one in after.text_sender.sent} == {"line"}, "what has no answer yet"
     assert ("101", "0812", "0812: tolong") in after.text_sender.shown, "nobody said it was shown"
     assert after.writes("0812", "lagi", now=201.0) is by_number["0812"]
@@ -232,14 +177,14 @@ def test_the_next_engine_goes_on_where_this_one_was() -> None:
 def test_whatever_happens_the_places_are_counted_right(
     steps: list[tuple[str, int, int]],
 ) -> None:
-    desk, now = Desk(operators=2, most_open=2, burst=3), 100.0
+    desk, now = TextDesk(operators=2, most_open=2, burst=3), 100.0
     for what, which, status in steps:
         now += 7.0
         texts = list(desk.texts.places.by_id)
         try:
             match what:
                 case "write":
-                    desk.texts.receive(
+                    desk.intake.receive(
                         [Received(id=f"{now}", at=now, number=f"081{which}", body="x", size=1)], now
                     )
                 case "take" if texts:
@@ -262,35 +207,26 @@ def test_whatever_happens_the_places_are_counted_right(
         assert desk.texts.places.held == states.count(TextState.HELD)
         assert TextState.CLOSED not in states
         has = {one.record.operator for one in desk.texts.places.by_id.values()} - {None}
-        talking = {one.id for one in desk.roster.operators.values() if one.state is State.TALKING}
-        assert has == talking
-
-
-def rung(desk: Desk, now: float = 100.0) -> str:
-    """The channel of the phone that rings for a conversation."""
-    desk.dispatcher.settle(now)
-    ring = desk.switch.last("ring")
-    assert ring.more[1][0].startswith("TEKS 0812"), "the display says what it is"
-    return ring.to
+        assert has == {one.id for one in desk.roster.operators.values() if one.text is not None}
 
 
 def test_an_operator_is_rung_answers_hears_a_word_and_has_the_conversation() -> None:
-    desk = Desk()
+    desk = TextDesk()
     conversation = desk.writes("0812", "tolong")
     channel = rung(desk)
     desk.handle(StasisStart(["operator"], a_channel(channel)), now=105.0)
     assert desk.switch.playing()[1] == "text_taken"
     assert (conversation.record.state, conversation.record.operator) == (TextState.TALKING, "1001")
-    assert desk.operator("1001").state is State.TALKING
+    assert (desk.operator().state, desk.operator().text) == (State.IDLE, conversation.id)
     assert desk.offers.open == {}
     desk.handle(PlaybackFinished(Playback(desk.switch.playing()[0], "done")), now=107.0)
     assert desk.switch.told("hang_up") == [channel]
     desk.handle(ChannelDestroyed(a_channel(channel), 16), now=107.1)
-    assert desk.operator("1001").state is State.TALKING, "the conversation goes on without a call"
+    assert desk.operator().text == conversation.id, "the conversation goes on without a call"
 
 
 def test_whom_the_first_operator_does_not_answer_the_next_one_gets_at_once() -> None:
-    desk = Desk(operators=2)
+    desk = TextDesk(operators=2)
     conversation = desk.writes("0812", "tolong")
     first = rung(desk)
     desk.timers.fire(150.0)
@@ -303,7 +239,7 @@ def test_whom_the_first_operator_does_not_answer_the_next_one_gets_at_once() -> 
 
 
 def test_calls_and_texts_are_served_in_the_order_of_their_arrival() -> None:
-    desk = Desk()
+    desk = TextDesk()
     desk.talking("c0", 90.0)
     desk.queued("c1", 100.0)
     desk.writes("0812", "tolong", now=101.0)
@@ -313,7 +249,7 @@ def test_calls_and_texts_are_served_in_the_order_of_their_arrival() -> None:
 
 
 def test_a_conversation_that_is_closed_or_taken_rings_nobody_any_more() -> None:
-    desk = Desk()
+    desk = TextDesk()
     conversation = desk.writes("0812", "tolong")
     channel = rung(desk)
     desk.texts.close(conversation.id, "line", "", 103.0)
@@ -323,7 +259,7 @@ def test_a_conversation_that_is_closed_or_taken_rings_nobody_any_more() -> None:
 
 
 def test_the_next_engine_rings_on_for_a_conversation() -> None:
-    desk = Desk()
+    desk = TextDesk()
     desk.writes("0812", "tolong")
     channel = rung(desk)
     after = desk.next_engine()
@@ -334,7 +270,7 @@ def test_the_next_engine_rings_on_for_a_conversation() -> None:
 
 
 def test_while_many_write_half_of_the_operators_are_left_to_those_who_call() -> None:
-    desk = Desk(operators=5)
+    desk = TextDesk(operators=5)
     for number in range(20):
         desk.writes(f"08120{number:02}", "tolong", now=100.0)
     desk.dispatcher.settle(100.0)
@@ -350,7 +286,7 @@ def test_while_many_write_half_of_the_operators_are_left_to_those_who_call() -> 
 
 
 def test_one_that_comes_after_the_operators_have_gone_is_offered_when_they_are_back() -> None:
-    desk = Desk()
+    desk = TextDesk()
     desk.has("0899", now=90.0)
     desk.writes("0812", "tolong")
     assert desk.switch.told("ring") == []
@@ -360,7 +296,7 @@ def test_one_that_comes_after_the_operators_have_gone_is_offered_when_they_are_b
 
 
 def test_who_answers_for_a_conversation_that_nobody_knows_hears_so_and_is_free() -> None:
-    desk = Desk()
+    desk = TextDesk()
     conversation = desk.writes("0812", "tolong")
     channel = rung(desk)
     del desk.texts.places.by_id[conversation.id]
