@@ -104,6 +104,27 @@ def test_calls_are_served_in_the_order_of_the_queue_by_the_longest_idle(
 
 
 @OFTEN
+@given(crews(), st.lists(st.booleans(), max_size=8), st.lists(st.booleans(), min_size=6))
+def test_who_has_a_text_gets_no_other_one_and_a_call_if_nobody_without_one_is_free(
+    crew: tuple[list[Operator], dict[str, Phone]], texts: list[bool], holds: list[bool]
+) -> None:
+    waiting, (operators, phones) = calls(len(texts)), crew
+    for one, is_text in zip(waiting, texts, strict=True):
+        one.is_text = is_text
+    for operator, has_one in zip(operators, holds, strict=False):
+        operator.text = "a-text" if has_one else None
+    free = [one for one in operators if available(one, phones, NOW)]
+    without = len([one for one in free if one.text is None])
+    offers = allocate(a_queue(waiting), operators, phones, NOW, RULES)
+    for offer, operator in zip(offers, chosen(offers), strict=True):
+        assert operator.text is None or (without == 0 and not offer.one.is_text)
+        without -= operator.text is None
+    left = [one for one in waiting if one not in [offer.one for offer in offers]]
+    assert without == 0 or not left
+    assert len(offers) == len(free) or all(one.is_text for one in left)
+
+
+@OFTEN
 @given(crews(), st.integers(0, 8))
 def test_deciding_changes_nothing(
     crew: tuple[list[Operator], dict[str, Phone]], waiting: int

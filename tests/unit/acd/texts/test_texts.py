@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
 import pytest
 from factories import a_channel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from text_desk import TextDesk, rung
 
+from acd.operators.roster import NotLoggedIn
 from acd.operators.states import State
 from acd.texts.ports import NoOpenText, Received, TextTaken
 from acd.texts.states import MessageState, TextOutcome, TextState
+from ngalam112.engine.ari_switch import Connected
 from pbx.ari_types import ChannelDestroyed, Playback, PlaybackFinished, StasisStart
 
 
@@ -163,51 +169,81 @@ def test_the_next_engine_goes_on_where_this_one_was() -> None:
     assert after.writes("0812", "lagi", now=201.0) is by_number["0812"]
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(
-            st.sampled_from(["write", "take", "answer", "close", "fire", "settle", "lost"]),
-            st.integers(0, 3),
-            st.sampled_from([200, 404, 480]),
-        ),
-        max_size=60,
-    )
+def a_citizen_writes(desk: TextDesk, which: int, now: float) -> None:
+    one = Received(id=f"{now}", at=now, number=f"081{which}", body="x", size=1)
+    desk.intake.receive([one], now)
+
+
+def a_text(desk: TextDesk, which: int) -> str:
+    texts = list(desk.texts.places.by_id)
+    return texts[which % len(texts)] if texts else "none"
+
+
+def phones_are_answered(desk: TextDesk, which: int, now: float) -> None:
+    for_texts = sorted(desk.offers.channels())
+    for channel in [*desk.dispatcher.operator_legs.legs, *for_texts]:
+        desk.handle(StasisStart(["operator"], a_channel(channel)), now=now)
+    for channel in for_texts:  # which have heard what they are to hear
+        desk.handle(ChannelDestroyed(a_channel(channel), 16), now=now)
+    for bridge in list(desk.dispatcher.bridges):
+        desk.handle(Connected(bridge), now=now)
+
+
+def a_citizen_calls_and_is_answered(desk: TextDesk, which: int, now: float) -> None:
+    desk.citizen(f"c{now}", now)
+    desk.press("2", f"c{now}", now)
+    phones_are_answered(desk, which, now)
+
+
+def operators_hang_up(desk: TextDesk, which: int, now: float) -> None:
+    for channel in list(desk.dispatcher.operator_legs.legs):
+        desk.handle(ChannelDestroyed(a_channel(channel), 16), now=now)
+
+
+def an_answer_settles(desk: TextDesk, which: int, now: float) -> None:
+    for id in list(desk.texts.outbox.pending)[:1]:
+        desk.texts.outbox.settled(id, (200, 404, 480, 486)[which], now)
+
+
+WRITES, TAKES, CALLS = (
+    a_citizen_writes,
+    lambda desk, which, now: desk.texts.take(a_text(desk, which), f"100{1 + which % 2}", now),
+    a_citizen_calls_and_is_answered,
 )
-def test_whatever_happens_the_places_are_counted_right(
-    steps: list[tuple[str, int, int]],
+STEPS: list[Callable[[TextDesk, int, float], Any]] = [
+    *(WRITES, TAKES, CALLS, WRITES, TAKES, CALLS),  # often, for the others need them
+    phones_are_answered,
+    operators_hang_up,
+    an_answer_settles,
+    lambda desk, which, now: desk.texts.answer(a_text(desk, which), "1001", "ya", now),
+    lambda desk, which, now: desk.texts.close(a_text(desk, which), "1001", "", now),
+    lambda desk, which, now: desk.texts.phone_failed(f"10{1 + which % 2}", now),
+    lambda desk, which, now: desk.timers.fire(now),
+    lambda desk, which, now: desk.roster.logout(f"100{1 + which % 2}", now),
+    lambda desk, which, now: desk.roster.login(f"100{1 + which % 2}", f"10{1 + which // 2}", now),
+    lambda desk, which, now: desk.roster.pause(f"100{1 + which % 2}", None, now),
+]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 3)), min_size=20, max_size=60))
+def test_whatever_happens_each_text_is_counted_and_has_one_operator_at_most(
+    steps: list[tuple[Callable[[TextDesk, int, float], Any], int]],
 ) -> None:
     desk, now = TextDesk(operators=2, most_open=2, burst=3), 100.0
-    for what, which, status in steps:
+    for step, which in steps:
         now += 7.0
-        texts = list(desk.texts.places.by_id)
-        try:
-            match what:
-                case "write":
-                    desk.intake.receive(
-                        [Received(id=f"{now}", at=now, number=f"081{which}", body="x", size=1)], now
-                    )
-                case "take" if texts:
-                    desk.texts.take(texts[which % len(texts)], f"100{1 + which % 2}", now)
-                case "answer" if texts:
-                    desk.texts.answer(texts[which % len(texts)], "1001", "ya", now)
-                case "close" if texts:
-                    desk.texts.close(texts[which % len(texts)], "1001", "", now)
-                case "settle":
-                    for id in list(desk.texts.outbox.pending)[:1]:
-                        desk.texts.outbox.settled(id, status, now)
-                case "lost":
-                    desk.texts.phone_failed(f"10{1 + which % 2}", now)
-                case "fire":
-                    desk.timers.fire(now)
-        except TextTaken:
-            pass
-        states = [one.record.state for one in desk.texts.places.by_id.values()]
+        with suppress(TextTaken, NoOpenText, NotLoggedIn):
+            step(desk, which, now)
+        desk.dispatcher.settle(now)
+        texts, operators = desk.texts.places.by_id.values(), desk.roster.operators.values()
+        states = [one.record.state for one in texts]
         assert desk.texts.places.open == sum(state.is_open for state in states)
         assert desk.texts.places.held == states.count(TextState.HELD)
         assert TextState.CLOSED not in states
-        has = {one.record.operator for one in desk.texts.places.by_id.values()} - {None}
-        assert has == {one.id for one in desk.roster.operators.values() if one.text is not None}
+        had = {(one.record.operator, one.record.phone, one.id) for one in texts}
+        had -= {(None, None, one.id) for one in texts if one.record.state is not TextState.TALKING}
+        assert had == {(one.id, one.phone, one.text) for one in operators if one.text is not None}
 
 
 def test_an_operator_is_rung_answers_hears_a_word_and_has_the_conversation() -> None:
