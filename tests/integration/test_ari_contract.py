@@ -46,6 +46,7 @@ EXAMPLES: dict[str, Any] = {
     "cause": 17,
     "prompts": "menu",
     "turn": 1,
+    "language": "en",
     "outcome": "answered",
 }
 FITTING = {str: {"string", "Date"}, int: {"int", "long"}, float: {"double"}, bool: {"boolean"}}
