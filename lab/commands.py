@@ -47,6 +47,7 @@ def demo(fmt: FormatOption = Format.TABLE) -> None:
 def storm(
     seed: Annotated[int | None, typer.Option(min=0, help="Repeat a storm; else random.")] = None,
     calls: Annotated[int, typer.Option(min=1, max=20_000, help="How many citizens.")] = 1000,
+    kills: Annotated[bool, typer.Option(help="Kill the engine now and then.")] = True,
     keep: Annotated[bool, typer.Option("--keep", help="Keep the state folder and logs.")] = False,
     failures: FailuresOption = None,
     fmt: FormatOption = Format.TABLE,
@@ -56,7 +57,14 @@ def storm(
     from lab.storm.run import main as run
 
     _check_format("the storm", fmt)
-    wanted = Wanted(seed=seed, calls=calls, keep=keep, json=fmt is Format.JSON, failures=failures)
+    wanted = Wanted(
+        seed=seed,
+        calls=calls,
+        kills=kills,
+        keep=keep,
+        json=fmt is Format.JSON,
+        failures=failures,
+    )
     raise typer.Exit(run(load_settings(), wanted))
 
 

@@ -38,13 +38,20 @@ class Killer:
     """Kills the engine as the plan says, and once at each of MOMENTS.
 
     `apart_s`: from one kill to the next, at least. `outages`: what was done. A moment that had
-    passed when the signal came is waited for again.
+    passed when the signal came is waited for again. Not `kills`: it does nothing.
     """
 
     def __init__(
-        self, line: RunningLine, client: Client, apart_s: float, say: Callable[[str], None]
+        self,
+        line: RunningLine,
+        client: Client,
+        apart_s: float,
+        say: Callable[[str], None],
+        *,
+        kills: bool = True,
     ) -> None:
         self._line, self._client, self._apart_s, self._say = line, client, apart_s, say
+        self._kills = kills
         self.outages: list[Outage] = []
         self._over = False
         self._standby: EngineProcess | None = None
@@ -60,7 +67,8 @@ class Killer:
         await running
 
     async def __aenter__(self) -> Killer:
-        await self._stand_by()
+        if self._kills:
+            await self._stand_by()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -73,6 +81,8 @@ class Killer:
 
     async def run(self, at: Sequence[float]) -> None:
         """`at`: the random moments, in seconds from now. Ends when all kills are done."""
+        if not self._kills:
+            return
         begin = time.monotonic()
         random, left = list(at), list(MOMENTS)
         while (random or left) and not self._over:

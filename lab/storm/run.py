@@ -70,6 +70,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     seed: int | None = None
     calls: int = 1000
+    kills: bool = True
     keep: bool = False
     json: bool = False
     failures: Path | None = None
@@ -86,6 +87,9 @@ def main(settings: Settings, wanted: Wanted) -> int:
         screen.print(Text.assemble((f"{time.monotonic() - started:6.1f} s  ", "dim"), text))
 
     repeat = f"make storm SEED={seed} CALLS={wanted.calls}"
+    if not wanted.kills:
+        repeat += ' ARGS="--no-kills"'
+    plan = make_plan(seed, wanted.calls)
     say(f"to repeat this storm: {repeat}")
     base = settings.home / f"storm-{os.getpid()}"
     facts = {"to repeat it": repeat, "seed": str(seed), "calls": str(wanted.calls)}
@@ -96,7 +100,7 @@ def main(settings: Settings, wanted: Wanted) -> int:
         with watched(base / "stalls"):
             found = asyncio.run(
                 unless_ended(
-                    _until_it_counts(make_plan(seed, wanted.calls), settings, homes, repeats, say),
+                    _until_it_counts(plan, settings, homes, repeats, say, kills=wanted.kills),
                     StormInterrupted("The storm was interrupted."),
                 )
             )
@@ -138,7 +142,13 @@ def main(settings: Settings, wanted: Wanted) -> int:
 
 
 async def _until_it_counts(
-    plan: Plan, settings: Settings, homes: Sequence[Path], repeats: Repeats, say: Say
+    plan: Plan,
+    settings: Settings,
+    homes: Sequence[Path],
+    repeats: Repeats,
+    say: Say,
+    *,
+    kills: bool = True,
 ) -> Report:
     """Play the plan, again on a fresh line if the machine has spoiled it by standing still."""
     while True:
@@ -146,7 +156,7 @@ async def _until_it_counts(
         try:
             line = storm_settings(settings, homes[repeats.spoiled])
             await asyncio.to_thread(reuse_sounds, settings.home, line.home)
-            found = await play(plan, line, say)
+            found = await play(plan, line, say, kills=kills)
         except _UNPLAYABLE as error:
             still = stood_still(begun)
             if still > SLACK_S:
@@ -160,8 +170,11 @@ async def _until_it_counts(
             say(f"thrown away: {sentence}")
 
 
-async def play(plan: Plan, settings: Settings, say: Say) -> Report:
-    """Play the plan on a line with these settings, and judge; bounded in time."""
+async def play(plan: Plan, settings: Settings, say: Say, *, kills: bool = True) -> Report:
+    """Play the plan on a line with these settings, and judge; bounded in time.
+
+    `kills`: kill the engine as the plan says.
+    """
     limit_s = plan.seconds + _AFTER_S + callbacks_limit_s(plan)
     programs = Programs.find()
     say("preparing sounds, database and configuration")
@@ -182,7 +195,7 @@ async def play(plan: Plan, settings: Settings, say: Say) -> Report:
             await players.carrier(int(settings.carrier.rpartition(":")[2]))
             await log_in(plan, players, agency_port)
             say(f"{len(plan.desks)} phones are registered, their operators have dialled *11")
-            async with Killer(line, client, kills_apart_s(plan), say) as killer:
+            async with Killer(line, client, kills_apart_s(plan), say, kills=kills) as killer:
                 played = await storm(plan, players, client, killer, say)
             left = await what_is_left(line, client, settings.wrap_up_s + SETTLE_S)
             await players.stop_phones()

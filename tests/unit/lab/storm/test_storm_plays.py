@@ -49,7 +49,7 @@ async def played(
     said: list[str] = []
     results = iter(found)
 
-    async def play(plan: Plan, settings: Settings, _: object) -> Report:
+    async def play(plan: Plan, settings: Settings, _: object, **kills: bool) -> Report:
         assert plan is PLAN
         homes.append(settings.home.name)
         result = next(results)
