@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import math
 import os
 import re
 import shutil
 import subprocess
 import tempfile
 import wave
+from array import array
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -37,6 +39,7 @@ reads what is not here, until there are recordings."""
 
 _TRIM = ("silence", "1", "0.02", "0.3%", "reverse") * 2
 _TELEPHONE = ("-r", "8000", "-c", "1", "-b", "16")
+_WORD_S, _LOUDEST_DB = 0.5, -17.5
 _EVEN = ("remix", "-", "rate", "-h", "8000", *_TRIM, "norm", "-3")
 
 CHORDS = (
@@ -160,7 +163,7 @@ def _prompt(prompts: Path, name: str, out: Path, programs: Programs, language: s
     def speak(work: Path) -> None:
         say_words(programs, work, words, voice, f"the text {text}")
 
-    recipe = repr((voice, _EVEN, words)).encode()
+    recipe = repr((voice, _EVEN, _LOUDEST_DB, words)).encode()
     return _kept_or_made(name, out, "text", recipe, lambda work: _cached(recipe, work, speak))
 
 
@@ -262,8 +265,22 @@ def even_out(
     made = work / "made.wav"
     args = [str(work / "raw.wav"), *_TELEPHONE, str(made), *before, *_EVEN]
     _sox(programs, work, args, what, limit_s)
-    if seconds_of(made) < _SHORTEST_S:
+    seconds = seconds_of(made)
+    if seconds < _SHORTEST_S:
         raise SoundError(f"There is nothing to hear in {what}.")
+    louder = _loudness_db(made) - _LOUDEST_DB
+    if seconds < _WORD_S and louder > 0:
+        # a single word without a pause is all as loud as the loudest sound of a sentence
+        made.replace(work / "word.wav")
+        args = [str(work / "word.wav"), *_TELEPHONE, str(made), "gain", f"{-louder:.2f}"]
+        _sox(programs, work, args, what, limit_s)
+
+
+def _loudness_db(path: Path) -> float:
+    """The mean power of a file as it is made here, in dB of full scale."""
+    with wave.open(str(path), "rb") as audio:
+        found = array("h", audio.readframes(audio.getnframes()))
+    return 10 * math.log10(max(1.0, sum(one * one for one in found) / len(found)) / 32768**2)
 
 
 def _sox(

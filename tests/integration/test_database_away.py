@@ -41,7 +41,9 @@ async def test_an_engine_that_starts_without_its_database_serves_from_what_it_ke
         waiting = asyncio.create_task(
             line.players.citizens("citizen_silent_talk_until_bye", 1, caller="0860")
         )
-        await eventually(lambda: _living(line), 20.0, "the citizen, who has heard the menu, is served")
+        await eventually(
+            lambda: _living(line), 20.0, "the citizen, who has heard the menu, is served"
+        )
         await kill(line)
         await line.running.engine.start()
         assert (await waiting).successful == 1, "who called before is served"

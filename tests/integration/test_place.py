@@ -248,21 +248,24 @@ async def test_hostile_places_touch_no_call_and_cost_a_bounded_time(
     worst, costs = 0.0, dict[str, float]()
     for number, (what, (values, pidf)) in enumerate({"nothing": ("", None), **HOSTILE}.items()):
         geolocation = values.replace("{carrier}", carrier.base) or None
-        before = cpu_of(engine.pid)
-        for turn in range(2):
+        each = []
+        for turn in range(3):
+            before = cpu_of(engine.pid)
             caller = f"08617{number:02}{turn}"  # who dials twice is called back
             took = await asyncio.to_thread(dial_and_leave, port, geolocation, pidf, caller)
             worst = max(worst, took)
-        await line.get("/api/status")
-        costs[what] = (cpu_of(engine.pid) - before) / 2 * 1000
+            await line.get("/api/status")
+            each.append((cpu_of(engine.pid) - before) * 1000)
+        # what the engine does besides, as collecting garbage, is in one of them at most
+        costs[what] = sorted(each)[1]
     told = ", ".join(f"{what} {ms:.0f}" for what, ms in costs.items())
     print(f"ms of the engine's CPU for each call: {told}")  # noqa: T201
     print(f"the slowest answer took {1000 * worst:.0f} ms")  # noqa: T201
     assert worst < 1.0, "no call was held up"
     assert max(costs.values()) < costs["nothing"] + 100.0
     assert line.running.asterisk.pid == asterisk
-    records = await line.ended(2 * len(costs), "08617")
-    assert len(records) == 2 * len(costs)
+    records = await line.ended(3 * len(costs), "08617")
+    assert len(records) == 3 * len(costs)
     assert {one.place_source for one in records} == {None}
     assert {one.ended_by for one in records} == {"caller"}
     record, _ = await call(line, BY_VALUE, "08618", **KAUMAN)
