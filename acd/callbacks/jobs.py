@@ -242,6 +242,12 @@ class CallbackJobs:
         operator = self._dispatcher.roster.operators.get(item.operator or "")
         if item.channel is None or item.phone is None:
             return
+        if self.known.is_on_the_line(work):
+            # has dialled while no engine watched, and the phone rang on
+            self._offers.free_operator(work)
+            self._say(item.channel, "callback_nobody", now)
+            self._offers.wait(work, now + ON_THE_LINE_S, now, _ON_THE_LINE)
+            return
         barred = self.ring(work, item.channel, item.phone, operator, now)
         if barred is not None:
             self._offers.free_operator(work)

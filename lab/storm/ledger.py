@@ -127,7 +127,11 @@ def wrong(
     """Say each thing that is wrong with the callbacks, one sentence each."""
     found = [*_of_jobs(calls, items), *_of_ends(items)]
     for number, mine in _by_number(calls, items, heard).items():
-        found += [f"{number}: {sentence}" for sentence in _of_citizen(number, *mine)]
+        if sentences := [f"{number}: {one}" for one in _of_citizen(number, *mine)]:
+            # all that there was, so that a storm that cannot be repeated tells its cause
+            whole = msgspec.json.encode({"calls": mine[0], "items": mine[1], "heard": mine[2]})
+            sentences[-1] += f"; all of it: {whole.decode()}"
+            found += sentences
     if not counts.adds_up:
         found.append(f"the callbacks do not add up: {counts}")
     if counts.job_late_worst_ms > JOB_LIMIT_S * 1000:

@@ -109,6 +109,8 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
         except Exception:
             # one call's trouble must not become everybody's
             log.exception("not_restored", leg=decision.leg, action=decision.action)
+    # last, when it is known which citizens have dialled meanwhile, and are not to be rung
+    router.offers.restored({one.id for one in live.legs.values() if one.up}, now)
     talking = {one.bridge for one in decisions if one.action is RecoveryAction.TALK}
     for bridge in live.bridges.keys() - talking - bridges_in_use(router):
         if not in_good_hands.intersection(live.bridges[bridge]):
@@ -124,7 +126,6 @@ def _calls_of_phones(router: EventRouter, live: Snapshot, now: float) -> None:
             router.gone(channel, NORMAL, now)
     up = {one.id for one in live.legs.values() if one.up}
     router.operator_calls.restored(up, live.bridges, now)
-    router.offers.restored(up, now)
     router.line_tests.restored(now)
 
 

@@ -480,3 +480,17 @@ def test_a_telephone_that_could_not_be_rung_was_not_tried() -> None:
     item = only(desk).item
     assert (item.state, item.attempts, item.history[-1].reason) == ("waiting", 0, "not_rung")
     assert item.due_at == 125.1 + RULES.busy_after_s
+
+
+def test_who_has_dialled_while_no_engine_watched_is_not_rung_by_the_next_one() -> None:
+    desk = a_line()
+    give_up(desk)
+    fire(desk, 125.0)
+    channel = only(desk).item.channel or ""
+    after = desk.next_engine(126.0)
+    after.dispatcher.transfers.directory = Directory(carrier=True)
+    after.restore_calls(a_leg("c2", caller_number=NUMBER), a_leg(channel, citizen=False), now=130.0)
+    work = only(after)
+    assert f"tel:{NUMBER}" not in [did.more[0] for did in after.switch.all("ring")]
+    assert (work.item.state, work.item.attempts) == ("waiting", 0)
+    assert after.operator().state in (State.IDLE, State.OFFERED)
