@@ -248,16 +248,17 @@ async def test_hostile_places_touch_no_call_and_cost_a_bounded_time(
     worst, costs = 0.0, dict[str, float]()
     for number, (what, (values, pidf)) in enumerate({"nothing": ("", None), **HOSTILE}.items()):
         geolocation = values.replace("{carrier}", carrier.base) or None
-        each = []
+        each, answers = [], []
         for turn in range(3):
             before = cpu_of(engine.pid)
             caller = f"08617{number:02}{turn}"  # who dials twice is called back
             took = await asyncio.to_thread(dial_and_leave, port, geolocation, pidf, caller)
-            worst = max(worst, took)
+            answers.append(took)
             await line.get("/api/status")
             each.append((cpu_of(engine.pid) - before) * 1000)
-        # what the engine does besides, as collecting garbage, is in one of them at most
+        # what else the engine and the machine do is in one of them; what it is about in all three
         costs[what] = sorted(each)[1]
+        worst = max(worst, sorted(answers)[1])
     told = ", ".join(f"{what} {ms:.0f}" for what, ms in costs.items())
     print(f"ms of the engine's CPU for each call: {told}")  # noqa: T201
     print(f"the slowest answer took {1000 * worst:.0f} ms")  # noqa: T201
