@@ -99,6 +99,7 @@ class PlaceFetcher:
             async for part in answer.content.iter_chunked(8192):
                 parts += part
                 if len(parts) > LARGEST:
+                    _abort(answer)
                     raise PlaceError(f"{readable(url, 80)} has more than {LARGEST} bytes.")
             return bytes(parts)
 
@@ -130,6 +131,12 @@ class PlaceFetcher:
                 f"The certificates in {self._ca_file} cannot be used ({error}); see "
                 "NGALAM112_PLACE_CA_FILE."
             ) from None
+
+
+def _abort(answer: aiohttp.ClientResponse) -> None:
+    """End the connection at once: a TLS that is closed reads and decrypts on what still comes."""
+    if answer.connection is not None and answer.connection.transport is not None:
+        answer.connection.transport.abort()
 
 
 class _Resolver(AbstractResolver):

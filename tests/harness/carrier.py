@@ -78,8 +78,9 @@ class Carrier:
             case ["endless"]:
                 stream = web.StreamResponse()
                 await stream.prepare(request)
-                while True:
+                while request.transport is not None and not request.transport.is_closing():
                     await stream.write(b"x" * 8192)
+                    await asyncio.sleep(0)
             case ["to", times] if int(times):
                 raise web.HTTPFound(f"/to/{int(times) - 1}")
             case ["to", _]:
