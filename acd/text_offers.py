@@ -19,8 +19,8 @@ from acd.texts.ports import NO_TEXT, TEXT_TAKEN
 from acd.texts.states import TextState
 from acd.texts.texts import Texts
 from acd.timers import Timer
-from acd.work.item import Work, WorkItem
-from acd.work.states import ItemOutcome
+from acd.work_items.item import Work, WorkItem
+from acd.work_items.states import ItemOutcome
 from acd.work_offers import WorkOffers
 
 KIND = "text"

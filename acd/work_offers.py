@@ -19,8 +19,8 @@ from acd.operators.operator import Device
 from acd.operators.states import State
 from acd.queueing.allocation import Desk
 from acd.queueing.waiting import Waiting
-from acd.work.item import Work
-from acd.work.states import ItemState
+from acd.work_items.item import Work
+from acd.work_items.states import ItemState
 
 log = structlog.get_logger("acd")
 

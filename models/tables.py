@@ -156,7 +156,7 @@ class CallRow(Base):
 
 
 class WorkItemRow(Base):
-    """Work that is no call, as a callback; the columns are those of `acd.work.item.WorkItem`."""
+    """Work that is no call, as a callback; the columns: `acd.work_items.item.WorkItem`."""
 
     __tablename__ = "work_items"
     __table_args__ = (

@@ -10,9 +10,9 @@ import msgspec
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from acd.work.callbacks import KIND
-from acd.work.item import WorkItem
-from acd.work.states import ItemOutcome
+from acd.work_items.callbacks import KIND
+from acd.work_items.item import WorkItem
+from acd.work_items.states import ItemOutcome
 from models.rows import plain
 from models.tables import WorkItemRow
 from reports.calls import begins, searchable

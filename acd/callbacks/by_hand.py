@@ -11,9 +11,9 @@ from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Operator, available
 from acd.operators.states import State
 from acd.queueing.allocation import Desk
-from acd.work.callbacks import BY_OPERATOR, KIND
-from acd.work.item import Work, WorkItem
-from acd.work.states import ItemOutcome, ItemState
+from acd.work_items.callbacks import BY_OPERATOR, KIND
+from acd.work_items.item import Work, WorkItem
+from acd.work_items.states import ItemOutcome, ItemState
 from acd.work_offers import WorkOffers
 
 

@@ -24,9 +24,9 @@ from acd.numbers.withheld import seen
 from acd.operator_calls import OperatorCall, OperatorCalls
 from acd.operators.operator import Operator
 from acd.rules.callbacks import CallbackRules
-from acd.work.callbacks import BY_OPERATOR, KIND, is_misdial, next_try_s, owed
-from acd.work.item import Work, WorkItem
-from acd.work.states import ItemOutcome, ItemState
+from acd.work_items.callbacks import BY_OPERATOR, KIND, is_misdial, next_try_s, owed
+from acd.work_items.item import Work, WorkItem
+from acd.work_items.states import ItemOutcome, ItemState
 from acd.work_offers import AGAIN_S, WorkOffers
 
 log = structlog.get_logger("acd")

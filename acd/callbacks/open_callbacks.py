@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from acd.calls.record import CallRecord
 from acd.numbers.caller import same_caller
-from acd.work.item import Work
-from acd.work.states import ItemState
+from acd.work_items.item import Work
+from acd.work_items.states import ItemState
 
 WITH_OPERATOR = (ItemState.OFFERED, ItemState.RINGING, ItemState.TALKING)
 """An operator's phone rings for it, or an operator has it."""

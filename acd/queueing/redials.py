@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from acd.calls.call import Call
 from acd.numbers.caller import COUNTRY, same_caller
-from acd.work.item import WorkItem
+from acd.work_items.item import WorkItem
 
 WITHIN_S = 60.0
 """So long after hanging up a call from the same number goes on waiting in the same place."""

@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from acd.work.states import ItemState
+from acd.work_items.states import ItemState
 from lab.machine.waiting import eventually
 from lab.storm.lateness import Outage
 from ngalam112.cli.client import Client, ClientError

@@ -13,7 +13,7 @@ from itertools import pairwise
 import msgspec
 
 from acd.calls.record import CallRecord
-from acd.work.item import MOST_STEPS, Step, WorkItem
+from acd.work_items.item import MOST_STEPS, Step, WorkItem
 from lab.storm.kinds import ANSWERS, MOBILES
 from lab.storm.lateness import Outage, in_outage
 
@@ -97,7 +97,7 @@ def ledger(
 def is_lost(record: CallRecord) -> bool:
     """Whether a citizen's call has ended with nobody helped: by what is in it, not by its outcome.
 
-    `acd.work.callbacks.owed` decides the same for the line.
+    `acd.work_items.callbacks.owed` decides the same for the line.
     """
     if record.callback_of is not None:
         return False

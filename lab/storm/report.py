@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy import select
 
 from acd.calls.record import EventKind
-from acd.work.item import WorkItem
+from acd.work_items.item import WorkItem
 from lab.actors.sipp import SippResult
 from lab.machine.waiting import comes_true
 from lab.storm.kinds import CITIZENS, REFERS

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from acd.calls.record import CallEvent, CallRecord, EventKind
 from acd.numbers.withheld import Withheld, seen
 from acd.operators.operator import Operator, Phone, Status
-from acd.work.item import WorkItem
+from acd.work_items.item import WorkItem
 from models.database import Database, SchemaError
 from ngalam112.accounts.admin import load_roster
 from ngalam112.accounts.places import load_places, place_row

@@ -10,7 +10,7 @@ import typer
 
 from acd.config_file import DistributionError, load_distribution
 from acd.numbers.outbound import Barred, Outbound
-from acd.work.item import WorkItem
+from acd.work_items.item import WorkItem
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.client import Client
 from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read

@@ -15,7 +15,7 @@ from acd.text_offers import TextOffers
 from acd.texts.intake import Intake
 from acd.texts.ports import Received
 from acd.texts.texts import Texts
-from acd.work.item import WorkItem
+from acd.work_items.item import WorkItem
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.text_sender import TextSender
 from ngalam112.engine.text_spool import PLACE, Place, TextSpool

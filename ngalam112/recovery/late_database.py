@@ -5,7 +5,7 @@ from __future__ import annotations
 import structlog
 
 from acd.texts.conversation import CONVERSATIONS, MESSAGES
-from acd.work.item import TABLE
+from acd.work_items.item import TABLE
 from journal.database_writer import DatabaseWriter
 from journal.row_kinds import CALLS, OPERATORS
 from ngalam112.engine.clock import CLOCK

@@ -19,7 +19,7 @@ from acd.calls.record import CallRecord
 from acd.operators.operator import Device, Operator, Phone, operator_of
 from acd.operators.roster import Roster
 from acd.operators.states import State
-from acd.work.item import TABLE, WorkItem
+from acd.work_items.item import TABLE, WorkItem
 from journal.database_writer import DatabaseWriter
 from journal.entries import Kept
 from journal.row_kinds import CALLS, IN_ORDER, RowKind

@@ -27,7 +27,7 @@ from acd.text_offers import TextOffers
 from acd.texts.intake import Intake
 from acd.texts.texts import Texts
 from acd.timers import Timers
-from acd.work.item import TABLE, WorkItem
+from acd.work_items.item import TABLE, WorkItem
 from acd.work_offers import WorkOffers
 from ivr.line_tests import LineTests
 from ivr.menu import MenuTree, load_menu

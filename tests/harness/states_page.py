@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from acd.calls.states import CALL_MOVES, LEG_MOVES, TRANSFER_MOVES, S
 from acd.operators.states import OPERATOR_MOVES
 from acd.texts.states import MESSAGE_MOVES, TEXT_MOVES
-from acd.work.states import ITEM_MOVES
+from acd.work_items.states import ITEM_MOVES
 
 
 def page() -> str:

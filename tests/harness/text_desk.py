@@ -10,7 +10,7 @@ from factories import LineDesk
 from acd.texts.conversation import CONVERSATIONS, MESSAGES, Conversation
 from acd.texts.limits import TextLimits
 from acd.texts.ports import Received
-from acd.work.item import TABLE, WorkItem
+from acd.work_items.item import TABLE, WorkItem
 
 
 class TextDesk(LineDesk):

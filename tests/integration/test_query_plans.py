@@ -13,8 +13,8 @@ from factories import a_record
 from sqlalchemy import event
 
 from acd.calls.record import Outcome
-from acd.work.callbacks import CUT_OFF, KIND
-from acd.work.item import WorkItem
+from acd.work_items.callbacks import CUT_OFF, KIND
+from acd.work_items.item import WorkItem
 from models.database import Database
 from models.tables import CallRow, WorkItemRow
 from models.writing import upsert

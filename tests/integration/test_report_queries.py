@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from acd.calls.record import CallRecord, LegRecord, Outcome
-from acd.work.callbacks import KIND
-from acd.work.item import Step, WorkItem
-from acd.work.states import ItemOutcome, ItemState
+from acd.work_items.callbacks import KIND
+from acd.work_items.item import Step, WorkItem
+from acd.work_items.states import ItemOutcome, ItemState
 from models.database import Database
 from models.tables import CallRow, WorkItemRow
 from models.writing import upsert

@@ -13,7 +13,7 @@ from acd.operators.states import State
 from acd.rules.callbacks import CallbackRules
 from acd.rules.rules import Category
 from acd.transfers.directory import Directory
-from acd.work.item import Work
+from acd.work_items.item import Work
 from ngalam112.engine.ari_switch import Connected, RingFailed
 from pbx.ari_types import Channel, ChannelDestroyed, ChannelHangupRequest, StasisEnd, StasisStart
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from acd.calls.record import CallRecord, Outcome, fold
 from acd.rules.load_shedding import Level
-from acd.work.callbacks import owed
+from acd.work_items.callbacks import owed
 from ivr.line_tests import LONGEST_TEST_S, NO_ROOM, PROMPTS, words
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.engine.ari_switch import RingFailed

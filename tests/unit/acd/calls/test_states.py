@@ -20,7 +20,7 @@ from acd.calls.states import (
 )
 from acd.operators.states import OPERATOR_MOVES, State
 from acd.texts.states import MESSAGE_MOVES, TEXT_MOVES, MessageState, TextState
-from acd.work.states import ITEM_MOVES, ItemState
+from acd.work_items.states import ITEM_MOVES, ItemState
 from ngalam112.config.settings import PROJECT
 
 KEPT = {"stage", "step", "state"}
@@ -28,7 +28,7 @@ MOVERS = {
     Path("acd/calls/call.py"): 3,
     Path("acd/operators/operator.py"): 1,
     Path("acd/texts/conversation.py"): 2,
-    Path("acd/work/item.py"): 1,
+    Path("acd/work_items/item.py"): 1,
 }
 
 

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from acd.calls.record import CallRecord, LegRecord, Outcome
-from acd.work.item import Step, WorkItem
-from acd.work.states import ItemOutcome, ItemState
+from acd.work_items.item import Step, WorkItem
+from acd.work_items.states import ItemOutcome, ItemState
 from lab.storm.lateness import Outage
 from lab.storm.ledger import Heard, is_lost, ledger, read_heard, wrong
 

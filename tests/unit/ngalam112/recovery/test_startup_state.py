@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from acd.operators.operator import Device, Operator, Status, operator_of
 from acd.operators.roster import Roster
 from acd.operators.states import State
-from acd.work.item import WorkItem
+from acd.work_items.item import WorkItem
 from journal.entries import Kept
 from journal.write_ahead_log import WriteAheadLog
 from ngalam112.recovery.startup_state import Known, items_of, known_by, learn

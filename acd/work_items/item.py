@@ -12,7 +12,7 @@ from acd.calls.journal import Journal
 from acd.calls.states import check
 from acd.languages import OWN_LANGUAGE
 from acd.timers import Timer
-from acd.work.states import ITEM_MOVES, ItemOutcome, ItemState
+from acd.work_items.states import ITEM_MOVES, ItemOutcome, ItemState
 
 TABLE = "work_items"
 """The table of its rows."""
