@@ -169,14 +169,14 @@ class OperatorCalls(Owner):
         for call in [one for one in self.by_channel.values() if one.item == item]:
             self._dispatcher.switch.hang_up(call.leg, NO_ANSWER)
             self._forget(call)
-            self._free_both(call, now)
+            self._free_both(call)
             self.say(call.channel, "transfer_failed", now)
 
-    def all_lost(self, now: float) -> None:
+    def all_lost(self) -> None:
         """Asterisk has died with all of them."""
         for call in list(self.by_channel.values()):
             self._forget(call)
-            self._free_both(call, now)
+            self._free_both(call)
 
     def rings_for(self, item: str) -> bool:
         """Whether a citizen is rung for this callback."""
@@ -272,7 +272,7 @@ class OperatorCalls(Owner):
             self._dispatcher.switch.answer(call.channel)
             self._dispatcher.switch.stop_ringing(call.channel)
             if not self.callbacks.citizen_answered(call, now):
-                self._free_both(call, now)
+                self._free_both(call)
             return
         call.bridge = new_id(now)
         self._dispatcher.switch.pair(call.bridge, call.channel, call.leg)
@@ -300,7 +300,7 @@ class OperatorCalls(Owner):
         if call is None or call.phone != by.phone:
             return None
         self._forget(call)
-        self._free(call.operator, call.channel, now)
+        self._dispatcher.roster.free(call.operator, call.channel)
         stage = LegStage.RINGING if call.bridge is None else LegStage.CONSULTING
         leg = Leg(call.leg, by.call, call.address, call.target.operator, stage)
         return Consulted(channel, leg, call.target, call.bridge)
@@ -314,7 +314,7 @@ class OperatorCalls(Owner):
     def _in_vain(self, call: OperatorCall, cause: int, now: float) -> None:
         """The one who was called does not answer: who called hears it in words."""
         self._forget(call)
-        self._free_both(call, now)
+        self._free_both(call)
         self.say(call.channel, "transfer_failed", now)
         if call.item is not None:
             self.callbacks.citizen_not_reached(call, cause, now)
@@ -326,7 +326,7 @@ class OperatorCalls(Owner):
                 self._dispatcher.switch.hang_up(one, NORMAL)
         if call.bridge is not None:
             self._dispatcher.switch.disconnect(call.bridge)
-        self._free_both(call, now)
+        self._free_both(call)
         if call.item is not None:
             self.callbacks.operator_left(call, now)
 
@@ -338,11 +338,6 @@ class OperatorCalls(Owner):
         self._owners.remove(call.leg, self)
         self._journal.keep(OPERATOR_CALL + call.channel, None)
 
-    def _free_both(self, call: OperatorCall, now: float) -> None:
-        self._free(call.operator, call.channel, now)
-        self._free(call.target.operator, call.channel, now)
-
-    def _free(self, operator: str | None, channel: str, now: float) -> None:
-        one = self._dispatcher.roster.operators.get(operator or "")
-        if one is not None and one.call == channel:
-            self._dispatcher.roster.idle(one, one.idle_since)
+    def _free_both(self, call: OperatorCall) -> None:
+        self._dispatcher.roster.free(call.operator, call.channel)
+        self._dispatcher.roster.free(call.target.operator, call.channel)

@@ -246,9 +246,7 @@ class WorkOffers(Owner):
 
     def free_operator(self, work: Work) -> None:
         """The item's operator has nothing to do with it any more."""
-        operator = self._dispatcher.roster.operators.get(work.item.operator or "")
-        if operator is not None and operator.call == work.id:
-            self._dispatcher.roster.idle(operator, operator.idle_since)
+        self._dispatcher.roster.free(work.item.operator, work.id)
 
     def _stop(self, channel: str, *, hang_up: bool) -> None:
         work = self._rings.pop(channel)

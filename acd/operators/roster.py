@@ -143,6 +143,15 @@ class Roster:
         one.idle_since = now
         self.journal.operator_state(one.row())
 
+    def free(self, operator_id: str | None, held_by: str) -> None:
+        """The operator is done with `held_by`, the id of a call or an item: idle, since as before.
+
+        An operator who has something else by now keeps it.
+        """
+        one = self.operators.get(operator_id or "")
+        if one is not None and one.call == held_by:
+            self.idle(one, one.idle_since)
+
     # --- wrap-up; `acd.operators.wrap_up` keeps the deadlines ----------------------------------
 
     def wrap_up(self, one: Operator, seconds: float, now: float) -> None:
