@@ -44,7 +44,6 @@ log = structlog.get_logger("acd")
 # Q.850 causes of an offer that failed; what follows from each is data (`Rules.failures`)
 _REASONS = {16: "hung_up", 17: "busy", 18: "no_answer", 19: "no_answer", 21: "rejected"}
 GAVE_UP_S = 1.0  # a phone that is told of a failed REFER hangs up by itself, or it does not
-ANSWER_UNSEEN_S = 5.0  # for so long more a phone may ring while so much waits to be handled
 LOOK_AGAIN_S = 0.5
 DIED_S = 300.0  # the longest that a phone takes to register anew, as a rule
 AT_ONCE_S = 0.5  # nobody has helped a citizen in so short a talk
@@ -362,7 +361,7 @@ class Dispatcher:
     def _rang_out(self, leg: Leg, now: float) -> None:
         if leg.stage is not LegStage.RINGING or leg.id not in self.operator_legs.legs:
             return
-        if self.load.is_late() and now < leg.rings_until + ANSWER_UNSEEN_S:
+        if self.load.may_be_answered(leg.rings_until, now):
             # the operator may have answered, and the line not have seen it: that is no miss
             leg.rearm(self.timers.at(now + LOOK_AGAIN_S, lambda at: self._rang_out(leg, at)))
             return

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.dispatcher import Dispatcher
-from acd.legs import dialable
+from acd.legs import ANONYMOUS, dialable
 from acd.operators.operator import Status
 from acd.texts.conversation import Conversation
 from acd.texts.ports import NO_TEXT, TEXT_TAKEN
@@ -132,7 +132,7 @@ class TextOffers:
     def display(self, work: Work) -> tuple[str, str]:
         """What the operator's phone shows while it rings."""
         number = dialable(work.item.number)
-        return f"TEKS {number or 'anonim'}", number or "anonim"
+        return f"TEKS {number or ANONYMOUS}", number or ANONYMOUS
 
     def due(self, work: Work, now: float) -> None:
         """Nobody has answered, or could: to the next operator."""

@@ -13,7 +13,7 @@ import structlog
 
 from acd.calls.ids import new_id
 from acd.calls.owners import Owner, Owners
-from acd.dispatcher import ANSWER_UNSEEN_S, LOOK_AGAIN_S, Dispatcher
+from acd.dispatcher import LOOK_AGAIN_S, Dispatcher
 from acd.legs import LOST, NO_ANSWER, NORMAL
 from acd.operators.operator import Device
 from acd.operators.states import State
@@ -212,7 +212,7 @@ class WorkOffers(Owner):
         if channel not in self._rings:
             return
         work, load = self._rings[channel], self._dispatcher.load
-        if load.is_late() and now < rang_out_at + ANSWER_UNSEEN_S:
+        if load.may_be_answered(rang_out_at, now):
             # the operator may have answered, and the line not have seen it: that is no miss
             again = now + LOOK_AGAIN_S
             rearmed = self._dispatcher.timers.at(

@@ -18,7 +18,7 @@ from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.record import CallRecord, CategorySource, EventKind, Outcome
 from acd.dispatcher import Dispatcher
-from acd.legs import FAILED, dialable
+from acd.legs import ANONYMOUS, FAILED, dialable
 from acd.numbers.outbound import Barred
 from acd.numbers.withheld import seen
 from acd.operator_calls import OperatorCall, OperatorCalls
@@ -199,10 +199,10 @@ class CallbackJobs:
     def display(self, work: Work) -> tuple[str, str]:
         """What the operator's phone shows."""
         item, rules = work.item, self._dispatcher.rules
-        number = dialable(item.number) or "anonim"
-        shown = seen(number, item.withheld, rules.withheld) or "anonim"
+        number = dialable(item.number) or ANONYMOUS
+        shown = seen(number, item.withheld, rules.withheld) or ANONYMOUS
         label = rules.category(item.category).label
-        return f"CALLBACK {label} {shown}", number if shown == number else "anonim"
+        return f"CALLBACK {label} {shown}", number if shown == number else ANONYMOUS
 
     def due(self, work: Work, now: float) -> None:
         """The time of a callback has come: for the next try, or for its end."""

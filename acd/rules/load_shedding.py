@@ -22,6 +22,7 @@ log = structlog.get_logger("acd")
 RELIEF = 0.8  # a level ends below this part of its limit, so that it does not come and go
 WINDOW_S = 1.0  # over which calls a second are counted
 ASKED_AGAIN_S = 30.0  # for how long the dialplan may broadcast the same call again
+ANSWER_UNSEEN_S = 5.0  # for so long more a phone may ring while so much waits to be handled
 
 
 class Level(StrEnum):
@@ -182,6 +183,10 @@ class LoadWatch:
     def is_late(self) -> bool:
         """Whether so much waits to be done that words would only come late."""
         return self.backlog() >= self.limits.most_backlog // 2
+
+    def may_be_answered(self, rang_out_at: float, now: float) -> bool:
+        """Whether a phone that has rung to its end may have been answered, and that waits yet."""
+        return self.is_late() and now < rang_out_at + ANSWER_UNSEEN_S
 
     def sheds(self, what: Shed) -> bool:
         """Whether this piece of work is to be left undone; counted if so."""

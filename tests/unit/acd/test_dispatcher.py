@@ -15,7 +15,6 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from acd.calls.call import Call
 from acd.calls.record import EventKind, fold
 from acd.calls.states import Stage
-from acd.dispatcher import ANSWER_UNSEEN_S
 from acd.legs import BROKEN_DIALOG, LOST, NO_AUDIO, dialable
 from acd.numbers.withheld import Withheld
 from acd.operators.operator import Device, available
@@ -23,6 +22,7 @@ from acd.operators.roster import RosterError
 from acd.operators.states import State
 from acd.queueing.announcements import INTERRUPTED
 from acd.queueing.queue import service_key
+from acd.rules.load_shedding import ANSWER_UNSEEN_S
 
 CAUSES = st.sampled_from([0, 16, 17, 18, 19, 20, 21, 27, 44, 127])
 PHONES = ["101", "102", "103"]
