@@ -12,7 +12,8 @@ from itertools import islice
 from typing import NamedTuple
 
 from journal.entries import Entry, decoded
-from journal.segments import LEAD, Place, Segments
+from journal.lines import LEAD
+from journal.segments import Place, Segments
 
 
 class Unsaved(NamedTuple):

@@ -4,6 +4,10 @@ A line is appended by one write to the page cache, so a program that is killed l
 thread brings the lines to the disk, many at a time, so nobody waits for it. Only the appending
 thread calls `begin`, `append` and `close`; `read` may be called from any.
 
+A write itself can be cut short by a kill. Lines that were written together stand or fall together,
+so what the last write of a killed program has left unfinished is taken away when the folder is
+opened.
+
 A write to the page cache waits for the disk as well, while the disk is at work for the same file.
 So what is written meanwhile, and what makes a file, goes through a thread with a limit.
 """
@@ -20,9 +24,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-from zlib import crc32
 
 from journal.disk_thread import DiskHangs, DiskThread
+from journal.lines import finished, opened, sealed
 
 _SUFFIX, _SUMMARY = ".log", ".sum"
 _CHECKPOINT = "checkpoint"
@@ -32,7 +36,6 @@ CLOSED_WITHIN_S = 5.0
 # allows; but a machine that is busy must not be taken for a disk that hangs.
 _HANGS_AFTER_S = 0.5
 _SUMMING_S = 0.02  # at a time
-LEAD = 9  # bytes of a line before its body: the checksum and a space
 
 
 class JournalInUse(Exception):
@@ -63,24 +66,12 @@ class Segment:
     summed: bool = False
 
 
-def sealed(body: bytes) -> bytes:
-    """Return a line: the checksum and the body, which has no line break in it."""
-    return b"%08x %s\n" % (crc32(body), body)
-
-
-def opened(line: bytes) -> bytes | None:
-    """Return the body of a line; None if it is damaged or not whole."""
-    body = line[LEAD:-1]
-    if line[-1:] != b"\n" or line[: LEAD - 1] != b"%08x" % crc32(body):
-        return None
-    return body
-
-
 class Segments:
     """The folder of a journal. What goes wrong with the disk is raised as OSError.
 
     `durable`: the newest segment that the disk has, with its begin. `sync_error`: why lines could
-    not be brought to the disk, None once they are. `sum_up`: makes the summary of a segment out of
+    not be brought to the disk, None once they are. `unfinished`: how many bytes the last write of
+    the program before had left unfinished. `sum_up`: makes the summary of a segment out of
     its lines' bodies, for the segments that wait while the database is away.
     """
 
@@ -96,6 +87,7 @@ class Segments:
         self.size = 0
         self.durable = -1
         self.sync_error: OSError | None = None
+        self.unfinished = 0
         self._every_s = sync_every_s
         self._lock: int | None = None
         self._file: int | None = None
@@ -120,6 +112,22 @@ class Segments:
         self._lock = lock
         numbers = sorted(int(one) for one in names if one.isdigit())
         self.all = [Segment(one, summed=self._path(one).stem in summed) for one in numbers]
+        # where that fails, what is unfinished is read as damage
+        with contextlib.suppress(OSError):
+            self._drop_unfinished()
+
+    def _drop_unfinished(self) -> None:
+        """Take away what the program before had not written to its end; nothing followed from it.
+
+        Only the newest segment can have such: each start looks, and begins another.
+        """
+        if not self.all:
+            return
+        with self._path(self.all[-1].number).open("r+b") as file:
+            content = file.read()
+            if (end := finished(content)) < len(content):
+                file.truncate(end)
+                self.unfinished = len(content) - end
 
     @property
     def is_durable(self) -> bool:
@@ -168,7 +176,7 @@ class Segments:
         return Place(number, 0)
 
     def append(self, lines: bytes, last: int) -> Place:
-        """Append lines to the current segment, all or none; return where the first begins.
+        """Append lines (`sealed_together`) to the current segment, all or none; return where.
 
         After DiskHangs the lines may be there some time, and another segment has to be begun.
         """

@@ -37,7 +37,8 @@ from journal.entries import (
     summary_of,
     summed,
 )
-from journal.segments import Place, Segments, sealed
+from journal.lines import as_last, sealed, sealed_together
+from journal.segments import Place, Segments
 
 log = structlog.get_logger("journal")
 
@@ -203,30 +204,32 @@ class WriteAheadLog:
         entries, self._entries = self._entries, []
         facts, self._facts = self._facts, {}
         state = self._state
-        lines = [sealed(encoded(entry)) for entry in entries]
+        bodies = [encoded(entry) for entry in entries]
         for entry in entries:
             note(state, entry)
         # if facts cannot be written, the begin of the next segment tells them
-        place = self._write(b"".join(lines + self._noted(facts)))
+        lines = sealed_together(bodies + self._noted(facts))
+        place = self._write(b"".join(lines))
         if place is None:
-            self._not_saved(entries, lines)
+            self._not_saved(entries, lines[: len(entries)])
             return
         segment, offset = place
-        for entry, line in zip(entries, lines, strict=True):
+        for entry, line in zip(entries, lines, strict=False):
             self._queue.saved(entry, Place(segment, offset))
             offset += len(line)
 
     def _noted(self, facts: dict[str, Any]) -> list[bytes]:
-        lines = []
+        """Take facts up into the state; what their lines say."""
+        bodies = []
         for key, value in facts.items():
             try:
                 fact = Fact(key, msgspec.Raw(encode(value)))
-                lines.append(sealed(encode(fact)))
+                bodies.append(encode(fact))
             except (TypeError, ValueError, RecursionError) as error:
                 log.error("fact_not_kept", key=key, error=str(error))
                 continue
             note(self._state, fact)
-        return lines
+        return bodies
 
     def _not_saved(self, entries: list[Entry], lines: list[bytes]) -> None:
         for entry, line in zip(entries, lines, strict=True):
@@ -276,6 +279,8 @@ class WriteAheadLog:
         lines = [sealed(encoded(entry)) for entry in again]
         start = len(head) + sum(len(line) for line in lines)
         lines += [one.line for one in queue.unsaved]
+        # what it was written together with may have been given up, or is told by the head
+        lines[-1:] = [as_last(line) for line in lines[-1:]]
         last = again[-1].n if again else queue.drained
         last = queue.unsaved[-1].n if queue.unsaved else last
         try:
@@ -344,6 +349,9 @@ class WriteAheadLog:
                 if segment.number >= begin and (found := decoded(line.body)) is not None:
                     note(state, found)
                 damaged += line.body is None
+        if self._files.unfinished:
+            what = "an engine was killed while it wrote, and nothing had followed from that yet"
+            log.warning("journal_write_unfinished", bytes=self._files.unfinished, what=what)
         if damaged:
             log.error("journal_damaged", lines=damaged, what="the rest has been read")
         state.last = max(state.last, seen)

@@ -18,7 +18,7 @@ from lab.storm.kinds import CITIZENS, REFERS
 from lab.storm.lateness import Outage, Sighting
 from lab.storm.ledger import Heard, Ledger, ledger, wrong
 from lab.storm.plan import Plan
-from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, stuck
+from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, stuck, wrap_ups
 from models.database import Database
 from models.rows import plain
 from models.tables import OperatorEventRow
@@ -171,6 +171,7 @@ def report(plan: Plan, played: Played, left: Left, kept: Kept, complaints: Seque
             *facts.callbacks,
             *complaints,
             *(f"stuck: {one}" for one in left.operators if one["id"] in stuck_ones),
+            *unended(events, played.outages),
             *(f"not free: {one}" for one in left.phones if one["device"] != "free"),
             *verdict.late(),
         ],
@@ -195,6 +196,17 @@ def transfers(calls: Sequence[CallHistory]) -> dict[str, Any]:
         ),
         "failures": _counts(str(one.data.get("reason")) for one in failed),
     }
+
+
+def unended(events: Sequence[OperatorEvent], outages: Sequence[Outage]) -> list[str]:
+    """Name whose wrap-ups lack a begin or an end, with all that is known of them."""
+    _, operators = wrap_ups(events, outages)
+    # a storm that cannot be repeated tells its cause
+    return [
+        f"a wrap-up of {one} lacks its begin or its end; all of it: "
+        + msgspec.json.encode([event for event in events if event.operator == one]).decode()
+        for one in sorted(operators)
+    ]
 
 
 def _name(event: OperatorEvent) -> str:

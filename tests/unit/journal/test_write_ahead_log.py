@@ -20,7 +20,8 @@ from structlog.testing import capture_logs
 from acd.operators.operator import Phone
 from journal import write_ahead_log
 from journal.entries import Entry, Glance, glanced
-from journal.segments import JournalInUse, Line, Place, Segment, Segments, sealed
+from journal.lines import sealed
+from journal.segments import JournalInUse, Line, Place, Segment, Segments
 from journal.write_ahead_log import WriteAheadLog
 from lab.machine.waiting import eventually_sync
 
@@ -186,6 +187,52 @@ def test_a_damaged_line_costs_that_line_only(journal: WriteAheadLog, tmp_path: P
         after = WriteAheadLog(tmp_path / "journal")
     assert drain(after) == [0, 1, 3, 4]
     assert [(one["event"], one["lines"]) for one in logs] == [("journal_damaged", 2)]
+    after.close()
+
+
+def test_what_was_written_together_is_there_or_not_wherever_a_kill_has_ended_the_write(
+    tmp_path: Path,
+) -> None:
+    journal = WriteAheadLog(tmp_path / "journal")
+    tell(journal, 1)
+    journal.keep("fact", 1)
+    (file,) = files(tmp_path / "journal")
+    before = file.stat().st_size
+    with journal.together():
+        tell(journal, 2)
+        tell(journal, 3, "other")
+        journal.keep("fact", 2)
+    journal.close()
+    whole = file.read_bytes()
+    for end in range(before, len(whole) + 1):
+        copy = tmp_path / str(end)
+        copy.mkdir()
+        (copy / file.name).write_bytes(whole[:end])
+        with capture_logs() as logs:
+            after = WriteAheadLog(copy)
+        found = (drain(after), after.kept.facts, list(after.kept.calls))
+        after.close()
+        if end == len(whole):
+            assert (found, logs) == (([1, 2, 3], {"fact": 2}, ["call", "other"]), [])
+            continue
+        assert found == ([1], {"fact": 1}, ["call"]), end
+        torn = [] if end == before else [("journal_write_unfinished", end - before)]
+        assert [(one["event"], one["bytes"]) for one in logs] == torn
+
+
+def test_what_is_left_of_lines_that_were_written_together_is_whole(tmp_path: Path) -> None:
+    first = WriteAheadLog(tmp_path)
+    tell(first, 0)
+    size = len(files(tmp_path)[0].read_bytes().splitlines(keepends=True)[-1])
+    journal = reopened(first, unsaved_bytes=size * 3 // 2)
+    with capture_logs():
+        with full_disk(), journal.together():
+            tell(journal, 1)
+            tell(journal, 2, "over", ended=True)
+        eventually_sync(lambda: journal.tend() or journal.failing_since is None, what="end seen")
+    assert journal.lost == 1, "what has ended was given up, which was the last line of the write"
+    after = reopened(journal)
+    assert drain(after) == [0, 1]
     after.close()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from acd.calls.record import CallEvent, EventKind, fold
 from lab.storm.lateness import NEVER_MS, Sighting, late_as_kept, late_as_seen
+from lab.storm.report import unended
 from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, wrap_ups
 from reports.calls import CallHistory
 
@@ -150,6 +151,15 @@ def test_a_broken_time_bound_is_said() -> None:
 def test_a_wrap_up_that_never_ends_is_a_stuck_operator() -> None:
     verdict = judge(facts(events=a_wrap_up(1.04)[:1]))
     assert verdict.stuck_operators == 1
+
+
+def test_a_wrap_up_without_an_end_is_told_with_all_that_is_known_of_its_operator() -> None:
+    begin, end = a_wrap_up(1.0)
+    other = msgspec.structs.replace(begin, operator="1002")
+    assert unended([begin, end], ()) == []
+    (told,) = unended([begin, end, other], ())
+    assert "a wrap-up of 1002 lacks" in told
+    assert '"operator":"1002","at":110.0,"kind":"wrap_up"' in told and "1001" not in told
 
 
 def test_wrap_ups_that_do_not_pair_are_told() -> None:
