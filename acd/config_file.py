@@ -14,6 +14,7 @@ from acd.numbers.outbound import Outbound, outbound_problems
 from acd.operators.operator import MISSED
 from acd.rules.callbacks import CallbackRules, callback_problems
 from acd.rules.dispositions import DISPOSITIONS, Disposition, disposition_problems
+from acd.rules.incidents import IncidentRules, incident_problems
 from acd.rules.rules import (
     ALL_PHONES,
     ANSWERS,
@@ -82,7 +83,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `callbacks`: when lost calls are called back. `answers`: what a citizen's key means in a talk,
     by the digit. `labels`: what the display says of a call beside its category.
     `nuisance`: which numbers are served behind others. `dispositions`: what a call was, by the
-    digit that an operator dials behind *4.
+    digit that an operator dials behind *4. `incidents`: how long that may take.
     """
 
     pause_reasons: dict[str, PauseReason] = {}
@@ -99,6 +100,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: dict[str, str] = {}
     nuisance: Nuisance = Nuisance()
     dispositions: dict[str, Disposition] = msgspec.field(default_factory=lambda: dict(DISPOSITIONS))
+    incidents: IncidentRules = IncidentRules()
     agencies: dict[str, Agency] = {}
     category_numbers: dict[str, str] = {}
     fallback: tuple[str, ...] = ()
@@ -155,6 +157,7 @@ def _problems(found: Distribution) -> Iterator[str]:
     yield from _word_problems(found)
     yield from nuisance_problems(found.nuisance)
     yield from disposition_problems(found.dispositions)
+    yield from incident_problems(found.incidents)
 
 
 def _priority_problems(priority: Priority) -> Iterator[str]:

@@ -140,7 +140,11 @@ class DatabaseWriter:
 
     def row(self, table: str, values: dict[str, Any]) -> None:
         """Keep a row of one of the tables of `journal.row_kinds`, as it is from now on."""
-        self.local.add((table, values))
+        self.rows_together((table, values))
+
+    def rows_together(self, *rows: tuple[str, dict[str, Any]]) -> None:
+        """Keep rows of several tables that the database takes together, or not at all."""
+        self.local.add(*rows)
         self._wake.set()
 
     def keep(self, key: str, value: Any | None) -> None:

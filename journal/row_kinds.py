@@ -14,6 +14,10 @@ from models.tables import (
     Base,
     CallEventRow,
     CallRow,
+    IncidentCallRow,
+    IncidentContactRow,
+    IncidentEntryRow,
+    IncidentRow,
     OperatorEventRow,
     OperatorRow,
     TextConversationRow,
@@ -35,13 +39,15 @@ class RowKind(NamedTuple):
     that happened, written once and never changed. `counter`: a column that grows with each change,
     so that an older word never replaces a newer one. `ended`: the column that is set once nothing
     more will happen to the row; the next engine needs the rows without it, or all rows if there is
-    no such column. `as_now(row)`: a row that an earlier version has left, as this one writes it.
+    no such column, or none if not `needed`. `as_now(row)`: a row that an earlier version has left,
+    as this one writes it.
     """
 
     model: type[Base]
     key: str | None = None
     counter: str | None = None
     ended: str | None = None
+    needed: bool = True
     as_now: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
 
     @property
@@ -52,7 +58,9 @@ class RowKind(NamedTuple):
 
     def is_needed(self, row: Values) -> bool:
         """Whether the next engine has to know the row."""
-        return self.key is not None and (self.ended is None or row.get(self.ended) is None)
+        if self.key is None or not self.needed:
+            return False
+        return self.ended is None or row.get(self.ended) is None
 
     def knows_more(self, one: Values, other: Values) -> bool:
         """Whether `one` is a later word than `other` about the same row."""
@@ -84,6 +92,12 @@ WORK_ITEMS = RowKind(WorkItemRow, "id", counter="changes", ended="ended_at")
 TEXT_CONVERSATIONS = RowKind(TextConversationRow, "id", counter="changes", ended="closed_at")
 TEXT_MESSAGES = RowKind(TextMessageRow, "id", counter="changes", ended="settled_at")
 
+# nobody needs to be told of one that is coded; until then the next engine has it in hand
+INCIDENTS = RowKind(IncidentRow, "id", counter="version", ended="coded_at")
+INCIDENT_ENTRIES = RowKind(IncidentEntryRow)
+INCIDENT_CALLS = RowKind(IncidentCallRow, "call_id", needed=False)
+INCIDENT_CONTACTS = RowKind(IncidentContactRow)
+
 IN_ORDER = (
     CALLS,
     CALL_EVENTS,
@@ -92,6 +106,10 @@ IN_ORDER = (
     WORK_ITEMS,
     TEXT_CONVERSATIONS,
     TEXT_MESSAGES,
+    INCIDENTS,
+    INCIDENT_ENTRIES,
+    INCIDENT_CALLS,
+    INCIDENT_CONTACTS,
 )
 """All of them, in the order in which they are written: what is pointed to before what points."""
 

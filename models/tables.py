@@ -27,7 +27,7 @@ ID = 40  # characters of an id of ours
 NUMBER = 64  # ... of a number that somebody dialled or dials from
 NAME = 128  # ... of a name
 WORD = 32  # ... of a word out of a fixed list
-TEXT = 1000  # ... of a message
+TEXT = 1000  # ... of a message or a description
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -68,6 +68,7 @@ class Base(DeclarativeBase):
         datetime: UtcDateTime,
         dict[str, Any]: JSON,
         list[dict[str, Any]]: JSON,
+        list[str]: JSON,
     }
 
 
@@ -78,6 +79,9 @@ HAS_ASTERISK_ID = text("asterisk_id <> ''")
 
 _LIVES = text("ended_at IS NULL")
 
+
+NOT_CODED = text("coded_at IS NULL")
+"""For a question about the incidents of which nobody has said what they are."""
 
 IS_OPEN = text("closed_at IS NULL")
 """For a question about the conversations that are not closed."""
@@ -267,6 +271,83 @@ class RegisteredPlaceRow(Base):
     kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
     kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
     changed_at: Mapped[datetime]
+
+
+class IncidentRow(Base):
+    """An emergency, a complaint or a question (`incidents.incident.Incident`)."""
+
+    __tablename__ = "incidents"
+    __table_args__ = (
+        Index(
+            "ix_incidents_not_coded",
+            "opened_at",
+            sqlite_where=NOT_CODED,
+            postgresql_where=NOT_CODED,
+        ),
+        Index("ix_incidents_state_opened_at", "state", "opened_at"),
+        Index("ix_incidents_class_opened_at", "incident_class", "opened_at"),
+        Index("ix_incidents_category_opened_at", "category", "opened_at"),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    number: Mapped[str] = mapped_column(String(WORD), index=True)
+    state: Mapped[str] = mapped_column(String(WORD))
+    incident_class: Mapped[str | None] = mapped_column(String(WORD))
+    category: Mapped[str | None] = mapped_column(String(WORD))
+    priority: Mapped[int]
+    opened_at: Mapped[datetime] = mapped_column(index=True)
+    opened_by: Mapped[str] = mapped_column(String(WORD))
+    description: Mapped[str] = mapped_column(String(TEXT))
+    place: Mapped[str] = mapped_column(String(255))
+    place_source: Mapped[str | None] = mapped_column(String(WORD))
+    lat: Mapped[float | None]
+    lon: Mapped[float | None]
+    kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
+    kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
+    contacts: Mapped[list[dict[str, Any]]]
+    answers: Mapped[dict[str, Any]]
+    call_ids: Mapped[list[str]]
+    merged_into: Mapped[str | None] = mapped_column(String(ID), index=True)
+    coded_at: Mapped[datetime | None]
+    changed_at: Mapped[datetime]
+    over_at: Mapped[datetime | None]
+    version: Mapped[int]
+
+
+class IncidentEntryRow(Base):
+    """One entry of the timeline of an incident (`incidents.incident.Entry`)."""
+
+    __tablename__ = "incident_entries"
+
+    # no foreign key: a row that the database refuses must not take the other ones along
+    incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    seq: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    kind: Mapped[str] = mapped_column(String(WORD))
+    by: Mapped[str] = mapped_column(String(WORD))
+    source: Mapped[str] = mapped_column(String(WORD))
+    data: Mapped[dict[str, Any]]
+
+
+class IncidentCallRow(Base):
+    """Which incident a call belongs to."""
+
+    __tablename__ = "incident_calls"
+
+    call_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    incident_id: Mapped[str] = mapped_column(String(ID), index=True)
+
+
+class IncidentContactRow(Base):
+    """Who has told of an incident, to be found by the number.
+
+    `caller`: the key that all spellings of the number share (`acd.numbers.caller.same_caller`).
+    """
+
+    __tablename__ = "incident_contacts"
+
+    incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    caller: Mapped[str] = mapped_column(String(WORD), primary_key=True, index=True)
 
 
 class TextConversationRow(Base):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from acd.calls.journal import Journal
 from acd.calls.owners import Owners
@@ -16,6 +17,8 @@ from acd.texts.limits import TextLimits
 from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
+from incidents.book import IncidentBook
+from incidents.numbers import Numbers
 from ivr.line_tests import LineTests
 from ivr.reception import Reception
 from ngalam112.accounts.pins import pin_matches
@@ -217,6 +220,13 @@ def _router(
         ),
         texts=texts,
         text_offers=tickets,
+        incidents=IncidentBook(
+            journal,
+            timers,
+            dispatcher.rules.incidents,
+            Numbers(journal.keep, ZoneInfo(settings.timezone)),
+            country=settings.country,
+        ),
         claim=requests.claim,
         ask_where=requests.ask_where,
         tell_full=requests.tell_full,

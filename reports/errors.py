@@ -31,5 +31,13 @@ class SeveralTexts(ReportError):
     """More than one conversation's id begins like that."""
 
 
+class NoSuchIncident(ReportError):
+    """No incident has that number or id."""
+
+
+class SeveralIncidents(ReportError):
+    """More than one incident's id begins like that."""
+
+
 class BadQuestion(ReportError):
     """An outcome, a grouping or a time zone that does not exist."""

@@ -15,12 +15,14 @@ OfEnd = Callable[[CallRecord, float, bool], None]
 class Journal(Protocol):
     """Keeps what happened. Returns at once and never fails; writing is its own affair.
 
-    `on_arrived`, `on_ended`: called with the record and the time after an event of this kind, on
-    whatever way it came, so that nothing that has to follow from it can be missed. The third that
-    `on_ended` is given: the call had an end before, and only more is known of it now.
+    `on_arrived`, `on_answered`, `on_ended`: called with the record and the time after an event of
+    this kind, on whatever way it came, so that nothing that has to follow from it can be missed.
+    The third that `on_ended` is given: the call had an end before, and only more is known of it
+    now.
     """
 
     on_arrived: OfCall
+    on_answered: OfCall
     on_ended: OfEnd
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
@@ -36,6 +38,9 @@ class Journal(Protocol):
 
     def row(self, table: str, values: dict[str, Any]) -> None:
         """Keep a row of a table as it is from now on; the last word about a row counts."""
+
+    def rows_together(self, *rows: tuple[str, dict[str, Any]]) -> None:
+        """Keep rows of several tables that the database takes together, or not at all."""
 
     def keep(self, key: str, value: Any | None) -> None:
         """Keep a fact for the next engine only, and for no table; None forgets it.

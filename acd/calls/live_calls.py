@@ -46,6 +46,10 @@ class LiveCalls:
             call.remember(kept)
         self.calls[call.channel] = call
 
+    def lives(self, call_id: str) -> bool:
+        """Whether the call with this id is up."""
+        return any(call.id == call_id for call in self.calls.values())
+
     def of_caller(self, number: str, country: str) -> Call | None:
         """The call of this telephone number that is up, in whatever spelling."""
         wanted = same_caller(number, country)

@@ -52,7 +52,7 @@ PROMPTS = (
 )
 
 
-_DISPOSE = re.compile(r"\*4([0-9])#?")
+_DISPOSE = re.compile(r"\*4([0-9]{1,8})#?")
 
 
 @dataclass(slots=True, eq=False)
@@ -116,7 +116,7 @@ class CodeCalls(Owner):
             self._last_words(call, prompt, now)
 
     def _dispose(self, phone: str, code: str, now: float) -> str | None:
-        """Do what `*4` and a digit want; None if that is not the code."""
+        """Do what `*4` and a code want; None if that is not what was dialled."""
         said, one = _DISPOSE.fullmatch(code), self._roster.at_phone(phone)
         if said is None or self.dispositions is None:
             return None

@@ -15,6 +15,7 @@ from acd.numbers.outbound import Barred, Outbound
 from acd.numbers.withheld import Withheld
 from acd.rules.callbacks import CallbackRules
 from acd.rules.dispositions import DISPOSITIONS, Disposition
+from acd.rules.incidents import IncidentRules
 from acd.rules.load_shedding import Limits
 
 LONGEST_HEAD_START_S = 600.0
@@ -149,7 +150,7 @@ class Rules:
     what people see of a number that its caller withholds. `answers`: what a citizen's key
     means in a talk. `labels`: what an operator's display shows of a call beside its category.
     `nuisance`: what makes a number one, and what follows. `dispositions`: what a call was, by the
-    digit that an operator dials behind *4.
+    digit that an operator dials behind *4. `incidents`: how long that may take.
     """
 
     ring_timeout_s: float = 12.0
@@ -179,6 +180,7 @@ class Rules:
     labels: Mapping[str, str] = field(default_factory=lambda: LABELS)
     nuisance: Nuisance = field(default_factory=Nuisance)
     dispositions: Mapping[str, Disposition] = field(default_factory=lambda: DISPOSITIONS)
+    incidents: IncidentRules = field(default_factory=IncidentRules)
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:

@@ -4,6 +4,8 @@ says what the call is. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import msgspec
 
 LONGEST_NUMBER = 15
@@ -29,9 +31,9 @@ class Return(msgspec.Struct, frozen=True):
 
 
 class Dispose(msgspec.Struct, frozen=True):
-    """`*4` and a digit: say what the call is, such as a prank."""
+    """`*4` and a code: say what the call is, such as a prank."""
 
-    digit: str
+    code: str
 
 
 Command = HandOver | Complete | Three | Return | Dispose
@@ -44,10 +46,13 @@ class Keys(msgspec.Struct, frozen=True):
     at: float = 0.0
 
 
-def press(keys: Keys, digit: str, underway: bool, now: float) -> tuple[Keys, Command | None]:
+def press(
+    keys: Keys, digit: str, underway: bool, now: float, codes: Collection[str] = ()
+) -> tuple[Keys, Command | None]:
     """Decide what one more key means; `underway`: a handing over has been begun already.
 
-    A `*` always begins anew, so a wrong key is corrected by beginning again.
+    `codes`: what a call can be said to be by `*4`; none is the begin of another one. A `*` always
+    begins anew, so a wrong key is corrected by beginning again.
     """
     pressed = "" if now - keys.at > FORGET_S else keys.pressed
     if digit == "*":
@@ -59,8 +64,10 @@ def press(keys: Keys, digit: str, underway: bool, now: float) -> tuple[Keys, Com
             return Keys(), Return()
         case "*4":
             return Keys("*4", now), None
-        case code if len(code) == 3 and code.startswith("*4") and digit.isdigit():
-            return Keys(), Dispose(digit)
+        case code if code.startswith("*4") and digit.isdigit():
+            said = code[2:]
+            goes_on = any(one != said and one.startswith(said) for one in codes)
+            return (Keys(code, now), None) if goes_on else (Keys(), Dispose(said))
         case "*2" if underway:
             return Keys(), Complete()
         case "*2":

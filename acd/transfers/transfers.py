@@ -7,7 +7,7 @@ joined, and any failure brings the citizen back. Until the answer all stay as th
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
 import structlog
@@ -79,7 +79,8 @@ class Transfers:
         self._switch, self._roster = operator_legs.switch, operator_legs.roster
         self._keys: dict[str, Keys] = {}
         # what an operator says by keys that the call is; set by whoever routes events
-        self.dispose: Callable[[Leg, str, float], None] = lambda leg, digit, now: None
+        self.dispose: Callable[[Leg, str, float], None] = lambda leg, code, now: None
+        self.codes: Collection[str] = ()
         # phones' own channels that are to go once Asterisk has told the phones what became of REFER
         self.seconds: dict[str, str] = {}
 
@@ -93,7 +94,7 @@ class Transfers:
         if leg.stage not in (LegStage.TALKING, LegStage.CONSULTING):
             return
         underway = leg.call.transfer is not None and leg.call.transfer.by is leg
-        keys, command = press(self._keys.get(leg_id, Keys()), digit, underway, now)
+        keys, command = press(self._keys.get(leg_id, Keys()), digit, underway, now, self.codes)
         self._keys[leg_id] = keys
         if command is not None:
             self._command(leg, command, now)
@@ -101,7 +102,7 @@ class Transfers:
     def _command(self, leg: Leg, command: Command, now: float) -> None:
         transfer = leg.call.transfer
         if isinstance(command, Dispose):
-            self.dispose(leg, command.digit, now)
+            self.dispose(leg, command.code, now)
             return
         if isinstance(command, HandOver):
             self._begin(leg, command.number, Form.KEYS, now)

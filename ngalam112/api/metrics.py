@@ -43,6 +43,7 @@ class CountingJournal:
         self.offered = 0
         self.outcomes: Counter[Outcome] = Counter()
         self.on_arrived: OfCall = lambda record, at: None
+        self.on_answered: OfCall = lambda record, at: None
         self.on_ended: OfEnd = lambda record, at, again: None
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
@@ -54,7 +55,7 @@ class CountingJournal:
             self.offered += record.callback_of is None
         elif event.kind is EventKind.ENDED and record.outcome is not None:
             self.outcomes[record.outcome] += 1
-        else:
+        elif event.kind is not EventKind.ANSWERED:
             self.recorder.call_event(event, record)
             return
         # an engine that dies here has kept both the event and what follows from it, or neither
@@ -69,6 +70,8 @@ class CountingJournal:
     def _follow(self, event: CallEvent, record: CallRecord) -> None:
         if event.kind is EventKind.ARRIVED:
             self.on_arrived(record, event.at)
+        elif event.kind is EventKind.ANSWERED:
+            self.on_answered(record, event.at)
         else:
             self.on_ended(record, event.at, bool(event.data.get("again")))
 
@@ -85,6 +88,10 @@ class CountingJournal:
     def row(self, table: str, values: dict[str, Any]) -> None:
         """Keep a row of a table."""
         self.recorder.row(table, values)
+
+    def rows_together(self, *rows: tuple[str, dict[str, Any]]) -> None:
+        """Keep rows of several tables together."""
+        self.recorder.rows_together(*rows)
 
     def keep(self, key: str, value: Any | None) -> None:
         """Keep a fact for the next engine."""

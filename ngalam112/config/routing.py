@@ -251,6 +251,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         labels={**LABELS, **found.labels},
         nuisance=found.nuisance,
         dispositions=found.dispositions,
+        incidents=found.incidents,
         categories=tree.categories,
     )
 

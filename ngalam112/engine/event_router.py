@@ -17,6 +17,7 @@ from acd.calls.call import Call
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.owners import Owners
+from acd.calls.record import CallRecord
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
@@ -32,6 +33,7 @@ from acd.texts.ports import NO_TEXT, TEXT_CLOSED
 from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
+from incidents.book import IncidentBook
 from ivr.line_tests import LineTests
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
@@ -108,6 +110,7 @@ class EventRouter:
         line_tests: LineTests,
         texts: Texts,
         text_offers: TextOffers,
+        incidents: IncidentBook,
         claim: Callable[[str], None],
         ask_where: Callable[[str], None],
         tell_full: Callable[[bool], None] = lambda _: None,
@@ -122,15 +125,20 @@ class EventRouter:
         self.callbacks = CallbackJobs(offers, operator_calls, dispatcher, self.live, journal)
         self.callbacks_by_hand = CallbacksByHand(self.callbacks, offers, operator_calls, dispatcher)
         journal.on_arrived = self.callbacks.call_arrived
-        journal.on_ended = self.callbacks.call_ended
+        journal.on_answered = incidents.call_answered
+        journal.on_ended = self._call_ended
+        self.incidents = incidents
+        incidents.lives = self.live.lives
         self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
         texts.call_of = self._call_of
         rules, load = dispatcher.rules, dispatcher.load
         self.nuisance = NuisanceNumbers(rules.nuisance, journal.keep, rules.country)
         legs = dispatcher.operator_legs
         self.dispositions = Dispositions(rules.dispositions, self.nuisance, legs)
+        self.dispositions.on_said = incidents.said
         codes.dispositions = self.dispositions
         dispatcher.transfers.dispose = self.dispositions.pressed
+        dispatcher.transfers.codes = self.dispositions.codes
         self.claims = Claims(
             self.live,
             journal,
@@ -275,6 +283,10 @@ class EventRouter:
             self.codes.say(channel_id, TEXT_CLOSED if closed else NO_TEXT, now)
         else:
             self.codes.dialled(channel_id, phone, code, now)
+
+    def _call_ended(self, record: CallRecord, at: float, again: bool) -> None:
+        self.callbacks.call_ended(record, at, again)
+        self.incidents.call_ended(record, at)
 
     def _music_lost(self, channel_id: str, now: float) -> None:
         call = self.calls.get(channel_id)

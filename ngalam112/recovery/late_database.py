@@ -6,6 +6,8 @@ import structlog
 
 from acd.texts.conversation import CONVERSATIONS, MESSAGES
 from acd.work_items.item import TABLE
+from incidents.incident import INCIDENTS
+from incidents.numbers import LAST_NUMBER
 from journal.database_writer import DatabaseWriter
 from journal.row_kinds import CALLS, OPERATORS
 from ngalam112.engine.clock import CLOCK
@@ -43,6 +45,7 @@ def remember(
     now = engine.clock.now()
     engine.router.claims.redials.remember(items, now)
     engine.router.callbacks.remember(items, now)
+    _know_incidents(engine, known, kept.facts.get(LAST_NUMBER), now)
     engine.text_service.remember(
         known.others.get(CONVERSATIONS, []),
         known.others.get(MESSAGES, []),
@@ -61,6 +64,13 @@ def remember(
         recorder.local.keep_phones(known.phones)
         _say_last(engine, recorder, set(kept.newer))
     engine.wrap_ups.restore(engine.clock.now())
+
+
+def _know_incidents(engine: Engine, known: Known, last: object, now: float) -> None:
+    incidents = engine.router.incidents
+    incidents.remember(known.others.get(INCIDENTS, []), now)
+    for number in (last, known.incident_number):
+        incidents.numbers.know(number if isinstance(number, str) else None)
 
 
 def _say_last(engine: Engine, recorder: DatabaseWriter, newer: set[str]) -> None:
@@ -90,5 +100,6 @@ def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     in_journal = local.kept.others.get(TABLE, {}).keys() | local.kept.newer
     items = [one for one in items_of(stored) if one.id not in in_journal]
     engine.router.callbacks.remember(items, engine.clock.now())
+    _know_incidents(engine, stored, None, engine.clock.now())
     _say_last(engine, recorder, newer)
     local.keep_phones(roster.phones.values())

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from acd.calls.record import CallRecord
 from acd.operators.operator import Device, Operator, Phone, operator_of
@@ -25,6 +25,7 @@ from journal.entries import Kept
 from journal.row_kinds import CALLS, IN_ORDER, RowKind
 from models.database import Database, DatabaseError, Unreachable, upgrade
 from models.rows import plain
+from models.tables import IncidentRow
 from ngalam112.accounts.admin import load_roster
 from ngalam112.recovery.snapshot import open_calls
 
@@ -44,6 +45,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     `over`: the ids of the journal's calls and other rows without an end that the database has seen
     end. `others`: the rows without an end of further tables, by the table's name.
+    `incident_number`: the highest that the database has.
     """
 
     operators: list[Operator]
@@ -51,6 +53,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     calls: list[CallRecord]
     over: frozenset[str] = frozenset()
     others: dict[str, list[dict[str, Any]]] = {}
+    incident_number: str | None = None
 
 
 def known_by(kept: Kept, stored: Known | None = None) -> Known:
@@ -74,6 +77,7 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
         phones=stored.phones,
         calls=_joined_calls(kept, stored),
         others={kind.table: _joined_rows(kind, kept, stored) for kind in _OTHERS},
+        incident_number=stored.incident_number,
     )
 
 
@@ -197,6 +201,7 @@ async def read_stored(url: str, kept: Kept | None = None) -> Known:
                 calls=await open_calls(database),
                 over=await _ended(database, kept),
                 others={kind.table: await _open_rows(database, kind) for kind in _OTHERS},
+                incident_number=await _incident_number(database),
             )
 
     return await in_thread(read)
@@ -222,6 +227,11 @@ async def _open_rows(database: Database, kind: RowKind) -> list[dict[str, Any]]:
     async with database.session() as session:
         found = await session.execute(select(table).where(table.columns[str(kind.ended)].is_(None)))
         return [plain(dict(row)) for row in found.mappings()]
+
+
+async def _incident_number(database: Database) -> str | None:
+    async with database.session() as session:
+        return await session.scalar(select(func.max(IncidentRow.number)))
 
 
 class StartupState:

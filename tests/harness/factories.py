@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from copy import deepcopy
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from fakes import FakeJournal, FakeSwitch, FakeTextSender
@@ -29,6 +30,9 @@ from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_items.item import TABLE, WorkItem
 from acd.work_offers import WorkOffers
+from incidents.book import IncidentBook
+from incidents.incident import INCIDENTS
+from incidents.numbers import LAST_NUMBER, Numbers
 from ivr.line_tests import LineTests
 from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
@@ -178,6 +182,13 @@ class LineDesk(Desk):
             category="general",
         )
         self.intake = Intake(self.texts, self.text_sender, self.journal)
+        self.incidents = IncidentBook(
+            self.journal,
+            self.timers,
+            self.dispatcher.rules.incidents,
+            Numbers(self.journal.keep, ZoneInfo("Asia/Jakarta")),
+            country="ID",
+        )
         self.router = EventRouter(
             switch=self.switch,
             journal=self.journal,
@@ -193,6 +204,7 @@ class LineDesk(Desk):
             ),
             texts=self.texts,
             text_offers=self.text_offers,
+            incidents=self.incidents,
             claim=self.claims.append,
             ask_where=self._found,
             tell_full=self.door_told.append,
@@ -270,6 +282,8 @@ class LineDesk(Desk):
         items = [msgspec.convert(row, WorkItem) for row in rows if row["ended_at"] is None]
         after.router.claims.redials.remember(items, now)
         after.router.callbacks.remember(items, now)
+        after.incidents.remember(self.journal.tables.get(INCIDENTS, {}).values(), now)
+        after.incidents.numbers.know(after.journal.facts.get(LAST_NUMBER))
         return after
 
 

@@ -14,6 +14,8 @@ from acd.calls.record import CallEvent, CallRecord, EventKind
 from acd.switch import Switch
 from acd.texts.conversation import TextMessage
 from acd.texts.ports import TextSender
+from incidents.numbers import LAST_NUMBER
+from journal.row_kinds import BY_TABLE
 from ngalam112.engine.call_lanes import CallLanes
 
 
@@ -138,11 +140,19 @@ class FakeJournal:
         self.rows: dict[str, dict[str, Any]] = {}
         self.facts: dict[str, Any] = {}
         self.on_arrived: OfCall = lambda record, at: None
+        self.on_answered: OfCall = lambda record, at: None
         self.on_ended: OfEnd = lambda record, at, again: None
         self.tables: dict[str, dict[str, dict[str, Any]]] = {}
 
     def row(self, table: str, values: dict[str, Any]) -> None:
-        self.tables.setdefault(table, {})[values["id"]] = deepcopy(values)
+        self.rows_together((table, values))
+
+    def rows_together(self, *rows: tuple[str, dict[str, Any]]) -> None:
+        for table, values in rows:
+            kind = BY_TABLE[table]
+            keys = [column.name for column in kind.model.__table__.primary_key]
+            name = "/".join(str(values[key]) for key in keys)
+            self.tables.setdefault(table, {})[name] = deepcopy(values)
 
     def keep(self, key: str, value: Any | None) -> None:
         # as it comes back from a file
@@ -155,6 +165,8 @@ class FakeJournal:
         self.records[event.call_id] = deepcopy(record)
         if event.kind is EventKind.ARRIVED:
             self.on_arrived(record, event.at)
+        elif event.kind is EventKind.ANSWERED:
+            self.on_answered(record, event.at)
         elif event.kind is EventKind.ENDED:
             self.on_ended(record, event.at, bool(event.data.get("again")))
 
@@ -168,6 +180,11 @@ class FakeJournal:
 
     def together(self) -> AbstractContextManager[None]:
         return nullcontext()
+
+    @property
+    def facts_of_calls(self) -> dict[str, Any]:
+        """The facts beside the number of the last incident, which stays for good."""
+        return {key: value for key, value in self.facts.items() if key != LAST_NUMBER}
 
     def kinds(self, call_id: str) -> list[str]:
         """What happened to a call, in order."""

@@ -75,19 +75,19 @@ def test_a_citizen_whose_call_has_ended_is_hung_up_and_served_no_second_time() -
     after = desk.next_engine()
     after.restore_calls(a_leg(), now=121.0)
     assert (after.switch.told("hang_up"), after.router.calls) == (["c1"], {})
-    assert list(after.journal.facts) == [f"call:{call.id}"]
+    assert list(after.journal.facts_of_calls) == [f"call:{call.id}"]
     after.handle(ChannelDestroyed(a_channel(), 16), now=122.0)
-    assert after.journal.facts == {}
+    assert after.journal.facts_of_calls == {}
 
 
 def test_one_who_is_gone_leaves_nothing() -> None:
     desk, _ = ended_by_the_operator()
     after = desk.next_engine()
     after.restore_calls(now=121.0)
-    assert (after.switch.told("hang_up"), after.journal.facts) == ([], {})
+    assert (after.switch.told("hang_up"), after.journal.facts_of_calls) == ([], {})
 
 
 def test_an_end_whose_hang_up_has_arrived_leaves_nothing() -> None:
     desk, _ = ended_by_the_operator()
     desk.handle(ChannelDestroyed(a_channel(), 16), now=120.1)
-    assert desk.journal.facts == {}
+    assert desk.journal.facts_of_calls == {}

@@ -319,7 +319,7 @@ def test_all_calls_of_an_asterisk_that_is_no_more_were_cut_off_when_it_was_seen_
     desk.timers.fire(160.0)
     states = [desk.operator(one).state for one in ("1001", "1002")]
     assert states == [State.IDLE, State.IDLE]
-    assert (desk.router.calls, desk.dispatcher.operator_legs.legs, desk.journal.facts) == (
+    assert (desk.router.calls, desk.dispatcher.operator_legs.legs, desk.journal.facts_of_calls) == (
         {},
         {},
         {},
@@ -366,9 +366,9 @@ def test_a_call_that_is_over_leaves_nothing_for_the_next_engine() -> None:
     desk.press("2")
     desk.handle(StasisStart(["operator"], a_channel(call.leg or "")))
     desk.handle(Connected(call.bridge or ""), now=110.0)
-    assert list(desk.journal.facts) == [f"call:{call.id}"]
+    assert list(desk.journal.facts_of_calls) == [f"call:{call.id}"]
     desk.handle(ChannelDestroyed(a_channel(), 16), now=120.0)
-    assert desk.journal.facts == {}
+    assert desk.journal.facts_of_calls == {}
 
 
 def answered_before_the_taking_up() -> tuple[LineDesk, str]:

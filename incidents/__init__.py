@@ -1,0 +1,1 @@
+"""The incidents: what each is, what happens to it, and what people do with it."""

@@ -1,0 +1,196 @@
+"""The incident: one record of an emergency, a complaint or a question, computed from its timeline.
+
+`fold` is the only way an incident comes to be, so the record and the append-only timeline cannot
+disagree. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from acd.calls.states import check
+from incidents.states import INCIDENT_MOVES, IncidentClass, IncidentState
+
+INCIDENTS, TIMELINE, CALLS_OF, CALLERS_OF = (
+    "incidents",
+    "incident_entries",
+    "incident_calls",
+    "incident_contacts",
+)
+"""The tables of its rows, of the entries of its timeline, and of which call and which caller's
+number belongs to which."""
+
+LINE = "line"
+"""Who has done what nobody did."""
+
+
+class EntryKind(StrEnum):
+    """What can happen to an incident. The names are those in the table and in the exports."""
+
+    # number, calls, category, contact, description, and of the place what is known
+    OPENED = "opened"
+    CODED = "coded"  # class (None: taken back); category, if it is another
+    DESCRIBED = "described"  # description
+    NOTED = "noted"  # text
+    LOCATED = "located"  # place, kelurahan, kecamatan, lat, lon, source
+    PRIORITISED = "prioritised"  # priority
+    # number, name, wants_outcome, withheld: one more, or another word about one
+    CONTACT = "contact"
+    ANSWERED = "answered"  # question, answer: of the category's protocol
+    CALL_LINKED = "call_linked"  # call_id
+    CALL_UNLINKED = "call_unlinked"  # call_id, to: it belongs to another incident
+    MOVED = "moved"  # state, reason
+    MERGED = "merged"  # into, number
+    UNMERGED = "unmerged"  # into, number
+    TOOK_IN = "took_in"  # incident, number: which was merged into this one
+    LET_GO = "let_go"  # incident, number: which is one of its own again
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that happened to one incident; `seq` counts from 1 within the incident.
+
+    `by`: an operator's number, `supervisor`, an agency, or LINE. `source`: from where: phone, api,
+    line.
+    """
+
+    incident_id: str
+    seq: int
+    at: float
+    kind: EntryKind
+    by: str
+    source: str
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who has told of the incident. `wants_outcome`: wishes to hear how it ended."""
+
+    number: str
+    name: str = ""
+    wants_outcome: bool = False
+    withheld: bool = False
+
+
+class Incident(msgspec.Struct, kw_only=True):
+    """The row of `incidents`; the fields are the columns.
+
+    `number`: what a person says, as 2026-000123; "" where it could not be given. `incident_class`:
+    None until somebody has said what it is (`coded_at`). `category`: an id of the city's tree.
+    `priority`: 1 (first) to 5. `answers`: by the ids of the questions. `call_ids`: the calls that
+    told of it. `merged_into`: the incident that is worked on in the place of this one. `version`:
+    of how many entries of the timeline this is the state.
+    """
+
+    id: str
+    number: str = ""
+    state: IncidentState = IncidentState.OPENED
+    incident_class: IncidentClass | None = None
+    category: str | None = None
+    priority: int = 3
+    opened_at: float = 0.0
+    opened_by: str = LINE
+    description: str = ""
+    place: str = ""
+    place_source: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+    kelurahan: str | None = None
+    kecamatan: str | None = None
+    contacts: list[Contact] = []
+    answers: dict[str, str] = {}
+    call_ids: list[str] = []
+    merged_into: str | None = None
+    coded_at: float | None = None
+    changed_at: float = 0.0
+    over_at: float | None = None
+    version: int = 0
+
+    @property
+    def name(self) -> str:
+        """How a sentence names it."""
+        return f"Incident {self.number or self.id}"
+
+    def row(self) -> dict[str, Any]:
+        """The incident as the columns of `incidents`; a copy, for the incident goes on changing."""
+        row = msgspec.structs.asdict(self)
+        row["contacts"] = [msgspec.to_builtins(one) for one in self.contacts]
+        row["answers"] = dict(self.answers)
+        row["call_ids"] = list(self.call_ids)
+        return row
+
+
+_PLACE = ("place", "kelurahan", "kecamatan", "lat", "lon")
+
+
+def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912 - one case an entry
+    """Change `incident` by one entry of its timeline; entries come in the order of `seq`.
+
+    Raises IllegalMove, and changes nothing, if the incident cannot come to be in that state.
+    """
+    data, at = entry.data, entry.at
+    if entry.kind is EntryKind.MOVED:
+        check(INCIDENT_MOVES, incident.state, IncidentState(data["state"]))
+    match entry.kind:
+        case EntryKind.OPENED:
+            incident.number, incident.category = data.get("number", ""), data.get("category")
+            incident.opened_at, incident.opened_by = at, entry.by
+            incident.description = data.get("description", "")
+            _locate(incident, data)
+            incident.call_ids = list(data.get("calls", []))
+            if "contact" in data:
+                _meet(incident, msgspec.convert(data["contact"], Contact))
+        case EntryKind.CODED:
+            what = data["class"]
+            incident.incident_class = None if what is None else IncidentClass(what)
+            incident.category = data.get("category", incident.category)
+            incident.coded_at = None if what is None else at
+        case EntryKind.DESCRIBED:
+            incident.description = data["description"]
+        case EntryKind.LOCATED:
+            _locate(incident, data)
+        case EntryKind.PRIORITISED:
+            incident.priority = data["priority"]
+        case EntryKind.CONTACT:
+            _meet(incident, msgspec.convert(data, Contact))
+        case EntryKind.ANSWERED:
+            incident.answers = {**incident.answers, data["question"]: data["answer"]}
+        case EntryKind.CALL_LINKED:
+            incident.call_ids = [*incident.call_ids, data["call_id"]]
+        case EntryKind.CALL_UNLINKED:
+            incident.call_ids = [one for one in incident.call_ids if one != data["call_id"]]
+        case EntryKind.MOVED:
+            incident.state = IncidentState(data["state"])
+            incident.over_at = at if incident.state.is_over else None
+        case EntryKind.MERGED:
+            incident.merged_into = data["into"]
+        case EntryKind.UNMERGED:
+            incident.merged_into = None
+    incident.changed_at, incident.version = at, entry.seq
+
+
+def fold(incident_id: str, entries: Iterable[Entry]) -> Incident:
+    """Compute the incident from all entries of its timeline."""
+    incident = Incident(id=incident_id)
+    for entry in entries:
+        apply(incident, entry)
+    return incident
+
+
+def _locate(incident: Incident, data: dict[str, Any]) -> None:
+    for name in _PLACE:
+        if name in data:
+            setattr(incident, name, data[name])
+    incident.place_source = data.get("source", incident.place_source)
+
+
+def _meet(incident: Incident, contact: Contact) -> None:
+    """Take up a contact; of a number that is known it is another word about that one."""
+    known = [one for one in incident.contacts if one.number == contact.number and one.number]
+    if known:
+        incident.contacts = [contact if one is known[0] else one for one in incident.contacts]
+    else:
+        incident.contacts = [*incident.contacts, contact]
