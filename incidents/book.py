@@ -33,7 +33,7 @@ from incidents.incident import (
     Incident,
     apply,
 )
-from incidents.numbers import Numbers
+from incidents.numbers import Numbers, as_number
 from incidents.states import IncidentClass, IncidentState
 
 log = structlog.get_logger("incidents")
@@ -128,6 +128,14 @@ class IncidentBook:
     def of_call(self, call_id: str) -> Incident | None:
         """The incident in hand that a call belongs to."""
         return self.in_hand.get(self._of_call.get(call_id, ""))
+
+    def named(self, name: str) -> Incident | None:
+        """The incident in hand of that number, id or call."""
+        number = as_number(name)
+        if number is not None:
+            found = (one for one in self.in_hand.values() if one.number == number)
+            return next(found, None)
+        return self.of_call(name) or self.in_hand.get(name)
 
     def open(self, data: Mapping[str, Any], by: By, now: float) -> Incident:
         """Open one by hand. `data`: as an entry OPENED has it, without the number."""

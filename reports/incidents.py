@@ -108,7 +108,10 @@ async def list_incidents(
 
 
 async def find_incident(session: AsyncSession, name: str) -> Incident:
-    """Return the incident of that number (2026-123), that id or its begin, or that call's id.
+    """Return the incident of that number (2026-123), of the call with that id, or with that id.
+
+    An id may be cut short. What names a call is no id of an incident, though one that a call has
+    opened has the id of that call: the call may belong to another one by now.
 
     Raises NoSuchIncident or SeveralIncidents.
     """
@@ -118,12 +121,11 @@ async def find_incident(session: AsyncSession, name: str) -> Incident:
         query = select(_INCIDENT).where(IncidentRow.number == number).limit(2)
         found = (await session.execute(query)).mappings().all()
     if start and not found:
+        if (of_the_call := await of_call(session, start)) is not None:
+            return of_the_call
         query = select(_INCIDENT).where(*begins(session, _INCIDENT.c.id, start)).limit(2)
         found = (await session.execute(query)).mappings().all()
     if not found:
-        of_the_call = await of_call(session, start) if start else None
-        if of_the_call is not None:
-            return of_the_call
         raise NoSuchIncident(f"There is no incident {name!r}; see `ngalam112 incident list`.")
     if len(found) > 1:
         raise SeveralIncidents(f"Several incidents begin with {name!r}; give more of it.")

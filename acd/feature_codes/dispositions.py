@@ -109,9 +109,10 @@ class Dispositions:
                 for one in self._known.values()
                 if one.incident_class == category.incident_class
             )
-            if (name := next(names, None)) is None:
-                return UNKNOWN
-            self.say(call, name, operator, now, category.category)
+            if (name := next(names, None)) is not None:
+                self.say(call, name, operator, now, category.category)
+            else:
+                self.on_said(call.id, category.incident_class, category.category, operator, now)
             return CATEGORY
         if meant is None and code != UNDO:
             return UNKNOWN

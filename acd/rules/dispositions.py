@@ -32,9 +32,6 @@ DISPOSITIONS: Mapping[str, Disposition] = {
     "1": Disposition("prank", "disposition_prank", nuisance=True, incident_class="prank"),
     "2": Disposition("ghost", "disposition_ghost", nuisance=True, incident_class="ghost"),
     "3": Disposition("real", "disposition_real", real=True, incident_class="emergency"),
-    "4": Disposition("information", "disposition_information", incident_class="information"),
-    "5": Disposition("complaint", "disposition_complaint", incident_class="complaint"),
-    "6": Disposition("test", "disposition_test", incident_class="test"),
 }
 """By the digit that is dialled behind *4; 0 takes back what was said."""
 

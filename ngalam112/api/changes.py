@@ -17,11 +17,12 @@ from aiohttp import web
 from acd.calls.call import Call
 from acd.calls.record import CallRecord
 from acd.operators.operator import Operator
-from models.database import Database, Unreachable
+from models.database import Database
 from ngalam112.accounts import admin
 from ngalam112.accounts.skills import check_skills, check_weight
 from ngalam112.api import queries
 from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.written import all_written
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from pbx.ari_reply import AriError
@@ -31,7 +32,6 @@ log = structlog.get_logger("api")
 S = TypeVar("S", bound=msgspec.Struct)
 
 LONGEST_EXTENSION_S = 3600
-WRITTEN_WITHIN_S = 10.0
 
 
 class BadBody(ValueError):
@@ -196,15 +196,7 @@ class Changes:
             return reply(queries.call_row(await engine.do(say), self._settings))
 
     async def _all_written(self) -> None:
-        """Wait until the database has all that happened; raises Unreachable if that takes long."""
-        try:
-            async with asyncio.timeout(WRITTEN_WITHIN_S):
-                await self._journal.recorder.flushed()
-        except TimeoutError:
-            raise Unreachable(
-                f"The database {self._database.name} has not taken what is recorded in"
-                f" {WRITTEN_WITHIN_S:g} s; nothing is changed, try again later."
-            ) from None
+        await all_written(self._journal.recorder, self._database)
 
     def _know(self, one: Operator, skills: dict[str, int] | None, weight: int | None) -> None:
         roster = self._engine.roster

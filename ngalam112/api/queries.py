@@ -113,7 +113,7 @@ async def open_stored(settings: Settings) -> AsyncIterator[Database]:
 async def calls(database: Database, settings: Settings, params: Params) -> Answer:
     """The newest calls; parameters: since, until, outcome, caller (a part of the number), limit."""
     asked = understood(params, _OfCalls)
-    since, until = _period(asked.since, asked.until, settings)
+    since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         found = await list_calls(
             session, since, until, asked.outcome, asked.caller, asked.limit, settings.country
@@ -141,7 +141,7 @@ async def call(database: Database, settings: Settings, params: Params) -> Answer
 async def totals(database: Database, settings: Settings, params: Params) -> Answer:
     """The totals; parameters: from, to, by (hour, category or operator)."""
     asked = understood(params, _OfTotals)
-    since, until = _period(asked.since, asked.until, settings)
+    since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         # a grouping that does not exist is refused there
         found = await summary(session, since, until, asked.by, tz=settings.timezone)  # type: ignore[arg-type]
@@ -152,7 +152,7 @@ async def totals(database: Database, settings: Settings, params: Params) -> Answ
 async def lost_calls(database: Database, settings: Settings, params: Params) -> Answer:
     """Who is to be called back; parameters: from, to (of the loss), which."""
     asked = understood(params, _OfCallbacks)
-    since, until = _period(asked.since, asked.until, settings)
+    since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         found = await callbacks(session, since, until, asked.which)
     return {"callbacks": [item_row(one, settings) for one in found]}
@@ -289,9 +289,10 @@ def understood(params: Params, kind: type[S]) -> S:
         raise Misunderstood(f"The question cannot be understood: {error}.") from None
 
 
-def _period(
+def period_of(
     since: str | None, until: str | None, settings: Settings
 ) -> tuple[datetime | None, datetime | None]:
+    """Return the moments of a period that somebody typed; raises TimeError."""
     zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
     return (
         None if since is None else time_ranges.begin(since, zone, now),

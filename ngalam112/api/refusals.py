@@ -13,6 +13,7 @@ from acd.feature_codes.dispositions import NoSuchDisposition
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
 from acd.queueing.notices import NoSuchNotice
 from acd.texts.ports import NoOpenText, TextError
+from incidents.errors import BadIncident, IncidentError
 from models.database import DatabaseError
 from ngalam112.accounts.admin import AdminError, AlreadyThere
 from ngalam112.accounts.places import NoSuchPlace
@@ -26,10 +27,12 @@ from places.place import PlaceError
 from reports.errors import (
     NoSuchCall,
     NoSuchCallback,
+    NoSuchIncident,
     NoSuchText,
     ReportError,
     SeveralCallbacks,
     SeveralCalls,
+    SeveralIncidents,
     SeveralTexts,
 )
 
@@ -54,6 +57,10 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchCallback, 404),
     (SeveralCallbacks, 409),
     (CallbackRefused, 409),
+    (NoSuchIncident, 404),
+    (SeveralIncidents, 409),
+    (BadIncident, 400),
+    (IncidentError, 409),
     (NoSuchText, 404),
     (SeveralTexts, 409),
     (ReportError, 400),

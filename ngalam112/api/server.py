@@ -21,7 +21,7 @@ from aiohttp import web
 
 from models.database import Database
 from ngalam112 import __version__
-from ngalam112.api import queries, text_queries, time_ranges
+from ngalam112.api import incident_queries, queries, text_queries, time_ranges
 from ngalam112.api.changes import Changes, json_response, reply
 from ngalam112.api.connection_limit import (
     MOST_CONNECTIONS,
@@ -29,12 +29,14 @@ from ngalam112.api.connection_limit import (
     ConnectionLimit,
     body_in_time,
 )
+from ngalam112.api.incidents import IncidentChanges
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.places import Places
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
 from ngalam112.api.texts import TextChanges
+from ngalam112.api.written import after_writing
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 
@@ -70,6 +72,7 @@ class Api:
         self._notices = NoticeRoutes(engine, settings)
         self._places = Places(engine, database, settings)
         self._text_changes = TextChanges(engine, settings)
+        self._incidents = IncidentChanges(engine, database, settings, journal)
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""
@@ -124,6 +127,11 @@ class Api:
         route.add_delete("/api/places/{number}", self._places.remove)
         route.add_get("/api/texts", self._past(text_queries.texts, self._looking_up))
         route.add_get("/api/texts/{id}", self._past(text_queries.text, self._looking_up))
+        for path, question in (incident_queries.STORED | incident_queries.OF_ONE).items():
+            asked = self._past(question, self._looking_up)
+            route.add_get(path, after_writing(self._recorder, asked))
+        for path, handler in self._incidents.routes():
+            route.add_post(path, handler)
         for action in ("answer", "take", "close"):
             route.add_post(f"/api/texts/{{id}}/{action}", getattr(self._text_changes, action))
         route.add_post("/api/calls/{id}/disposition", self._changes.dispose_call)

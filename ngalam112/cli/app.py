@@ -18,6 +18,7 @@ from ngalam112.cli.calls import calls
 from ngalam112.cli.common import FormatOption, make_group, read, tell
 from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
+from ngalam112.cli.incidents import incidents
 from ngalam112.cli.menus import menus
 from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
@@ -54,7 +55,7 @@ app = typer.Typer(
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
 for group in (
-    *(engines, phones, operators, calls, texts, callbacks, place, notices, menus),
+    *(engines, phones, operators, calls, texts, incidents, callbacks, place, notices, menus),
     *(reports, exports, database, sounds),
 ):
     app.add_typer(group)

@@ -49,13 +49,14 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
         tell("engine is down: read from the database")
     except EngineSilent as error:
         tell(f"engine does not answer: read from the database ({error})")
-    from ngalam112.api import queries, text_queries
+    from ngalam112.api import incident_queries, queries, text_queries
 
-    stored, given = queries.STORED | text_queries.STORED, dict(params or {})
+    parts, given = (queries, text_queries, incident_queries), dict(params or {})
+    stored = {path: question for part in parts for path, question in part.STORED.items()}
     question = stored.get(path)
     if question is None:
         group, _, name = path.rpartition("/")
-        by_id = queries.STORED_ONE | text_queries.STORED_ONE
+        by_id = {path: question for part in parts for path, question in part.STORED_ONE.items()}
         question, given["id"] = by_id[group], unquote(name)
     return asyncio.run(queries.ask_stored(question, settings, given))
 

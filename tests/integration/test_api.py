@@ -18,7 +18,7 @@ from served import ServedEngine, a_record, an_engine, keep
 from acd.calls.record import COUNTED, Outcome
 from journal.write_ahead_log import WriteAheadLog
 from ngalam112.accounts.admin import load_roster
-from ngalam112.api import changes, queries
+from ngalam112.api import queries, written
 from ngalam112.recovery.startup_state import known_by
 from pbx.render import password_digest
 
@@ -201,7 +201,7 @@ async def test_what_cannot_be_removed_from_the_database_is_there_again(
 ) -> None:
     await served.post("/api/phones", number="101")
     await served.post("/api/operators", id="1001", name="Sari", pin="654321")
-    monkeypatch.setattr(changes, "WRITTEN_WITHIN_S", 0.1)
+    monkeypatch.setattr(written, "WRITTEN_WITHIN_S", 0.1)
 
     async def never() -> None:
         await asyncio.Event().wait()

@@ -133,9 +133,6 @@ def test_the_talk_of_a_callback_belongs_to_the_incident_of_the_call_that_it_foll
         ("*41", "prank"),
         ("*42", "ghost"),
         ("*43", "emergency"),
-        ("*44", "information"),
-        ("*45", "complaint"),
-        ("*46", "test"),
     ],
 )
 def test_an_operator_codes_the_incident_by_the_phone(code: str, what: str) -> None:
@@ -153,7 +150,10 @@ def test_an_operator_codes_the_incident_by_the_phone(code: str, what: str) -> No
 
 def test_the_code_of_a_category_says_what_it_is_in_the_talk_too() -> None:
     desk = LineDesk()
-    desk.router.dispositions.categories = {"91": CategoryCode("fire_building", "emergency")}
+    desk.router.dispositions.categories = {
+        "91": CategoryCode("fire_building", "emergency"),
+        "70": CategoryCode("question", "information"),
+    }
     desk.dispatcher.transfers.codes = desk.router.dispositions.codes
     call = desk.citizen_talks(now=110.0)
     for key in "*491":
@@ -164,6 +164,9 @@ def test_the_code_of_a_category_says_what_it_is_in_the_talk_too() -> None:
     assert call.record.disposition == "real"
     ends(desk, call, 120.0)
     assert dialled(desk, "*499", 125.0) == "disposition_unknown"
+    assert dialled(desk, "*470", 126.0) == CATEGORY
+    incident = the_incident(desk)
+    assert (incident.category, incident.incident_class) == ("question", "information")
 
 
 def test_what_nobody_codes_in_time_is_uncoded() -> None:

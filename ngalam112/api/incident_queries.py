@@ -1,0 +1,99 @@
+"""What can be asked of a line's database about incidents (`ngalam112.api.queries`)."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from acd.numbers.withheld import Withheld, seen
+from incidents.incident import Entry, EntryKind, Incident
+from models.database import Database
+from ngalam112.api.queries import (
+    MOST_CALLS,
+    Answer,
+    Params,
+    period_of,
+    understood,
+    with_times,
+)
+from ngalam112.config.settings import Settings
+from reports.incidents import Which, list_incidents, show_incident
+
+
+class _OfIncidents(msgspec.Struct, forbid_unknown_fields=True):
+    since: str | None = msgspec.field(default=None, name="from")
+    until: str | None = msgspec.field(default=None, name="to")
+    which: str = Which.OPEN.value
+    incident_class: str | None = msgspec.field(default=None, name="class")
+    category: str | None = None
+    caller: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
+
+
+async def incidents(database: Database, settings: Settings, params: Params) -> Answer:
+    """The newest incidents; parameters: from, to, which, class, category, caller, limit."""
+    asked = understood(params, _OfIncidents)
+    since, until = period_of(asked.since, asked.until, settings)
+    async with database.session() as session:
+        found = await list_incidents(
+            session,
+            since,
+            until,
+            which=asked.which,
+            incident_class=asked.incident_class,
+            category=asked.category,
+            caller=asked.caller,
+            country=settings.country,
+            limit=asked.limit,
+        )
+    return {"incidents": [incident_row(one, settings) for one in found]}
+
+
+async def incident(database: Database, settings: Settings, params: Params) -> Answer:
+    """One incident with all that is known of it; parameter: id, number or call."""
+    async with database.session() as session:
+        found = await show_incident(session, params["id"], settings.country)
+    return {
+        "incident": incident_row(found.incident, settings),
+        "entries": [_entry_row(one, settings) for one in found.entries],
+        "merged": [incident_row(one, settings) for one in found.merged],
+        "proposals": [
+            {"because": one.because, "incident": incident_row(one.incident, settings)}
+            for one in found.proposals
+        ],
+    }
+
+
+def incident_row(one: Incident, settings: Settings) -> Answer:
+    """Return an incident as JSON has it, with as much of withheld numbers as people may see."""
+    row = with_times(msgspec.to_builtins(one), ZoneInfo(settings.timezone))
+    return row | {"contacts": [_contact(contact, settings) for contact in row["contacts"]]}
+
+
+def _entry_row(entry: Entry, settings: Settings) -> Answer:
+    row = with_times(msgspec.to_builtins(entry), ZoneInfo(settings.timezone))
+    data = row["data"]
+    if entry.kind is EntryKind.CONTACT:
+        data = _contact(data, settings)
+    elif "contact" in data:
+        data = data | {"contact": _contact(data["contact"], settings)}
+    return row | {"data": data}
+
+
+def _contact(contact: Answer, settings: Settings) -> Answer:
+    how, withheld = Withheld(settings.withheld_numbers), bool(contact.get("withheld"))
+    if not withheld or how is Withheld.SHOWN:
+        return contact
+    return contact | {"number": seen(str(contact.get("number", "")), True, how), "name": ""}
+
+
+STORED = {"/api/incidents": incidents}
+"""Which question of the database stands for which path of the API."""
+
+
+OF_ONE = {"/api/incidents/{id}": incident}
+
+STORED_ONE = {"/api/incidents": incident}
+"""... of one, by its number or id."""

@@ -1,0 +1,266 @@
+"""What people do with incidents by the API and the command line; with effect at once.
+
+What the engine has in hand is changed without the database; what it has not is read first, after
+all that is recorded has been written, and one change at a time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from aiohttp import web
+
+from incidents.book import By
+from incidents.errors import BadIncident, IncidentRefused
+from incidents.incident import Contact, EntryKind, Incident
+from incidents.states import IncidentClass, IncidentState
+from models.database import Database
+from models.tables import NAME, NUMBER, TEXT, WORD
+from ngalam112.api.changes import read_body, reply
+from ngalam112.api.incident_queries import incident_row
+from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.written import all_written
+from ngalam112.config.settings import Settings
+from ngalam112.engine.engine import Engine
+from reports.calls import show_call
+from reports.incidents import by_id, find_incident, of_call
+
+T = TypeVar("T")
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT)]
+Reason = Annotated[str, msgspec.Meta(max_length=255)]
+Who = Annotated[str, msgspec.Meta(min_length=1, max_length=WORD)]
+Word = Annotated[str, msgspec.Meta(min_length=1, max_length=WORD)]
+Version = int | None
+SUPERVISOR = "supervisor"
+
+
+class _Contact(msgspec.Struct, forbid_unknown_fields=True):
+    number: Annotated[str, msgspec.Meta(max_length=NUMBER)] = ""
+    name: Annotated[str, msgspec.Meta(max_length=NAME)] = ""
+    wants_outcome: bool = False
+
+
+class _Place(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    place: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+    kelurahan: Annotated[str, msgspec.Meta(max_length=NUMBER)] | None = None
+    kecamatan: Annotated[str, msgspec.Meta(max_length=NUMBER)] | None = None
+    lat: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
+    lon: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
+
+
+class _Open(msgspec.Struct, forbid_unknown_fields=True):
+    description: Text
+    category: Word | None = None
+    contact: _Contact | None = None
+    where: _Place | None = None
+    by: Who = SUPERVISOR
+
+
+class _Change(msgspec.Struct, forbid_unknown_fields=True):
+    """What of an incident is to be another; what is left out stays. `version`: that was read."""
+
+    incident_class: IncidentClass | msgspec.UnsetType | None = msgspec.field(
+        default=msgspec.UNSET, name="class"
+    )
+    category: Word | None = None
+    description: Annotated[str, msgspec.Meta(max_length=TEXT)] | None = None
+    where: _Place | None = None
+    priority: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None
+    contact: _Contact | None = None
+    answers: dict[Word, Reason] | None = None
+    by: Who = SUPERVISOR
+    version: Version = None
+
+
+class _Note(msgspec.Struct, forbid_unknown_fields=True):
+    text: Text
+    by: Who = SUPERVISOR
+
+
+class _Move(msgspec.Struct, forbid_unknown_fields=True):
+    state: IncidentState
+    reason: Reason = ""
+    by: Who = SUPERVISOR
+    version: Version = None
+
+
+class _Merge(msgspec.Struct, forbid_unknown_fields=True):
+    into: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    by: Who = SUPERVISOR
+
+
+class _Link(msgspec.Struct, forbid_unknown_fields=True):
+    call: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+    by: Who = SUPERVISOR
+
+
+class _By(msgspec.Struct, forbid_unknown_fields=True):
+    by: Who = SUPERVISOR
+
+
+class IncidentChanges:
+    """The handlers of all that is posted about incidents."""
+
+    def __init__(
+        self, engine: Engine, database: Database, settings: Settings, journal: CountingJournal
+    ) -> None:
+        self._engine, self._database, self._settings = engine, database, settings
+        self._journal, self._book = journal, engine.router.incidents
+        self._changing = asyncio.Lock()
+
+    def routes(self) -> Iterator[tuple[str, Callable[[web.Request], Any]]]:
+        """Each path and what is posted there."""
+        yield "/api/incidents", self.open
+        for name in ("change", "note", "move", "merge", "unmerge", "link"):
+            yield f"/api/incidents/{{id}}/{name}", getattr(self, name)
+
+    async def open(self, request: web.Request) -> web.Response:
+        """Open an incident that no call has opened."""
+        body = await read_body(request, _Open)
+        data: dict[str, Any] = {"description": body.description, "category": body.category}
+        if body.where is not None:
+            data |= msgspec.to_builtins(body.where) | {"source": body.by}
+        if body.contact is not None:
+            data["contact"] = _contact(body.contact)
+        opened = await self._engine.do(lambda now: self._book.open(data, _by(body.by), now))
+        return self._reply(opened, 201)
+
+    async def change(self, request: web.Request) -> web.Response:
+        """Let parts of an incident be others; all of them or none."""
+        body = await read_body(request, _Change)
+        steps = list(_steps(body))
+        if not steps:
+            raise BadIncident("Say what is to be changed; nothing was given.")
+
+        def change(incident: Incident, now: float) -> Incident:
+            version = body.version
+            with self._journal.together():
+                for kind, data in steps:
+                    incident = self._book.change(
+                        incident, kind, _by(body.by), now, data, version=version
+                    )
+                    version = None
+            return incident
+
+        return self._reply(await self._with(request, change))
+
+    async def note(self, request: web.Request) -> web.Response:
+        """Add a free text to the timeline; never refused for what others have changed."""
+        body = await read_body(request, _Note)
+        return self._reply(
+            await self._with(
+                request,
+                lambda incident, now: self._book.change(
+                    incident, EntryKind.NOTED, _by(body.by), now, {"text": body.text}
+                ),
+            )
+        )
+
+    async def move(self, request: web.Request) -> web.Response:
+        """Bring an incident to another state."""
+        body = await read_body(request, _Move)
+        data = {"state": body.state.value, "reason": body.reason}
+        return self._reply(
+            await self._with(
+                request,
+                lambda incident, now: self._book.change(
+                    incident, EntryKind.MOVED, _by(body.by), now, data, version=body.version
+                ),
+            )
+        )
+
+    async def merge(self, request: web.Request) -> web.Response:
+        """Let another incident stand in the place of this one; answers with that one."""
+        body = await read_body(request, _Merge)
+        async with self._changing:
+            one, into = await self._find(_id(request)), await self._find(body.into)
+            await self._engine.do(lambda now: self._book.merge(one, into, _by(body.by), now))
+            return self._reply(self._book.in_hand.get(into.id, into))
+
+    async def unmerge(self, request: web.Request) -> web.Response:
+        """Take a merge back; answers with the incident that is one of its own again."""
+        body = await read_body(request, _By)
+        async with self._changing:
+            one = await self._find(_id(request))
+            into = await self._exactly(one.merged_into) if one.merged_into else None
+            if into is None:
+                raise IncidentRefused(f"{one.name} is not merged into any other.")
+            await self._engine.do(lambda now: self._book.unmerge(one, into, _by(body.by), now))
+            return self._reply(self._book.in_hand.get(one.id, one))
+
+    async def link(self, request: web.Request) -> web.Response:
+        """Let a call belong to this incident, and to none other."""
+        body = await read_body(request, _Link)
+        async with self._changing:
+            incident = await self._find(_id(request))
+            await all_written(self._journal.recorder, self._database)
+            async with self._database.session() as session:
+                record = (await show_call(session, body.call)).record
+                before = await of_call(session, record.call_id)
+            await self._engine.do(
+                lambda now: self._book.link(incident, record, before, _by(body.by), now)
+            )
+            return self._reply(self._book.in_hand.get(incident.id, incident))
+
+    async def _with(self, request: web.Request, act: Callable[[Incident, float], T]) -> T:
+        """Find the incident that the request names, and have the writer do this with it."""
+        async with self._changing:
+            incident = await self._find(_id(request))
+            return await self._engine.do(lambda now: act(incident, now))
+
+    async def _find(self, name: str) -> Incident:
+        """The incident of that number, id or call, as it is now."""
+        if (known := self._book.named(name)) is not None:
+            return known
+        await all_written(self._journal.recorder, self._database)
+        async with self._database.session() as session:
+            return await find_incident(session, name)
+
+    async def _exactly(self, incident_id: str) -> Incident | None:
+        if (known := self._book.in_hand.get(incident_id)) is not None:
+            return known
+        await all_written(self._journal.recorder, self._database)
+        async with self._database.session() as session:
+            return await by_id(session, incident_id)
+
+    def _reply(self, incident: Incident, status: int = 200) -> web.Response:
+        return reply(incident_row(incident, self._settings), status)
+
+
+def _steps(body: _Change) -> Iterator[tuple[EntryKind, dict[str, Any]]]:
+    """The entries of the timeline that a change makes."""
+    if body.incident_class is not msgspec.UNSET:
+        what = None if body.incident_class is None else body.incident_class.value
+        category = {} if body.category is None else {"category": body.category}
+        yield EntryKind.CODED, {"class": what, **category}
+    elif body.category is not None:
+        raise BadIncident("Give the class together with the category.")
+    if body.description is not None:
+        yield EntryKind.DESCRIBED, {"description": body.description}
+    if body.where is not None:
+        yield EntryKind.LOCATED, msgspec.to_builtins(body.where) | {"source": body.by}
+    if body.priority is not None:
+        yield EntryKind.PRIORITISED, {"priority": body.priority}
+    if body.contact is not None:
+        yield EntryKind.CONTACT, _contact(body.contact)
+    for question, answer in (body.answers or {}).items():
+        yield EntryKind.ANSWERED, {"question": question, "answer": answer}
+
+
+def _contact(given: _Contact) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.to_builtins(
+        Contact(number=given.number, name=given.name, wants_outcome=given.wants_outcome)
+    )
+    return found
+
+
+def _by(who: str) -> By:
+    return By(who, "api")
+
+
+def _id(request: web.Request) -> str:
+    return request.match_info["id"]

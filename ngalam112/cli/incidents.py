@@ -1,0 +1,322 @@
+"""The commands for incidents: `ngalam112 incident ...`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
+
+import typer
+
+from incidents.incident import Incident
+from ngalam112.api.time_ranges import on_screen
+from ngalam112.cli.client import Client
+from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.config.settings import load_settings
+from ngalam112.terminal import Column, Format, console, safe, table, write_json, write_list
+
+incidents = make_group(
+    "incident", "Emergencies, complaints and questions: one record each, and what became of it."
+)
+
+Name = Annotated[
+    str,
+    typer.Argument(metavar="INCIDENT", help="Its number (2026-123), its id, or its call's id."),
+]
+ByOption = Annotated[str, typer.Option("--by", help="Who does so: an operator's number.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, for the timeline.")]
+VersionOption = Annotated[
+    int | None,
+    typer.Option("--version", help="That was read: refuse if somebody has changed it since."),
+]
+SUPERVISOR = "supervisor"
+
+_COLUMNS = (
+    Column("number", "incident"),
+    Column("opened", "opened"),
+    Column("class", "class"),
+    Column("category", "category"),
+    Column("state", "state"),
+    Column("where", "place"),
+    Column("priority", "prio", right=True),
+    Column("opened_by", "by", spare=True),
+    Column("description", "description", spare=True),
+)
+_ENTRIES = (
+    Column("at", "time"),
+    Column("kind", "what"),
+    Column("by", "by"),
+    Column("source", "from"),
+    Column("told", "tells"),
+)
+_OTHERS = (
+    Column("number", "incident"),
+    Column("because", "because"),
+    Column("opened", "opened"),
+    Column("state", "state"),
+    Column("caller", "caller"),
+    Column("where", "place"),
+    Column("description", "description"),
+)
+
+
+def _path(name: str, action: str = "") -> str:
+    return f"/api/incidents/{quote(name, safe='', errors='replace')}{action}"
+
+
+def _post(name: str, action: str, body: Mapping[str, Any]) -> Any:
+    given = {key: value for key, value in body.items() if value is not None}
+    return Client(load_settings()).post(_path(name, f"/{action}"), given)
+
+
+def _said(row: Mapping[str, Any], what: str) -> None:
+    console().print(safe(f"Incident {row['number'] or row['id']} {what}."))
+
+
+def _shown(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    parts = (row["place"], row["kelurahan"], row["kecamatan"])
+    return {
+        **row,
+        "number": row["number"] or row["id"][:14],
+        "opened": on_screen(row["opened_at"], zone),
+        "class": row["incident_class"],
+        "where": ", ".join(dict.fromkeys(one for one in parts if one)),
+        "caller": ", ".join(one["number"] for one in row["contacts"]),
+    }
+
+
+@incidents.command("list")
+def incident_list(
+    begin: FromOption = None,
+    end: ToOption = None,
+    which: Annotated[
+        str, typer.Option(help="open, all, not_coded, uncoded, merged, or a state.")
+    ] = "open",
+    incident_class: Annotated[
+        str | None, typer.Option("--class", help="emergency, information, complaint, prank, ...")
+    ] = None,
+    category: Annotated[str | None, typer.Option(help="Of this category only.")] = None,
+    caller: Annotated[str | None, typer.Option(help="That this number has told of.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 50,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """List incidents, the newest first."""
+    settings = load_settings()
+    wanted = {"class": incident_class, "category": category, "caller": caller}
+    asked = {
+        **period(settings, begin, end, ("from", "to")),
+        **{name: value for name, value in wanted.items() if value is not None},
+        "which": which,
+        "limit": str(limit),
+    }
+    rows = read(settings, "/api/incidents", asked)["incidents"]
+    zone = ZoneInfo(settings.timezone)
+    shown = [_shown(row, zone) for row in rows]
+    names = Incident.__struct_fields__
+    nothing = "There are no such incidents."
+    write_list(rows, _COLUMNS, fmt, names=names, shown=shown, nothing=nothing)
+
+
+@incidents.command("show")
+def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
+    """Show an incident: all that is known, its timeline, what may be the same one."""
+    settings = load_settings()
+    found = read(settings, _path(name))
+    if fmt is not Format.TABLE:
+        write_json(found)
+        return
+    zone, say = ZoneInfo(settings.timezone), console().print
+    say(table(_facts(found["incident"], zone), (Column("what", "incident"), Column("value", ""))))
+    say()
+    entries = [
+        {**one, "at": on_screen(one["at"], zone), "told": _told(one["data"])}
+        for one in found["entries"]
+    ]
+    say(table(entries, _ENTRIES))
+    merged = [{**_shown(one, zone), "because": "merged into it"} for one in found["merged"]]
+    same = [
+        {**_shown(one["incident"], zone), "because": f"same {one['because']}?"}
+        for one in found["proposals"]
+    ]
+    if merged or same:
+        say()
+        say(table([*merged, *same], _OTHERS))
+
+
+def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
+    values = {
+        **row,
+        "contacts": ", ".join(
+            " ".join(filter(None, (one["number"], one["name"])))
+            + (" (wants to hear the outcome)" if one["wants_outcome"] else "")
+            for one in row["contacts"]
+        ),
+        "answers": ", ".join(f"{name}: {value}" for name, value in row["answers"].items()),
+        "call_ids": ", ".join(row["call_ids"]),
+    }
+    return [
+        {"what": name, "value": on_screen(value, zone) if name.endswith("_at") else value}
+        for name, value in values.items()
+        if value not in (None, "")
+    ]
+
+
+def _told(data: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name} {_told(value) if isinstance(value, dict) else value}"
+        for name, value in data.items()
+        if value not in (None, "", False, [])
+    )
+
+
+@incidents.command("open")
+def incident_open(
+    description: Annotated[str, typer.Argument(help="What has happened.")],
+    category: Annotated[str | None, typer.Option(help="Of the city's tree.")] = None,
+    place: Annotated[str | None, typer.Option(help="Where, in words.")] = None,
+    kelurahan: Annotated[str | None, typer.Option(help="The kelurahan.")] = None,
+    number: Annotated[str, typer.Option(help="The number of who has told.")] = "",
+    name: Annotated[str, typer.Option(help="The name of who has told.")] = "",
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Open an incident that came by no call."""
+    where = {"place": place, "kelurahan": kelurahan}
+    body: dict[str, Any] = {"description": description, "by": by}
+    if category is not None:
+        body["category"] = category
+    if any(where.values()):
+        body["where"] = {key: value for key, value in where.items() if value is not None}
+    if number or name:
+        body["contact"] = {"number": number, "name": name}
+    _said(Client(load_settings()).post("/api/incidents", body), "is opened")
+
+
+@incidents.command("note")
+def incident_note(
+    incident: Name,
+    text: Annotated[str, typer.Argument(help="What is to be known.")],
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Add a note to the timeline."""
+    _said(_post(incident, "note", {"text": text, "by": by}), "has the note")
+
+
+@incidents.command("code")
+def incident_code(
+    incident: Name,
+    incident_class: Annotated[
+        str, typer.Argument(metavar="CLASS", help="emergency, information, complaint, prank, ...")
+    ],
+    category: Annotated[str | None, typer.Option(help="Of the city's tree.")] = None,
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Say what an incident is."""
+    body = {"class": incident_class, "category": category, "by": by}
+    found = _post(incident, "change", body)
+    _said(found, f"is coded: {found['incident_class']}, {found['category'] or 'no category'}")
+
+
+@incidents.command("set")
+def incident_set(
+    incident: Name,
+    description: Annotated[str | None, typer.Option(help="What has happened.")] = None,
+    place: Annotated[str | None, typer.Option(help="Where, in words.")] = None,
+    kelurahan: Annotated[str | None, typer.Option(help="The kelurahan.")] = None,
+    kecamatan: Annotated[str | None, typer.Option(help="The kecamatan.")] = None,
+    priority: Annotated[int | None, typer.Option(min=1, max=5, help="1 is first.")] = None,
+    contact: Annotated[str | None, typer.Option(help="The number of a contact.")] = None,
+    contact_name: Annotated[str, typer.Option(help="... and the name.")] = "",
+    wants_outcome: Annotated[
+        bool, typer.Option("--wants-outcome", help="The contact wishes to hear how it ended.")
+    ] = False,
+    answer: Annotated[
+        list[str] | None, typer.Option(metavar="QUESTION=ANSWER", help="Of the protocol.")
+    ] = None,
+    version: VersionOption = None,
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Change what is known of an incident; what is not given stays."""
+    where = {"place": place, "kelurahan": kelurahan, "kecamatan": kecamatan}
+    answers = dict(one.partition("=")[::2] for one in answer or [])
+    body = {
+        "description": description,
+        "priority": priority,
+        "where": {key: value for key, value in where.items() if value is not None} or None,
+        "contact": None
+        if contact is None
+        else {"number": contact, "name": contact_name, "wants_outcome": wants_outcome},
+        "answers": answers or None,
+        "version": version,
+        "by": by,
+    }
+    found = _post(incident, "change", body)
+    _said(found, f"is changed, and has version {found['version']}")
+
+
+def _move(incident: str, state: str, reason: str, by: str) -> None:
+    body = {"state": state, "reason": reason, "by": by}
+    _said(_post(incident, "move", body), f"is {state.replace('_', ' ')}")
+
+
+@incidents.command("ack")
+def incident_ack(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
+    """An agency has accepted it."""
+    _move(incident, "acknowledged", reason, by)
+
+
+@incidents.command("scene")
+def incident_scene(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
+    """Somebody is on the scene."""
+    _move(incident, "on_scene", reason, by)
+
+
+@incidents.command("resolve")
+def incident_resolve(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
+    """Nothing more is to be done there."""
+    _move(incident, "resolved", reason, by)
+
+
+@incidents.command("close")
+def incident_close(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
+    """It is over for us too."""
+    _move(incident, "closed", reason, by)
+
+
+@incidents.command("cancel")
+def incident_cancel(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
+    """Nothing was to be done, or is any more."""
+    _move(incident, "cancelled", reason, by)
+
+
+@incidents.command("reopen")
+def incident_reopen(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
+    """It is not over after all."""
+    _move(incident, "reopened", reason, by)
+
+
+@incidents.command("merge")
+def incident_merge(
+    incident: Name,
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The one that stays.")],
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Let another incident stand in the place of this one as well; `unmerge` takes it back."""
+    found = _post(incident, "merge", {"into": into, "by": by})
+    _said(found, f"stands for {incident} as well")
+
+
+@incidents.command("unmerge")
+def incident_unmerge(incident: Name, by: ByOption = SUPERVISOR) -> None:
+    """Take a merge back: both are what they were."""
+    _said(_post(incident, "unmerge", {"by": by}), "is one of its own again")
+
+
+@incidents.command("link")
+def incident_link(
+    incident: Name,
+    call: Annotated[str, typer.Argument(metavar="CALL", help="The id of the call, or its begin.")],
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Let a call belong to this incident, and its caller be a contact."""
+    _said(_post(incident, "link", {"call": call, "by": by}), "has the call")
