@@ -28,7 +28,10 @@ from ngalam112.cli.texts import texts
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
-_OURS = ("models", "acd", "places", "journal", "ivr", "pbx", "reports", "ngalam112", "lab")
+_OURS = (
+    *("models", "acd", "places", "incidents", "journal"),
+    *("ivr", "pbx", "reports", "ngalam112", "lab"),
+)
 _MORE_COMMANDS = "ngalam112.commands"
 """The group of entry points (pyproject.toml) by which commands come that are not the product's."""
 
