@@ -9,20 +9,10 @@ from enum import StrEnum
 import msgspec
 
 from acd.languages import OWN_LANGUAGE
+from incidents.states import IncidentClass
 
 LONGEST_SEARCH = 100
 """So many characters of what is searched for count, and no more."""
-
-
-class NationalClass(StrEnum):
-    """What the national reports count an incident as."""
-
-    EMERGENCY = "emergency"
-    INFORMATION = "information"
-    COMPLAINT = "complaint"
-    PRANK = "prank"
-    GHOST = "ghost"  # nobody was there
-    TEST = "test"
 
 
 class QuestionKind(StrEnum):
@@ -58,7 +48,7 @@ class Category(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     id: str
     code: str
     name: Mapping[str, str]
-    national_class: NationalClass = msgspec.field(name="class")
+    national_class: IncidentClass = msgspec.field(name="class")
     parent: str | None = None
     apco: str = ""
     questions: tuple[Question, ...] = ()

@@ -13,6 +13,7 @@ from acd.languages import LANGUAGE, OWN_LANGUAGE
 from acd.rules.dispositions import DISPOSITIONS
 from incidents.categories import Categories, Category
 from incidents.data_files import DataFileError, plain, read_toml, wrong
+from incidents.states import IncidentClass
 
 CATEGORIES_FILE = Path(__file__).with_name("categories.toml")
 """What the project ships, for Malang."""
@@ -102,6 +103,8 @@ def _row_problems(row: Category) -> Iterator[str]:
     if not _WORD.fullmatch(row.id):
         yield f"id {row.id[:32]!r} must be {_WORD_IS}"
     yield from _text_problems("name", row.name, LONGEST_NAME)
+    if row.national_class is IncidentClass.UNCODED:
+        yield "class uncoded is for what nobody has said; choose another"
     if row.apco and not plain(row.apco, LONGEST_APCO):
         yield f"apco must be one line of at most {LONGEST_APCO} characters"
     if len(row.agencies) > MOST_AGENCIES or len(set(row.agencies)) < len(row.agencies):

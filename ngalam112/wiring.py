@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from acd.calls.journal import Journal
 from acd.calls.owners import Owners
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
+from acd.feature_codes.dispositions import CategoryCode
 from acd.operator_calls import OperatorCalls
 from acd.operators.roster import Roster
 from acd.text_offers import TextOffers
@@ -18,6 +20,7 @@ from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
+from incidents.categories import Categories
 from incidents.numbers import Numbers
 from ivr.line_tests import LineTests
 from ivr.reception import Reception
@@ -199,7 +202,7 @@ def _router(
         ),
         category=reception.default_category,
     )
-    return EventRouter(
+    router = EventRouter(
         switch=switch,
         journal=journal,
         timers=timers,
@@ -226,9 +229,23 @@ def _router(
             dispatcher.rules.incidents,
             Numbers(journal.keep, ZoneInfo(settings.timezone)),
             country=settings.country,
+            category_of=partial(incident_category, routing.categories),
         ),
         claim=requests.claim,
         ask_where=requests.ask_where,
         tell_full=requests.tell_full,
         fetch_place=place_finder.fetch,
     )
+    router.know_codes(
+        {
+            one.code: CategoryCode(one.id, one.national_class.value)
+            for one in routing.categories.rows
+        }
+    )
+    return router
+
+
+def incident_category(categories: Categories, menu_category: str | None) -> str | None:
+    """The category of an incident whose call has waited for this one of the menu's, if any is."""
+    found = categories.of_menu(menu_category or "")
+    return None if found is None else found.id

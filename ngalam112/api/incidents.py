@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import web
 
 from incidents.book import By
+from incidents.categories import Category
 from incidents.errors import BadIncident, IncidentRefused
 from incidents.incident import Contact, EntryKind, Incident
 from incidents.states import IncidentClass, IncidentState
@@ -121,7 +122,10 @@ class IncidentChanges:
     async def open(self, request: web.Request) -> web.Response:
         """Open an incident that no call has opened."""
         body = await read_body(request, _Open)
-        data: dict[str, Any] = {"description": body.description, "category": body.category}
+        category = self._category(body.category)
+        data: dict[str, Any] = {"description": body.description}
+        if category is not None:
+            data["category"] = category.id
         if body.where is not None:
             data |= msgspec.to_builtins(body.where) | {"source": body.by}
         if body.contact is not None:
@@ -132,7 +136,7 @@ class IncidentChanges:
     async def change(self, request: web.Request) -> web.Response:
         """Let parts of an incident be others; all of them or none."""
         body = await read_body(request, _Change)
-        steps = list(_steps(body))
+        steps = list(_steps(body, self._category(body.category)))
         if not steps:
             raise BadIncident("Say what is to be changed; nothing was given.")
 
@@ -227,18 +231,34 @@ class IncidentChanges:
         async with self._database.session() as session:
             return await by_id(session, incident_id)
 
+    def _category(self, name: str | None) -> Category | None:
+        """The category of that id, code or only name that begins so; raises BadIncident."""
+        if name is None:
+            return None
+        tree = self._engine.categories
+        if (found := tree.get(name) or tree.of_code(name)) is not None:
+            return found
+        near = tree.find(name, most=5)
+        if len(near) == 1:
+            return near[0]
+        which = ", ".join(one.id for one in near) or "none is called like that"
+        raise BadIncident(
+            f"There is no category {name[:32]!r}; choose one of `ngalam112 incident categories`: "
+            f"{which}."
+        )
+
     def _reply(self, incident: Incident, status: int = 200) -> web.Response:
         return reply(incident_row(incident, self._settings), status)
 
 
-def _steps(body: _Change) -> Iterator[tuple[EntryKind, dict[str, Any]]]:
-    """The entries of the timeline that a change makes."""
-    if body.incident_class is not msgspec.UNSET:
-        what = None if body.incident_class is None else body.incident_class.value
-        category = {} if body.category is None else {"category": body.category}
-        yield EntryKind.CODED, {"class": what, **category}
-    elif body.category is not None:
-        raise BadIncident("Give the class together with the category.")
+def _steps(body: _Change, category: Category | None) -> Iterator[tuple[EntryKind, dict[str, Any]]]:
+    """The entries of the timeline that a change makes; a category says the class too."""
+    if body.incident_class is not msgspec.UNSET or category is not None:
+        what = body.incident_class
+        if what is msgspec.UNSET and category is not None:
+            what = category.national_class
+        coded: dict[str, Any] = {"class": what.value if isinstance(what, IncidentClass) else None}
+        yield EntryKind.CODED, coded if category is None else coded | {"category": category.id}
     if body.description is not None:
         yield EntryKind.DESCRIBED, {"description": body.description}
     if body.where is not None:

@@ -12,6 +12,7 @@ import stat
 from collections.abc import Iterator
 
 from acd.config_file import DistributionError, load_distribution
+from incidents.categories_file import CategoriesError, load_categories
 from ivr.menu import MenuError, load_menu
 from models.database import Database, DatabaseError
 from ngalam112.cli.doctor_links import (
@@ -56,6 +57,7 @@ async def examine() -> list[Check]:
         _disk(settings),
         _secrets(settings),
         _menu(settings),
+        _incidents(settings),
         _sounds(settings),
         _place(settings),
     ]
@@ -167,6 +169,15 @@ def _menu(settings: Settings) -> Check:
         found = f"no text for {', '.join(missing)} in {settings.prompts}"
         return wrong(what, found, "write NAME.txt, or set NGALAM112_PROMPTS")
     return ok(what, f"{len(tree.menus)} menus, {len(texts)} prompts")
+
+
+def _incidents(settings: Settings) -> Check:
+    what = "categories of incidents"
+    try:
+        found = load_categories(settings.categories_file)
+    except CategoriesError as error:
+        return wrong(what, error, "fix the file, or set NGALAM112_CATEGORIES_FILE")
+    return ok(what, f"{len(found.rows)} categories, version {found.version}")
 
 
 def _sounds(settings: Settings) -> Check:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from incidents.categories_file import load_categories
 from incidents.incident import Incident
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.client import Client
@@ -192,6 +193,30 @@ def incident_open(
     _said(Client(load_settings()).post("/api/incidents", body), "is opened")
 
 
+@incidents.command("categories")
+def incident_categories(
+    words: Annotated[str, typer.Argument(help="What it is called, or how that begins.")] = "",
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """List the categories, with the codes that operators dial behind *4."""
+    tree = load_categories(load_settings().categories_file)
+    found = tree.find(words, most=len(tree.rows)) if words else tree.rows
+    rows = [
+        {
+            "code": one.code,
+            "id": one.id,
+            "name": one.called(),
+            "class": one.national_class.value,
+            "parent": one.parent,
+            "agencies": " ".join(one.agencies),
+        }
+        for one in found
+    ]
+    names = ("code", "id", "name", "class", "parent", "agencies")
+    columns = [Column(name, name, spare=name in ("parent", "agencies")) for name in names]
+    write_list(rows, columns, fmt, names=names, nothing="No category is called like that.")
+
+
 @incidents.command("note")
 def incident_note(
     incident: Name,
@@ -205,13 +230,15 @@ def incident_note(
 @incidents.command("code")
 def incident_code(
     incident: Name,
+    category: Annotated[
+        str | None, typer.Argument(metavar="[CATEGORY]", help="Its id, code or name's begin.")
+    ] = None,
     incident_class: Annotated[
-        str, typer.Argument(metavar="CLASS", help="emergency, information, complaint, prank, ...")
-    ],
-    category: Annotated[str | None, typer.Option(help="Of the city's tree.")] = None,
+        str | None, typer.Option("--class", help="If it is another than the category's.")
+    ] = None,
     by: ByOption = SUPERVISOR,
 ) -> None:
-    """Say what an incident is."""
+    """Say what an incident is, by a category (`incident categories`) or a class."""
     body = {"class": incident_class, "category": category, "by": by}
     found = _post(incident, "change", body)
     _said(found, f"is coded: {found['incident_class']}, {found['category'] or 'no category'}")

@@ -11,6 +11,7 @@ import msgspec
 
 from acd.config_file import Distribution, DistributionError, load_distribution
 from acd.feature_codes.code_calls import PROMPTS
+from acd.feature_codes.dispositions import UNDO
 from acd.languages import LANGUAGE, OWN_LANGUAGE, in_language
 from acd.numbers.outbound import Barred
 from acd.numbers.withheld import Withheld
@@ -22,6 +23,8 @@ from acd.rules.rules import FAILURES, LABELS, Announce, Rules
 from acd.texts.ports import PROMPTS as TEXT_PROMPTS
 from acd.transfers.directory import Directory
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
+from incidents.categories import Categories
+from incidents.categories_file import load_categories
 from ivr.information import PROMPTS as INFORMATION_PROMPTS
 from ivr.line_tests import PROMPTS as TEST_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
@@ -121,15 +124,20 @@ def audio_of_languages(settings: Settings) -> dict[str, frozenset[str]]:
 
 
 class RoutingConfig(msgspec.Struct, frozen=True):
-    """The two files by which the line decides, checked."""
+    """The files by which the line decides, checked."""
 
     menu: MenuTree
     distribution: Distribution
+    categories: Categories
 
 
 def load_routing(settings: Settings) -> RoutingConfig:
-    """Load and check both files; raises MenuError or DistributionError."""
-    return RoutingConfig(load_checked_menu(settings), load_checked_distribution(settings))
+    """Load and check the files; raises MenuError, DistributionError or CategoriesError."""
+    distribution = load_checked_distribution(settings)
+    taken = {UNDO, *distribution.dispositions}
+    return RoutingConfig(
+        load_checked_menu(settings), distribution, load_categories(settings.categories_file, taken)
+    )
 
 
 def load_checked_menu(settings: Settings) -> MenuTree:

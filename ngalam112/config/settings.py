@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     country: str = "ID"
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
     distribution_file: Path = PROJECT / "acd" / "distribution.toml"
+    categories_file: Path = PROJECT / "incidents" / "categories.toml"
     prompts: Path = SHIPPED_PROMPTS
     timezone: str = "Asia/Jakarta"
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
@@ -123,7 +124,13 @@ class Settings(BaseSettings):
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator(
-        "home", "menu_file", "distribution_file", "prompts", "districts_file", "place_ca_file"
+        "home",
+        "menu_file",
+        "distribution_file",
+        "categories_file",
+        "prompts",
+        "districts_file",
+        "place_ca_file",
     )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:

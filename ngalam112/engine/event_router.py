@@ -5,7 +5,7 @@ Nothing here awaits. `EventRouter.handle(event, now)` is called by the engine's 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -21,7 +21,7 @@ from acd.calls.record import CallRecord
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
-from acd.feature_codes.dispositions import Dispositions
+from acd.feature_codes.dispositions import CategoryCode, Dispositions
 from acd.legs import BROKEN_DIALOG, NO_AUDIO, NORMAL
 from acd.numbers.nuisance import NuisanceNumbers
 from acd.operator_calls import OperatorCalls
@@ -138,7 +138,6 @@ class EventRouter:
         self.dispositions.on_said = incidents.said
         codes.dispositions = self.dispositions
         dispatcher.transfers.dispose = self.dispositions.pressed
-        dispatcher.transfers.codes = self.dispositions.codes
         self.claims = Claims(
             self.live,
             journal,
@@ -174,6 +173,11 @@ class EventRouter:
         self.gone_meanwhile: set[str] = set()
         self.entered_meanwhile: set[str] = set()
         self.music_lost: set[str] = set()
+
+    def know_codes(self, categories: Mapping[str, CategoryCode]) -> None:
+        """Know the categories of incidents that operators dial behind *4, by their codes."""
+        self.dispositions.categories = categories
+        self.dispatcher.transfers.codes = self.dispositions.codes
 
     def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event
         """Let one event happen, then offer calls to whoever is free."""

@@ -12,6 +12,7 @@ import importlib
 import sys
 
 from acd.config_file import DistributionError
+from incidents.categories_file import CategoriesError
 from ivr.menu import MenuError
 from models.database import DatabaseError
 from ngalam112.config.routing import NO_AUDIO, build_prompts, load_routing
@@ -26,6 +27,7 @@ REFUSED = 3
 _REFUSALS = (
     MenuError,
     DistributionError,
+    CategoriesError,
     SoundError,
     SettingsError,
     DatabaseError,

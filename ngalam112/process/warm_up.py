@@ -29,7 +29,7 @@ def calm_the_collector() -> None:
 
 
 async def warm_up(settings: Settings) -> RoutingConfig:
-    """Return the rules to serve by; raises MenuError or DistributionError.
+    """Return the rules to serve by; raises what `load_routing` raises.
 
     The first statements of a process are slow (mappers, dialect): 50 ms that a database in memory
     takes instead of the line's. The line's own driver is loaded, not used.

@@ -52,8 +52,8 @@ async def test_an_incident_from_the_call_to_its_end_by_commands(served: ServedEn
     number = await answered(served, "c1", "08123456789", category="fire")
     assert number == "2026-000001"
     assert "2026-000001" in await ok(served, "list", "--which", "not_coded")
-    said = await ok(served, "code", "2026-1", "emergency", "--by", "1001")
-    assert said == "Incident 2026-000001 is coded: emergency, fire.\n"
+    said = await ok(served, "code", "2026-1", "kebakaran rumah", "--by", "1001")
+    assert said == "Incident 2026-000001 is coded: emergency, fire_building.\n"
     await ok(
         served,
         *("set", "2026-1", "--description", "Asap di lantai 2", "--place", "Jalan Ijen 1"),
@@ -84,7 +84,11 @@ async def test_what_makes_no_sense_is_refused_in_one_sentence(served: ServedEngi
     await ok(served, "close", "2026-1")
     failed_in_one_line(await incident(served, "ack", "2026-1"), "closed cannot become acknowl")
     failed_in_one_line(await incident(served, "show", "2026-9"), "no incident '2026-9'", "list")
-    failed_in_one_line(await incident(served, "code", "2026-1", "fun"), "Invalid enum value 'fun'")
+    failed_in_one_line(await incident(served, "code", "2026-1", "fire"[:2]), "fire_")
+    failed_in_one_line(await incident(served, "code", "2026-1", "unicorn"), "none is called")
+    failed_in_one_line(
+        await incident(served, "code", "2026-1", "--class", "fun"), "Invalid enum value 'fun'"
+    )
     failed_in_one_line(await incident(served, "set", "2026-1"), "nothing was given")
     failed_in_one_line(
         await incident(served, "set", "2026-1", "--place", "x" * 10_000), "length <= 255"
@@ -162,11 +166,12 @@ async def test_one_is_opened_by_hand_and_read_while_the_engine_is_down(tmp_path:
             served, "open", "Jalan berlubang", "--place", "Jalan Veteran", "--number", "0811222333"
         )
         number = said.split()[1]
-        await ok(served, "code", number, "complaint")
+        await ok(served, "code", number, "92")
         settings = served.settings
     ran = await run(settings, "incident", "show", number, "-f", "json")
     row = json.loads(ran.out)["incident"]
     assert (row["description"], row["incident_class"]) == ("Jalan berlubang", "complaint")
+    assert row["category"] == "road_damage"
     assert "engine is down" in ran.err
     listed = await run(settings, "incident", "list", "--caller", "+62811222333", "-f", "csv")
     assert number in listed.out

@@ -150,11 +150,12 @@ def test_an_operator_codes_the_incident_by_the_phone(code: str, what: str) -> No
 
 def test_the_code_of_a_category_says_what_it_is_in_the_talk_too() -> None:
     desk = LineDesk()
-    desk.router.dispositions.categories = {
-        "91": CategoryCode("fire_building", "emergency"),
-        "70": CategoryCode("question", "information"),
-    }
-    desk.dispatcher.transfers.codes = desk.router.dispositions.codes
+    desk.router.know_codes(
+        {
+            "91": CategoryCode("fire_building", "emergency"),
+            "70": CategoryCode("question", "information"),
+        }
+    )
     call = desk.citizen_talks(now=110.0)
     for key in "*491":
         desk.press(key, str(call.leg), 115.0)

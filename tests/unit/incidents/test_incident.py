@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.calls.states import IllegalMove
+from acd.rules.dispositions import INCIDENT_CLASSES
 from incidents.incident import Contact, Entry, EntryKind, Incident, apply, fold
 from incidents.numbers import LAST_NUMBER, Numbers, as_number
 from incidents.states import INCIDENT_MOVES, IncidentClass, IncidentState
@@ -147,3 +148,7 @@ def test_a_number_that_was_given_before_is_never_given_again() -> None:
 )
 def test_a_number_is_understood_as_people_type_it(typed: str, number: str | None) -> None:
     assert as_number(typed) == number
+
+
+def test_dispositions_know_the_classes_of_incidents() -> None:
+    assert {*INCIDENT_CLASSES} == {one.value for one in IncidentClass} - {IncidentClass.UNCODED}
