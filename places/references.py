@@ -7,15 +7,11 @@ out to be an address inside the city's own network is refused, unless that netwo
 
 from __future__ import annotations
 
-import ipaddress
-import re
-from collections.abc import Collection, Iterable
-from urllib.parse import urlsplit
+from collections.abc import Collection
 
+from guarded_net.addresses import is_address
+from guarded_net.urls import UrlError, is_listed, read_url
 from places.place import PlaceError, readable
-
-LONGEST_URL = 2000
-_HOST = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 
 
 def check_reference(url: str, hosts: Collection[str]) -> str:
@@ -24,43 +20,17 @@ def check_reference(url: str, hosts: Collection[str]) -> str:
     `hosts`: names that are allowed; one that begins with a dot allows all names that end so.
     """
     shown = readable(url, 80)
-    if len(url) > LONGEST_URL or not url.isascii() or not url.isprintable() or "\\" in url:
-        raise PlaceError(f"The reference {shown} is too long, or no URL.")
     try:
-        parts = urlsplit(url)
-        host, port = (parts.hostname or "").lower(), parts.port
-    except ValueError:
-        raise PlaceError(f"The reference {shown} is no URL.") from None
-    if parts.scheme.lower() != "https":
+        found = read_url(url)
+    except UrlError as error:
+        raise PlaceError(f"The reference {shown} {error}.") from None
+    if found.scheme != "https":
         raise PlaceError(f"The reference {shown} is not https.")
-    if parts.username is not None or parts.password is not None or port == 0:
-        raise PlaceError(f"The reference {shown} holds a password, or no port.")
-    if not _HOST.fullmatch(host) or _is_address(host):
+    if is_address(found.host):
+        # an address would be connected to as it is, without asking for it
         raise PlaceError(f"The reference {shown} names no host.")
-    if not any(host == one or (one.startswith(".") and host.endswith(one)) for one in hosts):
+    if not is_listed(found.host, hosts):
         raise PlaceError(
-            f"The host {host} is not one of NGALAM112_PLACE_HOSTS; nothing is fetched there."
+            f"The host {found.host} is not one of NGALAM112_PLACE_HOSTS; nothing is fetched there."
         )
     return url
-
-
-def _is_address(host: str) -> bool:
-    # an address would be connected to as it is, without asking for it and so without a check
-    try:
-        ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def may_connect(address: str, networks: Iterable[str]) -> bool:
-    """Whether a host's address may be connected to: a public one, or one of these networks."""
-    try:
-        found = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(found, "ipv4_mapped", None)
-    found = mapped or found
-    if found.is_global and not found.is_multicast:
-        return True
-    return any(found in ipaddress.ip_network(one) for one in networks)

@@ -32,8 +32,10 @@ from ngalam112.terminal import Column, Format, console, safe, write_list
 _OURS = (
     "models",
     "acd",
+    "guarded_net",
     "places",
     "incidents",
+    "deliveries",
     "journal",
     "ivr",
     "pbx",

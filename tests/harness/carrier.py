@@ -1,34 +1,19 @@
-"""A location server of a carrier: real https, with a certificate that is made for this run."""
+"""A location server of a carrier: real https."""
 
 from __future__ import annotations
 
 import asyncio
-import ssl
-import subprocess
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 from aiohttp import web
+from certificates import CA_FILE as CA_FILE
+from certificates import server_tls
 from pidf import circle, document
 
 from lab.actors.sipp import free_port
 from places.pidf_lo import LARGEST
 
-
-def _certificate(folder: Path) -> tuple[Path, Path]:
-    """Make a key and a certificate for localhost, which vouches for itself, for one day."""
-    key, certificate = folder / "server.key", folder / "server.pem"
-    make = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]
-    whom = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]
-    files = ["-keyout", str(key), "-out", str(certificate), "-noenc", "-days", "1"]
-    subprocess.run([*make, *whom, *files], check=True, capture_output=True)
-    return key, certificate
-
-
-_FOLDER = tempfile.TemporaryDirectory(prefix="ngalam112-tls-")
-_KEY, CA_FILE = _certificate(Path(_FOLDER.name))
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 PIDF = document(circle(-7.9797, 112.6304))
 
@@ -101,15 +86,13 @@ class Carrier:
 @asynccontextmanager
 async def serving() -> AsyncIterator[Carrier]:
     """A carrier that answers until the block ends."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CA_FILE, _KEY)
     port = free_port()
     found = Carrier(port)
     application = web.Application()
     application.router.add_get("/{path:.*}", found.answer)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "localhost", port, ssl_context=context).start()
+    await web.TCPSite(runner, "localhost", port, ssl_context=server_tls()).start()
     try:
         yield found
     finally:

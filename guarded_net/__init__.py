@@ -1,0 +1,1 @@
+"""Connections to machines that others name, guarded: which URLs and addresses, names, HTTP."""
