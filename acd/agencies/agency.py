@@ -11,6 +11,8 @@ from msgspec import UNSET, UnsetType
 
 ACKNOWLEDGE_S = 300.0
 REPORT_S = 1800.0
+LISTS = ("categories", "kecamatan", "chain")
+"""The fields of an agency that are lists."""
 
 
 class AgencyKind(StrEnum):
@@ -67,7 +69,7 @@ class Agency(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def row(self) -> dict[str, Any]:
         """The agency as its table and JSON have it."""
         made: dict[str, Any] = msgspec.to_builtins(self)
-        return made
+        return made | {name: list(made[name]) for name in LISTS}
 
     def ways(self, carrier: bool) -> list[str]:
         """How the agency can be reached: voice, mail, webhook; digits only with a carrier."""

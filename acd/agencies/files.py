@@ -16,11 +16,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from acd.agencies.agency import FIELDS, Agency, Change
+from acd.agencies.agency import FIELDS, LISTS, Agency, Change
 from acd.agencies.changes import MOST_AGENCIES
 
 _SIGNS = frozenset("=+-@＝＋－＠'")
-_LISTS = ("categories", "kecamatan", "chain")
 _NUMBERS = ("acknowledge_s", "report_s")
 _YES_NO = {"yes": True, "true": True, "1": True, "no": False, "false": False, "0": False}
 _MOST_TOLD = 20
@@ -74,7 +73,7 @@ def _cell(value: Any) -> str:
             return "yes" if value else "no"
         case float():
             return _plain(value)
-        case list() | tuple():
+        case list():
             return "; ".join(value)
         case _:
             return str(value)
@@ -134,7 +133,7 @@ def _of_cells(names: list[str], cells: list[str]) -> Change:
     values = dict[str, Any]()
     for name, cell in zip(names, map(unguarded, cells), strict=True):
         value = cell.strip()
-        if name in _LISTS:
+        if name in LISTS:
             values[name] = [one.strip() for one in value.split(";") if one.strip()]
         elif name == "holidays":
             if value.lower() not in _YES_NO:

@@ -5,9 +5,8 @@ Used by the API while the engine lives, and by the command line while it does no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-import structlog
 from sqlalchemy import select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,8 +20,6 @@ from models.tables import AgencyRow, OperatorRow, PhoneRow
 from models.writing import upsert
 from ngalam112.accounts.admin import transaction
 
-log = structlog.get_logger("agencies")
-
 
 async def load_agencies(database: Database) -> list[Agency]:
     """Read all agencies, retired ones too, in the order of their ids. Raises a DatabaseError."""
@@ -33,14 +30,25 @@ async def load_agencies(database: Database) -> list[Agency]:
         raise database.unreachable(error) from None
 
 
-async def filled_agencies(database: Database, sources: Sources, now: float) -> list[Agency]:
-    """Read all agencies; a table that has none is filled. Raises a DatabaseError."""
+async def filled_agencies(
+    database: Database,
+    sources: Sources,
+    now: float,
+    made: Callable[[list[Agency]], object] = lambda agencies: None,
+) -> list[Agency]:
+    """Read all agencies; a table that has none is filled, and `made` is told with what.
+
+    Raises a DatabaseError.
+    """
     found = await load_agencies(database)
     if found:
         return found
     async with transaction(database) as session:
         await _alone(session)
-        return await _filled(session, sources, now)
+        found = await _rows(session)
+        if not found:
+            made(found := await _fill(session, sources, now))
+        return found
 
 
 async def change_agencies(
@@ -52,7 +60,7 @@ async def change_agencies(
     """
     async with transaction(database) as session:
         await _alone(session)
-        there = by_id(await _filled(session, sources, now))
+        there = by_id(await _rows(session) or await _fill(session, sources, now))
         terms = sources.terms.with_taken(await _dialled(session))
         fresh = changed(there, changes, terms, now)
         for one in fresh:
@@ -62,8 +70,6 @@ async def change_agencies(
                 await session.execute(by_itself.values(number=f"~{one.id}"))
         await upsert(session, AgencyRow, [one.row() for one in fresh])
         after = there | by_id(fresh)
-    for one in fresh:
-        log.info("agency_changed", id=one.id, number=one.number, retired=one.retired_at is not None)
     return [after[id] for id in sorted(after)]
 
 
@@ -73,16 +79,9 @@ async def _alone(session: AsyncSession) -> None:
         await session.execute(text("LOCK TABLE agencies IN SHARE ROW EXCLUSIVE MODE"))
 
 
-async def _filled(session: AsyncSession, sources: Sources, now: float) -> list[Agency]:
-    """What the table has, inside a transaction; it is filled if that is nothing."""
-    found = await _rows(session)
-    if found:
-        return found
+async def _fill(session: AsyncSession, sources: Sources, now: float) -> list[Agency]:
     made = first_agencies(sources.with_taken(await _dialled(session)), shipped(), now)
     await upsert(session, AgencyRow, [one.row() for one in made])
-    moved = [one.id for one in made if one.number in sources.sections]
-    ours = [one.id for one in made if one.number not in sources.sections]
-    log.info("agencies_made", from_distribution_file=moved, shipped=ours)
     return sorted(made, key=lambda one: one.id)
 
 

@@ -62,6 +62,7 @@ class AgencyRoutes:
             now = engine.clock.now()
             found = await change_agencies(self._database, self._sources, changes, now)
             await engine.do(lambda _: engine.know_agencies(found, stored=True))
+        log.info("agencies_changed", ids=[one.id for one in changes])
         try:
             await engine.bring_agencies()
         except OSError as error:

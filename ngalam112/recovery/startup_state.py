@@ -201,6 +201,11 @@ async def read_stored(url: str, sources: Sources, kept: Kept | None = None) -> K
     """
     kept = kept or Kept()
 
+    def told(made: list[Agency]) -> None:
+        moved = [one.id for one in made if one.number in sources.sections]
+        ours = [one.id for one in made if one.number not in sources.sections]
+        log.info("agencies_made", from_distribution_file=moved, shipped=ours)
+
     async def read() -> Known:
         await upgrade(url)
         async with Database(url) as database:
@@ -212,7 +217,7 @@ async def read_stored(url: str, sources: Sources, kept: Kept | None = None) -> K
                 over=await _ended(database, kept),
                 others={kind.table: await _open_rows(database, kind) for kind in _OTHERS},
                 incident_number=await _incident_number(database),
-                agencies=await filled_agencies(database, sources, time.time()),
+                agencies=await filled_agencies(database, sources, time.time(), told),
             )
 
     return await in_thread(read)

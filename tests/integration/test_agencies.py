@@ -22,7 +22,7 @@ from ngalam112.accounts.agencies import change_agencies, filled_agencies, load_a
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.config.settings import PROJECT, Settings, load_settings
 from ngalam112.recovery.late_database import _learn, remember
-from ngalam112.recovery.startup_state import Known, known_by
+from ngalam112.recovery.startup_state import Known, known_by, read_stored
 from ngalam112.wiring import build
 
 pytest_plugins = ("databases",)
@@ -50,15 +50,16 @@ async def test_an_empty_table_is_filled_once_from_the_file_and_from_what_we_ship
 ) -> None:
     await add_phone(database, "62", "a-phone-password", None)
     await add_operator(database, "63", "Sari", "654321", None)
-    with capture_logs() as logs:
-        both = await asyncio.gather(*(filled_agencies(database, SOURCES, 9.0) for _ in range(2)))
+    told: list[list[Agency]] = []
+    both = await asyncio.gather(
+        *(filled_agencies(database, SOURCES, 9.0, told.append) for _ in range(2))
+    )
     assert both[0] == both[1] == await load_agencies(database)
     found = by_id(both[0])
     assert (found["polresta"].number, found["polresta"].voice) == ("110", "0341366444")
     assert found["pos-tugu"].number == "61" and len(found) == 14
     assert not {one.number for one in both[0]} & {"62", "63"}
-    (told,) = [one for one in logs if one["event"] == "agencies_made"]
-    assert told["from_distribution_file"] == ["polresta", "pos-tugu"]
+    assert told == both[:1], "once"
     await change_agencies(database, SOURCES, [Change(id="pmi", retired=True)], 20.0)
     other = Sources({"120": Section("Pos Baru", "0341")}, SOURCES.terms)
     again = by_id(await filled_agencies(database, other, 30.0))
@@ -108,6 +109,15 @@ async def test_changes_at_the_same_moment_are_all_kept(database: Database) -> No
     await asyncio.gather(*(change_agencies(database, SOURCES, [one], 20.0) for one in changes))
     stored = by_id(await load_agencies(database))
     assert [stored[one.id].mail for one in changes] == [one.mail for one in changes]
+
+
+async def test_a_start_tells_in_the_log_whom_it_has_moved_from_the_file(database_url: str) -> None:
+    for times in (1, 0):
+        with capture_logs() as logs:
+            known = await read_stored(database_url, SOURCES)
+        assert len(known.agencies) == 14
+        told = [one for one in logs if one["event"] == "agencies_made"]
+        assert [one["from_distribution_file"] for one in told] == [["polresta", "pos-tugu"]] * times
 
 
 # --- the API --------------------------------------------------------------------------------------
