@@ -12,7 +12,7 @@ from lines import line_settings
 from served import ServedEngine, an_engine
 from test_commands import failed_in_one_line, run
 
-from acd.agencies.agency import by_id
+from acd.agencies.agency import FIELDS, by_id
 from models.database import Database
 from ngalam112.accounts.agencies import load_agencies
 from ngalam112.config.settings import PROJECT, Settings
@@ -139,10 +139,10 @@ async def wrong_files_are_refused(settings: Settings, tmp_path: Path) -> None:
 async def test_as_many_agencies_as_there_may_be_are_taken_in_at_once(
     served: ServedEngine, tmp_path: Path
 ) -> None:
-    head = "id,number,name,kind,voice,fallback,mail,webhook,hours,holidays,categories,chain\n"
-    line = "agency-{0},{0},Dinas {0},other,sip:{0}@192.0.2.1,,desk{0}@city.example,,,yes,fire,\n"
+    line = "agency-{0},{0},Dinas Pelayanan Nomor {0},other,sip:{0}@192.0.2.1,,desk{0}@city.example"
+    line += ",https://hooks.example/reports/{0},,yes,fire; tree,,,300,1800\n"
     lines = "".join(line.format(number) for number in range(1000, 1187))
-    (tmp_path / "many.csv").write_text(head + lines)
+    (tmp_path / "many.csv").write_text(f"{','.join(FIELDS)}\n{lines}")
     ran = await run(served.settings, "agency", "import", "many.csv")
     assert ran == (0, "187 agencies are taken in, 187 of them new or changed.\n", "")
     assert len(served.engine.agencies.by_number) == 200
