@@ -14,7 +14,7 @@ from acd.agencies.agency import Change
 from acd.agencies.changes import MOST_AGENCIES
 from models.database import Database
 from ngalam112.accounts.agencies import change_agencies
-from ngalam112.api.agency_queries import agency_row
+from ngalam112.api.agency_queries import agency_row, listed, shown
 from ngalam112.api.changes import BadBody, read_body, reply
 from ngalam112.config.agencies import sources_of
 from ngalam112.config.settings import Settings
@@ -28,12 +28,20 @@ class _Changes(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class AgencyRoutes:
-    """The handlers of all that changes agencies; raises what `api` knows how to refuse."""
+    """The handlers; raises what `api` knows how to refuse."""
 
     def __init__(self, engine: Engine, database: Database, settings: Settings) -> None:
         self._engine, self._database, self._settings = engine, database, settings
         self._sources = sources_of(settings, engine.distribution)
         self._writing = asyncio.Lock()
+
+    async def list(self, request: web.Request) -> web.Response:
+        """The agencies as the line uses them."""
+        return reply(listed(self._engine.agencies.by_id, self._settings, request.query))
+
+    async def show(self, request: web.Request) -> web.Response:
+        """One of them, retired or not."""
+        return reply(shown(self._engine.agencies.by_id, self._settings, request.match_info))
 
     async def put(self, request: web.Request) -> web.Response:
         """Change an agency, or add one; what the body does not name stays as it is."""

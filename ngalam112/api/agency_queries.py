@@ -1,7 +1,8 @@
-"""What can be asked of a line's database about agencies (`ngalam112.api.queries`)."""
+"""What can be asked about agencies: of the engine, which knows them all, or of a database."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -24,24 +25,32 @@ def agency_row(one: Agency, settings: Settings) -> Answer:
     return row | {"ways": one.ways(bool(settings.carrier))}
 
 
-async def agencies(database: Database, settings: Settings, params: Params) -> Answer:
-    """All agencies in use; parameter: retired (true: those that are retired too)."""
+def listed(known: Mapping[str, Agency], settings: Settings, params: Params) -> Answer:
+    """The agencies in use; parameter: retired (true: those that are retired too)."""
     asked = understood(params, _OfAgencies)
-    found = await load_agencies(database)
+    found = sorted(known.values(), key=lambda one: one.id)
     shown = found if asked.retired else in_use(found)
     return {"agencies": [agency_row(one, settings) for one in shown]}
 
 
-async def agency(database: Database, settings: Settings, params: Params) -> Answer:
+def shown(known: Mapping[str, Agency], settings: Settings, params: Params) -> Answer:
     """One agency, retired or not; parameter: id."""
-    one = by_id(await load_agencies(database)).get(params["id"])
+    one = known.get(params["id"])
     if one is None:
         raise NoSuchAgency(params["id"])
     return {"agency": agency_row(one, settings)}
 
 
-STORED = {"/api/agencies": agencies}
+async def _stored_list(database: Database, settings: Settings, params: Params) -> Answer:
+    return listed(by_id(await load_agencies(database)), settings, params)
+
+
+async def _stored_one(database: Database, settings: Settings, params: Params) -> Answer:
+    return shown(by_id(await load_agencies(database)), settings, params)
+
+
+STORED = {"/api/agencies": _stored_list}
 """Which question of the database stands for which path of the API."""
 
-STORED_ONE = {"/api/agencies": agency}
+STORED_ONE = {"/api/agencies": _stored_one}
 """... of one, by its id."""

@@ -21,7 +21,7 @@ from aiohttp import web
 
 from models.database import Database
 from ngalam112 import __version__
-from ngalam112.api import agency_queries, incident_queries, queries, text_queries, time_ranges
+from ngalam112.api import incident_queries, queries, text_queries, time_ranges
 from ngalam112.api.agencies import AgencyRoutes
 from ngalam112.api.changes import Changes, json_response, reply
 from ngalam112.api.connection_limit import (
@@ -127,8 +127,8 @@ class Api:
         route.add_get("/api/places", self._past(queries.registered_places, self._looking_up))
         route.add_post("/api/places", self._places.add)
         route.add_delete("/api/places/{number}", self._places.remove)
-        route.add_get("/api/agencies", self._past(agency_queries.agencies, self._looking_up))
-        route.add_get("/api/agencies/{id}", self._past(agency_queries.agency, self._looking_up))
+        route.add_get("/api/agencies", self._agencies.list)
+        route.add_get("/api/agencies/{id}", self._agencies.show)
         route.add_put("/api/agencies", self._agencies.put_all)
         route.add_put("/api/agencies/{id}", self._agencies.put)
         route.add_delete("/api/agencies/{id}", self._agencies.retire)

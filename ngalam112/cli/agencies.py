@@ -157,7 +157,8 @@ def agency_import(
         raise Unusable([(line, "it is no UTF-8")]) from None
     given = (read_toml if _kind(file, kind) is FileKind.TOML else read_csv)(text)
     count = take_in(load_settings(), given)
-    console().print(f"{len(given)} agencies are taken in, {count} of them new or changed.")
+    more = "" if count is None else f", {count} of them new or changed"
+    console().print(f"{len(given)} agencies are taken in{more}.")
 
 
 @agencies.command("export")

@@ -55,10 +55,10 @@ def _sources(settings: Settings) -> Sources:
     return sources_of(settings, load_distribution(settings.distribution_file))
 
 
-def take_in(settings: Settings, given: Sequence[Given]) -> int:
+def take_in(settings: Settings, given: Sequence[Given]) -> int | None:
     """Take in what a file says; return how many agencies are new or other than before.
 
-    Raises Unusable, which names the lines at fault.
+    None with the engine down. Raises Unusable, which names the lines at fault.
     """
     from acd.agencies.files import Unusable
 
@@ -67,7 +67,7 @@ def take_in(settings: Settings, given: Sequence[Given]) -> int:
             there = known(Client(settings).get(_PATH, {"retired": "true"})["agencies"])
         except EngineDown:
             change(settings, [one.change for one in given])
-            return len(given)
+            return None
         fresh = _checked(settings, there, given)
     except AgencyError as error:
         wrong = [

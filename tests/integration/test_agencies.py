@@ -19,7 +19,9 @@ from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from ngalam112.accounts.admin import add_operator, add_phone
 from ngalam112.accounts.agencies import change_agencies, filled_agencies, load_agencies
+from ngalam112.api.agency_queries import STORED
 from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.queries import ask_stored
 from ngalam112.config.settings import PROJECT, Settings, load_settings
 from ngalam112.recovery.late_database import _learn, remember
 from ngalam112.recovery.startup_state import Known, known_by, read_stored
@@ -138,6 +140,8 @@ async def test_a_change_is_used_at_once_and_known_to_the_next_engine(served: Ser
     assert {one["id"] for one in everybody} - {one["id"] for one in listed} == {"pln"}
     gone = (await served.get("/api/agencies/pln"))["agency"]
     assert gone["retired_at"] is not None and gone["id"] == "pln"
+    stored = await ask_stored(STORED["/api/agencies"], served.settings, {"retired": "true"})
+    assert stored["agencies"] == everybody, "with the engine down it is the same"
     local = served.journal.recorder.local
     local.close()
     again = WriteAheadLog(local.folder)
