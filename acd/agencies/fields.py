@@ -23,7 +23,7 @@ LONGEST_DEADLINE_S = 30 * 86_400.0
 RESERVED = ("anybody", "all_phones")
 """What a step of the overflow plan may name beside an agency (`acd.rules.rules`)."""
 
-ID = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+ID = re.compile(r"[a-z][a-z0-9_-]{0,19}")
 NUMBER = re.compile(r"[0-9]{1,10}")
 _DIGITS = re.compile(r"[0-9]{2,15}")
 _SIP = re.compile(r"sip:[A-Za-z0-9_.+-]+@[A-Za-z0-9.-]+(:[0-9]{1,5})?")
@@ -41,7 +41,7 @@ def is_address(text: str) -> bool:
 def id_problem(id: str) -> str | None:
     """What is wrong with an id, as a clause; None if nothing is."""
     if not ID.fullmatch(id):
-        return "its id must be 1 to 32 small letters, digits, _ or -, beginning with a letter"
+        return "its id must be 1 to 20 small letters, digits, _ or -, beginning with a letter"
     return f"no agency can be called {id}, the overflow plan does" if id in RESERVED else None
 
 

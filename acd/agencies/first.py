@@ -22,7 +22,7 @@ from acd.agencies.hours import are_hours
 from acd.numbers.outbound import Barred
 
 SHIPPED = Path(__file__).with_name("malang.toml")
-_LONGEST_ID = 32
+_LONGEST_ID = 20
 
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,13 +114,13 @@ def _readable(name: str) -> str:
 
 def _word(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-0123456789")[:_LONGEST_ID].strip("-")
+    return re.sub(r"[^a-z0-9]+", "_", plain).strip("_0123456789")[:_LONGEST_ID].strip("_")
 
 
 def _free_id(word: str, number: str, taken: set[str]) -> str:
     if word and word not in taken and word not in RESERVED:
         return word
-    return f"{word[: _LONGEST_ID - 1 - len(number)] or 'agency'}-{number}"
+    return f"{word[: _LONGEST_ID - 1 - len(number)] or 'agency'}_{number}"
 
 
 def _free_number(wanted: str, taken: set[str]) -> str:

@@ -59,7 +59,7 @@ async def test_an_empty_table_is_filled_once_from_the_file_and_from_what_we_ship
     assert both[0] == both[1] == await load_agencies(database)
     found = by_id(both[0])
     assert (found["polresta"].number, found["polresta"].voice) == ("110", "0341366444")
-    assert found["pos-tugu"].number == "61" and len(found) == 14
+    assert found["pos_tugu"].number == "61" and len(found) == 14
     assert not {one.number for one in both[0]} & {"62", "63"}
     assert told == both[:1], "once"
     await change_agencies(database, SOURCES, [Change(id="pmi", retired=True)], 20.0)
@@ -90,10 +90,10 @@ async def test_all_that_an_agency_has_comes_back_as_it_was_kept(database: Databa
 
 
 async def test_two_agencies_change_their_numbers_with_each_other(database: Database) -> None:
-    changes = [Change(id="polresta", number="61"), Change(id="pos-tugu", number="110")]
+    changes = [Change(id="polresta", number="61"), Change(id="pos_tugu", number="110")]
     await change_agencies(database, SOURCES, changes, 9.0)
     stored = by_id(await load_agencies(database))
-    assert [stored[id].number for id in ("polresta", "pos-tugu")] == ["61", "110"]
+    assert [stored[id].number for id in ("polresta", "pos_tugu")] == ["61", "110"]
 
 
 async def test_of_changes_of_which_one_is_wrong_none_is_kept(database: Database) -> None:
@@ -119,7 +119,7 @@ async def test_a_start_tells_in_the_log_whom_it_has_moved_from_the_file(database
             known = await read_stored(database_url, SOURCES)
         assert len(known.agencies) == 14
         told = [one for one in logs if one["event"] == "agencies_made"]
-        assert [one["from_distribution_file"] for one in told] == [["polresta", "pos-tugu"]] * times
+        assert [one["from_distribution_file"] for one in told] == [["polresta", "pos_tugu"]] * times
 
 
 # --- the API --------------------------------------------------------------------------------------

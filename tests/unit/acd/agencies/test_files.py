@@ -27,7 +27,7 @@ NAMES = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_si
 AGENCIES = st.lists(
     st.builds(
         Agency,
-        id=st.from_regex(r"[a-z][a-z0-9_-]{0,31}", fullmatch=True),
+        id=st.from_regex(r"[a-z][a-z0-9_-]{0,19}", fullmatch=True),
         number=st.from_regex(r"[0-9]{1,10}", fullmatch=True),
         name=NAMES,
         kind=st.sampled_from(AgencyKind),

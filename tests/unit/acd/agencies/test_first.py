@@ -11,6 +11,7 @@ from acd.agencies.changes import MOST_AGENCIES, Terms
 from acd.agencies.fields import field_problems, id_problem
 from acd.agencies.first import Section, Sources, first_agencies, section_problems, shipped
 from acd.numbers.outbound import Barred, Outbound
+from incidents.categories_file import load_categories
 
 PUBLIC = {"110", "113", "117", "119", "123"}
 
@@ -27,7 +28,7 @@ def first(sections: dict[str, Section] | None = None, **terms: Any) -> dict[str,
 def test_we_ship_those_that_the_city_has_signed_with_and_no_number_that_is_not_public() -> None:
     found = first()
     assert {*found} == {
-        *("polresta", "pln", "pmi", "bpbd", "satpol-pp", "damkar", "psc119", "dinkes"),
+        *("polresta", "pln", "pmi", "bpbd", "satpol_pp", "damkar", "psc119", "dinkes"),
         *("dishub", "dinsos", "dpuprpkp", "pdam", "rsud"),
     }
     for one in found.values():
@@ -64,11 +65,11 @@ def test_the_files_agencies_keep_number_and_meaning_and_are_ours_where_the_name_
 @pytest.mark.parametrize(
     ("names", "ids"),
     [
-        (("Damkar", "Damkar", "DAMKAR "), ["damkar", "damkar-202", "damkar-203"]),
-        (("110", "…", "anybody"), ["agency-201", "agency-202", "anybody-203"]),
+        (("Damkar", "Damkar", "DAMKAR "), ["damkar", "damkar_202", "damkar_203"]),
+        (("110", "…", "anybody"), ["agency_201", "agency_202", "anybody_203"]),
         (
             ("Dinas Péngairan & Air", "x\x1b[2J", "a" * 90),
-            ["dinas-pengairan-air", "x-2j", "a" * 32],
+            ["dinas_pengairan_air", "x_2j", "a" * 20],
         ),
     ],
 )
@@ -78,6 +79,11 @@ def test_each_of_the_files_has_an_id_of_its_own(names: tuple[str, ...], ids: lis
     assert [one.id for one in found] == ids
     assert all(id_problem(one.id) is None for one in found)
     assert not [problem for one in found for problem in field_problems(one, dial)]
+
+
+def test_whom_the_citys_categories_name_we_ship() -> None:
+    named = {id for row in load_categories().rows for id in row.agencies}
+    assert named and named <= {*first()}
 
 
 def test_a_number_of_ours_gives_way_to_whatever_has_it() -> None:
