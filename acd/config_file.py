@@ -9,6 +9,8 @@ from pathlib import Path
 
 import msgspec
 
+from acd.agencies.fields import ID, NUMBER
+from acd.agencies.first import Section, section_problems
 from acd.numbers.nuisance import Nuisance, nuisance_problems
 from acd.numbers.outbound import Outbound, outbound_problems
 from acd.operators.operator import MISSED
@@ -30,8 +32,6 @@ from acd.rules.rules import (
     Ring,
     ring_problems,
 )
-from acd.transfers.directory import Agency
-from acd.transfers.directory import problems as directory_problems
 
 LONGEST_REST_S = 3600.0
 
@@ -77,9 +77,10 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     speaks its language. `ring_all_most`: how many phones the
     strategy ring-all rings together. `failures`: what follows from an offer that failed, by the
     reason. `overflow`: what is tried for who waits with nobody on duty, in the order of time, and
-    `overflow_again_s` after the last step from the first. `agencies`, `category_numbers`: by the
-    number that operators dial. `fallback`: the agencies that are rung, in this order, when no
-    engine serves and no phone answers. `outbound`: which numbers are dialled at all.
+    `overflow_again_s` after the last step from the first. `category_numbers`: by the number that
+    operators dial. `agencies`: what the table of agencies is filled with at first, and nothing
+    else. `fallback`: the agencies that are rung, in this order, when no engine serves and no phone
+    answers, by number or id. `outbound`: which numbers are dialled at all.
     `callbacks`: when lost calls are called back. `answers`: what a citizen's key means in a talk,
     by the digit. `labels`: what the display says of a call beside its category.
     `nuisance`: which numbers are served behind others. `dispositions`: what a call was, by the
@@ -101,9 +102,14 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nuisance: Nuisance = Nuisance()
     dispositions: dict[str, Disposition] = msgspec.field(default_factory=lambda: dict(DISPOSITIONS))
     incidents: IncidentRules = IncidentRules()
-    agencies: dict[str, Agency] = {}
+    agencies: dict[str, Section] = {}
     category_numbers: dict[str, str] = {}
     fallback: tuple[str, ...] = ()
+
+    def named(self) -> frozenset[str]:
+        """The agencies that the plan and the fallback name, by number or id."""
+        steps = {step.to for step in self.overflow} - {ANYBODY, ALL_PHONES}
+        return frozenset(steps | {*self.fallback})
 
     def prompts(self) -> set[str]:
         """The names of all prompts that can be played."""
@@ -146,10 +152,16 @@ def _problems(found: Distribution) -> Iterator[str]:
         yield f"language_s must be between 0 and {LONGEST_CAP_S:g}"
     if not 1 <= found.ring_all_most <= 1000:
         yield "ring_all_most must be between 1 and 1000"
-    yield from directory_problems(found.agencies, found.category_numbers)
-    for number in found.fallback:
-        if number not in found.agencies:
-            yield f"fallback: {number!r} is no agency's number"
+    yield from section_problems(found.agencies)
+    for number in found.category_numbers:
+        if not NUMBER.fullmatch(number) or number in found.agencies:
+            yield (
+                f"category number {number}: operators dial 1 to 10 digits for it, and it is no "
+                "agency's"
+            )
+    for name in found.fallback:
+        if not _names_agency(name):
+            yield f"fallback: {name!r} is no agency's number or id"
     yield from _failure_problems(found.failures)
     yield from _overflow_problems(found)
     yield from outbound_problems(found.outbound)
@@ -204,14 +216,21 @@ def _overflow_problems(found: Distribution) -> Iterator[str]:
     before = 0.0
     for number, step in enumerate(found.overflow, 1):
         where = f"overflow, step {number}"
-        if step.to not in (ANYBODY, ALL_PHONES) and step.to not in found.agencies:
-            yield f"{where}: {step.to!r} is neither {ANYBODY}, {ALL_PHONES} nor an agency's number"
+        if not _names_agency(step.to):  # as the two others are written too
+            yield (
+                f"{where}: {step.to!r} is neither {ANYBODY}, {ALL_PHONES} nor an agency's number "
+                "or id"
+            )
         if not before <= step.after_s <= LONGEST_REST_S:
             yield (
                 f"{where}: after_s must be between 0 and {LONGEST_REST_S:g}, and not below that of "
                 "the step before"
             )
         before = step.after_s
+
+
+def _names_agency(name: str) -> bool:
+    return bool(NUMBER.fullmatch(name) or ID.fullmatch(name))
 
 
 def _reason_problems(reasons: Mapping[str, PauseReason]) -> Iterator[str]:

@@ -73,7 +73,7 @@ class Overflow:
             for phone in (rung := [one for one in phones if self._can_ring(one)]):
                 phone.device = Device.IN_USE
             return [phone.number for phone in rung]
-        agency = self._directory.agencies.get(to)
+        agency = self._directory.agencies.find(to)
         # both numbers at once: nobody waits for the first one's silence
         return list(self._directory.addresses(agency, now)) if agency else []
 

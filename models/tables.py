@@ -78,6 +78,7 @@ HAS_ASTERISK_ID = text("asterisk_id <> ''")
 """For a question about `asterisk_id`: that it is not empty."""
 
 _LIVES = text("ended_at IS NULL")
+_IN_USE = text("retired_at IS NULL")
 
 
 NOT_CODED = text("coded_at IS NULL")
@@ -407,3 +408,38 @@ class TextMessageRow(Base):
     address: Mapped[str] = mapped_column(String(255))
     peer: Mapped[str] = mapped_column(String(NUMBER))
     changes: Mapped[int]
+
+
+class AgencyRow(Base):
+    """An agency (`acd.agencies.agency.Agency`). Rows are retired and never deleted: records name
+    them, and an empty table is one that has never been filled.
+    """
+
+    __tablename__ = "agencies"
+    __table_args__ = (
+        Index(
+            "uq_agencies_number",
+            "number",
+            unique=True,
+            sqlite_where=_IN_USE,
+            postgresql_where=_IN_USE,
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(WORD), primary_key=True)
+    number: Mapped[str] = mapped_column(String(ID))
+    name: Mapped[str] = mapped_column(String(NAME))
+    kind: Mapped[str] = mapped_column(String(WORD))
+    voice: Mapped[str] = mapped_column(String(255))
+    fallback: Mapped[str] = mapped_column(String(255))
+    mail: Mapped[str] = mapped_column(String(255))
+    webhook: Mapped[str] = mapped_column(String(255))
+    hours: Mapped[str] = mapped_column(String(WORD))
+    holidays: Mapped[bool]
+    categories: Mapped[list[str]]
+    kecamatan: Mapped[list[str]]
+    chain: Mapped[list[str]]
+    acknowledge_s: Mapped[float]
+    report_s: Mapped[float]
+    changed_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]

@@ -154,7 +154,9 @@ def _members(numbers: Iterable[str]) -> str:
 def render_agencies(out: Path, rows: Iterable[tuple[str, str, str]]) -> None:
     """Write agencies.list, which the fallback rings: rows of number, hours (UTC), dial string."""
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _write(out / "agencies.list", "".join("|".join(row) + "\n" for row in rows))
+    path, text = out / "agencies.list", "".join("|".join(row) + "\n" for row in rows)
+    if not path.exists() or path.read_text() != text:
+        _write(path, text)
 
 
 def render_banned(out: Path, addresses: Iterable[str]) -> bool:

@@ -86,7 +86,8 @@ ALL_PHONES = "all_phones"  # every phone that can be rung, whoever sits there
 class OverflowStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """After a call has waited `after_s` with nobody on duty for it, `to` is tried.
 
-    `to`: ANYBODY, ALL_PHONES, or the number of an agency.
+    `to`: ANYBODY, ALL_PHONES, or the number or id of an agency; one that is not there is passed
+    over.
     """
 
     after_s: float

@@ -157,7 +157,7 @@ async def set_skills(
 
     Both have been checked. Raises NoSuchOperator, or a DatabaseError.
     """
-    async with _transaction(database) as session:
+    async with transaction(database) as session:
         row = await _operator_row(session, id)
         if skills is not None:
             row.skills = dict(skills)
@@ -171,7 +171,7 @@ async def remove_operator(database: Database, id: str) -> None:
 
     Raises NoSuchOperator, StillNeeded, or a DatabaseError.
     """
-    async with _transaction(database) as session:
+    async with transaction(database) as session:
         row = await _operator_row(session, id)
         check_logged_out(_operator(row))
         await session.delete(row)
@@ -182,7 +182,7 @@ async def remove_phone(database: Database, number: str) -> None:
 
     Raises NoSuchPhone, StillNeeded, or a DatabaseError.
     """
-    async with _transaction(database) as session:
+    async with transaction(database) as session:
         row = await session.get(PhoneRow, number)
         if row is None:
             raise NoSuchPhone.of(number)
@@ -192,7 +192,7 @@ async def remove_phone(database: Database, number: str) -> None:
 
 
 @asynccontextmanager
-async def _transaction(database: Database) -> AsyncIterator[AsyncSession]:
+async def transaction(database: Database) -> AsyncIterator[AsyncSession]:
     """Read and change together: nobody else writes meanwhile. Raises a DatabaseError."""
     try:
         async with database.session() as session:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 from aiohttp import web
 
+from acd.agencies.changes import AgencyError, NoSuchAgency
 from acd.callbacks.by_hand import CallbackRefused
 from acd.config_file import NoSuchReason
 from acd.feature_codes.dispositions import NoSuchDisposition
@@ -64,6 +65,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchText, 404),
     (SeveralTexts, 409),
     (ReportError, 400),
+    (NoSuchAgency, 404),
+    (AgencyError, 400),
     (NoSuchPlace, 404),
     (PlaceError, 400),
     (AlreadyThere, 409),

@@ -22,6 +22,7 @@ from aiohttp import web
 from models.database import Database
 from ngalam112 import __version__
 from ngalam112.api import incident_queries, queries, text_queries, time_ranges
+from ngalam112.api.agencies import AgencyRoutes
 from ngalam112.api.changes import Changes, json_response, reply
 from ngalam112.api.connection_limit import (
     MOST_CONNECTIONS,
@@ -71,6 +72,7 @@ class Api:
         self._changes = Changes(engine, database, settings, journal)
         self._notices = NoticeRoutes(engine, settings)
         self._places = Places(engine, database, settings)
+        self._agencies = AgencyRoutes(engine, database, settings)
         self._text_changes = TextChanges(engine, settings)
         self._incidents = IncidentChanges(engine, database, settings, journal)
 
@@ -125,6 +127,11 @@ class Api:
         route.add_get("/api/places", self._past(queries.registered_places, self._looking_up))
         route.add_post("/api/places", self._places.add)
         route.add_delete("/api/places/{number}", self._places.remove)
+        route.add_get("/api/agencies", self._agencies.list)
+        route.add_get("/api/agencies/{id}", self._agencies.show)
+        route.add_put("/api/agencies", self._agencies.put_all)
+        route.add_put("/api/agencies/{id}", self._agencies.put)
+        route.add_delete("/api/agencies/{id}", self._agencies.retire)
         route.add_get("/api/texts", self._past(text_queries.texts, self._looking_up))
         route.add_get("/api/texts/{id}", self._past(text_queries.text, self._looking_up))
         for path, question in (incident_queries.STORED | incident_queries.OF_ONE).items():

@@ -13,6 +13,7 @@ import typer
 
 from ngalam112 import __version__
 from ngalam112.cli.accounts import operators
+from ngalam112.cli.agencies import agencies
 from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
 from ngalam112.cli.common import FormatOption, make_group, read, tell
@@ -57,7 +58,8 @@ app = typer.Typer(
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
 for group in (
-    *(engines, phones, operators, calls, texts, incidents, callbacks, place, notices, menus),
+    *(engines, phones, operators, agencies, calls, texts, incidents),
+    *(callbacks, place, notices, menus),
     *(reports, exports, database, sounds),
 ):
     app.add_typer(group)

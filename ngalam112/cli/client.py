@@ -52,6 +52,10 @@ class Client:
         """Have `path` done and return the answer; raises a ClientError."""
         return self._request("POST", path, json.dumps(body or {}))
 
+    def put(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Have `path` be as the body says and return the answer; raises a ClientError."""
+        return self._request("PUT", path, json.dumps(body))
+
     def delete(self, path: str) -> Any:
         """Have `path` removed and return the answer; raises a ClientError."""
         return self._request("DELETE", path, None)

@@ -15,6 +15,7 @@ from acd.config_file import DistributionError, load_distribution
 from incidents.categories_file import CategoriesError, load_categories
 from ivr.menu import MenuError, load_menu
 from models.database import Database, DatabaseError
+from ngalam112.cli.doctor_agencies import check_agencies
 from ngalam112.cli.doctor_links import (
     START,
     Check,
@@ -62,6 +63,7 @@ async def examine() -> list[Check]:
         _place(settings),
     ]
     checks.append(await _database(settings))
+    checks += await check_agencies(settings)
     ari, ami = await check_ari(settings), await check_ami(settings)
     ours, engine, phones = await asyncio.to_thread(check_engine, settings)
     checks += check_ports_of_line(settings, ari.state == "ok", ami.state == "ok", ours)

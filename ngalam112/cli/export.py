@@ -47,7 +47,7 @@ async def _write(
     settings: Settings, since: datetime | None, until: datetime | None, output: Path | None
 ) -> None:
     """Read the database itself, engine or not: months of lines are no work for an engine."""
-    with _written(output) as file:
+    with written(output) as file:
         async with aclosing(_lines(settings, since, until)) as lines:
             async for line in lines:
                 file.write(line + "\n")
@@ -72,7 +72,7 @@ async def _lines(
 
 
 @contextmanager
-def _written(output: Path | None) -> Iterator[TextIO]:
+def written(output: Path | None) -> Iterator[TextIO]:
     """The file to write to; one that could not be written to its end leaves the old one alone."""
     if output is None:
         yield sys.stdout

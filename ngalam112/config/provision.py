@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
-from acd.config_file import Distribution
-from acd.transfers.directory import addresses_in_utc
 from ivr.line_tests import LONGEST_TEST_S
 from ngalam112.config.settings import PROJECT, Settings
-from pbx.endpoints import endpoint
 from pbx.render import (
     REALM,
     PhoneAccount,
     render,
-    render_agencies,
     render_missing_members,
     render_phones,
 )
@@ -129,20 +123,3 @@ def phones_are_rendered(settings: Settings) -> bool:
     """Whether this line has had phones before."""
     listed = settings.asterisk_home / "etc" / "phones.list"
     return listed.exists() and bool(listed.read_text().split())
-
-
-def provision_agencies(settings: Settings, found: Distribution) -> None:
-    """Write down whom the fallback rings beside the phones; digits only if there is a carrier.
-
-    Opening hours become UTC as of now: summer time that begins is known at the next start.
-    """
-    offset = datetime.now(ZoneInfo(settings.timezone)).utcoffset()
-    ahead = round(offset.total_seconds() / 60) if offset is not None else 0
-    rows = []
-    for number in found.fallback:
-        for hours, address in addresses_in_utc(found.agencies[number], ahead):
-            if address.startswith("sip:"):
-                rows.append((number, hours, endpoint(address, "")))
-            elif settings.carrier:
-                rows.append((number, hours, endpoint(f"tel:{address}", settings.carrier)))
-    render_agencies(settings.asterisk_home / "etc", rows)

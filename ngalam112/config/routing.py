@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from acd.agencies.register import Register
 from acd.config_file import Distribution, DistributionError, load_distribution
 from acd.feature_codes.code_calls import PROMPTS
 from acd.feature_codes.dispositions import UNDO
@@ -28,6 +29,7 @@ from incidents.categories_file import load_categories
 from ivr.information import PROMPTS as INFORMATION_PROMPTS
 from ivr.line_tests import PROMPTS as TEST_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
+from ngalam112.config.agencies import agencies_at_first
 from ngalam112.config.settings import SHIPPED_PROMPTS, Settings
 from ngalam112.config.sounds import Sound, build_sounds, seconds_of
 from pbx.programs import Programs
@@ -205,9 +207,10 @@ def mismatches(found: Distribution, tree: MenuTree, settings: Settings) -> Itera
         if category not in tree.categories:
             yield f"category number {number}: {category!r} is not one of the menu's categories"
     for number, agency in found.agencies.items():
-        if agency.needs_carrier and not settings.carrier:
+        digits = [one for one in (agency.number, agency.fallback) if one and one.isdigit()]
+        if digits and not settings.carrier:
             yield f"agency {number} has a number of digits; set NGALAM112_CARRIER to dial through"
-        for address in filter(str.isdigit, filter(None, (agency.number, agency.fallback))):
+        for address in digits:
             barred = found.outbound.dial_string(address, settings.country, settings.number)
             if isinstance(barred, Barred):
                 yield (
@@ -265,7 +268,10 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
 
 
 def directory_of(settings: Settings, found: Distribution) -> Directory:
-    """The numbers that operators may dial; opening hours are local time."""
+    """The numbers that operators may dial; opening hours are local time.
+
+    The agencies are those of a line that has no rows yet, until the engine knows better.
+    """
     zone = ZoneInfo(settings.timezone)
 
     def local_minute(now: float) -> int:
@@ -273,7 +279,7 @@ def directory_of(settings: Settings, found: Distribution) -> Directory:
         return local.hour * 60 + local.minute
 
     return Directory(
-        agencies=found.agencies,
+        agencies=Register(agencies_at_first(settings, found)),
         categories=found.category_numbers,
         carrier=bool(settings.carrier),
         local_minute=local_minute,

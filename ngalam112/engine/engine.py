@@ -8,19 +8,17 @@ parts are made and bound together in `ngalam112.wiring`.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 import structlog
 
+from acd.agencies.agency import Agency
+from acd.agencies.register import AGENCIES, Register
 from acd.calls.journal import Journal
 from acd.timers import Timers
-from ngalam112.config.provision import (
-    phones_read,
-    phones_unread,
-    provision_agencies,
-    provision_phones,
-)
+from ngalam112.config.agencies import doubts, provision_agencies
+from ngalam112.config.provision import phones_read, phones_unread, provision_phones
 from ngalam112.config.routing import RoutingConfig
 from ngalam112.config.settings import Settings
 from ngalam112.engine.ban_keeper import BanKeeper
@@ -42,6 +40,7 @@ class Engine:
 
     `restored`: connected, and what Asterisk holds is known. `on_serving()`: called when it becomes
     true. `on_fallback_calls()`: called after each event while citizens are with the fallback.
+    `agencies_stored`: the database has told which agencies there are.
     """
 
     def __init__(
@@ -69,7 +68,7 @@ class Engine:
         self.text_service = text_service
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
-        self.restored = False
+        self.restored = self.agencies_stored = False
         self.event_errors = 0
         self.on_serving: Callable[[], None] = lambda: None
         self.on_fallback_calls: Callable[[], None] = lambda: None
@@ -97,7 +96,7 @@ class Engine:
         async with self._rendering:
             phones = list(self.roster.phones.values())
             await asyncio.to_thread(provision_phones, self.settings, phones)
-            await asyncio.to_thread(provision_agencies, self.settings, self.distribution)
+            await self._write_agencies()
             if self.ari.connected and phones_unread(self.settings):
                 await self.ari.call("PUT", "asterisk/modules/res_pjsip.so", timeout=15.0)
                 try:
@@ -106,6 +105,46 @@ class Engine:
                     # an Asterisk that runs since before the fallback had its queue
                     log.warning("fallback_has_no_queue")
                 phones_read(self.settings)
+
+    @property
+    def agencies(self) -> Register:
+        """The agencies as the line uses them now."""
+        return self.dispatcher.transfers.directory.agencies
+
+    def know_agencies(self, agencies: Iterable[Agency], *, stored: bool) -> None:
+        """Use these agencies from now on; what rings or talks goes on as it is.
+
+        `stored`: the database has them, so the next engine is told of them.
+        """
+        self.agencies.know(agencies)
+        if not stored:
+            return
+        self.agencies_stored = True
+        self.journal.keep(AGENCIES, self.agencies.fact())
+
+    def doubt_agencies(self) -> None:
+        """Say in the log what does not fit between the agencies and the distribution file."""
+        found, file = doubts(self.distribution, self.agencies.by_id.values()), "distribution file"
+        if found.left_over:
+            log.warning(
+                "agencies_in_distribution_file",
+                file=str(self.settings.distribution_file),
+                not_among_the_agencies=found.unknown,
+                what=f"agencies are in the database now (ngalam112 agency list); those in the"
+                f" {file} are not read any more: take them out",
+            )
+        if found.missing:
+            what = f"overflow or fallback of the {file} names what is no agency: it is passed over"
+            log.warning("agencies_not_there", names=found.missing, what=what)
+
+    async def bring_agencies(self) -> None:
+        """Write down whom Asterisk rings for citizens of whom no engine knows. Raises OSError."""
+        async with self._rendering:
+            await self._write_agencies()
+
+    async def _write_agencies(self) -> None:
+        now = Register(self.agencies.by_id.values())
+        await asyncio.to_thread(provision_agencies, self.settings, self.distribution, now)
 
     def ping(self, answered: Callable[[], None]) -> None:
         """Ask Asterisk whether it answers this engine; nothing follows if it does not."""

@@ -9,14 +9,22 @@ from collections.abc import Awaitable, Callable
 
 import aiohttp
 
+from acd.agencies.agency import Agency
+from acd.agencies.register import Register
+from acd.config_file import Distribution
 from acd.operators.operator import Phone
 from models.database import Database, Unreachable, upgrade
 from ngalam112.accounts.admin import load_roster
+from ngalam112.accounts.agencies import load_agencies
+from ngalam112.config.agencies import (
+    agencies_are_rendered,
+    agencies_at_first,
+    provision_agencies,
+)
 from ngalam112.config.provision import (
     ARI_USER,
     phones_are_rendered,
     provision,
-    provision_agencies,
     provision_phones,
     unread_file,
 )
@@ -57,27 +65,37 @@ async def prepare(settings: Settings, programs: Programs, *, engine_runs: bool =
     settings.home.mkdir(parents=True, exist_ok=True)
     # callers' data: for the line's own user only, whoever made the folder
     settings.home.chmod(0o700)
-    phones = await _stored_phones(settings)
+    phones, agencies = await _stored(settings)
     await asyncio.to_thread(build_prompts, settings, programs)
     await asyncio.to_thread(build_music, settings.music, programs)
     routing = load_routing(settings)
     provision(settings, await asyncio.to_thread(programs.version, "asterisk"))
-    provision_agencies(settings, routing.distribution)
+    _provision_agencies(settings, routing.distribution, agencies)
     if phones is not None:
         provision_phones(settings, phones)
 
 
-async def _stored_phones(settings: Settings) -> list[Phone] | None:
-    """Read the phones; None if the database is away and those of before must do."""
+def _provision_agencies(
+    settings: Settings, found: Distribution, stored: list[Agency] | None
+) -> None:
+    if stored is None and agencies_are_rendered(settings):
+        return  # those of before must do
+    # the engine fills a table that is empty, with these
+    agencies = Register(stored or agencies_at_first(settings, found))
+    provision_agencies(settings, found, agencies)
+
+
+async def _stored(settings: Settings) -> tuple[list[Phone] | None, list[Agency] | None]:
+    """Read phones and agencies; None if the database is away and those of before must do."""
     try:
         await upgrade(settings.url)
         async with Database(settings.url) as database:
-            return (await load_roster(database))[1]
+            return (await load_roster(database))[1], await load_agencies(database)
     except Unreachable as error:
         if not phones_are_rendered(settings):
             raise
         print(f"{error} The line starts with the phones that it had.", file=sys.stderr)  # noqa: T201
-        return None
+        return None, None
 
 
 def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:

@@ -26,8 +26,9 @@ from models.database import Database
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.places import know_places
 from ngalam112.api.server import Api
+from ngalam112.config.agencies import sources_of
 from ngalam112.config.logs import open_log
-from ngalam112.config.routing import RoutingConfig
+from ngalam112.config.routing import RoutingConfig, load_routing
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from ngalam112.process import pidfiles
@@ -161,9 +162,11 @@ async def _serve_and_drain(life: _Life) -> None:
 
 async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> None:
     settings, journal, kept = life.settings, CountingJournal(recorder), recorder.local.kept
-    opening = StartupState(database, settings.url, recorder)
+    routing = life.routing if life.routing is not None else load_routing(settings)
+    sources = sources_of(settings, routing.distribution)
+    opening = StartupState(database, settings.url, recorder, sources)
     stored = await opening.first(may_do_without=bool(kept.phones))
-    engine, reconnect = build(settings, journal, life.routing)
+    engine, reconnect = build(settings, journal, routing)
     known = known_by(kept, stored)
     seen_at = read_beat(settings.beat)
     is_stored = stored is not None

@@ -12,6 +12,8 @@ from models import schema
 from models.database import Database
 from models.tables import Base
 from ngalam112.accounts.admin import load_roster
+from ngalam112.accounts.agencies import load_agencies
+from ngalam112.config.agencies import agencies_at_first
 from ngalam112.config.routing import RoutingConfig, load_routing
 from ngalam112.config.settings import Settings
 from ngalam112.recovery.snapshot import open_calls
@@ -41,7 +43,10 @@ async def warm_up(settings: Settings) -> RoutingConfig:
             await connection.run_sync(schema.revision)
             await connection.run_sync(Base.metadata.create_all)
         await load_roster(database)
+        await load_agencies(database)
         await open_calls(database)
     finally:
         await database.engine.dispose()
-    return load_routing(settings)
+    routing = load_routing(settings)
+    agencies_at_first(settings, routing.distribution)
+    return routing

@@ -39,6 +39,8 @@ def remember(
         engine.roster.add_phone(phone)
     for operator in known.operators:
         engine.roster.add_operator(operator)
+    if known.agencies:
+        engine.know_agencies(known.agencies, stored=is_stored)
     reconnect.remember(known.calls, kept.facts, seen_at)
     # somebody has set the machine's clock since: what had to happen in an hour has to then as well
     items = items_of(known, engine.clock.stepped(kept.facts.get(CLOCK)))
@@ -62,6 +64,7 @@ def remember(
             }
         )
         recorder.local.keep_phones(known.phones)
+        engine.doubt_agencies()
         _say_last(engine, recorder, set(kept.newer))
     engine.wrap_ups.restore(engine.clock.now())
 
@@ -90,6 +93,11 @@ async def record(engine: Engine, recorder: DatabaseWriter, opening: StartupState
             await engine.bring_phones()
         except (AriError, OSError) as error:
             log.error("phones_not_brought", error=str(error))
+    else:
+        try:
+            await engine.bring_agencies()
+        except OSError as error:
+            log.error("agencies_not_brought", error=str(error))
     await recorder.run()
 
 
@@ -97,6 +105,9 @@ def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     local, roster = recorder.local, engine.roster
     newer = {id for id in roster.operators if local.is_newer(id)}
     learn(roster, stored, newer, local.kept)
+    if not engine.agencies_stored:  # else the API has changed some since, and knows all
+        engine.know_agencies(stored.agencies, stored=True)
+    engine.doubt_agencies()
     in_journal = local.kept.others.get(TABLE, {}).keys() | local.kept.newer
     items = [one for one in items_of(stored) if one.id not in in_journal]
     engine.router.callbacks.remember(items, engine.clock.now())

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Coroutine, Set
 from typing import Any, TypeVar
 
@@ -15,6 +16,9 @@ import msgspec
 import structlog
 from sqlalchemy import func, select
 
+from acd.agencies.agency import Agency
+from acd.agencies.first import Sources
+from acd.agencies.register import of_facts
 from acd.calls.record import CallRecord
 from acd.operators.operator import Device, Operator, Phone, operator_of
 from acd.operators.roster import Roster
@@ -27,6 +31,7 @@ from models.database import Database, DatabaseError, Unreachable, upgrade
 from models.rows import plain
 from models.tables import IncidentRow
 from ngalam112.accounts.admin import load_roster
+from ngalam112.accounts.agencies import filled_agencies
 from ngalam112.recovery.snapshot import open_calls
 
 log = structlog.get_logger("startup")
@@ -45,7 +50,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     `over`: the ids of the journal's calls and other rows without an end that the database has seen
     end. `others`: the rows without an end of further tables, by the table's name.
-    `incident_number`: the highest that the database has.
+    `incident_number`: the highest that the database has. `agencies`: all, retired ones too; none
+    where neither has told.
     """
 
     operators: list[Operator]
@@ -54,6 +60,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     over: frozenset[str] = frozenset()
     others: dict[str, list[dict[str, Any]]] = {}
     incident_number: str | None = None
+    agencies: list[Agency] = []
 
 
 def known_by(kept: Kept, stored: Known | None = None) -> Known:
@@ -65,6 +72,7 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
             phones=list(kept.phones),
             calls=_calls(kept, kept.calls.keys()),
             others={table: list(some.values()) for table, some in kept.others.items()},
+            agencies=of_facts(kept.facts),
         )
     operators = []
     for one in stored.operators:
@@ -78,6 +86,7 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
         calls=_joined_calls(kept, stored),
         others={kind.table: _joined_rows(kind, kept, stored) for kind in _OTHERS},
         incident_number=stored.incident_number,
+        agencies=stored.agencies,
     )
 
 
@@ -184,12 +193,18 @@ def _calls(kept: Kept, ids: Set[str]) -> list[CallRecord]:
     return found
 
 
-async def read_stored(url: str, kept: Kept | None = None) -> Known:
+async def read_stored(url: str, sources: Sources, kept: Kept | None = None) -> Known:
     """Make the database ready and read it, in a thread, for making it ready takes its time.
 
-    `kept`: what the journal knows, of which some may have ended. Raises a DatabaseError.
+    `sources`: what the agencies are if there are none yet. `kept`: what the journal knows, of which
+    some may have ended. Raises a DatabaseError.
     """
     kept = kept or Kept()
+
+    def told(made: list[Agency]) -> None:
+        moved = [one.id for one in made if one.number in sources.sections]
+        ours = [one.id for one in made if one.number not in sources.sections]
+        log.info("agencies_made", from_distribution_file=moved, shipped=ours)
 
     async def read() -> Known:
         await upgrade(url)
@@ -202,6 +217,7 @@ async def read_stored(url: str, kept: Kept | None = None) -> Known:
                 over=await _ended(database, kept),
                 others={kind.table: await _open_rows(database, kind) for kind in _OTHERS},
                 incident_number=await _incident_number(database),
+                agencies=await filled_agencies(database, sources, time.time(), told),
             )
 
     return await in_thread(read)
@@ -237,8 +253,11 @@ async def _incident_number(database: Database) -> str | None:
 class StartupState:
     """The way to the database: `first` for the start of an engine, `at_last` for a living one."""
 
-    def __init__(self, database: Database, url: str, recorder: DatabaseWriter) -> None:
+    def __init__(
+        self, database: Database, url: str, recorder: DatabaseWriter, sources: Sources
+    ) -> None:
         self._database, self._url, self._recorder = database, url, recorder
+        self._sources = sources
         self._reading: asyncio.Task[Known] | None = None
 
     async def first(self, may_do_without: bool) -> Known | None:
@@ -278,7 +297,7 @@ class StartupState:
             await asyncio.sleep(_RETRY_S)
 
     def _read(self) -> asyncio.Task[Known]:
-        reading = read_stored(self._url, self._recorder.local.kept)
+        reading = read_stored(self._url, self._sources, self._recorder.local.kept)
         return asyncio.create_task(reading, name="database")
 
     def give_up(self) -> None:

@@ -11,6 +11,7 @@ import msgspec
 from fakes import FakeJournal, FakeSwitch, FakeTextSender
 from hypothesis import settings
 
+from acd.agencies.agency import Agency
 from acd.calls.call import Call
 from acd.calls.checkpoint import call_checkpoints, claim_checkpoints, to_hang_up
 from acd.calls.journal import Journal
@@ -63,6 +64,12 @@ def an_operator(number: str = "1001", **changes: Any) -> Operator:
 def a_phone(number: str = "101", **changes: Any) -> Phone:
     """A phone that is free."""
     return Phone(number, **({"password": "a-phone-password", "device": Device.FREE} | changes))
+
+
+def an_agency(number: str = "110", **changes: Any) -> Agency:
+    """An agency that operators dial by this number."""
+    values: dict[str, Any] = {"id": f"agency-{number}", "name": "Polisi", "voice": "0341366444"}
+    return Agency(number=number, **(values | changes))
 
 
 def a_call(

@@ -52,6 +52,9 @@ class ServedEngine:
     async def post(self, path: str, **body: Any) -> Any:
         return await self.at_a_client(self.client.post, path, body)
 
+    async def put(self, path: str, **body: Any) -> Any:
+        return await self.at_a_client(self.client.put, path, body)
+
     async def delete(self, path: str) -> Any:
         return await self.at_a_client(self.client.delete, path)
 
@@ -106,8 +109,8 @@ def with_silent_prompts(settings: Settings) -> Settings:
 
 
 @asynccontextmanager
-async def an_engine(home: Path) -> AsyncIterator[ServedEngine]:
-    settings = with_silent_prompts(line_settings(home))
+async def an_engine(home: Path, **changes: Any) -> AsyncIterator[ServedEngine]:
+    settings = with_silent_prompts(line_settings(home, **changes))
     await upgrade(settings.url)
     async with Database(settings.url) as database:
         local = WriteAheadLog(settings.journal)

@@ -88,15 +88,24 @@ async def _is_back(line: Line) -> bool:
     return engine["database_away_since"] is None and engine["backlog"] == 0
 
 
-async def test_a_line_whose_database_is_away_is_prepared_with_the_phones_that_it_had(
+async def test_a_line_whose_database_is_away_is_prepared_with_whom_it_had(
     programs: Programs, built_sounds: Path, tmp_path: Path, own_server: PostgresServer
 ) -> None:
     url = own_server.url(own_server.create())
-    async with open_line(tmp_path, programs, built_sounds, desks=1, database_url=url) as line:
-        settings = line.settings
+    plan = tmp_path / "plan.toml"
+    section = '[agencies.81]\nname = "Pos"\nnumber = "sip:before@192.0.2.1"\n'
+    plan.write_text(f'fallback = ["pos"]\n{section}')
+    more = {"database_url": url, "distribution_file": plan}
+    async with open_line(tmp_path, programs, built_sounds, desks=1, **more) as line:
+        settings, client = line.settings, line.client
+        agencies = settings.asterisk_home / "etc" / "agencies.list"
+        assert agencies.read_text() == "81|*|PJSIP/outside/sip:before@192.0.2.1\n"
+        change = {"voice": "sip:since@192.0.2.1"}
+        await asyncio.to_thread(client.put, "/api/agencies/pos", change)
     phones = settings.asterisk_home / "etc" / "phones.conf"
     before = phones.read_text()
     own_server.stop()
     await prepare(settings, programs)
     assert phones.read_text() == before
     assert password_digest("101", PASSWORD) in before
+    assert agencies.read_text() == "81|*|PJSIP/outside/sip:since@192.0.2.1\n"

@@ -16,6 +16,8 @@ import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
 
+from acd.agencies.changes import Terms
+from acd.agencies.first import Sources
 from acd.calls.record import CallEvent, CallRecord, EventKind, Outcome, apply, fold
 from acd.operators.operator import Operator
 from journal import database_writer
@@ -324,7 +326,9 @@ async def test_the_start_knows_which_of_the_journals_calls_the_database_has_seen
         tell(recorder, "over")
         tell(recorder, "lives", 3)
     stored = await read_stored(
-        database_url, Kept(calls={one: {} for one in ("over", "lives", "unknown")})
+        database_url,
+        Sources({}, Terms(dial=lambda number: number)),
+        Kept(calls={one: {} for one in ("over", "lives", "unknown")}),
     )
     assert stored.over == {"over"}
     assert [one.call_id for one in stored.calls] == ["lives"]

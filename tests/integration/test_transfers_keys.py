@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -305,6 +306,28 @@ async def test_an_agency_is_a_third_one_at_its_answer_and_all_end_with_the_citiz
         address = f"sip:110@127.0.0.1:{floor.agency_port}"
         came = [("1101", "answered", "caller"), (address, "conference", "caller")]
         assert (ends(record), record.transfers) == (came, 0)
+
+
+async def test_an_agency_that_the_line_learns_of_is_rung_and_one_that_retires_rings_on(
+    floor: Floor,
+) -> None:
+    async with floor.scene("101") as scene:
+        await scene.talk()
+        first, agency = scene.phones["101"], await scene.agency(answers=False)
+        await first.press("*285#")
+        await scene.have_failed("nowhere")
+        made = {"number": "85", "name": "Baru", "voice": f"sip:110@127.0.0.1:{floor.agency_port}"}
+        client = floor.line.client
+        await asyncio.to_thread(client.put, "/api/agencies/baru", made)
+        ringing = await scene.ring(agency, "85")
+        await asyncio.to_thread(client.delete, "/api/agencies/baru")
+        agency.answer(ringing)
+        await scene.apart(first, agency)
+        await first.press("*2")
+        await scene.together(agency)
+        await scene.free(first)
+        record = await scene.over()
+        assert record.transfers == 1
 
 
 async def test_an_agencys_fallback_is_rung_when_its_number_is_dead(floor: Floor) -> None:

@@ -107,11 +107,11 @@ def test_no_text_at_all_brings_another_error_than_ours(
         assert "\n" not in str(error)
 
 
-def test_the_fallback_rings_known_agencies_only(tmp_path: Path) -> None:
-    agency = '[agencies.110]\nname = "Polresta"\nnumber = "0341366444"\n'
+def test_agencies_are_named_by_number_or_id_whether_there_are_such_or_not(tmp_path: Path) -> None:
     path = tmp_path / "distribution.toml"
-    path.write_text('fallback = ["110"]\n' + agency)
-    assert load_distribution(path).fallback == ("110",)
-    path.write_text('fallback = ["110", "113"]\n' + agency)
-    with pytest.raises(DistributionError, match=r"fallback: '113' is no agency's number"):
+    steps = '{ after_s = 1, to = "anybody" }, { after_s = 2, to = "pmi" }'
+    path.write_text(f'fallback = ["110", "damkar"]\noverflow = [{steps}]\n')
+    assert load_distribution(path).named() == {"110", "damkar", "pmi"}
+    path.write_text('fallback = ["110", "11 3"]\n')
+    with pytest.raises(DistributionError, match=r"fallback: '11 3' is no agency's number or id"):
         load_distribution(path)

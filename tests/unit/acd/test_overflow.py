@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from factories import Desk
+from factories import Desk, an_agency
 
 from acd.calls.states import Stage
 from acd.operators.states import State
 from acd.rules.rules import OverflowStep
-from acd.transfers.directory import Agency, Directory
 
 PLAN = (
     OverflowStep(after_s=5.0, to="anybody"),
@@ -19,8 +18,7 @@ PLAN = (
 def a_desk(operators: int = 2) -> Desk:
     """All operators paused, so nobody is on duty."""
     desk = Desk(operators, overflow=PLAN, overflow_again_s=30.0, ring_timeout_s=4.0)
-    desk.dispatcher.transfers.directory = Directory(agencies={"113": Agency("PMK", "sip:a@b:1")})
-    desk.dispatcher.overflow._directory = desk.dispatcher.transfers.directory
+    desk.dispatcher.transfers.directory.agencies.know([an_agency("113", voice="sip:a@b:1")])
     for number in desk.roster.operators:
         desk.roster.pause(number, None, 90.0)
     return desk
@@ -56,6 +54,18 @@ def test_each_step_comes_in_its_time_and_the_plan_begins_again() -> None:
     assert rung(desk)[3:5] == ["101", "102"], "30 s after the last step the first, and so on"
     steps = [one.data["to"] for one in desk.journal.events[call.id] if one.kind == "overflow"]
     assert steps[:5] == ["anybody", "all_phones", "113", "anybody", "all_phones"]
+
+
+def test_a_step_to_an_agency_that_is_not_there_is_passed_over_and_a_new_one_is_rung() -> None:
+    desk = a_desk()
+    agencies = desk.dispatcher.transfers.directory.agencies
+    agencies.know([])
+    call = desk.queued(now=100.0)
+    fire_until(desk, 125.0)
+    assert (rung(desk), call.stage) == (["101", "102"], Stage.QUEUED)
+    agencies.know([an_agency("64", id="113", voice="sip:new@b")])
+    fire_until(desk, 170.0)
+    assert rung(desk)[-1] == "sip:new@b"
 
 
 def test_the_first_phone_that_answers_has_the_citizen_and_its_operator_is_in_the_record() -> None:

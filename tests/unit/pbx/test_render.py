@@ -8,19 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from factories import OFTEN, a_phone
+from factories import OFTEN, a_phone, an_agency
 from hypothesis import given
 from hypothesis import strategies as st
 
+from acd.agencies.register import Register
 from acd.config_file import Distribution
-from acd.transfers.directory import Agency
+from ngalam112.config.agencies import provision_agencies
 from ngalam112.config.provision import (
     TEMPLATES,
     asterisk_values,
     phones_read,
     phones_unread,
     provision,
-    provision_agencies,
     provision_phones,
 )
 from ngalam112.config.settings import Settings, load_settings
@@ -246,12 +246,14 @@ def test_whom_the_fallback_rings_outside_is_written_down_as_far_as_it_can_be_dia
     tmp_path: Path, carrier: str, rows: list[str]
 ) -> None:
     settings = a_line(tmp_path, carrier=carrier)
-    agencies = {
-        "110": Agency("Polresta", "0341366444", "110", "07:00-22:00"),
-        "112": Agency("nobody's", "0341"),
-        "113": Agency("Damkar", "sip:desk@10.0.0.2:5080"),
-    }
-    provision_agencies(settings, Distribution(agencies=agencies, fallback=("113", "110")))
+    agencies = [
+        an_agency("110", fallback="110", hours="07:00-22:00"),
+        an_agency("112", voice="0341"),
+        an_agency("113", id="damkar", voice="sip:desk@10.0.0.2:5080"),
+        an_agency("119", voice="sip:gone@10.0.0.2", retired_at=5.0),
+    ]
+    plan = Distribution(fallback=("damkar", "119", "nobody", "110"))
+    provision_agencies(settings, plan, Register(agencies))
     listed = settings.asterisk_home / "etc" / "agencies.list"
     assert listed.read_text().splitlines() == rows
     assert stat.S_IMODE(listed.stat().st_mode) == 0o600

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from exchange import Exchange
-from factories import LineDesk
+from factories import LineDesk, an_agency
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -17,24 +17,28 @@ from hypothesis.stateful import (
     rule,
 )
 
+from acd.agencies.register import Register
 from acd.calls.call import Call, Form
 from acd.calls.record import fold
 from acd.calls.states import LegStage, Stage
 from acd.dispatcher import Dispatcher
 from acd.operators.operator import Device, available
 from acd.operators.states import State
-from acd.transfers.directory import Agency, Directory
+from acd.transfers.directory import Directory
 from pbx import ari_types as ari
 
 PHONES = ["101", "102", "103", "104"]
 TARGETS = ["102", "1003", "104", "110", "111", "92", "93", "999", "081234", "101"]
 CAUSES = st.sampled_from([0, 16, 17, 19, 21, 127, None])  # None: it could not be rung at all
 DIRECTORY = Directory(
-    agencies={
-        "110": Agency("Polisi", "sip:110@192.0.2.1", fallback="0341112"),
-        "111": Agency("Damkar", "0341113"),
-    },
+    agencies=Register(
+        [
+            an_agency("110", voice="sip:110@192.0.2.1", fallback="0341112"),
+            an_agency("111", voice="0341113"),
+        ]
+    ),
     categories={"92": "police", "93": "fire"},
+    carrier=True,
 )
 STATES = {
     LegStage.RINGING: {State.OFFERED},

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from factories import a_phone, an_operator
+from factories import a_phone, an_agency, an_operator
 from fakes import FakeJournal
 
+from acd.agencies.agency import Agency
+from acd.agencies.register import Register
 from acd.calls.target import Kind, Target
 from acd.operators.operator import Device, Status
 from acd.operators.roster import Roster
 from acd.operators.states import State
-from acd.transfers.directory import Agency, Directory, Refusal, addresses_in_utc, open_at, problems
+from acd.transfers.directory import Directory, Refusal, addresses_in_utc
 
-POLICE = Agency("Polresta", "0341366444", fallback="sip:jaga@192.0.2.1:5080", hours="07:00-15:30")
+POLICE = an_agency("110", fallback="sip:jaga@192.0.2.1:5080", hours="07:00-15:30")
 
 
 def a_roster() -> Roster:
@@ -23,31 +25,14 @@ def a_roster() -> Roster:
     return roster
 
 
-def at(clock: str) -> Directory:
+def at(clock: str, *agencies: Agency, carrier: bool = True) -> Directory:
     hour, _, minute = clock.partition(":")
     return Directory(
-        agencies={"110": POLICE},
+        agencies=Register(agencies or [POLICE]),
         categories={"92": "police"},
+        carrier=carrier,
         local_minute=lambda _: int(hour) * 60 + int(minute),
     )
-
-
-@pytest.mark.parametrize(
-    ("hours", "clock", "open_"),
-    [
-        ("07:00-15:30", "07:00", True),
-        ("07:00-15:30", "06:59", False),
-        ("07:00-15:30", "15:30", False),
-        ("22:00-06:00", "23:59", True),
-        ("22:00-06:00", "05:59", True),
-        ("22:00-06:00", "06:00", False),
-        ("22:00-06:00", "12:00", False),
-        ("00:00-24:00", "23:59", True),
-    ],
-)
-def test_hours_may_go_over_midnight(hours: str, clock: str, open_: bool) -> None:
-    hour, minute = clock.split(":")
-    assert open_at(hours, int(hour) * 60 + int(minute)) is open_
 
 
 def test_an_agency_is_rung_at_its_number_and_then_at_the_fallback() -> None:
@@ -103,25 +88,47 @@ def test_what_cannot_be_has_its_reason(number: str, before: str, refusal: Refusa
     assert at("08:00").find(number, "1101", roster, 100.0) is refusal
 
 
-def test_what_is_wrong_with_a_directory_is_told() -> None:
-    wrong = Agency("X", "1", hours="7-9")
-    found = problems({"11a": wrong, "92": POLICE}, {"92": "police", "x": "fire"})
-    assert len(found) == 5
-    assert problems({"110": POLICE}, {"92": "police"}) == []
+@pytest.mark.parametrize(
+    ("voice", "fallback", "carrier", "rung"),
+    [
+        ("0341", "110", True, ("tel:0341", "tel:110")),
+        ("0341", "sip:a@b", False, ("sip:a@b",)),
+        ("", "sip:a@b", True, ("sip:a@b",)),
+        ("0341", "110", False, Refusal.AWAY),
+        ("", "", True, Refusal.AWAY),
+    ],
+)
+def test_an_agency_is_rung_by_what_can_be_dialled_and_is_else_away(
+    voice: str, fallback: str, carrier: bool, rung: object
+) -> None:
+    directory = at("08:00", an_agency("110", voice=voice, fallback=fallback), carrier=carrier)
+    found = directory.find("110", "1101", a_roster(), 100.0)
+    assert (found.addresses if isinstance(found, Target) else found) == rung
+
+
+def test_agencies_that_change_are_found_as_they_are_and_one_that_is_retired_is_not() -> None:
+    directory = at("08:00")
+    retired = an_agency("110", retired_at=50.0)
+    directory.agencies.know([retired, an_agency("61", id="polresta", name="Polresta")])
+    found = directory.find("61", "1101", a_roster(), 100.0)
+    assert isinstance(found, Target) and found.name == "Polresta"
+    assert directory.find("110", "1101", a_roster(), 100.0) is Refusal.NOWHERE
+    assert directory.agencies.find("polresta") is directory.agencies.find("61") is not None
+    assert directory.agencies.find(retired.id) is None
 
 
 @pytest.mark.parametrize(
     ("hours", "fallback", "rung"),
     [
-        (None, "110", [("*", "0341"), ("*", "110")]),
+        ("", "110", [("*", "0341"), ("*", "110")]),
         ("07:00-22:00", "110", [("00:00-15:00", "0341"), ("*", "110")]),
         ("22:00-06:00", "110", [("15:00-23:00", "0341"), ("*", "110")]),
         ("00:00-24:00", "110", [("*", "0341"), ("*", "110")]),
-        ("07:00-22:00", None, [("*", "0341")]),
+        ("07:00-22:00", "", [("*", "0341")]),
     ],
 )
 def test_the_hours_of_an_agency_are_told_in_utc_to_the_fallback(
-    hours: str | None, fallback: str | None, rung: list[tuple[str, str]]
+    hours: str, fallback: str, rung: list[tuple[str, str]]
 ) -> None:
-    agency = Agency("Polresta", "0341", fallback, hours)
+    agency = an_agency(voice="0341", fallback=fallback, hours=hours)
     assert addresses_in_utc(agency, 420) == rung

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 from exchange import Exchange
-from factories import LineDesk
+from factories import LineDesk, an_agency
 
+from acd.agencies.register import Register
 from acd.calls.call import Call, Leg
 from acd.calls.states import LegStage, Stage
 from acd.operators.states import State
-from acd.transfers.directory import Agency, Directory
+from acd.transfers.directory import Directory
 from ngalam112.engine.ari_switch import Joined, JoinFailed, RingFailed
 from pbx import ari_types as ari
 from reports.queue_log import call_lines
 
-AGENCIES = {"110": Agency("Polisi", "sip:110@192.0.2.1", fallback="0341112")}
+POLICE = an_agency("110", voice="sip:110@192.0.2.1", fallback="0341112")
 
 
 class Hand:
@@ -23,7 +24,7 @@ class Hand:
     def __init__(self, operators: int = 3) -> None:
         self.desk, self.exchange, self.now = LineDesk(operators, wrap_up_s=10.0), Exchange(), 100.0
         self.desk.dispatcher.transfers.directory = Directory(
-            agencies=AGENCIES, categories={"93": "fire"}
+            agencies=Register([POLICE]), categories={"93": "fire"}, carrier=True
         )
         self.desk.switch.hears = self.exchange.obey
         channel = self.exchange.arrives("c1", "citizen", "")
@@ -186,6 +187,22 @@ def test_an_agencys_fallback_is_rung_after_its_number() -> None:
     hand.gone(hand.newest(), 17)
     assert list(hand.call.legs) == [hand.first.id]
     assert hand.desk.switch.told("tell")[-1] == hand.first.id
+
+
+def test_an_agency_that_is_retired_while_it_rings_is_talked_with_and_dialled_no_more() -> None:
+    hand = Hand()
+    hand.press("*2110#")
+    hand.desk.dispatcher.transfers.directory.agencies.know([])
+    hand.gone(hand.newest(), 17)
+    assert hand.newest().phone == "tel:0341112", "its second number as well"
+    hand.answer(hand.newest())
+    hand.press("*2")
+    assert hand.exchange.hears("c1") == {hand.newest().id}
+    assert (hand.call.stage, hand.call.record.transfers) == (Stage.TALKING, 1)
+    other = Hand()
+    other.desk.dispatcher.transfers.directory.agencies.know([])
+    other.press("*2110#")
+    assert list(other.call.legs) == [other.first.id]
 
 
 def test_the_citizen_waits_like_everybody_when_the_first_leaves_before_a_category_answers() -> None:

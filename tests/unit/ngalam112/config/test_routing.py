@@ -53,7 +53,8 @@ def test_audio_that_is_missing_is_told_by_name(tmp_path: Path) -> None:
         ('[agencies.110]\nname = "P"\nnumber = "110"', "", "set NGALAM112_CARRIER"),
         ('[agencies.110]\nname = "P"\nnumber = "x y"', "", "neither 2 to 15 digits nor sip:"),
         ('[agencies.110]\nname = "P"\nnumber = "110"\nhours = "7-9"', "c", "like 07:00-15:30"),
-        ('overflow = [{ after_s = 1, to = "113" }]', "", "nor an agency's number"),
+        ('overflow = [{ after_s = 1, to = "PMI!" }]', "", "nor an agency's number or id"),
+        ('[category_numbers]\n9x = "fire"', "", "1 to 10 digits for it, and it is no agency's"),
         (
             'overflow = [{ after_s = 9, to = "anybody" }, { after_s = 3, to = "all_phones" }]',
             "",
@@ -113,7 +114,8 @@ def test_what_is_in_the_files_is_what_the_rules_say(tmp_path: Path) -> None:
     assert not rules.failure("failed").counts
     assert [step.to for step in rules.overflow] == ["110"]
     directory = directory_of(settings, found)
-    assert directory.addresses(found.agencies["110"], 0.0) == ("tel:0341366444",)
+    (polresta,) = [one for one in directory.agencies.by_id.values() if one.number == "110"]
+    assert (polresta.id, directory.addresses(polresta, 0.0)) == ("polresta", ("tel:0341366444",))
     # 07:30 in Malang
     assert directory.local_minute(1_800_000_000.0 - 1_800_000_000.0 % 86_400 + 1800) == 7 * 60 + 30
 
