@@ -34,6 +34,9 @@ PATHS = (
     ("POST", "/api/operators/1001/login"),
     ("GET", "/api/phones"),
     ("POST", "/api/phones"),
+    ("GET", "/api/agencies"),
+    ("PUT", "/api/agencies/pmi"),
+    ("DELETE", "/api/agencies/pmi"),
     ("GET", "/nothing"),
 )
 
