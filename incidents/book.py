@@ -1,8 +1,8 @@
 """The incidents that an engine has in hand, and everything that is done to one.
 
-Each answered call opens one, in the same write of the journal as the answer. Those that nobody has
-coded yet are kept for the next engine; after a time without a code an incident is `uncoded`. What
-is done to one that is not in hand begins with its row out of the database.
+Each answered call opens one, in the same write of the journal as the answer. Those of which
+something follows by itself are kept for the next engine; after a time without a code an incident is
+`uncoded`. What is done to one that is not in hand begins with its row out of the database.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ from incidents.states import IncidentClass, IncidentState
 
 log = structlog.get_logger("incidents")
 
-MOST_CODED = 1000
-"""So many coded incidents stay in hand, the newest ones, for who changes a code."""
+MOST_SETTLED = 1000
+"""So many settled incidents stay in hand, the newest ones, for who changes them."""
 
 LONGEST_CALLER = 32
 """Characters of a number by which an incident is found (a column's length)."""
@@ -55,11 +55,13 @@ class By(msgspec.Struct, frozen=True):
 
 
 _BY_THE_LINE = By()
+_DONE = (IncidentState.RESOLVED, IncidentState.CLOSED, IncidentState.CANCELLED)
 
 
 class IncidentBook:
     """All incidents that this engine has in hand, by id.
 
+    `on_over(incident, now)`: it is over, or resolved; set by who follows its dispatches.
     `country`: where numbers without a country code are from. `lives(call_id)`: whether a call is
     still up; set by whoever routes events. `category_of(category)`: the incident's category
     for a call that waited for that one.
@@ -82,7 +84,8 @@ class IncidentBook:
         self.in_hand: dict[str, Incident] = {}
         self._of_call: dict[str, str] = {}  # call -> incident, of those in hand
         self._limits: dict[str, Timer] = {}  # incident -> when it is uncoded
-        self._coded: dict[str, None] = {}  # in the order in which they were coded
+        self._settled: dict[str, None] = {}  # in the order in which they came to be so
+        self.on_over: Callable[[Incident, float], None] = lambda incident, now: None
 
     # --- what happens to calls ----------------------------------------------------------------
 
@@ -179,7 +182,21 @@ class IncidentBook:
                 f"{now_is.name} is merged into another one; change that, or unmerge this first."
             )
         self._keep(now_is, kind, now, by, **data)
+        if kind is EntryKind.MOVED and now_is.state in _DONE:
+            self.on_over(now_is, now)
         return now_is
+
+    def note(
+        self, incident: Incident, kind: EntryKind, by: By, now: float, data: Mapping[str, Any]
+    ) -> None:
+        """Write down what has happened of itself, whatever has become of the incident since."""
+        self._keep(self._of_hand(incident), kind, now, by, **data)
+
+    def take(self, incident: Incident) -> Incident:
+        """Have an incident in hand from now on, as something is to follow from it by itself."""
+        if incident.id not in self.in_hand:
+            self._hold(incident)
+        return self.in_hand[incident.id]
 
     def move(self, incident: Incident, state: IncidentState, by: By, now: float, why: str) -> None:
         """Bring an incident to a state. Raises what `change` raises."""
@@ -258,10 +275,12 @@ class IncidentBook:
                 log.error("incident_not_understood", id=str(row.get("id")), error=str(error))
                 continue
             known = self.in_hand.get(incident.id)
-            if incident.coded_at is None and (known is None or known.version < incident.version):
+            if incident.settled_at is None and (known is None or known.version < incident.version):
                 self.numbers.know(incident.number)
                 self._hold(incident)
-                self._limit(incident, max(now, incident.opened_at + self._rules.uncoded_after_s))
+                if incident.coded_at is None:
+                    until = incident.opened_at + self._rules.uncoded_after_s
+                    self._limit(incident, max(now, until))
 
     def _of_hand(self, incident: Incident) -> Incident:
         return self.in_hand.get(incident.id, incident)
@@ -344,17 +363,17 @@ class IncidentBook:
         elif kind is EntryKind.CALL_UNLINKED:
             self._of_call.pop(data["call_id"], None)
         elif kind is EntryKind.CODED and incident.coded_at is None:
-            self._coded.pop(incident.id, None)
             self._limit(incident, incident.changed_at + self._rules.uncoded_after_s)
         elif kind is EntryKind.CODED:
             self._stop_limit(incident)
-            self._coded.pop(incident.id, None)
-            self._coded[incident.id] = None
-            while len(self._coded) > MOST_CODED:
-                self._let_go(next(iter(self._coded)))
+        self._settled.pop(incident.id, None)
+        if incident.settled_at is not None:
+            self._settled[incident.id] = None
+            if len(self._settled) > MOST_SETTLED:
+                self._let_go(next(iter(self._settled)))
 
     def _let_go(self, incident_id: str) -> None:
-        del self._coded[incident_id]
+        del self._settled[incident_id]
         for call in self.in_hand.pop(incident_id).call_ids:
             self._of_call.pop(call, None)
 

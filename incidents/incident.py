@@ -48,6 +48,17 @@ class EntryKind(StrEnum):
     UNMERGED = "unmerged"  # into, number
     TOOK_IN = "took_in"  # incident, number: which was merged into this one
     LET_GO = "let_go"  # incident, number: which is one of its own again
+    DISPATCHED = "dispatched"  # dispatch, agency, ways, origin (in whose place)
+    DELIVERED = "delivered"  # dispatch, agency, way, receipt
+    NOT_DELIVERED = "not_delivered"  # dispatch, agency, way, reason, detail: and is not tried again
+    OVERDUE = "overdue"  # dispatch, agency: nobody has accepted in the agreed time
+    ESCALATED = (
+        "escalated"  # dispatch, agency, to: whom of the chain is told now; None: nobody is left
+    )
+    ACKNOWLEDGED = "acknowledged"  # dispatch, agency
+    DECLINED = "declined"  # dispatch, agency, reason
+    REPORT_LATE = "report_late"  # dispatch, agency: nothing was reported in the agreed time
+    DISPATCH_SETTLED = "dispatch_settled"  # dispatch, agency: nothing more follows by itself
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,8 +92,10 @@ class Incident(msgspec.Struct, kw_only=True):
     `number`: what a person says, as 2026-000123; "" where it could not be given. `incident_class`:
     None until somebody has said what it is (`coded_at`). `category`: an id of the city's tree.
     `priority`: 1 (first) to 5. `answers`: by the ids of the questions. `call_ids`: the calls that
-    told of it. `merged_into`: the incident that is worked on in the place of this one. `version`:
-    of how many entries of the timeline this is the state.
+    told of it. `merged_into`: the incident that is worked on in the place of this one.
+    `dispatches`: the ids of those of which something follows by itself. `settled_at`: coded, and
+    without such; None while an engine has to have it in hand. `version`: of how many entries of the
+    timeline this is the state.
     """
 
     id: str
@@ -104,7 +117,9 @@ class Incident(msgspec.Struct, kw_only=True):
     answers: dict[str, str] = {}
     call_ids: list[str] = []
     merged_into: str | None = None
+    dispatches: list[str] = []
     coded_at: float | None = None
+    settled_at: float | None = None
     changed_at: float = 0.0
     over_at: float | None = None
     version: int = 0
@@ -119,7 +134,7 @@ class Incident(msgspec.Struct, kw_only=True):
         row = msgspec.structs.asdict(self)
         row["contacts"] = [msgspec.to_builtins(one) for one in self.contacts]
         row["answers"] = dict(self.answers)
-        row["call_ids"] = list(self.call_ids)
+        row["call_ids"], row["dispatches"] = list(self.call_ids), list(self.dispatches)
         return row
 
 
@@ -169,7 +184,15 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912 - on
             incident.merged_into = data["into"]
         case EntryKind.UNMERGED:
             incident.merged_into = None
+        case EntryKind.DISPATCHED:
+            incident.dispatches = [*incident.dispatches, data["dispatch"]]
+        case EntryKind.DISPATCH_SETTLED:
+            incident.dispatches = [one for one in incident.dispatches if one != data["dispatch"]]
     incident.changed_at, incident.version = at, entry.seq
+    if incident.coded_at is None or incident.dispatches:
+        incident.settled_at = None
+    elif incident.settled_at is None:
+        incident.settled_at = at
 
 
 def fold(incident_id: str, entries: Iterable[Entry]) -> Incident:

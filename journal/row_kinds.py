@@ -14,6 +14,7 @@ from models.tables import (
     Base,
     CallEventRow,
     CallRow,
+    DispatchRow,
     IncidentCallRow,
     IncidentContactRow,
     IncidentEntryRow,
@@ -92,11 +93,11 @@ WORK_ITEMS = RowKind(WorkItemRow, "id", counter="changes", ended="ended_at")
 TEXT_CONVERSATIONS = RowKind(TextConversationRow, "id", counter="changes", ended="closed_at")
 TEXT_MESSAGES = RowKind(TextMessageRow, "id", counter="changes", ended="settled_at")
 
-# nobody needs to be told of one that is coded; until then the next engine has it in hand
-INCIDENTS = RowKind(IncidentRow, "id", counter="version", ended="coded_at")
+INCIDENTS = RowKind(IncidentRow, "id", counter="version", ended="settled_at")
 INCIDENT_ENTRIES = RowKind(IncidentEntryRow)
 INCIDENT_CALLS = RowKind(IncidentCallRow, "call_id", needed=False)
 INCIDENT_CONTACTS = RowKind(IncidentContactRow)
+DISPATCHES = RowKind(DispatchRow, "id", counter="changes", ended="settled_at")
 
 IN_ORDER = (
     CALLS,
@@ -110,6 +111,7 @@ IN_ORDER = (
     INCIDENT_ENTRIES,
     INCIDENT_CALLS,
     INCIDENT_CONTACTS,
+    DISPATCHES,
 )
 """All of them, in the order in which they are written: what is pointed to before what points."""
 

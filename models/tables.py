@@ -81,8 +81,8 @@ _LIVES = text("ended_at IS NULL")
 _IN_USE = text("retired_at IS NULL")
 
 
-NOT_CODED = text("coded_at IS NULL")
-"""For a question about the incidents of which nobody has said what they are."""
+_NOT_CODED = text("coded_at IS NULL")
+_NOT_SETTLED = text("settled_at IS NULL")
 
 IS_OPEN = text("closed_at IS NULL")
 """For a question about the conversations that are not closed."""
@@ -282,8 +282,14 @@ class IncidentRow(Base):
         Index(
             "ix_incidents_not_coded",
             "opened_at",
-            sqlite_where=NOT_CODED,
-            postgresql_where=NOT_CODED,
+            sqlite_where=_NOT_CODED,
+            postgresql_where=_NOT_CODED,
+        ),
+        Index(
+            "ix_incidents_not_settled",
+            "opened_at",
+            sqlite_where=_NOT_SETTLED,
+            postgresql_where=_NOT_SETTLED,
         ),
         Index("ix_incidents_state_opened_at", "state", "opened_at"),
         Index("ix_incidents_class_opened_at", "incident_class", "opened_at"),
@@ -309,7 +315,9 @@ class IncidentRow(Base):
     answers: Mapped[dict[str, Any]]
     call_ids: Mapped[list[str]]
     merged_into: Mapped[str | None] = mapped_column(String(ID), index=True)
+    dispatches: Mapped[list[str]]
     coded_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
     over_at: Mapped[datetime | None]
     version: Mapped[int]
@@ -328,6 +336,38 @@ class IncidentEntryRow(Base):
     by: Mapped[str] = mapped_column(String(WORD))
     source: Mapped[str] = mapped_column(String(WORD))
     data: Mapped[dict[str, Any]]
+
+
+class DispatchRow(Base):
+    """An agency that was told of an incident (`incidents.dispatch.Dispatch`)."""
+
+    __tablename__ = "dispatches"
+    __table_args__ = (
+        Index("ix_dispatches_state_created_at", "state", "created_at"),
+        Index(
+            "ix_dispatches_not_settled",
+            "created_at",
+            sqlite_where=_NOT_SETTLED,
+            postgresql_where=_NOT_SETTLED,
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    incident_id: Mapped[str] = mapped_column(String(ID), index=True)
+    agency: Mapped[str] = mapped_column(String(WORD))
+    state: Mapped[str] = mapped_column(String(WORD))
+    deliveries: Mapped[list[dict[str, Any]]]
+    origin: Mapped[str | None] = mapped_column(String(WORD))
+    step: Mapped[int]
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(String(WORD))
+    due_at: Mapped[datetime | None]
+    acknowledged_at: Mapped[datetime | None]
+    acknowledged_by: Mapped[str | None] = mapped_column(String(WORD))
+    late_report: Mapped[bool]
+    settled_at: Mapped[datetime | None]
+    note: Mapped[str] = mapped_column(String(255))
+    changes: Mapped[int]
 
 
 class IncidentCallRow(Base):

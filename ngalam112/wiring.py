@@ -21,6 +21,7 @@ from acd.timers import Timers
 from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
 from incidents.categories import Categories
+from incidents.dispatches import Dispatches
 from incidents.numbers import Numbers
 from ivr.line_tests import LineTests
 from ivr.reception import Reception
@@ -43,6 +44,7 @@ from ngalam112.engine.engine import Engine
 from ngalam112.engine.event_router import Do, EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
+from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_sender import TextSender
 from ngalam112.engine.text_service import TextService, own_address
 from ngalam112.engine.text_spool import TextSpool, peer_check
@@ -111,6 +113,16 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     router = _router(settings, journal, routing, inbox, timers, ari, requests, place_finder, sender)
     place_finder.locations = router.locations
     spool = TextSpool(settings.texts_file, peer_check(settings.trunk_match))
+    reports = ReportSender(
+        settings,
+        routing.categories,
+        lambda dispatch, index, attempt: inbox.post(
+            Do(lambda now: dispatches.attempted(dispatch, index, attempt, now))
+        ),
+    )
+    dispatches = Dispatches(
+        journal, timers, router.incidents, router.dispatcher.transfers.directory.agencies, reports
+    )
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,
@@ -124,6 +136,8 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         router=router,
         ban_keeper=ban_keeper,
         place_finder=place_finder,
+        reports=reports,
+        dispatches=dispatches,
         text_service=TextService(
             router.texts,
             Intake(router.texts, sender, journal),

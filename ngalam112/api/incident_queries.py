@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from acd.numbers.withheld import Withheld, seen
+from incidents.dispatch import Dispatch
 from incidents.incident import Entry, EntryKind, Incident
 from models.database import Database
 from ngalam112.api.queries import (
@@ -19,6 +20,8 @@ from ngalam112.api.queries import (
     with_times,
 )
 from ngalam112.config.settings import Settings
+from reports.dispatches import Which as SentWhich
+from reports.dispatches import dispatches_of, list_dispatches
 from reports.incidents import Which, list_incidents, show_incident
 
 
@@ -29,6 +32,11 @@ class _OfIncidents(msgspec.Struct, forbid_unknown_fields=True):
     incident_class: str | None = msgspec.field(default=None, name="class")
     category: str | None = None
     caller: str | None = None
+    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
+
+
+class _OfDispatches(msgspec.Struct, forbid_unknown_fields=True):
+    which: str = SentWhich.OPEN.value
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
 
 
@@ -55,15 +63,41 @@ async def incident(database: Database, settings: Settings, params: Params) -> An
     """One incident with all that is known of it; parameter: id, number or call."""
     async with database.session() as session:
         found = await show_incident(session, params["id"], settings.country)
+        sent = await dispatches_of(session, found.incident.id)
     return {
         "incident": incident_row(found.incident, settings),
         "entries": [_entry_row(one, settings) for one in found.entries],
+        "dispatches": [dispatch_row(one, settings) for one in sent],
         "merged": [incident_row(one, settings) for one in found.merged],
         "proposals": [
             {"because": one.because, "incident": incident_row(one.incident, settings)}
             for one in found.proposals
         ],
     }
+
+
+async def dispatches(database: Database, settings: Settings, params: Params) -> Answer:
+    """Dispatches of incidents that are not over, the oldest first; parameters: which, limit."""
+    asked = understood(params, _OfDispatches)
+    async with database.session() as session:
+        found = await list_dispatches(session, asked.which, asked.limit)
+    return {
+        "dispatches": [
+            {
+                **dispatch_row(one.dispatch, settings),
+                "incident": incident_row(one.incident, settings),
+            }
+            for one in found
+        ]
+    }
+
+
+def dispatch_row(one: Dispatch, settings: Settings) -> Answer:
+    """Return a dispatch as JSON has it."""
+    zone = ZoneInfo(settings.timezone)
+    row = with_times(msgspec.to_builtins(one), zone)
+    rows = [{"try_at": None, "delivered_at": None} | one for one in row["deliveries"]]
+    return row | {"deliveries": [with_times(one, zone) for one in rows]}
 
 
 def incident_row(one: Incident, settings: Settings) -> Answer:
@@ -89,7 +123,7 @@ def _contact(contact: Answer, settings: Settings) -> Answer:
     return contact | {"number": seen(str(contact.get("number", "")), True, how), "name": ""}
 
 
-STORED = {"/api/incidents": incidents}
+STORED = {"/api/incidents": incidents, "/api/dispatches": dispatches}
 """Which question of the database stands for which path of the API."""
 
 

@@ -13,20 +13,23 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from aiohttp import web
 
+from acd.agencies.agency import Agency
 from incidents.book import By
 from incidents.categories import Category
+from incidents.dispatch import Dispatch
 from incidents.errors import BadIncident, IncidentRefused
 from incidents.incident import Contact, EntryKind, Incident
 from incidents.states import IncidentClass, IncidentState
 from models.database import Database
 from models.tables import NAME, NUMBER, TEXT, WORD
 from ngalam112.api.changes import read_body, reply
-from ngalam112.api.incident_queries import incident_row
+from ngalam112.api.incident_queries import dispatch_row, incident_row
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.written import all_written
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from reports.calls import show_call
+from reports.dispatches import dispatches_of
 from reports.incidents import by_id, find_incident, of_call
 
 T = TypeVar("T")
@@ -99,6 +102,17 @@ class _Link(msgspec.Struct, forbid_unknown_fields=True):
     by: Who = SUPERVISOR
 
 
+class _Dispatch(msgspec.Struct, forbid_unknown_fields=True):
+    agencies: Annotated[list[Word], msgspec.Meta(min_length=1, max_length=20)]
+    by: Who = SUPERVISOR
+
+
+class _Answer(msgspec.Struct, forbid_unknown_fields=True):
+    agency: Word
+    reason: Reason = ""
+    by: Who = SUPERVISOR
+
+
 class _By(msgspec.Struct, forbid_unknown_fields=True):
     by: Who = SUPERVISOR
 
@@ -116,7 +130,10 @@ class IncidentChanges:
     def routes(self) -> Iterator[tuple[str, Callable[[web.Request], Any]]]:
         """Each path and what is posted there."""
         yield "/api/incidents", self.open
-        for name in ("change", "note", "move", "merge", "unmerge", "link"):
+        for name in (
+            *("change", "note", "move", "merge", "unmerge", "link"),
+            *("dispatch", "acknowledge", "decline"),
+        ):
             yield f"/api/incidents/{{id}}/{name}", getattr(self, name)
 
     async def open(self, request: web.Request) -> web.Response:
@@ -209,6 +226,71 @@ class IncidentChanges:
                 lambda now: self._book.link(incident, record, before, _by(body.by), now)
             )
             return self._reply(self._book.in_hand.get(incident.id, incident))
+
+    async def dispatch(self, request: web.Request) -> web.Response:
+        """Tell agencies of an incident; all of them or none."""
+        body = await read_body(request, _Dispatch)
+        agencies = [self._agency(name) for name in dict.fromkeys(body.agencies)]
+        dispatches = self._engine.dispatches
+
+        def tell(incident: Incident, now: float) -> list[Dispatch]:
+            dispatches.check(incident, agencies)
+            return [dispatches.dispatch(incident, one, _by(body.by), now) for one in agencies]
+
+        made = await self._with(request, tell)
+        return reply({"dispatches": [dispatch_row(one, self._settings) for one in made]}, 201)
+
+    async def acknowledge(self, request: web.Request) -> web.Response:
+        """An agency has accepted, as it has told a person."""
+        body = await read_body(request, _Answer)
+        answer = self._engine.dispatches.acknowledge
+        return await self._answered(
+            request,
+            body.agency,
+            lambda one, incident, now: answer(one, incident, _by(body.by), now),
+        )
+
+    async def decline(self, request: web.Request) -> web.Response:
+        """An agency does not take it; the next one of its chain is told."""
+        body = await read_body(request, _Answer)
+        answer = self._engine.dispatches.decline
+        return await self._answered(
+            request,
+            body.agency,
+            lambda one, incident, now: answer(one, incident, _by(body.by), now, body.reason),
+        )
+
+    async def _answered(
+        self,
+        request: web.Request,
+        agency: str,
+        act: Callable[[Dispatch, Incident, float], Dispatch],
+    ) -> web.Response:
+        async with self._changing:
+            incident = await self._find(_id(request))
+            one = await self._dispatch_of(incident, agency)
+            done = await self._engine.do(lambda now: act(one, incident, now))
+            return reply({"dispatch": dispatch_row(done, self._settings)})
+
+    async def _dispatch_of(self, incident: Incident, name: str) -> Dispatch:
+        """The last dispatch of an agency to the incident; raises IncidentRefused."""
+        agency = self._agency(name)
+        found = self._engine.dispatches.of_incident(incident.id)
+        if not any(one.agency == agency.id for one in found):
+            await all_written(self._journal.recorder, self._database)
+            async with self._database.session() as session:
+                found = await dispatches_of(session, incident.id)
+        mine = [one for one in found if one.agency == agency.id]
+        if not mine:
+            raise IncidentRefused(f"{agency.name} was not told of {incident.name.lower()}.")
+        return mine[-1]
+
+    def _agency(self, name: str) -> Agency:
+        """The agency in use of that id or number; raises BadIncident."""
+        found = self._engine.agencies.find(name)
+        if found is None:
+            raise BadIncident(f"There is no agency {name[:32]!r}; see `ngalam112 agency list`.")
+        return found
 
     async def _with(self, request: web.Request, act: Callable[[Incident, float], T]) -> T:
         """Find the incident that the request names, and have the writer do this with it."""

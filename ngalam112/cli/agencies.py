@@ -213,3 +213,15 @@ def _tell(row: dict[str, Any], sentence: str, fmt: Format) -> None:
             console().print("It has no way to be reached: give it --voice, --mail or --webhook.")
     else:
         write_one(row, fmt)
+
+
+@agencies.command("secret")
+def agency_secret(id: Id) -> None:
+    """Print the secret of an agency's webhook, for its engineer: who has it can check the line's
+    messages, and make others believe that theirs are the line's.
+    """
+    from ngalam112.engine.report_sender import webhook_secret_text
+
+    settings = load_settings()
+    found = read(settings, f"/api/agencies/{quote(id, safe='', errors='replace')}")
+    console().print(webhook_secret_text(settings, found["agency"]["id"]), soft_wrap=True)

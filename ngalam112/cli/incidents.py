@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from incidents.categories_file import load_categories
+from incidents.dispatch import Dispatch
 from incidents.incident import Incident
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.client import Client
@@ -60,6 +61,17 @@ _OTHERS = (
     Column("where", "place"),
     Column("description", "description"),
 )
+
+
+_SENT = (
+    Column("agency", "agency"),
+    Column("is", "is"),
+    Column("told", "told at"),
+    Column("ways", "by"),
+    Column("due", "next at"),
+    Column("acknowledged_by", "accepted by", spare=True),
+)
+AgencyArgument = Annotated[str, typer.Argument(metavar="AGENCY", help="Its id or number.")]
 
 
 def _path(name: str, action: str = "") -> str:
@@ -135,6 +147,9 @@ def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
         for one in found["entries"]
     ]
     say(table(entries, _ENTRIES))
+    if found["dispatches"]:
+        say()
+        say(table([_sent(one, zone) for one in found["dispatches"]], _SENT))
     merged = [{**_shown(one, zone), "because": "merged into it"} for one in found["merged"]]
     same = [
         {**_shown(one["incident"], zone), "because": f"same {one['because']}?"}
@@ -286,10 +301,72 @@ def _move(incident: str, state: str, reason: str, by: str) -> None:
     _said(_post(incident, "move", body), f"is {state.replace('_', ' ')}")
 
 
+@incidents.command("dispatch")
+def incident_dispatch(
+    incident: Name,
+    agencies: Annotated[list[str], typer.Argument(metavar="AGENCY...", help="Ids or numbers.")],
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Tell agencies of an incident, by all their ways at once; then follow each to its answer."""
+    found = _post(incident, "dispatch", {"agencies": agencies, "by": by})["dispatches"]
+    for one in found:
+        ways = ", ".join(way["channel"] for way in one["deliveries"])
+        console().print(safe(f"{one['agency']} is told by {ways}."))
+
+
 @incidents.command("ack")
-def incident_ack(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
-    """An agency has accepted it."""
-    _move(incident, "acknowledged", reason, by)
+def incident_ack(incident: Name, agency: AgencyArgument, by: ByOption = SUPERVISOR) -> None:
+    """An agency has accepted."""
+    _post(incident, "acknowledge", {"agency": agency, "by": by})
+    console().print(safe(f"{agency} has accepted."))
+
+
+@incidents.command("decline")
+def incident_decline(
+    incident: Name, agency: AgencyArgument, reason: ReasonOption = "", by: ByOption = SUPERVISOR
+) -> None:
+    """An agency does not take it; the next one of its chain is told at once."""
+    _post(incident, "decline", {"agency": agency, "reason": reason, "by": by})
+    console().print(safe(f"{agency} does not take it."))
+
+
+def _dispatches(which: str, fmt: Format, nothing: str) -> None:
+    settings = load_settings()
+    rows = read(settings, "/api/dispatches", {"which": which})["dispatches"]
+    zone = ZoneInfo(settings.timezone)
+    names = tuple(Dispatch.__struct_fields__)
+    shown = [
+        {**_sent(row, zone), "number": row["incident"]["number"] or row["incident_id"][:14]}
+        for row in rows
+    ]
+    columns = (Column("number", "incident"), *_SENT)
+    write_list(rows, columns, fmt, names=names, shown=shown, nothing=nothing)
+
+
+def _sent(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    ways = [
+        " ".join(filter(None, (way["channel"], way.get("state", "waiting"), way.get("reason", ""))))
+        for way in row["deliveries"]
+    ]
+    return {
+        **row,
+        "told": on_screen(row["created_at"], zone),
+        "ways": ", ".join(ways),
+        "due": on_screen(row["due_at"], zone) if row["due_at"] else "",
+        "is": "report is late" if row["late_report"] else row["state"],
+    }
+
+
+@incidents.command("undelivered")
+def incident_undelivered(fmt: FormatOption = Format.TABLE) -> None:
+    """List what has not reached an agency, the oldest first."""
+    _dispatches("undelivered", fmt, "Everything has reached its agency.")
+
+
+@incidents.command("alarms")
+def incident_alarms(fmt: FormatOption = Format.TABLE) -> None:
+    """List what was not accepted, or not reported, in the agreed time."""
+    _dispatches("alarms", fmt, "All agencies are within their times.")
 
 
 @incidents.command("scene")

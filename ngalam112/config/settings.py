@@ -121,6 +121,19 @@ class Settings(BaseSettings):
     text_per_minute: float = Field(default=20.0, ge=0, le=10_000)
     text_citizen_silent_s: float = Field(default=600.0, ge=1, le=86_400)
     text_operator_silent_s: float = Field(default=120.0, ge=1, le=86_400)
+    # by which mails go to agencies; "" for none
+    smtp_host: str = ""
+    smtp_port: int = Field(default=587, ge=1, le=65535)
+    smtp_tls: Literal["off", "wanted", "required", "implicit"] = "required"
+    smtp_sender: str = ""
+    smtp_sender_name: str = "112"
+    smtp_user: str = ""
+    # the file that has the password, and nothing else
+    smtp_password_file: Path | None = None
+    # certificates that are trusted there and at webhooks instead of the system's
+    agency_ca_file: Path | None = None
+    # hosts of webhooks that may be inside, and http; one that begins with a dot is a domain
+    webhook_hosts: Annotated[list[str], NoDecode] = []
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator(
@@ -131,6 +144,8 @@ class Settings(BaseSettings):
         "prompts",
         "districts_file",
         "place_ca_file",
+        "smtp_password_file",
+        "agency_ca_file",
     )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -161,7 +176,7 @@ class Settings(BaseSettings):
             raise ValueError("give the two capital letters of a country (ISO 3166) such as ID")
         return value
 
-    @field_validator("place_hosts", mode="before")
+    @field_validator("place_hosts", "webhook_hosts", mode="before")
     @classmethod
     def _hosts(cls, value: object) -> list[str]:
         parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
@@ -208,7 +223,7 @@ class Settings(BaseSettings):
             raise ValueError("no such time zone; give a name like Asia/Jakarta") from None
         return value
 
-    @field_validator("place_ca_file", mode="before")
+    @field_validator("place_ca_file", "smtp_password_file", "agency_ca_file", mode="before")
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
         return value or None
@@ -218,6 +233,20 @@ class Settings(BaseSettings):
         """What Asterisk's copies of INVITEs are told from others' by (`pbx.hep`)."""
         made = f"copies of INVITEs\n{self.secrets.ari_password}"
         return hashlib.sha256(made.encode()).hexdigest()[:PASSWORD_LENGTH]
+
+    @field_validator("smtp_sender")
+    @classmethod
+    def _mail_address(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("smtp_host") and "@" not in value:
+            raise ValueError(
+                "give the address from which the line writes mails, such as 112@kota.id"
+            )
+        return value
+
+    @property
+    def webhook_key(self) -> str:
+        """What the secrets of the agencies' webhooks are made from; made once, kept for good."""
+        return _kept_once(self.home / "webhook.key", random_secrets.token_urlsafe(48)).strip()
 
     @property
     def rtp_range(self) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from acd.agencies.agency import Agency
 from acd.agencies.register import AGENCIES, Register
 from acd.calls.journal import Journal
 from acd.timers import Timers
+from incidents.dispatches import Dispatches
 from ngalam112.config.agencies import doubts, provision_agencies
 from ngalam112.config.provision import phones_read, phones_unread, provision_phones
 from ngalam112.config.routing import RoutingConfig
@@ -26,6 +27,7 @@ from ngalam112.engine.clock import SteadyClock
 from ngalam112.engine.event_router import EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
+from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_service import TextService
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
@@ -57,6 +59,8 @@ class Engine:
         router: EventRouter,
         ban_keeper: BanKeeper,
         place_finder: PlaceFinder,
+        reports: ReportSender,
+        dispatches: Dispatches,
         text_service: TextService,
     ) -> None:
         self.settings, self.journal = settings, journal
@@ -66,6 +70,7 @@ class Engine:
         self.ari, self.ami, self.router = ari, ami, router
         self.ban_keeper, self.place_finder = ban_keeper, place_finder
         self.text_service = text_service
+        self.dispatches, self._reports = dispatches, reports
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
         self.restored = self.agencies_stored = False
@@ -86,6 +91,7 @@ class Engine:
             tasks.create_task(self.ban_keeper.run(), name="bans")
             tasks.create_task(self.place_finder.run(), name="places")
             tasks.create_task(self.text_service.run(), name="texts")
+            tasks.create_task(self._reports.run(), name="reports")
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
     async def bring_phones(self) -> None:

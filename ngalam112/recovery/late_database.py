@@ -6,6 +6,7 @@ import structlog
 
 from acd.texts.conversation import CONVERSATIONS, MESSAGES
 from acd.work_items.item import TABLE
+from incidents.dispatch import DISPATCHES
 from incidents.incident import INCIDENTS
 from incidents.numbers import LAST_NUMBER
 from journal.database_writer import DatabaseWriter
@@ -72,6 +73,7 @@ def remember(
 def _know_incidents(engine: Engine, known: Known, last: object, now: float) -> None:
     incidents = engine.router.incidents
     incidents.remember(known.others.get(INCIDENTS, []), now)
+    engine.dispatches.remember(known.others.get(DISPATCHES, []), now)
     for number in (last, known.incident_number):
         incidents.numbers.know(number if isinstance(number, str) else None)
 

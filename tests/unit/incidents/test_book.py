@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from acd.calls.call import Call
 from acd.feature_codes.dispositions import CATEGORY, CategoryCode
-from incidents.book import MOST_CODED, By
+from incidents.book import MOST_SETTLED, By
 from incidents.errors import IncidentChanged, IncidentRefused
 from incidents.incident import (
     CALLERS_OF,
@@ -215,12 +215,12 @@ def test_a_row_that_makes_no_sense_is_left_out() -> None:
     assert list(desk.incidents.in_hand) == ["i"]
 
 
-def test_no_more_than_so_many_coded_ones_stay_in_hand() -> None:
+def test_no_more_than_so_many_settled_ones_stay_in_hand() -> None:
     desk = LineDesk()
-    for index in range(MOST_CODED + 5):
+    for index in range(MOST_SETTLED + 5):
         one = by_hand(desk, 100.0 + index, calls=[f"c{index}"])
         desk.incidents.code(one, IncidentClass.EMERGENCY, SUPERVISOR, 100.0 + index)
-    assert len(desk.incidents.in_hand) == MOST_CODED
+    assert len(desk.incidents.in_hand) == MOST_SETTLED
     assert desk.incidents.of_call("c4") is None and desk.incidents.of_call("c5") is not None
 
 

@@ -80,6 +80,7 @@ def test_all_that_happens_to_an_incident_is_in_its_record() -> None:
         answers={"inside": "yes"},
         call_ids=["d"],
         coded_at=102.0,
+        settled_at=102.0,
         changed_at=111.0,
         over_at=111.0,
         version=11,

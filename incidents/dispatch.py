@@ -1,0 +1,157 @@
+"""A dispatch: an agency is told of an incident, and followed until it has accepted. Pure.
+
+One row an agency and incident, with a delivery for each way by which the agency is told. What
+happens at a time by itself (the next attempt, the end of the agreed time) stands in the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from acd.agencies.agency import Agency
+from acd.calls.states import check, moves
+
+DISPATCHES = "dispatches"
+"""The table of its rows."""
+
+
+class DispatchState(StrEnum):
+    """How far an agency's part in an incident has come."""
+
+    SENDING = "sending"  # nothing has reached the agency yet
+    SENT = "sent"  # something has; nobody has accepted yet
+    OVERDUE = "overdue"  # ... in the agreed time: somebody else is told, in the end the supervisor
+    ACKNOWLEDGED = "acknowledged"
+    DECLINED = "declined"
+    CANCELLED = "cancelled"  # the incident is over
+
+
+_LATER = (DispatchState.ACKNOWLEDGED, DispatchState.DECLINED, DispatchState.CANCELLED)
+DISPATCH_MOVES = moves(
+    {
+        DispatchState.SENDING: (DispatchState.SENT, DispatchState.OVERDUE, *_LATER),
+        DispatchState.SENT: (DispatchState.OVERDUE, *_LATER),
+        DispatchState.OVERDUE: _LATER,
+        DispatchState.ACKNOWLEDGED: (DispatchState.CANCELLED,),
+        DispatchState.DECLINED: (),
+        DispatchState.CANCELLED: (),
+    }
+)
+
+
+class Channel(StrEnum):
+    """How an agency is told."""
+
+    WEBHOOK = "webhook"
+    MAIL = "mail"
+    OPERATOR = "operator"  # by a person: an operator rings it, or hands the citizen over
+
+
+class DeliveryState(StrEnum):
+    """Whether one message has arrived."""
+
+    WAITING = "waiting"  # for its next attempt
+    DELIVERED = "delivered"
+    FAILED = "failed"  # and is not tried again: on the list of what has not reached an agency
+
+
+class Delivery(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """One message by one way. `try_at`: when it is tried next. `receipt`: what the receiver said.
+
+    `reason`, `detail`: why the last attempt has failed.
+    """
+
+    channel: Channel
+    address: str
+    state: DeliveryState = DeliveryState.WAITING
+    attempts: int = 0
+    try_at: float | None = None
+    delivered_at: float | None = None
+    receipt: str = ""
+    reason: str = ""
+    detail: str = ""
+
+
+class Dispatch(msgspec.Struct, kw_only=True):
+    """The row of `dispatches`; the fields are the columns. Times are seconds since the epoch.
+
+    `agency`: its id. `origin`: the agency in whose place this one was told. `step`: how many of the
+    agency's chain were told since. `due_at`: when nobody has accepted in time, and later when
+    nobody has reported in time (`late_report`). `settled_at`: from then on nothing happens to it by
+    itself. `changes`: counts the changes of the row.
+    """
+
+    id: str
+    incident_id: str
+    agency: str
+    state: DispatchState = DispatchState.SENDING
+    deliveries: list[Delivery] = []
+    origin: str | None = None
+    step: int = 0
+    created_at: float = 0.0
+    created_by: str = ""
+    due_at: float | None = None
+    acknowledged_at: float | None = None
+    acknowledged_by: str | None = None
+    late_report: bool = False
+    settled_at: float | None = None
+    note: str = ""
+    changes: int = 0
+
+    def move(self, state: DispatchState) -> None:
+        """Go on to another state; raises IllegalMove, and changes nothing, if it is not legal."""
+        check(DISPATCH_MOVES, self.state, state)
+        self.state = state
+
+    def row(self) -> dict[str, Any]:
+        """The dispatch as the columns of `dispatches`."""
+        row = msgspec.structs.asdict(self)
+        row["deliveries"] = [msgspec.to_builtins(one) for one in self.deliveries]
+        return row
+
+    @property
+    def has_arrived(self) -> bool:
+        """Whether anything has reached the agency."""
+        return any(one.state is DeliveryState.DELIVERED for one in self.deliveries)
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether nothing has reached the agency, and nothing is tried any more."""
+        return all(one.state is DeliveryState.FAILED for one in self.deliveries)
+
+
+def deliveries_of(agency: Agency, now: float) -> list[Delivery]:
+    """The ways by which an agency is told: by machine where it has one, else by a person."""
+    found = [
+        Delivery(channel=channel, address=address, try_at=now)
+        for channel, address in ((Channel.WEBHOOK, agency.webhook), (Channel.MAIL, agency.mail))
+        if address
+    ]
+    return found or [by_person(agency.voice or agency.fallback, now)]
+
+
+def by_person(address: str, now: float) -> Delivery:
+    """An operator tells the agency; whoever asked for the dispatch does so."""
+    return Delivery(
+        channel=Channel.OPERATOR,
+        address=address,
+        state=DeliveryState.DELIVERED,
+        delivered_at=now,
+    )
+
+
+def next_of_chain(agency: Agency, step: int, now: float) -> str | Delivery | None:
+    """Whom to tell next, `step` of the chain being told: an agency's id, a contact, or nobody."""
+    rest: Sequence[str] = agency.chain[step:]
+    if not rest:
+        return None
+    contact = rest[0]
+    if "@" in contact and not contact.startswith("sip:"):
+        return Delivery(channel=Channel.MAIL, address=contact, try_at=now)
+    if contact.startswith("sip:") or contact.lstrip("+").isdigit():
+        return by_person(contact, now)
+    return contact

@@ -1,0 +1,345 @@
+"""The dispatches of which something follows by itself: attempts, agreed times, the chain of others.
+
+Every time is stored in the row, so the next engine goes on where this one has stopped: a message
+may arrive twice (with the same id), and none is forgotten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+import structlog
+
+from acd.agencies.agency import Agency
+from acd.agencies.register import Register
+from acd.calls.ids import new_id
+from acd.calls.journal import Journal
+from acd.calls.states import IllegalMove
+from acd.timers import Timer, Timers
+from deliveries.attempt import Attempt, Delivered, RetryRules, next_try
+from incidents.book import By, IncidentBook
+from incidents.dispatch import (
+    DISPATCHES,
+    Delivery,
+    DeliveryState,
+    Dispatch,
+    DispatchState,
+    deliveries_of,
+    next_of_chain,
+)
+from incidents.errors import IncidentRefused
+from incidents.incident import EntryKind, Incident
+from incidents.states import INCIDENT_MOVES, IncidentState
+
+log = structlog.get_logger("incidents")
+
+_BY_THE_LINE = By()
+RETRIES = RetryRules()
+
+
+class Sender(Protocol):
+    """Makes one attempt of a delivery; later `Dispatches.attempted` is told what came of it."""
+
+    def send(self, dispatch: Dispatch, index: int, incident: Incident) -> None:
+        """Send the delivery with this index; returns at once and raises nothing."""
+
+
+class Dispatches:
+    """All dispatches that are not settled, by id."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        timers: Timers,
+        book: IncidentBook,
+        agencies: Register,
+        sender: Sender,
+        retries: RetryRules = RETRIES,
+    ) -> None:
+        self._journal, self._timers, self._book = journal, timers, book
+        self._agencies, self._sender, self._retries = agencies, sender, retries
+        self.open: dict[str, Dispatch] = {}
+        self._of_incident: dict[str, list[Dispatch]] = {}
+        self._timers_of: dict[str, list[Timer]] = {}
+        self._on_their_way: set[tuple[str, int]] = set()  # dispatch, index of the delivery
+        book.on_over = self.over
+
+    # --- what people do -----------------------------------------------------------------------
+
+    def dispatch(
+        self,
+        incident: Incident,
+        agency: Agency,
+        by: By,
+        now: float,
+        *,
+        origin: str | None = None,
+    ) -> Dispatch:
+        """Tell an agency of an incident, by all its ways at once.
+
+        `origin`: the agency in whose place. Raises IncidentRefused if the incident is over or
+        merged, or the agency has it already.
+        """
+        self.check(incident, [agency])
+        incident = self._book.take(incident)
+        made = Dispatch(
+            id=new_id(now),
+            incident_id=incident.id,
+            agency=agency.id,
+            deliveries=deliveries_of(agency, now),
+            origin=origin,
+            created_at=now,
+            created_by=by.who,
+            due_at=now + agency.acknowledge_s,
+        )
+        if made.has_arrived:
+            made.state = DispatchState.SENT
+        ways = [one.channel.value for one in made.deliveries]
+        with self._journal.together():
+            self._note(made, EntryKind.DISPATCHED, by, now, ways=ways, origin=origin)
+            self._bring(incident, IncidentState.DISPATCHED, by, now)
+            self._hold(made)
+            self._keep(made)
+        self._go_on(made, now)
+        return made
+
+    def check(self, incident: Incident, agencies: Iterable[Agency]) -> None:
+        """Raise IncidentRefused unless all these agencies can be told of the incident."""
+        incident = self._book.in_hand.get(incident.id, incident)
+        if incident.state.is_over or incident.merged_into is not None:
+            state = "merged into another one" if incident.merged_into else incident.state.value
+            raise IncidentRefused(f"{incident.name} is {state}; nobody can be sent there.")
+        told = {one.agency for one in self._of_incident.get(incident.id, [])}
+        for agency in agencies:
+            if agency.id in told:
+                raise IncidentRefused(f"{agency.name} has {incident.name.lower()} already.")
+
+    def acknowledge(self, one: Dispatch, incident: Incident, by: By, now: float) -> Dispatch:
+        """The agency has accepted. Both as the database has them; what is in hand counts.
+
+        Raises IncidentRefused if that makes no sense; somebody accepts at most once.
+        """
+        one = self.open.get(one.id, one)
+        if one.state is DispatchState.ACKNOWLEDGED:
+            raise IncidentRefused(
+                f"{self._name(one.agency)} has accepted already ({one.acknowledged_by})."
+            )
+        agency = self._agencies.by_id.get(one.agency)
+        with self._journal.together():
+            self._move(one, DispatchState.ACKNOWLEDGED)
+            incident = self._book.take(incident)
+            one.acknowledged_at, one.acknowledged_by = now, by.who
+            is_open = one.settled_at is None and agency is not None
+            one.due_at = now + agency.report_s if is_open and agency is not None else None
+            self._note(one, EntryKind.ACKNOWLEDGED, by, now)
+            self._bring(incident, IncidentState.ACKNOWLEDGED, by, now)
+            self._settle_or_keep(one, now)
+        return one
+
+    def decline(
+        self, one: Dispatch, incident: Incident, by: By, now: float, reason: str
+    ) -> Dispatch:
+        """The agency does not take it: the next one of its chain is told at once."""
+        one = self.open.get(one.id, one)
+        with self._journal.together():
+            self._move(one, DispatchState.DECLINED)
+            self._book.take(incident)
+            one.note = reason
+            self._note(one, EntryKind.DECLINED, by, now, reason=reason)
+            self._escalate(one, now)
+            one.due_at = None
+            self._settle_or_keep(one, now)
+        return one
+
+    def over(self, incident: Incident, now: float) -> None:
+        """The incident is over, or resolved: nobody has to be told any more."""
+        for one in list(self._of_incident.get(incident.id, [])):
+            with self._journal.together():
+                if one.state is not DispatchState.DECLINED:
+                    self._move(one, DispatchState.CANCELLED)
+                one.due_at = None
+                self._settle(one, now)
+
+    # --- what happens by itself ---------------------------------------------------------------
+
+    def attempted(self, dispatch_id: str, index: int, attempt: Attempt, now: float) -> None:
+        """An attempt of a delivery has ended."""
+        self._on_their_way.discard((dispatch_id, index))
+        one = self.open.get(dispatch_id)
+        if one is None or index >= len(one.deliveries):
+            return
+        delivery = one.deliveries[index]
+        if delivery.state is not DeliveryState.WAITING:
+            return
+        way, told = delivery.channel.value, delivery.address
+        delivery.attempts += 1
+        with self._journal.together():
+            if isinstance(attempt, Delivered):
+                delivery.state, delivery.receipt = DeliveryState.DELIVERED, attempt.receipt
+                delivery.delivered_at, delivery.try_at = now, None
+                delivery.reason = delivery.detail = ""
+                if one.state is DispatchState.SENDING:
+                    one.state = DispatchState.SENT
+                self._note(
+                    one, EntryKind.DELIVERED, _BY_THE_LINE, now, way=way, receipt=attempt.receipt
+                )
+            else:
+                delivery.reason, delivery.detail = attempt.reason.value, attempt.detail
+                delivery.try_at = next_try(delivery.attempts, attempt, now, self._retries)
+                if delivery.try_at is None:
+                    delivery.state = DeliveryState.FAILED
+                    why = {"reason": delivery.reason, "detail": delivery.detail}
+                    self._note(one, EntryKind.NOT_DELIVERED, _BY_THE_LINE, now, way=way, **why)
+                    log.warning("not_delivered", dispatch=one.id, to=told, **why)
+                    if one.is_hopeless and one.state is DispatchState.SENDING:
+                        self._overdue(one, now)
+            self._settle_or_keep(one, now)
+
+    def _due(self, one: Dispatch, now: float) -> None:
+        """The agreed time is over."""
+        with self._journal.together():
+            if one.state is DispatchState.ACKNOWLEDGED:
+                one.late_report, one.due_at = True, None
+                self._note(one, EntryKind.REPORT_LATE, _BY_THE_LINE, now)
+            else:
+                self._overdue(one, now)
+            self._settle_or_keep(one, now)
+
+    def _overdue(self, one: Dispatch, now: float) -> None:
+        """Nobody has accepted in time, or nothing can reach the agency."""
+        if one.state is not DispatchState.OVERDUE:
+            self._move(one, DispatchState.OVERDUE)
+            self._note(one, EntryKind.OVERDUE, _BY_THE_LINE, now)
+        self._escalate(one, now)
+
+    def _escalate(self, one: Dispatch, now: float) -> None:
+        """Tell the next of the chain; with nobody left it is the supervisor's."""
+        agency, incident = self._agencies.by_id.get(one.agency), self._incident(one)
+        one.due_at = None
+        contact = None if agency is None else next_of_chain(agency, one.step, now)
+        if contact is None or agency is None or incident is None:
+            self._note(one, EntryKind.ESCALATED, _BY_THE_LINE, now, to=None)
+            log.warning("nobody_has_accepted", incident=one.incident_id, agency=one.agency)
+            return
+        one.step += 1
+        told = contact if isinstance(contact, str) else contact.address
+        self._note(one, EntryKind.ESCALATED, _BY_THE_LINE, now, to=told)
+        if isinstance(contact, Delivery):
+            one.deliveries = [*one.deliveries, contact]
+            one.due_at = now + agency.acknowledge_s
+            return
+        other = self._agencies.find(contact)
+        try:
+            if other is None:
+                raise IncidentRefused(f"There is no agency {contact}.")
+            self.dispatch(incident, other, _BY_THE_LINE, now, origin=one.agency)
+        except IncidentRefused as refused:
+            log.warning("not_escalated", dispatch=one.id, to=contact, error=str(refused))
+            self._escalate(one, now)
+
+    # --- what is open -------------------------------------------------------------------------
+
+    def remember(self, rows: Iterable[Mapping[str, Any]], now: float) -> None:
+        """Take up what an earlier engine had open, after its incidents."""
+        for row in rows:
+            try:
+                one = msgspec.convert(row, Dispatch)
+            except msgspec.ValidationError as error:
+                log.error("dispatch_not_understood", id=str(row.get("id")), error=str(error))
+                continue
+            known = self.open.get(one.id)
+            if one.settled_at is None and (known is None or known.changes < one.changes):
+                self._forget(one)
+                self._hold(one)
+                self._go_on(one, now)
+
+    def of_incident(self, incident_id: str) -> list[Dispatch]:
+        """The open ones of an incident, the oldest first."""
+        return list(self._of_incident.get(incident_id, []))
+
+    def _go_on(self, one: Dispatch, now: float) -> None:
+        """Arm what the row says is to happen, and nothing else."""
+        self._stop(one)
+        timers = self._timers_of[one.id] = []
+        for index, delivery in enumerate(one.deliveries):
+            waits = delivery.state is DeliveryState.WAITING and delivery.try_at is not None
+            if waits and (one.id, index) not in self._on_their_way:
+                at = max(now, delivery.try_at or now)
+                timers.append(self._timers.at(at, partial(self._send, one, index)))
+        if one.due_at is not None:
+            timers.append(self._timers.at(max(now, one.due_at), lambda at: self._due(one, at)))
+
+    def _send(self, one: Dispatch, index: int, _now: float) -> None:
+        incident = self._incident(one)
+        if incident is not None and one.id in self.open:
+            self._on_their_way.add((one.id, index))
+            self._sender.send(one, index, incident)
+
+    def _settle_or_keep(self, one: Dispatch, now: float) -> None:
+        """Keep the row; one of which nothing follows any more is let go."""
+        waits = any(delivery.state is DeliveryState.WAITING for delivery in one.deliveries)
+        accepted = one.state in (DispatchState.ACKNOWLEDGED, DispatchState.DECLINED)
+        if one.due_at is None and (accepted or not waits):
+            self._settle(one, now)
+            return
+        self._keep(one)
+        if one.id in self.open:
+            self._go_on(one, now)
+
+    def _settle(self, one: Dispatch, now: float) -> None:
+        if one.settled_at is None:
+            one.settled_at = now
+            self._note(one, EntryKind.DISPATCH_SETTLED, _BY_THE_LINE, now)
+        self._keep(one)
+        self._forget(one)
+
+    def _keep(self, one: Dispatch) -> None:
+        one.changes += 1
+        self._journal.row(DISPATCHES, one.row())
+
+    def _hold(self, one: Dispatch) -> None:
+        self.open[one.id] = one
+        self._of_incident.setdefault(one.incident_id, []).append(one)
+
+    def _forget(self, one: Dispatch) -> None:
+        self._stop(one)
+        if self.open.pop(one.id, None) is None:
+            return
+        left = [other for other in self._of_incident[one.incident_id] if other.id != one.id]
+        if left:
+            self._of_incident[one.incident_id] = left
+        else:
+            del self._of_incident[one.incident_id]
+
+    def _stop(self, one: Dispatch) -> None:
+        for timer in self._timers_of.pop(one.id, []):
+            timer.cancel()
+
+    def _incident(self, one: Dispatch) -> Incident | None:
+        return self._book.in_hand.get(one.incident_id)
+
+    def _note(self, one: Dispatch, kind: EntryKind, by: By, now: float, **data: Any) -> None:
+        incident = self._incident(one)
+        if incident is not None:
+            more = {"dispatch": one.id, "agency": one.agency, **data}
+            self._book.note(incident, kind, by, now, more)
+
+    def _bring(self, incident: Incident | None, state: IncidentState, by: By, now: float) -> None:
+        """Bring the incident on, where it is not there or further already."""
+        if incident is not None and state in INCIDENT_MOVES[incident.state]:
+            self._book.note(
+                incident, EntryKind.MOVED, by, now, {"state": state.value, "reason": ""}
+            )
+
+    def _move(self, one: Dispatch, state: DispatchState) -> None:
+        try:
+            one.move(state)
+        except IllegalMove as error:
+            raise IncidentRefused(f"{self._name(one.agency)}: {error}") from None
+
+    def _name(self, agency_id: str) -> str:
+        agency = self._agencies.by_id.get(agency_id)
+        return agency_id if agency is None else agency.name

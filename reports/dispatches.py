@@ -1,0 +1,88 @@
+"""The dispatches: which agencies were told, what reached none, and what nobody has accepted."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from incidents.dispatch import Dispatch, DispatchState
+from incidents.incident import Incident
+from incidents.states import IncidentState
+from models.rows import plain
+from models.tables import DispatchRow, IncidentRow
+from reports.errors import BadQuestion
+from reports.incidents import MOST
+
+_DISPATCH = DispatchRow.__table__
+_INCIDENT = IncidentRow.__table__
+_OLDEST = (DispatchRow.created_at, DispatchRow.id)
+_DONE = (IncidentState.RESOLVED, IncidentState.CLOSED, IncidentState.CANCELLED)
+
+
+class Which(StrEnum):
+    """Which dispatches are wanted."""
+
+    OPEN = "open"  # not accepted yet
+    UNDELIVERED = "undelivered"  # nothing has reached the agency
+    ALARMS = "alarms"  # not accepted, or not reported, in the agreed time
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """A dispatch with its incident."""
+
+    dispatch: Dispatch
+    incident: Incident
+
+
+async def list_dispatches(
+    session: AsyncSession, which: str = Which.OPEN, limit: int = 100
+) -> list[Listed]:
+    """Return dispatches of incidents that are not over, the oldest first. Raises BadQuestion."""
+    query = (
+        select(_DISPATCH)
+        .where(*_chosen(which), DispatchRow.incident_id.in_(_at_work()))
+        .order_by(*_OLDEST)
+        .limit(min(limit, MOST))
+    )
+    found = [_dispatch(row) for row in (await session.execute(query)).mappings()]
+    if which == Which.UNDELIVERED:
+        found = [one for one in found if not one.has_arrived]
+    ids = {one.incident_id for one in found}
+    rows = await session.execute(select(_INCIDENT).where(IncidentRow.id.in_(ids)))
+    incidents = {row["id"]: msgspec.convert(plain(dict(row)), Incident) for row in rows.mappings()}
+    return [Listed(dispatch=one, incident=incidents[one.incident_id]) for one in found]
+
+
+async def dispatches_of(session: AsyncSession, incident_id: str) -> list[Dispatch]:
+    """Return all dispatches of one incident, the oldest first."""
+    query = select(_DISPATCH).where(DispatchRow.incident_id == incident_id).order_by(*_OLDEST)
+    return [_dispatch(row) for row in (await session.execute(query)).mappings()]
+
+
+def _at_work() -> Any:
+    return select(IncidentRow.id).where(IncidentRow.state.not_in([one.value for one in _DONE]))
+
+
+def _chosen(which: str) -> list[ColumnElement[bool]]:
+    waits = DispatchRow.state.in_([DispatchState.SENDING.value, DispatchState.SENT.value])
+    overdue = DispatchRow.state == DispatchState.OVERDUE.value
+    late = and_(
+        DispatchRow.state == DispatchState.ACKNOWLEDGED.value, DispatchRow.late_report.is_(True)
+    )
+    match which:
+        case Which.OPEN:
+            return [or_(waits, overdue)]
+        case Which.UNDELIVERED:
+            return [or_(DispatchRow.state == DispatchState.SENDING.value, overdue)]
+        case Which.ALARMS:
+            return [or_(overdue, late)]
+    names = ", ".join(one.value for one in Which)
+    raise BadQuestion(f"There are no dispatches {which!r}; choose one of {names}.")
+
+
+def _dispatch(row: Any) -> Dispatch:
+    return msgspec.convert(plain(dict(row)), Dispatch)
