@@ -21,7 +21,7 @@ setup: ## install what is missing: packages, the Asterisk root, .venv
 ready:
 	@$(PYTHON) -m deploy.setup --quiet
 
-demo: ready ## the whole line on loopback: 4 operators, 29 citizens, then the report
+demo: ready ## the whole line on loopback: 4 operators, 30 citizens, then the report
 	@$(BIN)/ngalam112 demo $(ARGS)
 
 storm: ready ## random citizens and phones against the line; SEED= repeats one, CALLS= (1000)

@@ -20,6 +20,8 @@ from rich.text import Text
 
 from lab.actors.players import PlayedPhone, Players
 from lab.actors.sipp import SippError, SippResult, free_port
+from lab.demo.incidents import Agencies, a_fire, agencies, as_json, show
+from lab.demo.incidents import checks as incident_checks
 from lab.demo.plan import (
     NOBODY_ANSWERS,
     NOBODY_THERE,
@@ -43,8 +45,8 @@ from reports.calls import list_calls
 from reports.summary import Summary, summary
 
 
-def demo_settings(settings: Settings) -> Settings:
-    """A line of its own beside any other: own folder, free ports, short wrap-up."""
+def demo_settings(settings: Settings, **more: Any) -> Settings:
+    """A line of its own beside any other: own folder, free ports, short wrap-up; `more`: beside."""
     home = settings.home / "demo"
     for name in ("spool", "log", "sipp", "asterisk"):
         shutil.rmtree(home / name, ignore_errors=True)
@@ -64,14 +66,18 @@ def demo_settings(settings: Settings) -> Settings:
         database_url="",
         wrap_up_s=0.5,
         timezone=settings.timezone,
+        **more,
     )
 
 
 class Demo:
     """One run of the demo on a line that is up."""
 
-    def __init__(self, settings: Settings, programs: Programs, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, settings: Settings, programs: Programs, told: Agencies, say: Callable[[str], None]
+    ) -> None:
         self._settings, self._programs, self._say = settings, programs, say
+        self._told = told
         self._started = time.monotonic()
         self.results: list[tuple[Group, str, SippResult]] = []
 
@@ -92,6 +98,8 @@ class Demo:
             await asyncio.gather(*(players.dial(phone, "*11") for phone in phones))
             self._say("four operators have dialled *11; citizens dial 112")
             await self._citizens(players, SERVED, "0813")
+            self._say("a citizen reports a fire; the brigade and the Red Cross are told")
+            await a_fire(self._settings, players, phones, self._told)
 
     async def _nobody_answers(self, players: Players, phones: Sequence[PlayedPhone]) -> None:
         # those who hang up in the queue must have gone before anybody logs in
@@ -125,10 +133,15 @@ class Demo:
 
 def main(settings: Settings, fmt: str) -> int:
     """Run the demo; `fmt` is table or json. Returns 0 only if all counts agree."""
-    return asyncio.run(_main(demo_settings(settings), fmt))
+    return asyncio.run(_with_agencies(settings, fmt))
 
 
-async def _main(settings: Settings, fmt: str) -> int:
+async def _with_agencies(settings: Settings, fmt: str) -> int:
+    async with agencies() as told:
+        return await _main(demo_settings(settings, **told.settings()), told, fmt)
+
+
+async def _main(settings: Settings, told: Agencies, fmt: str) -> int:
     # with json, standard output is for the object alone
     screen = console(sys.stderr if fmt == "json" else sys.stdout)
     started = time.monotonic()
@@ -140,7 +153,7 @@ async def _main(settings: Settings, fmt: str) -> int:
     say("preparing sounds, database and configuration")
     await prepare(settings, programs)
     passwords = await _accounts(settings)
-    demo = Demo(settings, programs, say)
+    demo = Demo(settings, programs, told, say)
     async with RunningLine(settings, programs) as line:
         say(f"Asterisk and the engine are up (SIP on 127.0.0.1:{settings.sip_port})")
         watcher = asyncio.create_task(_watch(settings, say))
@@ -153,14 +166,21 @@ async def _main(settings: Settings, fmt: str) -> int:
     async with Database(settings.url) as database, database.session() as session:
         records = await list_calls(session, limit=10_000)
         totals = await summary(session, None, None, tz=settings.timezone)
-    checks = [*compare(demo.results, records), Check("left in Asterisk", "channels", 0, empty)]
-    agree = totals.adds_up and all(check.agree for check in checks)
-    if fmt == "json":
-        print(msgspec.json.encode(_json(totals, agree)).decode())  # noqa: T201
-    else:
-        print_summary(totals, screen)
-        screen.print(_comparison(checks))
-        screen.print("SIPp and the records agree." if agree else "They do not agree.")
+        of_incidents = await incident_checks(session, records, told)
+        found = [
+            *compare(demo.results, records),
+            *of_incidents,
+            Check("left in Asterisk", "channels", 0, empty),
+        ]
+        agree = totals.adds_up and all(check.agree for check in found)
+        if fmt == "json":
+            told_of = {"incidents": as_json(of_incidents)}
+            print(msgspec.json.encode(_json(totals, agree) | told_of).decode())  # noqa: T201
+        else:
+            print_summary(totals, screen)
+            await show(session, screen)
+            screen.print(_comparison(found))
+            screen.print("SIPp and the records agree." if agree else "They do not agree.")
     return 0 if agree else 1
 
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from itertools import count
 
 from aiohttp import web
-from certificates import server_tls
 
+from lab.actors.certificates import server_tls
 from lab.actors.sipp import free_port
 
 

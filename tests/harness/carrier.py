@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from aiohttp import web
-from certificates import CA_FILE as CA_FILE
-from certificates import server_tls
 from pidf import circle, document
 
+from lab.actors.certificates import ca_file as ca_file
+from lab.actors.certificates import server_tls
 from lab.actors.sipp import free_port
 from places.pidf_lo import LARGEST
 

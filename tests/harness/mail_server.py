@@ -11,7 +11,8 @@ from email.message import EmailMessage
 from typing import Any, cast
 
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
-from certificates import server_tls
+
+from lab.actors.certificates import server_tls
 
 USER, PASSWORD = "ngalam", "s3cret-word"
 

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 
 import pytest
 from agency_server import AgencyServer, agency_server
-from certificates import CA_FILE
 from lines import eventually
 from mail_server import MailServerOfTest, mail_server
 from served import ServedEngine, an_engine
 from test_commands import failed_in_one_line, run
 
 from deliveries.signatures import Secret, verify
+from lab.actors.certificates import ca_file
 
 
 class City(NamedTuple):
@@ -31,7 +31,7 @@ async def city(tmp_path: Path) -> AsyncIterator[City]:
     async with agency_server() as brigade, mail_server() as mail:
         changes: dict[str, Any] = {
             "webhook_hosts": ["localhost"],
-            "agency_ca_file": CA_FILE,
+            "agency_ca_file": ca_file(),
             "smtp_host": "127.0.0.1",
             "smtp_port": mail.port,
             "smtp_tls": "off",

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from carrier import CA_FILE, LOOPBACK, Carrier, serving
+from carrier import LOOPBACK, Carrier, ca_file, serving
 from lines import PASSWORD, Line, open_line
 from pidf import circle, document, invite, point
 
@@ -42,7 +42,7 @@ async def carrier() -> AsyncIterator[Carrier]:
 async def line(
     programs: Programs, brief_sounds: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Line]:
-    trust: dict[str, Any] = {"place_networks": list(LOOPBACK), "place_ca_file": CA_FILE}
+    trust: dict[str, Any] = {"place_networks": list(LOOPBACK), "place_ca_file": ca_file()}
     home = tmp_path_factory.mktemp("line")
     async with open_line(
         home, programs, brief_sounds, desks=1, place_hosts=["localhost"], **trust

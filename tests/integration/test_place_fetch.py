@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from carrier import CA_FILE, LOOPBACK, PIDF, Carrier, serving
+from carrier import LOOPBACK, PIDF, Carrier, ca_file, serving
 
 from ngalam112.engine import place_fetch
 from ngalam112.engine.place_fetch import AT_ONCE, WITHIN_S, PlaceFetcher
@@ -23,13 +23,16 @@ async def carrier() -> AsyncIterator[Carrier]:
         yield found
 
 
+TRUSTED = ca_file()
+
+
 @asynccontextmanager
 async def fetcher(
     hosts: tuple[str, ...] = ("localhost",),
     networks: tuple[str, ...] = LOOPBACK,
-    ca_file: Path | None = CA_FILE,
+    trusted: Path | None = TRUSTED,
 ) -> AsyncIterator[PlaceFetcher]:
-    found = PlaceFetcher(hosts, networks, ca_file)
+    found = PlaceFetcher(hosts, networks, trusted)
     try:
         yield found
     finally:
@@ -77,7 +80,7 @@ async def test_two_seconds_are_the_longest(carrier: Carrier, path: str) -> None:
 
 
 async def test_a_certificate_of_somebody_else_is_not_trusted(carrier: Carrier) -> None:
-    async with fetcher(ca_file=None) as one:
+    async with fetcher(trusted=None) as one:
         with pytest.raises(PlaceError, match="cannot be fetched"):
             await one.fetch([f"{carrier.base}/place"])
     assert carrier.asked == []
@@ -121,6 +124,6 @@ async def test_so_many_at_once_and_no_more_wait_than_there_is_room_for(
 
 async def test_certificates_that_cannot_be_read_are_told(carrier: Carrier, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
-    async with fetcher(ca_file=tmp_path / "ca.pem") as one:
+    async with fetcher(trusted=tmp_path / "ca.pem") as one:
         with pytest.raises(PlaceError, match="PLACE_CA_FILE"):
             await one.fetch([f"{carrier.base}/place"])

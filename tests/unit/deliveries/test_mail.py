@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from agency_server import dripping, odd_server
-from certificates import CA_FILE
 from mail_server import PASSWORD, USER, MailServerOfTest, mail_server
 
 from deliveries.attempt import LONGEST_DETAIL, Attempt, Delivered, Failed, Reason, Refused
 from deliveries.mail import QUIT_WITHIN_S, MailSender, MailServer, Tls
 from deliveries.mail_message import Mail
 from guarded_net.names import Addresses, Names
+from lab.actors.certificates import ca_file
 from lab.actors.sipp import free_port
 from lab.machine.waiting import eventually
 
@@ -52,7 +52,7 @@ async def send(
     port: int, mail: Mail = MAIL, names: Names | None = None, **settings: Any
 ) -> Attempt:
     """Make one attempt; it has to be in time, and to tell no secret."""
-    given: dict[str, Any] = {"host": "127.0.0.1", "tls": Tls.OFF, "ca_file": CA_FILE}
+    given: dict[str, Any] = {"host": "127.0.0.1", "tls": Tls.OFF, "ca_file": ca_file()}
     sender = MailSender(
         MailServer(sender=SENDER, port=port, within_s=WITHIN_S, **(given | settings)), names
     )

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from agency_server import AgencyServer, agency_server, dripping, odd_server
-from certificates import CA_FILE
 from standardwebhooks import Webhook as TheirWebhook
 
 from deliveries.attempt import LONGEST_DETAIL, Attempt, Delivered, Failed, Reason
@@ -28,6 +27,7 @@ from deliveries.webhook import (
     retry_after_s,
 )
 from guarded_net.names import Addresses, Names
+from lab.actors.certificates import ca_file
 from lab.actors.sipp import free_port
 from lab.machine.waiting import eventually
 
@@ -48,7 +48,7 @@ async def agency() -> AsyncIterator[AgencyServer]:
 
 async def send(url: str, named: tuple[str, ...] = NAMED, **options: Any) -> Attempt:
     """Make one attempt; it has to be in time, and to tell nothing that is secret."""
-    made: dict[str, Any] = {"ca_file": CA_FILE, "within_s": WITHIN_S} | options
+    made: dict[str, Any] = {"ca_file": ca_file(), "within_s": WITHIN_S} | options
     begun = time.monotonic()
     hook = Hook(f"{url}?{PATH_SECRET}", (Secret(KEY),))
     found = await WebhookSender(named, **made).send(hook, "job-1", BODY, NOW)
@@ -71,7 +71,7 @@ async def failed(url: str, **options: Any) -> Failed:
 async def test_a_receiver_can_verify_what_it_gets_by_the_usual_package(
     agency: AgencyServer,
 ) -> None:
-    sender = WebhookSender(NAMED, CA_FILE)
+    sender = WebhookSender(NAMED, ca_file())
     hook = Hook(f"{agency.base}/taken", (Secret(KEY),))
     assert await sender.send(hook, "job-1", BODY, time.time()) == Delivered("HTTP 200, A-17")
     (taken,) = agency.taken
@@ -83,7 +83,7 @@ async def test_a_receiver_can_verify_what_it_gets_by_the_usual_package(
 async def test_the_id_stays_and_the_timestamp_changes_from_attempt_to_attempt(
     agency: AgencyServer,
 ) -> None:
-    sender = WebhookSender(NAMED, CA_FILE)
+    sender = WebhookSender(NAMED, ca_file())
     hook = Hook(f"{agency.base}/taken", (Secret(KEY),))
     for now in (NOW, NOW + 60):
         await sender.send(hook, "job-1", BODY, now)
@@ -98,7 +98,7 @@ async def test_a_receiver_with_the_old_secret_can_verify_while_it_is_changed(
 ) -> None:
     old, new = new_secret(), new_secret()
     hook = Hook(f"{agency.base}/taken", (Secret(new), Secret(old)))
-    await WebhookSender(NAMED, CA_FILE).send(hook, "job-1", BODY, time.time())
+    await WebhookSender(NAMED, ca_file()).send(hook, "job-1", BODY, time.time())
     for key in (old, new):
         assert TheirWebhook(key).verify(agency.taken[0].body, agency.taken[0].headers)
 
@@ -380,7 +380,7 @@ async def test_a_url_that_is_not_used_is_told_and_not_tried_again(url: str) -> N
 
 
 async def test_what_cannot_be_sent_is_told_and_not_tried_again(agency: AgencyServer) -> None:
-    sender, url = WebhookSender(NAMED, CA_FILE), f"{agency.base}/taken"
+    sender, url = WebhookSender(NAMED, ca_file()), f"{agency.base}/taken"
     hook = Hook(url, (Secret(KEY),))
     for attempt in (
         await sender.send(hook, "job.1", BODY, NOW),

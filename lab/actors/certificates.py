@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 
 
@@ -18,12 +19,21 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
     return key, certificate
 
 
-_FOLDER = tempfile.TemporaryDirectory(prefix="ngalam112-tls-")
-_KEY, CA_FILE = _certificate(Path(_FOLDER.name))
+@cache
+def _made() -> tuple[tempfile.TemporaryDirectory[str], Path, Path]:
+    """The folder, which goes with this process, and in it the key and the certificate."""
+    folder = tempfile.TemporaryDirectory(prefix="ngalam112-tls-")
+    return folder, *_certificate(Path(folder.name))
+
+
+def ca_file() -> Path:
+    """The file by which a client trusts the servers of this process."""
+    return _made()[2]
 
 
 def server_tls() -> ssl.SSLContext:
-    """What a server of a test shows."""
+    """What a server of a play or a test shows."""
+    _, key, certificate = _made()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(CA_FILE, _KEY)
+    context.load_cert_chain(certificate, key)
     return context
