@@ -14,6 +14,8 @@ from acd.calls.record import EventKind
 from acd.work_items.item import WorkItem
 from lab.actors.sipp import SippResult
 from lab.machine.waiting import comes_true
+from lab.storm.incidents import KeptIncident
+from lab.storm.incidents import wrong as incidents_wrong
 from lab.storm.kinds import CITIZENS, REFERS
 from lab.storm.lateness import Outage, Sighting
 from lab.storm.ledger import Heard, Ledger, ledger, wrong
@@ -63,6 +65,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
     calls: Sequence[CallHistory]
     events: Sequence[OperatorEvent]
     items: Sequence[WorkItem]
+    incidents: Sequence[KeptIncident] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +141,7 @@ def report(plan: Plan, played: Played, left: Left, kept: Kept, complaints: Seque
         complaints=complaints,
         outages=played.outages,
         callbacks=wrong(records, kept.items, played.heard, counts),
+        incidents=list(incidents_wrong(records, kept.incidents)),
     )
     stuck_ones = stuck(left.operators, left.phones)
     verdict = judge(facts)
@@ -155,6 +159,7 @@ def report(plan: Plan, played: Played, left: Left, kept: Kept, complaints: Seque
                 if event.kind is EventKind.OFFER_FAILED
             ),
             "transfers": transfers(calls),
+            "incidents": _counts(str(one.incident.incident_class) for one in kept.incidents),
             "overflows": sum(
                 event.kind is EventKind.OVERFLOW for one in calls for event in one.events
             ),
@@ -169,6 +174,7 @@ def report(plan: Plan, played: Played, left: Left, kept: Kept, complaints: Seque
         wrong=[
             *facts.missing(),
             *facts.callbacks,
+            *facts.incidents,
             *complaints,
             *(f"stuck: {one}" for one in left.operators if one["id"] in stuck_ones),
             *unended(events, played.outages),

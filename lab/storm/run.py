@@ -27,6 +27,7 @@ from lab.machine.interrupts import unless_ended
 from lab.machine.spoiled import MOST_REPEATS, SLACK_S, Repeats
 from lab.machine.stalls import stood_still, watched
 from lab.storm.course import StormFailed, callbacks_limit_s, kills_apart_s, log_in, storm
+from lab.storm.incidents import incidents_kept
 from lab.storm.kills import Killer
 from lab.storm.line import make_accounts, make_distribution, storm_settings
 from lab.storm.logs import complaints
@@ -207,7 +208,12 @@ async def play(plan: Plan, settings: Settings, say: Say, *, kills: bool = True) 
         raise StormFailed(f"The storm was not over within {limit_s + 60:.0f} s.") from None
     say("the line has stopped")
     calls, events = await what_is_kept(settings)
-    kept = Kept(calls=calls, events=events, items=await callbacks_kept(settings))
+    kept = Kept(
+        calls=calls,
+        events=events,
+        items=await callbacks_kept(settings),
+        incidents=await incidents_kept(settings),
+    )
     found = report(plan, played, left, kept, complaints(settings))
     return msgspec.structs.replace(found, stalls_s=stalls_s)
 

@@ -48,7 +48,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     engine. `refers_accepted`: REFERs of citizens that were not refused. `events`: of operators,
     in their order. `seen`: who was busy with what, as the API told during the storm. `complaints`:
     lines of the logs that should not be there. `outages`: when the engine was killed. `callbacks`:
-    what is wrong with them (`lab.storm.ledger`), one sentence each.
+    what is wrong with them (`lab.storm.ledger`), one sentence each; `incidents`: with those
+    (`lab.storm.incidents`).
     """
 
     offered: Sequence[str]
@@ -64,6 +65,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     complaints: Sequence[str] = ()
     outages: Sequence[Outage] = ()
     callbacks: Sequence[str] = ()
+    incidents: Sequence[str] = ()
 
     def missing(self) -> list[str]:
         """What is wrong with the records, one sentence each."""
@@ -87,6 +89,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     engine_errors: int
     complaints: int
     callbacks_wrong: int = 0
+    incidents_wrong: int = 0
 
     @property
     def held(self) -> bool:
@@ -105,6 +108,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
             self.engine_errors,
             self.complaints,
             self.callbacks_wrong,
+            self.incidents_wrong,
         )
         # a wrap-up that is missing is not late
         return any(counts) or self.state_late_worst_ms >= NEVER_MS
@@ -145,6 +149,7 @@ def judge(facts: Facts) -> Verdict:
         engine_errors=facts.engine_errors,
         complaints=len(facts.complaints),
         callbacks_wrong=len(facts.callbacks),
+        incidents_wrong=len(facts.incidents),
     )
 
 

@@ -79,6 +79,7 @@ async def test_a_small_storm_is_held_and_leaves_nothing(home: Path) -> None:
         "engine_errors",
         "complaints",
         "callbacks_wrong",
+        "incidents_wrong",
         "open",
     ):
         assert found[name] == 0, name
