@@ -59,16 +59,16 @@ class Line:
         return await asyncio.to_thread(self.client.post, path, body or {})
 
     async def operators_ready(
-        self, *numbers: str, answer: str = "phone_answer_talk_bye"
+        self, *numbers: str, answer: str = "phone_answer_talk_bye", limit_s: float = 600.0
     ) -> dict[str, SippRun]:
         """Register the phones, let them behave as `answer`, and log their operators in by *11.
 
-        Returns what plays each phone, by its number.
+        `limit_s`: for so long they are there at most. Returns what plays each phone, by its number.
         """
         runs = {}
         for number in numbers:
             self.phones[number] = await self.players.register(number, PASSWORD)
-            runs[number] = await self.behave(number, answer)
+            runs[number] = await self.behave(number, answer, limit_s)
         await asyncio.gather(*(self.players.dial(self.phones[number], "*11") for number in numbers))
         await eventually(lambda: self.idle(numbers), what=f"operators at {numbers} idle")
         return runs
@@ -89,9 +89,9 @@ class Line:
             yield phone
         await self.post(f"/api/operators/1{number}/logout")
 
-    async def behave(self, number: str, scenario: str) -> SippRun:
-        """Let a registered phone take calls as the scenario says."""
-        return await self.players.behave(self.phones[number], scenario)
+    async def behave(self, number: str, scenario: str, limit_s: float = 600.0) -> SippRun:
+        """Let a registered phone take calls as the scenario says, for so long at most."""
+        return await self.players.behave(self.phones[number], scenario, limit_s=limit_s)
 
     async def idle(self, numbers: tuple[str, ...]) -> bool:
         """Whether the operators at these phones are idle, and the phones free."""
