@@ -48,7 +48,7 @@ async def line(
         "preferred_s": 0.0,
     }
     async with open_line(home, programs, brief_sounds, **changes) as line:
-        await line.operators_ready(*PHONES, limit_s=WITHIN_S * 4)
+        await line.operators_ready(*PHONES, limit_s=max(600.0, WITHIN_S * 4))
         yield line
 
 
