@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from email import message_from_bytes
 from typing import Any
@@ -18,23 +18,33 @@ from lab.actors.certificates import server_tls
 from lab.actors.sipp import free_port
 
 
-class WebhookAgency:
-    """`reports`: what was told, and signed with the secret. `refused`: what was not."""
+class WebhookAgencies:
+    """The computers of some agencies. `secrets`: by the agency's id.
 
-    def __init__(self) -> None:
+    `reports`: what was told, and signed with the agency's secret; `ids`: of these messages.
+    `refused`: why one was not.
+    """
+
+    def __init__(self, agencies: Sequence[str]) -> None:
         self.port = free_port()
-        self.url = f"https://localhost:{self.port}/112"
-        self.secret: Secret | None = None
+        self.agencies = agencies
+        self.secrets: dict[str, Secret] = {}
         self.reports: list[dict[str, Any]] = []
+        self.ids: list[str] = []
         self.refused: list[str] = []
+
+    def url(self, agency: str) -> str:
+        """Where an agency is told."""
+        return f"https://localhost:{self.port}/{agency}"
 
     async def take(self, request: web.Request) -> web.Response:
         """Take a report, if it is the line's."""
-        body = await request.read()
+        agency, body = request.match_info["agency"], await request.read()
         try:
-            if self.secret is None:
-                raise SignatureError("no secret is known yet")
-            verify(request.headers, body, (self.secret,), time.time())
+            if agency not in self.secrets:
+                raise SignatureError(f"there is no secret of {agency}")
+            keys = (self.secrets[agency],)
+            self.ids.append(verify(request.headers, body, keys, time.time()))
         except SignatureError as error:
             self.refused.append(str(error))
             return web.Response(status=401)
@@ -60,11 +70,11 @@ class MailAgency:
 
 
 @asynccontextmanager
-async def webhook_agency() -> AsyncIterator[WebhookAgency]:
-    """An agency's web server (https, loopback) until the block ends."""
-    found = WebhookAgency()
+async def webhook_agencies(*agencies: str) -> AsyncIterator[WebhookAgencies]:
+    """A web server of agencies (https, loopback) until the block ends."""
+    found = WebhookAgencies(agencies)
     application = web.Application()
-    application.router.add_post("/112", found.take)
+    application.router.add_post("/{agency}", found.take)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:

@@ -27,6 +27,7 @@ from lab.actors.sipp import SippError
 from lab.chaos.asterisk import asterisk_killed
 from lab.chaos.clock import clock_stepped
 from lab.chaos.database import postgres_stopped, sqlite_locked
+from lab.chaos.dispatch import dispatch_killed
 from lab.chaos.engine import engine_frozen, engine_killed, engine_killed_again
 from lab.chaos.gone import engine_gone
 from lab.chaos.line import ChaosFailed, Say
@@ -54,6 +55,7 @@ SCENARIOS: dict[str, Scenario] = {
     "engine_killed_again": engine_killed_again,
     "engine_frozen": engine_frozen,
     "engine_gone": engine_gone,
+    "dispatch_killed": dispatch_killed,
     "postgres_stopped": postgres_stopped,
     "sqlite_locked": sqlite_locked,
     "asterisk_killed": asterisk_killed,

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from acd.calls.record import CallRecord
 from deliveries.signatures import Secret
 from incidents.states import IncidentState
-from lab.actors.agencies import MailAgency, WebhookAgency, mail_agency, webhook_agency
+from lab.actors.agencies import MailAgency, WebhookAgencies, mail_agency, webhook_agencies
 from lab.actors.certificates import ca_file
 from lab.actors.players import PlayedPhone, Players
 from lab.actors.sipp import SippError
@@ -39,7 +39,7 @@ CODE = "*451"
 class Agencies:
     """The two agencies of the demo, while their servers are up."""
 
-    def __init__(self, brigade: WebhookAgency, red_cross: MailAgency) -> None:
+    def __init__(self, brigade: WebhookAgencies, red_cross: MailAgency) -> None:
         self.brigade, self.red_cross = brigade, red_cross
 
     def settings(self) -> dict[str, Any]:
@@ -56,9 +56,9 @@ class Agencies:
     async def are_known(self, settings: Settings) -> None:
         """Let the line know how the two are reached, as a supervisor does."""
         client = Client(settings)
-        self.brigade.secret = Secret(webhook_secret_text(settings, BRIGADE))
+        self.brigade.secrets[BRIGADE] = Secret(webhook_secret_text(settings, BRIGADE))
         for agency, way in (
-            (BRIGADE, {"webhook": self.brigade.url}),
+            (BRIGADE, {"webhook": self.brigade.url(BRIGADE)}),
             (RED_CROSS, {"mail": "piket@pmi.example"}),
         ):
             await asyncio.to_thread(client.put, f"/api/agencies/{agency}", way)
@@ -67,7 +67,7 @@ class Agencies:
 @asynccontextmanager
 async def agencies() -> AsyncIterator[Agencies]:
     """The servers of both, until the block ends."""
-    async with webhook_agency() as brigade, mail_agency() as red_cross:
+    async with webhook_agencies(BRIGADE) as brigade, mail_agency() as red_cross:
         yield Agencies(brigade, red_cross)
 
 
