@@ -174,6 +174,12 @@ class Roster:
         self._wrap_up_event(one, one.wrap_up_until - now, now)
         return one
 
+    def wait_for_code(self, one: Operator, seconds: float, now: float) -> None:
+        """The wrap-up would be over, and goes on until the operator says what the call was."""
+        self.journal.operator_event(one.id, now, "wrap_up_end", one.phone, "not_coded")
+        one.wrap_up_until = now + seconds
+        self._wrap_up_event(one, seconds, now)
+
     def end_wrap_up(self, operator_id: str, now: float) -> Operator:
         """End the wrap-up early; the status stays as it is."""
         one = self._in_wrap_up(operator_id)
@@ -181,7 +187,7 @@ class Roster:
         return one
 
     def wrapped_up(self, one: Operator, why: str, now: float) -> None:
-        """The wrap-up is over: "done", or "early"."""
+        """The wrap-up is over: "done", "early", or "coded", for which it had been made longer."""
         self.journal.operator_event(one.id, now, "wrap_up_end", one.phone, why)
         self.idle(one, now)
 

@@ -6,6 +6,8 @@ restart of the engine changes nothing: `restore` arms the deadlines anew.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from acd.operators.operator import Operator
 from acd.operators.roster import Roster
 from acd.operators.states import State
@@ -13,10 +15,16 @@ from acd.timers import Timers
 
 
 class WrapUps:
-    """All wrap-ups of the line."""
+    """All wrap-ups of the line.
+
+    `code_missing(operator, now)`: for how many seconds more the operator has to stay, as nobody has
+    said yet what the last call was; 0: for none. Set by whoever routes events.
+    """
 
     def __init__(self, roster: Roster, timers: Timers) -> None:
         self._roster, self._timers = roster, timers
+        self.code_missing: Callable[[Operator, float], float] = lambda operator, now: 0.0
+        self._wait_for_code: set[str] = set()
 
     def begin(self, operator: Operator, seconds: float, now: float) -> None:
         """The operator's call is over; without any wrap-up the operator is idle at once."""
@@ -48,5 +56,21 @@ class WrapUps:
 
     def _over(self, operator: Operator, until: float, now: float) -> None:
         # one that was ended early, made longer, or has begun anew since, is none of this deadline's
-        if operator.state is State.WRAP_UP and operator.wrap_up_until == until:
-            self._roster.wrapped_up(operator, "done", now)
+        if operator.state is not State.WRAP_UP or operator.wrap_up_until != until:
+            return
+        more = self.code_missing(operator, now)
+        if more > 0:
+            self._roster.wait_for_code(operator, more, now)
+            self._wait_for_code.add(operator.id)
+            self._arm(operator)
+            return
+        self._wait_for_code.discard(operator.id)
+        self._roster.wrapped_up(operator, "done", now)
+
+    def coded(self, operator_id: str, now: float) -> None:
+        """The operator has said what the last call was: a wrap-up that waits for that is over."""
+        operator = self._roster.operators.get(operator_id)
+        waits = operator_id in self._wait_for_code
+        self._wait_for_code.discard(operator_id)
+        if operator is not None and waits and operator.state is State.WRAP_UP:
+            self._roster.wrapped_up(operator, "coded", now)

@@ -25,7 +25,8 @@ from acd.feature_codes.dispositions import CategoryCode, Dispositions
 from acd.legs import BROKEN_DIALOG, NO_AUDIO, NORMAL
 from acd.numbers.nuisance import NuisanceNumbers
 from acd.operator_calls import OperatorCalls
-from acd.operators.operator import Device, device_of
+from acd.operators.operator import Device, Operator, device_of
+from acd.rules.load_shedding import Shed
 from acd.switch import Switch
 from acd.text_offers import TextOffers
 from acd.texts.ports import CLOSE as CLOSE_TEXT
@@ -135,7 +136,8 @@ class EventRouter:
         self.nuisance = NuisanceNumbers(rules.nuisance, journal.keep, rules.country)
         legs = dispatcher.operator_legs
         self.dispositions = Dispositions(rules.dispositions, self.nuisance, legs)
-        self.dispositions.on_said = incidents.said
+        self.dispositions.on_said = self._said
+        dispatcher.wrap_ups.code_missing = self._code_missing
         codes.dispositions = self.dispositions
         dispatcher.transfers.dispose = self.dispositions.pressed
         self.claims = Claims(
@@ -287,6 +289,25 @@ class EventRouter:
             self.codes.say(channel_id, TEXT_CLOSED if closed else NO_TEXT, now)
         else:
             self.codes.dialled(channel_id, phone, code, now)
+
+    def _said(
+        self, call_id: str, what: str | None, category: str | None, operator: str | None, now: float
+    ) -> None:
+        """Somebody has said what a call was."""
+        self.incidents.said(call_id, what, category, operator, now)
+        if what is not None and operator is not None:
+            self.dispatcher.wrap_ups.coded(operator, now)
+
+    def _code_missing(self, operator: Operator, now: float) -> float:
+        """How much longer an operator has to stay in wrap-up for the code of the last call."""
+        within, load = self.dispatcher.rules.incidents.code_within_s, self.dispatcher.load
+        call = self.dispatcher.operator_legs.last_calls.get(operator.id)
+        if within <= 0 or call is None or load.sheds(Shed.WHISPERS):
+            return 0.0
+        incident, ended_at = self.incidents.of_call(call.id), call.record.ended_at
+        if incident is None or incident.coded_at is not None:
+            return 0.0
+        return max(0.0, (now if ended_at is None else ended_at) + within - now)
 
     def _call_ended(self, record: CallRecord, at: float, again: bool) -> None:
         self.callbacks.call_ended(record, at, again)
