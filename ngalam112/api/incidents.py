@@ -147,8 +147,15 @@ class IncidentChanges:
             data |= msgspec.to_builtins(body.where) | {"source": body.by}
         if body.contact is not None:
             data["contact"] = _contact(body.contact)
-        opened = await self._engine.do(lambda now: self._book.open(data, _by(body.by), now))
-        return self._reply(opened, 201)
+
+        def opened(now: float) -> Incident:
+            with self._journal.together():
+                made = self._book.open(data, _by(body.by), now)
+                if category is not None:
+                    self._book.code(made, category.national_class, _by(body.by), now)
+            return made
+
+        return self._reply(await self._engine.do(opened), 201)
 
     async def change(self, request: web.Request) -> web.Response:
         """Let parts of an incident be others; all of them or none."""

@@ -74,6 +74,11 @@ _SENT = (
 AgencyArgument = Annotated[str, typer.Argument(metavar="AGENCY", help="Its id or number.")]
 
 
+_IDS = ("dispatch", "incident", "into", "calls", "source")
+_BESIDE = ("dispatches", "place_source")
+"""What `show` tells elsewhere, or better."""
+
+
 def _path(name: str, action: str = "") -> str:
     return f"/api/incidents/{quote(name, safe='', errors='replace')}{action}"
 
@@ -174,16 +179,23 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
     return [
         {"what": name, "value": on_screen(value, zone) if name.endswith("_at") else value}
         for name, value in values.items()
-        if value not in (None, "")
+        if value not in (None, "") and name not in _BESIDE
     ]
 
 
 def _told(data: Mapping[str, Any]) -> str:
+    """What an entry tells, without the ids that only programs want."""
     return ", ".join(
-        f"{name} {_told(value) if isinstance(value, dict) else value}"
+        f"{name.replace('_', ' ')} {_value(value)}"
         for name, value in data.items()
-        if value not in (None, "", False, [])
+        if value not in (None, "", False, []) and name not in _IDS
     )
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, dict):
+        return _told(value)
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 @incidents.command("open")
