@@ -108,15 +108,25 @@ class Dispatch(msgspec.Struct, kw_only=True):
         self.state = state
 
     def row(self) -> dict[str, Any]:
-        """The dispatch as the columns of `dispatches`."""
+        """The dispatch as the columns of `dispatches`.
+
+        The column `arrived_at` has no field: it says of the deliveries what lists ask for.
+        """
         row = msgspec.structs.asdict(self)
         row["deliveries"] = [msgspec.to_builtins(one) for one in self.deliveries]
+        row["arrived_at"] = self.arrived_at
         return row
+
+    @property
+    def arrived_at(self) -> float | None:
+        """When the first message has reached the agency; None if nothing has."""
+        arrived = [one for one in self.deliveries if one.state is DeliveryState.DELIVERED]
+        return min((one.delivered_at or self.created_at for one in arrived), default=None)
 
     @property
     def has_arrived(self) -> bool:
         """Whether anything has reached the agency."""
-        return any(one.state is DeliveryState.DELIVERED for one in self.deliveries)
+        return self.arrived_at is not None
 
     @property
     def is_hopeless(self) -> bool:

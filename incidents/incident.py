@@ -14,6 +14,7 @@ import msgspec
 
 from acd.calls.states import check
 from incidents.states import INCIDENT_MOVES, IncidentClass, IncidentState
+from incidents.words import kept_words
 
 INCIDENTS, TIMELINE, CALLS_OF, CALLERS_OF = (
     "incidents",
@@ -130,11 +131,15 @@ class Incident(msgspec.Struct, kw_only=True):
         return f"Incident {self.number or self.id}"
 
     def row(self) -> dict[str, Any]:
-        """The incident as the columns of `incidents`; a copy, for the incident goes on changing."""
+        """The incident as the columns of `incidents`; a copy, for the incident goes on changing.
+
+        The column `words` has no field: it is what the incident is found by.
+        """
         row = msgspec.structs.asdict(self)
         row["contacts"] = [msgspec.to_builtins(one) for one in self.contacts]
         row["answers"] = dict(self.answers)
         row["call_ids"], row["dispatches"] = list(self.call_ids), list(self.dispatches)
+        row["words"] = kept_words(self.description, self.place, self.kelurahan, self.kecamatan)
         return row
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from alembic import context
 from sqlalchemy.engine import Connection
 
+from models import schema
 from models.database import Database
 from models.tables import Base, UtcDateTime
 
@@ -20,11 +21,17 @@ def _render_item(kind: str, item: Any, _: Any) -> str | Literal[False]:
     return False
 
 
+def _include_name(name: str | None, kind: str, _: Any) -> bool:
+    """Leave SQLite's tables for the search by words alone: no model describes them."""
+    return kind != "table" or not (name or "").startswith(schema.SEARCH)
+
+
 def _migrate(connection: Connection) -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
         render_item=_render_item,
+        include_name=_include_name,
         render_as_batch=connection.dialect.name == "sqlite",
     )
     with context.begin_transaction():

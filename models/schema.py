@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 _MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 
+SEARCH = "incident_words"
+"""How the names of SQLite's tables for the search by words begin. They are no models: triggers that
+the migration makes keep them, and only `reports.words` reads them."""
+
+
 class UpgradeFailed(Exception):
     """Alembic could not run the migrations; the message is its own."""
 

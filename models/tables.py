@@ -83,6 +83,13 @@ _IN_USE = text("retired_at IS NULL")
 
 _NOT_CODED = text("coded_at IS NULL")
 _NOT_SETTLED = text("settled_at IS NULL")
+_AT_WORK = text("over_at IS NULL AND merged_into IS NULL")
+_MERGED = text("merged_into IS NOT NULL")
+_NOT_ARRIVED = text("arrived_at IS NULL")
+
+# every word is a lexeme as it is: no parser of PostgreSQL's takes it for a host or a number
+WORDS = text("array_to_tsvector(array_remove(string_to_array(words, ' '), ''))")
+"""For a question about `incidents.words` to PostgreSQL: the words, as its index has them."""
 
 IS_OPEN = text("closed_at IS NULL")
 """For a question about the conversations that are not closed."""
@@ -275,7 +282,11 @@ class RegisteredPlaceRow(Base):
 
 
 class IncidentRow(Base):
-    """An emergency, a complaint or a question (`incidents.incident.Incident`)."""
+    """An emergency, a complaint or a question (`incidents.incident.Incident`).
+
+    `words`: those of its description and place (`incidents.words.kept_words`). SQLite keeps them in
+    the tables of `schema.SEARCH` as well, by triggers.
+    """
 
     __tablename__ = "incidents"
     __table_args__ = (
@@ -291,6 +302,31 @@ class IncidentRow(Base):
             sqlite_where=_NOT_SETTLED,
             postgresql_where=_NOT_SETTLED,
         ),
+        Index(
+            "ix_incidents_at_work",
+            "opened_at",
+            sqlite_where=_AT_WORK,
+            postgresql_where=_AT_WORK,
+        ),
+        Index(
+            "ix_incidents_merged",
+            "opened_at",
+            sqlite_where=_MERGED,
+            postgresql_where=_MERGED,
+        ),
+        # an id by its begin, as that of a call
+        Index(
+            "ix_incidents_id_begin",
+            "id",
+            postgresql_ops={"id": "varchar_pattern_ops"},
+            sqlite_where=text("id IS NULL"),
+        ),
+        Index(
+            "ix_incidents_words",
+            WORDS,
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ).ddl_if(dialect="postgresql"),
         Index("ix_incidents_state_opened_at", "state", "opened_at"),
         Index("ix_incidents_class_opened_at", "incident_class", "opened_at"),
         Index("ix_incidents_category_opened_at", "category", "opened_at"),
@@ -321,6 +357,7 @@ class IncidentRow(Base):
     changed_at: Mapped[datetime]
     over_at: Mapped[datetime | None]
     version: Mapped[int]
+    words: Mapped[str] = mapped_column(String(1300), server_default="")
 
 
 class IncidentEntryRow(Base):
@@ -350,6 +387,12 @@ class DispatchRow(Base):
             sqlite_where=_NOT_SETTLED,
             postgresql_where=_NOT_SETTLED,
         ),
+        Index(
+            "ix_dispatches_not_arrived",
+            "created_at",
+            sqlite_where=_NOT_ARRIVED,
+            postgresql_where=_NOT_ARRIVED,
+        ),
     )
 
     id: Mapped[str] = mapped_column(String(ID), primary_key=True)
@@ -367,6 +410,7 @@ class DispatchRow(Base):
     late_report: Mapped[bool]
     settled_at: Mapped[datetime | None]
     note: Mapped[str] = mapped_column(String(255))
+    arrived_at: Mapped[datetime | None]
     changes: Mapped[int]
 
 

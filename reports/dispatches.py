@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from incidents.dispatch import Dispatch, DispatchState
@@ -44,13 +44,11 @@ async def list_dispatches(
     """Return dispatches of incidents that are not over, the oldest first. Raises BadQuestion."""
     query = (
         select(_DISPATCH)
-        .where(*_chosen(which), DispatchRow.incident_id.in_(_at_work()))
+        .where(*_chosen(which), _at_work())
         .order_by(*_OLDEST)
         .limit(min(limit, MOST))
     )
     found = [_dispatch(row) for row in (await session.execute(query)).mappings()]
-    if which == Which.UNDELIVERED:
-        found = [one for one in found if not one.has_arrived]
     ids = {one.incident_id for one in found}
     rows = await session.execute(select(_INCIDENT).where(IncidentRow.id.in_(ids)))
     incidents = {row["id"]: msgspec.convert(plain(dict(row)), Incident) for row in rows.mappings()}
@@ -63,8 +61,11 @@ async def dispatches_of(session: AsyncSession, incident_id: str) -> list[Dispatc
     return [_dispatch(row) for row in (await session.execute(query)).mappings()]
 
 
-def _at_work() -> Any:
-    return select(IncidentRow.id).where(IncidentRow.state.not_in([one.value for one in _DONE]))
+def _at_work() -> ColumnElement[bool]:
+    """That the incident is not over; asked of each dispatch, for nearly all incidents are."""
+    done = [one.value for one in _DONE]
+    same = IncidentRow.id == DispatchRow.incident_id
+    return exists().where(same, IncidentRow.state.not_in(done))
 
 
 def _chosen(which: str) -> list[ColumnElement[bool]]:
@@ -77,7 +78,8 @@ def _chosen(which: str) -> list[ColumnElement[bool]]:
         case Which.OPEN:
             return [or_(waits, overdue)]
         case Which.UNDELIVERED:
-            return [or_(DispatchRow.state == DispatchState.SENDING.value, overdue)]
+            sending = DispatchRow.state == DispatchState.SENDING.value
+            return [DispatchRow.arrived_at.is_(None), or_(sending, overdue)]
         case Which.ALARMS:
             return [or_(overdue, late)]
     names = ", ".join(one.value for one in Which)

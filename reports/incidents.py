@@ -1,11 +1,10 @@
-"""The incidents: lists, one with its timeline and what was merged into it, and duplicates."""
+"""The incidents: lists, and one with its timeline and what was merged into it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
-from math import cos, hypot, inf, radians
 from typing import Any
 
 import msgspec
@@ -16,7 +15,7 @@ from acd.numbers.caller import COUNTRY, same_caller
 from incidents.incident import Entry, Incident
 from incidents.numbers import as_number
 from incidents.states import IncidentClass, IncidentState
-from models.rows import moment, plain
+from models.rows import plain
 from models.tables import (
     IncidentCallRow,
     IncidentContactRow,
@@ -25,23 +24,19 @@ from models.tables import (
 )
 from reports.calls import begins, searchable
 from reports.errors import BadQuestion, NoSuchIncident, SeveralIncidents
+from reports.words import has_words
 
 MOST = 10_000
 """The most incidents of one list."""
 
-DUPLICATES_WITHIN_S = 6 * 3600.0
-"""An incident of the same category nearby is proposed as the same one for so long."""
-
-NEAR_M = 500.0
-_MOST_PROPOSED = 20
-_MOST_LOOKED_AT = 500
 _DEEPEST = 20  # merges of merges
-_M_PER_DEGREE = 111_320.0
 
 _INCIDENT = IncidentRow.__table__
 _ENTRY = IncidentEntryRow.__table__
-_OVER = tuple(one.value for one in IncidentState if one.is_over)
-_NEWEST = (IncidentRow.opened_at.desc(), IncidentRow.id.desc())
+AT_WORK = (IncidentRow.over_at.is_(None), IncidentRow.merged_into.is_(None))
+"""That an incident is neither over nor merged: word for word the condition of a partial index."""
+
+NEWEST = (IncidentRow.opened_at.desc(), IncidentRow.id.desc())
 
 
 class Which(StrEnum):
@@ -54,23 +49,12 @@ class Which(StrEnum):
     MERGED = "merged"
 
 
-class Proposal(msgspec.Struct, frozen=True, kw_only=True):
-    """An incident that may be the same. `because`: caller or place."""
-
-    incident: Incident
-    because: str
-
-
 class IncidentHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """An incident and its timeline. `merged`: those that it stands in the place of, in any depth.
-
-    `proposals`: those that may be the same, the likeliest first.
-    """
+    """An incident and its timeline. `merged`: those it stands in the place of, in any depth."""
 
     incident: Incident
     entries: list[Entry]
     merged: list[Incident]
-    proposals: list[Proposal]
 
 
 async def list_incidents(
@@ -82,13 +66,15 @@ async def list_incidents(
     incident_class: str | None = None,
     category: str | None = None,
     caller: str | None = None,
+    text: str | None = None,
     country: str = COUNTRY,
     limit: int = 100,
 ) -> list[Incident]:
     """Return the newest `limit` incidents that were opened from `since` on and before `until`.
 
-    `which`: one of `Which`, or a state. `caller`: who told of it, in any spelling. The times need a
-    time zone. Raises BadQuestion.
+    `which`: one of `Which`, or a state. `caller`: who told of it, in any spelling. `text`: words,
+    or begins of words, all of which are in its description or place. The times need a time zone.
+    Raises BadQuestion.
     """
     conditions = [*_chosen(which)]
     if since is not None:
@@ -103,8 +89,10 @@ async def list_incidents(
         key = same_caller(searchable(caller), country)
         of_caller = select(IncidentContactRow.incident_id).where(IncidentContactRow.caller == key)
         conditions.append(IncidentRow.id.in_(of_caller))
-    query = select(_INCIDENT).where(*conditions).order_by(*_NEWEST).limit(min(limit, MOST))
-    return [_incident(row) for row in (await session.execute(query)).mappings()]
+    if text is not None:
+        conditions += await has_words(session, text)
+    query = select(_INCIDENT).where(*conditions).order_by(*NEWEST).limit(min(limit, MOST))
+    return [incident_of(row) for row in (await session.execute(query)).mappings()]
 
 
 async def find_incident(session: AsyncSession, name: str) -> Incident:
@@ -129,7 +117,7 @@ async def find_incident(session: AsyncSession, name: str) -> Incident:
         raise NoSuchIncident(f"There is no incident {name!r}; see `ngalam112 incident list`.")
     if len(found) > 1:
         raise SeveralIncidents(f"Several incidents begin with {name!r}; give more of it.")
-    return _incident(found[0])
+    return incident_of(found[0])
 
 
 async def show_incident(
@@ -143,7 +131,6 @@ async def show_incident(
         incident=incident,
         entries=[msgspec.convert(plain(dict(row)), Entry) for row in rows],
         merged=await _merged_into(session, incident),
-        proposals=[] if incident.merged_into else await proposed(session, incident, country),
     )
 
 
@@ -151,7 +138,7 @@ async def by_id(session: AsyncSession, incident_id: str) -> Incident | None:
     """Return the incident with exactly this id."""
     query = select(_INCIDENT).where(IncidentRow.id == incident_id)
     row = (await session.execute(query)).mappings().first()
-    return None if row is None else _incident(row)
+    return None if row is None else incident_of(row)
 
 
 async def of_call(session: AsyncSession, call_id: str) -> Incident | None:
@@ -161,57 +148,12 @@ async def of_call(session: AsyncSession, call_id: str) -> Incident | None:
     return None if incident_id is None else await by_id(session, incident_id)
 
 
-async def proposed(
-    session: AsyncSession, incident: Incident, country: str = COUNTRY
-) -> list[Proposal]:
-    """Return open incidents that may be the same, the likeliest first.
-
-    Those that the same number has told of, then those of the same category in the hours around it
-    that are near, or in the same kelurahan where a point is not known.
-    """
-    others = [*_chosen(Which.OPEN), IncidentRow.id != incident.id]
-    callers = {same_caller(one.number, country) for one in incident.contacts} - {None}
-    found: list[Proposal] = []
-    if callers:
-        same = select(IncidentContactRow.incident_id).where(IncidentContactRow.caller.in_(callers))
-        query = select(_INCIDENT).where(IncidentRow.id.in_(same), *others).order_by(*_NEWEST)
-        rows = (await session.execute(query.limit(_MOST_PROPOSED))).mappings()
-        found = [Proposal(incident=_incident(row), because="caller") for row in rows]
-    if incident.category is not None:
-        at = incident.opened_at
-        query = select(_INCIDENT).where(
-            IncidentRow.category == incident.category,
-            IncidentRow.opened_at >= moment(at - DUPLICATES_WITHIN_S),
-            IncidentRow.opened_at <= moment(at + DUPLICATES_WITHIN_S),
-            *others,
-        )
-        rows = (await session.execute(query.order_by(*_NEWEST).limit(_MOST_LOOKED_AT))).mappings()
-        known = {one.incident.id for one in found}
-        near = [(_apart(incident, one), one) for one in map(_incident, rows)]
-        found += [
-            Proposal(incident=one, because="place")
-            for apart, one in sorted(near, key=lambda pair: pair[0])
-            if apart <= NEAR_M and one.id not in known
-        ]
-    return found[:_MOST_PROPOSED]
-
-
-def _apart(one: Incident, other: Incident) -> float:
-    """How far apart two incidents are, in metres; 0 in one kelurahan where that is all we know."""
-    if one.lat is None or one.lon is None or other.lat is None or other.lon is None:
-        known = one.kelurahan is not None
-        same = (one.kelurahan, one.kecamatan) == (other.kelurahan, other.kecamatan)
-        return 0.0 if known and same else inf
-    east = (one.lon - other.lon) * cos(radians(one.lat))
-    return hypot(one.lat - other.lat, east) * _M_PER_DEGREE
-
-
 async def _merged_into(session: AsyncSession, incident: Incident) -> list[Incident]:
     found: list[Incident] = []
     targets = [incident.id]
     for _ in range(_DEEPEST):
         query = select(_INCIDENT).where(IncidentRow.merged_into.in_(targets)).limit(MOST)
-        some = [_incident(row) for row in (await session.execute(query)).mappings()]
+        some = [incident_of(row) for row in (await session.execute(query)).mappings()]
         if not some:
             break
         found += some
@@ -224,7 +166,7 @@ def _chosen(which: str) -> list[ColumnElement[bool]]:
         case Which.ALL:
             return []
         case Which.OPEN:
-            return [IncidentRow.state.not_in(_OVER), IncidentRow.merged_into.is_(None)]
+            return list(AT_WORK)
         case Which.NOT_CODED:
             return [IncidentRow.coded_at.is_(None)]
         case Which.UNCODED:
@@ -246,5 +188,6 @@ def _class(name: str) -> str:
         raise BadQuestion(f"There is no class {name!r}; choose one of {names}.") from None
 
 
-def _incident(row: Any) -> Incident:
+def incident_of(row: Any) -> Incident:
+    """Return the incident that a row of `incidents` holds."""
     return msgspec.convert(plain(dict(row)), Incident)

@@ -14,6 +14,39 @@ _ID, _WORD, _NUMBER, _PLACE, _TEXT = (sa.String(length) for length in (40, 32, 6
 _AT = sa.DateTime(timezone=True)
 _NOT_CODED = sa.text("coded_at IS NULL")
 _NOT_SETTLED = sa.text("settled_at IS NULL")
+_AT_WORK = sa.text("over_at IS NULL AND merged_into IS NULL")
+_MERGED = sa.text("merged_into IS NOT NULL")
+_NOT_ARRIVED = sa.text("arrived_at IS NULL")
+_NO_ROW = sa.text("id IS NULL")
+_WORDS = sa.text("array_to_tsvector(array_remove(string_to_array(words, ' '), ''))")
+
+# A key of its own, for SQLite may number the rows of `incidents` anew (VACUUM). Words come as runs
+# of letters and digits: what is not ASCII belongs to a word. Whoever makes `incidents` anew, as
+# alembic does to change a column, drops the triggers with it, and has to make them again.
+_SEARCH_OF_SQLITE = (
+    """CREATE TABLE incident_words_keys (
+        key INTEGER NOT NULL PRIMARY KEY, incident_id VARCHAR(40) NOT NULL UNIQUE
+    )""",
+    """CREATE VIRTUAL TABLE incident_words
+        USING fts5 (words, content='', tokenize='ascii', prefix='1 2 3')""",
+    """CREATE TRIGGER incident_words_added AFTER INSERT ON incidents BEGIN
+        INSERT INTO incident_words_keys (incident_id) VALUES (new.id);
+        INSERT INTO incident_words (rowid, words)
+            SELECT key, new.words FROM incident_words_keys WHERE incident_id = new.id;
+    END""",
+    """CREATE TRIGGER incident_words_changed AFTER UPDATE OF words ON incidents
+        WHEN old.words IS NOT new.words BEGIN
+        INSERT INTO incident_words (incident_words, rowid, words)
+            SELECT 'delete', key, old.words FROM incident_words_keys WHERE incident_id = new.id;
+        INSERT INTO incident_words (rowid, words)
+            SELECT key, new.words FROM incident_words_keys WHERE incident_id = new.id;
+    END""",
+    """CREATE TRIGGER incident_words_dropped AFTER DELETE ON incidents BEGIN
+        INSERT INTO incident_words (incident_words, rowid, words)
+            SELECT 'delete', key, old.words FROM incident_words_keys WHERE incident_id = old.id;
+        DELETE FROM incident_words_keys WHERE incident_id = old.id;
+    END""",
+)
 
 
 def _partial(name: str, table: str, column: str, where: sa.TextClause) -> None:
@@ -49,6 +82,7 @@ def upgrade() -> None:
         sa.Column("changed_at", _AT, nullable=False),
         sa.Column("over_at", _AT, nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("words", sa.String(length=1300), nullable=False, server_default=""),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
     )
     for name in ("number", "opened_at", "merged_into"):
@@ -57,6 +91,16 @@ def upgrade() -> None:
         op.create_index(f"ix_incidents_{name}_opened_at", "incidents", [column, "opened_at"])
     _partial("ix_incidents_not_coded", "incidents", "opened_at", _NOT_CODED)
     _partial("ix_incidents_not_settled", "incidents", "opened_at", _NOT_SETTLED)
+    _partial("ix_incidents_at_work", "incidents", "opened_at", _AT_WORK)
+    _partial("ix_incidents_merged", "incidents", "opened_at", _MERGED)
+    op.create_index(
+        "ix_incidents_id_begin",
+        "incidents",
+        ["id"],
+        postgresql_ops={"id": "varchar_pattern_ops"},
+        sqlite_where=_NO_ROW,
+    )
+    _make_search()
     op.create_table(
         "incident_entries",
         sa.Column("incident_id", _ID, nullable=False),
@@ -99,16 +143,39 @@ def upgrade() -> None:
         sa.Column("late_report", sa.Boolean(), nullable=False),
         sa.Column("settled_at", _AT, nullable=True),
         sa.Column("note", _PLACE, nullable=False),
+        sa.Column("arrived_at", _AT, nullable=True),
         sa.Column("changes", sa.Integer(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dispatches")),
     )
     op.create_index(op.f("ix_dispatches_incident_id"), "dispatches", ["incident_id"])
     op.create_index("ix_dispatches_state_created_at", "dispatches", ["state", "created_at"])
     _partial("ix_dispatches_not_settled", "dispatches", "created_at", _NOT_SETTLED)
+    _partial("ix_dispatches_not_arrived", "dispatches", "created_at", _NOT_ARRIVED)
+
+
+def _make_search() -> None:
+    """Let incidents be found by words: with what the database has built in, which needs no rights.
+
+    PostgreSQL: without fastupdate, for a search would read the list of what waits for its place.
+    """
+    if op.get_bind().dialect.name == "sqlite":
+        for statement in _SEARCH_OF_SQLITE:
+            op.execute(statement)
+        return
+    op.create_index(
+        "ix_incidents_words",
+        "incidents",
+        [_WORDS],
+        postgresql_using="gin",
+        postgresql_with={"fastupdate": "off"},
+    )
 
 
 def downgrade() -> None:
     """Drop them, with what they hold."""
+    if op.get_bind().dialect.name == "sqlite":
+        for table in ("incident_words", "incident_words_keys"):
+            op.drop_table(table)
     tables = ("incident_contacts", "incident_calls", "incident_entries", "incidents")
     for table in ("dispatches", *tables):
         op.drop_table(table)

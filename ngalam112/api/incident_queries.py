@@ -22,6 +22,7 @@ from ngalam112.api.queries import (
 from ngalam112.config.settings import Settings
 from reports.dispatches import Which as SentWhich
 from reports.dispatches import dispatches_of, list_dispatches
+from reports.duplicates import proposed
 from reports.incidents import Which, list_incidents, show_incident
 
 
@@ -32,6 +33,7 @@ class _OfIncidents(msgspec.Struct, forbid_unknown_fields=True):
     incident_class: str | None = msgspec.field(default=None, name="class")
     category: str | None = None
     caller: str | None = None
+    text: str | None = None
     limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
 
 
@@ -41,7 +43,7 @@ class _OfDispatches(msgspec.Struct, forbid_unknown_fields=True):
 
 
 async def incidents(database: Database, settings: Settings, params: Params) -> Answer:
-    """The newest incidents; parameters: from, to, which, class, category, caller, limit."""
+    """The newest incidents; parameters: from, to, which, class, category, caller, text, limit."""
     asked = understood(params, _OfIncidents)
     since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
@@ -53,6 +55,7 @@ async def incidents(database: Database, settings: Settings, params: Params) -> A
             incident_class=asked.incident_class,
             category=asked.category,
             caller=asked.caller,
+            text=asked.text,
             country=settings.country,
             limit=asked.limit,
         )
@@ -62,8 +65,9 @@ async def incidents(database: Database, settings: Settings, params: Params) -> A
 async def incident(database: Database, settings: Settings, params: Params) -> Answer:
     """One incident with all that is known of it; parameter: id, number or call."""
     async with database.session() as session:
-        found = await show_incident(session, params["id"], settings.country)
+        found = await show_incident(session, params["id"])
         sent = await dispatches_of(session, found.incident.id)
+        same = await proposed(session, found.incident, settings.country)
     return {
         "incident": incident_row(found.incident, settings),
         "entries": [_entry_row(one, settings) for one in found.entries],
@@ -71,7 +75,7 @@ async def incident(database: Database, settings: Settings, params: Params) -> An
         "merged": [incident_row(one, settings) for one in found.merged],
         "proposals": [
             {"because": one.because, "incident": incident_row(one.incident, settings)}
-            for one in found.proposals
+            for one in same
         ],
     }
 

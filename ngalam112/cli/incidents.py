@@ -12,6 +12,7 @@ import typer
 from incidents.categories_file import load_categories
 from incidents.dispatch import Dispatch
 from incidents.incident import Incident
+from incidents.words import MOST_ASKED
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.client import Client
 from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
@@ -116,12 +117,16 @@ def incident_list(
     ] = None,
     category: Annotated[str | None, typer.Option(help="Of this category only.")] = None,
     caller: Annotated[str | None, typer.Option(help="That this number has told of.")] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Begins of words of description and place, all of them.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 50,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """List incidents, the newest first."""
     settings = load_settings()
     wanted = {"class": incident_class, "category": category, "caller": caller}
+    wanted["text"] = None if text is None else text[:MOST_ASKED]
     asked = {
         **period(settings, begin, end, ("from", "to")),
         **{name: value for name, value in wanted.items() if value is not None},

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,17 @@ from reports.callbacks import callbacks
 pytest_plugins = ("databases",)
 
 
+def of_models(name: str | None, kind: str, _: Any) -> bool:
+    """SQLite's tables for the search by words are no models."""
+    return kind != "table" or not (name or "").startswith(schema.SEARCH)
+
+
 def differences(connection: Connection) -> list[Any]:
-    found: list[Any] = compare_metadata(MigrationContext.configure(connection), Base.metadata)
+    context = MigrationContext.configure(connection, opts={"include_name": of_models})
+    with warnings.catch_warnings():
+        # that of PostgreSQL alone, of which SQLite says so
+        warnings.filterwarnings("ignore", ".*expression-based index 'ix_incidents_words'")
+        found: list[Any] = compare_metadata(context, Base.metadata)
     return found
 
 
@@ -45,7 +55,9 @@ async def test_upgrading_an_empty_database_makes_exactly_the_tables_of_the_model
     database: Database,
 ) -> None:
     async with database.engine.connect() as connection:
-        assert await connection.run_sync(tables) == set(Base.metadata.tables)
+        found = await connection.run_sync(tables)
+        assert {name for name in found if of_models(name, "table", {})} == set(Base.metadata.tables)
+        assert (schema.SEARCH in found) == (connection.dialect.name == "sqlite")
         assert await connection.run_sync(differences) == []
 
 
@@ -206,4 +218,4 @@ async def test_tables_of_a_newer_program_are_left_alone(database: Database) -> N
         with pytest.raises(SchemaError, match="version 9999, which this program does not know"):
             await use()
     async with database.engine.connect() as connection:
-        assert await connection.run_sync(tables) == set(Base.metadata.tables)
+        assert await connection.run_sync(tables) >= set(Base.metadata.tables)
