@@ -32,6 +32,10 @@ class LinkError(Exception):
     """A link is not valid; the message is for whoever opened it, and says no more than that."""
 
 
+class LinkExpired(LinkError):
+    """... any more: it was, until its time was over."""
+
+
 class Action(StrEnum):
     """What a link lets an agency do."""
 
@@ -86,7 +90,7 @@ def check(token: str, keys: Sequence[bytes], now: float) -> Claim:
     if not any(found) or claim is None:
         raise LinkError("This link is not valid.")
     if not now < claim.expires_at:
-        raise LinkError("This link is no longer valid: its time is over.")
+        raise LinkExpired("This link is no longer valid: its time is over.")
     return claim
 
 

@@ -15,7 +15,8 @@ from incidents.incident import Incident
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is told. `dispatch`: the id by which the agency answers. Times are ISO 8601.
 
-    `callers`: the numbers of who has told of it. `answers`: by the question's id.
+    `callers`: the numbers of who has told of it. `answers`: by the question's id. `accept_url`:
+    the page by which the agency accepts and reports, if the line has such pages.
     """
 
     dispatch: str
@@ -34,6 +35,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lon: float | None = None
     callers: tuple[str, ...] = ()
     answers: dict[str, str] = {}
+    accept_url: str = ""
 
     def subject(self) -> str:
         """One line that says what and where."""
@@ -58,11 +60,18 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             **self.answers,
         }
         lines = [f"{name}: {value}" for name, value in facts.items() if value]
+        if self.accept_url:
+            lines += ["", "Terima, tolak, atau laporkan lewat halaman ini:", self.accept_url]
         return "\n".join([*lines, "", f"Penugasan: {self.dispatch}", ""])
 
 
 def report_of(
-    incident: Incident, dispatch: str, agency: str, category_name: str, opened_at: str
+    incident: Incident,
+    dispatch: str,
+    agency: str,
+    category_name: str,
+    opened_at: str,
+    accept_url: str = "",
 ) -> Report:
     """Return what an agency is told. `opened_at`: as ISO 8601 in the line's zone."""
     known: dict[str, Any] = {
@@ -80,5 +89,6 @@ def report_of(
         lon=incident.lon,
         callers=tuple(one.number for one in incident.contacts if one.number and not one.withheld),
         answers=incident.answers,
+        accept_url=accept_url,
         **known,
     )

@@ -61,6 +61,13 @@ async def dispatches_of(session: AsyncSession, incident_id: str) -> list[Dispatc
     return [_dispatch(row) for row in (await session.execute(query)).mappings()]
 
 
+async def dispatch_by_id(session: AsyncSession, dispatch_id: str) -> Dispatch | None:
+    """Return the dispatch with exactly this id."""
+    query = select(_DISPATCH).where(DispatchRow.id == dispatch_id)
+    row = (await session.execute(query)).mappings().first()
+    return None if row is None else _dispatch(row)
+
+
 def _at_work() -> ColumnElement[bool]:
     """That the incident is not over; asked of each dispatch, for nearly all incidents are."""
     done = [one.value for one in _DONE]

@@ -1,4 +1,4 @@
-"""How many may speak to the API at a time, and for how long they may be silent.
+"""How many may speak to a server of the engine at a time, and for how long they may be silent.
 
 The engine's files are for the line: who holds connections without asking anything loses them.
 """
@@ -35,15 +35,17 @@ class ConnectionLimit:
     never comes: those are ended here.
     """
 
-    def __init__(self, server: web.Server) -> None:
-        self._server = server
+    def __init__(
+        self, server: web.Server, *, most: int = MOST_CONNECTIONS, name: str = "api"
+    ) -> None:
+        self._server, self._most, self._name = server, most, name
         self._silent: set[RequestHandler] = set()
         self._told = -TELL_EVERY_S
 
     def __call__(self) -> asyncio.Protocol:
         """Serve a connection, or end it."""
         loop = asyncio.get_running_loop()
-        if len(self._server.connections) < MOST_CONNECTIONS:
+        if len(self._server.connections) < self._most:
             protocol = self._server()
             self._silent.add(protocol)
             loop.call_later(SILENCE_S, self._end_if_silent, protocol)
@@ -51,7 +53,7 @@ class ConnectionLimit:
         now = loop.time()
         if now >= self._told + TELL_EVERY_S:
             self._told = now
-            log.error("api_full", connections=MOST_CONNECTIONS)
+            log.error(f"{self._name}_full", connections=self._most)
         return _OneTooMany()
 
     def has_asked(self, request: web.Request) -> None:

@@ -6,7 +6,6 @@ all that is recorded has been written, and one change at a time.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
@@ -23,14 +22,13 @@ from incidents.states import IncidentClass, IncidentState
 from models.database import Database
 from models.tables import NAME, NUMBER, TEXT, WORD
 from ngalam112.api.changes import read_body, reply
+from ngalam112.api.incident_lookup import IncidentLookup
 from ngalam112.api.incident_queries import dispatch_row, incident_row
 from ngalam112.api.metrics import CountingJournal
-from ngalam112.api.written import all_written
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from reports.calls import show_call
-from reports.dispatches import dispatches_of
-from reports.incidents import by_id, find_incident, of_call
+from reports.incidents import of_call
 
 T = TypeVar("T")
 
@@ -121,11 +119,16 @@ class IncidentChanges:
     """The handlers of all that is posted about incidents."""
 
     def __init__(
-        self, engine: Engine, database: Database, settings: Settings, journal: CountingJournal
+        self,
+        engine: Engine,
+        database: Database,
+        settings: Settings,
+        journal: CountingJournal,
+        lookup: IncidentLookup,
     ) -> None:
         self._engine, self._database, self._settings = engine, database, settings
         self._journal, self._book = journal, engine.router.incidents
-        self._changing = asyncio.Lock()
+        self._lookup, self._changing = lookup, lookup.changing
 
     def routes(self) -> Iterator[tuple[str, Callable[[web.Request], Any]]]:
         """Each path and what is posted there."""
@@ -205,7 +208,7 @@ class IncidentChanges:
         """Let another incident stand in the place of this one; answers with that one."""
         body = await read_body(request, _Merge)
         async with self._changing:
-            one, into = await self._find(_id(request)), await self._find(body.into)
+            one, into = await self._lookup.find(_id(request)), await self._lookup.find(body.into)
             await self._engine.do(lambda now: self._book.merge(one, into, _by(body.by), now))
             return self._reply(self._book.in_hand.get(into.id, into))
 
@@ -213,8 +216,8 @@ class IncidentChanges:
         """Take a merge back; answers with the incident that is one of its own again."""
         body = await read_body(request, _By)
         async with self._changing:
-            one = await self._find(_id(request))
-            into = await self._exactly(one.merged_into) if one.merged_into else None
+            one = await self._lookup.find(_id(request))
+            into = await self._lookup.exactly(one.merged_into) if one.merged_into else None
             if into is None:
                 raise IncidentRefused(f"{one.name} is not merged into any other.")
             await self._engine.do(lambda now: self._book.unmerge(one, into, _by(body.by), now))
@@ -224,8 +227,8 @@ class IncidentChanges:
         """Let a call belong to this incident, and to none other."""
         body = await read_body(request, _Link)
         async with self._changing:
-            incident = await self._find(_id(request))
-            await all_written(self._journal.recorder, self._database)
+            incident = await self._lookup.find(_id(request))
+            await self._lookup.all_written()
             async with self._database.session() as session:
                 record = (await show_call(session, body.call)).record
                 before = await of_call(session, record.call_id)
@@ -274,7 +277,7 @@ class IncidentChanges:
         act: Callable[[Dispatch, Incident, float], Dispatch],
     ) -> web.Response:
         async with self._changing:
-            incident = await self._find(_id(request))
+            incident = await self._lookup.find(_id(request))
             one = await self._dispatch_of(incident, agency)
             done = await self._engine.do(lambda now: act(one, incident, now))
             return reply({"dispatch": dispatch_row(done, self._settings)})
@@ -282,15 +285,10 @@ class IncidentChanges:
     async def _dispatch_of(self, incident: Incident, name: str) -> Dispatch:
         """The last dispatch of an agency to the incident; raises IncidentRefused."""
         agency = self._agency(name)
-        found = self._engine.dispatches.of_incident(incident.id)
-        if not any(one.agency == agency.id for one in found):
-            await all_written(self._journal.recorder, self._database)
-            async with self._database.session() as session:
-                found = await dispatches_of(session, incident.id)
-        mine = [one for one in found if one.agency == agency.id]
-        if not mine:
+        found = await self._lookup.last_dispatch(incident, agency.id)
+        if found is None:
             raise IncidentRefused(f"{agency.name} was not told of {incident.name.lower()}.")
-        return mine[-1]
+        return found
 
     def _agency(self, name: str) -> Agency:
         """The agency in use of that id or number; raises BadIncident."""
@@ -302,23 +300,8 @@ class IncidentChanges:
     async def _with(self, request: web.Request, act: Callable[[Incident, float], T]) -> T:
         """Find the incident that the request names, and have the writer do this with it."""
         async with self._changing:
-            incident = await self._find(_id(request))
+            incident = await self._lookup.find(_id(request))
             return await self._engine.do(lambda now: act(incident, now))
-
-    async def _find(self, name: str) -> Incident:
-        """The incident of that number, id or call, as it is now."""
-        if (known := self._book.named(name)) is not None:
-            return known
-        await all_written(self._journal.recorder, self._database)
-        async with self._database.session() as session:
-            return await find_incident(session, name)
-
-    async def _exactly(self, incident_id: str) -> Incident | None:
-        if (known := self._book.in_hand.get(incident_id)) is not None:
-            return known
-        await all_written(self._journal.recorder, self._database)
-        async with self._database.session() as session:
-            return await by_id(session, incident_id)
 
     def _category(self, name: str | None) -> Category | None:
         """The category of that id, code or only name that begins so; raises BadIncident."""

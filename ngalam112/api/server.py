@@ -30,6 +30,7 @@ from ngalam112.api.connection_limit import (
     ConnectionLimit,
     body_in_time,
 )
+from ngalam112.api.incident_lookup import IncidentLookup
 from ngalam112.api.incidents import IncidentChanges
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.notices import NoticeRoutes
@@ -74,7 +75,8 @@ class Api:
         self._places = Places(engine, database, settings)
         self._agencies = AgencyRoutes(engine, database, settings)
         self._text_changes = TextChanges(engine, settings)
-        self._incidents = IncidentChanges(engine, database, settings, journal)
+        self.lookup = IncidentLookup(engine, database, journal)
+        self._incidents = IncidentChanges(engine, database, settings, journal, self.lookup)
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""

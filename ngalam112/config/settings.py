@@ -19,8 +19,13 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from acd.languages import OWN_LANGUAGE
+from deliveries.links import SHORTEST_KEY
 from pbx.hep import PASSWORD_LENGTH
 
+_LINK_URL = re.compile(
+    r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
+)
+LONGEST_LINK_URL = 100
 _HOST = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 PROJECT = Path(__file__).resolve().parents[2]
 SHIPPED_PROMPTS = PROJECT / "ivr" / "prompts" / "id"
@@ -134,6 +139,12 @@ class Settings(BaseSettings):
     agency_ca_file: Path | None = None
     # hosts of webhooks that may be inside, and http; one that begins with a dot is a domain
     webhook_hosts: Annotated[list[str], NoDecode] = []
+    # where the pages are served by which agencies accept and report; 0: nowhere
+    link_port: int = Field(default=0, ge=0, le=65535)
+    link_bind: str = "127.0.0.1"
+    # as agencies open them, such as https://112.kota.example/a: what brings that to the port above
+    # cuts its path off; without it no link is sent
+    link_url: str = Field(default="", validate_default=True)
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator(
@@ -154,7 +165,7 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no such user's home") from None
 
-    @field_validator("bind")
+    @field_validator("bind", "link_bind")
     @classmethod
     def _address(cls, value: str) -> str:
         ipaddress.ip_address(value)
@@ -228,6 +239,16 @@ class Settings(BaseSettings):
     def _none_if_empty(cls, value: object) -> object:
         return value or None
 
+    @field_validator("link_url")
+    @classmethod
+    def _link_base(cls, value: str, info: ValidationInfo) -> str:
+        value = value.rstrip("/")
+        if value and (len(value) > LONGEST_LINK_URL or not _LINK_URL.fullmatch(value)):
+            raise ValueError("give an https address such as https://112.kota.example/a")
+        if value and not info.data.get("link_port"):
+            raise ValueError("set NGALAM112_LINK_PORT too, where the pages are to be served")
+        return value
+
     @property
     def hep_password(self) -> str:
         """What Asterisk's copies of INVITEs are told from others' by (`pbx.hep`)."""
@@ -247,6 +268,20 @@ class Settings(BaseSettings):
     def webhook_key(self) -> str:
         """What the secrets of the agencies' webhooks are made from; made once, kept for good."""
         return _kept_once(self.home / "webhook.key", random_secrets.token_urlsafe(48)).strip()
+
+    @property
+    def link_keys(self) -> tuple[bytes, ...]:
+        """What links are signed by, today's key first; made once. An old one stays in the file, a
+        line below, until its last link has expired.
+        """
+        path = self.home / "link.key"
+        keys = tuple(_kept_once(path, random_secrets.token_urlsafe(48)).encode().split())
+        if not keys or min(len(key) for key in keys) < SHORTEST_KEY:
+            raise SettingsError(
+                f"{path} must have a key a line, of at least {SHORTEST_KEY} signs; without the "
+                "file a new one is made, and links that were sent are not valid any more."
+            )
+        return keys
 
     @property
     def rtp_range(self) -> tuple[int, int]:

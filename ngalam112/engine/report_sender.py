@@ -28,6 +28,7 @@ from incidents.dispatch import Channel, Dispatch
 from incidents.incident import Incident
 from incidents.report import Report, report_of
 from ngalam112.config.settings import Settings
+from ngalam112.engine.agency_links import AgencyLinks
 
 log = structlog.get_logger("reports")
 
@@ -58,6 +59,7 @@ class ReportSender:
         self._settings, self._categories, self._attempted = settings, categories, attempted
         self._zone = ZoneInfo(settings.timezone)
         self._waiting: asyncio.Queue[_Job] = asyncio.Queue(_MOST_WAITING)
+        self._links = AgencyLinks(settings)
         self._webhooks = WebhookSender(settings.webhook_hosts, settings.agency_ca_file)
         self._mails = mail_sender(settings)
 
@@ -72,6 +74,7 @@ class ReportSender:
             dispatch.agency,
             "" if category is None else category.called(),
             opened.isoformat(timespec="seconds"),
+            self._links.url(dispatch),
         )
         job = _Job(
             dispatch.id,

@@ -23,6 +23,7 @@ from journal.database_writer import DatabaseWriter
 from journal.disk_thread import DiskHangs, DiskThread
 from journal.write_ahead_log import WriteAheadLog
 from models.database import Database
+from ngalam112.api.link_server import LinkServer
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.places import know_places
 from ngalam112.api.server import Api
@@ -191,6 +192,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_until_told(life, engine), name="signals")
             tasks.create_task(api.run(), name="api")
+            tasks.create_task(LinkServer(engine, settings, api.lookup).run(), name="links")
             # another program at the port must be told before the line is taken over in Asterisk
             await api.listening.wait()
             tasks.create_task(engine.run(), name="engine")

@@ -21,6 +21,7 @@ from journal.write_ahead_log import WriteAheadLog
 from models.database import Database, upgrade
 from models.tables import CallRow
 from models.writing import upsert
+from ngalam112.api.link_server import LinkServer
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.server import Api
 from ngalam112.cli.client import Client, EngineRefused
@@ -36,8 +37,11 @@ CLIENTS = ThreadPoolExecutor(max_workers=16)
 class ServedEngine:
     """An engine whose API is up, and everything that it is made of."""
 
-    def __init__(self, engine: Engine, database: Database, journal: CountingJournal) -> None:
+    def __init__(
+        self, engine: Engine, database: Database, journal: CountingJournal, links: LinkServer
+    ) -> None:
         self.engine, self.database, self.journal = engine, database, journal
+        self.links = links
         self.settings = engine.settings
         self.client = Client(self.settings, 20.0)
 
@@ -118,12 +122,11 @@ async def an_engine(home: Path, **changes: Any) -> AsyncIterator[ServedEngine]:
         journal = CountingJournal(recorder)
         engine = build(settings, journal).engine
         api = Api(engine, database, settings, journal)
-        tasks = [
-            asyncio.create_task(work)
-            for work in (recorder.run(), engine.run(first_within=3600), api.run())
-        ]
+        links = LinkServer(engine, settings, api.lookup)
+        parts = (recorder.run(), engine.run(first_within=3600), api.run(), links.run())
+        tasks = [asyncio.create_task(work) for work in parts]
         try:
-            served = ServedEngine(engine, database, journal)
+            served = ServedEngine(engine, database, journal, links)
             await eventually(lambda: answers(served), what="the API answers")
             yield served
         finally:

@@ -38,6 +38,9 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         ("BIND", "localhost"),
         ("BIND", ""),
         ("BIND", "127.0.0.1\n"),
+        ("LINK_BIND", "everywhere"),
+        ("LINK_PORT", "65536"),
+        ("LINK_URL", "https://112.kota.example"),  # and no port where the pages are served
         ("BIND", "::1%lo\npermit=0.0.0.0/0"),
         ("RTP_PORTS", "10000"),
         ("RTP_PORTS", "20000-10000"),
@@ -231,3 +234,41 @@ def test_copies_of_invites_have_a_password_of_the_line(tmp_path: Path) -> None:
     assert len(one.hep_password) == 32
     assert one.hep_password == load_settings(home=tmp_path / "one").hep_password
     assert one.hep_password not in (other.hep_password, one.secrets.ari_password)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://112.kota.example/a",
+        "112.kota.example",
+        "https://112.kota.example/a?x=1",
+        "https://112.kota.example/a b",
+        "https://user@112.kota.example",
+        "https://112.kota.example/" + "a" * 100,
+        "https://112.kota.example/\n",
+    ],
+)
+def test_an_address_for_links_is_https_and_plain(url: str) -> None:
+    with pytest.raises(SettingsError, match="NGALAM112_LINK_URL"):
+        load_settings(link_port=8113, link_url=url)
+
+
+def test_an_address_for_links_loses_what_stands_between_it_and_a_token() -> None:
+    found = load_settings(link_port=8113, link_url="https://112.kota.example:8443/a/")
+    assert found.link_url == "https://112.kota.example:8443/a"
+
+
+def test_keys_of_links_are_made_once_and_an_old_one_can_stay(tmp_path: Path) -> None:
+    first = load_settings(home=tmp_path).link_keys
+    assert load_settings(home=tmp_path).link_keys == first and len(first) == 1
+    file = tmp_path / "link.key"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.write_text("n" * 40 + "\n" + first[0].decode() + "\n")
+    assert load_settings(home=tmp_path).link_keys == (b"n" * 40, *first)
+
+
+@pytest.mark.parametrize("held", ["", "\n", "short", "n" * 40 + "\nshort"])
+def test_a_file_of_keys_that_is_no_good_is_told_by_its_name(tmp_path: Path, held: str) -> None:
+    (tmp_path / "link.key").write_text(held)
+    with pytest.raises(SettingsError, match="must have a key a line"):
+        load_settings(home=tmp_path).link_keys  # noqa: B018

@@ -1,0 +1,76 @@
+"""Finds incidents and dispatches, in hand or in the database, for who is about to change them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from incidents.dispatch import Dispatch
+from incidents.incident import Incident
+from models.database import Database
+from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.written import all_written
+from ngalam112.engine.engine import Engine
+from reports.dispatches import dispatch_by_id, dispatches_of
+from reports.incidents import by_id, find_incident
+
+
+class IncidentLookup:
+    """What the engine has in hand counts; what it has not is read once all has been written.
+
+    `changing`: held from the reading to the end of the change, so that of two changes of one
+    incident the second begins with what the first has made of it. All methods raise a DatabaseError
+    if the database is needed and away.
+    """
+
+    def __init__(self, engine: Engine, database: Database, journal: CountingJournal) -> None:
+        self._engine, self._database, self._journal = engine, database, journal
+        self._book = engine.router.incidents
+        self.changing = asyncio.Lock()
+
+    async def find(self, name: str) -> Incident:
+        """Return the incident of that number, id or call. Raises as `find_incident` does."""
+        if (known := self._book.named(name)) is not None:
+            return known
+        async with self._reading() as session:
+            return await find_incident(session, name)
+
+    async def exactly(self, incident_id: str) -> Incident | None:
+        """Return the incident with exactly this id."""
+        if (known := self._book.in_hand.get(incident_id)) is not None:
+            return known
+        async with self._reading() as session:
+            return await by_id(session, incident_id)
+
+    async def dispatch(self, dispatch_id: str) -> Dispatch | None:
+        """Return the dispatch with exactly this id."""
+        if (known := self._engine.dispatches.open.get(dispatch_id)) is not None:
+            return known
+        async with self._reading() as session:
+            return await dispatch_by_id(session, dispatch_id)
+
+    async def last_dispatch(self, incident: Incident, agency: str) -> Dispatch | None:
+        """Return the last dispatch of the agency with this id to the incident."""
+        found = self._engine.dispatches.of_incident(incident.id)
+        if not any(one.agency == agency for one in found):
+            async with self._reading() as session:
+                found = await dispatches_of(session, incident.id)
+        mine = [one for one in found if one.agency == agency]
+        return mine[-1] if mine else None
+
+    async def all_written(self) -> None:
+        """Return once the database has all that happened."""
+        await all_written(self._journal.recorder, self._database)
+
+    @asynccontextmanager
+    async def _reading(self) -> AsyncIterator[AsyncSession]:
+        await self.all_written()
+        try:
+            async with self._database.session() as session:
+                yield session
+        except (OSError, SQLAlchemyError) as error:
+            raise self._database.unreachable(error) from None
