@@ -16,6 +16,7 @@ import structlog
 
 from acd.calls.call import Leg
 from acd.calls.checkpoint import (
+    IN_VAIN,
     OPERATOR_CALL,
     OperatorCallCheckpoint,
     operator_call_checkpoints,
@@ -37,6 +38,8 @@ from acd.transfers.transfers import Consulted
 log = structlog.get_logger("acd")
 
 Say = Callable[[str, str, float], None]
+Told = Callable[[bool, float], None]
+"""Called once with whether the two talk, and the time."""
 
 
 class Callbacks(Protocol):
@@ -59,7 +62,8 @@ class Callbacks(Protocol):
 class OperatorCall:
     """`channel`: the phone that dialled, or was rung first; `leg`: the one that it called.
 
-    `item`: the callback for which a citizen is called.
+    `item`: the callback for which a citizen is called. `in_vain`: what the channel hears if nobody
+    answers. `told`: who wants to know whether the two talk; nobody of an earlier engine's.
     """
 
     channel: str
@@ -72,6 +76,14 @@ class OperatorCall:
     rings_until: float = 0.0
     bridge: str | None = None
     item: str | None = None
+    in_vain: str = IN_VAIN
+    told: Told | None = None
+
+    def tell(self, talks: bool, now: float) -> None:
+        """Tell who wants to know whether the two talk, once."""
+        told, self.told = self.told, None
+        if told is not None:
+            told(talks, now)
 
     def checkpoint(self) -> OperatorCallCheckpoint:
         """What the next engine has to know of it."""
@@ -84,6 +96,7 @@ class OperatorCall:
             rings_until=self.rings_until,
             bridge=self.bridge,
             item=self.item,
+            in_vain=self.in_vain,
         )
 
 
@@ -164,6 +177,32 @@ class OperatorCalls(Owner):
         ours = self._dispatcher.rules.number
         self._dispatcher.switch.ring(call.leg, call.address, (ours, ours), channel)
 
+    def ring_operator(
+        self,
+        channel: str,
+        address: str,
+        operator: Operator,
+        display: tuple[str, str],
+        now: float,
+        *,
+        in_vain: str,
+        told: Told,
+    ) -> None:
+        """Ring an operator for an agency that the line has called, and that wants to talk.
+
+        `channel`: the agency's, which is up and belongs here from now on, rung at `address`. The
+        operator must be available.
+        """
+        phone = operator.phone or ""
+        target = Target(Kind.OPERATOR, operator.id, operator.name, (phone,), operator.id)
+        call = self._place(channel, address, None, target, now)
+        call.in_vain, call.told = in_vain, told
+        operator.move(State.OFFERED, channel)
+        self._dispatcher.roster.phones[phone].device = Device.IN_USE
+        self._dispatcher.operator_legs.occupy(phone, call.leg)
+        self._keep(call)
+        self._dispatcher.switch.ring(call.leg, phone, display, channel)
+
     def stop(self, item: str, now: float) -> None:
         """Ring a citizen no more, and tell the operator so in words."""
         for call in [one for one in self.by_channel.values() if one.item == item]:
@@ -172,10 +211,11 @@ class OperatorCalls(Owner):
             self._free_both(call)
             self.say(call.channel, "transfer_failed", now)
 
-    def all_lost(self) -> None:
+    def all_lost(self, now: float) -> None:
         """Asterisk has died with all of them."""
         for call in list(self.by_channel.values()):
             self._forget(call)
+            call.tell(False, now)
             self._free_both(call)
 
     def rings_for(self, item: str) -> bool:
@@ -232,6 +272,7 @@ class OperatorCalls(Owner):
                 kept.rings_until,
                 kept.bridge,
                 kept.item,
+                kept.in_vain,
             )
             self._know(call)
             dispatcher.switch.belongs(call.leg, channel)
@@ -275,7 +316,11 @@ class OperatorCalls(Owner):
                 self._free_both(call)
             return
         call.bridge = new_id(now)
+        if call.in_vain != IN_VAIN:
+            # who is up hears the tone in the place of audio
+            self._dispatcher.switch.stop_ringing(call.channel)
         self._dispatcher.switch.pair(call.bridge, call.channel, call.leg)
+        call.tell(True, now)
         called = self._dispatcher.roster.operators.get(call.target.operator or "")
         if called is not None and called.call == call.channel:
             called.move(State.CALLING, call.channel)
@@ -315,7 +360,8 @@ class OperatorCalls(Owner):
         """The one who was called does not answer: who called hears it in words."""
         self._forget(call)
         self._free_both(call)
-        self.say(call.channel, "transfer_failed", now)
+        self.say(call.channel, call.in_vain, now)
+        call.tell(False, now)
         if call.item is not None:
             self.callbacks.citizen_not_reached(call, cause, now)
 
@@ -327,6 +373,7 @@ class OperatorCalls(Owner):
         if call.bridge is not None:
             self._dispatcher.switch.disconnect(call.bridge)
         self._free_both(call)
+        call.tell(False, now)
         if call.item is not None:
             self.callbacks.operator_left(call, now)
 

@@ -31,6 +31,11 @@ class Reason(StrEnum):
     REFUSED = "refused"  # HTTP 4xx, SMTP 5xx
     LOGIN_REFUSED = "login_refused"  # SMTP 5xx to the login
     GONE = "gone"  # HTTP 410
+    NO_ANSWER = "no_answer"  # a telephone that has rung in vain
+    BUSY = "busy"
+    REJECTED = "rejected"  # who was rung does not want the call
+    HUNG_UP = "hung_up"  # before the report was heard to its end
+    NOT_ACCEPTED = "not_accepted"  # it was heard, and nobody has accepted it
 
 
 class Failed(msgspec.Struct, frozen=True, tag="failed", omit_defaults=True):

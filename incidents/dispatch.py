@@ -14,6 +14,7 @@ import msgspec
 
 from acd.agencies.agency import Agency
 from acd.calls.states import check, moves
+from acd.transfers.directory import Directory
 
 DISPATCHES = "dispatches"
 """The table of its rows."""
@@ -48,7 +49,8 @@ class Channel(StrEnum):
 
     WEBHOOK = "webhook"
     MAIL = "mail"
-    OPERATOR = "operator"  # by a person: an operator rings it, or hands the citizen over
+    VOICE = "voice"  # the line rings it and reads the incident out
+    OPERATOR = "operator"  # by a person: what the line cannot dial, an operator tells in some way
 
 
 class DeliveryState(StrEnum):
@@ -57,12 +59,14 @@ class DeliveryState(StrEnum):
     WAITING = "waiting"  # for its next attempt
     DELIVERED = "delivered"
     FAILED = "failed"  # and is not tried again: on the list of what has not reached an agency
+    CANCELLED = "cancelled"  # the agency has accepted meanwhile, and need not be rung
 
 
 class Delivery(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One message by one way. `try_at`: when it is tried next. `receipt`: what the receiver said.
 
-    `reason`, `detail`: why the last attempt has failed.
+    `reason`, `detail`: why the last attempt has failed. A report that was heard by telephone has
+    `delivered_at`, and may still be waiting: to be rung again, for nobody has accepted it.
     """
 
     channel: Channel
@@ -134,14 +138,39 @@ class Dispatch(msgspec.Struct, kw_only=True):
         return all(one.state is DeliveryState.FAILED for one in self.deliveries)
 
 
-def deliveries_of(agency: Agency, now: float) -> list[Delivery]:
-    """The ways by which an agency is told: by machine where it has one, else by a person."""
+def deliveries_of(agency: Agency, directory: Directory, now: float) -> list[Delivery]:
+    """The ways by which an agency is told, all at once; by a person only if the line has none.
+
+    It is rung beside the other ways too: a report that nobody looks at helps nobody.
+    """
+    rung = directory.addresses(agency, now)
+    ways = (
+        (Channel.WEBHOOK, agency.webhook),
+        (Channel.MAIL, agency.mail),
+        (Channel.VOICE, rung[0].removeprefix("tel:") if rung else ""),
+    )
     found = [
         Delivery(channel=channel, address=address, try_at=now)
-        for channel, address in ((Channel.WEBHOOK, agency.webhook), (Channel.MAIL, agency.mail))
+        for channel, address in ways
         if address
     ]
     return found or [by_person(agency.voice or agency.fallback, now)]
+
+
+def to_ring(
+    address: str, attempts: int, agency: Agency | None, directory: Directory, now: float
+) -> str | None:
+    """What the line rings for a delivery by voice, as the switch knows it; None: nothing it can.
+
+    `address`: the delivery's. `attempts`: how many there were; an agency's two addresses take
+    turns, as its hours are at this moment. A contact of a chain has one.
+    """
+    if agency is not None and address in (agency.voice, agency.fallback):
+        found = directory.addresses(agency, now)
+        return found[attempts % len(found)] if found else None
+    if address.startswith("sip:"):
+        return address
+    return f"tel:{address}" if directory.carrier else None
 
 
 def by_person(address: str, now: float) -> Delivery:
@@ -154,14 +183,20 @@ def by_person(address: str, now: float) -> Delivery:
     )
 
 
-def next_of_chain(agency: Agency, step: int, now: float) -> str | Delivery | None:
-    """Whom to tell next, `step` of the chain being told: an agency's id, a contact, or nobody."""
+def next_of_chain(agency: Agency, step: int, carrier: bool, now: float) -> str | Delivery | None:
+    """Whom to tell next, `step` of the chain being told: an agency's id, a contact, or nobody.
+
+    `carrier`: whether the line can dial digits.
+    """
     rest: Sequence[str] = agency.chain[step:]
     if not rest:
         return None
     contact = rest[0]
     if "@" in contact and not contact.startswith("sip:"):
         return Delivery(channel=Channel.MAIL, address=contact, try_at=now)
-    if contact.startswith("sip:") or contact.lstrip("+").isdigit():
+    is_sip = contact.startswith("sip:")
+    if is_sip or contact.lstrip("+").isdigit():
+        if is_sip or carrier:
+            return Delivery(channel=Channel.VOICE, address=contact, try_at=now)
         return by_person(contact, now)
     return contact

@@ -19,10 +19,12 @@ from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.states import IllegalMove
 from acd.timers import Timer, Timers
-from deliveries.attempt import Attempt, Delivered, RetryRules, next_try
+from acd.transfers.directory import Directory
+from deliveries.attempt import Attempt, Delivered, Failed, RetryRules, next_try
 from incidents.book import By, IncidentBook
 from incidents.dispatch import (
     DISPATCHES,
+    Channel,
     Delivery,
     DeliveryState,
     Dispatch,
@@ -38,6 +40,8 @@ log = structlog.get_logger("incidents")
 
 _BY_THE_LINE = By()
 RETRIES = RetryRules()
+VOICE_RETRIES = RetryRules(gaps_s=(20, 40, 60, 120))
+"""An agency that does not answer is rung anew while the agreed time still runs."""
 
 
 class Sender(Protocol):
@@ -45,6 +49,12 @@ class Sender(Protocol):
 
     def send(self, dispatch: Dispatch, index: int, incident: Incident) -> None:
         """Send the delivery with this index; returns at once and raises nothing."""
+
+    def stop(self, dispatch_id: str, *, settled: bool) -> None:
+        """The agency need not be rung any more; what is heard at the moment is heard to its end.
+
+        `settled`: nor is anything else of this dispatch sent again.
+        """
 
 
 class Dispatches:
@@ -58,9 +68,14 @@ class Dispatches:
         agencies: Register,
         sender: Sender,
         retries: RetryRules = RETRIES,
+        *,
+        directory: Directory | None = None,
+        voice_retries: RetryRules = VOICE_RETRIES,
     ) -> None:
         self._journal, self._timers, self._book = journal, timers, book
         self._agencies, self._sender, self._retries = agencies, sender, retries
+        self._directory = directory or Directory(agencies=agencies)
+        self._voice_retries = voice_retries
         self.open: dict[str, Dispatch] = {}
         self._of_incident: dict[str, list[Dispatch]] = {}
         self._timers_of: dict[str, list[Timer]] = {}
@@ -89,7 +104,7 @@ class Dispatches:
             id=new_id(now),
             incident_id=incident.id,
             agency=agency.id,
-            deliveries=deliveries_of(agency, now),
+            deliveries=deliveries_of(agency, self._directory, now),
             origin=origin,
             created_at=now,
             created_by=by.who,
@@ -136,8 +151,25 @@ class Dispatches:
             one.due_at = now + agency.report_s if is_open and agency is not None else None
             self._note(one, EntryKind.ACKNOWLEDGED, by, now)
             self._bring(incident, IncidentState.ACKNOWLEDGED, by, now)
+            self._ring_no_more(one)
             self._settle_or_keep(one, now)
         return one
+
+    def accepted_by_phone(self, dispatch_id: str, now: float) -> bool:
+        """Somebody at the agency has pressed the key that accepts.
+
+        False if there is nothing to accept any more: it was accepted before, or is over.
+        """
+        one = self.open.get(dispatch_id)
+        incident = None if one is None else self._incident(one)
+        if one is None or incident is None:
+            return False
+        try:
+            self.acknowledge(one, incident, By(one.agency, "phone"), now)
+        except IncidentRefused as refused:
+            log.info("not_accepted", dispatch=one.id, why=str(refused))
+            return False
+        return True
 
     def decline(
         self, one: Dispatch, incident: Incident, by: By, now: float, reason: str
@@ -165,6 +197,19 @@ class Dispatches:
 
     # --- what happens by itself ---------------------------------------------------------------
 
+    def heard(self, dispatch_id: str, index: int, receipt: str, now: float) -> None:
+        """Somebody at the agency has heard the report to its end; the call goes on.
+
+        Until that ends the delivery is still to be tried, for this engine may die before.
+        """
+        one = self.open.get(dispatch_id)
+        if one is not None and index < len(one.deliveries):
+            delivery = one.deliveries[index]
+            if delivery.state is DeliveryState.WAITING and delivery.delivered_at is None:
+                with self._journal.together():
+                    self._arrives(one, delivery, receipt, now)
+                    self._keep(one)
+
     def attempted(self, dispatch_id: str, index: int, attempt: Attempt, now: float) -> None:
         """An attempt of a delivery has ended."""
         self._on_their_way.discard((dispatch_id, index))
@@ -174,29 +219,54 @@ class Dispatches:
         delivery = one.deliveries[index]
         if delivery.state is not DeliveryState.WAITING:
             return
-        way, told = delivery.channel.value, delivery.address
         delivery.attempts += 1
         with self._journal.together():
             if isinstance(attempt, Delivered):
+                if delivery.delivered_at is None:
+                    self._arrives(one, delivery, attempt.receipt, now)
                 delivery.state, delivery.receipt = DeliveryState.DELIVERED, attempt.receipt
-                delivery.delivered_at, delivery.try_at = now, None
+                delivery.try_at = None
                 delivery.reason = delivery.detail = ""
-                if one.state is DispatchState.SENDING:
-                    one.state = DispatchState.SENT
-                self._note(
-                    one, EntryKind.DELIVERED, _BY_THE_LINE, now, way=way, receipt=attempt.receipt
-                )
             else:
-                delivery.reason, delivery.detail = attempt.reason.value, attempt.detail
-                delivery.try_at = next_try(delivery.attempts, attempt, now, self._retries)
-                if delivery.try_at is None:
-                    delivery.state = DeliveryState.FAILED
-                    why = {"reason": delivery.reason, "detail": delivery.detail}
-                    self._note(one, EntryKind.NOT_DELIVERED, _BY_THE_LINE, now, way=way, **why)
-                    log.warning("not_delivered", dispatch=one.id, to=told, **why)
-                    if one.is_hopeless and one.state is DispatchState.SENDING:
-                        self._overdue(one, now)
+                self._fails(one, delivery, attempt, now)
             self._settle_or_keep(one, now)
+
+    def _arrives(self, one: Dispatch, delivery: Delivery, receipt: str, now: float) -> None:
+        delivery.delivered_at, delivery.receipt = now, receipt
+        if one.state is DispatchState.SENDING:
+            one.state = DispatchState.SENT
+        way = delivery.channel.value
+        self._note(one, EntryKind.DELIVERED, _BY_THE_LINE, now, way=way, receipt=receipt)
+
+    def _fails(self, one: Dispatch, delivery: Delivery, failed: Failed, now: float) -> None:
+        is_voice = delivery.channel is Channel.VOICE
+        rules = self._voice_retries if is_voice else self._retries
+        delivery.reason, delivery.detail = failed.reason.value, failed.detail
+        why = {"reason": delivery.reason, "detail": delivery.detail}
+        if is_voice:
+            # there is no record of such a call; this is all that tells of it
+            self._note(one, EntryKind.RUNG, _BY_THE_LINE, now, to=delivery.address, **why)
+        delivery.try_at = next_try(delivery.attempts, failed, now, rules)
+        if delivery.try_at is not None:
+            return
+        if delivery.delivered_at is not None:
+            delivery.state = DeliveryState.DELIVERED  # heard once, if not at the last attempt
+            return
+        delivery.state = DeliveryState.FAILED
+        way = delivery.channel.value
+        self._note(one, EntryKind.NOT_DELIVERED, _BY_THE_LINE, now, way=way, **why)
+        log.warning("not_delivered", dispatch=one.id, to=delivery.address, **why)
+        if one.is_hopeless and one.state is DispatchState.SENDING:
+            self._overdue(one, now)
+
+    def _ring_no_more(self, one: Dispatch) -> None:
+        """Somebody has accepted: who would be rung need not be."""
+        for delivery in one.deliveries:
+            if delivery.channel is Channel.VOICE and delivery.state is DeliveryState.WAITING:
+                heard = delivery.delivered_at is not None
+                delivery.state = DeliveryState.DELIVERED if heard else DeliveryState.CANCELLED
+                delivery.try_at = None
+        self._sender.stop(one.id, settled=False)
 
     def _due(self, one: Dispatch, now: float) -> None:
         """The agreed time is over."""
@@ -219,7 +289,8 @@ class Dispatches:
         """Tell the next of the chain; with nobody left it is the supervisor's."""
         agency, incident = self._agencies.by_id.get(one.agency), self._incident(one)
         one.due_at = None
-        contact = None if agency is None else next_of_chain(agency, one.step, now)
+        carrier = self._directory.carrier
+        contact = None if agency is None else next_of_chain(agency, one.step, carrier, now)
         if contact is None or agency is None or incident is None:
             self._note(one, EntryKind.ESCALATED, _BY_THE_LINE, now, to=None)
             log.warning("nobody_has_accepted", incident=one.incident_id, agency=one.agency)
@@ -308,6 +379,8 @@ class Dispatches:
         self._stop(one)
         if self.open.pop(one.id, None) is None:
             return
+        self._on_their_way -= {(one.id, index) for index in range(len(one.deliveries))}
+        self._sender.stop(one.id, settled=True)
         left = [other for other in self._of_incident[one.incident_id] if other.id != one.id]
         if left:
             self._of_incident[one.incident_id] = left

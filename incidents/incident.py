@@ -51,6 +51,7 @@ class EntryKind(StrEnum):
     LET_GO = "let_go"  # incident, number: which is one of its own again
     DISPATCHED = "dispatched"  # dispatch, agency, ways, origin (in whose place)
     DELIVERED = "delivered"  # dispatch, agency, way, receipt
+    RUNG = "rung"  # dispatch, agency, to, reason, detail: rung by the line in vain
     NOT_DELIVERED = "not_delivered"  # dispatch, agency, way, reason, detail: and is not tried again
     OVERDUE = "overdue"  # dispatch, agency: nobody has accepted in the agreed time
     ESCALATED = (

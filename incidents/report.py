@@ -11,6 +11,8 @@ import msgspec
 
 from incidents.incident import Incident
 
+_LONGEST_SPOKEN_PLACE = 150
+
 
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is told. `dispatch`: the id by which the agency answers. Times are ISO 8601.
@@ -42,6 +44,21 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         what = self.category_name or self.incident_class or "laporan"
         where = ", ".join(filter(None, (self.place, self.kelurahan, self.kecamatan)))
         return f"112 {self.incident}: {what}" + (f", {where}" if where else "")
+
+    def spoken(self, most: int) -> str:
+        """What is read out to who answers the telephone: at most `most` characters, no number."""
+        year, _, number = self.incident.partition("-")
+        named = year.isdigit() and number.isdigit()
+        facts = (
+            f"Kejadian nomor {int(number)} tahun {year}" if named else "Kejadian baru",
+            self.category_name,
+            f"Prioritas {self.priority}",
+            f"Tempat: {self.place[:_LONGEST_SPOKEN_PLACE]}" if self.place else "",
+            f"Kelurahan {self.kelurahan}" if self.kelurahan else "",
+            f"Kecamatan {self.kecamatan}" if self.kecamatan else "",
+            f"Uraian: {self.description}" if self.description else "",
+        )
+        return (". ".join(filter(None, facts)) + ".")[:most]
 
     def text(self) -> str:
         """The whole of it for people, one fact a line, in the line's own language."""

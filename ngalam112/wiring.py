@@ -19,10 +19,12 @@ from acd.texts.limits import TextLimits
 from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
+from deliveries.attempt import Attempt
 from incidents.book import IncidentBook
 from incidents.categories import Categories
 from incidents.dispatches import Dispatches
 from incidents.numbers import Numbers
+from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
 from ivr.reception import Reception
 from ngalam112.accounts.pins import pin_matches
@@ -48,6 +50,7 @@ from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_sender import TextSender
 from ngalam112.engine.text_service import TextService, own_address
 from ngalam112.engine.text_spool import TextSpool, peer_check
+from ngalam112.engine.voice_sender import VoiceSender
 from ngalam112.recovery.reconnect import Reconnect
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
@@ -113,16 +116,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     router = _router(settings, journal, routing, inbox, timers, ari, requests, place_finder, sender)
     place_finder.locations = router.locations
     spool = TextSpool(settings.texts_file, peer_check(settings.trunk_match))
-    reports = ReportSender(
-        settings,
-        routing.categories,
-        lambda dispatch, index, attempt: inbox.post(
-            Do(lambda now: dispatches.attempted(dispatch, index, attempt, now))
-        ),
-    )
-    dispatches = Dispatches(
-        journal, timers, router.incidents, router.dispatcher.transfers.directory.agencies, reports
-    )
+    reports, dispatches = _dispatches(settings, journal, routing, inbox, timers, router)
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,
@@ -216,6 +210,7 @@ def _router(
         ),
         category=reception.default_category,
     )
+    operator_calls = OperatorCalls(dispatcher, owners, journal, answer_in_words)
     router = EventRouter(
         switch=switch,
         journal=journal,
@@ -224,7 +219,7 @@ def _router(
         reception=reception,
         owners=owners,
         codes=codes,
-        operator_calls=OperatorCalls(dispatcher, owners, journal, answer_in_words),
+        operator_calls=operator_calls,
         offers=offers,
         line_tests=LineTests(
             dispatcher,
@@ -235,6 +230,7 @@ def _router(
             echo_s=settings.test_echo_s,
             has_place=lambda record: record.place_source is not None,
         ),
+        agency_calls=AgencyCalls(dispatcher, owners, operator_calls, codes.say),
         texts=texts,
         text_offers=tickets,
         incidents=IncidentBook(
@@ -257,6 +253,35 @@ def _router(
         }
     )
     return router
+
+
+def _dispatches(
+    settings: Settings,
+    journal: Journal,
+    routing: RoutingConfig,
+    inbox: Inbox,
+    timers: Timers,
+    router: EventRouter,
+) -> tuple[ReportSender, Dispatches]:
+    """Make what tells agencies of incidents, by all ways."""
+    calls, directory = router.agency_calls, router.dispatcher.transfers.directory
+
+    def attempted(dispatch: str, index: int, attempt: Attempt) -> None:
+        inbox.post(Do(lambda now: dispatches.attempted(dispatch, index, attempt, now)))
+
+    voice = VoiceSender(
+        settings,
+        ring=lambda report: inbox.post(Do(lambda now: calls.ring(report, now))),
+        stop=lambda dispatch: inbox.post(Do(lambda now: calls.stop(dispatch, now))),
+        attempted=attempted,
+    )
+    reports = ReportSender(settings, routing.categories, attempted, voice)
+    dispatches = Dispatches(
+        journal, timers, router.incidents, directory.agencies, reports, directory=directory
+    )
+    calls.attempted, calls.heard = dispatches.attempted, dispatches.heard
+    calls.accept = dispatches.accepted_by_phone
+    return reports, dispatches
 
 
 def incident_category(categories: Categories, menu_category: str | None) -> str | None:

@@ -336,7 +336,7 @@ class CallbackJobs:
         """Asterisk has died with all channels: whoever rang, or was rung, has not tried."""
         rung = [one for one in self.open() if one.item.state is ItemState.RINGING]
         self._offers.all_lost(now)
-        self._operator_calls.all_lost()
+        self._operator_calls.all_lost(now)
         for work in rung:
             work.item.attempts -= 1
             self._offers.wait(work, now + self._rules.first_after_s, now, "lost")

@@ -24,6 +24,9 @@ CLAIM = "claim:"
 OPERATOR_CALL = "operator_call:"
 """The key of a call that a phone has made is this and the phone's channel."""
 
+IN_VAIN = "transfer_failed"
+"""What an operator's phone hears when nobody answers whom it has called."""
+
 
 class OfferCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """A phone that rings for a call, or has answered and has not talked with the citizen yet.
@@ -81,6 +84,7 @@ class OperatorCallCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_def
 
     `leg`: whom it called, at `address`. `rings_until`: when ringing is given up, seconds since the
     epoch. `bridge`: where the two talk. `item`: the callback for which a citizen is called.
+    `in_vain`: the prompt that the channel hears if nobody answers.
     """
 
     phone: str
@@ -91,6 +95,7 @@ class OperatorCallCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_def
     rings_until: float = 0.0
     bridge: str | None = None
     item: str | None = None
+    in_vain: str = IN_VAIN
 
 
 class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

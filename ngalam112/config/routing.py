@@ -26,6 +26,7 @@ from acd.transfers.directory import Directory
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
 from incidents.categories import Categories
 from incidents.categories_file import load_categories
+from ivr.agency_calls import PROMPTS as AGENCY_PROMPTS
 from ivr.information import PROMPTS as INFORMATION_PROMPTS
 from ivr.line_tests import PROMPTS as TEST_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
@@ -42,6 +43,7 @@ OWN_PROMPTS = frozenset(
         *NOTICE_PROMPTS,
         *INFORMATION_PROMPTS,
         *TEST_PROMPTS,
+        *AGENCY_PROMPTS,
         *TEXT_PROMPTS,
     }
 )

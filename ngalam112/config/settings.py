@@ -327,6 +327,11 @@ class Settings(BaseSettings):
         return self.sounds.with_name("notices")
 
     @property
+    def report_audio(self) -> Path:
+        """The audio of what is read out to agencies."""
+        return self.sounds.with_name("reports")
+
+    @property
     def music(self) -> Path:
         """What waiting citizens hear."""
         return self.home / "music"

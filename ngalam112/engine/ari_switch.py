@@ -13,6 +13,7 @@ import structlog
 
 from acd.languages import OWN_LANGUAGE
 from acd.queueing.notices import NOTICES
+from ivr.agency_calls import REPORTS
 from ngalam112.engine.call_lanes import CallLanes
 from pbx.ari import AriClient
 from pbx.ari_reply import LOST, Reply
@@ -125,7 +126,7 @@ class AriSwitch:
         language, _, name = prompt.rpartition("/")
         if not language:
             return f"{self._sounds}/{name}"
-        if language == NOTICES or name in self._languages.get(language, ()):
+        if language in (NOTICES, REPORTS) or name in self._languages.get(language, ()):
             return f"{self._sounds.rpartition('/')[0]}/{language}/{name}"
         return f"{self._sounds}/{name}"
 

@@ -172,6 +172,7 @@ class Engine:
     def hang_up_all(self, now: float) -> None:
         """The whole line stops: end every call, with its record."""
         self.router.line_tests.stop(now)
+        self.router.agency_calls.stop_all()
         for call in list(self.router.calls.values()):
             if call.record.events:
                 self.dispatcher.finish(call, "line_stopped", None, now)

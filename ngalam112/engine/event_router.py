@@ -35,6 +35,7 @@ from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
+from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
@@ -109,6 +110,7 @@ class EventRouter:
         operator_calls: OperatorCalls,
         offers: WorkOffers,
         line_tests: LineTests,
+        agency_calls: AgencyCalls,
         texts: Texts,
         text_offers: TextOffers,
         incidents: IncidentBook,
@@ -131,6 +133,7 @@ class EventRouter:
         self.incidents = incidents
         incidents.lives = self.live.lives
         self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
+        self.agency_calls = agency_calls
         texts.call_of = self._call_of
         rules, load = dispatcher.rules, dispatcher.load
         self.nuisance = NuisanceNumbers(rules.nuisance, journal.keep, rules.country)
@@ -384,8 +387,11 @@ class EventRouter:
         self.phones.answered_meanwhile.clear()
 
     def channels_of_phones(self) -> set[str]:
-        """The channels of phones that dialled or ring for a work item, of whom they called, and of
-        test calls.
+        """The channels of phones that dialled or ring for a work item, of whom they called, of
+        test calls, and of agencies that incidents are read out to.
         """
-        parts = (self.operator_calls, self.codes, self.offers, self.line_tests)
+        parts = (
+            *(self.operator_calls, self.codes, self.offers),
+            *(self.line_tests, self.agency_calls),
+        )
         return set[str]().union(*(part.channels() for part in parts))

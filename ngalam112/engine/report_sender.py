@@ -1,5 +1,7 @@
 """Sends reports to agencies, by webhook and by mail: one attempt each, a few at a time.
 
+Those by telephone are handed on to `ngalam112.engine.voice_sender`.
+
 What came of an attempt is told to the one writer. How long to wait for the next one, and what
 follows, is decided by `incidents.dispatches`.
 """
@@ -29,6 +31,7 @@ from incidents.incident import Incident
 from incidents.report import Report, report_of
 from ngalam112.config.settings import Settings
 from ngalam112.engine.agency_links import AgencyLinks
+from ngalam112.engine.voice_sender import VoiceSender
 
 log = structlog.get_logger("reports")
 
@@ -52,10 +55,17 @@ class _Job(NamedTuple):
 class ReportSender:
     """The sender that `incidents.dispatches` wants.
 
-    `attempted(dispatch, index, attempt)`: what came of one attempt.
+    `attempted(dispatch, index, attempt)`: what came of one attempt. `voice`: who has agencies rung.
     """
 
-    def __init__(self, settings: Settings, categories: Categories, attempted: Attempted) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        categories: Categories,
+        attempted: Attempted,
+        voice: VoiceSender,
+    ) -> None:
+        self._voice = voice
         self._settings, self._categories, self._attempted = settings, categories, attempted
         self._zone = ZoneInfo(settings.timezone)
         self._waiting: asyncio.Queue[_Job] = asyncio.Queue(_MOST_WAITING)
@@ -76,6 +86,9 @@ class ReportSender:
             opened.isoformat(timespec="seconds"),
             self._links.url(dispatch),
         )
+        if delivery.channel is Channel.VOICE:
+            self._voice.send(dispatch, index, incident, report)
+            return
         job = _Job(
             dispatch.id,
             index,
@@ -93,9 +106,14 @@ class ReportSender:
             # not at once, for the caller has not finished its own turn
             asyncio.get_running_loop().call_soon(self._attempted, job.dispatch, job.place, full)
 
+    def stop(self, dispatch_id: str, *, settled: bool) -> None:
+        """Have the agency rung no more for this dispatch."""
+        self._voice.stop(dispatch_id, settled=settled)
+
     async def run(self) -> None:
         """Send, so many at a time, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._voice.run(), name="voice")
             for number in range(_AT_ONCE):
                 tasks.create_task(self._send_on(), name=f"reports {number}")
 

@@ -127,6 +127,7 @@ def _calls_of_phones(router: EventRouter, live: Snapshot, now: float) -> None:
     up = {one.id for one in live.legs.values() if one.up}
     router.operator_calls.restored(up, live.bridges, now)
     router.line_tests.restored(now)
+    router.agency_calls.restored(up, now)
 
 
 def _hang_up_again(router: EventRouter, live: Snapshot) -> None:

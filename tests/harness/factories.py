@@ -34,6 +34,7 @@ from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
 from incidents.incident import INCIDENTS
 from incidents.numbers import LAST_NUMBER, Numbers
+from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
 from ivr.menu import MenuTree, load_menu
 from ivr.reception import Reception
@@ -196,6 +197,7 @@ class LineDesk(Desk):
             Numbers(self.journal.keep, ZoneInfo("Asia/Jakarta")),
             country="ID",
         )
+        operator_calls = OperatorCalls(self.dispatcher, owners, self.journal, self.codes.say)
         self.router = EventRouter(
             switch=self.switch,
             journal=self.journal,
@@ -204,11 +206,12 @@ class LineDesk(Desk):
             reception=self.reception,
             owners=owners,
             codes=self.codes,
-            operator_calls=OperatorCalls(self.dispatcher, owners, self.journal, self.codes.say),
+            operator_calls=operator_calls,
             offers=self.offers,
             line_tests=LineTests(
                 self.dispatcher, owners, self.journal, echo="echo:", most=2, echo_s=5.0
             ),
+            agency_calls=AgencyCalls(self.dispatcher, owners, operator_calls, self.codes.say),
             texts=self.texts,
             text_offers=self.text_offers,
             incidents=self.incidents,

@@ -50,9 +50,13 @@ class FakeSender:
 
     def __init__(self) -> None:
         self.sent: list[tuple[str, str]] = []  # agency, address
+        self.stopped: list[tuple[str, bool]] = []  # dispatch, whether it is settled
 
     def send(self, dispatch: Dispatch, index: int, incident: Incident) -> None:
         self.sent.append((dispatch.agency, dispatch.deliveries[index].address))
+
+    def stop(self, dispatch_id: str, *, settled: bool) -> None:
+        self.stopped.append((dispatch_id, settled))
 
 
 class Room:
