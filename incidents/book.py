@@ -34,12 +34,17 @@ from incidents.incident import (
     apply,
 )
 from incidents.numbers import Numbers, as_number
-from incidents.states import IncidentClass, IncidentState
+from incidents.states import INCIDENT_MOVES, IncidentClass, IncidentState
 
 log = structlog.get_logger("incidents")
 
-MOST_SETTLED = 1000
+MOST_SETTLED = 5000
 """So many settled incidents stay in hand, the newest ones, for who changes them."""
+
+AGAIN_S = 300.0
+"""So long after a new engine's start an incident has a time to be coded in any case."""
+
+MOST_ANSWERS = MOST_CONTACTS = 50
 
 LONGEST_CALLER = 32
 """Characters of a number by which an incident is found (a column's length)."""
@@ -54,14 +59,23 @@ class By(msgspec.Struct, frozen=True):
     source: str = LINE
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody has said of a call's incident; None: it is taken back."""
+
+    call_id: str
+    incident_class: IncidentClass | None
+    category: str | None
+    by: By
+
+
 _BY_THE_LINE = By()
-_DONE = (IncidentState.RESOLVED, IncidentState.CLOSED, IncidentState.CANCELLED)
 
 
 class IncidentBook:
     """All incidents that this engine has in hand, by id.
 
-    `on_over(incident, now)`: it is over, or resolved; set by who follows its dispatches.
+    `on_moved(incident, now)`: it has come to another state; set by who follows its dispatches.
+    `on_not_in_hand(said)`: the incident has to be read and coded; set by who knows the database.
     `country`: where numbers without a country code are from. `lives(call_id)`: whether a call is
     still up; set by whoever routes events. `category_of(category)`: the incident's category
     for a call that waited for that one.
@@ -85,12 +99,23 @@ class IncidentBook:
         self._of_call: dict[str, str] = {}  # call -> incident, of those in hand
         self._limits: dict[str, Timer] = {}  # incident -> when it is uncoded
         self._settled: dict[str, None] = {}  # in the order in which they came to be so
-        self.on_over: Callable[[Incident, float], None] = lambda incident, now: None
+        self.on_moved: Callable[[Incident, float], None] = lambda incident, now: None
+        self.on_not_in_hand: Callable[[Said], None] = lambda said: log.warning(
+            "incident_not_in_hand", call_id=said.call_id
+        )
 
     # --- what happens to calls ----------------------------------------------------------------
 
     def call_answered(self, record: CallRecord, at: float) -> None:
         """An operator and the citizen talk: that is an incident, unless the call has one."""
+        answered_before = record.operator_answered_at is not None and (
+            record.operator_answered_at < at
+        )
+        # whose incident may be settled, and in nobody's hand any more
+        if not answered_before:
+            self._open_for(record, at)
+
+    def _open_for(self, record: CallRecord, at: float) -> None:
         if record.call_id in self._of_call:
             return
         before = self._of_call.get(record.callback_of or "")
@@ -101,7 +126,7 @@ class IncidentBook:
         data: dict[str, Any] = {
             "number": self.numbers.next(at),
             "category": self._category_of(record.category),
-            "calls": [one for one in (record.callback_of, record.call_id) if one is not None],
+            "calls": [record.call_id],
             "contact": msgspec.to_builtins(
                 Contact(
                     number=record.caller_number,
@@ -115,13 +140,16 @@ class IncidentBook:
             data |= {"source": record.place_source, "place": record.place or ""}
         by = By(record.operator or LINE, "phone" if record.operator else LINE)
         # named by the call, so that no engine opens a second one for it
-        self._open(Incident(id=record.call_id), data, by, at)
+        self._open(Incident(id=f"{record.call_id}i"), data, by, at)
 
-    def call_ended(self, record: CallRecord, at: float) -> None:
-        """A call is over: whoever has answered it has so long to say what it was."""
-        if record.operator_answered_at is not None and not record.legs:
+    def call_ended(self, record: CallRecord, at: float, *, again: bool = False) -> None:
+        """A call is over: whoever has answered it has so long to say what it was.
+
+        `again`: it had an end before.
+        """
+        if record.operator_answered_at is not None and not record.legs and not again:
             # somebody at the fallback has answered it, and no engine was there
-            self.call_answered(record, at)
+            self._open_for(record, at)
         incident = self.of_call(record.call_id)
         if incident is not None and incident.coded_at is None:
             self._limit(incident, at + self._rules.uncoded_after_s)
@@ -181,9 +209,10 @@ class IncidentBook:
             raise IncidentRefused(
                 f"{now_is.name} is merged into another one; change that, or unmerge this first."
             )
+        _check_size(now_is, kind, data)
         self._keep(now_is, kind, now, by, **data)
-        if kind is EntryKind.MOVED and now_is.state in _DONE:
-            self.on_over(now_is, now)
+        if kind is EntryKind.MOVED:
+            self.on_moved(now_is, now)
         return now_is
 
     def note(
@@ -213,6 +242,12 @@ class IncidentBook:
         for each in (one, into):
             if each.merged_into is not None:
                 raise IncidentRefused(f"{each.name} is merged into another one already.")
+        if into.state.is_over and not one.state.is_over:
+            raise IncidentRefused(f"{into.name} is {into.state}; reopen it first.")
+        if one.dispatches:
+            raise IncidentRefused(
+                f"Agencies are under way for {one.name.lower()}; merge the other one into it."
+            )
         with self._journal.together():
             self._keep(one, EntryKind.MERGED, now, by, into=into.id, number=into.number)
             self._keep(into, EntryKind.TOOK_IN, now, by, incident=one.id, number=one.number)
@@ -239,12 +274,13 @@ class IncidentBook:
         incident = self._of_hand(incident)
         if incident.merged_into is not None or record.call_id in incident.call_ids:
             raise IncidentRefused(f"The call cannot be linked to {incident.name.lower()}.")
+        incident = self.take(incident)
         contact = msgspec.to_builtins(
             Contact(number=record.caller_number, name=record.caller_name, withheld=record.withheld)
         )
         with self._journal.together():
             if before is not None:
-                before = self._of_hand(before)
+                before = self.take(before)
                 call = {"call_id": record.call_id, "to": incident.id, "number": incident.number}
                 self._keep(before, EntryKind.CALL_UNLINKED, now, by, **call)
             self._keep(incident, EntryKind.CALL_LINKED, now, by, call_id=record.call_id)
@@ -254,15 +290,20 @@ class IncidentBook:
         self, call_id: str, what: str | None, category: str | None, operator: str | None, now: float
     ) -> None:
         """Somebody has said what a call was (`acd.feature_codes.dispositions.OnSaid`)."""
+        said = Said(
+            call_id=call_id,
+            incident_class=None if what is None else IncidentClass(what),
+            category=category,
+            by=By(operator, "phone") if operator is not None else By("supervisor", "api"),
+        )
         incident = self.of_call(call_id)
+        while incident is not None and incident.merged_into is not None:
+            incident = self.in_hand.get(incident.merged_into)
         if incident is None:
-            # coded by an earlier engine, or so long ago that it is not in hand any more
-            log.warning("incident_not_in_hand", call_id=call_id)
-            return
-        if incident.merged_into is None:
-            by = By(operator, "phone") if operator is not None else By("supervisor", "api")
-            what_is = None if what is None else IncidentClass(what)
-            self.code(incident, what_is, by, now, category=category)
+            # settled under an earlier engine, or long ago: it has to be read first
+            self.on_not_in_hand(said)
+        else:
+            self.code(incident, said.incident_class, said.by, now, category=category)
 
     # --- what is in hand ----------------------------------------------------------------------
 
@@ -279,8 +320,10 @@ class IncidentBook:
                 self.numbers.know(incident.number)
                 self._hold(incident)
                 if incident.coded_at is None:
-                    until = incident.opened_at + self._rules.uncoded_after_s
-                    self._limit(incident, max(now, until))
+                    # when its call has ended is not known: whoever had it gets some more time
+                    limit = self._rules.uncoded_after_s
+                    until = max(incident.opened_at + limit, now + min(limit, AGAIN_S))
+                    self._limit(incident, until)
 
     def _of_hand(self, incident: Incident) -> Incident:
         return self.in_hand.get(incident.id, incident)
@@ -326,8 +369,12 @@ class IncidentBook:
         )
         try:
             apply(incident, entry)
-        except IllegalMove as error:
-            raise IncidentRefused(f"{incident.name}: {error}") from None
+        except IllegalMove:
+            can = ", ".join(one for one in IncidentState if one in INCIDENT_MOVES[incident.state])
+            raise IncidentRefused(
+                f"{incident.name} is {incident.state} and cannot become {data['state']}; it can "
+                f"become {can}."
+            ) from None
         self._journal.rows_together(
             (INCIDENTS, incident.row()),
             (TIMELINE, msgspec.structs.asdict(entry)),
@@ -357,7 +404,9 @@ class IncidentBook:
     def _follow(self, incident: Incident, kind: EntryKind, data: Mapping[str, Any]) -> None:
         """Keep what is in hand in step with what has just happened."""
         if incident.id not in self.in_hand:
-            return
+            if incident.settled_at is not None:
+                return
+            self._hold(incident)
         if kind is EntryKind.CALL_LINKED:
             self._of_call[data["call_id"]] = incident.id
         elif kind is EntryKind.CALL_UNLINKED:
@@ -384,3 +433,20 @@ def _check(incident: Incident, version: int | None) -> None:
             f"{incident.name} was changed meanwhile: you have read version {version}, and it is "
             f"{incident.version} now. Read it again; nothing was changed."
         )
+
+
+def _check_size(incident: Incident, kind: EntryKind, data: Mapping[str, Any]) -> None:
+    """Raise IncidentRefused where a row would grow without end."""
+    if kind is EntryKind.ANSWERED:
+        is_known, count, most = (
+            data["question"] in incident.answers,
+            len(incident.answers),
+            MOST_ANSWERS,
+        )
+    elif kind is EntryKind.CONTACT:
+        numbers = {one.number for one in incident.contacts} - {""}
+        is_known, count, most = data.get("number") in numbers, len(incident.contacts), MOST_CONTACTS
+    else:
+        return
+    if not is_known and count >= most:
+        raise IncidentRefused(f"{incident.name} has {most} of these already; write a note.")

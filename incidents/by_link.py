@@ -29,6 +29,7 @@ class Standing(StrEnum):
 
 
 _DONE = (IncidentState.RESOLVED, IncidentState.CLOSED, IncidentState.CANCELLED)
+_OVER = (DispatchState.CANCELLED, DispatchState.DONE, DispatchState.RELIEVED)
 _MOVES = {Action.ON_SCENE: IncidentState.ON_SCENE, Action.RESOLVE: IncidentState.RESOLVED}
 
 
@@ -39,7 +40,7 @@ def standing(one: Dispatch, worked_on: Incident) -> Standing:
     """
     if one.state is DispatchState.DECLINED:
         return Standing.DECLINED
-    if one.state is DispatchState.CANCELLED or worked_on.state in _DONE:
+    if one.state in _OVER or worked_on.state in _DONE:
         return Standing.OVER
     return Standing.ACCEPTED if one.state is DispatchState.ACKNOWLEDGED else Standing.OPEN
 

@@ -25,10 +25,12 @@ class DispatchState(StrEnum):
 
     SENDING = "sending"  # nothing has reached the agency yet
     SENT = "sent"  # something has; nobody has accepted yet
-    OVERDUE = "overdue"  # ... in the agreed time: somebody else is told, in the end the supervisor
+    OVERDUE = "overdue"  # nobody has in the agreed time, or it declined: others are told
+    RELIEVED = "relieved"  # another one of its chain has accepted in its place
     ACKNOWLEDGED = "acknowledged"
     DECLINED = "declined"
-    CANCELLED = "cancelled"  # the incident is over
+    DONE = "done"  # it had accepted, and the incident is resolved
+    CANCELLED = "cancelled"  # the incident is over, or its part in it is
 
 
 _LATER = (DispatchState.ACKNOWLEDGED, DispatchState.DECLINED, DispatchState.CANCELLED)
@@ -36,9 +38,16 @@ DISPATCH_MOVES = moves(
     {
         DispatchState.SENDING: (DispatchState.SENT, DispatchState.OVERDUE, *_LATER),
         DispatchState.SENT: (DispatchState.OVERDUE, *_LATER),
-        DispatchState.OVERDUE: _LATER,
-        DispatchState.ACKNOWLEDGED: (DispatchState.CANCELLED,),
-        DispatchState.DECLINED: (),
+        DispatchState.OVERDUE: (DispatchState.RELIEVED, *_LATER),
+        # who has declined with nobody left to be told is the supervisor's
+        DispatchState.DECLINED: (DispatchState.OVERDUE, DispatchState.RELIEVED),
+        DispatchState.RELIEVED: (DispatchState.ACKNOWLEDGED,),
+        DispatchState.ACKNOWLEDGED: (
+            DispatchState.DECLINED,
+            DispatchState.DONE,
+            DispatchState.CANCELLED,
+        ),
+        DispatchState.DONE: (),
         DispatchState.CANCELLED: (),
     }
 )
@@ -154,7 +163,7 @@ def deliveries_of(agency: Agency, directory: Directory, now: float) -> list[Deli
         for channel, address in ways
         if address
     ]
-    return found or [by_person(agency.voice or agency.fallback, now)]
+    return found or [by_person(agency.voice or agency.fallback)]
 
 
 def to_ring(
@@ -173,14 +182,9 @@ def to_ring(
     return f"tel:{address}" if directory.carrier else None
 
 
-def by_person(address: str, now: float) -> Delivery:
-    """An operator tells the agency; whoever asked for the dispatch does so."""
-    return Delivery(
-        channel=Channel.OPERATOR,
-        address=address,
-        state=DeliveryState.DELIVERED,
-        delivered_at=now,
-    )
+def by_person(address: str) -> Delivery:
+    """A person has to tell the agency, by `address` if that is known; none has until it accepts."""
+    return Delivery(channel=Channel.OPERATOR, address=address)
 
 
 def next_of_chain(agency: Agency, step: int, carrier: bool, now: float) -> str | Delivery | None:
@@ -198,5 +202,5 @@ def next_of_chain(agency: Agency, step: int, carrier: bool, now: float) -> str |
     if is_sip or contact.lstrip("+").isdigit():
         if is_sip or carrier:
             return Delivery(channel=Channel.VOICE, address=contact, try_at=now)
-        return by_person(contact, now)
+        return by_person(contact)
     return contact

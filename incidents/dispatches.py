@@ -21,7 +21,7 @@ from acd.calls.states import IllegalMove
 from acd.timers import Timer, Timers
 from acd.transfers.directory import Directory
 from deliveries.attempt import Attempt, Delivered, Failed, RetryRules, next_try
-from incidents.book import By, IncidentBook
+from incidents.book import MOST_SETTLED, By, IncidentBook
 from incidents.dispatch import (
     DISPATCHES,
     Channel,
@@ -39,6 +39,9 @@ from incidents.states import INCIDENT_MOVES, IncidentState
 log = structlog.get_logger("incidents")
 
 _BY_THE_LINE = By()
+_DONE = (IncidentState.RESOLVED, IncidentState.CLOSED, IncidentState.CANCELLED)
+_GIVEN_BACK = (DispatchState.DECLINED, DispatchState.RELIEVED)
+_ANSWERED = (DispatchState.ACKNOWLEDGED, *_GIVEN_BACK)
 RETRIES = RetryRules()
 VOICE_RETRIES = RetryRules(gaps_s=(20, 40, 60, 120))
 """An agency that does not answer is rung anew while the agreed time still runs."""
@@ -80,7 +83,8 @@ class Dispatches:
         self._of_incident: dict[str, list[Dispatch]] = {}
         self._timers_of: dict[str, list[Timer]] = {}
         self._on_their_way: set[tuple[str, int]] = set()  # dispatch, index of the delivery
-        book.on_over = self.over
+        self._settled: dict[str, None] = {}  # by this engine, the newest ones
+        book.on_moved = self.moved
 
     # --- what people do -----------------------------------------------------------------------
 
@@ -110,8 +114,6 @@ class Dispatches:
             created_by=by.who,
             due_at=now + agency.acknowledge_s,
         )
-        if made.has_arrived:
-            made.state = DispatchState.SENT
         ways = [one.channel.value for one in made.deliveries]
         with self._journal.together():
             self._note(made, EntryKind.DISPATCHED, by, now, ways=ways, origin=origin)
@@ -124,10 +126,11 @@ class Dispatches:
     def check(self, incident: Incident, agencies: Iterable[Agency]) -> None:
         """Raise IncidentRefused unless all these agencies can be told of the incident."""
         incident = self._book.in_hand.get(incident.id, incident)
-        if incident.state.is_over or incident.merged_into is not None:
+        if incident.state in _DONE or incident.merged_into is not None:
             state = "merged into another one" if incident.merged_into else incident.state.value
             raise IncidentRefused(f"{incident.name} is {state}; nobody can be sent there.")
-        told = {one.agency for one in self._of_incident.get(incident.id, [])}
+        open_ones = self._of_incident.get(incident.id, [])
+        told = {one.agency for one in open_ones if one.state not in _GIVEN_BACK}
         for agency in agencies:
             if agency.id in told:
                 raise IncidentRefused(f"{agency.name} has {incident.name.lower()} already.")
@@ -151,9 +154,22 @@ class Dispatches:
             one.due_at = now + agency.report_s if is_open and agency is not None else None
             self._note(one, EntryKind.ACKNOWLEDGED, by, now)
             self._bring(incident, IncidentState.ACKNOWLEDGED, by, now)
-            self._ring_no_more(one)
+            self._call_off(one)
+            self._relieve(one, now)
             self._settle_or_keep(one, now)
         return one
+
+    def _relieve(self, one: Dispatch, now: float) -> None:
+        """An agency has accepted: that in whose place it was told waits for nobody any more."""
+        for other in self.of_incident(one.incident_id):
+            if other.agency != one.origin or other.id == one.id:
+                continue
+            if other.state in (DispatchState.OVERDUE, DispatchState.DECLINED):
+                self._move(other, DispatchState.RELIEVED)
+                other.due_at = None
+                self._call_off(other)
+                self._settle_or_keep(other, now)
+                self._relieve(other, now)
 
     def accepted_by_phone(self, dispatch_id: str, now: float) -> bool:
         """Somebody at the agency has pressed the key that accepts.
@@ -181,16 +197,34 @@ class Dispatches:
             self._book.take(incident)
             one.note = reason
             self._note(one, EntryKind.DECLINED, by, now, reason=reason)
+            self._call_off(one)
             self._escalate(one, now)
-            one.due_at = None
             self._settle_or_keep(one, now)
         return one
 
-    def over(self, incident: Incident, now: float) -> None:
+    def moved(self, incident: Incident, now: float) -> None:
+        """The incident has come to another state: what of its dispatches ends with that."""
+        if incident.state is IncidentState.ON_SCENE:
+            self._reported(incident, now)
+        elif incident.state in _DONE:
+            self._over(incident, now)
+
+    def _reported(self, incident: Incident, now: float) -> None:
+        """Somebody is there, so who has accepted has reported."""
+        for one in self.of_incident(incident.id):
+            if one.state is DispatchState.ACKNOWLEDGED:
+                with self._journal.together():
+                    one.due_at = None
+                    self._settle_or_keep(one, now)
+
+    def _over(self, incident: Incident, now: float) -> None:
         """The incident is over, or resolved: nobody has to be told any more."""
-        for one in list(self._of_incident.get(incident.id, [])):
+        done = incident.state is not IncidentState.CANCELLED
+        for one in self.of_incident(incident.id):
             with self._journal.together():
-                if one.state is not DispatchState.DECLINED:
+                if one.state is DispatchState.ACKNOWLEDGED and done:
+                    self._move(one, DispatchState.DONE)
+                elif one.state not in _GIVEN_BACK:
                     self._move(one, DispatchState.CANCELLED)
                 one.due_at = None
                 self._settle(one, now)
@@ -255,17 +289,22 @@ class Dispatches:
         delivery.state = DeliveryState.FAILED
         way = delivery.channel.value
         self._note(one, EntryKind.NOT_DELIVERED, _BY_THE_LINE, now, way=way, **why)
-        log.warning("not_delivered", dispatch=one.id, to=delivery.address, **why)
+        log.warning("not_delivered", dispatch=one.id, agency=one.agency, way=way, **why)
         if one.is_hopeless and one.state is DispatchState.SENDING:
             self._overdue(one, now)
 
-    def _ring_no_more(self, one: Dispatch) -> None:
-        """Somebody has accepted: who would be rung need not be."""
+    def _call_off(self, one: Dispatch) -> None:
+        """The agency has answered: nothing of what would still be sent to it has to be."""
+        accepted = one.state is DispatchState.ACKNOWLEDGED
         for delivery in one.deliveries:
-            if delivery.channel is Channel.VOICE and delivery.state is DeliveryState.WAITING:
-                heard = delivery.delivered_at is not None
-                delivery.state = DeliveryState.DELIVERED if heard else DeliveryState.CANCELLED
-                delivery.try_at = None
+            if delivery.state is not DeliveryState.WAITING:
+                continue
+            told = delivery.delivered_at is not None
+            by_person = delivery.channel is Channel.OPERATOR and accepted
+            delivery.try_at = None
+            delivery.state = (
+                DeliveryState.DELIVERED if told or by_person else DeliveryState.CANCELLED
+            )
         self._sender.stop(one.id, settled=False)
 
     def _due(self, one: Dispatch, now: float) -> None:
@@ -280,7 +319,7 @@ class Dispatches:
 
     def _overdue(self, one: Dispatch, now: float) -> None:
         """Nobody has accepted in time, or nothing can reach the agency."""
-        if one.state is not DispatchState.OVERDUE:
+        if one.state not in (DispatchState.OVERDUE, DispatchState.DECLINED):
             self._move(one, DispatchState.OVERDUE)
             self._note(one, EntryKind.OVERDUE, _BY_THE_LINE, now)
         self._escalate(one, now)
@@ -292,6 +331,8 @@ class Dispatches:
         carrier = self._directory.carrier
         contact = None if agency is None else next_of_chain(agency, one.step, carrier, now)
         if contact is None or agency is None or incident is None:
+            if one.state is DispatchState.DECLINED:
+                self._move(one, DispatchState.OVERDUE)
             self._note(one, EntryKind.ESCALATED, _BY_THE_LINE, now, to=None)
             log.warning("nobody_has_accepted", incident=one.incident_id, agency=one.agency)
             return
@@ -307,6 +348,7 @@ class Dispatches:
             if other is None:
                 raise IncidentRefused(f"There is no agency {contact}.")
             self.dispatch(incident, other, _BY_THE_LINE, now, origin=one.agency)
+            one.due_at = now + other.acknowledge_s  # then the one behind it in the chain
         except IncidentRefused as refused:
             log.warning("not_escalated", dispatch=one.id, to=contact, error=str(refused))
             self._escalate(one, now)
@@ -322,6 +364,8 @@ class Dispatches:
                 log.error("dispatch_not_understood", id=str(row.get("id")), error=str(error))
                 continue
             known = self.open.get(one.id)
+            if one.id in self._settled:
+                continue  # of a database that comes late
             if one.settled_at is None and (known is None or known.changes < one.changes):
                 self._forget(one)
                 self._hold(one)
@@ -351,9 +395,8 @@ class Dispatches:
 
     def _settle_or_keep(self, one: Dispatch, now: float) -> None:
         """Keep the row; one of which nothing follows any more is let go."""
-        waits = any(delivery.state is DeliveryState.WAITING for delivery in one.deliveries)
-        accepted = one.state in (DispatchState.ACKNOWLEDGED, DispatchState.DECLINED)
-        if one.due_at is None and (accepted or not waits):
+        waits = any(delivery.try_at is not None for delivery in one.deliveries)
+        if one.due_at is None and (one.state in _ANSWERED or not waits):
             self._settle(one, now)
             return
         self._keep(one)
@@ -366,6 +409,9 @@ class Dispatches:
             self._note(one, EntryKind.DISPATCH_SETTLED, _BY_THE_LINE, now)
         self._keep(one)
         self._forget(one)
+        self._settled[one.id] = None
+        if len(self._settled) > MOST_SETTLED:
+            del self._settled[next(iter(self._settled))]
 
     def _keep(self, one: Dispatch) -> None:
         one.changes += 1

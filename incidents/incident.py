@@ -220,6 +220,9 @@ def _meet(incident: Incident, contact: Contact) -> None:
     """Take up a contact; of a number that is known it is another word about that one."""
     known = [one for one in incident.contacts if one.number == contact.number and one.number]
     if known:
+        # who withholds a number does so, whoever writes down the name
+        withheld = contact.withheld or known[0].withheld
+        contact = msgspec.structs.replace(contact, withheld=withheld)
         incident.contacts = [contact if one is known[0] else one for one in incident.contacts]
     else:
         incident.contacts = [*incident.contacts, contact]

@@ -334,7 +334,8 @@ async def _write_rows(
         return
     last = [kind.as_now(one) for one in {one[kind.key]: one for one in rows}.values()]
     if kind.counter is not None and kind.ended is not None:
-        await upsert_newer(connection, model, last, kind.counter, kind.ended)
+        ended = None if kind.reopens else kind.ended
+        await upsert_newer(connection, model, last, kind.counter, ended)
     else:
         await upsert(connection, model, last)
 

@@ -16,22 +16,18 @@ _LAST, _MORE = b" ", b"+"
 """
 
 
-def sealed(body: bytes, *, more: bool = False) -> bytes:
-    """Return a line: the checksum and the body, which has no line break in it.
-
-    `more`: the same write has further lines.
-    """
-    return b"%08x%s%s\n" % (crc32(body), _MORE if more else _LAST, body)
+def sealed(body: bytes) -> bytes:
+    """Return a line of a write of its own: the checksum and the body, with no line break in it."""
+    return b"%08x%s%s\n" % (crc32(body), _LAST, body)
 
 
-def sealed_together(bodies: Sequence[bytes]) -> list[bytes]:
-    """Return the lines of one write."""
-    return [sealed(body, more=True) for body in bodies[:-1]] + [sealed(one) for one in bodies[-1:]]
-
-
-def as_last(line: bytes) -> bytes:
-    """Return the line as the last one of its write."""
-    return line[: LEAD - 1] + _LAST + line[LEAD:]
+def in_one_write(lines: Sequence[bytes]) -> list[bytes]:
+    """Return these lines as those of one write, whatever they were before; none changes in size."""
+    last = len(lines) - 1
+    return [
+        line[: LEAD - 1] + (_LAST if place == last else _MORE) + line[LEAD:]
+        for place, line in enumerate(lines)
+    ]
 
 
 def finished(content: bytes) -> int:

@@ -40,8 +40,8 @@ class RowKind(NamedTuple):
     that happened, written once and never changed. `counter`: a column that grows with each change,
     so that an older word never replaces a newer one. `ended`: the column that is set once nothing
     more will happen to the row; the next engine needs the rows without it, or all rows if there is
-    no such column, or none if not `needed`. `as_now(row)`: a row that an earlier version has left,
-    as this one writes it.
+    no such column, or none if not `needed`. `reopens`: the end can be taken back. `as_now(row)`: a
+    row that an earlier version has left, as this one writes it.
     """
 
     model: type[Base]
@@ -49,6 +49,7 @@ class RowKind(NamedTuple):
     counter: str | None = None
     ended: str | None = None
     needed: bool = True
+    reopens: bool = False
     as_now: Callable[[dict[str, Any]], dict[str, Any]] = _as_it_is
 
     @property
@@ -93,7 +94,7 @@ WORK_ITEMS = RowKind(WorkItemRow, "id", counter="changes", ended="ended_at")
 TEXT_CONVERSATIONS = RowKind(TextConversationRow, "id", counter="changes", ended="closed_at")
 TEXT_MESSAGES = RowKind(TextMessageRow, "id", counter="changes", ended="settled_at")
 
-INCIDENTS = RowKind(IncidentRow, "id", counter="version", ended="settled_at")
+INCIDENTS = RowKind(IncidentRow, "id", counter="version", ended="settled_at", reopens=True)
 INCIDENT_ENTRIES = RowKind(IncidentEntryRow)
 INCIDENT_CALLS = RowKind(IncidentCallRow, "call_id", needed=False)
 INCIDENT_CONTACTS = RowKind(IncidentContactRow)

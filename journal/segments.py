@@ -176,7 +176,7 @@ class Segments:
         return Place(number, 0)
 
     def append(self, lines: bytes, last: int) -> Place:
-        """Append lines (`sealed_together`) to the current segment, all or none; return where.
+        """Append lines (`in_one_write`) to the current segment, all or none; return where.
 
         After DiskHangs the lines may be there some time, and another segment has to be begun.
         """

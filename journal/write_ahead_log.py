@@ -37,7 +37,7 @@ from journal.entries import (
     summary_of,
     summed,
 )
-from journal.lines import as_last, sealed, sealed_together
+from journal.lines import in_one_write, sealed
 from journal.segments import Place, Segments
 
 log = structlog.get_logger("journal")
@@ -208,7 +208,7 @@ class WriteAheadLog:
         for entry in entries:
             note(state, entry)
         # if facts cannot be written, the begin of the next segment tells them
-        lines = sealed_together(bodies + self._noted(facts))
+        lines = in_one_write([sealed(body) for body in bodies + self._noted(facts)])
         place = self._write(b"".join(lines))
         if place is None:
             self._not_saved(entries, lines[: len(entries)])
@@ -279,8 +279,7 @@ class WriteAheadLog:
         lines = [sealed(encoded(entry)) for entry in again]
         start = len(head) + sum(len(line) for line in lines)
         lines += [one.line for one in queue.unsaved]
-        # what it was written together with may have been given up, or is told by the head
-        lines[-1:] = [as_last(line) for line in lines[-1:]]
+        head, *lines = in_one_write([head, *lines])
         last = again[-1].n if again else queue.drained
         last = queue.unsaved[-1].n if queue.unsaved else last
         try:

@@ -27,11 +27,12 @@ async def upsert(target: Target, model: type[Base], rows: Sequence[Values]) -> N
 
 
 async def upsert_newer(
-    target: Target, model: type[Base], rows: Sequence[Values], counter: str, ended: str
+    target: Target, model: type[Base], rows: Sequence[Values], counter: str, ended: str | None
 ) -> None:
     """As `upsert`; a row that knows less than the one that is there changes nothing.
 
-    It does where its `counter` is smaller, unless it alone has `ended`. All rows name both.
+    It does where its `counter` is smaller, unless it alone has `ended` (None: in any case). All
+    rows name both.
     """
     for names, some in _by_names(rows):
         statement = _upsert_newer(_dialect(target), model, names, counter, ended)
@@ -72,15 +73,15 @@ def _upsert(dialect: str, model: type[Base], names: tuple[str, ...]) -> Any:
 
 @cache
 def _upsert_newer(
-    dialect: str, model: type[Base], names: tuple[str, ...], counter: str, ended: str
+    dialect: str, model: type[Base], names: tuple[str, ...], counter: str, ended: str | None
 ) -> Any:
     statement, keys = _insert(dialect, model)
     new, there = statement.excluded, model.__table__.columns
     changed = {name: new[name] for name in names if name not in keys}
-    knows_more = or_(
-        new[counter] >= there[counter],
-        and_(new[ended].is_not(None), there[ended].is_(None)),
-    )
+    knows_more = new[counter] >= there[counter]
+    if ended is not None:
+        alone = and_(new[ended].is_not(None), there[ended].is_(None))
+        knows_more = or_(knows_more, alone)
     return statement.on_conflict_do_update(index_elements=keys, set_=changed, where=knows_more)
 
 

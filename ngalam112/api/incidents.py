@@ -73,7 +73,7 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True):
     where: _Place | None = None
     priority: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None
     contact: _Contact | None = None
-    answers: dict[Word, Reason] | None = None
+    answers: Annotated[dict[Word, Reason], msgspec.Meta(max_length=20)] | None = None
     by: Who = SUPERVISOR
     version: Version = None
 
@@ -240,7 +240,7 @@ class IncidentChanges:
     async def dispatch(self, request: web.Request) -> web.Response:
         """Tell agencies of an incident; all of them or none."""
         body = await read_body(request, _Dispatch)
-        agencies = [self._agency(name) for name in dict.fromkeys(body.agencies)]
+        agencies = list({one.id: one for one in map(self._agency, body.agencies)}.values())
         dispatches = self._engine.dispatches
 
         def tell(incident: Incident, now: float) -> list[Dispatch]:
@@ -299,6 +299,9 @@ class IncidentChanges:
 
     async def _with(self, request: web.Request, act: Callable[[Incident, float], T]) -> T:
         """Find the incident that the request names, and have the writer do this with it."""
+        if (known := self._book.named(_id(request))) is not None:
+            # nobody waits here for a database that is away
+            return await self._engine.do(lambda now: act(known, now))
         async with self._changing:
             incident = await self._lookup.find(_id(request))
             return await self._engine.do(lambda now: act(incident, now))

@@ -32,6 +32,7 @@ from ngalam112.api.connection_limit import (
 )
 from ngalam112.api.incident_lookup import IncidentLookup
 from ngalam112.api.incidents import IncidentChanges
+from ngalam112.api.late_codes import LateCodes
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.places import Places
@@ -77,6 +78,7 @@ class Api:
         self._text_changes = TextChanges(engine, settings)
         self.lookup = IncidentLookup(engine, database, journal)
         self._incidents = IncidentChanges(engine, database, settings, journal, self.lookup)
+        self._late_codes = LateCodes(engine, self.lookup)
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""
@@ -103,7 +105,7 @@ class Api:
                 ) from None
             self.listening.set()
             log.info("api_up", port=port)
-            await asyncio.Event().wait()
+            await self._late_codes.run()
         finally:
             if listener is not None:
                 listener.close()

@@ -314,7 +314,7 @@ class EventRouter:
 
     def _call_ended(self, record: CallRecord, at: float, again: bool) -> None:
         self.callbacks.call_ended(record, at, again)
-        self.incidents.call_ended(record, at)
+        self.incidents.call_ended(record, at, again=again)
 
     def _music_lost(self, channel_id: str, now: float) -> None:
         call = self.calls.get(channel_id)

@@ -13,6 +13,7 @@ import base64
 import hashlib
 import hmac
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple
@@ -36,6 +37,7 @@ from ngalam112.engine.voice_sender import VoiceSender
 log = structlog.get_logger("reports")
 
 _AT_ONCE = 8
+_AT_ONE_ADDRESS = 2
 _MOST_WAITING = 1000
 KIND = "dispatch.created"
 
@@ -68,7 +70,12 @@ class ReportSender:
         self._voice = voice
         self._settings, self._categories, self._attempted = settings, categories, attempted
         self._zone = ZoneInfo(settings.timezone)
-        self._waiting: asyncio.Queue[_Job] = asyncio.Queue(_MOST_WAITING)
+        self._waiting: asyncio.Queue[_Job] = asyncio.Queue()
+        self._under_way = 0
+        self._at_once = asyncio.Semaphore(_AT_ONCE)
+        self._of_address: dict[str, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(_AT_ONE_ADDRESS)
+        )
         self._links = AgencyLinks(settings)
         self._webhooks = WebhookSender(settings.webhook_hosts, settings.agency_ca_file)
         self._mails = mail_sender(settings)
@@ -98,13 +105,14 @@ class ReportSender:
             report,
             dispatch.created_at,
         )
-        try:
+        if self._under_way < _MOST_WAITING:
+            self._under_way += 1
             self._waiting.put_nowait(job)
-        except asyncio.QueueFull:
-            detail = f"{_MOST_WAITING} reports are waiting to be sent."
-            full = Failed(Reason.TRY_LATER, retry=True, detail=detail)
-            # not at once, for the caller has not finished its own turn
-            asyncio.get_running_loop().call_soon(self._attempted, job.dispatch, job.place, full)
+            return
+        detail = f"{_MOST_WAITING} reports are waiting to be sent."
+        full = Failed(Reason.TRY_LATER, retry=True, detail=detail)
+        # not at once, for the caller has not finished its own turn
+        asyncio.get_running_loop().call_soon(self._attempted, job.dispatch, job.place, full)
 
     def stop(self, dispatch_id: str, *, settled: bool) -> None:
         """Have the agency rung no more for this dispatch."""
@@ -114,12 +122,13 @@ class ReportSender:
         """Send, so many at a time, until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._voice.run(), name="voice")
-            for number in range(_AT_ONCE):
-                tasks.create_task(self._send_on(), name=f"reports {number}")
+            while True:
+                job = await self._waiting.get()
+                tasks.create_task(self._send(job), name=f"report {job.dispatch}")
 
-    async def _send_on(self) -> None:
-        while True:
-            job = await self._waiting.get()
+    async def _send(self, job: _Job) -> None:
+        # who hangs holds up itself, and nobody else
+        async with self._of_address[job.address], self._at_once:
             try:
                 attempt = await self._attempt(job)
             except Exception as error:
@@ -127,7 +136,8 @@ class ReportSender:
                 log.exception("report_not_sent", dispatch=job.dispatch, to=job.agency)
                 detail = type(error).__name__
                 attempt = Failed(Reason.NOT_SENDABLE, retry=True, detail=detail)
-            self._attempted(job.dispatch, job.place, attempt)
+        self._under_way -= 1
+        self._attempted(job.dispatch, job.place, attempt)
 
     async def _attempt(self, job: _Job) -> Attempt:
         name = f"{job.dispatch}-{job.place}"  # the same at every attempt

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import structlog
 
 from acd.texts.conversation import CONVERSATIONS, MESSAGES
@@ -113,6 +114,12 @@ def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     in_journal = local.kept.others.get(TABLE, {}).keys() | local.kept.newer
     items = [one for one in items_of(stored) if one.id not in in_journal]
     engine.router.callbacks.remember(items, engine.clock.now())
-    _know_incidents(engine, stored, None, engine.clock.now())
+    of_others = {
+        table: [row for row in rows if row["id"] not in local.kept.newer]
+        for table, rows in stored.others.items()
+        if table in (INCIDENTS, DISPATCHES)
+    }
+    later = msgspec.structs.replace(stored, others=of_others)
+    _know_incidents(engine, later, None, engine.clock.now())
     _say_last(engine, recorder, newer)
     local.keep_phones(roster.phones.values())

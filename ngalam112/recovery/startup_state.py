@@ -224,16 +224,24 @@ async def read_stored(url: str, sources: Sources, kept: Kept | None = None) -> K
 
 
 async def _ended(database: Database, kept: Kept) -> frozenset[str]:
-    """The ids of those of the journal's rows without an end that have one in the database."""
+    """The ids of those of the journal's rows without an end that have one in the database.
+
+    Of rows whose end can be taken back only those of which the database knows as much.
+    """
     found: set[str] = set()
     in_journal = {CALLS.table: kept.calls, **kept.others}
     for kind in (CALLS, *_OTHERS):
-        ids, columns = list(in_journal.get(kind.table, {})), kind.model.__table__.columns
-        key, ended = columns[str(kind.key)], columns[str(kind.ended)]
+        rows, columns = in_journal.get(kind.table, {}), kind.model.__table__.columns
+        ids, key, ended = list(rows), columns[str(kind.key)], columns[str(kind.ended)]
         for some in (ids[at : at + _ASKED] for at in range(0, len(ids), _ASKED)):
             async with database.session() as session:
-                query = select(key).where(key.in_(some), ended.is_not(None))
-                found.update(await session.scalars(query))
+                query = select(key, columns[str(kind.counter)])
+                query = query.where(key.in_(some), ended.is_not(None))
+                found.update(
+                    id
+                    for id, count in await session.execute(query)
+                    if not kind.reopens or count >= rows[id].get(str(kind.counter), 0)
+                )
     return frozenset(found)
 
 

@@ -12,6 +12,7 @@ from acd.calls.states import CALL_MOVES, LEG_MOVES, TRANSFER_MOVES, S
 from acd.operators.states import OPERATOR_MOVES
 from acd.texts.states import MESSAGE_MOVES, TEXT_MOVES
 from acd.work_items.states import ITEM_MOVES
+from incidents.dispatch import DISPATCH_MOVES
 from incidents.states import INCIDENT_MOVES
 
 
@@ -28,6 +29,7 @@ def page() -> str:
         _table("An operator", OPERATOR_MOVES),
         _table("A work item, such as a callback", ITEM_MOVES),
         _table("An incident", INCIDENT_MOVES),
+        _table("A dispatch of an incident to an agency", DISPATCH_MOVES),
         _table("A text conversation", TEXT_MOVES),
         _table("A text message", MESSAGE_MOVES),
     ]

@@ -31,7 +31,9 @@ async def answered(served: ServedEngine, call: str, number: str, **changes: Any)
     book = served.engine.router.incidents
     await served.engine.do(lambda now: book.call_answered(record, YEAR_S))
     await keep(served.database, record)
-    return book.in_hand[call].number
+    opened = book.of_call(call)
+    assert opened is not None
+    return opened.number
 
 
 async def incident(served: ServedEngine, *args: str) -> Ran:
@@ -82,7 +84,9 @@ async def test_an_incident_from_the_call_to_its_end_by_commands(served: ServedEn
 async def test_what_makes_no_sense_is_refused_in_one_sentence(served: ServedEngine) -> None:
     await answered(served, "c1", "08123456789")
     await ok(served, "close", "2026-1")
-    failed_in_one_line(await incident(served, "scene", "2026-1"), "closed cannot become on_scene")
+    failed_in_one_line(
+        await incident(served, "scene", "2026-1"), "is closed and cannot become on_scene"
+    )
     failed_in_one_line(await incident(served, "show", "2026-9"), "no incident '2026-9'", "list")
     failed_in_one_line(await incident(served, "code", "2026-1", "fire"[:2]), "fire_")
     failed_in_one_line(await incident(served, "code", "2026-1", "unicorn"), "none is called")

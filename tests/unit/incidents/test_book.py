@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from acd.calls.call import Call
 from acd.feature_codes.dispositions import CATEGORY, CategoryCode
-from incidents.book import MOST_SETTLED, By
+from incidents.book import AGAIN_S, MOST_CONTACTS, MOST_SETTLED, By, Said
 from incidents.errors import IncidentChanged, IncidentRefused
 from incidents.incident import (
     CALLERS_OF,
@@ -70,7 +70,7 @@ def test_an_answered_call_opens_an_incident_with_all_that_is_known_of_it() -> No
     call = desk.citizen_talks(now=110.0)
     incident = the_incident(desk)
     assert incident == Incident(
-        id=call.id,
+        id=f"{call.id}i",
         number="1970-000001",
         category=call.record.category,
         opened_at=110.0,
@@ -100,7 +100,7 @@ def test_a_call_that_is_answered_again_has_one_incident() -> None:
     desk = LineDesk()
     call = desk.citizen_talks()
     desk.incidents.call_answered(call.record, 120.0)
-    assert kinds(desk, call.id) == ["opened"]
+    assert kinds(desk, f"{call.id}i") == ["opened"]
 
 
 def test_a_call_that_nobody_answered_opens_none() -> None:
@@ -124,7 +124,8 @@ def test_the_talk_of_a_callback_belongs_to_the_incident_of_the_call_that_it_foll
     assert the_incident(desk).call_ids == [call.id, talk.call_id]
     lost = a_record("talk2", callback_of="lost", operator_answered_at=140.0)
     desk.incidents.call_answered(lost, 140.0)
-    assert desk.incidents.in_hand[lost.call_id].call_ids == ["lost", lost.call_id]
+    opened = desk.incidents.of_call(lost.call_id)
+    assert opened is not None and opened.call_ids == [lost.call_id], "it takes no other call away"
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,9 @@ def test_the_next_engine_has_what_is_not_coded_in_hand() -> None:
     assert (incident.version, incident.incident_class) == (2, IncidentClass.EMERGENCY)
     assert by_hand(after, 150.0).number == "1970-000002"
     late = desk.next_engine(now=120.0 + 5 * LIMIT_S)
-    late.timers.fire(120.0 + 5 * LIMIT_S)
+    late.timers.fire(120.0 + 5 * LIMIT_S + AGAIN_S - 1)
+    assert late.journal.tables.get(INCIDENTS, {}) == {}, "some time to code it in any case"
+    late.timers.fire(120.0 + 5 * LIMIT_S + AGAIN_S)
     assert the_incident(late).incident_class is IncidentClass.UNCODED, "late by the outage"
 
 
@@ -241,14 +244,18 @@ def test_a_move_that_makes_no_sense_is_refused_with_the_reason() -> None:
     desk = LineDesk()
     one = by_hand(desk)
     desk.incidents.move(one, IncidentState.CLOSED, SUPERVISOR, 101.0, "answered")
-    with pytest.raises(IncidentRefused, match=r"1970-000001: .* closed cannot become on_sc"):
+    with pytest.raises(
+        IncidentRefused, match="is closed and cannot become on_scene; it can become"
+    ):
         desk.incidents.move(one, IncidentState.ON_SCENE, SUPERVISOR, 102.0, "")
 
 
 def test_ten_calls_about_one_fire_are_one_incident_with_ten_contacts() -> None:
     desk = LineDesk()
     for index in range(10):
-        record = a_record(f"c{index}", caller_number=f"0812000{index}", operator_answered_at=5.0)
+        record = a_record(
+            f"c{index}", caller_number=f"0812000{index}", operator_answered_at=100.0 + index
+        )
         desk.incidents.call_answered(record, 100.0 + index)
     first, *others = desk.incidents.in_hand.values()
     before = deepcopy([first, *others])
@@ -329,3 +336,51 @@ def test_a_call_is_linked_to_another_incident_with_its_caller() -> None:
     assert desk.journal.tables[CALLS_OF][call.id]["incident_id"] == fire.id
     with pytest.raises(IncidentRefused, match="cannot be linked"):
         desk.incidents.link(fire, call.record, fire, SUPERVISOR, 122.0)
+
+
+def test_a_call_that_is_answered_once_more_after_a_restart_opens_no_second_one() -> None:
+    desk = LineDesk()
+    call = desk.citizen_talks(now=110.0)
+    dialled(desk, "*43", 115.0)
+    after = desk.next_engine(now=130.0)
+    after.incidents.call_answered(call.record, 140.0)
+    after.incidents.call_ended(call.record, 150.0)
+    assert after.journal.tables.get(INCIDENTS, {}) == {}
+
+
+def test_a_code_for_what_is_not_in_hand_is_left_for_who_can_read_it() -> None:
+    desk = LineDesk()
+    asked: list[Said] = []
+    desk.incidents.on_not_in_hand = asked.append
+    desk.incidents.said("old", "prank", None, "1001", 100.0)
+    assert [(one.call_id, one.incident_class, one.by.who) for one in asked] == [
+        ("old", "prank", "1001")
+    ]
+
+
+def test_a_code_for_a_merged_incident_is_for_the_one_in_its_place() -> None:
+    desk = LineDesk()
+    call = desk.citizen_talks(now=110.0)
+    mine, other = desk.incidents.of_call(call.id), by_hand(desk, 111.0)
+    assert mine is not None
+    desk.incidents.merge(mine, other, SUPERVISOR, 112.0)
+    dialled(desk, "*43", 115.0)
+    assert (other.incident_class, mine.incident_class) == (IncidentClass.EMERGENCY, None)
+
+
+def test_a_row_grows_no_further_than_so_many_contacts_and_answers() -> None:
+    desk = LineDesk()
+    one = by_hand(desk)
+    for index in range(MOST_CONTACTS):
+        desk.incidents.change(one, EntryKind.CONTACT, SUPERVISOR, 101.0, {"number": f"08{index}"})
+    with pytest.raises(IncidentRefused, match="has 50 of these already"):
+        desk.incidents.change(one, EntryKind.CONTACT, SUPERVISOR, 101.0, {"number": "09"})
+    again = {"number": "081", "name": "Sri"}
+    desk.incidents.change(one, EntryKind.CONTACT, SUPERVISOR, 101.0, again)
+
+
+def test_who_withholds_a_number_does_so_whoever_writes_down_the_name() -> None:
+    desk = LineDesk()
+    one = by_hand(desk, contact={"number": "0811", "withheld": True})
+    desk.incidents.change(one, EntryKind.CONTACT, SUPERVISOR, 101.0, {"number": "0811"})
+    assert [contact.withheld for contact in one.contacts] == [True]

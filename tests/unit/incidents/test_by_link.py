@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_dispatches import BPBD, OPERATOR, Room
+from test_dispatches import OPERATOR, Room
 
 from deliveries.links import Action
 from incidents.by_link import AnswersByLink, Standing, offered, standing
@@ -97,11 +97,11 @@ def test_with_the_incident_over_the_link_is_too(page: Page) -> None:
 
 def test_what_is_reported_on_a_merged_incident_is_of_the_one_in_its_place(page: Page) -> None:
     other = page.room.fire()
-    page.room.tell(other, BPBD)
-    page.book.merge(page.incident, other, OPERATOR, 110.0)
+    with pytest.raises(IncidentRefused, match="Agencies are under way"):
+        page.book.merge(page.incident, other, OPERATOR, 110.0)
     page.press(ON_SCENE)
-    assert other.state is IncidentState.ON_SCENE
     assert page.room.row(page.one).state is DispatchState.ACKNOWLEDGED
+    page.book.merge(page.incident, other, OPERATOR, 120.0)
     page.press(RESOLVE)
     assert other.state is IncidentState.RESOLVED and page.offered() == ()
 

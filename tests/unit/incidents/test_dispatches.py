@@ -125,7 +125,10 @@ def test_an_agency_without_a_computer_is_told_by_a_person() -> None:
     room = Room()
     one = room.tell(room.fire(), PMI)
     assert room.sender.sent == []
-    assert (one.state, one.deliveries[0].address) == (DispatchState.SENT, "0341555118")
+    assert (one.state, one.deliveries[0].address) == (DispatchState.SENDING, "0341555118")
+    assert not one.has_arrived, "nobody has told it yet"
+    room.dispatches.acknowledge(one, room.desk.incidents.in_hand[one.incident_id], AGENCY, 110.0)
+    assert one.has_arrived
 
 
 def test_what_fails_is_tried_again_with_growing_gaps_and_by_one_at_a_time() -> None:
@@ -176,11 +179,11 @@ def test_nobody_accepts_so_the_chain_is_told_one_by_one_and_then_the_supervisor(
     assert room.sender.sent[-1] == ("bpbd", "https://bpbd.example/112")
     (bpbd,) = [found for found in room.dispatches.open.values() if found.agency == "bpbd"]
     assert (bpbd.origin, bpbd.created_by) == ("damkar", "line")
-    assert room.row(one).settled_at == 1000.0, "the rest is the next agency's"
     room.ends(bpbd, Delivered("ok"), now=1001.0)
-    room.desk.timers.fire(2000.0)
+    for _ in range(3):
+        room.desk.timers.fire(2000.0)
     assert room.row(bpbd).state is DispatchState.OVERDUE and room.dispatches.open == {}
-    assert room.kinds(incident).count("escalated") == 4, "the last one to nobody"
+    assert room.kinds(incident).count("escalated") == 5, "each of the two in the end to nobody"
     room.dispatches.acknowledge(room.row(one), incident, AGENCY, 3000.0)
     assert room.row(one).state is DispatchState.ACKNOWLEDGED, "late, but accepted"
 
@@ -203,7 +206,72 @@ def test_who_declines_makes_the_next_one_be_told_at_once() -> None:
     room.dispatches.decline(one, incident, AGENCY, 110.0, "no car")
     kept = room.row(one)
     assert (kept.state, kept.note) == (DispatchState.DECLINED, "no car")
-    assert room.kinds(incident)[-3:-1] == ["declined", "escalated"]
+    assert room.kinds(incident)[-2:] == ["declined", "escalated"]
+    room.desk.timers.fire(110.0 + ACCEPT_S)
+    assert room.sender.sent[-1] == ("damkar", "kepala@damkar.example"), "the next of the chain"
+
+
+def test_who_declines_with_nobody_left_is_the_supervisor_s() -> None:
+    room = Room()
+    incident = room.fire()
+    one = room.tell(incident, BPBD)
+    room.dispatches.decline(one, incident, AGENCY, 110.0, "no car")
+    assert room.row(one).state is DispatchState.OVERDUE
+
+
+def test_a_chain_of_agencies_is_told_one_after_the_other_until_one_accepts() -> None:
+    first = msgspec.structs.replace(DAMKAR, chain=("bpbd", "pmi"))
+    room = Room(None, first, BPBD, PMI)
+    incident = room.fire()
+    one = room.tell(incident, first)
+    for index in (0, 1):
+        room.ends(one, Delivered("ok"), index)
+    room.desk.timers.fire(100.0 + ACCEPT_S)
+    room.desk.timers.fire(100.0 + 2 * ACCEPT_S)
+    found = {other.agency: other for other in room.dispatches.open.values()}
+    assert found.keys() == {"damkar", "bpbd", "pmi"}
+    room.dispatches.acknowledge(found["pmi"], incident, AGENCY, 800.0)
+    assert room.row(one).state is DispatchState.RELIEVED, "nobody has to see to it any more"
+
+
+def test_who_accepted_and_whose_incident_is_resolved_has_done_its_part() -> None:
+    room = Room()
+    incident = room.fire()
+    one = room.tell(incident, BPBD)
+    room.dispatches.acknowledge(one, incident, AGENCY, 110.0)
+    room.desk.incidents.move(incident, IncidentState.RESOLVED, OPERATOR, 120.0, "")
+    assert room.row(one).state is DispatchState.DONE
+    with pytest.raises(IncidentRefused, match="is resolved; nobody can be sent"):
+        room.tell(incident, PMI, 130.0)
+
+
+def test_who_is_on_the_scene_has_reported() -> None:
+    room = Room()
+    incident = room.fire()
+    one = room.tell(incident, BPBD)
+    room.dispatches.acknowledge(one, incident, AGENCY, 110.0)
+    room.desk.incidents.move(incident, IncidentState.ON_SCENE, OPERATOR, 120.0, "")
+    room.desk.timers.fire(110.0 + REPORT_S)
+    assert not room.row(one).late_report and room.row(one).settled_at == 120.0
+
+
+def test_who_has_accepted_may_decline_later() -> None:
+    room = Room()
+    incident = room.fire()
+    one = room.tell(incident)
+    room.dispatches.acknowledge(one, incident, AGENCY, 110.0)
+    room.dispatches.decline(one, incident, AGENCY, 120.0, "broken down")
+    assert room.kinds(incident)[-1] == "escalated"
+
+
+def test_what_this_engine_has_settled_a_late_database_does_not_bring_back() -> None:
+    room = Room()
+    incident = room.fire()
+    one = room.tell(incident)
+    stale = room.row(one).row()
+    room.desk.incidents.move(incident, IncidentState.CANCELLED, OPERATOR, 120.0, "")
+    room.dispatches.remember([stale], 130.0)
+    assert room.dispatches.open == {}
 
 
 def test_an_incident_that_is_over_needs_nobody_any_more() -> None:
