@@ -120,7 +120,7 @@ class Dispatch(msgspec.Struct, kw_only=True):
     @property
     def has_arrived(self) -> bool:
         """Whether anything has reached the agency."""
-        return any(one.state is DeliveryState.DELIVERED for one in self.deliveries)
+        return any(one.delivered_at is not None for one in self.deliveries)
 
     @property
     def is_hopeless(self) -> bool:

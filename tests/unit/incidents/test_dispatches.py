@@ -193,6 +193,7 @@ def test_what_was_heard_has_arrived_and_is_rung_again_if_nobody_accepts() -> Non
     room.dispatches.heard(one.id, 0, "answered, heard", now)
     kept = room.row(one)
     assert (kept.state, kept.deliveries[0].delivered_at) == (DispatchState.SENT, now)
+    assert kept.has_arrived, "while the call goes on, and while it is rung again"
     after = room.next_engine(now)
     after.desk.timers.fire(now)
     assert len(after.sender.sent) == 1, "the engine died before a key came"

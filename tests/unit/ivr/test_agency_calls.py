@@ -356,7 +356,7 @@ def test_an_operator_who_does_not_answer_makes_the_agency_be_rung_again() -> Non
 # --- engines that die -------------------------------------------------------------------------
 
 
-def test_the_next_engine_hangs_up_what_it_does_not_know_and_rings_when_it_knows_what_lives() -> None:
+def test_the_next_engine_hangs_up_whom_it_does_not_know_and_rings_them_again() -> None:
     town = Town()
     leg = town.ring()
     town.answers(leg)
