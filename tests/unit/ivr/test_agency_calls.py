@@ -371,6 +371,32 @@ def test_the_next_engine_hangs_up_whom_it_does_not_know_and_rings_them_again() -
     assert len(after.desk.switch.all("ring")) == 1
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_the_next_engine_goes_on_ringing_the_operator_whom_an_agency_wants(answers: bool) -> None:
+    town = Town()
+    leg, operator_leg = wants_operator(town)
+    after = town.desk.next_engine()
+    after.restore_calls(a_leg(leg, citizen=False), a_leg(operator_leg, citizen=False, up=False))
+    assert after.switch.told("hang_up") == []
+    if answers:
+        after.handle(StasisStart(["operator"], a_channel(operator_leg)), now=203.0)
+        assert after.switch.last("pair").more == (leg, operator_leg)
+        assert after.switch.told("stop_ringing") == [leg]
+    else:
+        after.handle(ChannelDestroyed(a_channel(operator_leg), 19), now=203.0)
+        assert after.switch.playing()[1] == "agency_again_later"
+
+
+def test_asterisk_s_death_is_told_of_each_report_once() -> None:
+    town = Town()
+    wants_operator(town)
+    town.answers(town.ring("d2"))
+    town.ring("d3")
+    town.desk.restore_calls(lost_at=150.0, now=160.0)
+    assert sorted(id for id, _ in town.attempts) == ["d1", "d2", "d3"]
+    assert len(town.calls) == 0
+
+
 def test_a_connection_that_is_lost_for_a_moment_loses_no_call() -> None:
     town = Town()
     rings, gone = town.ring("d1"), town.ring("d2")
