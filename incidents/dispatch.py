@@ -133,8 +133,8 @@ class Dispatch(msgspec.Struct, kw_only=True):
     @property
     def arrived_at(self) -> float | None:
         """When the first message has reached the agency; None if nothing has."""
-        arrived = [one for one in self.deliveries if one.state is DeliveryState.DELIVERED]
-        return min((one.delivered_at or self.created_at for one in arrived), default=None)
+        arrived = (one.delivered_at for one in self.deliveries if one.delivered_at is not None)
+        return min(arrived, default=None)
 
     @property
     def has_arrived(self) -> bool:

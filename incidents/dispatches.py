@@ -301,6 +301,8 @@ class Dispatches:
                 continue
             told = delivery.delivered_at is not None
             by_person = delivery.channel is Channel.OPERATOR and accepted
+            if by_person:
+                delivery.delivered_at = one.acknowledged_at
             delivery.try_at = None
             delivery.state = (
                 DeliveryState.DELIVERED if told or by_person else DeliveryState.CANCELLED

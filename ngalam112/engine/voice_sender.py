@@ -1,7 +1,7 @@
 """Has reports to agencies spoken into files, one at a time, and then rung by `ivr.agency_calls`.
 
-The file of a dispatch is spoken anew when the incident has changed, and removed when it is settled;
-what an earlier engine has left is removed at the start, for its calls are hung up.
+A dispatch has a further file when the incident has changed; all go when it is settled. What an
+earlier engine has left is removed at the start, for its calls are hung up.
 """
 
 from __future__ import annotations
@@ -61,7 +61,8 @@ class VoiceSender:
         self._settings, self._ring, self._stop = settings, ring, stop
         self._attempted = attempted
         self._waiting: asyncio.Queue[_Job] = asyncio.Queue(_MOST_WAITING)
-        self._audio: dict[str, _Audio] = {}  # by dispatch
+        # by dispatch, the newest last: one that is heard, or waits to be, may have an older one
+        self._audio: dict[str, list[_Audio]] = {}
         self._rung: set[str] = set()  # dispatches that are not settled
         self._unused: asyncio.Queue[str] = asyncio.Queue()
 
@@ -97,8 +98,7 @@ class VoiceSender:
             self._drop(dispatch_id)
 
     def _drop(self, dispatch_id: str) -> None:
-        audio = self._audio.pop(dispatch_id, None)
-        if audio is not None:
+        for audio in self._audio.pop(dispatch_id, []):
             self._unused.put_nowait(audio.name)
 
     async def run(self) -> None:
@@ -134,16 +134,16 @@ class VoiceSender:
 
     async def _spoken(self, job: _Job) -> _Audio:
         dispatch = job.report.dispatch
-        audio = self._audio.get(dispatch)
-        if audio is not None and audio.words == job.words:
-            return audio
+        for audio in self._audio.get(dispatch, []):
+            if audio.words == job.words:
+                return audio
         # never named by what is in a table
         name = uuid4().hex
         seconds = await asyncio.to_thread(
             lambda: make_report_audio(self._settings, Programs.find(), name, job.words)
         )
-        self._drop(dispatch)
-        self._audio[dispatch] = made = _Audio(name, job.words, seconds)
+        made = _Audio(name, job.words, seconds)
+        self._audio.setdefault(dispatch, []).append(made)
         if dispatch not in self._rung:
-            self._drop(dispatch)
+            self._drop(dispatch)  # settled meanwhile
         return made

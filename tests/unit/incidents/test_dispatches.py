@@ -13,16 +13,18 @@ from hypothesis import strategies as st
 
 from acd.agencies.agency import Agency
 from acd.agencies.register import Register
+from acd.transfers.directory import Directory
 from deliveries.attempt import Attempt, Delivered, Failed, Reason
 from incidents.book import By
 from incidents.dispatch import (
     DISPATCH_MOVES,
     DISPATCHES,
+    Channel,
     DeliveryState,
     Dispatch,
     DispatchState,
 )
-from incidents.dispatches import RETRIES, Dispatches
+from incidents.dispatches import RETRIES, VOICE_RETRIES, Dispatches
 from incidents.errors import IncidentRefused
 from incidents.incident import INCIDENTS, TIMELINE, Contact, Incident
 from incidents.report import report_of
@@ -30,6 +32,8 @@ from incidents.states import IncidentClass, IncidentState
 
 OPERATOR, AGENCY = By("1001", "phone"), By("damkar", "api")
 LATER = Failed(Reason.TRY_LATER, retry=True, detail="HTTP 503")
+NO_ANSWER = Failed(Reason.NO_ANSWER, retry=True)
+NOT_ACCEPTED = Failed(Reason.NOT_ACCEPTED, retry=True)
 NEVER = Failed(Reason.GONE, retry=False, detail="HTTP 410")
 ACCEPT_S, REPORT_S = 300.0, 1800.0
 
@@ -62,13 +66,21 @@ class FakeSender:
 class Room:
     """A line with an incident, and the dispatches of its engine."""
 
-    def __init__(self, desk: LineDesk | None = None, *agencies: Agency) -> None:
+    def __init__(
+        self, desk: LineDesk | None = None, *agencies: Agency, carrier: bool = False
+    ) -> None:
         self.desk = desk or LineDesk()
+        self.carrier = carrier
         self.sender = FakeSender()
         self.agencies = Register(agencies or (DAMKAR, BPBD, PMI))
         desk = self.desk
         self.dispatches = Dispatches(
-            desk.journal, desk.timers, desk.incidents, self.agencies, self.sender
+            desk.journal,
+            desk.timers,
+            desk.incidents,
+            self.agencies,
+            self.sender,
+            directory=Directory(agencies=self.agencies, carrier=carrier),
         )
 
     def fire(self, now: float = 100.0) -> Incident:
@@ -94,7 +106,8 @@ class Room:
 
     def next_engine(self, now: float) -> Room:
         """The engine dies; the next one knows the rows that are not settled, and nothing else."""
-        after = Room(self.desk.next_engine(now), *self.agencies.by_id.values())
+        agencies = self.agencies.by_id.values()
+        after = Room(self.desk.next_engine(now), *agencies, carrier=self.carrier)
         after.desk.journal.tables = deepcopy(self.desk.journal.tables)
         rows = self.desk.journal.tables.get(DISPATCHES, {}).values()
         after.dispatches.remember([row for row in rows if row["settled_at"] is None], now)
@@ -129,6 +142,105 @@ def test_an_agency_without_a_computer_is_told_by_a_person() -> None:
     assert not one.has_arrived, "nobody has told it yet"
     room.dispatches.acknowledge(one, room.desk.incidents.in_hand[one.incident_id], AGENCY, 110.0)
     assert one.has_arrived
+
+
+def ways(one: Dispatch) -> list[tuple[Channel, str]]:
+    return [(delivery.channel, delivery.address) for delivery in one.deliveries]
+
+
+def test_an_agency_that_the_line_can_dial_is_rung_beside_its_other_ways() -> None:
+    room = Room(carrier=True)
+    one = room.tell(room.fire(), PMI)
+    assert ways(one) == [(Channel.VOICE, "0341555118")]
+    assert (one.state, room.sender.sent) == (DispatchState.SENDING, [("pmi", "0341555118")])
+    both = Agency(id="both", number="66", name="Both", mail="a@b.example", voice="sip:a@192.0.2.1")
+    room = Room(None, both)
+    assert ways(room.tell(room.fire(), both)) == [
+        (Channel.MAIL, "a@b.example"),
+        (Channel.VOICE, "sip:a@192.0.2.1"),
+    ]
+
+
+def test_a_contact_of_the_chain_is_rung_by_the_line_if_it_can_dial_it() -> None:
+    chain = ("0341555113", "sip:chief@192.0.2.1")
+    agency = Agency(id="one", number="66", name="One", mail="a@b.example", chain=chain)
+    for carrier, first in ((True, Channel.VOICE), (False, Channel.OPERATOR)):
+        room = Room(None, agency, carrier=carrier)
+        one = room.tell(room.fire(), agency)
+        room.desk.timers.fire(100.0 + ACCEPT_S)
+        room.desk.timers.fire(100.0 + 2 * ACCEPT_S)
+        assert ways(one)[1:] == [(first, chain[0]), (Channel.VOICE, chain[1])]
+
+
+def test_who_does_not_answer_is_rung_again_while_the_agreed_time_runs() -> None:
+    room, now = Room(carrier=True), 100.0
+    incident = room.fire()
+    one = room.tell(incident, PMI)
+    for gap in VOICE_RETRIES.gaps_s:
+        room.ends(one, NO_ANSWER, now=now)
+        now += gap
+        assert room.row(one).deliveries[0].try_at == now
+        room.desk.timers.fire(now)
+    assert len(room.sender.sent) == 1 + len(VOICE_RETRIES.gaps_s)
+    room.ends(one, NO_ANSWER, now=now)
+    assert room.row(one).deliveries[0].state is DeliveryState.FAILED
+    assert room.kinds(incident).count("rung") == 1 + len(VOICE_RETRIES.gaps_s)
+    assert room.kinds(incident).count("not_delivered") == 1
+
+
+def test_what_was_heard_has_arrived_and_is_rung_again_if_nobody_accepts() -> None:
+    room, now = Room(carrier=True), 100.0
+    incident = room.fire()
+    one = room.tell(incident, PMI)
+    room.dispatches.heard(one.id, 0, "answered, heard", now)
+    room.dispatches.heard(one.id, 0, "answered, heard", now)
+    kept = room.row(one)
+    assert (kept.state, kept.deliveries[0].delivered_at) == (DispatchState.SENT, now)
+    assert kept.has_arrived, "while the call goes on, and while it is rung again"
+    after = room.next_engine(now)
+    after.desk.timers.fire(now)
+    assert len(after.sender.sent) == 1, "the engine died before a key came"
+    for gap in (*VOICE_RETRIES.gaps_s, 0.0):
+        room.ends(one, NOT_ACCEPTED, now=now)
+        now += gap
+        room.desk.timers.fire(now)
+    kept = room.row(one)
+    assert kept.deliveries[0].state is DeliveryState.DELIVERED, "it was heard, if in vain"
+    kinds = room.kinds(incident)
+    assert (kinds.count("delivered"), kinds.count("not_delivered")) == (1, 0)
+
+
+def test_who_accepts_by_another_way_is_rung_no_more() -> None:
+    agency = Agency(id="one", number="66", name="One", mail="a@b.example", voice="sip:a@192.0.2.1")
+    room = Room(None, agency)
+    incident = room.fire()
+    one = room.tell(incident, agency)
+    room.ends(one, NO_ANSWER, 1)
+    room.dispatches.acknowledge(one, incident, AGENCY, 110.0)
+    room.desk.timers.fire(1000.0)
+    assert len(room.sender.sent) == 2, "the mail and the first call"
+    assert room.row(one).deliveries[1].state is DeliveryState.CANCELLED
+    assert room.sender.stopped == [(one.id, False)]
+    room.desk.incidents.move(incident, IncidentState.RESOLVED, OPERATOR, 1200.0, "")
+    assert room.sender.stopped[-1] == (one.id, True)
+
+
+def test_a_key_accepts_once_and_nothing_that_is_over() -> None:
+    room = Room(carrier=True)
+    incident = room.fire()
+    one = room.tell(incident, PMI)
+    room.ends(one, Delivered("answered, accepted"))
+    assert room.dispatches.accepted_by_phone(one.id, 110.0)
+    assert not room.dispatches.accepted_by_phone(one.id, 111.0)
+    kept = room.row(one)
+    assert (kept.acknowledged_by, kept.acknowledged_at) == ("pmi", 110.0)
+    assert incident.state is IncidentState.ACKNOWLEDGED
+    assert room.kinds(incident).count("acknowledged") == 1
+    room = Room(carrier=True)
+    incident = room.fire()
+    one = room.tell(incident, PMI)
+    room.desk.incidents.move(incident, IncidentState.CANCELLED, OPERATOR, 120.0, "false alarm")
+    assert not room.dispatches.accepted_by_phone(one.id, 121.0)
 
 
 def test_what_fails_is_tried_again_with_growing_gaps_and_by_one_at_a_time() -> None:
@@ -346,6 +458,22 @@ def test_a_report_tells_no_number_that_its_caller_withholds() -> None:
     assert report.subject() == "112 2026-000001: Kebakaran, Jalan Ijen 1, Klojen"
     assert "Koordinat: -7.97000, 112.62000\nPelapor: 0811\nUraian: Asap" in report.text()
     assert "0899" not in report.text()
+
+
+@given(st.text(max_size=20_000), st.text(max_size=400), st.integers(1, 500))
+def test_what_is_read_out_is_bounded_and_holds_no_number(
+    description: str, place: str, most: int
+) -> None:
+    incident = Incident(
+        id="i",
+        number="2026-000017",
+        place=place.replace("08119", ""),
+        description=description.replace("08119", ""),
+        contacts=[Contact(number="08119")],
+    )
+    spoken = report_of(incident, "d", "damkar", "Kebakaran", "").spoken(most)
+    assert len(spoken) <= most and "08119" not in spoken
+    assert "Kejadian nomor 17 tahun 2026. Kebakaran. Prioritas 3".startswith(spoken[:40])
 
 
 STEPS = st.lists(

@@ -29,6 +29,7 @@ MOVERS = {
     Path("acd/operators/operator.py"): 1,
     Path("acd/texts/conversation.py"): 2,
     Path("acd/work_items/item.py"): 1,
+    Path("ivr/agency_calls.py"): 1,
 }
 
 
