@@ -20,6 +20,7 @@ from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
+from incidents.by_phone import DispatchByPhone
 from incidents.categories import Categories
 from incidents.dispatches import Dispatches
 from incidents.numbers import Numbers
@@ -120,9 +121,10 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
             Do(lambda now: dispatches.attempted(dispatch, index, attempt, now))
         ),
     )
-    dispatches = Dispatches(
-        journal, timers, router.incidents, router.dispatcher.transfers.directory.agencies, reports
-    )
+    agencies = router.dispatcher.transfers.directory.agencies
+    dispatches = Dispatches(journal, timers, router.incidents, agencies, reports)
+    by_phone = DispatchByPhone(router.incidents, dispatches, agencies)
+    router.dispatch_codes.on_dispatch = by_phone
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,
