@@ -76,6 +76,12 @@ class OperatorLegs:
         self._phone_of_leg: dict[str, str] = {}
         self._spoke_with: dict[str, tuple[str, float]] = {}  # caller -> operator, time
 
+    def call_of(self, operator: str) -> Call | None:
+        """The citizen's call that an operator talks in, or else was the last one's."""
+        talks = (one for one in self.legs.values() if one.operator == operator)
+        now = next((one.call for one in talks if one.talks_since), None)
+        return now or self.last_calls.get(operator)
+
     # --- ringing and talking ------------------------------------------------------------------
 
     def ring_desk(self, call: Call, operator: Operator, phone: Phone, now: float) -> Leg:

@@ -15,6 +15,10 @@ LONGEST_SEARCH = 100
 """So many characters of what is searched for count, and no more."""
 
 
+LEAST_LETTERS = 3
+"""With fewer letters a beginning of a name could mean anything."""
+
+
 class QuestionKind(StrEnum):
     """What an answer is."""
 
@@ -108,7 +112,7 @@ class Categories:
         one name, then of several; of equal ones a parent before its parts, then in the file's
         order.
         """
-        wanted = _folded(words[:LONGEST_SEARCH])
+        wanted = folded(words[:LONGEST_SEARCH])
         if not wanted:
             return []
         ranked = [
@@ -117,6 +121,28 @@ class Categories:
             if (rank := _rank(wanted, self._words[row.id])) is not None
         ]
         return [self.rows[index] for _, _, index in sorted(ranked)[:most]]
+
+    def meant(self, words: str, most: int = 5) -> list[Category]:
+        """Return the one category that words mean, or else those that they may mean, best first.
+
+        They mean the one that has this code or is called exactly so, or that all others that they
+        may mean are parts of. Fewer than LEAST_LETTERS mean only what is called exactly so.
+        """
+        wanted = folded(words[:LONGEST_SEARCH])
+        called_so = [row for row in self.rows if wanted and wanted in self._words[row.id]]
+        if (of_code := self.of_code(wanted)) is not None:
+            return [of_code]
+        if called_so:
+            return called_so[:most]
+        found = self.find(words, most=len(self.rows)) if letters(wanted) >= LEAST_LETTERS else []
+        if found and all(found[0] in self.path(one) for one in found):
+            return found[:1]
+        return found[:most]
+
+
+def letters(text: str) -> int:
+    """Return how many letters and digits a folded text has."""
+    return len(text.replace(" ", ""))
 
 
 def _inheriting(row: Category, rows: Mapping[str, Category]) -> Category:
@@ -132,11 +158,11 @@ def _inheriting(row: Category, rows: Mapping[str, Category]) -> Category:
 
 
 def _searched(row: Category) -> list[str]:
-    return [_folded(text) for text in (row.id, *row.name.values())]
+    return [folded(text) for text in (row.id, *row.name.values())]
 
 
-def _folded(text: str) -> str:
-    """The words of a text, small, without accents and signs."""
+def folded(text: str) -> str:
+    """Return the words of a text, small, without accents and signs."""
     plain = unicodedata.normalize("NFKD", text.casefold())
     kept = (one for one in plain if not unicodedata.combining(one))
     return " ".join("".join(one if one.isalnum() else " " for one in kept).split())

@@ -17,3 +17,11 @@ class IncidentChanged(IncidentError):
 
 class BadIncident(IncidentError, ValueError):
     """A value that no incident can have."""
+
+
+class NotUnderstood(IncidentError, ValueError):
+    """What was typed in the command bar says nothing that can be done; nothing of it was done."""
+
+
+class HalfDone(IncidentError):
+    """Of what was typed in the command bar a part is done, and the rest was refused."""

@@ -21,6 +21,7 @@ from acd.timers import Timers
 from acd.work_offers import WorkOffers
 from deliveries.attempt import Attempt
 from incidents.book import IncidentBook
+from incidents.by_phone import DispatchByPhone
 from incidents.categories import Categories
 from incidents.dispatches import Dispatches
 from incidents.numbers import Numbers
@@ -117,6 +118,8 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     place_finder.locations = router.locations
     spool = TextSpool(settings.texts_file, peer_check(settings.trunk_match))
     reports, dispatches = _dispatches(settings, journal, routing, inbox, timers, router)
+    agencies = router.dispatcher.transfers.directory.agencies
+    router.dispatch_codes.on_dispatch = DispatchByPhone(router.incidents, dispatches, agencies)
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,

@@ -131,6 +131,28 @@ def load_districts(path: Path) -> Districts:
     """Read and check a city's map. Raises PlaceError with one sentence for what is wrong."""
     import shapely
 
+    found = _read(path)
+    try:
+        for feature in found.features:
+            kind = feature.geometry.get("type")
+            if kind not in ("Polygon", "MultiPolygon"):
+                raise PlaceError(f"{feature.properties.kelurahan} is a {kind} and no polygon")
+        return Districts(found)
+    except (shapely.errors.ShapelyError, ValueError, PlaceError) as error:
+        raise _unusable(path, error) from None
+
+
+def kelurahan_by_kecamatan(path: Path) -> dict[str, list[str]]:
+    """Return the names on a city's map, in the map's order. Raises PlaceError."""
+    names: dict[str, list[str]] = {}
+    for one in _read(path).features:
+        of_this = names.setdefault(one.properties.kecamatan, [])
+        if one.properties.kelurahan not in of_this:
+            of_this.append(one.properties.kelurahan)
+    return names
+
+
+def _read(path: Path) -> _Map:
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST_MAP + 1)
@@ -139,14 +161,13 @@ def load_districts(path: Path) -> Districts:
     if len(text) > LARGEST_MAP:
         raise PlaceError(f"The map {path} has more than {LARGEST_MAP >> 20} MB; simplify it.")
     try:
-        found = msgspec.json.decode(text, type=_Map)
-        for feature in found.features:
-            kind = feature.geometry.get("type")
-            if kind not in ("Polygon", "MultiPolygon"):
-                raise PlaceError(f"{feature.properties.kelurahan} is a {kind} and no polygon")
-        return Districts(found)
-    except (msgspec.MsgspecError, shapely.errors.ShapelyError, ValueError, PlaceError) as error:
-        raise PlaceError(
-            f"The map {path} cannot be used: {readable(str(error), 150)}; docs/place.md says what "
-            "it has to hold."
-        ) from None
+        return msgspec.json.decode(text, type=_Map)
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: Exception) -> PlaceError:
+    return PlaceError(
+        f"The map {path} cannot be used: {readable(str(error), 150)}; docs/place.md says what "
+        "it has to hold."
+    )

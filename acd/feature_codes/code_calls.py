@@ -1,6 +1,6 @@
 """What operators dial on their phones: *11 log in, *12 log out, *13 pause, *14 ready, *15 longer
-wrap-up, *4 what the last call was. A code is answered in words: the call is answered, a prompt
-played, and hung up.
+wrap-up, *4 what the last call was, *5 which agency is told of it. A code is answered in words: the
+call is answered, a prompt played, and hung up.
 
 *11 alone logs in the one operator whose own phone it is; at any other phone it begins a dialogue.
 `login_dialogue` decides how it continues, `commands` what a code does; this module acts.
@@ -16,8 +16,9 @@ from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.owners import Owner, Owners, Playbacks
 from acd.config_file import Distribution
-from acd.feature_codes import commands, dispositions, login_dialogue
+from acd.feature_codes import commands, dispatch_codes, dispositions, login_dialogue
 from acd.feature_codes.commands import WAITS, Commands
+from acd.feature_codes.dispatch_codes import DispatchCodes
 from acd.feature_codes.dispositions import Dispositions
 from acd.feature_codes.login_dialogue import (
     LONGEST_PROMPT_S,
@@ -45,6 +46,7 @@ PROMPTS = (
     *login_dialogue.PROMPTS,
     *commands.PROMPTS,
     *dispositions.PROMPTS,
+    *dispatch_codes.PROMPTS,
     "callback_nobody",
     "callback_no_carrier",
     "callback_forbidden",
@@ -52,7 +54,7 @@ PROMPTS = (
 )
 
 
-_DISPOSE = re.compile(r"\*4([0-9]{1,8})#?")
+_DISPOSE, _TELL_AGENCY = re.compile(r"\*4([0-9]{1,8})#?"), re.compile(r"\*5([0-9]{1,10})#?")
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +93,9 @@ class CodeCalls(Owner):
         self._owners, self._playbacks, self._free_phone = owners, playbacks, free_phone
         self.throttle = PinThrottle(roster, pin_matches, journal)
         reasons = distribution.pause_reasons
-        self.dispositions: Dispositions | None = None  # set by whoever routes events
+        # set by whoever routes events
+        self.dispositions: Dispositions | None = None
+        self.dispatch_codes: DispatchCodes | None = None
         self._commands = Commands(roster, self.throttle, wrap_ups, reasons, extension_s)
         self._calls: dict[str, _CodeCall] = {}  # by channel
 
@@ -108,21 +112,26 @@ class CodeCalls(Owner):
         """A phone dialled a code: do it and say what came of it, or begin the dialogue."""
         call = self._begin(channel, phone)
         self._switch.answer(channel)
-        prompt = self._dispose(phone, code, now) or self._commands.do(phone, code.rstrip("#"), now)
+        prompt = self._of_a_call(phone, code, now)
+        if prompt is None:
+            prompt = self._commands.do(phone, code.rstrip("#"), now)
         if prompt is None:
             call.dialogue = begin(now)
             self._step(call, Started(), now)
         else:
             self._last_words(call, prompt, now)
 
-    def _dispose(self, phone: str, code: str, now: float) -> str | None:
-        """Do what `*4` and a code want; None if that is not what was dialled."""
-        said, one = _DISPOSE.fullmatch(code), self._roster.at_phone(phone)
-        if said is None or self.dispositions is None:
-            return None
+    def _of_a_call(self, phone: str, code: str, now: float) -> str | None:
+        """Do what `*4` and a code, or `*5` and a number, want; None if neither was dialled."""
+        said, told = _DISPOSE.fullmatch(code), _TELL_AGENCY.fullmatch(code)
+        one = self._roster.at_phone(phone)
         if one is None:
-            return "operator_not_logged_in"
-        return self.dispositions.dialled(one.id, said[1], now)
+            return "operator_not_logged_in" if said or told else None
+        if said is not None and self.dispositions is not None:
+            return self.dispositions.dialled(one.id, said[1], now)
+        if told is not None and self.dispatch_codes is not None:
+            return self.dispatch_codes.dialled(one.id, told[1], now)
+        return None
 
     def say(self, channel: str, prompt: str, now: float) -> None:
         """Say something to a channel that is answered already, and hang it up then."""

@@ -63,7 +63,7 @@ class Dispositions:
 
         Returns the prompt that tells what came of it.
         """
-        call = self._call_of(operator)
+        call = self._legs.call_of(operator)
         return NOBODY if call is None else self._by_code(call, code, operator, now)
 
     def pressed(self, leg: Leg, code: str, now: float) -> None:
@@ -118,8 +118,3 @@ class Dispositions:
             return UNKNOWN
         self.say(call, None if meant is None else meant.name, operator, now)
         return UNDONE if meant is None else meant.prompt
-
-    def _call_of(self, operator: str) -> Call | None:
-        talks = (one for one in self._legs.legs.values() if one.operator == operator)
-        now = next((one.call for one in talks if one.talks_since), None)
-        return now or self._legs.last_calls.get(operator)

@@ -1,5 +1,5 @@
 """What an operator's keys mean in a talk: `*2` hands over, `*3` makes three, `*0` returns, `*4`
-says what the call is. Pure.
+says what the call is, `*5` has an agency told of it. Pure.
 """
 
 from __future__ import annotations
@@ -36,7 +36,13 @@ class Dispose(msgspec.Struct, frozen=True):
     code: str
 
 
-Command = HandOver | Complete | Three | Return | Dispose
+class TellAgency(msgspec.Struct, frozen=True):
+    """`*5`, an agency's number, `#`: have it told of the incident."""
+
+    number: str
+
+
+Command = HandOver | Complete | Three | Return | Dispose | TellAgency
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -72,8 +78,15 @@ def press(
             return Keys(), Complete()
         case "*2":
             return Keys("*2", now), None
-        case number if number.startswith("*2") and digit == "#":
-            return Keys(), HandOver(number[2:-1]) if len(number) > 3 else None
-        case number if number.startswith("*2") and len(number) <= LONGEST_NUMBER + 2:
+        case "*5":
+            return Keys("*5", now), None
+        case number if number.startswith(("*2", "*5")) and digit == "#":
+            return Keys(), _with_number(number) if len(number) > 3 else None
+        case number if number.startswith(("*2", "*5")) and len(number) <= LONGEST_NUMBER + 2:
             return Keys(number, now), None
     return Keys(), None
+
+
+def _with_number(keys: str) -> Command:
+    number = keys[2:-1]
+    return HandOver(number) if keys.startswith("*2") else TellAgency(number)

@@ -28,6 +28,7 @@ from acd.transfers.dtmf_commands import (
     HandOver,
     Keys,
     Return,
+    TellAgency,
     Three,
     press,
 )
@@ -81,6 +82,8 @@ class Transfers:
         # what an operator says by keys that the call is; set by whoever routes events
         self.dispose: Callable[[Leg, str, float], None] = lambda leg, code, now: None
         self.codes: Collection[str] = ()
+        # ... and the number of an agency that is to be told of the incident; set likewise
+        self.tell_agency: Callable[[Leg, str, float], None] = lambda leg, number, now: None
         # phones' own channels that are to go once Asterisk has told the phones what became of REFER
         self.seconds: dict[str, str] = {}
 
@@ -103,6 +106,9 @@ class Transfers:
         transfer = leg.call.transfer
         if isinstance(command, Dispose):
             self.dispose(leg, command.code, now)
+            return
+        if isinstance(command, TellAgency):
+            self.tell_agency(leg, command.number, now)
             return
         if isinstance(command, HandOver):
             self._begin(leg, command.number, Form.KEYS, now)

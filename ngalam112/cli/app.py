@@ -16,6 +16,7 @@ from ngalam112.cli.accounts import operators
 from ngalam112.cli.agencies import agencies
 from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
+from ngalam112.cli.command_bar import incident_do
 from ngalam112.cli.common import FormatOption, make_group, read, tell
 from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
@@ -57,6 +58,7 @@ app = typer.Typer(
 )
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
+incidents.command("do")(incident_do)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, menus),

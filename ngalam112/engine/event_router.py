@@ -21,6 +21,7 @@ from acd.calls.record import CallRecord
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
+from acd.feature_codes.dispatch_codes import DispatchCodes
 from acd.feature_codes.dispositions import CategoryCode, Dispositions
 from acd.legs import BROKEN_DIALOG, NO_AUDIO, NORMAL
 from acd.numbers.nuisance import NuisanceNumbers
@@ -143,6 +144,8 @@ class EventRouter:
         dispatcher.wrap_ups.code_missing = self._code_missing
         codes.dispositions = self.dispositions
         dispatcher.transfers.dispose = self.dispositions.pressed
+        self.dispatch_codes = codes.dispatch_codes = DispatchCodes(legs)
+        dispatcher.transfers.tell_agency = self.dispatch_codes.pressed
         self.claims = Claims(
             self.live,
             journal,

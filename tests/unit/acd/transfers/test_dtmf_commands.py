@@ -13,6 +13,7 @@ from acd.transfers.dtmf_commands import (
     HandOver,
     Keys,
     Return,
+    TellAgency,
     Three,
     press,
 )
@@ -41,6 +42,12 @@ def commands(keys: str, underway: bool = False, step: float = 0.5) -> list[Comma
         ("*9102#", False, []),
         ("*2" + "1" * 16 + "#", False, []),  # longer than any number
         ("*2102#*3", True, [Complete(), Three()]),
+        ("*562#", False, [TellAgency("62")]),
+        ("*562#", True, [TellAgency("62")]),
+        ("*56*562#*2102#", False, [TellAgency("62"), HandOver("102")]),
+        ("*5#", False, []),
+        ("*562", False, []),
+        ("*5" + "1" * 16 + "#", False, []),
     ],
 )
 def test_keys_and_what_they_bring(keys: str, underway: bool, wanted: list[Command]) -> None:
@@ -57,6 +64,7 @@ def test_no_row_of_keys_breaks_anything_and_a_number_is_only_digits(
     keys: str, underway: bool
 ) -> None:
     for command in commands(keys, underway):
-        if isinstance(command, HandOver):
+        if isinstance(command, HandOver | TellAgency):
             assert 1 <= len(command.number) <= 15
-            assert f"*2{command.number}#" in keys
+            key = "*2" if isinstance(command, HandOver) else "*5"
+            assert f"{key}{command.number}#" in keys
