@@ -93,6 +93,11 @@ class Players:
         )
         return await self._stack.enter_async_context(run)
 
+    async def telephone(self, scenario: str, keys: Mapping[str, str]) -> SippRun:
+        """Play a telephone that is none of the line's, until it is stopped."""
+        run = SippRun(self._programs, self._work, scenario, keys=dict(keys), echo=True)
+        return await self._stack.enter_async_context(run)
+
     async def citizens(
         self,
         scenario: str,

@@ -1,12 +1,14 @@
 """The last part of the demo: a fire is called in, coded by the phone, and agencies are told of it.
 
-The fire brigade's computer takes a signed webhook, the Red Cross a mail; both servers are real, and
-belong to the demo.
+The fire brigade is rung, hears the incident read out, and accepts by a key (SIPp); the Red Cross's
+computer takes a signed webhook, the disaster agency a mail: both servers are real, and belong to
+the demo.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,11 +18,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from acd.calls.record import CallRecord
 from deliveries.signatures import Secret
-from incidents.states import IncidentState
+from incidents.dispatch import DispatchState
 from lab.actors.agencies import MailAgency, WebhookAgencies, mail_agency, webhook_agencies
 from lab.actors.certificates import ca_file
 from lab.actors.players import PlayedPhone, Players
-from lab.actors.sipp import SippError
+from lab.actors.sipp import SippError, SippRun
 from lab.demo.plan import Check
 from lab.machine.waiting import eventually
 from ngalam112.cli.client import Client
@@ -30,17 +32,23 @@ from ngalam112.terminal import Column, table
 from reports.dispatches import dispatches_of
 from reports.incidents import Which, list_incidents, show_incident
 
-BRIGADE, RED_CROSS = "damkar", "pmi"
+BRIGADE, RED_CROSS, DISASTER = "damkar", "pmi", "bpbd"
+DISPATCH = ("*562", "*564", "*565")
+"""What the operator dials for these three: their numbers behind *5."""
+
+LISTENS_MS = 4000
+"""The brigade presses its key so long after its answer."""
+
 CALLER = "0814000000"
 CODE = "*451"
 """What the operator dials after the talk: the code of a building on fire."""
 
 
 class Agencies:
-    """The two agencies of the demo, while their servers are up."""
+    """The servers of two agencies of the demo, while they are up."""
 
-    def __init__(self, brigade: WebhookAgencies, red_cross: MailAgency) -> None:
-        self.brigade, self.red_cross = brigade, red_cross
+    def __init__(self, red_cross: WebhookAgencies, disaster: MailAgency) -> None:
+        self.red_cross, self.disaster = red_cross, disaster
 
     def settings(self) -> dict[str, Any]:
         """What the line has to be told of them."""
@@ -48,18 +56,19 @@ class Agencies:
             "webhook_hosts": ["localhost"],
             "agency_ca_file": ca_file(),
             "smtp_host": "127.0.0.1",
-            "smtp_port": self.red_cross.port,
+            "smtp_port": self.disaster.port,
             "smtp_tls": "off",
             "smtp_sender": "112@demo.example",
         }
 
-    async def are_known(self, settings: Settings) -> None:
-        """Let the line know how the two are reached, as a supervisor does."""
+    async def are_known(self, settings: Settings, brigade: SippRun) -> None:
+        """Let the line know how the three are reached, as a supervisor does."""
         client = Client(settings)
-        self.brigade.secrets[BRIGADE] = Secret(webhook_secret_text(settings, BRIGADE))
+        self.red_cross.secrets[RED_CROSS] = Secret(webhook_secret_text(settings, RED_CROSS))
         for agency, way in (
-            (BRIGADE, {"webhook": self.brigade.url(BRIGADE)}),
-            (RED_CROSS, {"mail": "piket@pmi.example"}),
+            (BRIGADE, {"voice": f"sip:{BRIGADE}@127.0.0.1:{brigade.port}"}),
+            (RED_CROSS, {"webhook": self.red_cross.url(RED_CROSS)}),
+            (DISASTER, {"mail": "piket@bpbd.example"}),
         ):
             await asyncio.to_thread(client.put, f"/api/agencies/{agency}", way)
 
@@ -67,19 +76,20 @@ class Agencies:
 @asynccontextmanager
 async def agencies() -> AsyncIterator[Agencies]:
     """The servers of both, until the block ends."""
-    async with webhook_agencies(BRIGADE) as brigade, mail_agency() as red_cross:
-        yield Agencies(brigade, red_cross)
+    async with webhook_agencies(RED_CROSS) as red_cross, mail_agency() as disaster:
+        yield Agencies(red_cross, disaster)
 
 
 async def a_fire(
     settings: Settings, players: Players, phones: Sequence[PlayedPhone], told: Agencies
 ) -> None:
-    """A citizen reports a fire; the operator codes it and tells both agencies; one accepts.
+    """A citizen reports a fire; the operator codes it and tells three agencies; one accepts.
 
     Raises SippError or ClientError if any of it cannot be done.
     """
     client = Client(settings)
-    await told.are_known(settings)
+    keys = {"pressed": "1", "after": str(LISTENS_MS)}
+    await told.are_known(settings, await players.telephone("agency_answer_key_until_bye", keys))
     result = await players.citizens(
         "citizen_key_talk_until_bye", 1, caller=CALLER, keys={"key": "3"}
     )
@@ -87,24 +97,15 @@ async def a_fire(
         raise SippError(f"The citizen of the fire was not served; SIPp says: {result.why}")
     (call,) = (await asyncio.to_thread(client.get, "/api/calls", {"caller": CALLER}))["calls"]
     phone = next(one for one in phones if one.number == call["phone"])
-    await players.dial(phone, CODE)
-    path = f"/api/incidents/{call['call_id']}"
+    for code in (CODE, *DISPATCH):
+        await players.dial(phone, code)
 
-    async def coded() -> bool:
-        found = await asyncio.to_thread(client.get, path)
-        return bool(found["incident"]["category"] == "fire_building")
+    async def accepted() -> bool:
+        found = await asyncio.to_thread(client.get, f"/api/incidents/{call['call_id']}")
+        is_told = bool(told.red_cross.reports and told.disaster.subjects)
+        return is_told and bool(found["incident"]["state"] == "acknowledged")
 
-    await eventually(coded, 10.0, "the incident is coded", error=SippError)
-    body = {"agencies": [BRIGADE, RED_CROSS], "by": call["operator"]}
-    await asyncio.to_thread(client.post, f"{path}/dispatch", body)
-    await eventually(
-        lambda: bool(told.brigade.reports and told.red_cross.subjects),
-        15.0,
-        "both agencies are told",
-        error=SippError,
-    )
-    body = {"agency": BRIGADE, "by": BRIGADE}
-    await asyncio.to_thread(client.post, f"{path}/acknowledge", body)
+    await eventually(accepted, 30.0, "the brigade has accepted", error=SippError)
 
 
 async def checks(
@@ -116,11 +117,15 @@ async def checks(
     found = [Check("answered calls", "an incident each", answered, len(incidents))]
     fires = [one for one in incidents if one.category == "fire_building"]
     sent = [one for fire in fires for one in await dispatches_of(session, fire.id)]
-    arrived = sum(one.has_arrived for one in sent)
-    got = len(told.brigade.reports) + len(told.red_cross.subjects)
-    found.append(Check("reports at agencies", "delivered, with a receipt", got, arrived))
-    accepted = [one for one in fires if one.state is IncidentState.ACKNOWLEDGED]
-    found.append(Check("a fire reported", "acknowledged", 1, len(accepted)))
+    arrived = Counter(one.agency for one in sent if one.has_arrived)
+    got = (len(told.red_cross.reports), len(told.disaster.subjects))
+    found += [
+        Check("a webhook at the Red Cross", "delivered", got[0], arrived[RED_CROSS]),
+        Check("a mail at the disaster agency", "delivered", got[1], arrived[DISASTER]),
+    ]
+    accepted = [one for one in sent if one.acknowledged_by == BRIGADE]
+    by_key = [one for one in accepted if one.state is DispatchState.ACKNOWLEDGED]
+    found.append(Check("a key of the fire brigade", "accepted", 1, len(by_key)))
     return found
 
 

@@ -98,7 +98,7 @@ class Demo:
             await asyncio.gather(*(players.dial(phone, "*11") for phone in phones))
             self._say("four operators have dialled *11; citizens dial 112")
             await self._citizens(players, SERVED, "0813")
-            self._say("a citizen reports a fire; the brigade and the Red Cross are told")
+            self._say("a citizen reports a fire; the operator codes it and tells three agencies")
             await a_fire(self._settings, players, phones, self._told)
 
     async def _nobody_answers(self, players: Players, phones: Sequence[PlayedPhone]) -> None:
