@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from acd.feature_codes.code_calls import PROMPTS
 from acd.operators.operator import Status
 from acd.operators.states import State
+from acd.texts.ports import PROMPTS as TEXT_PROMPTS
 from ngalam112.config.settings import PROJECT
 from ngalam112.engine.ari_switch import SayFailed
 from pbx.ari_types import (
@@ -129,7 +130,7 @@ def test_a_phone_that_hangs_up_before_the_words_have_ended_still_meant_it() -> N
 @given(st.text(max_size=40) | st.text("0123456789*#", max_size=40))
 def test_whatever_a_phone_dials_it_is_answered_with_a_prompt_that_exists(code: str) -> None:
     prompt = dial(a_desk(home_phone="102"), code)
-    assert prompt in {*PROMPTS, *THE_DISTRIBUTION.prompts()}
+    assert prompt in {*PROMPTS, *TEXT_PROMPTS, *THE_DISTRIBUTION.prompts()}
     assert (PROJECT / "ivr" / "prompts" / "id" / f"{prompt}.txt").is_file()
 
 
