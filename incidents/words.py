@@ -32,8 +32,8 @@ def words_of(*texts: str | None) -> list[str]:
 
 
 def kept_words(*texts: str | None) -> str:
-    """Return the words as the column holds them: one space between two, as many as fit."""
-    kept = " ".join(words_of(*texts))
+    """Return the words as the column holds them: a space before each, as many as fit."""
+    kept = "".join(f" {word}" for word in words_of(*texts))
     return kept if len(kept) <= MOST_KEPT else kept[:MOST_KEPT].rpartition(" ")[0]
 
 
