@@ -42,95 +42,31 @@ NUISANCE_CALLER = "081200000000"
 """One of them."""
 
 _SOUTH, _NORTH, _WEST, _EAST = -8.04, -7.92, 112.58, 112.69  # around Malang
-_STREETS = [
-    "Ijen",
-    "Kawi",
-    "Semeru",
-    "Panglima",
-    "Sudirman",
-    "Veteran",
-    "Soekarno",
-    "Hatta",
-    "Sulfat",
-    "Sawojajar",
-    "Tlogomas",
-    "Dinoyo",
-    "Gajayana",
-    "Sumbersari",
-    "Bandung",
-    "Jakarta",
-    "Kalpataru",
-    "Cengkeh",
-    "Borobudur",
-    "Letjen",
-    "Sutoyo",
-    "Basuki",
-    "Rahmat",
-    "Merdeka",
-    "Pasar",
-    "Besar",
-    "Kyai",
-    "Tamin",
-    "Zainul",
-    "Arifin",
-    "Muharto",
-    "Mayjen",
-    "Wiyono",
-    "Ranugrati",
-    "Danau",
-    "Toba",
-    "Raya",
-    "Langsep",
-    "Galunggung",
-    "Bendungan",
-    "Sutami",
-    "Arjuno",
-    "Brigjen",
-    "Riadi",
-    "Gatot",
-    "Subroto",
-    "Martadinata",
-]
-_WHAT = [
-    "asap tebal dari atap",
-    "motor dan truk bertabrakan",
-    "pohon tumbang menutup jalan",
-    "orang pingsan",
-    "ular masuk rumah",
-    "banjir setinggi lutut",
-    "kabel listrik putus",
-    "lampu jalan padam",
-    "pipa air bocor",
-    "perkelahian di depan toko",
-    "rumah kemasukan maling",
-    "kucing di atas pohon",
-    "ibu hamil minta ambulans",
-    "bau gas menyengat",
-    "tanah longsor di pinggir sungai",
-    "anak hilang sejak sore",
-    "tawuran pelajar",
-    "jalan berlubang",
-    "sampah menumpuk",
-    "tanya nomor rumah sakit",
-    "tanya jadwal pelayanan",
-    "korsleting",
-]
-_MORE = [
-    "warga minta bantuan segera",
-    "ada korban",
-    "tidak ada korban",
-    "api mulai membesar",
-    "lalu lintas macet",
-    "pelapor ada di lokasi",
-    "sudah dua jam",
-    "dekat sekolah",
-    "depan masjid",
-    "di lantai dua",
-    "di dalam gang",
-    "menunggu petugas",
-    "pelapor menutup telepon",
-    "nomor tidak dapat dihubungi lagi",
-]
+
+
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(text.split("|"))
+
+
+_STREETS = _parts(
+    "Ijen|Kawi|Semeru|Panglima|Sudirman|Veteran|Soekarno|Hatta|Sulfat|Sawojajar|Tlogomas|Dinoyo|"
+    "Gajayana|Sumbersari|Bandung|Jakarta|Kalpataru|Cengkeh|Borobudur|Letjen|Sutoyo|Basuki|Rahmat|"
+    "Merdeka|Pasar|Besar|Kyai|Tamin|Zainul|Arifin|Muharto|Mayjen|Wiyono|Ranugrati|Danau|Toba|"
+    "Raya|Langsep|Galunggung|Bendungan|Sutami|Arjuno|Brigjen|Riadi|Gatot|Subroto|Martadinata"
+)
+_WHAT = _parts(
+    "asap tebal dari atap|motor dan truk bertabrakan|pohon tumbang menutup jalan|orang pingsan|"
+    "ular masuk rumah|banjir setinggi lutut|kabel listrik putus|lampu jalan padam|pipa air bocor|"
+    "perkelahian di depan toko|rumah kemasukan maling|kucing di atas pohon|"
+    "ibu hamil minta ambulans|bau gas menyengat|tanah longsor di pinggir sungai|"
+    "anak hilang sejak sore|tawuran pelajar|jalan berlubang|sampah menumpuk|"
+    "tanya nomor rumah sakit|tanya jadwal pelayanan|korsleting"
+)
+_MORE = _parts(
+    "warga minta bantuan segera|ada korban|tidak ada korban|api mulai membesar|lalu lintas macet|"
+    "pelapor ada di lokasi|sudah dua jam|dekat sekolah|depan masjid|di lantai dua|di dalam gang|"
+    "menunggu petugas|pelapor menutup telepon|nomor tidak dapat dihubungi lagi"
+)
 _CLASSES = {
     IncidentClass.EMERGENCY: 34,
     IncidentClass.INFORMATION: 25,
