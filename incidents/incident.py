@@ -140,7 +140,9 @@ class Incident(msgspec.Struct, kw_only=True):
         row["contacts"] = [msgspec.to_builtins(one) for one in self.contacts]
         row["answers"] = dict(self.answers)
         row["call_ids"], row["dispatches"] = list(self.call_ids), list(self.dispatches)
-        row["words"] = kept_words(self.description, self.place, self.kelurahan, self.kecamatan)
+        row["words"] = ""  # of a call that has just been answered, usually
+        if self.description or self.place or self.kelurahan or self.kecamatan:
+            row["words"] = kept_words(self.description, self.place, self.kelurahan, self.kecamatan)
         return row
 
 

@@ -85,7 +85,9 @@ _NOT_CODED = text("coded_at IS NULL")
 _NOT_SETTLED = text("settled_at IS NULL")
 _AT_WORK = text("over_at IS NULL AND merged_into IS NULL")
 _MERGED = text("merged_into IS NOT NULL")
-_NOT_ARRIVED = text("arrived_at IS NULL")
+
+TO_WATCH = text("(state IN ('sending', 'sent', 'overdue') OR late_report)")
+"""For a question about dispatches that somebody may have to see to."""
 
 # every word is a lexeme as it is: no parser of PostgreSQL's takes it for a host or a number
 WORDS = text("array_to_tsvector(array_remove(string_to_array(words, ' '), ''))")
@@ -314,6 +316,12 @@ class IncidentRow(Base):
             sqlite_where=_MERGED,
             postgresql_where=_MERGED,
         ),
+        Index(
+            "ix_incidents_merged_into",
+            "merged_into",
+            sqlite_where=_MERGED,
+            postgresql_where=_MERGED,
+        ),
         # an id by its begin, as that of a call
         Index(
             "ix_incidents_id_begin",
@@ -350,7 +358,7 @@ class IncidentRow(Base):
     contacts: Mapped[list[dict[str, Any]]]
     answers: Mapped[dict[str, Any]]
     call_ids: Mapped[list[str]]
-    merged_into: Mapped[str | None] = mapped_column(String(ID), index=True)
+    merged_into: Mapped[str | None] = mapped_column(String(ID))
     dispatches: Mapped[list[str]]
     coded_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
@@ -380,7 +388,6 @@ class DispatchRow(Base):
 
     __tablename__ = "dispatches"
     __table_args__ = (
-        Index("ix_dispatches_state_created_at", "state", "created_at"),
         Index(
             "ix_dispatches_not_settled",
             "created_at",
@@ -388,10 +395,10 @@ class DispatchRow(Base):
             postgresql_where=_NOT_SETTLED,
         ),
         Index(
-            "ix_dispatches_not_arrived",
+            "ix_dispatches_to_watch",
             "created_at",
-            sqlite_where=_NOT_ARRIVED,
-            postgresql_where=_NOT_ARRIVED,
+            sqlite_where=TO_WATCH,
+            postgresql_where=TO_WATCH,
         ),
     )
 

@@ -6,16 +6,16 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from incidents.dispatch import Dispatch, DispatchState
 from incidents.incident import Incident
 from incidents.states import IncidentState
 from models.rows import plain
-from models.tables import DispatchRow, IncidentRow
+from models.tables import TO_WATCH, DispatchRow, IncidentRow
 from reports.errors import BadQuestion
-from reports.incidents import MOST
+from reports.incidents import AT_WORK, MOST
 
 _DISPATCH = DispatchRow.__table__
 _INCIDENT = IncidentRow.__table__
@@ -41,10 +41,13 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
 async def list_dispatches(
     session: AsyncSession, which: str = Which.OPEN, limit: int = 100
 ) -> list[Listed]:
-    """Return dispatches of incidents that are not over, the oldest first. Raises BadQuestion."""
+    """Return dispatches of incidents that are not over, the oldest first. Raises BadQuestion.
+
+    Those of an incident that was merged are listed as long as the one that stands for it is open.
+    """
     query = (
         select(_DISPATCH)
-        .where(*_chosen(which), _at_work())
+        .where(TO_WATCH, *_chosen(which), DispatchRow.incident_id.in_(_at_work()))
         .order_by(*_OLDEST)
         .limit(min(limit, MOST))
     )
@@ -68,11 +71,15 @@ async def dispatch_by_id(session: AsyncSession, dispatch_id: str) -> Dispatch | 
     return None if row is None else _dispatch(row)
 
 
-def _at_work() -> ColumnElement[bool]:
-    """That the incident is not over; asked of each dispatch, for nearly all incidents are."""
-    done = [one.value for one in _DONE]
-    same = IncidentRow.id == DispatchRow.incident_id
-    return exists().where(same, IncidentRow.state.not_in(done))
+def _at_work() -> Any:
+    """The ids of the incidents that are worked on, and of those that were merged into one of them.
+
+    They are few beside all, and found by two indexes.
+    """
+    is_done = IncidentRow.state.in_([one.value for one in _DONE])
+    work = select(IncidentRow.id).where(*AT_WORK, not_(is_done)).cte("at_work", recursive=True)
+    merged = select(IncidentRow.id).where(IncidentRow.merged_into == work.c.id, not_(is_done))
+    return select(work.union(merged).c.id)
 
 
 def _chosen(which: str) -> list[ColumnElement[bool]]:

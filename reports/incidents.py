@@ -90,7 +90,10 @@ async def list_incidents(
         of_caller = select(IncidentContactRow.incident_id).where(IncidentContactRow.caller == key)
         conditions.append(IncidentRow.id.in_(of_caller))
     if text is not None:
-        conditions += await has_words(session, text)
+        with_words = await has_words(session, text)
+        if with_words is None:
+            return []
+        conditions += with_words
     query = select(_INCIDENT).where(*conditions).order_by(*NEWEST).limit(min(limit, MOST))
     return [incident_of(row) for row in (await session.execute(query)).mappings()]
 

@@ -90,6 +90,16 @@ def _sum(one: Callable[[Figures], float | None], other: Callable[[Figures], floa
     return read
 
 
+def _slowest(database: str) -> Callable[[Figures], float | None]:
+    """Read the greatest p95 of all questions about incidents; None if none was asked."""
+    find = _value("incidents", database, "questions")
+
+    def read(figures: Figures) -> float | None:
+        return max((float(one["p95_ms"]) for one in (find(figures) or {}).values()), default=None)
+
+    return read
+
+
 _FREE = "free operator, {count} on duty: {part} against app_queue's"
 BOUNDS = (
     *(
@@ -183,6 +193,14 @@ BOUNDS = (
         name="digit to the phone's INVITE, 20 calls a second, p95 in ms",
         read=_at("setup_ms", "ours", "20", "digit", "p95"),
         most=50.0,
+    ),
+    *(
+        Bound(
+            name=f"incidents on {database}: the slowest question, p95 in ms",
+            read=_slowest(database),
+            most=100.0,
+        )
+        for database in ("sqlite", "postgresql")
     ),
     Bound(
         name="engine memory, 2,000 waiting, in MB",

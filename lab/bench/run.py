@@ -26,6 +26,7 @@ from lab.bench import (
     busy,
     free_operator,
     growth,
+    incidents,
     machine,
     offered,
     setup_times,
@@ -55,6 +56,7 @@ MEASURES: dict[str, Callable[[Stage], Awaitable[Figures]]] = {
     "surge": surge.measure,
     "offered": offered.measure,
     "busy": busy.measure,
+    "incidents": incidents.measure,
 }
 """Every measure, in the order in which they are played."""
 

@@ -51,6 +51,9 @@ def _tables(found: Figures) -> Iterator[tuple[str, list[Row]]]:
         list(_goodput(found)),
     )
     yield "Four busy loops beside the line, served a second", list(_busy(found))
+    for database, one in found.get("incidents", {}).items():
+        title = f"What is asked of {one['count']:,} incidents on {database}, in ms"
+        yield title, list(_incidents(one["questions"]))
     yield "The engine alone, on one core against a recorded Asterisk", list(_alone(found))
 
 
@@ -124,6 +127,14 @@ def _busy(found: Figures) -> Iterator[Row]:
             row: Row = {"peer": peer}
             row |= {name: f"{one[name]:.1f}" for name in ("before", "during", "after")}
             yield row | {"Asterisk": "lives" if one["asterisk_lives"] else "DEAD"}
+
+
+def _incidents(asked: Figures) -> Iterator[Row]:
+    for what, one in asked.items():
+        row: Row = {"question": what}
+        for name in ("p50", "p95", "max"):
+            row[name] = f"{one[f'{name}_ms']:.1f}"
+        yield row | {"rows": one["rows"], "by": one["index"]}
 
 
 def _alone(found: Figures) -> Iterator[Row]:

@@ -16,7 +16,7 @@ _NOT_CODED = sa.text("coded_at IS NULL")
 _NOT_SETTLED = sa.text("settled_at IS NULL")
 _AT_WORK = sa.text("over_at IS NULL AND merged_into IS NULL")
 _MERGED = sa.text("merged_into IS NOT NULL")
-_NOT_ARRIVED = sa.text("arrived_at IS NULL")
+_TO_WATCH = sa.text("(state IN ('sending', 'sent', 'overdue') OR late_report)")
 _NO_ROW = sa.text("id IS NULL")
 _WORDS = sa.text("array_to_tsvector(array_remove(string_to_array(words, ' '), ''))")
 
@@ -85,7 +85,7 @@ def upgrade() -> None:
         sa.Column("words", sa.String(length=1300), nullable=False, server_default=""),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_incidents")),
     )
-    for name in ("number", "opened_at", "merged_into"):
+    for name in ("number", "opened_at"):
         op.create_index(op.f(f"ix_incidents_{name}"), "incidents", [name])
     for name, column in (("state", "state"), ("class", "incident_class"), ("category", "category")):
         op.create_index(f"ix_incidents_{name}_opened_at", "incidents", [column, "opened_at"])
@@ -93,6 +93,7 @@ def upgrade() -> None:
     _partial("ix_incidents_not_settled", "incidents", "opened_at", _NOT_SETTLED)
     _partial("ix_incidents_at_work", "incidents", "opened_at", _AT_WORK)
     _partial("ix_incidents_merged", "incidents", "opened_at", _MERGED)
+    _partial("ix_incidents_merged_into", "incidents", "merged_into", _MERGED)
     op.create_index(
         "ix_incidents_id_begin",
         "incidents",
@@ -148,9 +149,8 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_dispatches")),
     )
     op.create_index(op.f("ix_dispatches_incident_id"), "dispatches", ["incident_id"])
-    op.create_index("ix_dispatches_state_created_at", "dispatches", ["state", "created_at"])
     _partial("ix_dispatches_not_settled", "dispatches", "created_at", _NOT_SETTLED)
-    _partial("ix_dispatches_not_arrived", "dispatches", "created_at", _NOT_ARRIVED)
+    _partial("ix_dispatches_to_watch", "dispatches", "created_at", _TO_WATCH)
 
 
 def _make_search() -> None:

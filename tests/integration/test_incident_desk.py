@@ -179,6 +179,9 @@ async def test_one_is_opened_by_hand_and_read_while_the_engine_is_down(tmp_path:
     assert "engine is down" in ran.err
     listed = await run(settings, "incident", "list", "--caller", "+62811222333", "-f", "csv")
     assert number in listed.out
+    for text, is_found in (("veter BERLUB", True), ("x" * 10_000, False), ("'\" OR *", False)):
+        listed = await run(settings, "incident", "list", "--text", text)
+        assert (listed.code, number in listed.out) == (0, is_found), text
 
 
 async def test_what_the_engine_has_in_hand_is_changed_without_the_database(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from random import Random
 
 import pytest
 from factories import a_record
-from sqlalchemy import event
 
 from acd.calls.record import Outcome
 from acd.work_items.callbacks import CUT_OFF, KIND
 from acd.work_items.item import WorkItem
+from lab.bench.incident_questions import QUESTIONS, known
+from lab.bench.incident_rows import NUISANCE_CALLER
+from lab.bench.incidents import fill
+from lab.bench.query_plans import Asked, questions
+from lab.bench.query_plans import reads as plans
 from models.database import Database
 from models.tables import CallRow, WorkItemRow
 from models.writing import upsert
@@ -25,8 +26,6 @@ from reports.errors import NoSuchCall, SeveralCalls
 from reports.summary import summary
 
 pytest_plugins = ("databases",)
-
-Asked = list[tuple[str, Any]]
 
 NOON = datetime(2026, 4, 13, 12, tzinfo=timezone(timedelta(hours=7)))
 CALLS = 500
@@ -66,58 +65,27 @@ async def filled(database: Database) -> Database:
     return database
 
 
-@contextmanager
-def questions(database: Database) -> Iterator[Asked]:
-    """Collect what is asked of the database."""
-    asked: Asked = []
-
-    def note(_c: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
-        if statement.lstrip().startswith("SELECT"):
-            asked.append((statement, parameters))
-
-    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
-    try:
-        yield asked
-    finally:
-        event.remove(database.engine.sync_engine, "before_cursor_execute", note)
-
-
-PARTIAL = ("ix_work_items_open", "ix_calls_live")  # to read one of these wholly is to find few
+PARTIAL = (  # to read one of these wholly is to find few
+    "ix_work_items_open",
+    "ix_calls_live",
+    "ix_incidents_at_work",
+    "ix_incidents_not_coded",
+    "ix_dispatches_to_watch",
+    "ix_incidents_merged",
+    "ix_incidents_merged_into",
+)
 
 
 async def reads(database: Database, asked: Asked) -> tuple[str, list[str]]:
     """How the database gets at the tables for these questions; and what of it reads every row."""
-    steps, whole = [], []
     async with database.engine.connect() as connection:
         if connection.dialect.name == "postgresql":
             # a table as small as this one is read as a whole unless nothing else is possible
             await connection.exec_driver_sql("SET enable_seqscan = off")
-            explain, step_of = "EXPLAIN (FORMAT JSON)", _of_postgresql
-        else:
-            explain, step_of = "EXPLAIN QUERY PLAN", _of_sqlite
-        for statement, parameters in asked:
-            for row in await connection.exec_driver_sql(f"{explain} {statement}", parameters):
-                for step, bounded in step_of(row):
-                    steps.append(step)
-                    if not bounded and not any(name in step for name in PARTIAL):
-                        whole.append(step)
-    assert steps, "something was asked"
-    return "\n".join(steps), whole
-
-
-def _of_sqlite(row: Any) -> Iterator[tuple[str, bool]]:
-    if row.detail.startswith(("SCAN", "SEARCH")):
-        yield row.detail, row.detail.startswith("SEARCH")
-
-
-def _of_postgresql(row: Any) -> Iterator[tuple[str, bool]]:
-    nodes = [one["Plan"] for one in (json.loads(row[0]) if isinstance(row[0], str) else row[0])]
-    while nodes:
-        node = nodes.pop()
-        nodes += node.get("Plans", [])
-        if node["Node Type"].endswith("Scan") and node["Node Type"] != "Bitmap Heap Scan":
-            name = node.get("Index Name", "the table")
-            yield f"{node['Node Type']} of {name}", "Index Cond" in node
+        found = await plans(connection, asked)
+    assert found, "something was asked"
+    whole = [one.step for one in found if not one.bounded and one.index not in PARTIAL]
+    return "\n".join(one.step for one in found), whole
 
 
 async def test_a_report_of_a_time_reads_its_calls(filled: Database) -> None:
@@ -163,3 +131,43 @@ async def test_the_calls_that_have_no_end_are_found_without_the_others(filled: D
         assert await open_calls(filled) == []
     steps, whole = await reads(filled, asked)
     assert not whole and "ix_calls_live" in steps
+
+
+INCIDENTS = 10_000
+BY = {  # what a question has to use, however the database plans
+    "list open": "ix_incidents_at_work",
+    "list not_coded": "ix_incidents_not_coded",
+    "list uncoded": "ix_incidents_class_opened_at",
+    "list merged": "ix_incidents_merged",
+    "list of a month": "ix_incidents_opened_at",
+    "list of a caller": "ix_incident_contacts_caller",
+    "text, all words of one": "_words",  # of PostgreSQL it is ix_incidents_words
+    "by number": "ix_incidents_number",
+    "shown with those merged": "ix_incidents_merged_into",
+    "dispatches alarms": "ix_incidents_at_work",
+    "dispatches of one": "ix_dispatches_incident_id",
+}
+WALKED = ("ix_incidents_opened_at",)  # from the newest on, to the limit
+
+
+async def test_what_people_ask_of_incidents_is_found_by_an_index(database: Database) -> None:
+    await fill(database, 112, INCIDENTS)
+    wrong, lot = {}, Random(112)
+    async with database.session() as session:
+        of = await known(session, lot, NUISANCE_CALLER)
+    for with_statistics in (False, True):
+        async with database.engine.begin() as connection:
+            if with_statistics:
+                await connection.exec_driver_sql("ANALYZE")
+        for name, ask in QUESTIONS.items():
+            with questions(database) as asked:
+                async with database.session() as session:
+                    await ask(session, of, lot)
+            async with database.engine.connect() as connection:
+                found = await plans(connection, asked)
+            for one in found:
+                if not one.index or not (one.bounded or one.index in PARTIAL + WALKED):
+                    wrong[name] = one.step
+            if not any(one.index.endswith(BY.get(name, "")) for one in found):
+                wrong[name] = f"not by {BY[name]}"
+    assert wrong == {}

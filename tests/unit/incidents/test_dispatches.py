@@ -243,6 +243,26 @@ def test_a_key_accepts_once_and_nothing_that_is_over() -> None:
     assert not room.dispatches.accepted_by_phone(one.id, 121.0)
 
 
+def test_the_row_says_when_the_first_message_has_arrived() -> None:
+    room = Room()
+    incident = room.fire()
+    one, told = room.tell(incident), room.tell(incident, PMI)
+
+    def arrived(one: Dispatch) -> float | None:
+        at: float | None = room.desk.journal.tables[DISPATCHES][one.id]["arrived_at"]
+        return at
+
+    assert (arrived(one), arrived(told)) == (None, None)
+    room.dispatches.acknowledge(told, incident, AGENCY, 100.5)
+    assert arrived(told) == 100.5, "a person has told it, for it has accepted"
+    room.ends(one, NEVER, 0, now=101.0)
+    assert arrived(one) is None
+    room.ends(one, Delivered("ok"), 1, now=102.0)
+    assert arrived(one) == 102.0
+    room.dispatches.acknowledge(one, incident, AGENCY, 200.0)
+    assert arrived(one) == 102.0
+
+
 def test_what_fails_is_tried_again_with_growing_gaps_and_by_one_at_a_time() -> None:
     room = Room()
     one = room.tell(room.fire(), BPBD)

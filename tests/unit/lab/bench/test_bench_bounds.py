@@ -37,6 +37,10 @@ def measured(**changes: Any) -> dict[str, Any]:
         },
         "busy": {"during_ratio": [0.6, 1.2], "back_ratio": [0.8, 1.0], "dead": 0},
         "goodput_cps": {"ours": {"2": 16.0, "3": 15.0, "6": 13.3}},
+        "incidents": {
+            name: {"questions": {"slow": {"p95_ms": 100.0}, "quick": {"p95_ms": 1.0}}}
+            for name in ("sqlite", "postgresql")
+        },
     }
     return found | changes
 
