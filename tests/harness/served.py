@@ -38,12 +38,21 @@ class ServedEngine:
     """An engine whose API is up, and everything that it is made of."""
 
     def __init__(
-        self, engine: Engine, database: Database, journal: CountingJournal, links: LinkServer
+        self,
+        engine: Engine,
+        database: Database,
+        journal: CountingJournal,
+        links: LinkServer | None = None,
     ) -> None:
         self.engine, self.database, self.journal = engine, database, journal
-        self.links = links
+        self._links = links
         self.settings = engine.settings
         self.client = Client(self.settings, 20.0)
+
+    @property
+    def links(self) -> LinkServer:
+        assert self._links is not None
+        return self._links
 
     @staticmethod
     async def at_a_client(ask: Callable[..., Any], *args: Any) -> Any:

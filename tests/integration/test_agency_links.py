@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,6 +92,12 @@ class City:
         self.served.engine.dispatches.open.clear()
         self.served.engine.dispatches._of_incident.clear()
         self.served.engine.router.incidents.in_hand.clear()
+
+
+def told(lines: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What the log was told, but for the Asterisk that is not there."""
+    events = [str(one["event"]) for one in lines]
+    return [one for one in events if one not in ("ami_down", "ari_connect_failed")]
 
 
 @asynccontextmanager
@@ -356,8 +362,7 @@ async def test_ten_thousand_forged_links_leave_the_engine_serving(
             slowest = max(slowest, loop.time() - began)
         await flood
     assert slowest < 2.0
-    assert len([one for one in lines if one["event"] == "links_not_valid"]) == 1
-    assert len(lines) < 20, "no line a link"
+    assert told(lines) == ["links_not_valid"], "one line, and none a link"
     assert reads == [], "nothing is looked up for a forged one"
     assert (await city.open(token)).status == 200
 
@@ -399,7 +404,7 @@ async def test_what_is_no_http_is_answered_and_not_told(city: City) -> None:
             assert answer == b"" or answer.startswith(b"HTTP/1.")
             assert b"Traceback" not in answer
             writer.close()
-    assert lines == []
+    assert told(lines) == []
 
 
 async def test_a_line_without_an_address_for_links_sends_none(tmp_path: Path) -> None:

@@ -152,6 +152,14 @@ def test_what_is_not_understood_is_refused_as_a_whole(line: str, says: str) -> N
     assert says in refused(line)
 
 
+@pytest.mark.parametrize("line", ["ular", "ular banjir", "banjir ular 2"])
+def test_what_can_be_read_in_two_ways_is_refused_with_both(line: str) -> None:
+    words = Words(TREE, {"Ular": ["Banjir"]}, AGENCIES)
+    with pytest.raises(NotUnderstood, match="may mean") as caught:
+        understand(line, words)
+    assert "animal_snake" in str(caught.value) and "Ular" in str(caught.value)
+
+
 def test_verbs_are_done_in_the_order_in_which_they_are_typed() -> None:
     found = plan("2026-123 2 dispatch damkar, 64 ack damkar scene resolve note it was a bin")
     assert found.incident == "2026-000123" and found.priority == 2
