@@ -84,5 +84,7 @@ class AnswersByLink:
                 self._dispatches.acknowledge(one, incident, by, now)
                 # one that was not in hand is now, and has gone on
                 worked_on = self._book.in_hand.get(worked_on.id, worked_on)
-            if action in _MOVES:
+            if action is Action.RESOLVE and self._dispatches.others_at_work(one):
+                self._dispatches.done(one, incident, by, now)
+            elif action in _MOVES:
                 self._book.move(worked_on, _MOVES[action], by, now, "")

@@ -41,7 +41,7 @@ log = structlog.get_logger("incidents")
 _BY_THE_LINE = By()
 _DONE = (IncidentState.RESOLVED, IncidentState.CLOSED, IncidentState.CANCELLED)
 _GIVEN_BACK = (DispatchState.DECLINED, DispatchState.RELIEVED)
-_ANSWERED = (DispatchState.ACKNOWLEDGED, *_GIVEN_BACK)
+_ANSWERED = (DispatchState.ACKNOWLEDGED, DispatchState.DONE, *_GIVEN_BACK)
 RETRIES = RetryRules()
 VOICE_RETRIES = RetryRules(gaps_s=(20, 40, 60, 120))
 """An agency that does not answer is rung anew while the agreed time still runs."""
@@ -201,6 +201,27 @@ class Dispatches:
             self._escalate(one, now)
             self._settle_or_keep(one, now)
         return one
+
+    def done(self, one: Dispatch, incident: Incident, by: By, now: float) -> None:
+        """The agency, which had accepted, has done its part; others may still be at work.
+
+        Raises IncidentRefused if it had not.
+        """
+        one = self.open.get(one.id, one)
+        with self._journal.together():
+            self._move(one, DispatchState.DONE)
+            self._book.take(incident)
+            self._note(one, EntryKind.PART_DONE, by, now)
+            one.due_at = None
+            self._call_off(one)
+            self._settle_or_keep(one, now)
+
+    def others_at_work(self, one: Dispatch) -> bool:
+        """Whether other agencies were told of the incident, or have accepted, and are not done."""
+        return any(
+            other.id != one.id and other.state not in (*_GIVEN_BACK, DispatchState.OVERDUE)
+            for other in self._of_incident.get(one.incident_id, [])
+        )
 
     def moved(self, incident: Incident, now: float) -> None:
         """The incident has come to another state: what of its dispatches ends with that."""

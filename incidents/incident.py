@@ -59,6 +59,7 @@ class EntryKind(StrEnum):
     )
     ACKNOWLEDGED = "acknowledged"  # dispatch, agency
     DECLINED = "declined"  # dispatch, agency, reason
+    PART_DONE = "part_done"  # dispatch, agency: it has done its part, and others are at work
     REPORT_LATE = "report_late"  # dispatch, agency: nothing was reported in the agreed time
     DISPATCH_SETTLED = "dispatch_settled"  # dispatch, agency: nothing more follows by itself
 

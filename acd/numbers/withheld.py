@@ -11,7 +11,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 _BEGIN, _END = 4, 3
-_SHORTEST = 10  # signs; of what is shorter, too much would be seen
+_FEWEST_HIDDEN = 3  # signs; of what is shorter than all three, too much would be seen
 
 
 class Withheld(StrEnum):
@@ -28,7 +28,7 @@ def seen(number: str, withheld: bool, how: Withheld) -> str:
         return number
     if how is Withheld.HIDDEN:
         return ""
-    if len(number) < _SHORTEST:
-        return "****"
     begin = _BEGIN + 2 if number.startswith("+") else _BEGIN  # +62812 is as much as 0812
+    if len(number) < begin + _FEWEST_HIDDEN + _END:
+        return "****"
     return f"{number[:begin]}****{number[-_END:]}"
