@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_dispatches import OPERATOR, Room
+from test_dispatches import BPBD, OPERATOR, Room
 
 from deliveries.links import Action
 from incidents.by_link import AnswersByLink, Standing, offered, standing
@@ -63,6 +63,16 @@ def test_an_agency_accepts_comes_and_is_done(page: Page) -> None:
     assert page.room.row(page.one).acknowledged_by == "damkar"
     assert {one[1:] for one in page.sources()} == {("damkar", "link")}
     assert [one[0] for one in page.sources()] == ["acknowledged", "moved", "moved", "moved"]
+
+
+def test_who_is_done_while_others_are_at_work_ends_its_own_part_alone(page: Page) -> None:
+    other = page.room.tell(page.incident, BPBD)
+    page.press(ACCEPT)
+    page.press(RESOLVE)
+    assert page.room.row(page.one).state is DispatchState.DONE
+    assert page.incident.state is IncidentState.ACKNOWLEDGED
+    assert page.room.row(other).state is DispatchState.SENDING, "it is still needed"
+    assert page.room.kinds(page.incident)[-2:] == ["part_done", "dispatch_settled"]
 
 
 @pytest.mark.parametrize("again", [ACCEPT, DECLINE])
