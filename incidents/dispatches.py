@@ -315,10 +315,14 @@ class Dispatches:
             self._overdue(one, now)
 
     def _call_off(self, one: Dispatch) -> None:
-        """The agency has answered: nothing of what would still be sent to it has to be."""
+        """The agency has answered: nothing of what would still be sent to it has to be.
+
+        But the computer and the mailbox of one that has accepted want to have it too.
+        """
         accepted = one.state is DispatchState.ACKNOWLEDGED
         for delivery in one.deliveries:
-            if delivery.state is not DeliveryState.WAITING:
+            is_written = delivery.channel in (Channel.WEBHOOK, Channel.MAIL)
+            if delivery.state is not DeliveryState.WAITING or (accepted and is_written):
                 continue
             told = delivery.delivered_at is not None
             by_person = delivery.channel is Channel.OPERATOR and accepted

@@ -343,6 +343,15 @@ def test_who_declines_makes_the_next_one_be_told_at_once() -> None:
     assert room.sender.sent[-1] == ("damkar", "kepala@damkar.example"), "the next of the chain"
 
 
+def test_what_is_on_its_way_to_who_has_accepted_arrives_with_its_receipt() -> None:
+    room = Room()
+    incident = room.fire()
+    one = room.tell(incident, BPBD)
+    room.dispatches.acknowledge(one, incident, AGENCY, 100.5)
+    room.ends(one, Delivered("ok"), now=101.0)
+    assert room.row(one).deliveries[0].receipt == "ok" and room.row(one).has_arrived
+
+
 def test_who_declines_with_nobody_left_is_the_supervisor_s() -> None:
     room = Room()
     incident = room.fire()
