@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from incidents.words import asked_words
 from models.tables import WORDS, IncidentRow
 
-RARE = 1000
-"""Of so many incidents the index is used; that is one of a hundred after some years."""
+RARE = 2500
+"""Of so many incidents the index is used. That is one of forty after some years: walking back over
+them finds a hundred of what more have at once, unless all of it was long ago."""
 
 _OF_SQLITE = text(
     "SELECT incident_words_keys.incident_id FROM incident_words"

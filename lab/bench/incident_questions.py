@@ -159,6 +159,7 @@ QUESTIONS: dict[str, Ask] = {
     "text, all words of one": _listed(which="all", text=_words_of),
     "text, two begins": _listed(which="all", text=_begins),
     "text, a word of nearly all": _listed(which="all", text="jalan"),
+    "text, a word of years ago": _listed(which="all", text="covid"),
     "text, one letter": _listed(which="all", text=lambda of, lot: lot.choice("abjkmpstz")),
     "text, open": _listed(text=_begins),
     "text, category, month": _listed(which="all", text="jalan", category=_category, since=_month),

@@ -35,6 +35,7 @@ YEARS = 5
 OPEN = 60  # incidents that somebody works on
 _BATCH = 2000
 _YEAR_S = 365.25 * 86400.0
+_PAST = (3.0, 4.0)  # years ago: when many told of what nobody tells of any more
 _PLACES = 3000
 _CALLERS = 40_000
 _NUISANCE = 12  # callers who have told of one in a hundred together
@@ -152,6 +153,8 @@ class City:
         self._running[year] = self._running.get(year, 0) + 1
         place, known = lot.choice(self._places), lot.random()
         told = [lot.choice(_WHAT), *lot.sample(_MORE, lot.randrange(3))]
+        if _PAST[0] < (self._now - at) / _YEAR_S < _PAST[1] and lot.random() < 0.08:
+            told.append("covid")
         street = f"Jalan {place.street} {lot.randrange(1, 250)}" if lot.random() < 0.7 else ""
         incident = Incident(
             id=self._id(at),
