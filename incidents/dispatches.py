@@ -7,7 +7,6 @@ may arrive twice (with the same id), and none is forgotten.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import partial
 from typing import Any, Protocol
 
 import msgspec
@@ -18,10 +17,10 @@ from acd.agencies.register import Register
 from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.states import IllegalMove
-from acd.timers import Timer, Timers
+from acd.timers import Timers
 from acd.transfers.directory import Directory
 from deliveries.attempt import Attempt, Delivered, Failed, RetryRules, next_try
-from incidents.book import MOST_SETTLED, By, IncidentBook
+from incidents.book import By, IncidentBook
 from incidents.dispatch import (
     DISPATCHES,
     Channel,
@@ -34,6 +33,7 @@ from incidents.dispatch import (
 )
 from incidents.errors import IncidentRefused
 from incidents.incident import EntryKind, Incident
+from incidents.open_dispatches import OpenDispatches
 from incidents.states import INCIDENT_MOVES, IncidentState
 
 log = structlog.get_logger("incidents")
@@ -75,15 +75,12 @@ class Dispatches:
         directory: Directory | None = None,
         voice_retries: RetryRules = VOICE_RETRIES,
     ) -> None:
-        self._journal, self._timers, self._book = journal, timers, book
+        self._journal, self._book = journal, book
         self._agencies, self._sender, self._retries = agencies, sender, retries
         self._directory = directory or Directory(agencies=agencies)
         self._voice_retries = voice_retries
-        self.open: dict[str, Dispatch] = {}
-        self._of_incident: dict[str, list[Dispatch]] = {}
-        self._timers_of: dict[str, list[Timer]] = {}
-        self._on_their_way: set[tuple[str, int]] = set()  # dispatch, index of the delivery
-        self._settled: dict[str, None] = {}  # by this engine, the newest ones
+        self._known = OpenDispatches(timers, self._send, self._due)
+        self.open = self._known.by_id
         book.on_moved = self.moved
 
     # --- what people do -----------------------------------------------------------------------
@@ -118,9 +115,9 @@ class Dispatches:
         with self._journal.together():
             self._note(made, EntryKind.DISPATCHED, by, now, ways=ways, origin=origin)
             self._bring(incident, IncidentState.DISPATCHED, by, now)
-            self._hold(made)
+            self._known.hold(made)
             self._keep(made)
-        self._go_on(made, now)
+        self._known.arm(made, now)
         return made
 
     def check(self, incident: Incident, agencies: Iterable[Agency]) -> None:
@@ -129,7 +126,7 @@ class Dispatches:
         if incident.state in _DONE or incident.merged_into is not None:
             state = "merged into another one" if incident.merged_into else incident.state.value
             raise IncidentRefused(f"{incident.name} is {state}; nobody can be sent there.")
-        open_ones = self._of_incident.get(incident.id, [])
+        open_ones = self.of_incident(incident.id)
         told = {one.agency for one in open_ones if one.state not in _GIVEN_BACK}
         for agency in agencies:
             if agency.id in told:
@@ -220,7 +217,7 @@ class Dispatches:
         """Whether other agencies were told of the incident, or have accepted, and are not done."""
         return any(
             other.id != one.id and other.state not in (*_GIVEN_BACK, DispatchState.OVERDUE)
-            for other in self._of_incident.get(one.incident_id, [])
+            for other in self.of_incident(one.incident_id)
         )
 
     def moved(self, incident: Incident, now: float) -> None:
@@ -267,7 +264,7 @@ class Dispatches:
 
     def attempted(self, dispatch_id: str, index: int, attempt: Attempt, now: float) -> None:
         """An attempt of a delivery has ended."""
-        self._on_their_way.discard((dispatch_id, index))
+        self._known.attempt_ended(dispatch_id, index)
         one = self.open.get(dispatch_id)
         if one is None or index >= len(one.deliveries):
             return
@@ -390,34 +387,20 @@ class Dispatches:
             except msgspec.ValidationError as error:
                 log.error("dispatch_not_understood", id=str(row.get("id")), error=str(error))
                 continue
-            known = self.open.get(one.id)
-            if one.id in self._settled:
-                continue  # of a database that comes late
-            if one.settled_at is None and (known is None or known.changes < one.changes):
-                self._forget(one)
-                self._hold(one)
-                self._go_on(one, now)
+            if self._known.is_new(one):
+                self._known.hold(one)
+                self._known.arm(one, now)
 
     def of_incident(self, incident_id: str) -> list[Dispatch]:
         """The open ones of an incident, the oldest first."""
-        return list(self._of_incident.get(incident_id, []))
+        return self._known.of_incident(incident_id)
 
-    def _go_on(self, one: Dispatch, now: float) -> None:
-        """Arm what the row says is to happen, and nothing else."""
-        self._stop(one)
-        timers = self._timers_of[one.id] = []
-        for index, delivery in enumerate(one.deliveries):
-            waits = delivery.state is DeliveryState.WAITING and delivery.try_at is not None
-            if waits and (one.id, index) not in self._on_their_way:
-                at = max(now, delivery.try_at or now)
-                timers.append(self._timers.at(at, partial(self._send, one, index)))
-        if one.due_at is not None:
-            timers.append(self._timers.at(max(now, one.due_at), lambda at: self._due(one, at)))
-
-    def _send(self, one: Dispatch, index: int, _now: float) -> None:
+    def _send(self, one: Dispatch, index: int) -> None:
         incident = self._incident(one)
-        if incident is not None and one.id in self.open:
-            self._on_their_way.add((one.id, index))
+        if incident is None:
+            log.error("dispatch_without_incident", dispatch=one.id, incident=one.incident_id)
+            self._known.attempt_ended(one.id, index)
+        else:
             self._sender.send(one, index, incident)
 
     def _settle_or_keep(self, one: Dispatch, now: float) -> None:
@@ -428,41 +411,19 @@ class Dispatches:
             return
         self._keep(one)
         if one.id in self.open:
-            self._go_on(one, now)
+            self._known.arm(one, now)
 
     def _settle(self, one: Dispatch, now: float) -> None:
         if one.settled_at is None:
             one.settled_at = now
             self._note(one, EntryKind.DISPATCH_SETTLED, _BY_THE_LINE, now)
         self._keep(one)
-        self._forget(one)
-        self._settled[one.id] = None
-        if len(self._settled) > MOST_SETTLED:
-            del self._settled[next(iter(self._settled))]
+        self._known.settle(one)
+        self._sender.stop(one.id, settled=True)
 
     def _keep(self, one: Dispatch) -> None:
         one.changes += 1
         self._journal.row(DISPATCHES, one.row())
-
-    def _hold(self, one: Dispatch) -> None:
-        self.open[one.id] = one
-        self._of_incident.setdefault(one.incident_id, []).append(one)
-
-    def _forget(self, one: Dispatch) -> None:
-        self._stop(one)
-        if self.open.pop(one.id, None) is None:
-            return
-        self._on_their_way -= {(one.id, index) for index in range(len(one.deliveries))}
-        self._sender.stop(one.id, settled=True)
-        left = [other for other in self._of_incident[one.incident_id] if other.id != one.id]
-        if left:
-            self._of_incident[one.incident_id] = left
-        else:
-            del self._of_incident[one.incident_id]
-
-    def _stop(self, one: Dispatch) -> None:
-        for timer in self._timers_of.pop(one.id, []):
-            timer.cancel()
 
     def _incident(self, one: Dispatch) -> Incident | None:
         return self._book.in_hand.get(one.incident_id)
