@@ -31,7 +31,7 @@ ByOption = Annotated[str, typer.Option("--by", help="Who does so: an operator's 
 ReasonOption = Annotated[str, typer.Option(help="Why, for the timeline.")]
 VersionOption = Annotated[
     int | None,
-    typer.Option("--version", help="That was read: refuse if somebody has changed it since."),
+    typer.Option("--version", help="The version that you have read; another is refused."),
 ]
 SUPERVISOR = "supervisor"
 
@@ -51,7 +51,7 @@ _ENTRIES = (
     Column("kind", "what"),
     Column("by", "by"),
     Column("source", "from"),
-    Column("told", "tells"),
+    Column("told", "details"),
 )
 _OTHERS = (
     Column("number", "incident"),
@@ -66,10 +66,10 @@ _OTHERS = (
 
 _SENT = (
     Column("agency", "agency"),
-    Column("is", "is"),
+    Column("is", "state"),
     Column("told", "told at"),
     Column("ways", "by"),
-    Column("due", "next at"),
+    Column("due", "answer due"),
     Column("acknowledged_by", "accepted by", spare=True),
 )
 AgencyArgument = Annotated[str, typer.Argument(metavar="AGENCY", help="Its id or number.")]
@@ -116,9 +116,10 @@ def incident_list(
         str | None, typer.Option("--class", help="emergency, information, complaint, prank, ...")
     ] = None,
     category: Annotated[str | None, typer.Option(help="Of this category only.")] = None,
-    caller: Annotated[str | None, typer.Option(help="That this number has told of.")] = None,
+    caller: Annotated[str | None, typer.Option(help="Reported by this number.")] = None,
     text: Annotated[
-        str | None, typer.Option(help="Begins of words of description and place, all of them.")
+        str | None,
+        typer.Option(help="Words of description and place, or their beginnings."),
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 50,
     fmt: FormatOption = Format.TABLE,
@@ -153,8 +154,7 @@ def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
     say(table(_facts(found["incident"], zone), (Column("what", "incident"), Column("value", ""))))
     say()
     entries = [
-        {**one, "at": on_screen(one["at"], zone), "told": _told(one["data"])}
-        for one in found["entries"]
+        {**one, "at": on_screen(one["at"], zone), "told": _details(one)} for one in found["entries"]
     ]
     say(table(entries, _ENTRIES))
     if found["dispatches"]:
@@ -188,6 +188,12 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
     ]
 
 
+def _details(entry: Mapping[str, Any]) -> str:
+    told = _told(entry["data"])
+    nobody = entry["kind"] == "escalated" and entry["data"].get("to") is None
+    return f"{told}: nobody is left to be told" if nobody else told
+
+
 def _told(data: Mapping[str, Any]) -> str:
     """What an entry tells, without the ids that only programs want."""
     return ", ".join(
@@ -206,14 +212,14 @@ def _value(value: Any) -> str:
 @incidents.command("open")
 def incident_open(
     description: Annotated[str, typer.Argument(help="What has happened.")],
-    category: Annotated[str | None, typer.Option(help="Of the city's tree.")] = None,
+    category: Annotated[str | None, typer.Option(help="One of `incident categories`.")] = None,
     place: Annotated[str | None, typer.Option(help="Where, in words.")] = None,
     kelurahan: Annotated[str | None, typer.Option(help="The kelurahan.")] = None,
-    number: Annotated[str, typer.Option(help="The number of who has told.")] = "",
-    name: Annotated[str, typer.Option(help="The name of who has told.")] = "",
+    number: Annotated[str, typer.Option(help="The number of who reports it.")] = "",
+    name: Annotated[str, typer.Option(help="The name of who reports it.")] = "",
     by: ByOption = SUPERVISOR,
 ) -> None:
-    """Open an incident that came by no call."""
+    """Open an incident that was reported otherwise than by a call."""
     where = {"place": place, "kelurahan": kelurahan}
     body: dict[str, Any] = {"description": description, "by": by}
     if category is not None:
@@ -252,7 +258,7 @@ def incident_categories(
 @incidents.command("note")
 def incident_note(
     incident: Name,
-    text: Annotated[str, typer.Argument(help="What is to be known.")],
+    text: Annotated[str, typer.Argument(help="The text of the note.")],
     by: ByOption = SUPERVISOR,
 ) -> None:
     """Add a note to the timeline."""
@@ -290,7 +296,10 @@ def incident_set(
         bool, typer.Option("--wants-outcome", help="The contact wishes to hear how it ended.")
     ] = False,
     answer: Annotated[
-        list[str] | None, typer.Option(metavar="QUESTION=ANSWER", help="Of the protocol.")
+        list[str] | None,
+        typer.Option(
+            metavar="QUESTION=ANSWER", help="An answer to one of the category's questions."
+        ),
     ] = None,
     version: VersionOption = None,
     by: ByOption = SUPERVISOR,
@@ -324,11 +333,16 @@ def incident_dispatch(
     agencies: Annotated[list[str], typer.Argument(metavar="AGENCY...", help="Ids or numbers.")],
     by: ByOption = SUPERVISOR,
 ) -> None:
-    """Tell agencies of an incident, by all their ways at once; then follow each to its answer."""
+    """Tell agencies of an incident, by all their ways at once, and follow each to its answer."""
     found = _post(incident, "dispatch", {"agencies": agencies, "by": by})["dispatches"]
     for one in found:
-        ways = ", ".join(way["channel"] for way in one["deliveries"])
-        console().print(safe(f"{one['agency']} is told by {ways}."))
+        ways = [way["channel"] for way in one["deliveries"]]
+        by_hand = [way["address"] for way in one["deliveries"] if way["channel"] == "operator"]
+        said = f"{one['agency']} is told by {', '.join(ways)}."
+        if by_hand:
+            number = by_hand[0] or "no number is known"
+            said = f"{one['agency']} has to be told by you ({number}); then: incident ack."
+        console().print(safe(said))
 
 
 @incidents.command("ack")
@@ -394,42 +408,44 @@ def incident_scene(incident: Name, reason: ReasonOption = "", by: ByOption = SUP
 
 @incidents.command("resolve")
 def incident_resolve(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
-    """Nothing more is to be done there."""
+    """Resolve: nothing more is to be done there."""
     _move(incident, "resolved", reason, by)
 
 
 @incidents.command("close")
 def incident_close(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
-    """It is over for us too."""
+    """Close: it is resolved, and whoever wanted to know has been told."""
     _move(incident, "closed", reason, by)
 
 
 @incidents.command("cancel")
 def incident_cancel(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
-    """Nothing was to be done, or is any more."""
+    """Cancel: nothing was to be done, or nothing is any more."""
     _move(incident, "cancelled", reason, by)
 
 
 @incidents.command("reopen")
 def incident_reopen(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
-    """It is not over after all."""
+    """Reopen: it is not over after all."""
     _move(incident, "reopened", reason, by)
 
 
 @incidents.command("merge")
 def incident_merge(
     incident: Name,
-    into: Annotated[str, typer.Argument(metavar="INTO", help="The one that stays.")],
+    into: Annotated[
+        str, typer.Argument(metavar="INTO", help="The incident that is worked on from then on.")
+    ],
     by: ByOption = SUPERVISOR,
 ) -> None:
-    """Let another incident stand in the place of this one as well; `unmerge` takes it back."""
+    """Merge this incident into another one, which is worked on from then on; see `unmerge`."""
     found = _post(incident, "merge", {"into": into, "by": by})
     _said(found, f"stands for {incident} as well")
 
 
 @incidents.command("unmerge")
 def incident_unmerge(incident: Name, by: ByOption = SUPERVISOR) -> None:
-    """Take a merge back: both are what they were."""
+    """Take a merge back: both incidents are what they were."""
     _said(_post(incident, "unmerge", {"by": by}), "is one of its own again")
 
 
@@ -439,5 +455,5 @@ def incident_link(
     call: Annotated[str, typer.Argument(metavar="CALL", help="The id of the call, or its begin.")],
     by: ByOption = SUPERVISOR,
 ) -> None:
-    """Let a call belong to this incident, and its caller be a contact."""
+    """Link a call to this incident; its caller becomes a contact."""
     _said(_post(incident, "link", {"call": call, "by": by}), "has the call")
