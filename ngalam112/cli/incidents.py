@@ -297,9 +297,7 @@ def incident_set(
     ] = False,
     answer: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="QUESTION=ANSWER", help="An answer to one of the category's questions."
-        ),
+        typer.Option(metavar="QUESTION=ANSWER", help="To one of the category's questions."),
     ] = None,
     version: VersionOption = None,
     by: ByOption = SUPERVISOR,
@@ -433,9 +431,7 @@ def incident_reopen(incident: Name, reason: ReasonOption = "", by: ByOption = SU
 @incidents.command("merge")
 def incident_merge(
     incident: Name,
-    into: Annotated[
-        str, typer.Argument(metavar="INTO", help="The incident that is worked on from then on.")
-    ],
+    into: Annotated[str, typer.Argument(metavar="INTO", help="The incident that is worked on.")],
     by: ByOption = SUPERVISOR,
 ) -> None:
     """Merge this incident into another one, which is worked on from then on; see `unmerge`."""

@@ -14,7 +14,6 @@ import aiohttp
 import pytest
 import structlog
 from agency_server import AgencyServer, agency_server
-from certificates import CA_FILE
 from lines import eventually
 from mail_server import MailServerOfTest, mail_server
 from served import ServedEngine, an_engine
@@ -22,6 +21,7 @@ from served import ServedEngine, an_engine
 from acd.calls.ids import new_id
 from deliveries.links import Action, Claim, make
 from incidents.dispatch import Dispatch
+from lab.actors.certificates import ca_file
 from lab.actors.sipp import free_port
 from lab.chaos.postgres import PostgresServer
 from ngalam112.api import link_server
@@ -106,7 +106,7 @@ async def a_city(home: Path, **changes: Any) -> AsyncIterator[City]:
         port = free_port()
         given: dict[str, Any] = {
             "webhook_hosts": ["localhost"],
-            "agency_ca_file": CA_FILE,
+            "agency_ca_file": ca_file(),
             "smtp_host": "127.0.0.1",
             "smtp_port": mail.port,
             "smtp_tls": "off",
