@@ -89,8 +89,9 @@ class City:
 
     def let_go(self) -> None:
         """Have nothing in hand any more, as the next engine has what is settled."""
-        self.served.engine.dispatches.open.clear()
-        self.served.engine.dispatches._of_incident.clear()
+        known = self.served.engine.dispatches._known
+        for one in list(known.by_id.values()):
+            known.forget(one)
         self.served.engine.router.incidents.in_hand.clear()
 
 
