@@ -1,4 +1,4 @@
-"""Reads the city's TOML files of this package: bounded, and refused with one clear sentence."""
+"""Reads the city's TOML files: bounded, and refused with one clear sentence."""
 
 from __future__ import annotations
 
@@ -28,10 +28,11 @@ class DataFileError(Exception):
         return [f"{path}: {one}." for one in self.problems] or [str(self)]
 
 
-def read_toml(path: Path, what: str, error: type[DataFileError]) -> dict[str, Any]:
+def read_toml(path: Path, what: str, error: type[DataFileError], see: str = SEE) -> dict[str, Any]:
     """Return the tables of the file; raise `error` if it cannot be read or is no TOML.
 
-    `what`: how the message calls it, such as "categories file".
+    `what`: how the message calls it, such as "categories file". `see`: where to read what may stand
+    there.
     """
     try:
         with path.open("rb") as file:
@@ -45,16 +46,18 @@ def read_toml(path: Path, what: str, error: type[DataFileError]) -> dict[str, An
     except UnicodeDecodeError:
         raise error(f"The {what} {path} is no UTF-8 text; save it as UTF-8.") from None
     except RecursionError:
-        raise error(f"The {what} {path} is nested too deeply; {SEE}.") from None
+        raise error(f"The {what} {path} is nested too deeply; {see}.") from None
     except ValueError as failed:  # of TOML, and of numbers with thousands of digits
         raise error(f"The {what} {path} is no valid TOML: {failed}; correct that line.") from None
 
 
-def wrong(path: Path, what: str, error: type[DataFileError], found: list[str]) -> DataFileError:
+def wrong(
+    path: Path, what: str, error: type[DataFileError], found: list[str], see: str = SEE
+) -> DataFileError:
     """Return the error for a file in which `found` is wrong; its message names the first."""
     more = len(found) - 1
     rest = f" (and {more} more)" if more else ""
-    return error(f"The {what} {path} is wrong: {found[0]}{rest}; {SEE}.", found)
+    return error(f"The {what} {path} is wrong: {found[0]}{rest}; {see}.", found)
 
 
 def plain(text: str, longest: int) -> bool:

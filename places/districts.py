@@ -86,6 +86,11 @@ class Districts:
         shapely.prepare(self._outline)
         self._middle = self._outline.centroid
 
+    @property
+    def kecamatan(self) -> list[str]:
+        """The names of the city's kecamatan, in alphabetical order."""
+        return sorted({one.kecamatan for one in self._names})
+
     def name(self, lat: float, lon: float) -> Named:
         """Return the names of a point."""
         import shapely

@@ -182,7 +182,7 @@ def figures(calls: Sequence[CallFacts]) -> Figures:
     longest = answer[len(answer) - math.ceil(len(answer) / 10) :]
 
     def within(seconds: int) -> float | None:
-        return _percent(sum(ms <= seconds * 1000 for ms in answer), offered)
+        return percent(sum(ms <= seconds * 1000 for ms in answer), offered)
 
     return Figures(
         offered=offered,
@@ -193,16 +193,16 @@ def figures(calls: Sequence[CallFacts]) -> Figures:
         within_10s_percent=within(10),
         within_15s_percent=within(15),
         within_20s_percent=within(20),
-        answer_p50_ms=_percentile(answer, 50),
-        answer_p95_ms=_percentile(answer, 95),
+        answer_p50_ms=percentile(answer, 50),
+        answer_p95_ms=percentile(answer, 95),
         answer_longest_tenth_mean_ms=_mean(longest),
-        wait_p50_ms=_percentile(wait, 50),
-        wait_p95_ms=_percentile(wait, 95),
+        wait_p50_ms=percentile(wait, 50),
+        wait_p95_ms=percentile(wait, 95),
         talk_mean_ms=_mean(talk),
-        lost_menu_percent=_percent(counts["lost_menu"], offered),
-        lost_queue_percent=_percent(counts["lost_queue"], offered),
-        lost_ringing_percent=_percent(counts["lost_ringing"], offered),
-        lost_fallback_percent=_percent(counts["lost_fallback"], offered),
+        lost_menu_percent=percent(counts["lost_menu"], offered),
+        lost_queue_percent=percent(counts["lost_queue"], offered),
+        lost_ringing_percent=percent(counts["lost_ringing"], offered),
+        lost_fallback_percent=percent(counts["lost_fallback"], offered),
         by_category=dict(sorted(by_category.items())),
         taken=sum(1 for _ in _takers(calls)),
     )
@@ -226,11 +226,13 @@ def _same_sums(total: Figures, groups: Iterable[Figures]) -> bool:
     return all(getattr(total, name) == sum(getattr(one, name) for one in parts) for name in names)
 
 
-def _percent(part: int, whole: int) -> float | None:
+def percent(part: int, whole: int) -> float | None:
+    """Return how many per cent of the whole a part is; None of nothing."""
     return round(100 * part / whole, 2) if whole else None
 
 
-def _percentile(ordered: Sequence[int], percent: int) -> int | None:
+def percentile(ordered: Sequence[int], percent: int) -> int | None:
+    """Return the nearest rank of ordered values; None if there are none."""
     return ordered[math.ceil(len(ordered) * percent / 100) - 1] if ordered else None
 
 

@@ -22,6 +22,7 @@ from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
 from ngalam112.cli.incidents import incidents
 from ngalam112.cli.menus import menus
+from ngalam112.cli.national import report_national
 from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
@@ -59,6 +60,7 @@ app = typer.Typer(
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
 incidents.command("do")(incident_do)
+reports.command("national")(report_national)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, menus),

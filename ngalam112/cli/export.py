@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import os
 import sys
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, BinaryIO, TextIO
 from zoneinfo import ZoneInfo
 
 import typer
@@ -77,9 +78,20 @@ def written(output: Path | None) -> Iterator[TextIO]:
     if output is None:
         yield sys.stdout
         return
+    with written_bytes(output) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="\n")
+        try:
+            yield text
+        finally:
+            text.detach()  # what is left goes into the file, which is closed by whoever opened it
+
+
+@contextmanager
+def written_bytes(output: Path) -> Iterator[BinaryIO]:
+    """As `written`, for a file that is no text."""
     if output.exists() and not output.is_file():
         # a pipe or a device takes the lines but must not be replaced
-        with output.open("w", encoding="utf-8", newline="\n") as file:
+        with output.open("wb") as file:
             yield file
         return
     output = output.resolve()  # what a link points at is written, the link stays
@@ -90,7 +102,7 @@ def written(output: Path | None) -> Iterator[TextIO]:
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(output)) from None
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+        with open(descriptor, "wb") as file:
             yield file
         part.replace(output)
     except BaseException:
