@@ -28,6 +28,7 @@ from ngalam112.cli.places import place
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.cli.texts import texts
+from ngalam112.cli.warnings import public_warnings
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
@@ -36,6 +37,7 @@ _OURS = (
     "acd",
     "guarded_net",
     "places",
+    "public_warnings",
     "incidents",
     "deliveries",
     "journal",
@@ -61,7 +63,7 @@ sounds = make_group("sounds", "What citizens hear.")
 incidents.command("do")(incident_do)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
-    *(callbacks, place, notices, menus),
+    *(callbacks, place, notices, public_warnings, menus),
     *(reports, exports, database, sounds),
 ):
     app.add_typer(group)
