@@ -31,6 +31,8 @@ log = structlog.get_logger("warnings")
 
 WARNINGS = "warnings"
 """The key of the fact that is kept for the next engine."""
+FIRST_AFTER_S = 3.0
+"""An engine that begins to serve has better to do than to load the map."""
 POLL_WITHIN_S = 120.0
 MOST_KNOWN = 5 * MOST_LINKS
 FAILURES_IN_A_ROW = 3
@@ -114,7 +116,8 @@ class WarningFeed:
         self.state.why = kept.why
 
     async def run(self) -> None:
-        """Poll until cancelled; at once, then every so many seconds."""
+        """Poll until cancelled: soon, then every so many seconds."""
+        await asyncio.sleep(FIRST_AFTER_S)
         while self.is_on:
             await self.poll()
             every = self._settings.warning_every_s
