@@ -52,6 +52,7 @@ from ngalam112.engine.text_sender import TextSender
 from ngalam112.engine.text_service import TextService, own_address
 from ngalam112.engine.text_spool import TextSpool, peer_check
 from ngalam112.engine.voice_sender import VoiceSender
+from ngalam112.engine.warning_feed import WarningFeed
 from ngalam112.recovery.reconnect import Reconnect
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
@@ -148,6 +149,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
             port=settings.text_port,
             ahead=clock.ahead,
         ),
+        warning_feed=WarningFeed(settings, journal, clock.now),
     )
     reconnect = Reconnect(engine, requests.tell_full)
     return Parts(engine, reconnect)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Lines of neighbours do not meet exactly: a gap between two, or a few steps outside, is no outside.
 GAP_M = 150.0
+# Neighbours' shapes overlap by as much where somebody else has drawn them.
+INSIDE_M = 300.0
 _FAR_M = 100_000.0
 _M_PER_DEGREE = 111_320.0
 LARGEST_MAP = 20 * 1024 * 1024
@@ -29,6 +32,11 @@ LARGEST_MAP = 20 * 1024 * 1024
 COMPASS = (
     "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest",
 )  # fmt: skip
+
+Corners = Sequence[tuple[float, float]]
+"""Of a polygon: latitude and longitude in degrees, the first one again last."""
+Circle = tuple[float, float, float]
+"""Latitude and longitude of the middle, and the radius in km."""
 
 Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
 
@@ -67,6 +75,35 @@ class _Map(msgspec.Struct):
     directions: tuple[Name, Name, Name, Name, Name, Name, Name, Name] = COMPASS
 
 
+class _Ring:
+    """The border of somebody's polygon, on the plane.
+
+    It is not made valid: for a border that crosses itself often that takes minutes.
+    """
+
+    def __init__(self, corners: list[tuple[float, float]]) -> None:
+        import shapely
+
+        self._corners = corners
+        self._line = shapely.LineString(corners)
+
+    def reaches(self, part: BaseGeometry) -> bool:
+        """Whether the ring and a prepared polygon without holes have points in common.
+
+        If the border does not meet the polygon, any point of that lies inside, or none.
+        """
+        if part.intersects(self._line):
+            return True
+        point = part.representative_point()
+        x, y, inside = point.x, point.y, False
+        ax, ay = self._corners[-1]
+        for bx, by in self._corners:
+            if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
+                inside = not inside
+            ax, ay = bx, by
+        return inside
+
+
 class Districts:
     """The city's map in memory. Made by `load_districts`; asked from one thread."""
 
@@ -85,6 +122,17 @@ class Districts:
         self._outline = _without_gaps(shapes)
         shapely.prepare(self._outline)
         self._middle = self._outline.centroid
+        self._inner: dict[str, list[BaseGeometry]] | None = None
+
+    @property
+    def city(self) -> str:
+        """How the city is called."""
+        return self._map.name
+
+    @property
+    def kecamatan(self) -> Sequence[str]:
+        """The names of the kecamatan, in the map's order."""
+        return list(dict.fromkeys(one.kecamatan for one in self._names))
 
     @property
     def kecamatan(self) -> list[str]:
@@ -104,6 +152,50 @@ class Districts:
             text = f"{names.kelurahan}, {names.kecamatan}"
             return Named(text, names.kelurahan, names.kecamatan)
         return Named(self._outside(point.x, point.y, away), far_m=away)
+
+    def reached(self, polygons: Iterable[Corners], circles: Iterable[Circle]) -> set[str]:
+        """Return the kecamatan into which shapes reach, more than INSIDE_M behind the border.
+
+        `polygons`: rings of latitude and longitude, which may cross themselves (what lies inside is
+        then decided by even and odd). `circles`: latitude, longitude and radius in km.
+        """
+        if self._inner is None:
+            self._inner = dict(self._inner_parts())
+        rings, rounds = list(map(self._ring, polygons)), list(map(self._round, circles))
+        return {
+            name
+            for name, parts in self._inner.items()
+            if any(
+                any(one.reaches(part) for one in rings)
+                or any(part.distance(middle) <= radius for middle, radius in rounds)
+                for part in parts
+            )
+        }
+
+    def _inner_parts(self) -> Iterator[tuple[str, list[BaseGeometry]]]:
+        """Of each kecamatan, what is more than INSIDE_M behind its border."""
+        import shapely
+
+        for name in self.kecamatan:
+            own = [
+                shape
+                for shape, names in zip(self._shapes, self._names, strict=True)
+                if names.kecamatan == name
+            ]
+            whole = _without_gaps(own)
+            inner = whole.buffer(-INSIDE_M)
+            parts = list(shapely.get_parts(whole if inner.is_empty else inner))
+            shapely.prepare(parts)
+            yield name, parts
+
+    def _ring(self, corners: Corners) -> _Ring:
+        return _Ring([(lon * self._scale[0], lat * self._scale[1]) for lat, lon in corners])
+
+    def _round(self, circle: Circle) -> tuple[BaseGeometry, float]:
+        import shapely
+
+        lat, lon, radius_km = circle
+        return shapely.Point(lon * self._scale[0], lat * self._scale[1]), radius_km * 1000
 
     def _outside(self, x: float, y: float, away: float) -> str:
         east, north = x - self._middle.x, y - self._middle.y

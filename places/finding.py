@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
-from places.districts import Named
+from places.districts import Circle, Corners, Named
 from places.pidf_lo import parse
 from places.place import Location, Place, PlaceError, PlaceSource
 from places.registered import Registered
 
 
 class Map(Protocol):
-    """What names points; `places.districts.Districts` does."""
+    """What names points and shapes; `places.districts.Districts` does."""
+
+    @property
+    def city(self) -> str:
+        """How the city is called."""
+
+    @property
+    def kecamatan(self) -> Sequence[str]:
+        """The names of its kecamatan."""
+
+    def reached(self, polygons: Iterable[Corners], circles: Iterable[Circle]) -> set[str]:
+        """Return the kecamatan that shapes reach into."""
 
     def name(self, lat: float, lon: float) -> Named:
         """Return the names of a point."""

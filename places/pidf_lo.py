@@ -1,7 +1,6 @@
 """Reads a PIDF-LO document (RFC 4119, 5139, 5491): a shape, a civic address, or both. Pure.
 
-The document comes from the network. lxml is told to expand no entity and to fetch nothing, and a
-document with a DTD, in another encoding than UTF-8 or of more than 64 KB does not even come so far.
+The document comes from the network: `guarded_net.xml` reads it, and at most 64 KB.
 """
 
 from __future__ import annotations
@@ -9,14 +8,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from functools import cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from guarded_net.xml import XmlError, read_xml
 from places.place import Location, PlaceError, readable
 
 if TYPE_CHECKING:
-    from lxml.etree import XMLParser, _Element
+    from lxml.etree import _Element
 
 LARGEST = 64 * 1024
 _MOST_CORNERS = 400
@@ -60,26 +59,6 @@ _LINES = (
 )
 
 
-@cache
-def parser() -> XMLParser:
-    """The hardened parser; the first call loads lxml."""
-    # only now: most lines get no document for months, and an engine is to start at once
-    from lxml import etree
-
-    return etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        load_dtd=False,
-        dtd_validation=False,
-        attribute_defaults=False,
-        no_network=True,
-        huge_tree=False,
-        recover=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
-
-
 def parse(document: bytes) -> Location:
     """Return what the document says of the place; raises PlaceError if that is nothing usable.
 
@@ -103,21 +82,10 @@ def parse(document: bytes) -> Location:
 
 
 def _root(document: bytes) -> _Element:
-    from lxml import etree
-
-    if len(document) > LARGEST:
-        raise PlaceError(f"The document has {len(document)} bytes, more than {LARGEST}.")
-    # In UTF-8 no other bytes than these begin a DTD. Without one there are no entities to expand.
     try:
-        document.decode()
-    except UnicodeDecodeError:
-        raise PlaceError("The document is not UTF-8.") from None
-    if b"<!DOCTYPE" in document or b"\0" in document:
-        raise PlaceError("The document has a DTD, or a NUL.")
-    try:
-        return etree.fromstring(document.strip(), parser())
-    except (etree.XMLSyntaxError, ValueError) as error:
-        raise PlaceError(f"The document is no XML: {readable(str(error), 100)}.") from None
+        return read_xml(document, LARGEST)
+    except XmlError as error:
+        raise PlaceError(str(error)) from None
 
 
 def _point(shape: _Element) -> tuple[float, float, float | None, bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -25,6 +26,7 @@ from journal.database_writer import DatabaseWriter
 from ngalam112 import __version__
 from ngalam112.api.state import LoadState, line_state
 from ngalam112.engine.engine import Engine
+from ngalam112.engine.warning_feed import WarningFeed
 
 log = structlog.get_logger("journal")
 
@@ -113,6 +115,7 @@ class EngineCollector(Collector):
         yield InfoMetricFamily("ngalam112_build", "This version", {"version": __version__})
         yield from self._line()
         yield from self._links()
+        yield from _warnings(self._engine.warning_feed, self._engine.clock.now())
         yield from _kept(self._journal)
 
     def _line(self) -> Iterator[Metric]:
@@ -165,6 +168,17 @@ class EngineCollector(Collector):
         text = "Seconds that the machine's clock is ahead of the engine's"
         yield _gauge("clock_ahead_seconds", text, engine.clock.ahead())
         yield _gauge("tasks", "Tasks of the engine's event loop", len(asyncio.all_tasks()))
+
+
+def _warnings(feed: WarningFeed, now: float) -> Iterator[Metric]:
+    if not feed.is_on:
+        return
+    good_at = feed.state.good_at
+    age = math.inf if good_at is None else max(0.0, now - good_at)
+    text = "Seconds since the feed of warnings last gave a good answer; +Inf if it never has"
+    yield _gauge("warning_feed_age_seconds", text, age)
+    yield _gauge("warnings", "Warnings for the city that are not over", len(feed.warnings()))
+    yield _counter("warning_requests", "Requests to the feed since the start", feed.requests)
 
 
 def _load(load: LoadState) -> Iterator[Metric]:

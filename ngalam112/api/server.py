@@ -39,6 +39,7 @@ from ngalam112.api.places import Places
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
 from ngalam112.api.texts import TextChanges
+from ngalam112.api.warnings import WarningRoutes, warning_summary
 from ngalam112.api.written import after_writing
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
@@ -73,6 +74,7 @@ class Api:
         self._reporting, self._looking_up = asyncio.Semaphore(1), asyncio.Semaphore(1)
         self._changes = Changes(engine, database, settings, journal)
         self._notices = NoticeRoutes(engine, settings)
+        self._warnings = WarningRoutes(engine, settings)
         self._places = Places(engine, database, settings)
         self._agencies = AgencyRoutes(engine, database, settings)
         self._text_changes = TextChanges(engine, settings)
@@ -150,6 +152,7 @@ class Api:
         route.add_post("/api/operators", self._changes.add_operator)
         route.add_delete("/api/phones/{number}", self._changes.remove_phone)
         route.add_delete("/api/operators/{id}", self._changes.remove_operator)
+        route.add_get("/api/warnings", self._warnings.list)
         route.add_get("/api/notices", self._notices.list)
         route.add_post("/api/notices", self._notices.set)
         route.add_delete("/api/notices/{name}", self._notices.clear)
@@ -224,6 +227,7 @@ class Api:
                 },
                 "phones": state.phones,
                 "load": state.load,
+                "warnings": warning_summary(engine, self._settings),
                 "living": living_calls(engine),
             }
         )

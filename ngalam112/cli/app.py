@@ -29,6 +29,7 @@ from ngalam112.cli.places import place
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.cli.texts import texts
+from ngalam112.cli.warnings import public_warnings
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
@@ -37,6 +38,7 @@ _OURS = (
     "acd",
     "guarded_net",
     "places",
+    "public_warnings",
     "incidents",
     "deliveries",
     "journal",
@@ -63,7 +65,7 @@ incidents.command("do")(incident_do)
 reports.command("national")(report_national)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
-    *(callbacks, place, notices, menus),
+    *(callbacks, place, notices, public_warnings, menus),
     *(reports, exports, database, sounds),
 ):
     app.add_typer(group)

@@ -16,6 +16,7 @@ from incidents.words import MOST_ASKED
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.client import Client
 from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.cli.warnings import warning_lines
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, table, write_json, write_list
 
@@ -152,6 +153,8 @@ def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
         return
     zone, say = ZoneInfo(settings.timezone), console().print
     say(table(_facts(found["incident"], zone), (Column("what", "incident"), Column("value", ""))))
+    for line in warning_lines(settings, found["incident"]["kecamatan"]):
+        say(safe(line), soft_wrap=True)
     say()
     entries = [
         {**one, "at": on_screen(one["at"], zone), "told": _details(one)} for one in found["entries"]

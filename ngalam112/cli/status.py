@@ -57,9 +57,15 @@ def _serving(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "queue", f"{queue['length']} waiting, the longest wait is {queue['longest_wait_s']:.1f} s"
     yield "calls", _counts(found["calls"])
     yield "load", _load(found["load"])
+    yield from _warnings(found["warnings"])
     yield "operators", _counts(operators["status"])
     yield "on duty", _counts(operators["state"])
     yield "phones", _counts(found["phones"])
+
+
+def _warnings(warnings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if warnings["feed"] != "off":
+        yield "warnings", warnings["said"]
 
 
 def _alarms(engine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

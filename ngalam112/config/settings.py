@@ -20,6 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from acd.languages import OWN_LANGUAGE
 from deliveries.links import SHORTEST_KEY
+from guarded_net.urls import UrlError, read_url
 from pbx.hep import PASSWORD_LENGTH
 
 _LINK_URL = re.compile(
@@ -73,6 +74,16 @@ class Settings(BaseSettings):
     # certificates that are trusted there instead of the system's
     place_ca_file: Path | None = None
     districts_file: Path = PROJECT / "places" / "malang.geojson"
+    # an authority's list of warnings (RSS or Atom, with links to CAP 1.2 documents); "" for none
+    warning_url: str = ""
+    warning_every_s: float = Field(default=300.0, ge=60, le=86_400)
+    # hosts that its documents may be on too, and that may be inside
+    warning_hosts: Annotated[list[str], NoDecode] = []
+    warning_ca_file: Path | None = None
+    # shown with each warning, as the authority asks for it
+    warning_credit: str = Field(
+        default="Sumber: BMKG (Badan Meteorologi, Klimatologi, dan Geofisika)", max_length=200
+    )
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
     # dialled to try the line: a machine answers; "" for none, the header form is there anyhow
     test_number: str = Field(default="", pattern=r"^([0-9]{2,6})?$")
@@ -155,6 +166,7 @@ class Settings(BaseSettings):
         "prompts",
         "districts_file",
         "place_ca_file",
+        "warning_ca_file",
         "smtp_password_file",
         "agency_ca_file",
     )
@@ -187,7 +199,7 @@ class Settings(BaseSettings):
             raise ValueError("give the two capital letters of a country (ISO 3166) such as ID")
         return value
 
-    @field_validator("place_hosts", "webhook_hosts", mode="before")
+    @field_validator("place_hosts", "warning_hosts", "webhook_hosts", mode="before")
     @classmethod
     def _hosts(cls, value: object) -> list[str]:
         parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
@@ -196,6 +208,16 @@ class Settings(BaseSettings):
             if not _HOST.fullmatch(one):
                 raise ValueError(f"{one!r} is no name of a host; give such as lis.carrier.example")
         return found
+
+    @field_validator("warning_url")
+    @classmethod
+    def _https(cls, value: str) -> str:
+        try:
+            if value and read_url(value).scheme != "https":
+                raise UrlError("is not https")
+        except UrlError as error:
+            raise ValueError(f"it {error}; give such as https://www.bmkg.example/list") from None
+        return value
 
     @field_validator("test_number")
     @classmethod
@@ -234,7 +256,9 @@ class Settings(BaseSettings):
             raise ValueError("no such time zone; give a name like Asia/Jakarta") from None
         return value
 
-    @field_validator("place_ca_file", "smtp_password_file", "agency_ca_file", mode="before")
+    @field_validator(
+        "place_ca_file", "warning_ca_file", "smtp_password_file", "agency_ca_file", mode="before"
+    )
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
         return value or None

@@ -29,6 +29,7 @@ from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
 from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_service import TextService
+from ngalam112.engine.warning_feed import WarningFeed
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
 from pbx.ari_reply import ChannelGone, Reply
@@ -62,6 +63,7 @@ class Engine:
         reports: ReportSender,
         dispatches: Dispatches,
         text_service: TextService,
+        warning_feed: WarningFeed,
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = routing.menu, routing.distribution
@@ -69,7 +71,7 @@ class Engine:
         self.clock, self.inbox, self.timers = clock, inbox, timers
         self.ari, self.ami, self.router = ari, ami, router
         self.ban_keeper, self.place_finder = ban_keeper, place_finder
-        self.text_service = text_service
+        self.text_service, self.warning_feed = text_service, warning_feed
         self.dispatches, self._reports = dispatches, reports
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
@@ -92,6 +94,7 @@ class Engine:
             tasks.create_task(self.place_finder.run(), name="places")
             tasks.create_task(self.text_service.run(), name="texts")
             tasks.create_task(self._reports.run(), name="reports")
+            tasks.create_task(self.warning_feed.run(), name="warnings")
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
     async def bring_phones(self) -> None:

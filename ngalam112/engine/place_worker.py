@@ -17,8 +17,8 @@ from typing import TypeVar
 
 import structlog
 
+from guarded_net.xml import parser
 from places.finding import Map
-from places.pidf_lo import parser
 from places.place import PlaceError
 
 log = structlog.get_logger("place")
@@ -34,10 +34,13 @@ large documents gets a quarter of a processor, and calls the rest. An ordinary o
 
 
 class PlaceWorker:
-    """`districts_file`: the city's map; places have no names if it cannot be used."""
+    """`districts_file`: the city's map; places have no names if it cannot be used.
 
-    def __init__(self, districts_file: Path) -> None:
-        self._file = districts_file
+    `name`: of the thread.
+    """
+
+    def __init__(self, districts_file: Path, name: str = "places") -> None:
+        self._file, self._name = districts_file, name
         self._jobs: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._waiting = 0
         self._thread: threading.Thread | None = None
@@ -76,7 +79,7 @@ class PlaceWorker:
                 failed()
 
         if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="places", daemon=True)
+            self._thread = threading.Thread(target=self._work, name=self._name, daemon=True)
             self._thread.start()
         self._jobs.put(job)
         return True

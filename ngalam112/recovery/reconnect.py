@@ -78,6 +78,7 @@ class Reconnect:
         self._router.locations.remember(facts)
         self._router.nuisance.remember(facts, self._engine.clock.now())
         self._engine.ban_keeper.remember(facts)
+        self._engine.warning_feed.remember(facts)
         self._asterisk = str(facts.get(ASTERISK, ""))
         # a beat of before the machine's start says nothing
         if seen_at is not None and seen_at <= time.monotonic():

@@ -229,6 +229,38 @@ def test_the_settings_of_places_are_the_same_in_a_child(monkeypatch: pytest.Monk
         assert (child.place, child.place_ca_file) == (False, ca_file)
 
 
+def test_the_feed_of_warnings_is_off_and_asked_each_five_minutes_if_it_is_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert (load_settings().warning_url, load_settings().warning_every_s) == ("", 300.0)
+    given = load_settings(
+        warning_url="https://www.bmkg.example/alerts/nowcast/id",
+        warning_hosts="CAP.bmkg.example",
+        warning_ca_file=Path("/etc/ca.pem"),
+    )
+    for name, value in given.environment().items():
+        if name.startswith("NGALAM112_WARNING"):
+            monkeypatch.setenv(name, value)
+    child = load_settings()
+    assert child.warning_url == given.warning_url and child.warning_hosts == ["cap.bmkg.example"]
+    assert child.warning_ca_file == Path("/etc/ca.pem") and "BMKG" in child.warning_credit
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("warning_url", "http://www.bmkg.example/"),
+        ("warning_url", "https://user:secret@www.bmkg.example/"),
+        ("warning_url", "no url"),
+        ("warning_every_s", 59),
+        ("warning_hosts", "not a host"),
+    ],
+)
+def test_a_feed_that_cannot_be_asked_so_is_refused(name: str, value: object) -> None:
+    with pytest.raises(SettingsError, match=f"NGALAM112_{name.upper()}"):
+        load_settings(**{name: value})
+
+
 def test_copies_of_invites_have_a_password_of_the_line(tmp_path: Path) -> None:
     one, other = (load_settings(home=tmp_path / name) for name in ("one", "other"))
     assert len(one.hep_password) == 32
