@@ -130,11 +130,6 @@ class Districts:
         return self._map.name
 
     @property
-    def kecamatan(self) -> Sequence[str]:
-        """The names of the kecamatan, in the map's order."""
-        return list(dict.fromkeys(one.kecamatan for one in self._names))
-
-    @property
     def kecamatan(self) -> list[str]:
         """The names of the city's kecamatan, in alphabetical order."""
         return sorted({one.kecamatan for one in self._names})
