@@ -131,8 +131,8 @@ class Districts:
 
     @property
     def kecamatan(self) -> list[str]:
-        """The names of the city's kecamatan, in alphabetical order."""
-        return sorted({one.kecamatan for one in self._names})
+        """The names of the kecamatan, in the map's order."""
+        return list(dict.fromkeys(one.kecamatan for one in self._names))
 
     def name(self, lat: float, lon: float) -> Named:
         """Return the names of a point."""

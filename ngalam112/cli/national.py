@@ -93,7 +93,7 @@ async def _counted(
 
     wanted, layout = month_of(month), load_mapping(mapping or MAPPING_FILE)
     categories = load_categories(settings.categories_file)
-    kecamatan = load_districts(settings.districts_file).kecamatan
+    kecamatan = sorted(load_districts(settings.districts_file).kecamatan)
     zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
     async with open_stored(settings) as database:
         try:
