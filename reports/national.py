@@ -29,16 +29,16 @@ from models.tables import (
     IncidentRow,
     WorkItemRow,
 )
-from reports.national_count import (
+from reports.national_count import Count
+from reports.national_facts import (
     About,
     Agency,
     CallFacts,
-    Count,
     DispatchFacts,
     IncidentFacts,
     Month,
-    NationalReport,
 )
+from reports.national_figures import NationalReport
 from reports.national_mapping import Layout
 
 PAGE = 500

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -21,14 +20,33 @@ from acd.work_items.states import ItemOutcome
 from incidents.categories import Categories
 from incidents.dispatch import DispatchState
 from incidents.states import IncidentState
-from reports.errors import BadQuestion
+from reports.national_facts import (
+    About,
+    Agency,
+    CallFacts,
+    DispatchFacts,
+    IncidentFacts,
+    Month,
+)
+from reports.national_figures import (
+    AT_WORK,
+    CANCELLED,
+    HANDLED,
+    LIVE,
+    NO_CATEGORY,
+    NOT_KNOWN,
+    OPEN,
+    OTHER_AGENCY,
+    OTHER_CATEGORY,
+    OUTSIDE,
+    AgencyPart,
+    Check,
+    NationalReport,
+    Part,
+    Times,
+)
 from reports.national_mapping import CLASSES, NO_INCIDENT, NOT_CODED, TIMES, Layout
 from reports.summary import percent, percentile
-
-LIVE, OPEN = "live", "open"
-NO_CATEGORY, OTHER_CATEGORY, OTHER_AGENCY = "no_category", "other_category", "other_agency"
-NOT_KNOWN, OUTSIDE = "not_known", "outside"
-HANDLED, CANCELLED, AT_WORK = "handled", "cancelled", "at_work"
 
 _OUTCOMES = (*(one.value for one in COUNTED), LIVE)
 _LOST = (Outcome.LOST_MENU, Outcome.LOST_QUEUE, Outcome.LOST_RINGING, Outcome.LOST_FALLBACK)
@@ -39,180 +57,6 @@ _PROGRESS = {
     IncidentState.CLOSED: HANDLED,
     IncidentState.CANCELLED: CANCELLED,
 }
-
-
-class Month(NamedTuple):
-    """A month of the line's own calendar."""
-
-    year: int
-    month: int
-
-    @property
-    def name(self) -> str:
-        """As people write it: 2026-11."""
-        return f"{self.year:04}-{self.month:02}"
-
-    def begin(self, zone: ZoneInfo) -> datetime:
-        """Its first moment in a time zone."""
-        return datetime(self.year, self.month, 1, tzinfo=zone)
-
-    def end(self, zone: ZoneInfo) -> datetime:
-        """The first moment after it."""
-        return Month(self.year + self.month // 12, self.month % 12 + 1).begin(zone)
-
-
-def month_of(text: str) -> Month:
-    """Return the month that a person means by 2026-11; raises BadQuestion."""
-    year, _, month = text.partition("-")
-    fits = [len(year), len(month)] == [4, 2] and text.isascii() and (year + month).isdigit()
-    if not fits or not 1970 <= int(year) < 9999 or not 1 <= int(month) <= 12:
-        raise BadQuestion(f"{text[:40]!r} is no month; give one like 2026-11.")
-    return Month(int(year), int(month))
-
-
-class About(NamedTuple):
-    """What is counted of an incident, for itself and for its calls."""
-
-    incident_class: str | None
-    category: str | None
-    kecamatan: str | None
-    has_point: bool
-
-
-class Agency(NamedTuple):
-    """An agency as it stands in the table; one that is retired only if it was told."""
-
-    id: str
-    name: str
-    in_use: bool = True
-
-
-class CallFacts(NamedTuple):
-    """What is counted of a call that was offered; `about`: its incident, after all merges."""
-
-    arrived_at: datetime
-    ended_at: datetime | None
-    outcome: str | None
-    wait_ms: int | None
-    kecamatan: str | None
-    has_point: bool
-    about: About | None = None
-
-
-class DispatchFacts(NamedTuple):
-    """What is counted of an agency that was told. `overdue`: nobody accepted in the agreed time."""
-
-    agency: str
-    state: str
-    told_at: datetime
-    reached: bool
-    accepted_at: datetime | None = None
-    declined_at: datetime | None = None
-    overdue: bool = False
-
-
-class IncidentFacts(NamedTuple):
-    """What is counted of an incident. `moves`: its states with their times, in this order."""
-
-    opened_at: datetime
-    state: str
-    merged: bool
-    about: About
-    moves: Sequence[tuple[datetime, str]] = ()
-    dispatches: Sequence[DispatchFacts] = ()
-
-
-class Part(msgspec.Struct, kw_only=True):
-    """Calls and incidents of one kind. `lost`: before anybody answered; `other`: live, served by
-    the fallback or by recorded information.
-    """
-
-    id: str
-    calls: int = 0
-    answered: int = 0
-    lost: int = 0
-    other: int = 0
-    incidents: int = 0
-
-
-class AgencyPart(msgspec.Struct, kw_only=True):
-    """An agency's dispatches of the month's incidents.
-
-    `told` is the sum of those accepted, declined, unanswered, called off (the incident was over
-    before) and waiting. `reached`, `overdue`: of all of them, whatever came of it. Times to accept
-    are in milliseconds.
-    """
-
-    id: str
-    name: str
-    told: int = 0
-    reached: int = 0
-    accepted: int = 0
-    declined: int = 0
-    unanswered: int = 0
-    called_off: int = 0
-    waiting: int = 0
-    overdue: int = 0
-    accept_median_ms: int | None = None
-    accept_p95_ms: int | None = None
-
-
-class Times(msgspec.Struct, kw_only=True):
-    """How long something took, in milliseconds; None where there is nothing to measure."""
-
-    id: str
-    measured: int
-    median_ms: int | None
-    p95_ms: int | None
-    target_s: int
-    within: int
-    within_percent: float | None
-
-
-class Check(msgspec.Struct, kw_only=True):
-    """A whole and the sum of its parts, which must be the same."""
-
-    name: str
-    whole: int
-    parts: int
-
-
-class NationalReport(msgspec.Struct, kw_only=True):
-    """The month. Times of the clock are in the line's zone.
-
-    `offered`: all calls of citizens; `outcomes` are its parts. `incidents`: those that were opened
-    and stand for themselves; `merged`: those that another one stands for, in no table. `classes`,
-    `groups`, `categories`, `kecamatan`, `days`, `hours`: each has all calls and all incidents in
-    its parts. `test_calls` are no citizens', and in no sum. `month_over`: whether nothing can come
-    any more.
-    """
-
-    month: str
-    tz: str
-    since: datetime
-    until: datetime
-    made_at: datetime
-    month_over: bool
-    mapping_version: str
-    categories_version: str
-    offered: int
-    outcomes: dict[str, int]
-    test_calls: int
-    callbacks_owed: int
-    callbacks: dict[str, int]
-    incidents: int
-    merged: int
-    progress: dict[str, int]
-    classes: list[Part]
-    groups: list[Part]
-    categories: list[Part]
-    kecamatan: list[Part]
-    days: list[Part]
-    hours: list[Part]
-    agencies: list[AgencyPart]
-    times: list[Times]
-    checks: list[Check]
-    adds_up: bool
 
 
 class Count:

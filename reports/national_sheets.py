@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from incidents.categories import Categories
-from reports.national_count import (
+from reports.national_figures import (
     NO_CATEGORY,
     NOT_KNOWN,
     OTHER_AGENCY,

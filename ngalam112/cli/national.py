@@ -18,9 +18,12 @@ from ngalam112.terminal import Column, Format, console, safe, table, write_json
 
 if TYPE_CHECKING:
     from incidents.categories import Categories
-    from reports.national_count import NationalReport
+    from reports.national_figures import NationalReport
     from reports.national_mapping import Layout
-    from reports.national_sheets import Sheet
+    from reports.national_sheets import Cell, Sheet
+
+_WHOLE = 2
+"""So many tables, the first ones, are shown with all their rows."""
 
 MonthOption = Annotated[str, typer.Option("--month", "-m", help="The month, as 2026-11.")]
 OutputOption = Annotated[
@@ -88,7 +91,7 @@ async def _counted(
     from ngalam112.api.queries import open_stored
     from places.districts import load_districts
     from reports.national import national_report
-    from reports.national_count import month_of
+    from reports.national_facts import month_of
     from reports.national_mapping import MAPPING_FILE, load_mapping
 
     wanted, layout = month_of(month), load_mapping(mapping or MAPPING_FILE)
@@ -143,18 +146,20 @@ def _print(made: list[Sheet]) -> None:
             Column(key, title, right=_is_of_numbers(sheet, index))
             for index, (key, title) in enumerate(zip(keys, sheet.columns, strict=True))
         ]
-        rows: list[dict[str, Any]] = [
-            dict(zip(keys, row, strict=True)) for row in sheet.rows if not _is_empty(row)
-        ]
+        shown = sheet.rows if number < _WHOLE else _counting(sheet.rows)
+        rows: list[dict[str, Any]] = [dict(zip(keys, row, strict=True)) for row in shown]
         if number:
             to.print()
         to.print(table(rows, columns, title=sheet.title))
 
 
-def _is_empty(row: list[Any]) -> bool:
-    """Whether a row counts nothing; a screen need not show each category that nobody called for."""
-    counts = [one for one in row if isinstance(one, int | float)]
-    return bool(counts) and not any(counts)
+def _counting(rows: list[list[Cell]]) -> list[list[Cell]]:
+    """The rows that count anything, and the last one, the total.
+
+    A screen need not show each category that nobody has called for.
+    """
+    counts = [[one for one in row if isinstance(one, int | float)] for row in rows[:-1]]
+    return [*(row for row, some in zip(rows, counts, strict=False) if any(some)), *rows[-1:]]
 
 
 def _is_of_numbers(sheet: Sheet, index: int) -> bool:

@@ -43,7 +43,8 @@ from models.tables import (
 from models.writing import upsert
 from ngalam112.cli.national_files import write_sheets_csv, xlsx
 from reports.national import national_report
-from reports.national_count import Month, NationalReport
+from reports.national_facts import Month
+from reports.national_figures import NationalReport
 from reports.national_mapping import load_mapping
 from reports.national_sheets import Sheet, sheets
 
@@ -389,6 +390,17 @@ async def test_nothing_of_a_person_is_in_any_form_of_the_report(stored: Any, fmt
     if fmt == "json":
         found = msgspec.convert(json.loads(ran.out), NationalReport)
         assert (found.offered, found.adds_up, found.since) == (9, True, BEGIN)
+
+
+async def test_the_screen_shows_what_counts_anything_and_the_totals(stored: Any) -> None:
+    asked = ("report", "national", "--month")
+    november = (await run(stored, *asked, "2026-11")).out
+    lines = [" ".join(line.split()) for line in november.splitlines()]
+    assert "Klojen 4 4 0 0 2" in lines and "2026-11-10 7 4 1 2 2" in lines
+    assert "Jumlah 9 4 2 3 3" in lines and "Blimbing" not in november
+    empty = (await run(stored, *asked, "2025-01")).out
+    lines = [" ".join(line.split()) for line in empty.splitlines()]
+    assert lines.count("Jumlah 0 0 0 0 0") == 3 and "Panggilan Jumlah 0 -" in lines
 
 
 async def test_a_month_that_does_not_add_up_is_written_and_exits_1(

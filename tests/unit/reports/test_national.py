@@ -13,18 +13,17 @@ from incidents.categories_file import load_categories
 from incidents.dispatch import DispatchState
 from incidents.states import IncidentClass, IncidentState
 from reports.errors import BadQuestion
-from reports.national_count import (
+from reports.national_count import Count
+from reports.national_facts import (
     About,
     Agency,
     CallFacts,
-    Count,
     DispatchFacts,
     IncidentFacts,
     Month,
-    NationalReport,
-    Part,
     month_of,
 )
+from reports.national_figures import NationalReport, Part
 from reports.national_mapping import load_mapping
 from reports.national_sheets import sheets
 
