@@ -147,6 +147,18 @@ def test_a_hostile_document_is_refused_at_once(name: str) -> None:
         read_list(HOSTILE[name], BASE)
 
 
+@pytest.mark.parametrize("entity", ['"x"', 'SYSTEM "file:///etc/passwd"', 'SYSTEM "http://a/"'])
+def test_a_good_warning_with_a_dtd_is_refused_for_that(entity: str) -> None:
+    declared = f"<!DOCTYPE alert [<!ENTITY e {entity}>]><alert".encode()
+    document = GOOD.replace(b"<alert", declared, 1).replace(b"Berpotensi", b"&e;")
+    with pytest.raises(WarningError, match="has a DTD"):
+        read_cap(document)
+
+
+def test_a_byte_order_mark_of_utf_8_does_no_harm() -> None:
+    assert read_cap(b"\xef\xbb\xbf" + GOOD) == read_cap(GOOD)
+
+
 def test_the_largest_document_that_is_allowed_is_read_quickly() -> None:
     pairs = " ".join(f"-7.{n:05d},112.5" for n in range(MOST_CORNERS))
     document = alert(info(area("x", pairs), now=NOW), now=NOW)
