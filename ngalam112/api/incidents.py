@@ -45,6 +45,10 @@ class _Contact(msgspec.Struct, forbid_unknown_fields=True):
     name: Annotated[str, msgspec.Meta(max_length=NAME)] = ""
     wants_outcome: bool = False
 
+    def __post_init__(self) -> None:
+        if not self.number.strip() and not self.name.strip():
+            raise ValueError("A contact has a number or a name, or both")
+
 
 class _Place(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     place: Annotated[str, msgspec.Meta(max_length=255)] | None = None
@@ -53,6 +57,12 @@ class _Place(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     lat: Annotated[float, msgspec.Meta(ge=-90, le=90)] | None = None
     lon: Annotated[float, msgspec.Meta(ge=-180, le=180)] | None = None
 
+    def __post_init__(self) -> None:
+        if (self.lat is None) is not (self.lon is None):
+            raise ValueError("A point has both lat and lon")
+        if all(one is None for one in msgspec.structs.astuple(self)):
+            raise ValueError("Say where; nothing was given")
+
 
 class _Open(msgspec.Struct, forbid_unknown_fields=True):
     description: Text
@@ -60,6 +70,9 @@ class _Open(msgspec.Struct, forbid_unknown_fields=True):
     contact: _Contact | None = None
     where: _Place | None = None
     by: Who = SUPERVISOR
+
+    def __post_init__(self) -> None:
+        _not_blank(self.description, "The description")
 
 
 class _Change(msgspec.Struct, forbid_unknown_fields=True):
@@ -81,6 +94,9 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True):
 class _Note(msgspec.Struct, forbid_unknown_fields=True):
     text: Text
     by: Who = SUPERVISOR
+
+    def __post_init__(self) -> None:
+        _not_blank(self.text, "The text")
 
 
 class _Move(msgspec.Struct, forbid_unknown_fields=True):
@@ -344,6 +360,11 @@ def _steps(body: _Change, category: Category | None) -> Iterator[tuple[EntryKind
         yield EntryKind.CONTACT, _contact(body.contact)
     for question, answer in (body.answers or {}).items():
         yield EntryKind.ANSWERED, {"question": question, "answer": answer}
+
+
+def _not_blank(text: str, what: str) -> None:
+    if not text.strip():
+        raise ValueError(f"{what} has nothing but blanks")
 
 
 def _contact(given: _Contact) -> dict[str, Any]:

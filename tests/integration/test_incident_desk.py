@@ -101,6 +101,25 @@ async def test_what_makes_no_sense_is_refused_in_one_sentence(served: ServedEngi
     failed_in_one_line(await incident(served, "unmerge", "2026-1"), "not merged into any other")
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("/api/incidents", {"description": " \n"}, "The description has nothing but blanks"),
+        ("/api/incidents/2026-1/note", {"text": "\u3000"}, "The text has nothing but blanks"),
+        ("/api/incidents/2026-1/change", {"where": {"lat": -7.98}}, "A point has both lat and lon"),
+        ("/api/incidents/2026-1/change", {"where": {}}, "Say where; nothing was given"),
+        ("/api/incidents/2026-1/change", {"contact": {"name": " "}}, "a number or a name"),
+    ],
+)
+async def test_a_body_that_says_nothing_changes_nothing(
+    served: ServedEngine, path: str, body: dict[str, Any], says: str
+) -> None:
+    await answered(served, "c1", "08123456789")
+    status, sentence = await served.refusal("post", path, **body)
+    assert (status, says in sentence) == (400, True), sentence
+    assert (await shown(served, "2026-1"))["incident"]["version"] == 1
+
+
 async def test_two_who_change_one_incident_lose_nothing(served: ServedEngine) -> None:
     await answered(served, "c1", "08123456789")
     await ok(served, "set", "2026-1", "--place", "Jalan Ijen", "--version", "1")
