@@ -350,7 +350,6 @@ class IncidentBook:
 
     def _open(self, incident: Incident, data: dict[str, Any], by: By, now: float) -> Incident:
         self._keep(incident, EntryKind.OPENED, now, by, **data)
-        self._hold(incident)
         self._limit(incident, now + self._rules.uncoded_after_s)
         return incident
 

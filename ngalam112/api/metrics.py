@@ -173,7 +173,7 @@ class EngineCollector(Collector):
 def _warnings(feed: WarningFeed, now: float) -> Iterator[Metric]:
     if not feed.is_on:
         return
-    good_at = feed.state.good_at
+    good_at = feed.health.good_at
     age = math.inf if good_at is None else max(0.0, now - good_at)
     text = "Seconds since the feed of warnings last gave a good answer; +Inf if it never has"
     yield _gauge("warning_feed_age_seconds", text, age)

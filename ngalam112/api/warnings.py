@@ -67,22 +67,22 @@ def warning_summary(engine: Engine, settings: Settings) -> dict[str, Any]:
 
 
 def _feed(feed: WarningFeed, settings: Settings) -> dict[str, Any]:
-    state, zone = feed.state, ZoneInfo(settings.timezone)
-    good_at, away_since = (_iso(one, zone) for one in (state.good_at, state.away_since))
-    is_in = "up" if state.good_at is not None else "not asked yet"
+    health, zone = feed.health, ZoneInfo(settings.timezone)
+    good_at, away_since = (_iso(one, zone) for one in (health.good_at, health.away_since))
+    is_in = "up" if health.good_at is not None else "not asked yet"
     said = ""
     if not feed.is_on:
         is_in, said = "off", "No feed is set (NGALAM112_WARNING_URL)."
-    elif state.away_since is not None:
-        is_in, said = "away", f"The feed of warnings is away since {away_since}: {state.why}"
-    elif state.broken:
-        is_in, said = "broken", f"The feed of warnings is broken: {state.broken}"
+    elif health.away_since is not None:
+        is_in, said = "away", f"The feed of warnings is away since {away_since}: {health.why}"
+    elif health.broken:
+        is_in, said = "broken", f"The feed of warnings is broken: {health.broken}"
     return {
         "feed": is_in,
         "said": said,
         "good_at": good_at,
         "away_since": away_since,
-        "broken": state.broken,
+        "broken": health.broken,
         "credit": settings.warning_credit,
     }
 

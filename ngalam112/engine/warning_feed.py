@@ -1,7 +1,7 @@
 """Polls an authority's feed of warnings and knows which hold for the city, beside the writer.
 
 Off without `NGALAM112_WARNING_URL`. Documents are read in a thread of its own, so that no call
-waits. A feed that is away or broken is told (`FeedState`) and changes nothing else: what was known
+waits. A feed that is away or broken is told (`FeedHealth`) and changes nothing else: what was known
 stays until it ends.
 """
 
@@ -39,7 +39,7 @@ FAILURES_IN_A_ROW = 3
 """After so many documents that cannot be fetched, the others wait for the next poll."""
 
 
-class FeedState(msgspec.Struct, kw_only=True):
+class FeedHealth(msgspec.Struct, kw_only=True):
     """How it stands with the feed; times are seconds since the epoch, None for never, or not so.
 
     `good_at`: the last answer of the list that could be used. `away_since`: since when there is
@@ -76,7 +76,7 @@ class WarningFeed:
         worker: PlaceWorker | None = None,
     ) -> None:
         self.is_on = bool(settings.warning_url)
-        self.state = FeedState()
+        self.health = FeedHealth()
         self.in_force = WarningsInForce()
         self._settings, self._journal, self._now = settings, journal, now
         self._worker = worker or PlaceWorker(settings.districts_file, "warnings")
@@ -112,8 +112,8 @@ class WarningFeed:
             log.error("warnings_not_understood", error=str(error))
             return
         self._known = dict.fromkeys(kept.known, "")
-        self.state.good_at, self.state.away_since = kept.good_at, kept.away_since
-        self.state.why = kept.why
+        self.health.good_at, self.health.away_since = kept.good_at, kept.away_since
+        self.health.why = kept.why
 
     async def run(self) -> None:
         """Poll until cancelled: soon, then every so many seconds."""
@@ -126,7 +126,7 @@ class WarningFeed:
 
     async def poll(self) -> None:
         """Ask once, and take in what is new; raises nothing."""
-        before = self.state.away_since, self.state.broken
+        before = self.health.away_since, self.health.broken
         try:
             async with asyncio.timeout(POLL_WITHIN_S):
                 await self._poll()
@@ -134,19 +134,19 @@ class WarningFeed:
             self.unfinished = True
         except TimeoutError:
             self.unfinished = True
-            self.state.broken = f"It has not all been read within {POLL_WITHIN_S:g} s."
+            self.health.broken = f"It has not all been read within {POLL_WITHIN_S:g} s."
         except Exception as error:
             # the line goes on without; the log tells
             log.exception("warnings_failed")
             self._is_away(f"{type(error).__name__}: see the engine's log.")
         self.in_force.expire(self._now())
         self._keep()
-        if before != (self.state.away_since, self.state.broken):
+        if before != (self.health.away_since, self.health.broken):
             log.warning(
                 "warning_feed",
-                away_since=self.state.away_since,
-                why=self.state.why,
-                broken=self.state.broken,
+                away_since=self.health.away_since,
+                why=self.health.why,
+                broken=self.health.broken,
             )
 
     async def _poll(self) -> None:
@@ -158,19 +158,19 @@ class WarningFeed:
             return
         except _NoList as error:
             self.failures += 1
-            self.state.away_since, self.state.why, self.state.broken = None, "", str(error)
+            self.health.away_since, self.health.why, self.health.broken = None, "", str(error)
             return
         self.failures = 0
-        self.state.good_at, self.state.away_since, self.state.why = self._now(), None, ""
+        self.health.good_at, self.health.away_since, self.health.why = self._now(), None, ""
         not_fetched = await self._ask_documents()
         wrong = [text for one in self._links if (text := self._known.get(one.version, ""))]
         wrong += not_fetched
-        self.state.broken = _broken(wrong, len(self._links))
+        self.health.broken = _broken(wrong, len(self._links))
 
     def _is_away(self, why: str) -> None:
         self.failures += 1
-        self.state.away_since = self.state.away_since or self._now()
-        self.state.why, self.state.broken = why, ""
+        self.health.away_since = self.health.away_since or self._now()
+        self.health.why, self.health.broken = why, ""
 
     async def _ask_list(self) -> None:
         settings = self._settings
@@ -223,7 +223,7 @@ class WarningFeed:
         """Keep it for the next engine, if there is more to know than when it last was."""
         in_force, whole = self.in_force.fact()
         known = [version for version, wrong in self._known.items() if not wrong] if whole else []
-        new = (in_force, known, self.state.away_since)
+        new = (in_force, known, self.health.away_since)
         if new == self._kept:
             return
         self._kept = new
@@ -231,9 +231,9 @@ class WarningFeed:
             url=self._settings.warning_url,
             in_force=in_force,
             known=known,
-            good_at=self.state.good_at,
-            away_since=self.state.away_since,
-            why=self.state.why,
+            good_at=self.health.good_at,
+            away_since=self.health.away_since,
+            why=self.health.why,
         )
         self._journal.keep(WARNINGS, msgspec.to_builtins(fact))
 

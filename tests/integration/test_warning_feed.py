@@ -92,7 +92,7 @@ async def test_the_first_poll_fetches_all_and_the_second_nothing_but_that_nothin
     kept = Kept()
     one = feed(bmkg, tmp_path, kept)
     await one.poll()
-    assert ids(one) == ["a", "b"] and one.state.broken == "" and one.failures == 0
+    assert ids(one) == ["a", "b"] and one.health.broken == "" and one.failures == 0
     assert [warning.kecamatan for warning in one.warnings() if not warning.whole_city] == [
         ["Klojen"]
     ]
@@ -130,7 +130,7 @@ async def test_the_next_engine_shows_the_same_at_once_and_fetches_no_document_ag
     await before.poll()
     after = feed(bmkg, tmp_path, kept)
     assert after.warnings() == before.warnings() and ids(after) == ["a"]
-    assert after.state.good_at == before.state.good_at
+    assert after.health.good_at == before.health.good_at
     await after.poll()
     assert bmkg.asked[3:] == [LIST, f"{LIST}/B_alert.xml"], "but one that it could not read"
     elsewhere = feed(bmkg, tmp_path, kept, warning_url=bmkg.base + "/another")
@@ -153,28 +153,28 @@ async def test_a_feed_that_goes_away_is_said_and_what_was_known_stays(
     bmkg.odd[LIST] = "status 503"
     begun = time.time()
     await one.poll()
-    assert one.state.good_at is None
-    assert one.state.away_since is not None and one.state.away_since >= begun
-    assert one.state.why == f"{bmkg.url} answers 503."
-    since = one.state.away_since
+    assert one.health.good_at is None
+    assert one.health.away_since is not None and one.health.away_since >= begun
+    assert one.health.why == f"{bmkg.url} answers 503."
+    since = one.health.away_since
     await one.poll()
-    assert one.failures == 2 and one.state.away_since == since
+    assert one.failures == 2 and one.health.away_since == since
     del bmkg.odd[LIST]
     await one.poll()
-    assert (one.failures, one.state.away_since, one.state.why) == (0, None, "")
+    assert (one.failures, one.health.away_since, one.health.why) == (0, None, "")
     bmkg.odd[LIST] = "status 500"
     await one.poll()
-    assert ids(one) == ["a"] and one.state.away_since is not None
+    assert ids(one) == ["a"] and one.health.away_since is not None
 
 
 async def test_a_server_that_is_not_there_is_away(tmp_path: Path) -> None:
     async with authority_server() as bmkg:
         one = feed(bmkg, tmp_path)
     await one.poll()
-    assert "cannot be fetched" in one.state.why and one.failures == 1
+    assert "cannot be fetched" in one.health.why and one.failures == 1
     async with serving(bmkg):
         await one.poll()
-    assert one.state.away_since is None
+    assert one.health.away_since is None
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ async def test_what_is_beyond_a_limit_is_away_and_why(
     bmkg.odd[LIST] = odd
     one = feed(bmkg, tmp_path)
     await one.poll()
-    assert why in one.state.why and len(one.state.why) < 400
+    assert why in one.health.why and len(one.health.why) < 400
     assert len(bmkg.asked) <= 3
 
 
@@ -212,25 +212,25 @@ async def test_nobody_else_is_asked_than_a_trusted_server_that_is_no_address_ins
 ) -> None:
     one = feed(bmkg, tmp_path, **changes)
     await one.poll()
-    assert why in one.state.why and bmkg.asked == []
+    assert why in one.health.why and bmkg.asked == []
 
 
 async def test_certificates_that_cannot_be_read_are_told(bmkg: Authority, tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_text("no certificate")
     one = feed(bmkg, tmp_path, warning_ca_file=tmp_path / "ca.pem")
     await one.poll()
-    assert "NGALAM112_WARNING_CA_FILE" in one.state.why
+    assert "NGALAM112_WARNING_CA_FILE" in one.health.why
 
 
 async def test_a_list_that_is_none_is_broken_and_not_away(bmkg: Authority, tmp_path: Path) -> None:
     bmkg.list_body = b"<html>Under construction</html>"
     one = feed(bmkg, tmp_path)
     await one.poll()
-    assert one.state.away_since is None and one.state.good_at is None and one.failures == 1
-    assert one.state.broken.startswith("The list cannot be used: The document is neither")
+    assert one.health.away_since is None and one.health.good_at is None and one.failures == 1
+    assert one.health.broken.startswith("The list cannot be used: The document is neither")
     bmkg.list_body = None
     await one.poll()
-    assert one.state.broken == "" and one.state.good_at is not None
+    assert one.health.broken == "" and one.health.good_at is not None
 
 
 async def test_a_broken_document_beside_good_ones_is_named_and_not_fetched_again(
@@ -242,13 +242,13 @@ async def test_a_broken_document_beside_good_ones_is_named_and_not_fetched_again
     one = feed(bmkg, tmp_path)
     await one.poll()
     assert ids(one) == ["a", "c"]
-    assert one.state.broken.startswith("2 of 4 warnings in the list cannot be used; one is ")
+    assert one.health.broken.startswith("2 of 4 warnings in the list cannot be used; one is ")
     await one.poll()
     assert bmkg.asked.count(f"{LIST}/B_alert.xml") == 1
-    assert one.state.broken.startswith("2 of 4 ")
+    assert one.health.broken.startswith("2 of 4 ")
     bmkg.says(B=warns("b"), D=warns("d"))
     await one.poll()
-    assert ids(one) == ["a", "b", "c", "d"] and one.state.broken == ""
+    assert ids(one) == ["a", "b", "c", "d"] and one.health.broken == ""
 
 
 async def test_a_document_that_cannot_be_fetched_is_tried_again_with_the_next_poll(
@@ -258,10 +258,10 @@ async def test_a_document_that_cannot_be_fetched_is_tried_again_with_the_next_po
     bmkg.odd[f"{LIST}/A_alert.xml"] = "status 500"
     one = feed(bmkg, tmp_path)
     await one.poll()
-    assert ids(one) == ["b"] and "answers 500" in one.state.broken
+    assert ids(one) == ["b"] and "answers 500" in one.health.broken
     bmkg.odd.clear()
     await one.poll()
-    assert ids(one) == ["a", "b"] and one.state.broken == ""
+    assert ids(one) == ["a", "b"] and one.health.broken == ""
 
 
 async def test_links_to_other_hosts_are_not_followed(bmkg: Authority, tmp_path: Path) -> None:
@@ -270,7 +270,7 @@ async def test_links_to_other_hosts_are_not_followed(bmkg: Authority, tmp_path: 
     )
     one = feed(bmkg, tmp_path)
     await one.poll()
-    assert bmkg.asked == [LIST] and one.state.broken.startswith("3 of 3 ")
+    assert bmkg.asked == [LIST] and one.health.broken.startswith("3 of 3 ")
 
 
 async def test_a_list_of_ten_thousand_stays_within_the_requests_of_a_minute(
@@ -284,7 +284,7 @@ async def test_a_list_of_ten_thousand_stays_within_the_requests_of_a_minute(
     assert one.unfinished and len(one.warnings()) == MOST_REQUESTS - 1
     for _ in range(3):
         await one.poll()
-    assert len(bmkg.asked) == MOST_REQUESTS and one.state.away_since is None
+    assert len(bmkg.asked) == MOST_REQUESTS and one.health.away_since is None
 
 
 async def test_when_documents_fail_in_a_row_the_others_wait_for_the_next_poll(
@@ -300,7 +300,7 @@ async def test_without_a_map_the_warning_cannot_be_used(bmkg: Authority, tmp_pat
     bmkg.says(A=warns("a"))
     one = feed(bmkg, tmp_path, districts_file=tmp_path / "none.geojson")
     await one.poll()
-    assert ids(one) == [] and "NGALAM112_DISTRICTS_FILE" in one.state.broken
+    assert ids(one) == [] and "NGALAM112_DISTRICTS_FILE" in one.health.broken
 
 
 # --- what people see ------------------------------------------------------------------------------
@@ -316,9 +316,9 @@ async def engine(bmkg: Authority | None, home: Path) -> AsyncIterator[ServedEngi
 
 
 async def asked_once(served: ServedEngine) -> None:
-    state = served.engine.warning_feed.state
+    health = served.engine.warning_feed.health
     await eventually(
-        lambda: state.good_at is not None or state.away_since is not None or state.broken != "",
+        lambda: health.good_at is not None or health.away_since is not None or health.broken != "",
         what="the feed is asked",
     )
 
