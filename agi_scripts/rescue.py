@@ -145,8 +145,7 @@ class Rescuer:
         if now - self._looked_at > HELD_UP_S:
             self._watched_since = now
         self._looked_at = now
-        beat = max(last_beat(self._beat_file), self._watched_since)
-        if now - beat <= self._after_s:
+        if self._beats():
             self._close("")
             return
         try:
@@ -155,11 +154,18 @@ class Rescuer:
             self._close(f"Asterisk cannot be asked over AMI: {error or type(error).__name__}.")
         self._looked_at = time.monotonic()  # waiting for Asterisk is no standstill
 
+    def _beats(self) -> bool:
+        """Whether an engine has beaten lately, or may have."""
+        beat = max(last_beat(self._beat_file), self._watched_since)
+        return time.monotonic() - beat <= self._after_s
+
     def _rescue(self) -> None:
         if self._ami is None:
             self._ami = Ami(self._port, "rescue", self._secret_file.read_text("ascii").strip())
             tell(f"No engine has beaten for {self._after_s:g} s; looking for its citizens.")
         for channel, exten in stranded(self._ami.ask("Status")):
+            if self._beats():
+                return  # an engine has come meanwhile, and serves whoever is left
             where = {"Context": TO, "Exten": exten, "Priority": "1"}
             try:
                 self._ami.ask("Redirect", Channel=channel, **where)

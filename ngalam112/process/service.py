@@ -182,7 +182,13 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
     )
     api = Api(engine, database, settings, journal)
     beat = BeatFile(settings.beat)
-    engine.on_serving = lambda: life.becomes("serving")
+
+    def serves() -> None:
+        life.becomes("serving")
+        # at once, for the rescuer may be about to take our citizens to the fallback
+        engine.ping(beat.touch)
+
+    engine.on_serving = serves
     life.heartbeat.proof = lambda: engine.do(lambda _: None)
     life.heartbeat.ask_asterisk = lambda: engine.ping(beat.touch)
     calm_the_collector()

@@ -100,7 +100,7 @@ class StandIn:
 
     def __init__(self, replies: Callable[[str, str], str]) -> None:
         self.asked: list[str] = []
-        self._replies = replies
+        self.replies = replies
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
         threading.Thread(target=self._serve, daemon=True).start()
@@ -125,7 +125,7 @@ class StandIn:
                     asked[name] = value
                     continue
                 self.asked.append(asked["Action"])
-                peer.sendall(self._replies(asked["Action"], asked["ActionID"]).encode())
+                peer.sendall(self.replies(asked["Action"], asked["ActionID"]).encode())
                 asked = {}
 
 
@@ -198,6 +198,23 @@ def test_it_asks_asterisk_only_once_the_beat_is_too_old(watch: Watch) -> None:
     assert watch.look() == ["Login", "Status"]
     watch.beat.write_text(f"{time.monotonic():020.6f}\n")
     assert watch.look() == ["Login", "Status"]
+
+
+def test_whoever_is_left_when_an_engine_beats_again_is_left_to_it(watch: Watch) -> None:
+    def replies(action: str, tag: str) -> str:
+        if action == "Redirect":
+            watch.beat.write_text(f"{time.monotonic():020.6f}\n")
+        if action != "Status":
+            return ok(action, tag)
+        blocks = [status(f"PJSIP/trunk-{one}", ActionID=tag) for one in range(3)]
+        told = ["".join(f"{name}: {value}\r\n" for name, value in one) for one in blocks]
+        end = f"Event: StatusComplete\r\nEventList: Complete\r\nActionID: {tag}\r\n"
+        first = f"Response: Success\r\nActionID: {tag}\r\nEventList: start\r\n"
+        return "".join(f"{one}\r\n" for one in (first, *told, end))
+
+    watch.stand_in.replies = replies
+    watch.beat.write_text(f"{time.monotonic() - 5:020.6f}\n")
+    assert watch.look(60) == ["Login", "Status", "Redirect"]
 
 
 @pytest.mark.parametrize("text", [None, "", "soon", "99999999999.9"])
