@@ -40,7 +40,7 @@ from pbx.request_lane import RequestLane, lane_apps
 log = structlog.get_logger("ari")
 T = TypeVar("T")
 _FILTERED_S = 0.5  # so long the calls wait for the filters at most
-_AGAIN_S = 1.0  # between tries of what the link needs and has not got
+_REFUSED_OFTEN = 4  # half a second of tries
 _CLOSE_S = 0.5  # for Asterisk's word on the end of a socket; over a cut there is none
 
 
@@ -286,17 +286,19 @@ class AriClient:
     async def _filter_events(self, app: str) -> None:
         """Let Asterisk say what we read and nothing else; answers to requests count among that.
 
-        Over HTTP, because the answer lists all channels of the application. Until it takes it.
+        Over HTTP, because the answer lists all channels of the application. Until it takes it:
+        Asterisk opens a socket before it knows the application, so the first answer can be 404.
         """
         wanted = EVENT_NAMES if app == self.app else ["RESTResponse"]
         body = {"allowed": [{"type": name} for name in wanted]}
-        while True:
+        for refused, delay in enumerate(reconnect_delays()):
             try:
                 await self._over_http("PUT", f"applications/{app}/eventFilter", body=body)
                 return
             except AriError as error:
-                log.error("ari_event_filter_refused", error=str(error))
-                await asyncio.sleep(_AGAIN_S)
+                if refused == _REFUSED_OFTEN:
+                    log.error("ari_event_filter_refused", error=str(error))
+                await asyncio.sleep(delay)
 
     async def _close(self) -> None:
         await asyncio.gather(*(lane.close() for lane in self._lanes))

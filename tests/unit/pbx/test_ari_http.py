@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
@@ -37,13 +37,16 @@ async def events(request: web.Request) -> web.WebSocketResponse:
     return socket
 
 
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
 @asynccontextmanager
-async def connected() -> AsyncIterator[AriClient]:
+async def connected(take_filter: Handler = listed) -> AsyncIterator[AriClient]:
     app = web.Application()
     app.router.add_get("/ari/events", events)
     app.router.add_get("/ari/bridges", listed)
     app.router.add_get("/ari/channels", is_slow)
-    app.router.add_put("/ari/applications/{app}/eventFilter", listed)
+    app.router.add_put("/ari/applications/{app}/eventFilter", take_filter)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
@@ -128,3 +131,19 @@ async def test_a_snapshot_is_no_older_than_what_was_asked_and_no_newer_than_what
     await snapshot(cast(AriClient, ari), ["p1"])
     assert ari.asked[0] == ari.asked[-1] == "caught up"
     assert set(ari.asked[1:-1]) >= {"channels", "bridges", "applications/ngalam112"}
+
+
+async def test_a_filter_that_comes_before_the_application_is_asked_for_again_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("pbx.ari._FILTERED_S", 30.0)
+    answers: list[int] = []
+
+    async def knows_it_at_the_third_try(request: web.Request) -> web.Response:
+        answers.append(404 if len(answers) < 2 else 200)
+        return web.Response(status=answers[-1])
+
+    async with connected(knows_it_at_the_third_try) as ari:
+        # what happens to citizens is read only now
+        assert answers[:3] == [404, 404, 200]
+        assert ari.connected
