@@ -11,6 +11,7 @@ import errno
 import socket
 import ssl
 from collections.abc import Sequence
+from pathlib import Path
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -19,9 +20,19 @@ from aiohttp.connector import AddrInfoType
 from guarded_net.addresses import may_connect
 from guarded_net.names import Names
 
+REDIRECTS = (301, 302, 303, 307, 308)
+
 
 class AddressRefused(OSError):
     """No address of a host may be connected to."""
+
+
+class BodyRefused(Exception):
+    """What is answered is not read; the message says why, to follow the name of who answers."""
+
+
+class CertificatesError(Exception):
+    """Certificates cannot be used; the message is one sentence."""
 
 
 def guarded_session(
@@ -53,6 +64,32 @@ def guarded_session(
         max_line_size=4096,
         max_field_size=4096,
     )
+
+
+def trusted(ca_file: Path | None, setting: str) -> ssl.SSLContext:
+    """Return what trusts the certificates (PEM) of a file instead of the system's.
+
+    Reading takes some 30 ms. Raises CertificatesError; `setting`: where the file is named.
+    """
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise CertificatesError(
+            f"The certificates in {ca_file} cannot be used ({error}); see {setting}."
+        ) from None
+
+
+async def read_body(answer: aiohttp.ClientResponse, largest: int) -> bytes:
+    """Return all that is answered; raises BodyRefused beyond `largest` bytes, or if compressed."""
+    if answer.headers.get("Content-Encoding", "identity") != "identity":
+        raise BodyRefused("answers compressed, which is not read")
+    parts = bytearray()
+    async for part in answer.content.iter_chunked(16_384):
+        parts += part
+        if len(parts) > largest:
+            abort(answer)
+            raise BodyRefused(f"has more than {largest} bytes")
+    return bytes(parts)
 
 
 def abort(answer: aiohttp.ClientResponse) -> None:

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urljoin
 
 import aiohttp
 
-from guarded_net.http import abort, guarded_session
+from guarded_net.http import (
+    REDIRECTS,
+    BodyRefused,
+    CertificatesError,
+    guarded_session,
+    read_body,
+    trusted,
+)
 from guarded_net.names import Names
 from places.pidf_lo import LARGEST
 from places.place import PlaceError, readable
@@ -21,7 +27,6 @@ WITHIN_S = 2.0
 AT_ONCE = 8
 MOST_WAITING = 64
 MOST_REDIRECTS = 2
-_REDIRECTS = (301, 302, 303, 307, 308)
 _ACCEPTED = "application/pidf+xml, application/held+xml;q=0.5"
 
 
@@ -81,34 +86,23 @@ class PlaceFetcher:
         session = await self._opened()
         headers = {"Accept": _ACCEPTED, "Accept-Encoding": "identity"}
         async with session.get(url, headers=headers, allow_redirects=False) as answer:
-            if answer.status in _REDIRECTS and "Location" in answer.headers:
+            if answer.status in REDIRECTS and "Location" in answer.headers:
                 return str(answer.headers["Location"])
             if answer.status != 200:
                 raise PlaceError(f"{readable(url, 80)} answers {answer.status}.")
-            if answer.headers.get("Content-Encoding", "identity") != "identity":
-                raise PlaceError(f"{readable(url, 80)} answers compressed, which is not read.")
-            parts = bytearray()
-            async for part in answer.content.iter_chunked(8192):
-                parts += part
-                if len(parts) > LARGEST:
-                    abort(answer)
-                    raise PlaceError(f"{readable(url, 80)} has more than {LARGEST} bytes.")
-            return bytes(parts)
+            try:
+                return await read_body(answer, LARGEST)
+            except BodyRefused as error:
+                raise PlaceError(f"{readable(url, 80)} {error}.") from None
 
     async def _opened(self) -> aiohttp.ClientSession:
         if self._session is None:
             # reading all certificates takes some 30 ms
-            context = await asyncio.to_thread(self._context)
+            try:
+                context = await asyncio.to_thread(trusted, self._ca_file, "NGALAM112_PLACE_CA_FILE")
+            except CertificatesError as error:
+                raise PlaceError(str(error)) from None
             if self._session is None:
                 # `fetch` has one time limit for all
                 self._session = guarded_session(context, Names(), self._networks, AT_ONCE)
         return self._session
-
-    def _context(self) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self._ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise PlaceError(
-                f"The certificates in {self._ca_file} cannot be used ({error}); see "
-                "NGALAM112_PLACE_CA_FILE."
-            ) from None

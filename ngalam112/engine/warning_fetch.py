@@ -17,7 +17,15 @@ from urllib.parse import urljoin
 import aiohttp
 
 from guarded_net.addresses import EVERYWHERE, is_address
-from guarded_net.http import abort, guarded_session
+from guarded_net.http import (
+    REDIRECTS,
+    BodyRefused,
+    CertificatesError,
+    abort,
+    guarded_session,
+    read_body,
+    trusted,
+)
 from guarded_net.names import Names
 from guarded_net.urls import Url, UrlError, is_listed, read_url
 from ngalam112 import __version__
@@ -27,7 +35,6 @@ from public_warnings.pauses import Budget
 WITHIN_S = 20.0
 """One request, with its redirects."""
 MOST_REDIRECTS = 2
-_REDIRECTS = (301, 302, 303, 307, 308)
 _HEADERS = {
     "Accept": "application/rss+xml, application/atom+xml, application/cap+xml, application/xml",
     "Accept-Encoding": "identity",
@@ -122,13 +129,15 @@ class WarningFetcher:
         async with guarded_session(context, self._names, networks, at_once=1) as session:
             answer = await session.get(url, headers=headers, allow_redirects=False)
             try:
-                if answer.status in _REDIRECTS and "Location" in answer.headers:
+                if answer.status in REDIRECTS and "Location" in answer.headers:
                     return str(answer.headers["Location"])
                 if answer.status == 304:
                     return Answer(None, Validators())
                 if answer.status != 200:
                     raise WarningError(f"{readable(url, 100)} answers {answer.status}.")
-                return Answer(await _body(answer, url, largest), _validators(answer))
+                return Answer(await read_body(answer, largest), _validators(answer))
+            except BodyRefused as error:
+                raise WarningError(f"{readable(url, 100)} {error}.") from None
             finally:
                 abort(answer)
                 answer.close()
@@ -136,28 +145,13 @@ class WarningFetcher:
     async def _tls(self) -> ssl.SSLContext:
         if self._context is None:
             # reading all certificates takes some 30 ms
-            self._context = await asyncio.to_thread(self._read_certificates)
+            try:
+                self._context = await asyncio.to_thread(
+                    trusted, self._ca_file, "NGALAM112_WARNING_CA_FILE"
+                )
+            except CertificatesError as error:
+                raise WarningError(str(error)) from None
         return self._context
-
-    def _read_certificates(self) -> ssl.SSLContext:
-        try:
-            return ssl.create_default_context(cafile=self._ca_file)
-        except (OSError, ssl.SSLError) as error:
-            raise WarningError(
-                f"The certificates in {self._ca_file} cannot be used ({error}); see "
-                "NGALAM112_WARNING_CA_FILE."
-            ) from None
-
-
-async def _body(answer: aiohttp.ClientResponse, url: str, largest: int) -> bytes:
-    if answer.headers.get("Content-Encoding", "identity") != "identity":
-        raise WarningError(f"{readable(url, 100)} answers compressed, which is not read.")
-    parts = bytearray()
-    async for part in answer.content.iter_chunked(16_384):
-        parts += part
-        if len(parts) > largest:
-            raise WarningError(f"{readable(url, 100)} has more than {largest} bytes.")
-    return bytes(parts)
 
 
 def _validators(answer: aiohttp.ClientResponse) -> Validators:
