@@ -28,20 +28,27 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What the engine knew when it asked Asterisk.
 
     `talks`: citizens who talk, and in which bridge. `offers`: legs that the dead engine may have
-    had rung. What has changed since is left alone, for the answer is older.
+    had rung, and for which citizen. What has changed since is left alone, for the answer is older.
     """
 
     talks: dict[str, str]
-    offers: frozenset[str]
+    offers: dict[str, str]
 
 
-def offers_of(router: EventRouter) -> frozenset[str]:
-    """The legs that an earlier engine may have rung; to be asked before the restore."""
-    kept = [call.checkpoint for call in router.calls.values() if call.checkpoint is not None]
-    return frozenset(offer.leg for one in kept for offer in one.offers)
+def offers_of(router: EventRouter) -> dict[str, str]:
+    """The legs that an earlier engine may have rung, with the citizens that they were rung for.
+
+    To be asked before the restore.
+    """
+    return {
+        offer.leg: call.channel
+        for call in router.calls.values()
+        if call.checkpoint is not None
+        for offer in call.checkpoint.offers
+    }
 
 
-def known(router: EventRouter, offers: frozenset[str]) -> Known:
+def known(router: EventRouter, offers: dict[str, str]) -> Known:
     """What the engine knows now."""
     talks = {
         one.channel: bridge for bridge, one in router.dispatcher.bridges.items() if _talks(one)
@@ -56,11 +63,14 @@ def look(router: EventRouter, before: Known, live: Snapshot, now: float) -> None
             log.warning("unknown_citizen", leg=citizen.id)
             answer(router, citizen)
             arrive(router, citizen, now)
+    handed_over = set(before.offers.values())
     for channel, bridge in before.talks.items():
         call = router.calls.get(channel)
         if call is None or not _talks(call) or call.bridge != bridge or channel not in live.legs:
             continue
-        _rejoin(router, call, bridge, live, now)
+        # music plays for who waited, and in a talk into which somebody else was to come
+        music_since = 0.0 if channel in handed_over else now - JUST_S
+        _rejoin(router, call, bridge, live, music_since)
     known_legs = router.dispatcher.operator_legs.legs.keys() | router.channels_of_phones()
     for leg_id in live.legs.keys() - known_legs:
         if leg_id in before.offers or _rings_long(live.legs[leg_id]):
@@ -75,9 +85,12 @@ def look(router: EventRouter, before: Known, live: Snapshot, now: float) -> None
                 router.dispatcher.announcements.music.begin(call, now)
 
 
-def _rejoin(router: EventRouter, call: Call, bridge: str, live: Snapshot, now: float) -> None:
+def _rejoin(
+    router: EventRouter, call: Call, bridge: str, live: Snapshot, music_since: float
+) -> None:
+    """`music_since`: in a talk that began after that, a dead engine may have asked for music."""
     inside = live.bridges.get(bridge, [])
-    if any(now - leg.talks_since < JUST_S and not leg.held_since for leg in call.talkers()):
+    if any(leg.talks_since > music_since and not leg.held_since for leg in call.talkers()):
         # the dead engine's order for music, read after the two were connected, drowns the talk
         router.switch.unhold(call.channel)
     for leg in call.talkers():

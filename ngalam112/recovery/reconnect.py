@@ -150,7 +150,7 @@ class Reconnect:
             log.error("phones_not_brought", error=str(error))
         await self._look_again(offers)
 
-    async def _look_again(self, offers: frozenset[str]) -> None:
+    async def _look_again(self, offers: dict[str, str]) -> None:
         await asyncio.sleep(recheck.AFTER_S)
         before = recheck.known(self._router, offers)
         try:

@@ -15,7 +15,7 @@ from acd.recovery.reconcile import LiveLeg
 from ngalam112.recovery import recheck
 from ngalam112.recovery.snapshot import Snapshot
 from pbx.ami import DeviceState
-from pbx.ari_types import ChannelTransfer
+from pbx.ari_types import Channel, ChannelDtmfReceived, ChannelTransfer
 
 
 class EngineDies(HandingOver):
@@ -167,3 +167,15 @@ class EngineDies(HandingOver):
 
 EngineDies.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
 TestTheNextEngineKeepsThePromises = EngineDies.TestCase
+
+
+def test_late_music_of_a_consultation_does_not_drown_the_talk() -> None:
+    line = EngineDies()
+    line.talks_go_on(talks=1)
+    (first,) = line.of_kind("leg", up=True)
+    for key in "*2102#":
+        line.handle(ChannelDtmfReceived(key, Channel(id=first, state="Up")))
+    line.the_engine_will_die_while_it_asks(orders=1, loses=False)
+    line.answers(line.of_kind("leg", up=False)[0])
+    line.no_citizen_is_alone_in_silence()
+    assert line.exchange.hears("citizen1") == {first}

@@ -22,7 +22,7 @@ def a_talk() -> tuple[LineDesk, Call]:
 
 def looked(desk: LineDesk, bridges: dict[str, list[str]], before: Known | None = None) -> None:
     legs = {one: a_leg(one) for members in bridges.values() for one in members}
-    before = before or known(desk.router, frozenset())
+    before = before or known(desk.router, {})
     look(desk.router, before, Snapshot(legs, bridges), 200.0)
 
 
@@ -46,7 +46,7 @@ def test_who_began_to_talk_after_the_question_is_left_alone() -> None:
     desk = LineDesk()
     call = desk.citizen()
     desk.press("2")
-    before = known(desk.router, frozenset())
+    before = known(desk.router, {})
     desk.handle(StasisStart(["operator"], a_channel(call.leg or "")))
     desk.handle(Connected(call.bridge or ""))
     desk.switch.did.clear()
@@ -56,7 +56,7 @@ def test_who_began_to_talk_after_the_question_is_left_alone() -> None:
 
 def test_who_has_hung_up_meanwhile_is_not_brought_back() -> None:
     desk, call = a_talk()
-    before, leg = known(desk.router, frozenset()), call.leg or ""
+    before, leg = known(desk.router, {}), call.leg or ""
     desk.dispatcher.finish(call, "citizen", 16, 150.0)
     desk.switch.did.clear()
     looked(desk, {"old": [leg]}, before)
@@ -70,7 +70,7 @@ def test_a_phone_that_began_to_ring_for_nobody_is_let_go() -> None:
     late = desk.router.calls["c1"].leg or ""
     after = desk.next_engine()
     offers = offers_of(after.router)
-    assert offers == {late}
+    assert offers == {late: "c1"}
     after.restore_calls(a_leg())  # Asterisk had not rung it yet, so it is the other operator's turn
     rings = after.router.calls["c1"].leg or ""
     assert rings not in ("", late)
@@ -92,7 +92,7 @@ def test_a_phone_that_began_to_ring_for_nobody_is_let_go() -> None:
 )
 def test_a_colleague_whose_caller_is_gone_is_rung_no_more(leg: LiveLeg, gone: list[str]) -> None:
     desk = LineDesk()
-    look(desk.router, known(desk.router, frozenset()), Snapshot({leg.id: leg}, {}), 200.0)
+    look(desk.router, known(desk.router, {}), Snapshot({leg.id: leg}, {}), 200.0)
     assert desk.switch.told("hang_up") == gone
 
 
@@ -103,7 +103,7 @@ def test_a_colleague_who_is_rung_by_this_engine_is_rung_on() -> None:
     legs = [a_leg(one, citizen=False, up=False, age_s=1.0) for one in ("own", rung)]
     look(
         desk.router,
-        known(desk.router, frozenset()),
+        known(desk.router, {}),
         Snapshot({one.id: one for one in legs}, {}),
         200.0,
     )
