@@ -56,6 +56,8 @@ class Dispatcher:
     """Queues calls, offers them to operators, connects them, ends them.
 
     `offer_item(item, desk, now)`: offers a work item whose turn has come; set by who serves them.
+    `talk_on(call, now)`: the citizen has hung up while several legs are up; takes out of the call
+    those that talk on. Set by who serves calls without a citizen.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class Dispatcher:
         self.transfers = Transfers(self, self.operator_legs, directory or Directory())
         self.overflow = Overflow(self.queue, self.operator_legs, self.transfers.directory)
         self.offer_item: OfferItem = lambda one, desk, now: None
+        self.talk_on: Callable[[Call, float], None] = lambda call, now: None
         self._newcomers: list[Call] = []  # who has begun to wait since the last `settle`
 
     # --- what happens to the citizen ---------------------------------------------------------
@@ -180,6 +183,8 @@ class Dispatcher:
         if call.notice_heard_at is not None and is_informed(call, ended_by, now):
             waited["informed"] = True
         call.note(EventKind.ENDED, now, ended_by=ended_by, hangup_cause=cause, **waited)
+        if ended_by == "caller" and len(call.legs) > 1:
+            self.talk_on(call, now)
         self.release(call, now)
         call.move(Stage.ENDED)
         self.announcements.forget(call)

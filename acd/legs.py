@@ -265,14 +265,33 @@ class OperatorLegs:
         if operator is None or operator.call != leg.call.id:
             return
         if leg.talks_since:
-            operator.misses = 0  # not at the answer: a phone that drops at once has missed the call
-            self._note_talk(operator, leg, now)
-            self.last_calls[operator.id] = leg.call
-            wrap_up_s = self.rules.wrap_up(leg.call.record.category)
-            self._handled(now - leg.talks_since + wrap_up_s)
-            self._wrap_ups.begin(operator, wrap_up_s, now)
+            self._wrap_ups.begin(operator, self._served(operator, leg, now), now)
         else:
             self.roster.idle(operator, operator.idle_since)
+
+    def _served(self, operator: Operator, leg: Leg, now: float) -> float:
+        """An operator has talked with a citizen; returns the seconds of wrap-up that follow."""
+        operator.misses = 0  # not at the answer: a phone that drops at once has missed the call
+        self._note_talk(operator, leg, now)
+        self.last_calls[operator.id] = leg.call
+        wrap_up_s = self.rules.wrap_up(leg.call.record.category)
+        self._handled(now - leg.talks_since + wrap_up_s)
+        return wrap_up_s
+
+    def talks_on(self, leg: Leg, channel: str, now: float) -> float:
+        """A leg goes on without its citizen, in the call of the phone's channel `channel`.
+
+        It is no leg of a citizen's any more. Returns the seconds of wrap-up that its operator has
+        after that; 0 for an agency.
+        """
+        leg.rearm(None)
+        del leg.call.legs[leg.id], self.legs[leg.id]
+        operator = self.roster.operators.get(leg.operator or "")
+        if operator is None or operator.call != leg.call.id:
+            return 0.0
+        wrap_up_s = self._served(operator, leg, now)
+        operator.move(State.CALLING, channel)
+        return wrap_up_s
 
     def preferred(self, call: Call, now: float) -> str | None:
         """Who spoke with this caller lately."""

@@ -1,6 +1,7 @@
 """Calls that an operator makes from a phone: to a colleague, or to an agency about a citizen.
 
-They have no record. An agency is called only by an operator who has a citizen on the line. A
+They have no record. An agency is called only by an operator who has a citizen on the line; the
+two may talk on when the citizen has hung up, and that is a call of this kind from then on. A
 citizen is only called back (`acd.callbacks.jobs`), and only the ringing is here: who answers is a
 call. When the phone asks by REFER with Replaces, whom it talks with comes into the citizen's call.
 """
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 
 import structlog
 
-from acd.calls.call import Leg
+from acd.calls.call import Call, Leg
 from acd.calls.checkpoint import (
     IN_VAIN,
     OPERATOR_CALL,
@@ -33,6 +34,7 @@ from acd.operators.operator import Device, Operator
 from acd.operators.states import State
 from acd.timers import Timer
 from acd.transfers.directory import Directory, Refusal
+from acd.transfers.talking_on import CITIZEN_LEFT, NOT_ANSWERED, TalkingOn, who_talks_on
 from acd.transfers.transfers import Consulted
 
 log = structlog.get_logger("acd")
@@ -64,6 +66,7 @@ class OperatorCall:
 
     `item`: the callback for which a citizen is called. `in_vain`: what the channel hears if nobody
     answers. `told`: who wants to know whether the two talk; nobody of an earlier engine's.
+    `wrap_up_s`: what the operator has after it, as the citizen whose talk goes on here has hung up.
     """
 
     channel: str
@@ -78,6 +81,7 @@ class OperatorCall:
     item: str | None = None
     in_vain: str = IN_VAIN
     told: Told | None = None
+    wrap_up_s: float = 0.0
 
     def tell(self, talks: bool, now: float) -> None:
         """Tell who wants to know whether the two talk, once."""
@@ -97,6 +101,7 @@ class OperatorCall:
             bridge=self.bridge,
             item=self.item,
             in_vain=self.in_vain,
+            wrap_up_s=self.wrap_up_s,
         )
 
 
@@ -108,6 +113,9 @@ class OperatorCalls(Owner):
         self._journal = journal
         self.called_back = CalledBack(dispatcher.rules.outbound, dispatcher.rules.country)
         self.callbacks: Callbacks
+        dispatcher.talk_on = self.talk_on
+        # two talk on without the citizen; set by who keeps the incidents
+        self.on_talks_on: Callable[[TalkingOn, float], None] = lambda both, now: None
         self.by_channel: dict[str, OperatorCall] = {}
         self.by_leg: dict[str, OperatorCall] = {}
 
@@ -203,12 +211,51 @@ class OperatorCalls(Owner):
         self._keep(call)
         self._dispatcher.switch.ring(call.leg, phone, display, channel)
 
+    def talk_on(self, call: Call, now: float) -> None:
+        """A citizen has hung up: an operator and an agency that is in the call may talk on.
+
+        Both are out of the citizen's call then; whoever else is there is left in it.
+        """
+        found = who_talks_on(call)
+        if found is None:
+            return
+        dispatcher, by, agency = self._dispatcher, found.by, found.agency
+        if found.bridge is not None and found.bridge == call.bridge:
+            dispatcher.bridges.pop(found.bridge)
+            call.bridge = None
+        elif call.transfer is not None:
+            call.transfer.bridge = None
+        for leg in (by, agency):
+            dispatcher.transfers.forget(leg.id)
+        dispatcher.operator_legs.talks_on(agency, by.id, now)
+        until = agency.rings_until
+        one = OperatorCall(
+            by.id,
+            by.phone,
+            by.operator,
+            agency.id,
+            agency.phone,
+            found.target,
+            dispatcher.timers.at(until, lambda at: self._rang_out(by.id, at)),
+            until,
+            found.bridge,
+            in_vain=NOT_ANSWERED,
+            wrap_up_s=dispatcher.operator_legs.talks_on(by, by.id, now),
+        )
+        self._know(one)
+        self._keep(one)
+        if found.bridge is None:
+            dispatcher.switch.ringing(by.id)
+        else:
+            dispatcher.switch.tell(by.id, CITIZEN_LEFT)
+        self.on_talks_on(found, now)
+
     def stop(self, item: str, now: float) -> None:
         """Ring a citizen no more, and tell the operator so in words."""
         for call in [one for one in self.by_channel.values() if one.item == item]:
             self._dispatcher.switch.hang_up(call.leg, NO_ANSWER)
             self._forget(call)
-            self._free_both(call)
+            self._free_both(call, now)
             self.say(call.channel, "transfer_failed", now)
 
     def all_lost(self, now: float) -> None:
@@ -216,7 +263,7 @@ class OperatorCalls(Owner):
         for call in list(self.by_channel.values()):
             self._forget(call)
             call.tell(False, now)
-            self._free_both(call)
+            self._free_both(call, now)
 
     def rings_for(self, item: str) -> bool:
         """Whether a citizen is rung for this callback."""
@@ -273,6 +320,7 @@ class OperatorCalls(Owner):
                 kept.bridge,
                 kept.item,
                 kept.in_vain,
+                wrap_up_s=kept.wrap_up_s,
             )
             self._know(call)
             dispatcher.switch.belongs(call.leg, channel)
@@ -313,7 +361,7 @@ class OperatorCalls(Owner):
             self._dispatcher.switch.answer(call.channel)
             self._dispatcher.switch.stop_ringing(call.channel)
             if not self.callbacks.citizen_answered(call, now):
-                self._free_both(call)
+                self._free_both(call, now)
             return
         call.bridge = new_id(now)
         if call.in_vain != IN_VAIN:
@@ -359,7 +407,7 @@ class OperatorCalls(Owner):
     def _in_vain(self, call: OperatorCall, cause: int, now: float) -> None:
         """The one who was called does not answer: who called hears it in words."""
         self._forget(call)
-        self._free_both(call)
+        self._free_both(call, now)
         self.say(call.channel, call.in_vain, now)
         call.tell(False, now)
         if call.item is not None:
@@ -372,7 +420,7 @@ class OperatorCalls(Owner):
                 self._dispatcher.switch.hang_up(one, NORMAL)
         if call.bridge is not None:
             self._dispatcher.switch.disconnect(call.bridge)
-        self._free_both(call)
+        self._free_both(call, now)
         call.tell(False, now)
         if call.item is not None:
             self.callbacks.operator_left(call, now)
@@ -385,6 +433,10 @@ class OperatorCalls(Owner):
         self._owners.remove(call.leg, self)
         self._journal.keep(OPERATOR_CALL + call.channel, None)
 
-    def _free_both(self, call: OperatorCall) -> None:
-        self._dispatcher.roster.free(call.operator, call.channel)
-        self._dispatcher.roster.free(call.target.operator, call.channel)
+    def _free_both(self, call: OperatorCall, now: float) -> None:
+        roster = self._dispatcher.roster
+        one = roster.operators.get(call.operator or "")
+        if one is not None and one.call == call.channel and call.wrap_up_s > 0:
+            self._dispatcher.wrap_ups.begin(one, call.wrap_up_s, now)
+        roster.free(call.operator, call.channel)
+        roster.free(call.target.operator, call.channel)

@@ -221,6 +221,18 @@ class IncidentBook:
         """Write down what has happened of itself, whatever has become of the incident since."""
         self._keep(self._of_hand(incident), kind, now, by, **data)
 
+    def note_talk(
+        self, call_id: str, kind: EntryKind, operator: str | None, now: float, data: dict[str, Any]
+    ) -> None:
+        """Write down who else talks with the citizen of a call, or with its operator.
+
+        Of an incident that is not in hand only the record of the call tells that.
+        """
+        incident = self.of_call(call_id)
+        if incident is not None:
+            by = By(operator or LINE, "phone")
+            self.note(incident, kind, by, now, {"call_id": call_id, **data})
+
     def take(self, incident: Incident) -> Incident:
         """Have an incident in hand from now on, as something is to follow from it by itself."""
         if incident.id not in self.in_hand:

@@ -44,6 +44,9 @@ class EntryKind(StrEnum):
     ANSWERED = "answered"  # question, answer: of the category's protocol
     CALL_LINKED = "call_linked"  # call_id
     CALL_UNLINKED = "call_unlinked"  # call_id, to: it belongs to another incident
+    # call_id, kind (operator, agency, category), to, name, how (transfer, conference)
+    JOINED = "joined"  # somebody else talks with the citizen, called by an operator
+    TALKS_ON = "talks_on"  # call_id, kind, to, name: the citizen has hung up, the two talk on
     MOVED = "moved"  # state, reason
     MERGED = "merged"  # into, number
     UNMERGED = "unmerged"  # into, number

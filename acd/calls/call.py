@@ -211,7 +211,8 @@ class Leg:
     `phone`: the number of the phone, or the agency's address. `transfer`: the handing over that it
     is rung for, if it is not an offer out of the queue. `declines`: its phone has sent REFER before
     the leg was ours, and is to be told that nothing comes of it. `refused_at`: when its phone was
-    told last that its REFER has failed.
+    told last that its REFER has failed. `target`: what was dialled to have it in the talk, if that
+    is known.
     """
 
     id: str
@@ -226,6 +227,7 @@ class Leg:
     held_since: float | None = None
     declines: bool = False
     refused_at: float | None = None
+    target: Target | None = None
     timer: Timer | None = None
 
     def rearm(self, timer: Timer | None) -> None:

@@ -84,7 +84,8 @@ class OperatorCallCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_def
 
     `leg`: whom it called, at `address`. `rings_until`: when ringing is given up, seconds since the
     epoch. `bridge`: where the two talk. `item`: the callback for which a citizen is called.
-    `in_vain`: the prompt that the channel hears if nobody answers.
+    `in_vain`: the prompt that the channel hears if nobody answers. `wrap_up_s`: what the operator
+    has after it, as the citizen whose talk goes on here has hung up.
     """
 
     phone: str
@@ -96,6 +97,7 @@ class OperatorCallCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_def
     bridge: str | None = None
     item: str | None = None
     in_vain: str = IN_VAIN
+    wrap_up_s: float = 0.0
 
 
 class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -14,7 +14,7 @@ class State(StrEnum):
     OFFERED = "offered"
     TALKING = "talking"
     HOLDING = "holding"  # talks with a citizen who is on hold
-    CALLING = "calling"  # is on a call of their own: to a colleague, or back to a citizen
+    CALLING = "calling"  # on a call without a citizen, or about to call one back
     WRAP_UP = "wrap_up"
 
 
@@ -23,10 +23,11 @@ OPERATOR_MOVES = moves(
         State.IDLE: (State.OFFERED, State.TALKING, State.HOLDING, State.CALLING, State.WRAP_UP),
         State.OFFERED: (State.IDLE, State.TALKING, State.HOLDING, State.CALLING, State.WRAP_UP),
         # OFFERED out of a talk: apart from the citizen, to be connected again
-        State.TALKING: (State.HOLDING, State.IDLE, State.WRAP_UP, State.OFFERED),
-        State.HOLDING: (State.TALKING, State.IDLE, State.WRAP_UP, State.OFFERED),
+        # ... CALLING: the citizen has hung up, and the operator talks on with an agency
+        State.TALKING: (State.HOLDING, State.IDLE, State.WRAP_UP, State.OFFERED, State.CALLING),
+        State.HOLDING: (State.TALKING, State.IDLE, State.WRAP_UP, State.OFFERED, State.CALLING),
         # whoever dials while the calls are still being restored may have a citizen all the same
-        State.CALLING: (State.IDLE, State.OFFERED, State.TALKING, State.HOLDING),
+        State.CALLING: (State.IDLE, State.OFFERED, State.TALKING, State.HOLDING, State.WRAP_UP),
         # a stored wrap-up, but Asterisk says that the talk goes on
         State.WRAP_UP: (State.IDLE, State.TALKING, State.HOLDING, State.OFFERED),
     }

@@ -84,6 +84,8 @@ class Transfers:
         self.codes: Collection[str] = ()
         # ... and the number of an agency that is to be told of the incident; set likewise
         self.tell_agency: Callable[[Leg, str, float], None] = lambda leg, number, now: None
+        # somebody else talks with the citizen, who was called by this one; set likewise
+        self.on_joined: Callable[[Leg, Leg, str, float], None] = lambda leg, by, how, now: None
         # phones' own channels that are to go once Asterisk has told the phones what became of REFER
         self.seconds: dict[str, str] = {}
 
@@ -286,7 +288,9 @@ class Transfers:
         self._operator_legs.took(leg)
         self._operator_legs.set_state(leg, State.TALKING)
         how = "conference" if transfer.stays else "transfer"
+        leg.target = transfer.target
         call.note(EventKind.JOINED, now, **_by(leg), leg=leg.id, how=how)
+        self.on_joined(leg, by, how, now)
         call.transfer, call.interrupted = None, False
         call.move(Stage.TALKING)
         self._tell(transfer, "answered")

@@ -23,6 +23,7 @@ from acd.rules.load_shedding import Limits
 from acd.rules.rules import FAILURES, LABELS, Announce, Rules
 from acd.texts.ports import PROMPTS as TEXT_PROMPTS
 from acd.transfers.directory import Directory
+from acd.transfers.talking_on import PROMPTS as TALK_PROMPTS
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
 from incidents.categories import Categories
 from incidents.categories_file import load_categories
@@ -40,6 +41,7 @@ OWN_PROMPTS = frozenset(
         *PROMPTS,
         *ANNOUNCED,
         *TRANSFER_PROMPTS,
+        *TALK_PROMPTS,
         *NOTICE_PROMPTS,
         *INFORMATION_PROMPTS,
         *TEST_PROMPTS,

@@ -13,12 +13,13 @@ import structlog
 
 from acd.callbacks.by_hand import CallbacksByHand
 from acd.callbacks.jobs import CallbackJobs
-from acd.calls.call import Call
+from acd.calls.call import Call, Leg
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
 from acd.calls.owners import Owners
 from acd.calls.record import CallRecord
 from acd.calls.states import Stage
+from acd.calls.target import Target
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
 from acd.feature_codes.dispatch_codes import DispatchCodes
@@ -34,8 +35,10 @@ from acd.texts.ports import CLOSE as CLOSE_TEXT
 from acd.texts.ports import NO_TEXT, TEXT_CLOSED
 from acd.texts.texts import Texts
 from acd.timers import Timers
+from acd.transfers.talking_on import TalkingOn
 from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
+from incidents.incident import EntryKind
 from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
 from ivr.reception import Reception
@@ -146,6 +149,8 @@ class EventRouter:
         dispatcher.transfers.dispose = self.dispositions.pressed
         self.dispatch_codes = codes.dispatch_codes = DispatchCodes(legs)
         dispatcher.transfers.tell_agency = self.dispatch_codes.pressed
+        dispatcher.transfers.on_joined = self._joined
+        operator_calls.on_talks_on = self._talks_on
         self.claims = Claims(
             self.live,
             journal,
@@ -304,6 +309,17 @@ class EventRouter:
         if what is not None and operator is not None:
             self.dispatcher.wrap_ups.coded(operator, now)
 
+    def _joined(self, leg: Leg, by: Leg, how: str, now: float) -> None:
+        """Somebody else talks with the citizen."""
+        if leg.target is not None:
+            who = _whom(leg.target) | {"how": how}
+            self.incidents.note_talk(leg.call.id, EntryKind.JOINED, by.operator, now, who)
+
+    def _talks_on(self, both: TalkingOn, now: float) -> None:
+        """The citizen has hung up, and two talk on."""
+        by, who = both.by, _whom(both.target)
+        self.incidents.note_talk(by.call.id, EntryKind.TALKS_ON, by.operator, now, who)
+
     def _code_missing(self, operator: Operator, now: float) -> float:
         """How much longer an operator has to stay in wrap-up for the code of the last call."""
         within, load = self.dispatcher.rules.incidents.code_within_s, self.dispatcher.load
@@ -398,3 +414,7 @@ class EventRouter:
             *(self.line_tests, self.agency_calls),
         )
         return set[str]().union(*(part.channels() for part in parts))
+
+
+def _whom(target: Target) -> dict[str, str]:
+    return {"kind": target.kind.value, "to": target.to, "name": target.name}

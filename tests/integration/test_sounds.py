@@ -86,6 +86,8 @@ LONGEST_S = {
     "operator_paused_training": 4.0,
     "operator_wrap_up_longer": 4.0,
     "operator_wrap_up_longest": 4.0,
+    "talk_citizen_left": 3.5,
+    "talk_not_answered": 4.0,
     "transfer_away": 3.5,
     "transfer_busy": 3.5,
     "transfer_failed": 3.5,

@@ -258,6 +258,16 @@ async def test_a_category_without_anybody_free_leaves_the_citizen_there(floor: F
         assert (record.transfers, second.dialogs) == (1, [])
 
 
+async def talks_on(scene: Scene, agency: TonePhone) -> None:
+    """The citizen hangs up, and 101 and the agency still hear each other."""
+    first = scene.phones["101"]
+    scene.citizen_hangs_up()
+    await eventually(scene.citizen_phone.has_no_call, what="the citizen has gone")
+    await goes_on(NOT_AT_ONCE_S)
+    await scene.hear({first: [agency], agency: [first]})
+    await scene.in_state("101", "calling")
+
+
 @pytest.mark.parametrize("then", ["*2", "*3", "*0"])
 async def test_an_agency_is_consulted(floor: Floor, then: str) -> None:
     async with floor.scene("101") as scene:
@@ -279,7 +289,9 @@ async def test_an_agency_is_consulted(floor: Floor, then: str) -> None:
             assert record.legs[1].operator is None
         elif then == "*3":
             await scene.together(first, agency)
-            record = await scene.over()
+            await talks_on(scene, agency)
+            agency.hang_up(agency.dialogs[0])
+            record = await scene.ended()
             came = [("1101", "answered", "caller"), (address, "conference", "caller")]
             assert (ends(record), record.transfers) == (came, 0)
         else:
@@ -289,7 +301,7 @@ async def test_an_agency_is_consulted(floor: Floor, then: str) -> None:
             assert (ends(record), record.transfers) == ([("1101", "answered", "caller")], 0)
 
 
-async def test_an_agency_is_a_third_one_at_its_answer_and_all_end_with_the_citizen(
+async def test_an_agency_is_a_third_one_at_its_answer_and_the_operator_ends_the_talk_of_two(
     floor: Floor,
 ) -> None:
     async with floor.scene("101") as scene:
@@ -300,12 +312,26 @@ async def test_an_agency_is_a_third_one_at_its_answer_and_all_end_with_the_citiz
         agency.answer(ringing)
         await scene.together(first, agency)
         scene.not_in_silence()
-        scene.citizen_hangs_up()
-        await scene.free(first, agency)
+        await talks_on(scene, agency)
+        first.hang_up(first.dialogs[0])
         record = await scene.ended()
         address = f"sip:110@127.0.0.1:{floor.agency_port}"
         came = [("1101", "answered", "caller"), (address, "conference", "caller")]
         assert (ends(record), record.transfers) == (came, 0)
+
+
+async def test_an_agency_that_rings_when_the_citizen_hangs_up_is_waited_for(floor: Floor) -> None:
+    async with floor.scene("101") as scene:
+        await scene.talk()
+        first, agency = scene.phones["101"], await scene.agency(answers=False)
+        ringing = await scene.ring(agency, AGENCY)
+        scene.citizen_hangs_up()
+        await eventually(scene.citizen_phone.has_no_call, what="the citizen has gone")
+        agency.answer(ringing)
+        await scene.hear({first: [agency], agency: [first]})
+        agency.hang_up(ringing)
+        record = await scene.ended()
+        assert (ends(record), record.transfers) == ([("1101", "answered", "caller")], 0)
 
 
 async def test_an_agency_that_the_line_learns_of_is_rung_and_one_that_retires_rings_on(

@@ -54,10 +54,10 @@ def test_an_ended_call_goes_nowhere() -> None:
 
 def test_an_illegal_move_of_an_operator_changes_neither_state_nor_call() -> None:
     one = LineDesk(operators=1).operator("1001")
-    one.move(State.CALLING, "own")
-    with pytest.raises(IllegalMove, match="calling cannot become wrap_up"):
-        one.move(State.WRAP_UP, None)
-    assert (one.state, one.call) == (State.CALLING, "own")
+    one.move(State.WRAP_UP, None)
+    with pytest.raises(IllegalMove, match="wrap_up cannot become calling"):
+        one.move(State.CALLING, "own")
+    assert (one.state, one.call) == (State.WRAP_UP, None)
 
 
 def test_a_move_to_the_same_stage_is_legal() -> None:
