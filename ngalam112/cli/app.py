@@ -26,6 +26,7 @@ from ngalam112.cli.national import report_national
 from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
+from ngalam112.cli.privacy import privacy
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.cli.texts import texts
@@ -41,6 +42,7 @@ _OURS = (
     "public_warnings",
     "incidents",
     "deliveries",
+    "privacy",
     "journal",
     "ivr",
     "pbx",
@@ -66,7 +68,7 @@ reports.command("national")(report_national)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, public_warnings, menus),
-    *(reports, exports, database, sounds),
+    *(privacy, reports, exports, database, sounds),
 ):
     app.add_typer(group)
 
