@@ -27,6 +27,7 @@ from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
 from ngalam112.cli.privacy import privacy
+from ngalam112.cli.privacy_erase import privacy_erase
 from ngalam112.cli.privacy_export import privacy_export
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
@@ -67,6 +68,7 @@ sounds = make_group("sounds", "What citizens hear.")
 incidents.command("do")(incident_do)
 reports.command("national")(report_national)
 privacy.command("export")(privacy_export)
+privacy.command("erase")(privacy_erase)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, public_warnings, menus),
