@@ -337,6 +337,11 @@ class IncidentBook:
                     until = max(incident.opened_at + limit, now + min(limit, AGAIN_S))
                     self._limit(incident, until)
 
+    def forget(self, incident_id: str) -> None:
+        """Have a settled incident in hand no more: the database is about to know it otherwise."""
+        if incident_id in self._settled:
+            self._let_go(incident_id)
+
     def _of_hand(self, incident: Incident) -> Incident:
         return self.in_hand.get(incident.id, incident)
 

@@ -65,6 +65,8 @@ class EntryKind(StrEnum):
     PART_DONE = "part_done"  # dispatch, agency: it has done its part, and others are at work
     REPORT_LATE = "report_late"  # dispatch, agency: nothing was reported in the agreed time
     DISPATCH_SETTLED = "dispatch_settled"  # dispatch, agency: nothing more follows by itself
+    # why, whole: what is personal was taken out, of all who told of it or of some
+    ERASED = "erased"
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):

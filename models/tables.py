@@ -1,7 +1,7 @@
 """The tables. Times are UTC; every text has a largest length, which `models.rows.fit` keeps to.
 
 `calls` holds one record a call, as `acd.calls.record.fold` computes it; `call_events` and
-`operator_events` are only ever added to.
+`operator_events` are only ever added to. Each column says whether it is personal (`models.marks`).
 """
 
 from __future__ import annotations
@@ -9,68 +9,33 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import (
-    JSON,
-    BigInteger,
-    DateTime,
-    ForeignKey,
-    Index,
-    MetaData,
-    String,
-    TypeDecorator,
-    text,
+from sqlalchemy import BigInteger, ForeignKey, Index, String, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.base import ID as ID
+from models.base import NAME as NAME
+from models.base import NUMBER as NUMBER
+from models.base import TEXT as TEXT
+from models.base import WORD as WORD
+from models.base import Base as Base
+from models.base import UtcDateTime as UtcDateTime
+from models.marks import (
+    BY_KEY,
+    FREE_TEXT,
+    NOT_PERSONAL,
+    OF_AGENCY,
+    OF_CALLER,
+    OF_CONTACT,
+    OF_OPERATOR,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-ID = 40  # characters of an id of ours
-NUMBER = 64  # ... of a number that somebody dialled or dials from
-NAME = 128  # ... of a name
-WORD = 32  # ... of a word out of a fixed list
-TEXT = 1000  # ... of a message or a description
-
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """A moment. It must have a time zone when it is written and has UTC when it is read."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Turn a moment into UTC; SQLite keeps it without the zone."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError(f"The time {value} has no time zone; give it one, such as UTC.")
-        if value.tzinfo is not UTC:
-            value = value.astimezone(UTC)
-        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give a moment that was read its zone."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-class Base(DeclarativeBase):
-    """What all tables share: the types and the names of keys, equal on every database."""
-
-    metadata = MetaData(
-        naming_convention={
-            "pk": "pk_%(table_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_name)s",
-            "ix": "ix_%(table_name)s_%(column_0_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_name)s",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012
-        datetime: UtcDateTime,
-        dict[str, Any]: JSON,
-        list[dict[str, Any]]: JSON,
-        list[str]: JSON,
-    }
-
+# they belong to the tables of this version as those below do
+from models.privacy_tables import AccessTrailRow as AccessTrailRow
+from models.privacy_tables import PrivacyBreachRow as PrivacyBreachRow
+from models.privacy_tables import PrivacyEntryRow as PrivacyEntryRow
+from models.privacy_tables import PrivacyHoldRow as PrivacyHoldRow
+from models.privacy_tables import PrivacyPurgeRow as PrivacyPurgeRow
+from models.privacy_tables import PrivacyRequestRow as PrivacyRequestRow
 
 # A partial index is used by a question that has its condition word for word, and by no other: what
 # is sent as a parameter is not known when the plan is made.
@@ -121,52 +86,52 @@ class CallRow(Base):
         ),
     )
 
-    call_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    asterisk_id: Mapped[str] = mapped_column(String(150))
-    caller_number: Mapped[str] = mapped_column(String(NUMBER), index=True)
-    caller_name: Mapped[str] = mapped_column(String(NAME))
-    called_number: Mapped[str] = mapped_column(String(NUMBER))
-    language: Mapped[str] = mapped_column(String(WORD))
-    category: Mapped[str | None] = mapped_column(String(WORD))
-    category_source: Mapped[str] = mapped_column(String(WORD))
-    arrived_at: Mapped[datetime] = mapped_column(index=True)
-    menu_done_at: Mapped[datetime | None]
-    queued_at: Mapped[datetime | None]
-    first_offer_at: Mapped[datetime | None]
-    last_offer_at: Mapped[datetime | None]
-    operator_answered_at: Mapped[datetime | None]
-    ended_at: Mapped[datetime | None]
-    operator: Mapped[str | None] = mapped_column(String(WORD))
-    phone: Mapped[str | None] = mapped_column(String(WORD))
-    outcome: Mapped[str | None] = mapped_column(String(WORD))
-    ended_by: Mapped[str | None] = mapped_column(String(WORD))
-    hangup_cause: Mapped[int | None]
-    wait_ms: Mapped[int | None] = mapped_column(BigInteger)
-    ring_ms: Mapped[int | None] = mapped_column(BigInteger)
-    talk_ms: Mapped[int | None] = mapped_column(BigInteger)
-    loss_percent: Mapped[float | None]
-    jitter_ms: Mapped[float | None]
-    offers: Mapped[int]
-    informed: Mapped[bool]
-    events: Mapped[int]
-    legs: Mapped[list[dict[str, Any]]]
-    holds: Mapped[int]
-    held_ms: Mapped[int] = mapped_column(BigInteger)
-    transfers: Mapped[int]
-    redial_of: Mapped[str | None] = mapped_column(String(ID))
-    callback_of: Mapped[str | None] = mapped_column(String(ID))
-    wants_callback: Mapped[bool]
-    place_source: Mapped[str | None] = mapped_column(String(WORD))
-    lat: Mapped[float | None]
-    lon: Mapped[float | None]
-    radius_m: Mapped[float | None]
-    place: Mapped[str | None] = mapped_column(String(255))
-    kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
-    kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
-    withheld: Mapped[bool]
-    silent: Mapped[bool]
-    nuisance: Mapped[str | None] = mapped_column(String(WORD))
-    disposition: Mapped[str | None] = mapped_column(String(WORD))
+    call_id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    asterisk_id: Mapped[str] = mapped_column(String(150), info=NOT_PERSONAL)
+    caller_number: Mapped[str] = mapped_column(String(NUMBER), index=True, info=OF_CALLER)
+    caller_name: Mapped[str] = mapped_column(String(NAME), info=OF_CALLER)
+    called_number: Mapped[str] = mapped_column(String(NUMBER), info=NOT_PERSONAL)
+    language: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    category: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    category_source: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    arrived_at: Mapped[datetime] = mapped_column(index=True, info=NOT_PERSONAL)
+    menu_done_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    queued_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    first_offer_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    last_offer_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    operator_answered_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    ended_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    operator: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    outcome: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    ended_by: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    hangup_cause: Mapped[int | None] = mapped_column(info=NOT_PERSONAL)
+    wait_ms: Mapped[int | None] = mapped_column(BigInteger, info=NOT_PERSONAL)
+    ring_ms: Mapped[int | None] = mapped_column(BigInteger, info=NOT_PERSONAL)
+    talk_ms: Mapped[int | None] = mapped_column(BigInteger, info=NOT_PERSONAL)
+    loss_percent: Mapped[float | None] = mapped_column(info=NOT_PERSONAL)
+    jitter_ms: Mapped[float | None] = mapped_column(info=NOT_PERSONAL)
+    offers: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    informed: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    events: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    legs: Mapped[list[dict[str, Any]]] = mapped_column(info=BY_KEY)
+    holds: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    held_ms: Mapped[int] = mapped_column(BigInteger, info=NOT_PERSONAL)
+    transfers: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    redial_of: Mapped[str | None] = mapped_column(String(ID), info=NOT_PERSONAL)
+    callback_of: Mapped[str | None] = mapped_column(String(ID), info=NOT_PERSONAL)
+    wants_callback: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    place_source: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    lat: Mapped[float | None] = mapped_column(info=OF_CALLER)
+    lon: Mapped[float | None] = mapped_column(info=OF_CALLER)
+    radius_m: Mapped[float | None] = mapped_column(info=OF_CALLER)
+    place: Mapped[str | None] = mapped_column(String(255), info=OF_CALLER)
+    kelurahan: Mapped[str | None] = mapped_column(String(NUMBER), info=OF_CALLER)
+    kecamatan: Mapped[str | None] = mapped_column(String(NUMBER), info=NOT_PERSONAL)
+    withheld: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    silent: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    nuisance: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    disposition: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
 
 
 class WorkItemRow(Base):
@@ -178,30 +143,30 @@ class WorkItemRow(Base):
         Index("ix_work_items_open", "created_at", sqlite_where=_LIVES, postgresql_where=_LIVES),
     )
 
-    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(WORD))
-    state: Mapped[str] = mapped_column(String(WORD))
-    category: Mapped[str | None] = mapped_column(String(WORD))
-    language: Mapped[str] = mapped_column(String(WORD))
-    call_id: Mapped[str] = mapped_column(String(ID), index=True)
-    number: Mapped[str] = mapped_column(String(NUMBER))
-    reason: Mapped[str] = mapped_column(String(WORD))
-    created_at: Mapped[datetime] = mapped_column(index=True)
-    waits_since: Mapped[datetime]
-    due_at: Mapped[datetime | None]
-    attempts: Mapped[int]
-    operator: Mapped[str | None] = mapped_column(String(WORD))
-    phone: Mapped[str | None] = mapped_column(String(WORD))
-    channel: Mapped[str | None] = mapped_column(String(150))
-    talk: Mapped[str | None] = mapped_column(String(ID))
-    history: Mapped[list[dict[str, Any]]]
-    changes: Mapped[int]
-    misdial: Mapped[bool]
-    withheld: Mapped[bool]
-    ended_at: Mapped[datetime | None]
-    outcome: Mapped[str | None] = mapped_column(String(WORD))
-    closed_by: Mapped[str | None] = mapped_column(String(WORD))
-    note: Mapped[str] = mapped_column(String(255))
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    kind: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    state: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    category: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    language: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    call_id: Mapped[str] = mapped_column(String(ID), index=True, info=NOT_PERSONAL)
+    number: Mapped[str] = mapped_column(String(NUMBER), index=True, info=OF_CALLER)
+    reason: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    created_at: Mapped[datetime] = mapped_column(index=True, info=NOT_PERSONAL)
+    waits_since: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    due_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    attempts: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    operator: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    channel: Mapped[str | None] = mapped_column(String(150), info=OF_OPERATOR)
+    talk: Mapped[str | None] = mapped_column(String(ID), info=NOT_PERSONAL)
+    history: Mapped[list[dict[str, Any]]] = mapped_column(info=BY_KEY)
+    changes: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    misdial: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    withheld: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    ended_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    outcome: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    closed_by: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    note: Mapped[str] = mapped_column(String(255), info=FREE_TEXT)
 
 
 class CallEventRow(Base):
@@ -209,11 +174,13 @@ class CallEventRow(Base):
 
     __tablename__ = "call_events"
 
-    call_id: Mapped[str] = mapped_column(ForeignKey("calls.call_id"), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
-    kind: Mapped[str] = mapped_column(String(WORD))
-    data: Mapped[dict[str, Any]]
+    call_id: Mapped[str] = mapped_column(
+        ForeignKey("calls.call_id"), primary_key=True, info=NOT_PERSONAL
+    )
+    seq: Mapped[int] = mapped_column(primary_key=True, info=NOT_PERSONAL)
+    at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    kind: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    data: Mapped[dict[str, Any]] = mapped_column(info=BY_KEY)
 
 
 class PhoneRow(Base):
@@ -221,10 +188,12 @@ class PhoneRow(Base):
 
     __tablename__ = "phones"
 
-    number: Mapped[str] = mapped_column(String(WORD), primary_key=True)
-    password: Mapped[str] = mapped_column(String(NAME))
-    contact: Mapped[str | None] = mapped_column(String(255))
-    created_at: Mapped[datetime] = mapped_column(default=lambda: datetime.now(UTC))
+    number: Mapped[str] = mapped_column(String(WORD), primary_key=True, info=OF_OPERATOR)
+    password: Mapped[str] = mapped_column(String(NAME), info=OF_OPERATOR)
+    contact: Mapped[str | None] = mapped_column(String(255), info=OF_OPERATOR)
+    created_at: Mapped[datetime] = mapped_column(
+        default=lambda: datetime.now(UTC), info=NOT_PERSONAL
+    )
 
 
 class OperatorRow(Base):
@@ -232,22 +201,22 @@ class OperatorRow(Base):
 
     __tablename__ = "operators"
 
-    id: Mapped[str] = mapped_column(String(WORD), primary_key=True)
-    name: Mapped[str] = mapped_column(String(NAME))
-    pin_hash: Mapped[str] = mapped_column(String(255))
-    home_phone: Mapped[str | None] = mapped_column(String(WORD))
-    status: Mapped[str] = mapped_column(String(WORD))
-    pause_reason: Mapped[str | None] = mapped_column(String(255))
-    phone: Mapped[str | None] = mapped_column(String(WORD))
-    status_since: Mapped[datetime]
-    idle_since: Mapped[datetime]
-    calls_taken: Mapped[int]
-    talk_s: Mapped[float]
-    skills: Mapped[dict[str, Any]]
-    weight: Mapped[int]
-    misses: Mapped[int]
-    offered_at: Mapped[datetime | None]
-    wrap_up_until: Mapped[datetime | None]
+    id: Mapped[str] = mapped_column(String(WORD), primary_key=True, info=OF_OPERATOR)
+    name: Mapped[str] = mapped_column(String(NAME), info=OF_OPERATOR)
+    pin_hash: Mapped[str] = mapped_column(String(255), info=OF_OPERATOR)
+    home_phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    status: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    pause_reason: Mapped[str | None] = mapped_column(String(255), info=OF_OPERATOR)
+    phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    status_since: Mapped[datetime] = mapped_column(info=OF_OPERATOR)
+    idle_since: Mapped[datetime] = mapped_column(info=OF_OPERATOR)
+    calls_taken: Mapped[int] = mapped_column(info=OF_OPERATOR)
+    talk_s: Mapped[float] = mapped_column(info=OF_OPERATOR)
+    skills: Mapped[dict[str, Any]] = mapped_column(info=OF_OPERATOR)
+    weight: Mapped[int] = mapped_column(info=OF_OPERATOR)
+    misses: Mapped[int] = mapped_column(info=OF_OPERATOR)
+    offered_at: Mapped[datetime | None] = mapped_column(info=OF_OPERATOR)
+    wrap_up_until: Mapped[datetime | None] = mapped_column(info=OF_OPERATOR)
 
 
 class OperatorEventRow(Base):
@@ -256,12 +225,12 @@ class OperatorEventRow(Base):
     __tablename__ = "operator_events"
     __table_args__ = (Index("ix_operator_events_operator_at", "operator", "at"),)
 
-    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    operator: Mapped[str] = mapped_column(String(WORD))
-    at: Mapped[datetime] = mapped_column(index=True)
-    kind: Mapped[str] = mapped_column(String(WORD))
-    phone: Mapped[str | None] = mapped_column(String(WORD))
-    reason: Mapped[str | None] = mapped_column(String(255))
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    operator: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    at: Mapped[datetime] = mapped_column(index=True, info=OF_OPERATOR)
+    kind: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    reason: Mapped[str | None] = mapped_column(String(255), info=OF_OPERATOR)
 
 
 class RegisteredPlaceRow(Base):
@@ -273,14 +242,14 @@ class RegisteredPlaceRow(Base):
 
     __tablename__ = "registered_places"
 
-    caller: Mapped[str] = mapped_column(String(WORD), primary_key=True)
-    number: Mapped[str] = mapped_column(String(NUMBER))
-    address: Mapped[str] = mapped_column(String(255))
-    lat: Mapped[float | None]
-    lon: Mapped[float | None]
-    kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
-    kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
-    changed_at: Mapped[datetime]
+    caller: Mapped[str] = mapped_column(String(WORD), primary_key=True, info=OF_CALLER)
+    number: Mapped[str] = mapped_column(String(NUMBER), info=OF_CALLER)
+    address: Mapped[str] = mapped_column(String(255), info=OF_CALLER)
+    lat: Mapped[float | None] = mapped_column(info=OF_CALLER)
+    lon: Mapped[float | None] = mapped_column(info=OF_CALLER)
+    kelurahan: Mapped[str | None] = mapped_column(String(NUMBER), info=OF_CALLER)
+    kecamatan: Mapped[str | None] = mapped_column(String(NUMBER), info=OF_CALLER)
+    changed_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
 
 
 class IncidentRow(Base):
@@ -340,32 +309,32 @@ class IncidentRow(Base):
         Index("ix_incidents_category_opened_at", "category", "opened_at"),
     )
 
-    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    number: Mapped[str] = mapped_column(String(WORD), index=True)
-    state: Mapped[str] = mapped_column(String(WORD))
-    incident_class: Mapped[str | None] = mapped_column(String(WORD))
-    category: Mapped[str | None] = mapped_column(String(WORD))
-    priority: Mapped[int]
-    opened_at: Mapped[datetime] = mapped_column(index=True)
-    opened_by: Mapped[str] = mapped_column(String(WORD))
-    description: Mapped[str] = mapped_column(String(TEXT))
-    place: Mapped[str] = mapped_column(String(255))
-    place_source: Mapped[str | None] = mapped_column(String(WORD))
-    lat: Mapped[float | None]
-    lon: Mapped[float | None]
-    kelurahan: Mapped[str | None] = mapped_column(String(NUMBER))
-    kecamatan: Mapped[str | None] = mapped_column(String(NUMBER))
-    contacts: Mapped[list[dict[str, Any]]]
-    answers: Mapped[dict[str, Any]]
-    call_ids: Mapped[list[str]]
-    merged_into: Mapped[str | None] = mapped_column(String(ID))
-    dispatches: Mapped[list[str]]
-    coded_at: Mapped[datetime | None]
-    settled_at: Mapped[datetime | None]
-    changed_at: Mapped[datetime]
-    over_at: Mapped[datetime | None]
-    version: Mapped[int]
-    words: Mapped[str] = mapped_column(String(1300), server_default="")
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    number: Mapped[str] = mapped_column(String(WORD), index=True, info=NOT_PERSONAL)
+    state: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    incident_class: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    category: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    priority: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    opened_at: Mapped[datetime] = mapped_column(index=True, info=NOT_PERSONAL)
+    opened_by: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    description: Mapped[str] = mapped_column(String(TEXT), info=FREE_TEXT)
+    place: Mapped[str] = mapped_column(String(255), info=OF_CONTACT)
+    place_source: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    lat: Mapped[float | None] = mapped_column(info=OF_CONTACT)
+    lon: Mapped[float | None] = mapped_column(info=OF_CONTACT)
+    kelurahan: Mapped[str | None] = mapped_column(String(NUMBER), info=OF_CONTACT)
+    kecamatan: Mapped[str | None] = mapped_column(String(NUMBER), info=NOT_PERSONAL)
+    contacts: Mapped[list[dict[str, Any]]] = mapped_column(info=BY_KEY)
+    answers: Mapped[dict[str, Any]] = mapped_column(info=BY_KEY)
+    call_ids: Mapped[list[str]] = mapped_column(info=NOT_PERSONAL)
+    merged_into: Mapped[str | None] = mapped_column(String(ID), info=NOT_PERSONAL)
+    dispatches: Mapped[list[str]] = mapped_column(info=NOT_PERSONAL)
+    coded_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    settled_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    changed_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    over_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    version: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    words: Mapped[str] = mapped_column(String(1300), server_default="", info=FREE_TEXT)
 
 
 class IncidentEntryRow(Base):
@@ -374,13 +343,13 @@ class IncidentEntryRow(Base):
     __tablename__ = "incident_entries"
 
     # no foreign key: a row that the database refuses must not take the other ones along
-    incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    seq: Mapped[int] = mapped_column(primary_key=True)
-    at: Mapped[datetime]
-    kind: Mapped[str] = mapped_column(String(WORD))
-    by: Mapped[str] = mapped_column(String(WORD))
-    source: Mapped[str] = mapped_column(String(WORD))
-    data: Mapped[dict[str, Any]]
+    incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    seq: Mapped[int] = mapped_column(primary_key=True, info=NOT_PERSONAL)
+    at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    kind: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    by: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    source: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    data: Mapped[dict[str, Any]] = mapped_column(info=BY_KEY)
 
 
 class DispatchRow(Base):
@@ -402,23 +371,23 @@ class DispatchRow(Base):
         ),
     )
 
-    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    incident_id: Mapped[str] = mapped_column(String(ID), index=True)
-    agency: Mapped[str] = mapped_column(String(WORD))
-    state: Mapped[str] = mapped_column(String(WORD))
-    deliveries: Mapped[list[dict[str, Any]]]
-    origin: Mapped[str | None] = mapped_column(String(WORD))
-    step: Mapped[int]
-    created_at: Mapped[datetime]
-    created_by: Mapped[str] = mapped_column(String(WORD))
-    due_at: Mapped[datetime | None]
-    acknowledged_at: Mapped[datetime | None]
-    acknowledged_by: Mapped[str | None] = mapped_column(String(WORD))
-    late_report: Mapped[bool]
-    settled_at: Mapped[datetime | None]
-    note: Mapped[str] = mapped_column(String(255))
-    arrived_at: Mapped[datetime | None]
-    changes: Mapped[int]
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    incident_id: Mapped[str] = mapped_column(String(ID), index=True, info=NOT_PERSONAL)
+    agency: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    state: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    deliveries: Mapped[list[dict[str, Any]]] = mapped_column(info=BY_KEY)
+    origin: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    step: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    created_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    created_by: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    due_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    acknowledged_by: Mapped[str | None] = mapped_column(String(WORD), info=OF_AGENCY)
+    late_report: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    settled_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    note: Mapped[str] = mapped_column(String(255), info=FREE_TEXT)
+    arrived_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    changes: Mapped[int] = mapped_column(info=NOT_PERSONAL)
 
 
 class IncidentCallRow(Base):
@@ -426,8 +395,8 @@ class IncidentCallRow(Base):
 
     __tablename__ = "incident_calls"
 
-    call_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    incident_id: Mapped[str] = mapped_column(String(ID), index=True)
+    call_id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    incident_id: Mapped[str] = mapped_column(String(ID), index=True, info=NOT_PERSONAL)
 
 
 class IncidentContactRow(Base):
@@ -438,8 +407,8 @@ class IncidentContactRow(Base):
 
     __tablename__ = "incident_contacts"
 
-    incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    caller: Mapped[str] = mapped_column(String(WORD), primary_key=True, index=True)
+    incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    caller: Mapped[str] = mapped_column(String(WORD), primary_key=True, index=True, info=OF_CONTACT)
 
 
 class TextConversationRow(Base):
@@ -455,29 +424,29 @@ class TextConversationRow(Base):
         ),
     )
 
-    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
-    number: Mapped[str] = mapped_column(String(NUMBER), index=True)
-    name: Mapped[str] = mapped_column(String(NAME))
-    address: Mapped[str] = mapped_column(String(255))
-    peer: Mapped[str] = mapped_column(String(NUMBER))
-    category: Mapped[str | None] = mapped_column(String(WORD))
-    language: Mapped[str] = mapped_column(String(WORD))
-    state: Mapped[str] = mapped_column(String(WORD))
-    opened_at: Mapped[datetime] = mapped_column(index=True)
-    waits_since: Mapped[datetime]
-    operator: Mapped[str | None] = mapped_column(String(WORD))
-    phone: Mapped[str | None] = mapped_column(String(WORD))
-    answered_at: Mapped[datetime | None]
-    citizen_at: Mapped[datetime]
-    operator_at: Mapped[datetime | None]
-    received: Mapped[int]
-    dropped: Mapped[int]
-    call_id: Mapped[str | None] = mapped_column(String(ID))
-    outcome: Mapped[str | None] = mapped_column(String(WORD))
-    closed_at: Mapped[datetime | None]
-    closed_by: Mapped[str | None] = mapped_column(String(WORD))
-    note: Mapped[str] = mapped_column(String(255))
-    changes: Mapped[int]
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    number: Mapped[str] = mapped_column(String(NUMBER), index=True, info=OF_CALLER)
+    name: Mapped[str] = mapped_column(String(NAME), info=OF_CALLER)
+    address: Mapped[str] = mapped_column(String(255), info=OF_CALLER)
+    peer: Mapped[str] = mapped_column(String(NUMBER), info=OF_CALLER)
+    category: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    language: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    state: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    opened_at: Mapped[datetime] = mapped_column(index=True, info=NOT_PERSONAL)
+    waits_since: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    operator: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    answered_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    citizen_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    operator_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    received: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    dropped: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    call_id: Mapped[str | None] = mapped_column(String(ID), info=NOT_PERSONAL)
+    outcome: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    closed_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    closed_by: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    note: Mapped[str] = mapped_column(String(255), info=FREE_TEXT)
+    changes: Mapped[int] = mapped_column(info=NOT_PERSONAL)
 
 
 class TextMessageRow(Base):
@@ -486,19 +455,19 @@ class TextMessageRow(Base):
     __tablename__ = "text_messages"
     __table_args__ = (Index("ix_text_messages_conversation", "conversation_id", "at"),)
 
-    id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
     # no foreign key: a row that the database refuses must not take the other ones along
-    conversation_id: Mapped[str] = mapped_column(String(ID))
-    at: Mapped[datetime]
-    author: Mapped[str] = mapped_column(String(WORD))
-    body: Mapped[str] = mapped_column(String(TEXT))
-    state: Mapped[str] = mapped_column(String(WORD))
-    attempts: Mapped[int]
-    status: Mapped[int | None]
-    settled_at: Mapped[datetime | None]
-    address: Mapped[str] = mapped_column(String(255))
-    peer: Mapped[str] = mapped_column(String(NUMBER))
-    changes: Mapped[int]
+    conversation_id: Mapped[str] = mapped_column(String(ID), info=NOT_PERSONAL)
+    at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    author: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    body: Mapped[str] = mapped_column(String(TEXT), info=FREE_TEXT)
+    state: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    attempts: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    status: Mapped[int | None] = mapped_column(info=NOT_PERSONAL)
+    settled_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    address: Mapped[str] = mapped_column(String(255), info=OF_CALLER)
+    peer: Mapped[str] = mapped_column(String(NUMBER), info=OF_CALLER)
+    changes: Mapped[int] = mapped_column(info=NOT_PERSONAL)
 
 
 class AgencyRow(Base):
@@ -517,20 +486,20 @@ class AgencyRow(Base):
         ),
     )
 
-    id: Mapped[str] = mapped_column(String(WORD), primary_key=True)
-    number: Mapped[str] = mapped_column(String(ID))
-    name: Mapped[str] = mapped_column(String(NAME))
-    kind: Mapped[str] = mapped_column(String(WORD))
-    voice: Mapped[str] = mapped_column(String(255))
-    fallback: Mapped[str] = mapped_column(String(255))
-    mail: Mapped[str] = mapped_column(String(255))
-    webhook: Mapped[str] = mapped_column(String(255))
-    hours: Mapped[str] = mapped_column(String(WORD))
-    holidays: Mapped[bool]
-    categories: Mapped[list[str]]
-    kecamatan: Mapped[list[str]]
-    chain: Mapped[list[str]]
-    acknowledge_s: Mapped[float]
-    report_s: Mapped[float]
-    changed_at: Mapped[datetime]
-    retired_at: Mapped[datetime | None]
+    id: Mapped[str] = mapped_column(String(WORD), primary_key=True, info=NOT_PERSONAL)
+    number: Mapped[str] = mapped_column(String(ID), info=NOT_PERSONAL)
+    name: Mapped[str] = mapped_column(String(NAME), info=NOT_PERSONAL)
+    kind: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    voice: Mapped[str] = mapped_column(String(255), info=OF_AGENCY)
+    fallback: Mapped[str] = mapped_column(String(255), info=OF_AGENCY)
+    mail: Mapped[str] = mapped_column(String(255), info=OF_AGENCY)
+    webhook: Mapped[str] = mapped_column(String(255), info=OF_AGENCY)
+    hours: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    holidays: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
+    categories: Mapped[list[str]] = mapped_column(info=NOT_PERSONAL)
+    kecamatan: Mapped[list[str]] = mapped_column(info=NOT_PERSONAL)
+    chain: Mapped[list[str]] = mapped_column(info=OF_AGENCY)
+    acknowledge_s: Mapped[float] = mapped_column(info=NOT_PERSONAL)
+    report_s: Mapped[float] = mapped_column(info=NOT_PERSONAL)
+    changed_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    retired_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)

@@ -88,6 +88,7 @@ class EventKind(StrEnum):
     # (it had an end before)
     ENDED = "ended"
     FALLBACK = "fallback"  # status, step, phone, answered_at, why, run: no engine served meanwhile
+    ERASED = "erased"  # why: what is personal was taken out of the record and of its events
 
 
 COUNTED = tuple(one for one in Outcome if one not in (Outcome.CALLBACK, Outcome.TEST))

@@ -36,6 +36,7 @@ from ngalam112.api.late_codes import LateCodes
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.places import Places
+from ngalam112.api.privacy import PrivacyRoutes
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
 from ngalam112.api.texts import TextChanges
@@ -76,6 +77,7 @@ class Api:
         self._notices = NoticeRoutes(engine, settings)
         self._warnings = WarningRoutes(engine, settings)
         self._places = Places(engine, database, settings)
+        self._privacy = PrivacyRoutes(engine, database, journal)
         self._agencies = AgencyRoutes(engine, database, settings)
         self._text_changes = TextChanges(engine, settings)
         self.lookup = IncidentLookup(engine, database, journal)
@@ -133,6 +135,7 @@ class Api:
         route.add_get("/api/places", self._past(queries.registered_places, self._looking_up))
         route.add_post("/api/places", self._places.add)
         route.add_delete("/api/places/{number}", self._places.remove)
+        route.add_post("/api/privacy/let_go", self._privacy.let_go)
         route.add_get("/api/agencies", self._agencies.list)
         route.add_get("/api/agencies/{id}", self._agencies.show)
         route.add_put("/api/agencies", self._agencies.put_all)

@@ -26,6 +26,9 @@ from ngalam112.cli.national import report_national
 from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
+from ngalam112.cli.privacy import privacy
+from ngalam112.cli.privacy_erase import privacy_erase
+from ngalam112.cli.privacy_export import privacy_export
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.cli.texts import texts
@@ -41,6 +44,7 @@ _OURS = (
     "public_warnings",
     "incidents",
     "deliveries",
+    "privacy",
     "journal",
     "ivr",
     "pbx",
@@ -63,10 +67,12 @@ database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
 incidents.command("do")(incident_do)
 reports.command("national")(report_national)
+privacy.command("export")(privacy_export)
+privacy.command("erase")(privacy_erase)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, public_warnings, menus),
-    *(reports, exports, database, sounds),
+    *(privacy, reports, exports, database, sounds),
 ):
     app.add_typer(group)
 

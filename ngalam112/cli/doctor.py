@@ -27,6 +27,7 @@ from ngalam112.cli.doctor_links import (
     warning,
     wrong,
 )
+from ngalam112.cli.doctor_privacy import check_privacy
 from ngalam112.config.routing import (
     OWN_PROMPTS,
     load_checked_distribution,
@@ -64,6 +65,7 @@ async def examine() -> list[Check]:
     ]
     checks.append(await _database(settings))
     checks += await check_agencies(settings)
+    checks += await check_privacy(settings)
     ari, ami = await check_ari(settings), await check_ami(settings)
     ours, engine, phones = await asyncio.to_thread(check_engine, settings)
     checks += check_ports_of_line(settings, ari.state == "ok", ami.state == "ok", ours)

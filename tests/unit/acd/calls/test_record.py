@@ -61,6 +61,7 @@ DATA: dict[EventKind, dict[str, Any]] = {
     K.TROUBLE: {"what": "a prompt did not start"},
     K.ENDED: {"ended_by": "caller", "hangup_cause": 16},
     K.FALLBACK: {"status": "answered", "phone": "101", "answered_at": None},
+    K.ERASED: {"why": "request 7"},
 }
 
 BEFORE_THE_END = [kind for kind in EventKind if kind not in (K.ARRIVED, K.ENDED)]

@@ -1,0 +1,57 @@
+"""What an engine does for an erasure: it lets go of what it has in mind of ended calls and settled
+incidents, for it would write back what it remembers.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from aiohttp import web
+
+from acd.calls.record import CallRecord
+from models.database import Database
+from models.tables import ID
+from ngalam112.api.changes import read_body, reply
+from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.written import all_written
+from ngalam112.engine.engine import Engine
+from privacy.erasing import with_erasure
+
+MOST_AT_ONCE = 200
+"""So many calls, and so many incidents, are named in one request."""
+
+_Ids = Annotated[
+    list[Annotated[str, msgspec.Meta(max_length=ID)]], msgspec.Meta(max_length=MOST_AT_ONCE)
+]
+
+
+class _LetGo(msgspec.Struct, forbid_unknown_fields=True):
+    calls: _Ids = []
+    incidents: _Ids = []
+
+
+class PrivacyRoutes:
+    """The handlers."""
+
+    def __init__(self, engine: Engine, database: Database, journal: CountingJournal) -> None:
+        self._engine, self._database, self._journal = engine, database, journal
+
+    async def let_go(self, request: web.Request) -> web.Response:
+        """Let go of these; answers once the database has all that was recorded of them."""
+        body = await read_body(request, _LetGo)
+        await self._engine.do(lambda now: self._forget(body, now))
+        await all_written(self._journal.recorder, self._database)
+        return reply({"let_go": len(body.calls) + len(body.incidents)})
+
+    def _forget(self, body: _LetGo, now: float) -> None:
+        router = self._engine.router
+        for incident_id in body.incidents:
+            router.incidents.forget(incident_id)
+        for call_id in body.calls:
+            call = router.known_call(call_id)
+            if call is not None and call.record.ended_at is not None:
+                # counts the event as well by which the database will say that it was erased
+                made, _ = with_erasure(call.record, "", now)
+                for name in CallRecord.__struct_fields__:
+                    setattr(call.record, name, getattr(made, name))

@@ -1,0 +1,71 @@
+"""What the commands for personal data share: the database, asked and changed directly, and times.
+
+They need no engine: what they change, no call depends on. Where the engine has something in hand
+that is to be erased, it is asked to let go of it (`ngalam112.cli.privacy_engine`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from ngalam112.api.time_ranges import local, on_screen
+from ngalam112.config.settings import Settings
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from models.database import Database
+
+T = TypeVar("T")
+
+
+def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
+    """Do some work with the line's database; raises a DatabaseError."""
+    from ngalam112.api.queries import open_stored
+
+    async def opened() -> T:
+        async with open_stored(settings) as database:
+            try:
+                return await work(database)
+            except (OSError, SQLAlchemyError) as error:
+                raise database.unreachable(error) from None
+
+    return asyncio.run(opened())
+
+
+def asked(settings: Settings, question: Callable[[AsyncSession], Awaitable[T]]) -> T:
+    """Put one question to the line's database; raises a DatabaseError."""
+
+    async def ask(database: Database) -> T:
+        async with database.session() as session:
+            return await question(session)
+
+    return with_database(settings, ask)
+
+
+def iso(at: float, zone: ZoneInfo) -> str:
+    """Return seconds since the epoch as ISO 8601 in the line's zone."""
+    return local(at, zone).isoformat(timespec="seconds")
+
+
+def shown_time(at: float, zone: ZoneInfo) -> str:
+    """Return seconds since the epoch as the clock on the wall shows them, without the seconds."""
+    return on_screen(iso(at, zone), zone)[:16]
+
+
+def span(seconds: float) -> str:
+    """Return a length of time in whole hours, or in minutes if it is less than one."""
+    minutes = round(abs(seconds) / 60)
+    return f"{minutes // 60} h" if minutes >= 60 else f"{minutes} min"
+
+
+def left(due_at: float, closed_at: float | None, now: float) -> str:
+    """Return how much time there is to a deadline, or since; nothing of what is closed."""
+    if closed_at is not None:
+        return ""
+    return f"{span(now - due_at)} overdue" if now > due_at else span(due_at - now)

@@ -1,0 +1,300 @@
+"""Takes what is personal out of records, a few in one transaction; statistics stay exact.
+
+Each function reads its records anew inside the transaction, and leaves those alone that live or are
+on hold (`privacy.standing`). What is erased already is passed over, so that any of them can be done
+twice.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from acd.calls.record import CallEvent
+from acd.numbers.caller import same_caller
+from acd.texts.conversation import ConversationRecord
+from acd.work_items.item import WorkItem
+from incidents.incident import Entry, Incident
+from models.rows import fit, plain
+from models.tables import (
+    CallEventRow,
+    CallRow,
+    DispatchRow,
+    IncidentCallRow,
+    IncidentContactRow,
+    IncidentEntryRow,
+    IncidentRow,
+    TextConversationRow,
+    TextMessageRow,
+    WorkItemRow,
+)
+from models.writing import insert_new
+from privacy.erasing import (
+    ERASED,
+    erased_entry,
+    erased_event,
+    is_blank,
+    new_names,
+    with_entry,
+    with_erasure,
+)
+from privacy.holds import Holds
+from privacy.standing import call_stays, incident_stays, item_stays, text_stays
+from reports.calls import record_of
+from reports.incidents import incident_of
+
+_DEEPEST = 20  # merges of merges
+
+
+class Left(msgspec.Struct, frozen=True):
+    """What was not erased, and why: `what` is `call`, `incident`, ... and `name` which one."""
+
+    what: str
+    name: str
+    why: str
+
+
+class Erasing(msgspec.Struct, kw_only=True):
+    """How records are to be erased, and what has come of it.
+
+    `why` stands in the records. `writes`: False only looks. `country`: where numbers are from.
+    `erased`: ids by what they are. `left`: what stays as it is. `texts_kept`: numbers of incidents
+    whose texts stay, because others have told of them too.
+    """
+
+    why: str
+    by: str
+    now: float
+    holds: Holds
+    country: str
+    writes: bool = True
+    erased: dict[str, list[str]] = msgspec.field(default_factory=lambda: defaultdict(list))
+    left: list[Left] = []
+    texts_kept: list[str] = []
+
+    def key(self, number: str) -> str | None:
+        """The key of a number."""
+        return same_caller(number, self.country)
+
+    def stays(self, what: str, name: str, why: str | None) -> bool:
+        """Note what stays as it is; False if nothing speaks against its erasure."""
+        if why is not None:
+            self.left.append(Left(what, name, why))
+        return why is not None
+
+
+async def erase_calls(connection: AsyncConnection, ids: Sequence[str], how: Erasing) -> None:
+    """Erase the callers of these calls, in the records and in their events."""
+    rows = await _rows(connection, CallRow, CallRow.call_id, ids)
+    links = IncidentCallRow
+    linked = select(links.call_id, links.incident_id).where(links.call_id.in_(ids))
+    incident_of_call = {one.call_id: one.incident_id for one in await connection.execute(linked)}
+    chosen = {}
+    for record in map(record_of, rows):
+        if record.caller_number == ERASED:
+            continue
+        id = record.call_id
+        hold = how.holds.over(
+            calls=[id],
+            incidents=[incident_of_call.get(id)],
+            callers=[how.key(record.caller_number)],
+        )
+        if not how.stays("call", id, call_stays(record, hold, how.now)):
+            chosen[id] = with_erasure(record, how.why, how.now)
+    how.erased["calls"] += chosen
+    if not how.writes or not chosen:
+        return
+    for id, (made, _) in chosen.items():
+        values = fit(CallRow, {name: getattr(made, name) for name in _OF_CALL})
+        await connection.execute(update(CallRow).where(CallRow.call_id == id).values(values))
+    events = await _rows(connection, CallEventRow, CallEventRow.call_id, list(chosen))
+    await _change_data(connection, CallEventRow, "call_id", [_new_event(one) for one in events])
+    last = [msgspec.structs.asdict(event) for _, event in chosen.values()]
+    await insert_new(connection, CallEventRow, last)
+
+
+_OF_CALL = (
+    "caller_number",
+    "caller_name",
+    "lat",
+    "lon",
+    "radius_m",
+    "place",
+    "kelurahan",
+    "events",
+)
+
+
+def _new_event(row: dict[str, Any]) -> tuple[str, int, dict[str, Any], dict[str, Any]]:
+    event = msgspec.convert(row, CallEvent)
+    return event.call_id, event.seq, event.data, erased_event(event).data
+
+
+async def erase_items(connection: AsyncConnection, ids: Sequence[str], how: Erasing) -> None:
+    """Erase whom these callbacks called."""
+    chosen = []
+    for row in await _rows(connection, WorkItemRow, WorkItemRow.id, ids):
+        item = msgspec.convert(row, WorkItem)
+        if item.number == ERASED:
+            continue
+        hold = how.holds.over(calls=[item.call_id], callers=[how.key(item.number)])
+        if not how.stays("callback", item.id, item_stays(item, hold, how.now)):
+            chosen.append(item.id)
+    how.erased["callbacks"] += chosen
+    if how.writes and chosen:
+        changes = {"number": ERASED, "note": "", "changes": WorkItemRow.changes + 1}
+        there = WorkItemRow.id.in_(chosen)
+        await connection.execute(update(WorkItemRow).where(there).values(changes))
+
+
+async def erase_texts(connection: AsyncConnection, ids: Sequence[str], how: Erasing) -> None:
+    """Erase who has written these conversations, and all that was written."""
+    chosen = []
+    for row in await _rows(connection, TextConversationRow, TextConversationRow.id, ids):
+        record = msgspec.convert(row, ConversationRecord)
+        if record.number == ERASED:
+            continue
+        hold = how.holds.over(calls=[record.call_id], callers=[how.key(record.number)])
+        if not how.stays("text", record.id, text_stays(record, hold, how.now)):
+            chosen.append(record.id)
+    how.erased["texts"] += chosen
+    if not how.writes or not chosen:
+        return
+    blank = {"address": "", "peer": ""}
+    of = TextConversationRow
+    changes = blank | {"number": ERASED, "name": "", "note": "", "changes": of.changes + 1}
+    await connection.execute(update(of).where(of.id.in_(chosen)).values(changes))
+    said = blank | {"body": "", "changes": TextMessageRow.changes + 1}
+    there = TextMessageRow.conversation_id.in_(chosen)
+    await connection.execute(update(TextMessageRow).where(there).values(said))
+
+
+async def erase_incident(
+    connection: AsyncConnection, incident_id: str, how: Erasing, *, caller: str | None
+) -> None:
+    """Erase one caller from an incident, or all who have told of it (None).
+
+    Where nobody else has told of it, its texts, answers and place go too.
+    """
+    rows = await _rows(connection, IncidentRow, IncidentRow.id, [incident_id])
+    if not rows:
+        return
+    incident = incident_of(rows[0])
+    chain = await _chain(connection, incident)
+    entries = [
+        msgspec.convert(row, Entry)
+        for row in await _rows(
+            connection, IncidentEntryRow, IncidentEntryRow.incident_id, [incident_id]
+        )
+    ]
+    entries.sort(key=lambda one: one.seq)
+    is_theirs = _theirs(how, caller)
+    numbers = [one.number for one in incident.contacts]
+    mine = [one for one in numbers if is_theirs(one)]
+    whole = caller is None or not any(how.key(one) and not is_theirs(one) for one in numbers)
+    if is_blank(incident) if whole else not mine:
+        return
+    hold = how.holds.over(
+        calls=incident.call_ids,
+        incidents=[one.id for one in chain],
+        callers=map(how.key, numbers),
+    )
+    name = incident.number or incident.id
+    if how.stays("incident", name, incident_stays(incident, chain[-1], hold, how.now)):
+        return
+    how.erased["incidents"].append(incident_id)
+    if not whole:
+        how.texts_kept.append(name)
+    if how.writes:
+        names = new_names(entries, None if whole else _spelled(entries, is_theirs))
+        await _write_incident(connection, incident, entries, names, whole, how)
+        await _unfind(connection, incident_id, None if whole else caller)
+
+
+def _theirs(how: Erasing, caller: str | None) -> Callable[[str], bool]:
+    return lambda number: caller is None or how.key(number) == caller
+
+
+def _spelled(entries: Sequence[Entry], is_theirs: Callable[[str], bool]) -> list[str]:
+    """The numbers of a timeline that are theirs, as it spells them."""
+    contacts = (
+        one.data if one.kind == "contact" else one.data.get("contact", {}) for one in entries
+    )
+    numbers = {str(one.get("number", "")) for one in contacts}
+    return [one for one in numbers if is_theirs(one)]
+
+
+async def _write_incident(
+    connection: AsyncConnection,
+    incident: Incident,
+    entries: Sequence[Entry],
+    names: dict[str, str],
+    whole: bool,
+    how: Erasing,
+) -> None:
+    made, last = with_entry(incident, names, whole=whole, why=how.why, by=how.by[:32], now=how.now)
+    there = IncidentRow.id == incident.id
+    await connection.execute(update(IncidentRow).where(there).values(fit(IncidentRow, made.row())))
+    changed = [
+        (one.incident_id, one.seq, one.data, erased_entry(one, names, whole=whole).data)
+        for one in entries
+    ]
+    await _change_data(connection, IncidentEntryRow, "incident_id", changed)
+    await insert_new(connection, IncidentEntryRow, [msgspec.structs.asdict(last)])
+    if whole:
+        of = DispatchRow
+        said = {"note": "", "changes": of.changes + 1}
+        there = of.incident_id == incident.id
+        await connection.execute(update(of).where(there, of.note != "").values(said))
+
+
+async def _unfind(connection: AsyncConnection, incident_id: str, caller: str | None) -> None:
+    """Let the incident be found by this caller no more, or by none."""
+    contact = IncidentContactRow
+    there = [contact.incident_id == incident_id]
+    if caller is not None:
+        there.append(contact.caller == caller)
+    await connection.execute(delete(contact).where(*there))
+
+
+async def _chain(connection: AsyncConnection, incident: Incident) -> list[Incident]:
+    """The incident, the one it is merged into, and so on: the last one stands for all."""
+    chain = [incident]
+    while chain[-1].merged_into is not None and len(chain) < _DEEPEST:
+        rows = await _rows(connection, IncidentRow, IncidentRow.id, [chain[-1].merged_into])
+        if not rows:
+            break
+        chain.append(incident_of(rows[0]))
+    return chain
+
+
+async def _rows(
+    connection: AsyncConnection, model: Any, column: Any, ids: Collection[str]
+) -> list[dict[str, Any]]:
+    query = select(model.__table__).where(column.in_(ids))
+    return [plain(dict(row)) for row in (await connection.execute(query)).mappings()]
+
+
+async def _change_data(
+    connection: AsyncConnection,
+    model: Any,
+    id: str,
+    changes: Sequence[tuple[str, int, dict[str, Any], dict[str, Any]]],
+) -> None:
+    """Give rows of a timeline their new data, where it is another: id, seq, data before, now."""
+    table = model.__table__
+    values = [
+        {"of": of, "number": seq, "now": now} for of, seq, before, now in changes if now != before
+    ]
+    if values:
+        statement = (
+            update(table)
+            .where(table.c[id] == bindparam("of"), table.c.seq == bindparam("number"))
+            .values(data=bindparam("now"))
+        )
+        await connection.execute(statement, values)
