@@ -14,6 +14,7 @@ import typer
 from ngalam112 import __version__
 from ngalam112.cli.accounts import operators
 from ngalam112.cli.agencies import agencies
+from ngalam112.cli.api import api
 from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
 from ngalam112.cli.command_bar import incident_do
@@ -66,7 +67,7 @@ reports.command("national")(report_national)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, public_warnings, menus),
-    *(reports, exports, database, sounds),
+    *(reports, exports, database, sounds, api),
 ):
     app.add_typer(group)
 
