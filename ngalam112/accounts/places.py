@@ -86,10 +86,16 @@ async def keep_places(database: Database, places: Sequence[KeptPlace]) -> None:
 async def load_places(
     database: Database, *, number: str = "", country: str, limit: int | None = None
 ) -> list[KeptPlace]:
-    """Read the list in the order of the numbers; `number`: that of one caller, in any spelling."""
+    """Read the list in the order of the numbers; `number`: that of one caller, in any spelling.
+
+    Raises PlaceError for what is no number, or a DatabaseError.
+    """
     query = select(RegisteredPlaceRow).order_by(RegisteredPlaceRow.caller)
     if number:
-        query = query.where(RegisteredPlaceRow.caller == _caller(number, country))
+        caller = same_caller(number, country)
+        if caller is None:
+            raise PlaceError(f"{number[:40]!r} is no telephone number.")
+        query = query.where(RegisteredPlaceRow.caller == caller)
     if limit is not None:
         query = query.limit(limit)
     names = KeptPlace.__struct_fields__
@@ -123,14 +129,14 @@ async def remove_place(database: Database, number: str, country: str) -> str:
     except (OSError, SQLAlchemyError) as error:
         raise database.unreachable(error) from None
     if not gone.rowcount:
-        raise NoSuchPlace(f"There is no place for {number}; see `ngalam112 place list`.")
+        raise NoSuchPlace(f"There is no place for {number[:40]}; see `ngalam112 place list`.")
     return caller
 
 
 def _caller(number: str, country: str) -> str:
     caller = same_caller(number, country)
     if caller is None:
-        raise NoSuchPlace(f"{number!r} is no telephone number.")
+        raise NoSuchPlace(f"{number[:40]!r} is no telephone number.")
     return caller
 
 

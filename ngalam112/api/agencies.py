@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 import structlog
-from aiohttp import web
 
 from acd.agencies.agency import Change
 from acd.agencies.changes import MOST_AGENCIES
 from models.database import Database
 from ngalam112.accounts.agencies import change_agencies
-from ngalam112.api.agency_queries import agency_row, listed, shown
-from ngalam112.api.changes import BadBody, read_body, reply
+from ngalam112.api.agency_queries import OfAgencies, agency_row, listed, shown
+from ngalam112.api.bodies import BadBody
+from ngalam112.api.queries import Answer
 from ngalam112.config.agencies import sources_of
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
@@ -23,8 +23,17 @@ from ngalam112.engine.engine import Engine
 log = structlog.get_logger("api")
 
 
-class _Changes(msgspec.Struct, forbid_unknown_fields=True):
-    agencies: Annotated[list[Change], msgspec.Meta(min_length=1, max_length=MOST_AGENCIES)]
+class ChangeAgency(Change, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What an agency is to be from now on; what is not named stays. `id`: as in the path, if given.
+
+    `retired`: true retires it, false brings it back.
+    """
+
+
+class ChangeAgencies(msgspec.Struct, forbid_unknown_fields=True):
+    """Agencies to be changed or added, all or none."""
+
+    agencies: Annotated[list[ChangeAgency], msgspec.Meta(min_length=1, max_length=MOST_AGENCIES)]
 
 
 class AgencyRoutes:
@@ -35,35 +44,32 @@ class AgencyRoutes:
         self._sources = sources_of(settings, engine.distribution)
         self._writing = asyncio.Lock()
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def list(self, query: OfAgencies) -> Answer:
         """The agencies as the line uses them."""
-        return reply(listed(self._engine.agencies.by_id, self._settings, request.query))
+        return listed(self._engine.agencies.by_id, self._settings, query)
 
-    async def show(self, request: web.Request) -> web.Response:
+    async def show(self, id: str) -> Answer:
         """One of them, retired or not."""
-        return reply(shown(self._engine.agencies.by_id, self._settings, request.match_info))
+        return shown(self._engine.agencies.by_id, self._settings, id)
 
-    async def put(self, request: web.Request) -> web.Response:
+    async def put(self, id: str, body: ChangeAgency) -> Answer:
         """Change an agency, or add one; what the body does not name stays as it is."""
-        body, id = await read_body(request, Change), request.match_info["id"]
         if body.id not in ("", id):
             raise BadBody(f"The body is about agency {body.id[:40]!r}, and the path is not.")
         rows = await self._change([msgspec.structs.replace(body, id=id)])
-        return reply({"agency": rows[id]})
+        return {"agency": rows[id]}
 
-    async def put_all(self, request: web.Request) -> web.Response:
+    async def put_all(self, body: ChangeAgencies) -> Answer:
         """Change or add several, all or none."""
-        body = await read_body(request, _Changes)
         rows = await self._change(body.agencies)
-        return reply({"agencies": [rows[one.id] for one in body.agencies]})
+        return {"agencies": [rows[one.id] for one in body.agencies]}
 
-    async def retire(self, request: web.Request) -> web.Response:
+    async def retire(self, id: str) -> Answer:
         """Retire an agency; where it rings or talks at this moment, it goes on."""
-        id = request.match_info["id"]
         rows = await self._change([Change(id=id, retired=True)])
-        return reply({"agency": rows[id]})
+        return {"agency": rows[id]}
 
-    async def _change(self, changes: Sequence[Change]) -> dict[str, dict[str, Any]]:
+    async def _change(self, changes: Sequence[Change]) -> dict[str, Answer]:
         """Keep the changes, tell the engine and then Asterisk; return all agencies by id."""
         engine = self._engine
         async with self._writing:

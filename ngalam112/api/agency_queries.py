@@ -11,11 +11,14 @@ from acd.agencies.agency import Agency, by_id
 from acd.agencies.changes import NoSuchAgency, in_use
 from models.database import Database
 from ngalam112.accounts.agencies import load_agencies
-from ngalam112.api.queries import Answer, Params, understood, with_times
+from ngalam112.api.asked import ById
+from ngalam112.api.queries import Answer, with_times
 from ngalam112.config.settings import Settings
 
 
-class _OfAgencies(msgspec.Struct, forbid_unknown_fields=True):
+class OfAgencies(msgspec.Struct, forbid_unknown_fields=True):
+    """`retired`: those that are retired too."""
+
     retired: bool = False
 
 
@@ -25,28 +28,27 @@ def agency_row(one: Agency, settings: Settings) -> Answer:
     return row | {"ways": one.ways(bool(settings.carrier))}
 
 
-def listed(known: Mapping[str, Agency], settings: Settings, params: Params) -> Answer:
-    """The agencies in use; parameter: retired (true: those that are retired too)."""
-    asked = understood(params, _OfAgencies)
+def listed(known: Mapping[str, Agency], settings: Settings, asked: OfAgencies) -> Answer:
+    """The agencies in use."""
     found = sorted(known.values(), key=lambda one: one.id)
     shown = found if asked.retired else in_use(found)
     return {"agencies": [agency_row(one, settings) for one in shown]}
 
 
-def shown(known: Mapping[str, Agency], settings: Settings, params: Params) -> Answer:
-    """One agency, retired or not; parameter: id."""
-    one = known.get(params["id"])
+def shown(known: Mapping[str, Agency], settings: Settings, id: str) -> Answer:
+    """One agency, retired or not."""
+    one = known.get(id)
     if one is None:
-        raise NoSuchAgency(params["id"])
+        raise NoSuchAgency(id)
     return {"agency": agency_row(one, settings)}
 
 
-async def _stored_list(database: Database, settings: Settings, params: Params) -> Answer:
-    return listed(by_id(await load_agencies(database)), settings, params)
+async def _stored_list(database: Database, settings: Settings, asked: OfAgencies) -> Answer:
+    return listed(by_id(await load_agencies(database)), settings, asked)
 
 
-async def _stored_one(database: Database, settings: Settings, params: Params) -> Answer:
-    return shown(by_id(await load_agencies(database)), settings, params)
+async def _stored_one(database: Database, settings: Settings, asked: ById) -> Answer:
+    return shown(by_id(await load_agencies(database)), settings, asked.id)
 
 
 STORED = {"/api/agencies": _stored_list}

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
-from aiohttp import web
 
 from acd.calls.call import Call
 from acd.calls.record import CallRecord
@@ -21,7 +20,9 @@ from models.database import Database
 from ngalam112.accounts import admin
 from ngalam112.accounts.skills import check_skills, check_weight
 from ngalam112.api import queries
+from ngalam112.api.bodies import BadBody, Nothing
 from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.queries import Answer
 from ngalam112.api.written import all_written
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
@@ -29,23 +30,26 @@ from pbx.ari_reply import AriError
 from reports.calls import show_call
 
 log = structlog.get_logger("api")
-S = TypeVar("S", bound=msgspec.Struct)
 
 LONGEST_EXTENSION_S = 3600
 
 
-class BadBody(ValueError):
-    """The body of a request is not what was asked for; the message says why."""
+class NewPhone(msgspec.Struct, forbid_unknown_fields=True):
+    """A phone to be added. `password`: made if none is given. `contact`: the fixed SIP address
+    of one that does not register. `replace`: one of that number gets what is given.
+    """
 
-
-class _NewPhone(msgspec.Struct, forbid_unknown_fields=True):
     number: str
     password: str | None = None
     contact: str | None = None
     replace: bool = False
 
 
-class _NewOperator(msgspec.Struct, forbid_unknown_fields=True):
+class NewOperator(msgspec.Struct, forbid_unknown_fields=True):
+    """An operator to be added. `skills`: a category or `lang:xx`, and a level of 1 to 9. `replace`:
+    one of that id gets what is given.
+    """
+
     id: str
     name: str
     pin: str
@@ -55,40 +59,50 @@ class _NewOperator(msgspec.Struct, forbid_unknown_fields=True):
     replace: bool = False
 
 
-class _Skills(msgspec.Struct, forbid_unknown_fields=True):
+class ChangeSkills(msgspec.Struct, forbid_unknown_fields=True):
+    """Skills, all of them, or the weight, or both."""
+
     skills: dict[str, int] | None = None
     weight: int | None = None
 
 
-class _WrapUp(msgspec.Struct, forbid_unknown_fields=True):
+class ChangeWrapUp(msgspec.Struct, forbid_unknown_fields=True):
+    """Either so many seconds longer, or the end of it."""
+
     extend_s: Annotated[float, msgspec.Meta(ge=1, le=LONGEST_EXTENSION_S)] | None = None
     end: bool = False
 
 
-class _Login(msgspec.Struct, forbid_unknown_fields=True):
+class LogIn(msgspec.Struct, forbid_unknown_fields=True):
+    """`phone`: the operator's own if none is given."""
+
     phone: str | None = None
 
 
-class _Pause(msgspec.Struct, forbid_unknown_fields=True):
+class Pause(msgspec.Struct, forbid_unknown_fields=True):
+    """`reason`: one of those in the distribution file."""
+
     reason: str | None = None
 
 
-class _Take(msgspec.Struct, forbid_unknown_fields=True):
+class TakeCallback(msgspec.Struct, forbid_unknown_fields=True):
+    """`operator`: who is rung for it."""
+
     operator: str
 
 
-class _Close(msgspec.Struct, forbid_unknown_fields=True):
+class CloseCallback(msgspec.Struct, forbid_unknown_fields=True):
+    """`reason`: why nobody calls, for the record."""
+
     reason: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     by: Annotated[str, msgspec.Meta(min_length=1, max_length=32)] = "supervisor"
 
 
-class _Disposition(msgspec.Struct, forbid_unknown_fields=True):
+class DisposeCall(msgspec.Struct, forbid_unknown_fields=True):
+    """`disposition`: one of those in the distribution file; null takes back what was said."""
+
     disposition: str | None
     operator: str | None = None
-
-
-class _Nothing(msgspec.Struct, forbid_unknown_fields=True):
-    pass
 
 
 class Changes:
@@ -101,12 +115,11 @@ class Changes:
         self._journal = journal
         self._disposing = asyncio.Lock()
 
-    async def add_phone(self, request: web.Request) -> web.Response:
+    async def add_phone(self, body: NewPhone) -> Answer:
         """Add a phone; the answer is the only one that ever holds its password.
 
         `in_effect` is false where Asterisk cannot read it now; it will when it is back.
         """
-        body = await read_body(request, _NewPhone)
         admin.check_free(body.number, self._settings.number, self._settings.test_number)
         phone = await admin.add_phone(
             self._database, body.number, body.password, body.contact, replace=body.replace
@@ -115,13 +128,12 @@ class Changes:
         await self._engine.do(lambda _: roster.add_phone(admin.sealed(phone)))
         self._journal.recorder.local.keep_phones(roster.phones.values())
         in_effect = await self._reload()
-        answer = {
+        return {
             "number": phone.number,
             "password": phone.password,
             "contact": phone.contact,
             "in_effect": in_effect,
         }
-        return reply(answer, 201)
 
     async def _reload(self) -> bool:
         try:
@@ -131,9 +143,8 @@ class Changes:
             return False
         return self._engine.ari.connected
 
-    async def add_operator(self, request: web.Request) -> web.Response:
+    async def add_operator(self, body: NewOperator) -> Answer:
         """Add an operator, logged out."""
-        body = await read_body(request, _NewOperator)
         self._check(body.skills, body.weight)
         one = await admin.add_operator(
             self._database,
@@ -147,11 +158,11 @@ class Changes:
             pin_digits=self._settings.pin_digits,
         )
         await self._engine.do(lambda _: self._know(one, body.skills, body.weight))
-        return reply(self._row(self._engine.roster.operators[one.id]), 201)
+        return self._row(self._engine.roster.operators[one.id])
 
-    async def remove_operator(self, request: web.Request) -> web.Response:
+    async def remove_operator(self, id: str) -> Answer:
         """Remove an operator who has logged out; what was recorded of them stays."""
-        id, roster, recorder = request.match_info["id"], self._engine.roster, self._journal.recorder
+        roster, recorder = self._engine.roster, self._journal.recorder
         one = await self._engine.do(lambda _: roster.remove_operator(id))
         try:
             await self._all_written()  # else their last state would come back
@@ -160,11 +171,11 @@ class Changes:
             await self._engine.do(lambda _: roster.add_operator(one))
             raise
         recorder.local.forget_operator(id)
-        return reply({"id": id})
+        return {"id": id}
 
-    async def remove_phone(self, request: web.Request) -> web.Response:
+    async def remove_phone(self, number: str) -> Answer:
         """Remove a phone that nobody uses; `in_effect` as when one is added."""
-        number, roster = request.match_info["number"], self._engine.roster
+        roster = self._engine.roster
         phone = await self._engine.do(lambda _: roster.remove_phone(number))
         try:
             await self._all_written()  # who logged out there may not be so in the database yet
@@ -173,17 +184,17 @@ class Changes:
             await self._engine.do(lambda _: roster.add_phone(phone))
             raise
         self._journal.recorder.local.keep_phones(roster.phones.values())
-        return reply({"number": number, "in_effect": await self._reload()})
+        return {"number": number, "in_effect": await self._reload()}
 
-    async def dispose_call(self, request: web.Request) -> web.Response:
+    async def dispose_call(self, id: str, body: DisposeCall) -> Answer:
         """Say what a call was, or take back what was said (null); also long after it."""
-        body, engine = await read_body(request, _Disposition), self._engine
+        engine = self._engine
         engine.router.dispositions.check(body.disposition)
         # one at a time: of two that read the same record, the second would lose its event
         async with self._disposing:
             await self._all_written()
             async with self._database.session() as session:
-                record = (await show_call(session, request.match_info["id"])).record
+                record = (await show_call(session, id)).record
 
             def say(now: float) -> CallRecord:
                 router = engine.router
@@ -193,7 +204,7 @@ class Changes:
                 router.dispositions.say(call, body.disposition, body.operator, now)
                 return call.record
 
-            return reply(queries.call_row(await engine.do(say), self._settings))
+            return queries.call_row(await engine.do(say), self._settings)
 
     async def _all_written(self) -> None:
         await all_written(self._journal.recorder, self._database)
@@ -210,88 +221,58 @@ class Changes:
         if weight is not None:
             check_weight(weight)
 
-    async def skills_operator(self, request: web.Request) -> web.Response:
+    async def skills_operator(self, id: str, body: ChangeSkills) -> Answer:
         """Give other skills or another weight, with effect on the next offer."""
-        body, roster = await read_body(request, _Skills), self._engine.roster
+        roster = self._engine.roster
         if body.skills is None and body.weight is None:
             raise BadBody("Give skills, a weight, or both.")
         self._check(body.skills, body.weight)
-        return await self._choose(
-            request, lambda id, _: roster.set_skills(id, body.skills, body.weight)
-        )
+        return await self._choose(id, lambda id, _: roster.set_skills(id, body.skills, body.weight))
 
-    async def login_operator(self, request: web.Request) -> web.Response:
+    async def login_operator(self, id: str, body: LogIn) -> Answer:
         """Log in, at the phone that is named or the operator's own."""
-        body, roster = await read_body(request, _Login), self._engine.roster
-        return await self._choose(request, lambda id, now: roster.login(id, body.phone, now))
+        roster = self._engine.roster
+        return await self._choose(id, lambda id, now: roster.login(id, body.phone, now))
 
-    async def logout_operator(self, request: web.Request) -> web.Response:
+    async def logout_operator(self, id: str, body: Nothing) -> Answer:
         """Log out; a talk goes on to its end."""
-        await read_body(request, _Nothing)
-        return await self._choose(request, self._engine.roster.logout)
+        return await self._choose(id, self._engine.roster.logout)
 
-    async def pause_operator(self, request: web.Request) -> web.Response:
+    async def pause_operator(self, id: str, body: Pause) -> Answer:
         """Take no calls for now."""
-        body, roster = await read_body(request, _Pause), self._engine.roster
+        roster = self._engine.roster
         reason = body.reason or None
         self._engine.distribution.check_reason(reason)
-        return await self._choose(request, lambda id, now: roster.pause(id, reason, now))
+        return await self._choose(id, lambda id, now: roster.pause(id, reason, now))
 
-    async def ready_operator(self, request: web.Request) -> web.Response:
+    async def ready_operator(self, id: str, body: Nothing) -> Answer:
         """Take calls again."""
-        await read_body(request, _Nothing)
-        return await self._choose(request, self._engine.roster.ready)
+        return await self._choose(id, self._engine.roster.ready)
 
-    async def wrap_up_operator(self, request: web.Request) -> web.Response:
+    async def wrap_up_operator(self, id: str, body: ChangeWrapUp) -> Answer:
         """Make the wrap-up longer, or end it."""
-        body, engine = await read_body(request, _WrapUp), self._engine
+        engine = self._engine
         if (body.extend_s is None) == (not body.end):
             raise BadBody("Give either extend_s, in seconds, or end: true.")
         seconds = body.extend_s
         if seconds is None:
-            return await self._choose(request, engine.roster.end_wrap_up)
-        return await self._choose(request, lambda id, now: engine.wrap_ups.extend(id, seconds, now))
+            return await self._choose(id, engine.roster.end_wrap_up)
+        return await self._choose(id, lambda id, now: engine.wrap_ups.extend(id, seconds, now))
 
-    async def take_callback(self, request: web.Request) -> web.Response:
+    async def take_callback(self, id: str, body: TakeCallback) -> Answer:
         """Ring an operator for a callback at once."""
-        body, id = await read_body(request, _Take), request.match_info["id"]
         by_hand = self._engine.router.callbacks_by_hand
         taken = await self._engine.do(lambda now: by_hand.take(id, body.operator, now))
-        return reply(queries.item_row(taken, self._settings))
+        return queries.item_row(taken, self._settings)
 
-    async def close_callback(self, request: web.Request) -> web.Response:
+    async def close_callback(self, id: str, body: CloseCallback) -> Answer:
         """Close a callback without a call; the reason is kept."""
-        body, id = await read_body(request, _Close), request.match_info["id"]
         by_hand = self._engine.router.callbacks_by_hand
         closed = await self._engine.do(lambda now: by_hand.close(id, body.by, body.reason, now))
-        return reply(queries.item_row(closed, self._settings))
+        return queries.item_row(closed, self._settings)
 
-    async def _choose(
-        self, request: web.Request, act: Callable[[str, float], Operator]
-    ) -> web.Response:
-        id = request.match_info["id"]
-        one = await self._engine.do(lambda now: act(id, now))
-        return reply(self._row(one))
+    async def _choose(self, id: str, act: Callable[[str, float], Operator]) -> Answer:
+        return self._row(await self._engine.do(lambda now: act(id, now)))
 
-    def _row(self, one: Operator) -> dict[str, Any]:
+    def _row(self, one: Operator) -> Answer:
         return queries.operator_rows([one], ZoneInfo(self._settings.timezone))[0]
-
-
-async def read_body(request: web.Request, kind: type[S]) -> S:
-    """Read the body, which may be empty where nothing has to be said."""
-    try:
-        return msgspec.json.decode(await request.read() or b"{}", type=kind)
-    except msgspec.ValidationError as error:
-        raise BadBody(f"The body cannot be used: {error}.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadBody(f"The body is no JSON: {error}.") from None
-
-
-def reply(value: Any, status: int = 200) -> web.Response:
-    """Return a value as a JSON response."""
-    return json_response(msgspec.json.encode(value), status)
-
-
-def json_response(body: bytes, status: int = 200) -> web.Response:
-    """Return what is JSON already as a response."""
-    return web.Response(body=body, status=status, content_type="application/json")

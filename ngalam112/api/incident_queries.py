@@ -10,15 +10,10 @@ import msgspec
 from acd.numbers.withheld import Withheld, seen
 from incidents.dispatch import Dispatch
 from incidents.incident import Entry, EntryKind, Incident
+from incidents.states import IncidentClass, IncidentState
 from models.database import Database
-from ngalam112.api.queries import (
-    MOST_CALLS,
-    Answer,
-    Params,
-    period_of,
-    understood,
-    with_times,
-)
+from ngalam112.api.asked import ById, Limit, OfPeriod, one_of, period_of
+from ngalam112.api.queries import Answer, with_times
 from ngalam112.config.settings import Settings
 from reports.dispatches import Which as SentWhich
 from reports.dispatches import dispatches_of, list_dispatches
@@ -26,25 +21,34 @@ from reports.duplicates import proposed
 from reports.incidents import Which, list_incidents, show_incident
 
 
-class _OfIncidents(msgspec.Struct, forbid_unknown_fields=True):
-    since: str | None = msgspec.field(default=None, name="from")
-    until: str | None = msgspec.field(default=None, name="to")
-    which: str = Which.OPEN.value
-    incident_class: str | None = msgspec.field(default=None, name="class")
-    category: str | None = None
-    caller: str | None = None
-    text: str | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
+class OfIncidents(OfPeriod, forbid_unknown_fields=True):
+    """The newest incidents that were opened in a time."""
+
+    which: Annotated[str, one_of(Which, IncidentState)] = Which.OPEN.value
+    incident_class: Annotated[str, one_of(IncidentClass)] | None = msgspec.field(
+        default=None, name="class"
+    )
+    category: (
+        Annotated[str, msgspec.Meta(description="An id of the city's tree of categories.")] | None
+    ) = None
+    caller: (
+        Annotated[str, msgspec.Meta(description="Who told of it: a number in any spelling.")] | None
+    ) = None
+    text: (
+        Annotated[str, msgspec.Meta(description="Words, or begins of words, that it has.")] | None
+    ) = None
+    limit: Limit = 100
 
 
-class _OfDispatches(msgspec.Struct, forbid_unknown_fields=True):
-    which: str = SentWhich.OPEN.value
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
+class OfDispatches(msgspec.Struct, forbid_unknown_fields=True):
+    """Dispatches of incidents that are not over."""
+
+    which: Annotated[str, one_of(SentWhich)] = SentWhich.OPEN.value
+    limit: Limit = 100
 
 
-async def incidents(database: Database, settings: Settings, params: Params) -> Answer:
-    """The newest incidents; parameters: from, to, which, class, category, caller, text, limit."""
-    asked = understood(params, _OfIncidents)
+async def incidents(database: Database, settings: Settings, asked: OfIncidents) -> Answer:
+    """The newest incidents."""
     since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         found = await list_incidents(
@@ -62,10 +66,10 @@ async def incidents(database: Database, settings: Settings, params: Params) -> A
     return {"incidents": [incident_row(one, settings) for one in found]}
 
 
-async def incident(database: Database, settings: Settings, params: Params) -> Answer:
-    """One incident with all that is known of it; parameter: id, number or call."""
+async def incident(database: Database, settings: Settings, asked: ById) -> Answer:
+    """One incident with all that is known of it, by its number, its id or that of a call."""
     async with database.session() as session:
-        found = await show_incident(session, params["id"])
+        found = await show_incident(session, asked.id)
         sent = await dispatches_of(session, found.incident.id)
         same = await proposed(session, found.incident, settings.country)
     return {
@@ -80,9 +84,8 @@ async def incident(database: Database, settings: Settings, params: Params) -> An
     }
 
 
-async def dispatches(database: Database, settings: Settings, params: Params) -> Answer:
-    """Dispatches of incidents that are not over, the oldest first; parameters: which, limit."""
-    asked = understood(params, _OfDispatches)
+async def dispatches(database: Database, settings: Settings, asked: OfDispatches) -> Answer:
+    """Dispatches of incidents that are not over, the oldest first."""
     async with database.session() as session:
         found = await list_dispatches(session, asked.which, asked.limit)
     return {
@@ -130,8 +133,6 @@ def _contact(contact: Answer, settings: Settings) -> Answer:
 STORED = {"/api/incidents": incidents, "/api/dispatches": dispatches}
 """Which question of the database stands for which path of the API."""
 
-
-OF_ONE = {"/api/incidents/{id}": incident}
 
 STORED_ONE = {"/api/incidents": incident}
 """... of one, by its number or id."""

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from aiohttp import web
 
 from acd.agencies.agency import Agency
 from incidents.book import By
@@ -21,10 +20,10 @@ from incidents.incident import Contact, EntryKind, Incident
 from incidents.states import IncidentClass, IncidentState
 from models.database import Database
 from models.tables import NAME, NUMBER, TEXT, WORD
-from ngalam112.api.changes import read_body, reply
 from ngalam112.api.incident_lookup import IncidentLookup
 from ngalam112.api.incident_queries import dispatch_row, incident_row
 from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.queries import Answer
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from reports.calls import show_call
@@ -40,7 +39,11 @@ Version = int | None
 SUPERVISOR = "supervisor"
 
 
-class _Contact(msgspec.Struct, forbid_unknown_fields=True):
+class GivenContact(msgspec.Struct, forbid_unknown_fields=True):
+    """Somebody who has told of the incident: a number, a name or both. `wants_outcome`: wishes to
+    hear how it ended.
+    """
+
     number: Annotated[str, msgspec.Meta(max_length=NUMBER)] = ""
     name: Annotated[str, msgspec.Meta(max_length=NAME)] = ""
     wants_outcome: bool = False
@@ -50,7 +53,9 @@ class _Contact(msgspec.Struct, forbid_unknown_fields=True):
             raise ValueError("A contact has a number or a name, or both")
 
 
-class _Place(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+class GivenPlace(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
+    """Where it is: in words, by a point, or both."""
+
     place: Annotated[str, msgspec.Meta(max_length=255)] | None = None
     kelurahan: Annotated[str, msgspec.Meta(max_length=NUMBER)] | None = None
     kecamatan: Annotated[str, msgspec.Meta(max_length=NUMBER)] | None = None
@@ -64,34 +69,44 @@ class _Place(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
             raise ValueError("Say where; nothing was given")
 
 
-class _Open(msgspec.Struct, forbid_unknown_fields=True):
+class OpenIncident(msgspec.Struct, forbid_unknown_fields=True):
+    """`category`: an id or code of the city's tree, or the begin of one name alone. `by`: who
+    says so.
+    """
+
     description: Text
     category: Word | None = None
-    contact: _Contact | None = None
-    where: _Place | None = None
+    contact: GivenContact | None = None
+    where: GivenPlace | None = None
     by: Who = SUPERVISOR
 
     def __post_init__(self) -> None:
         _not_blank(self.description, "The description")
 
 
-class _Change(msgspec.Struct, forbid_unknown_fields=True):
-    """What of an incident is to be another; what is left out stays. `version`: that was read."""
+class ChangeIncident(msgspec.Struct, forbid_unknown_fields=True):
+    """What of an incident is to be another; what is left out stays.
+
+    `class`: null takes back what was said. `category`, `by`, `version`: as elsewhere. `answers`: by
+    the ids of the questions of its category.
+    """
 
     incident_class: IncidentClass | msgspec.UnsetType | None = msgspec.field(
         default=msgspec.UNSET, name="class"
     )
     category: Word | None = None
     description: Annotated[str, msgspec.Meta(max_length=TEXT)] | None = None
-    where: _Place | None = None
+    where: GivenPlace | None = None
     priority: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None
-    contact: _Contact | None = None
+    contact: GivenContact | None = None
     answers: Annotated[dict[Word, Reason], msgspec.Meta(max_length=20)] | None = None
     by: Who = SUPERVISOR
     version: Version = None
 
 
-class _Note(msgspec.Struct, forbid_unknown_fields=True):
+class NoteIncident(msgspec.Struct, forbid_unknown_fields=True):
+    """A free text for the timeline."""
+
     text: Text
     by: Who = SUPERVISOR
 
@@ -99,35 +114,47 @@ class _Note(msgspec.Struct, forbid_unknown_fields=True):
         _not_blank(self.text, "The text")
 
 
-class _Move(msgspec.Struct, forbid_unknown_fields=True):
+class MoveIncident(msgspec.Struct, forbid_unknown_fields=True):
+    """`version`: of what was read; the move is refused if somebody has changed it since."""
+
     state: IncidentState
     reason: Reason = ""
     by: Who = SUPERVISOR
     version: Version = None
 
 
-class _Merge(msgspec.Struct, forbid_unknown_fields=True):
+class MergeIncident(msgspec.Struct, forbid_unknown_fields=True):
+    """`into`: the number or id of the incident that is to stand in the place of this one."""
+
     into: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     by: Who = SUPERVISOR
 
 
-class _Link(msgspec.Struct, forbid_unknown_fields=True):
+class LinkCall(msgspec.Struct, forbid_unknown_fields=True):
+    """`call`: its id, or the begin of it."""
+
     call: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
     by: Who = SUPERVISOR
 
 
-class _Dispatch(msgspec.Struct, forbid_unknown_fields=True):
+class DispatchIncident(msgspec.Struct, forbid_unknown_fields=True):
+    """`agencies`: by their ids or numbers."""
+
     agencies: Annotated[list[Word], msgspec.Meta(min_length=1, max_length=20)]
     by: Who = SUPERVISOR
 
 
-class _Answer(msgspec.Struct, forbid_unknown_fields=True):
+class AgencyAnswer(msgspec.Struct, forbid_unknown_fields=True):
+    """`agency`: its id or number. `reason`: why it declines."""
+
     agency: Word
     reason: Reason = ""
     by: Who = SUPERVISOR
 
 
-class _By(msgspec.Struct, forbid_unknown_fields=True):
+class ByWhom(msgspec.Struct, forbid_unknown_fields=True):
+    """`by`: who does so."""
+
     by: Who = SUPERVISOR
 
 
@@ -146,18 +173,8 @@ class IncidentChanges:
         self._journal, self._book = journal, engine.router.incidents
         self._lookup, self._changing = lookup, lookup.changing
 
-    def routes(self) -> Iterator[tuple[str, Callable[[web.Request], Any]]]:
-        """Each path and what is posted there."""
-        yield "/api/incidents", self.open
-        for name in (
-            *("change", "note", "move", "merge", "unmerge", "link"),
-            *("dispatch", "acknowledge", "decline"),
-        ):
-            yield f"/api/incidents/{{id}}/{name}", getattr(self, name)
-
-    async def open(self, request: web.Request) -> web.Response:
+    async def open(self, body: OpenIncident) -> Answer:
         """Open an incident that no call has opened."""
-        body = await read_body(request, _Open)
         category = self._category(body.category)
         data: dict[str, Any] = {"description": body.description}
         if category is not None:
@@ -174,11 +191,10 @@ class IncidentChanges:
                     self._book.code(made, category.national_class, _by(body.by), now)
             return made
 
-        return self._reply(await self._engine.do(opened), 201)
+        return self._row(await self._engine.do(opened))
 
-    async def change(self, request: web.Request) -> web.Response:
+    async def change(self, id: str, body: ChangeIncident) -> Answer:
         """Let parts of an incident be others; all of them or none."""
-        body = await read_body(request, _Change)
         steps = list(_steps(body, self._category(body.category)))
         if not steps:
             raise BadIncident("Say what is to be changed; nothing was given.")
@@ -193,57 +209,52 @@ class IncidentChanges:
                     version = None
             return incident
 
-        return self._reply(await self._with(request, change))
+        return self._row(await self._with(id, change))
 
-    async def note(self, request: web.Request) -> web.Response:
+    async def note(self, id: str, body: NoteIncident) -> Answer:
         """Add a free text to the timeline; never refused for what others have changed."""
-        body = await read_body(request, _Note)
-        return self._reply(
+        return self._row(
             await self._with(
-                request,
+                id,
                 lambda incident, now: self._book.change(
                     incident, EntryKind.NOTED, _by(body.by), now, {"text": body.text}
                 ),
             )
         )
 
-    async def move(self, request: web.Request) -> web.Response:
+    async def move(self, id: str, body: MoveIncident) -> Answer:
         """Bring an incident to another state."""
-        body = await read_body(request, _Move)
         data = {"state": body.state.value, "reason": body.reason}
-        return self._reply(
+        return self._row(
             await self._with(
-                request,
+                id,
                 lambda incident, now: self._book.change(
                     incident, EntryKind.MOVED, _by(body.by), now, data, version=body.version
                 ),
             )
         )
 
-    async def merge(self, request: web.Request) -> web.Response:
+    async def merge(self, id: str, body: MergeIncident) -> Answer:
         """Let another incident stand in the place of this one; answers with that one."""
-        body = await read_body(request, _Merge)
         async with self._changing:
-            one, into = await self._lookup.find(_id(request)), await self._lookup.find(body.into)
+            one, into = await self._lookup.find(id), await self._lookup.find(body.into)
             await self._engine.do(lambda now: self._book.merge(one, into, _by(body.by), now))
-            return self._reply(self._book.in_hand.get(into.id, into))
+            return self._row(self._book.in_hand.get(into.id, into))
 
-    async def unmerge(self, request: web.Request) -> web.Response:
+    async def unmerge(self, id: str, body: ByWhom) -> Answer:
         """Take a merge back; answers with the incident that is one of its own again."""
-        body = await read_body(request, _By)
         async with self._changing:
-            one = await self._lookup.find(_id(request))
+            one = await self._lookup.find(id)
             into = await self._lookup.exactly(one.merged_into) if one.merged_into else None
             if into is None:
                 raise IncidentRefused(f"{one.name} is not merged into any other.")
             await self._engine.do(lambda now: self._book.unmerge(one, into, _by(body.by), now))
-            return self._reply(self._book.in_hand.get(one.id, one))
+            return self._row(self._book.in_hand.get(one.id, one))
 
-    async def link(self, request: web.Request) -> web.Response:
+    async def link(self, id: str, body: LinkCall) -> Answer:
         """Let a call belong to this incident, and to none other."""
-        body = await read_body(request, _Link)
         async with self._changing:
-            incident = await self._lookup.find(_id(request))
+            incident = await self._lookup.find(id)
             await self._lookup.all_written()
             async with self._database.session() as session:
                 record = (await show_call(session, body.call)).record
@@ -251,11 +262,10 @@ class IncidentChanges:
             await self._engine.do(
                 lambda now: self._book.link(incident, record, before, _by(body.by), now)
             )
-            return self._reply(self._book.in_hand.get(incident.id, incident))
+            return self._row(self._book.in_hand.get(incident.id, incident))
 
-    async def dispatch(self, request: web.Request) -> web.Response:
+    async def dispatch(self, id: str, body: DispatchIncident) -> Answer:
         """Tell agencies of an incident; all of them or none."""
-        body = await read_body(request, _Dispatch)
         agencies = list({one.id: one for one in map(self._agency, body.agencies)}.values())
         dispatches = self._engine.dispatches
 
@@ -263,40 +273,38 @@ class IncidentChanges:
             dispatches.check(incident, agencies)
             return [dispatches.dispatch(incident, one, _by(body.by), now) for one in agencies]
 
-        made = await self._with(request, tell)
-        return reply({"dispatches": [dispatch_row(one, self._settings) for one in made]}, 201)
+        made = await self._with(id, tell)
+        return {"dispatches": [dispatch_row(one, self._settings) for one in made]}
 
-    async def acknowledge(self, request: web.Request) -> web.Response:
+    async def acknowledge(self, id: str, body: AgencyAnswer) -> Answer:
         """An agency has accepted, as it has told a person."""
-        body = await read_body(request, _Answer)
         answer = self._engine.dispatches.acknowledge
         return await self._answered(
-            request,
+            id,
             body.agency,
             lambda one, incident, now: answer(one, incident, _by(body.by), now),
         )
 
-    async def decline(self, request: web.Request) -> web.Response:
+    async def decline(self, id: str, body: AgencyAnswer) -> Answer:
         """An agency does not take it; the next one of its chain is told."""
-        body = await read_body(request, _Answer)
         answer = self._engine.dispatches.decline
         return await self._answered(
-            request,
+            id,
             body.agency,
             lambda one, incident, now: answer(one, incident, _by(body.by), now, body.reason),
         )
 
     async def _answered(
         self,
-        request: web.Request,
+        id: str,
         agency: str,
         act: Callable[[Dispatch, Incident, float], Dispatch],
-    ) -> web.Response:
+    ) -> Answer:
         async with self._changing:
-            incident = await self._lookup.find(_id(request))
+            incident = await self._lookup.find(id)
             one = await self._dispatch_of(incident, agency)
             done = await self._engine.do(lambda now: act(one, incident, now))
-            return reply({"dispatch": dispatch_row(done, self._settings)})
+            return {"dispatch": dispatch_row(done, self._settings)}
 
     async def _dispatch_of(self, incident: Incident, name: str) -> Dispatch:
         """The last dispatch of an agency to the incident; raises IncidentRefused."""
@@ -313,13 +321,13 @@ class IncidentChanges:
             raise BadIncident(f"There is no agency {name[:32]!r}; see `ngalam112 agency list`.")
         return found
 
-    async def _with(self, request: web.Request, act: Callable[[Incident, float], T]) -> T:
+    async def _with(self, id: str, act: Callable[[Incident, float], T]) -> T:
         """Find the incident that the request names, and have the writer do this with it."""
-        if (known := self._book.named(_id(request))) is not None:
+        if (known := self._book.named(id)) is not None:
             # nobody waits here for a database that is away
             return await self._engine.do(lambda now: act(known, now))
         async with self._changing:
-            incident = await self._lookup.find(_id(request))
+            incident = await self._lookup.find(id)
             return await self._engine.do(lambda now: act(incident, now))
 
     def _category(self, name: str | None) -> Category | None:
@@ -338,11 +346,13 @@ class IncidentChanges:
             f"{which}."
         )
 
-    def _reply(self, incident: Incident, status: int = 200) -> web.Response:
-        return reply(incident_row(incident, self._settings), status)
+    def _row(self, incident: Incident) -> Answer:
+        return incident_row(incident, self._settings)
 
 
-def _steps(body: _Change, category: Category | None) -> Iterator[tuple[EntryKind, dict[str, Any]]]:
+def _steps(
+    body: ChangeIncident, category: Category | None
+) -> Iterator[tuple[EntryKind, dict[str, Any]]]:
     """The entries of the timeline that a change makes; a category says the class too."""
     if body.incident_class is not msgspec.UNSET or category is not None:
         what = body.incident_class
@@ -367,7 +377,7 @@ def _not_blank(text: str, what: str) -> None:
         raise ValueError(f"{what} has nothing but blanks")
 
 
-def _contact(given: _Contact) -> dict[str, Any]:
+def _contact(given: GivenContact) -> dict[str, Any]:
     found: dict[str, Any] = msgspec.to_builtins(
         Contact(number=given.number, name=given.name, wants_outcome=given.wants_outcome)
     )
@@ -376,7 +386,3 @@ def _contact(given: _Contact) -> dict[str, Any]:
 
 def _by(who: str) -> By:
     return By(who, "api")
-
-
-def _id(request: web.Request) -> str:
-    return request.match_info["id"]

@@ -6,16 +6,15 @@ The audio is made in a thread, one notice at a time; then the engine's writer be
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
-from aiohttp import web
 
 from acd.calls.ids import new_id
 from acd.queueing.notices import Notice
-from ngalam112.api.changes import read_body, reply
+from ngalam112.api.queries import Answer
 from ngalam112.api.time_ranges import local
 from ngalam112.config.notice_audio import NoticeError, check_languages, make_audio, speakable
 from ngalam112.config.settings import Settings
@@ -27,7 +26,7 @@ log = structlog.get_logger("api")
 LONGEST_MIN = 24 * 60
 
 
-class _NewNotice(msgspec.Struct, forbid_unknown_fields=True):
+class NewNotice(msgspec.Struct, forbid_unknown_fields=True):
     """`words`, `recordings`: by language; a recording is the path of a WAV file."""
 
     minutes: Annotated[float, msgspec.Meta(gt=0, le=LONGEST_MIN)]
@@ -44,13 +43,12 @@ class NoticeRoutes:
         self._notices = engine.dispatcher.announcements.notices
         self._one_at_a_time = asyncio.Semaphore(1)
 
-    async def list(self, _: web.Request) -> web.Response:
+    async def list(self) -> Answer:
         """The notices that are heard now."""
-        return reply({"notices": [self._row(one) for one in self._notices]})
+        return {"notices": [self._row(one) for one in self._notices]}
 
-    async def set(self, request: web.Request) -> web.Response:
+    async def set(self, body: NewNotice) -> Answer:
         """Begin a notice, in place of one for the same category."""
-        body = await read_body(request, _NewNotice)
         categories = self._engine.menu.categories
         if body.category is not None and body.category not in categories:
             known = ", ".join(sorted(categories))
@@ -84,16 +82,15 @@ class NoticeRoutes:
             )
             notice = await self._engine.do(lambda now: begin(now, seconds))
         log.info("notice_set", **self._row(notice))
-        return reply(self._row(notice), 201)
+        return self._row(notice)
 
-    async def clear(self, request: web.Request) -> web.Response:
+    async def clear(self, name: str) -> Answer:
         """End a notice, named by its id or its category."""
-        name = request.match_info["name"]
         cleared = await self._engine.do(lambda _: self._notices.clear(name))
         log.info("notice_cleared", ids=[one.id for one in cleared])
-        return reply({"notices": [self._row(one) for one in cleared]})
+        return {"notices": [self._row(one) for one in cleared]}
 
-    def _row(self, notice: Notice) -> dict[str, Any]:
+    def _row(self, notice: Notice) -> Answer:
         zone = ZoneInfo(self._settings.timezone)
         return {
             "id": notice.id,

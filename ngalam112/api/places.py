@@ -8,7 +8,6 @@ from typing import Annotated, Any
 
 import msgspec
 import structlog
-from aiohttp import web
 
 from models.database import Database, DatabaseError
 from ngalam112.accounts.places import (
@@ -19,7 +18,7 @@ from ngalam112.accounts.places import (
     named,
     remove_place,
 )
-from ngalam112.api.changes import read_body, reply
+from ngalam112.api.queries import Answer
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from ngalam112.recovery.startup_state import in_thread
@@ -30,15 +29,19 @@ log = structlog.get_logger("place")
 AGAIN_S = 2.0
 
 
-class _NewPlace(msgspec.Struct, forbid_unknown_fields=True):
+class NewPlace(msgspec.Struct, forbid_unknown_fields=True):
+    """The place of a number: an address, a point, or both."""
+
     number: str
     address: str = ""
     lat: float | None = None
     lon: float | None = None
 
 
-class _NewPlaces(msgspec.Struct, forbid_unknown_fields=True):
-    places: Annotated[list[_NewPlace], msgspec.Meta(min_length=1, max_length=MOST_AT_ONCE)]
+class NewPlaces(msgspec.Struct, forbid_unknown_fields=True):
+    """Places to be added, or to take the place of those that the numbers have."""
+
+    places: Annotated[list[NewPlace], msgspec.Meta(min_length=1, max_length=MOST_AT_ONCE)]
 
 
 class Places:
@@ -48,9 +51,9 @@ class Places:
         self._engine, self._database, self._settings = engine, database, settings
         self._writing = asyncio.Lock()
 
-    async def add(self, request: web.Request) -> web.Response:
+    async def add(self, body: NewPlaces) -> Answer:
         """Add places, or change those of numbers that have one, all or none."""
-        body, country = await read_body(request, _NewPlaces), self._settings.country
+        country = self._settings.country
         found: dict[str, Registered] = {}
         for index, one in enumerate(body.places):
             try:
@@ -64,16 +67,15 @@ class Places:
         async with self._writing:
             await keep_places(self._database, kept)
             await self._engine.do(lambda _: self._know(kept))
-        return reply({"places": len(kept)}, 201)
+        return {"places": len(kept)}
 
-    async def remove(self, request: web.Request) -> web.Response:
+    async def remove(self, number: str) -> Answer:
         """Remove the place of a number, in any spelling."""
-        number = request.match_info["number"]
         async with self._writing:
             caller = await remove_place(self._database, number, self._settings.country)
             known = self._engine.router.locations.registered
             await self._engine.do(lambda _: known.pop(caller, None))
-        return reply({"number": number})
+        return {"number": number}
 
     def _know(self, kept: list[KeptPlace]) -> None:
         self._engine.router.locations.registered.update({one.caller: one.place() for one in kept})

@@ -7,13 +7,12 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from aiohttp import web
 
 from acd.calls.record import CallRecord
 from models.database import Database
 from models.tables import ID
-from ngalam112.api.changes import read_body, reply
 from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.queries import Answer
 from ngalam112.api.written import all_written
 from ngalam112.engine.engine import Engine
 from privacy.erasing import with_erasure
@@ -26,7 +25,9 @@ _Ids = Annotated[
 ]
 
 
-class _LetGo(msgspec.Struct, forbid_unknown_fields=True):
+class LetGo(msgspec.Struct, forbid_unknown_fields=True):
+    """Ids of ended calls and of settled incidents whose records change in the database."""
+
     calls: _Ids = []
     incidents: _Ids = []
 
@@ -37,14 +38,13 @@ class PrivacyRoutes:
     def __init__(self, engine: Engine, database: Database, journal: CountingJournal) -> None:
         self._engine, self._database, self._journal = engine, database, journal
 
-    async def let_go(self, request: web.Request) -> web.Response:
+    async def let_go(self, body: LetGo) -> Answer:
         """Let go of these; answers once the database has all that was recorded of them."""
-        body = await read_body(request, _LetGo)
         await self._engine.do(lambda now: self._forget(body, now))
         await all_written(self._journal.recorder, self._database)
-        return reply({"let_go": len(body.calls) + len(body.incidents)})
+        return {"let_go": len(body.calls) + len(body.incidents)}
 
-    def _forget(self, body: _LetGo, now: float) -> None:
+    def _forget(self, body: LetGo, now: float) -> None:
         router = self._engine.router
         for incident_id in body.incidents:
             router.incidents.forget(incident_id)

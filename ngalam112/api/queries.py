@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
-from typing import Annotated, Any, TypeVar
+from typing import Any, get_type_hints
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -25,51 +24,36 @@ from models.database import Database, SchemaError
 from ngalam112.accounts.admin import load_roster
 from ngalam112.accounts.places import load_places, place_row
 from ngalam112.api import time_ranges
+from ngalam112.api.asked import (
+    MOST_CALLS,
+    ById,
+    NoParameters,
+    OfCallbacks,
+    OfCalls,
+    OfPlaces,
+    OfTotals,
+    period_of,
+    understood,
+)
+from ngalam112.api.shown import is_moment
 from ngalam112.config.settings import Settings
-from reports.callbacks import OPEN, callbacks, show_callback
+from reports.callbacks import callbacks, show_callback
 from reports.calls import LIVE, list_calls, show_call
 from reports.summary import summary
 
 _WITH_NUMBER = (EventKind.ARRIVED, EventKind.CALLED_BACK)
 """The events that tell the caller's number."""
 
-MOST_CALLS = 10_000
-"""The most calls of one list."""
-
 Params = Mapping[str, str]
 Answer = dict[str, Any]
-Question = Callable[[Database, Settings, Params], Awaitable[Answer]]
-S = TypeVar("S", bound=msgspec.Struct)
+Question = Callable[[Database, Settings, Any], Awaitable[Answer]]
+"""Its third parameter is called `asked`, and of the type of the question's parameters."""
 
 
-class Misunderstood(ValueError):
-    """A question has a parameter that does not exist, or a value that cannot be used."""
-
-
-class _OfCalls(msgspec.Struct, forbid_unknown_fields=True):
-    since: str | None = None
-    until: str | None = None
-    outcome: str | None = None
-    caller: str | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
-
-
-class _OfPlaces(msgspec.Struct, forbid_unknown_fields=True):
-    number: str = ""
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
-
-
-class _OfPeriod(msgspec.Struct, forbid_unknown_fields=True):
-    since: str | None = msgspec.field(default=None, name="from")
-    until: str | None = msgspec.field(default=None, name="to")
-
-
-class _OfCallbacks(_OfPeriod, forbid_unknown_fields=True):
-    which: str = OPEN
-
-
-class _OfTotals(_OfPeriod, forbid_unknown_fields=True):
-    by: str | None = None
+def asked_of(question: Question) -> type[msgspec.Struct]:
+    """Return the type of the parameters of a question."""
+    kind: type[msgspec.Struct] = get_type_hints(question, include_extras=True)["asked"]
+    return kind
 
 
 async def ask(
@@ -83,7 +67,7 @@ async def ask(
         async with Database(settings.url) as opened:
             return await ask(question, settings, params, opened)
     try:
-        return await question(database, settings, params)
+        return await question(database, settings, understood(params, asked_of(question)))
     except (OSError, SQLAlchemyError) as error:
         raise database.unreachable(error) from None
 
@@ -110,9 +94,8 @@ async def open_stored(settings: Settings) -> AsyncIterator[Database]:
         yield database
 
 
-async def calls(database: Database, settings: Settings, params: Params) -> Answer:
-    """The newest calls; parameters: since, until, outcome, caller (a part of the number), limit."""
-    asked = understood(params, _OfCalls)
+async def calls(database: Database, settings: Settings, asked: OfCalls) -> Answer:
+    """The newest calls."""
     since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         found = await list_calls(
@@ -121,11 +104,11 @@ async def calls(database: Database, settings: Settings, params: Params) -> Answe
     return {"calls": [call_row(one, settings) for one in found]}
 
 
-async def call(database: Database, settings: Settings, params: Params) -> Answer:
-    """One call with its events; parameter: id, or the begin of it."""
+async def call(database: Database, settings: Settings, asked: ById) -> Answer:
+    """One call, with all that happened to it."""
     zone = ZoneInfo(settings.timezone)
     async with database.session() as session:
-        found = await show_call(session, params["id"])
+        found = await show_call(session, asked.id)
     events = [
         {
             "seq": one.seq,
@@ -138,9 +121,8 @@ async def call(database: Database, settings: Settings, params: Params) -> Answer
     return {"call": call_row(found.record, settings), "events": events}
 
 
-async def totals(database: Database, settings: Settings, params: Params) -> Answer:
-    """The totals; parameters: from, to, by (hour, category or operator)."""
-    asked = understood(params, _OfTotals)
+async def totals(database: Database, settings: Settings, asked: OfTotals) -> Answer:
+    """How many calls there were, what became of them, and how fast they were answered."""
     since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         # a grouping that does not exist is refused there
@@ -149,45 +131,43 @@ async def totals(database: Database, settings: Settings, params: Params) -> Answ
     return answer
 
 
-async def lost_calls(database: Database, settings: Settings, params: Params) -> Answer:
-    """Who is to be called back; parameters: from, to (of the loss), which."""
-    asked = understood(params, _OfCallbacks)
+async def lost_calls(database: Database, settings: Settings, asked: OfCallbacks) -> Answer:
+    """Whom the line owes a call, or has owed one."""
     since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         found = await callbacks(session, since, until, asked.which)
     return {"callbacks": [item_row(one, settings) for one in found]}
 
 
-async def lost_call(database: Database, settings: Settings, params: Params) -> Answer:
-    """One callback with its history; parameter: id of it or of its call, or the begin of it."""
+async def lost_call(database: Database, settings: Settings, asked: ById) -> Answer:
+    """One callback with its history, by its id or that of its call."""
     async with database.session() as session:
-        found = await show_callback(session, params["id"])
+        found = await show_callback(session, asked.id)
     return {"callback": item_row(found, settings)}
 
 
-async def registered_places(database: Database, settings: Settings, params: Params) -> Answer:
-    """The places of fixed numbers; parameters: number (in any spelling), limit."""
-    asked = understood(params, _OfPlaces)
+async def registered_places(database: Database, settings: Settings, asked: OfPlaces) -> Answer:
+    """The places of fixed numbers."""
     found = await load_places(
         database, number=asked.number, country=settings.country, limit=asked.limit
     )
     return {"places": [place_row(one) for one in found]}
 
 
-async def stored_operators(database: Database, settings: Settings, _: Params) -> Answer:
+async def stored_operators(database: Database, settings: Settings, asked: NoParameters) -> Answer:
     """All operators as they were last kept; what they are doing, only the engine knows."""
     operators, _phones = await load_roster(database)
     rows = operator_rows(operators, ZoneInfo(settings.timezone))
     return {"operators": [{**row, "state": None, "call": None} for row in rows]}
 
 
-async def stored_phones(database: Database, _settings: Settings, _: Params) -> Answer:
+async def stored_phones(database: Database, _settings: Settings, asked: NoParameters) -> Answer:
     """All phones; whether they can be reached, only the engine knows."""
     operators, phones = await load_roster(database)
     return {"phones": [{**row, "device": None} for row in phone_rows(phones, operators)]}
 
 
-async def stored_status(database: Database, _settings: Settings, _: Params) -> Answer:
+async def stored_status(database: Database, _settings: Settings, asked: NoParameters) -> Answer:
     """What is known of the line while the engine is down."""
     operators, phones = await load_roster(database)
     async with database.session() as session:
@@ -235,13 +215,9 @@ def _seen_data(event: CallEvent, record: CallRecord, settings: Settings) -> Answ
 def with_times(row: Answer, zone: ZoneInfo) -> Answer:
     """Return the row with its moments (`..._at`, `at`, `..._since`) as ISO 8601."""
     return {
-        name: _iso(value, zone) if _is_moment(name) and value is not None else value
+        name: _iso(value, zone) if is_moment(name) and value is not None else value
         for name, value in row.items()
     }
-
-
-def _is_moment(name: str) -> bool:
-    return name == "at" or name.endswith(("_at", "_since"))
 
 
 def operator_rows(operators: Iterable[Operator], zone: ZoneInfo) -> list[Answer]:
@@ -279,25 +255,6 @@ def phone_rows(phones: Iterable[Phone], operators: Iterable[Operator]) -> list[A
         }
         for one in sorted(phones, key=lambda one: one.number)
     ]
-
-
-def understood(params: Params, kind: type[S]) -> S:
-    """Return the parameters of a question in their types; raises Misunderstood."""
-    try:
-        return msgspec.convert(dict(params), kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise Misunderstood(f"The question cannot be understood: {error}.") from None
-
-
-def period_of(
-    since: str | None, until: str | None, settings: Settings
-) -> tuple[datetime | None, datetime | None]:
-    """Return the moments of a period that somebody typed; raises TimeError."""
-    zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
-    return (
-        None if since is None else time_ranges.begin(since, zone, now),
-        None if until is None else time_ranges.end(until, zone, now),
-    )
 
 
 def _iso(seconds: float, zone: ZoneInfo) -> str:

@@ -19,8 +19,8 @@ from models.database import DatabaseError
 from ngalam112.accounts.admin import AdminError, AlreadyThere
 from ngalam112.accounts.places import NoSuchPlace
 from ngalam112.accounts.skills import WrongSkill
-from ngalam112.api import queries
-from ngalam112.api.changes import BadBody, reply
+from ngalam112.api.asked import Misunderstood
+from ngalam112.api.bodies import BadBody, reply
 from ngalam112.api.time_ranges import TimeError
 from ngalam112.config.notice_audio import NoticeError
 from ngalam112.config.sounds import SoundError
@@ -76,7 +76,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchDisposition, 400),
     (WrongSkill, 400),
     (TimeError, 400),
-    (queries.Misunderstood, 400),
+    (Misunderstood, 400),
     (DatabaseError, 503),
 )
 
@@ -100,7 +100,10 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return refusal(404, f"There is nothing at {request.path[:100]}.")
     except web.HTTPMethodNotAllowed as error:
         allowed = ", ".join(sorted(error.allowed_methods))
-        return refusal(405, f"{request.method} does not work at {request.path}; use {allowed}.")
+        sentence = f"{request.method[:20]} does not work at {request.path[:100]}; use {allowed}."
+        response = refusal(405, sentence)
+        response.headers["Allow"] = allowed
+        return response
     except web.HTTPException as error:
         return refusal(error.status, f"The request cannot be used: {error.reason}.")
     except Exception as error:

@@ -7,30 +7,34 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from acd.texts.states import TextState
 from models.database import Database
-from ngalam112.api.queries import MOST_CALLS, Answer, Params, call_row, understood, with_times
+from ngalam112.api.asked import ById, Limit, one_of
+from ngalam112.api.queries import Answer, call_row, with_times
 from ngalam112.config.settings import Settings
-from reports.texts import list_texts, show_text
+from reports.texts import OPEN, list_texts, show_text
 
 
-class _OfTexts(msgspec.Struct, forbid_unknown_fields=True):
-    state: str | None = None
-    limit: Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS)] = 100
+class OfTexts(msgspec.Struct, forbid_unknown_fields=True):
+    """The newest conversations."""
+
+    state: Annotated[str, one_of(OPEN, TextState)] | None = None
+    limit: Limit = 100
 
 
-async def texts(database: Database, settings: Settings, params: Params) -> Answer:
-    """The newest conversations; parameters: state (or open), limit."""
-    asked, zone = understood(params, _OfTexts), ZoneInfo(settings.timezone)
+async def texts(database: Database, settings: Settings, asked: OfTexts) -> Answer:
+    """The newest text conversations."""
+    zone = ZoneInfo(settings.timezone)
     async with database.session() as session:
         found = await list_texts(session, asked.state, asked.limit)
     return {"texts": [with_times(msgspec.to_builtins(one), zone) for one in found]}
 
 
-async def text(database: Database, settings: Settings, params: Params) -> Answer:
-    """One conversation with its messages; parameter: id, or the begin of it."""
+async def text(database: Database, settings: Settings, asked: ById) -> Answer:
+    """One conversation with its messages, and the latest calls of the same number."""
     zone = ZoneInfo(settings.timezone)
     async with database.session() as session:
-        found = await show_text(session, params["id"], settings.country)
+        found = await show_text(session, asked.id, settings.country)
     return {
         "text": with_times(msgspec.to_builtins(found.conversation), zone),
         "messages": [with_times(msgspec.to_builtins(one), zone) for one in found.messages],

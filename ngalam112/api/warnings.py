@@ -9,10 +9,8 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from aiohttp import web
 
-from ngalam112.api.changes import reply
-from ngalam112.api.queries import understood
+from ngalam112.api.queries import Answer
 from ngalam112.api.time_ranges import local
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
@@ -23,7 +21,7 @@ _IN_STATUS = 3
 """So many warnings are told in the line of the status; of more, how many they are."""
 
 
-class _Asked(msgspec.Struct, forbid_unknown_fields=True):
+class OfWarnings(msgspec.Struct, forbid_unknown_fields=True):
     """`kecamatan`: "" for what holds in the whole city."""
 
     kecamatan: Annotated[str, msgspec.Meta(max_length=64)] | None = None
@@ -35,20 +33,17 @@ class WarningRoutes:
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine, self._settings = engine, settings
 
-    async def list(self, request: web.Request) -> web.Response:
+    async def list(self, query: OfWarnings) -> Answer:
         """The warnings for the city, or for a kecamatan, and how the feed is."""
-        asked = understood(request.query, _Asked)
         feed = self._engine.warning_feed
         found = feed.warnings()
-        if asked.kecamatan is not None:
-            found = [one for one in found if one.is_for(asked.kecamatan or None)]
+        if query.kecamatan is not None:
+            found = [one for one in found if one.is_for(query.kecamatan or None)]
         now = self._engine.clock.now()
-        return reply(
-            {
-                "feed": _feed(feed, self._settings),
-                "warnings": [_row(one, self._settings, now) for one in found],
-            }
-        )
+        return {
+            "feed": _feed(feed, self._settings),
+            "warnings": [_row(one, self._settings, now) for one in found],
+        }
 
 
 def warning_summary(engine: Engine, settings: Settings) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import typer
 from ngalam112 import __version__
 from ngalam112.cli.accounts import operators
 from ngalam112.cli.agencies import agencies
+from ngalam112.cli.api import api
 from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
 from ngalam112.cli.command_bar import incident_do
@@ -72,7 +73,7 @@ privacy.command("erase")(privacy_erase)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, public_warnings, menus),
-    *(privacy, reports, exports, database, sounds),
+    *(privacy, reports, exports, database, sounds, api),
 ):
     app.add_typer(group)
 

@@ -59,7 +59,7 @@ def calls_list(
 ) -> None:
     """List calls, the newest first."""
     settings = load_settings()
-    params = period(settings, begin, end, ("since", "until")) | {"limit": str(limit)}
+    params = period(settings, begin, end, ("from", "to")) | {"limit": str(limit)}
     if outcome is not None:
         params["outcome"] = outcome
     if caller is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from answer_types import hold_to_its_type
 from lines import eventually, line_settings
 
 from acd.calls.record import CallRecord, Outcome
@@ -43,8 +44,10 @@ class ServedEngine:
         database: Database,
         journal: CountingJournal,
         links: LinkServer | None = None,
+        api: Api | None = None,
     ) -> None:
         self.engine, self.database, self.journal = engine, database, journal
+        self.api = api
         self._links = links
         self.settings = engine.settings
         self.client = Client(self.settings, 20.0)
@@ -60,16 +63,21 @@ class ServedEngine:
         return await asyncio.get_running_loop().run_in_executor(CLIENTS, ask, *args)
 
     async def get(self, path: str, **params: str) -> Any:
-        return await self.at_a_client(self.client.get, path, params)
+        return self._held("GET", path, await self.at_a_client(self.client.get, path, params))
 
     async def post(self, path: str, **body: Any) -> Any:
-        return await self.at_a_client(self.client.post, path, body)
+        return self._held("POST", path, await self.at_a_client(self.client.post, path, body))
 
     async def put(self, path: str, **body: Any) -> Any:
-        return await self.at_a_client(self.client.put, path, body)
+        return self._held("PUT", path, await self.at_a_client(self.client.put, path, body))
 
     async def delete(self, path: str) -> Any:
-        return await self.at_a_client(self.client.delete, path)
+        return self._held("DELETE", path, await self.at_a_client(self.client.delete, path))
+
+    @staticmethod
+    def _held(method: str, path: str, answer: Any) -> Any:
+        hold_to_its_type(method, path, answer)
+        return answer
 
     async def refusal(self, method: str, path: str, **values: Any) -> tuple[int, str]:
         with pytest.raises(EngineRefused) as caught:
@@ -135,7 +143,7 @@ async def an_engine(home: Path, **changes: Any) -> AsyncIterator[ServedEngine]:
         parts = (recorder.run(), engine.run(first_within=3600), api.run(), links.run())
         tasks = [asyncio.create_task(work) for work in parts]
         try:
-            served = ServedEngine(engine, database, journal, links)
+            served = ServedEngine(engine, database, journal, links, api)
             await eventually(lambda: answers(served), what="the API answers")
             yield served
         finally:

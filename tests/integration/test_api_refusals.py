@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import os
 import socket
@@ -109,13 +110,41 @@ async def test_questions_that_make_no_sense_are_refused(served: ServedEngine) ->
         (400, "limit", "/api/calls", {"limit": "0"}),
         (400, "limit", "/api/calls", {"limit": "many"}),
         (400, "unknown field", "/api/calls", {"colour": "red"}),
-        (400, "is no time", "/api/calls", {"since": "now"}),
-        (400, "out of reach", "/api/calls", {"since": "0001-01-01"}),
+        (400, "is no time", "/api/calls", {"from": "now"}),
+        (400, "out of reach", "/api/calls", {"from": "0001-01-01"}),
         (400, "grouping", "/api/summary", {"by": "colour"}),
         (400, "unknown field", "/api/summary", {"since": "today"}),
+        (400, "unknown field", "/api/calls/aa1", {"colour": "red"}),
+        (400, "unknown field", "/api/status", {"colour": "red"}),
+        (400, "is no telephone number", "/api/places", {"number": "x"}),
     ):
         found = await served.refusal("get", path, **params)
         assert found[0] == status and words in found[1], (path, params, found)
+
+
+async def test_who_uses_the_wrong_method_is_told_which_is_right(served: ServedEngine) -> None:
+    port, token = served.settings.api_port, served.settings.secrets.api_token
+
+    def ask() -> tuple[int, str | None]:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection.request("DELETE", "/api/agencies", headers={"Authorization": f"Bearer {token}"})
+        answer = connection.getresponse()
+        connection.close()
+        return answer.status, answer.headers["Allow"]
+
+    assert await served.at_a_client(ask) == (405, "GET, HEAD, PUT")
+
+
+async def test_what_is_served_is_what_the_document_has(served: ServedEngine) -> None:
+    assert served.api is not None
+    routes = served.api.application().router.routes()
+    there = {(one.method, one.resource.canonical) for one in routes if one.resource is not None}
+    told = {
+        (method.upper(), path)
+        for path, methods in (await served.get("/api/openapi.json"))["paths"].items()
+        for method in methods
+    }
+    assert {one for one in there if one[0] != "HEAD"} == told
 
 
 async def test_a_database_that_fails_is_told_in_one_sentence(served: ServedEngine) -> None:

@@ -15,7 +15,7 @@ from test_commands import Ran, failed_in_one_line, run
 
 from ngalam112.api import written
 
-YEAR_S = 1_796_000_000.0  # in November 2026
+YEAR_S = 1_798_700_000.0  # the last day of 2026, so that nothing is uncoded before its time
 
 
 @pytest.fixture

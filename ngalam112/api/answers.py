@@ -1,0 +1,357 @@
+"""What the API answers: the types of all answers, by which its document is made.
+
+The tests hold every answer against its type.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from acd.agencies.agency import Agency as KeptAgency
+from acd.calls.record import CallEvent as KeptEvent
+from acd.calls.record import CallRecord, LegRecord
+from acd.operators.operator import Device, Status
+from acd.operators.states import State
+from acd.texts.conversation import ConversationRecord
+from acd.texts.conversation import TextMessage as KeptMessage
+from acd.work_items.item import Step as KeptStep
+from acd.work_items.item import WorkItem
+from incidents.dispatch import Delivery as KeptDelivery
+from incidents.dispatch import Dispatch as KeptDispatch
+from incidents.incident import Contact as KeptContact
+from incidents.incident import Entry
+from incidents.incident import Incident as KeptIncident
+from ngalam112.accounts.places import KeptPlace
+from ngalam112.api.shown import Moment, answer, many, shown
+from ngalam112.api.state import LoadState
+from public_warnings.in_force import PublicWarning
+from reports.summary import Summary
+
+_MAYBE: Any = Optional[Moment]  # noqa: UP045 - a value, not an annotation
+
+
+class Error(msgspec.Struct):
+    """Why nothing was done: one sentence for a person. What to do by a program says the status."""
+
+    error: str
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+Leg = shown(LegRecord, "Leg", "A leg that spoke with the citizen.")
+Call = shown(CallRecord, "Call", "A call as it is kept.", legs=many(Leg))
+CallEvent = shown(
+    KeptEvent,
+    "CallEvent",
+    "One thing that happened to a call; `seq` counts from 1. What `data` holds depends on `kind`.",
+    without=("call_id",),
+)
+Calls = answer("Calls", "The newest calls first.", calls=many(Call))
+FoundCall = answer(
+    "FoundCall", "A call and its events in their order.", call=Call, events=many(CallEvent)
+)
+Totals = Summary
+
+# --- callbacks ------------------------------------------------------------------------------------
+
+Step = shown(KeptStep, "Step", "One step of a callback.", omits=True)
+Callback = shown(WorkItem, "Callback", "A call that the line owes a citizen.", history=many(Step))
+Callbacks = answer("Callbacks", "Who has waited longest first.", callbacks=many(Callback))
+FoundCallback = answer("FoundCallback", "One callback.", callback=Callback)
+
+# --- operators and phones -------------------------------------------------------------------------
+
+
+class Operator(msgspec.Struct):
+    """An operator. `status`: what the operator has chosen; `state`: what calls make of it.
+
+    `call`, `text`: the call or callback, and the conversation, that the operator has.
+    """
+
+    id: str
+    name: str
+    status: Status
+    state: State
+    phone: str | None
+    home_phone: str | None
+    pause_reason: str | None
+    status_since: Moment | None
+    calls_taken: int
+    skills: dict[str, int]
+    weight: int
+    wrap_up_until: Moment | None
+    call: str | None
+    text: str | None
+
+
+class Phone(msgspec.Struct):
+    """A phone. `device`: what Asterisk says of it. `operator`: who is logged in there."""
+
+    number: str
+    contact: str | None
+    device: Device
+    operator: str | None
+
+
+class MadePhone(msgspec.Struct):
+    """A new phone; its password is told this once. `in_effect`: Asterisk knows it already."""
+
+    number: str
+    password: str
+    contact: str | None
+    in_effect: bool
+
+
+class RemovedOperator(msgspec.Struct):
+    """An operator who is removed."""
+
+    id: str
+
+
+class RemovedPhone(msgspec.Struct):
+    """A phone that is removed. `in_effect`: Asterisk knows so already."""
+
+    number: str
+    in_effect: bool
+
+
+class Operators(msgspec.Struct):
+    """All operators, in the order of their ids."""
+
+    operators: list[Operator]
+
+
+class Phones(msgspec.Struct):
+    """All phones, in the order of their numbers."""
+
+    phones: list[Phone]
+
+
+# --- text conversations ---------------------------------------------------------------------------
+
+TextConversation = shown(ConversationRecord, "TextConversation", "A text conversation.")
+TextMessage = shown(KeptMessage, "TextMessage", "A message of a text conversation.")
+Texts = answer("Texts", "The newest conversations first.", texts=many(TextConversation))
+FoundText = answer(
+    "FoundText",
+    "A conversation, its messages in order, and the latest calls of the same number.",
+    text=TextConversation,
+    messages=many(TextMessage),
+    calls=many(Call),
+)
+
+# --- incidents ------------------------------------------------------------------------------------
+
+Contact = shown(KeptContact, "Contact", "Somebody who has told of an incident.")
+Incident = shown(KeptIncident, "Incident", "An incident.", contacts=many(Contact))
+TimelineEntry = shown(
+    Entry,
+    "TimelineEntry",
+    "One thing that happened to an incident; `seq` counts from 1 within it. What `data` holds"
+    " depends on `kind`.",
+)
+Delivery = shown(
+    KeptDelivery,
+    "Delivery",
+    "One message to an agency, by one way.",
+    omits=True,
+    try_at=_MAYBE,
+    delivered_at=_MAYBE,
+)
+Dispatch = shown(
+    KeptDispatch,
+    "Dispatch",
+    "An agency is told of an incident, and followed until it has accepted.",
+    deliveries=many(Delivery),
+)
+ListedDispatch = shown(
+    KeptDispatch,
+    "ListedDispatch",
+    "A dispatch with its incident.",
+    deliveries=many(Delivery),
+    incident=Incident,
+)
+Proposal = answer(
+    "Proposal",
+    "An incident that may be the same one. `because`: caller, place or text.",
+    because=str,
+    incident=Incident,
+)
+Incidents = answer("Incidents", "The newest incidents first.", incidents=many(Incident))
+FoundIncident = answer(
+    "FoundIncident",
+    "All that is known of an incident. `merged`: those that it stands in the place of.",
+    incident=Incident,
+    entries=many(TimelineEntry),
+    dispatches=many(Dispatch),
+    merged=many(Incident),
+    proposals=many(Proposal),
+)
+Dispatches = answer("Dispatches", "The oldest first.", dispatches=many(ListedDispatch))
+MadeDispatches = answer("MadeDispatches", "The dispatches made.", dispatches=many(Dispatch))
+AnsweredDispatch = answer("AnsweredDispatch", "The dispatch as it is now.", dispatch=Dispatch)
+
+# --- agencies, places, notices, warnings ----------------------------------------------------------
+
+Agency = shown(
+    KeptAgency,
+    "Agency",
+    "An agency. `ways`: how it can be reached: voice, mail, webhook.",
+    ways=many(str),
+)
+Agencies = answer("Agencies", "Agencies.", agencies=many(Agency))
+FoundAgency = answer("FoundAgency", "One agency.", agency=Agency)
+Place = shown(KeptPlace, "Place", "The place of a fixed number.", without=("caller",))
+Places = answer("Places", "In the order of their numbers.", places=many(Place))
+
+
+class LetGone(msgspec.Struct):
+    """How many calls and incidents the engine has let go of."""
+
+    let_go: int
+
+
+class KeptPlaces(msgspec.Struct):
+    """How many places were kept."""
+
+    places: int
+
+
+class RemovedPlace(msgspec.Struct):
+    """The number whose place was removed."""
+
+    number: str
+
+
+class Notice(msgspec.Struct):
+    """What callers are told of a known big incident. `seconds`, `words`: by language."""
+
+    id: str
+    category: str | None
+    since: Moment = msgspec.field(name="from")
+    until: Moment
+    seconds: dict[str, float]
+    words: dict[str, str]
+
+
+class Notices(msgspec.Struct):
+    """Notices."""
+
+    notices: list[Notice]
+
+
+class Feed(msgspec.Struct):
+    """How the list of warnings is. `said`: why none comes. `credit`: to be shown beside them."""
+
+    feed: str
+    said: str
+    good_at: Moment | None
+    away_since: Moment | None
+    broken: str
+    credit: str
+
+
+PublicWarningShown = shown(
+    PublicWarning,
+    "Warning",
+    "A warning for the city, of an authority. `words`: all of it in one line.",
+    sent=Moment,
+    begins=Moment,
+    expires=Moment,
+    has_begun=bool,
+    words=str,
+    credit=str,
+)
+Warnings = answer("Warnings", "The worst first.", feed=Feed, warnings=many(PublicWarningShown))
+
+# --- the line now ---------------------------------------------------------------------------------
+
+
+class Health(msgspec.Struct):
+    """Whether calls can be served. `down`: links that are down; calls can do without a database."""
+
+    ok: bool
+    down: list[str] | UnsetType = UNSET
+
+
+class EngineState(msgspec.Struct):
+    """The engine that serves: its links, and how it stands with what is kept."""
+
+    version: str
+    pid: int
+    uptime_s: float
+    ari: bool
+    ami: bool
+    database: bool
+    inbox: int
+    backlog: int
+    database_away_since: Moment | None
+    journal_failing_since: Moment | None
+    entries_lost: int
+    event_errors: int
+    clock_ahead_s: float
+
+
+class QueueState(msgspec.Struct):
+    """Who waits. `longest_wait_s`: of the citizens who have no operator yet."""
+
+    length: int
+    longest_wait_s: float
+
+
+class OperatorsState(msgspec.Struct):
+    """How many operators there are in each status and state."""
+
+    status: dict[Status, int]
+    state: dict[State, int]
+
+
+class LivingPlace(msgspec.Struct):
+    """Where the citizen of a living call is."""
+
+    source: str
+    lat: float | None
+    lon: float | None
+    radius_m: float | None
+    place: str | None
+    kelurahan: str | None
+    kecamatan: str | None
+
+
+class LivingCall(msgspec.Struct):
+    """A call that lives. `seconds`: since it arrived."""
+
+    call_id: str
+    stage: str
+    category: str | None
+    caller: str
+    operator: str | None
+    phone: str | None
+    place: LivingPlace | None
+    silent: bool
+    nuisance: str | None
+    seconds: float
+
+
+class WarningsState(msgspec.Struct):
+    """How many warnings hold, and the worst of them in one line."""
+
+    feed: str
+    known: int
+    said: str
+
+
+class LineStatus(msgspec.Struct):
+    """The line at this moment. `calls`, `phones`: how many there are in each stage or state."""
+
+    engine: EngineState
+    queue: QueueState
+    calls: dict[str, int]
+    operators: OperatorsState
+    phones: dict[Device, int]
+    load: LoadState
+    warnings: WarningsState
+    living: list[LivingCall]
