@@ -77,6 +77,12 @@ class Base(DeclarativeBase):
 HAS_ASTERISK_ID = text("asterisk_id <> ''")
 """For a question about `asterisk_id`: that it is not empty."""
 
+HAS_DUE = text("due_at IS NOT NULL")
+"""For a question about `due_at`: that an agreed time runs."""
+
+IS_PUBLISHED = text("published_at IS NOT NULL")
+"""For a question about what was published."""
+
 _LIVES = text("ended_at IS NULL")
 _IN_USE = text("retired_at IS NULL")
 
@@ -311,6 +317,18 @@ class IncidentRow(Base):
             postgresql_where=_AT_WORK,
         ),
         Index(
+            "ix_incidents_due",
+            "due_at",
+            sqlite_where=HAS_DUE,
+            postgresql_where=HAS_DUE,
+        ),
+        Index(
+            "ix_incidents_published",
+            "opened_at",
+            sqlite_where=IS_PUBLISHED,
+            postgresql_where=IS_PUBLISHED,
+        ),
+        Index(
             "ix_incidents_merged",
             "opened_at",
             sqlite_where=_MERGED,
@@ -365,6 +383,16 @@ class IncidentRow(Base):
     changed_at: Mapped[datetime]
     over_at: Mapped[datetime | None]
     version: Mapped[int]
+    forwarded_at: Mapped[datetime | None]
+    reported_at: Mapped[datetime | None]
+    followed_up_at: Mapped[datetime | None]
+    replied_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    due_for: Mapped[str | None] = mapped_column(String(WORD))
+    references: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    number_told_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None]
+    publication: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     words: Mapped[str] = mapped_column(String(1300), server_default="")
 
 
@@ -440,6 +468,20 @@ class IncidentContactRow(Base):
 
     incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
     caller: Mapped[str] = mapped_column(String(WORD), primary_key=True, index=True)
+
+
+class IncidentReferenceRow(Base):
+    """What another system calls an incident, to be found by it.
+
+    A row stays when the reference is taken back: the incident itself tells which ones it has.
+    """
+
+    __tablename__ = "incident_references"
+    __table_args__ = (Index("ix_incident_references_reference", "reference", "system"),)
+
+    incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True)
+    system: Mapped[str] = mapped_column(String(WORD), primary_key=True)
+    reference: Mapped[str] = mapped_column(String(NUMBER), primary_key=True)
 
 
 class TextConversationRow(Base):

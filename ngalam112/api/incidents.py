@@ -32,6 +32,9 @@ from reports.incidents import of_call
 
 T = TypeVar("T")
 
+SYSTEM = r"^[A-Z][A-Z0-9_-]{0,31}$"
+REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,63}$"
+
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT)]
 Reason = Annotated[str, msgspec.Meta(max_length=255)]
 Who = Annotated[str, msgspec.Meta(min_length=1, max_length=WORD)]
@@ -64,6 +67,12 @@ class _Place(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
             raise ValueError("Say where; nothing was given")
 
 
+class _Reference(msgspec.Struct, forbid_unknown_fields=True):
+    system: Annotated[str, msgspec.Meta(pattern=SYSTEM)]
+    reference: Annotated[str, msgspec.Meta(pattern=REFERENCE)]
+    removed: bool = False
+
+
 class _Open(msgspec.Struct, forbid_unknown_fields=True):
     description: Text
     category: Word | None = None
@@ -87,16 +96,23 @@ class _Change(msgspec.Struct, forbid_unknown_fields=True):
     priority: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None
     contact: _Contact | None = None
     answers: Annotated[dict[Word, Reason], msgspec.Meta(max_length=20)] | None = None
+    references: Annotated[list[_Reference], msgspec.Meta(max_length=20)] | None = None
     by: Who = SUPERVISOR
     version: Version = None
 
 
 class _Note(msgspec.Struct, forbid_unknown_fields=True):
+    """`follow_up`: the citizen was told this as what came of it; `reply`: the citizen said this."""
+
     text: Text
+    follow_up: bool = False
+    reply: bool = False
     by: Who = SUPERVISOR
 
     def __post_init__(self) -> None:
         _not_blank(self.text, "The text")
+        if self.follow_up and self.reply:
+            raise ValueError("A note is either a follow-up or a reply")
 
 
 class _Move(msgspec.Struct, forbid_unknown_fields=True):
@@ -198,11 +214,13 @@ class IncidentChanges:
     async def note(self, request: web.Request) -> web.Response:
         """Add a free text to the timeline; never refused for what others have changed."""
         body = await read_body(request, _Note)
+        data: dict[str, Any] = {"text": body.text}
+        data |= {name: True for name in ("follow_up", "reply") if getattr(body, name)}
         return self._reply(
             await self._with(
                 request,
                 lambda incident, now: self._book.change(
-                    incident, EntryKind.NOTED, _by(body.by), now, {"text": body.text}
+                    incident, EntryKind.NOTED, _by(body.by), now, data
                 ),
             )
         )
@@ -360,6 +378,9 @@ def _steps(body: _Change, category: Category | None) -> Iterator[tuple[EntryKind
         yield EntryKind.CONTACT, _contact(body.contact)
     for question, answer in (body.answers or {}).items():
         yield EntryKind.ANSWERED, {"question": question, "answer": answer}
+    for one in body.references or []:
+        removed = {"removed": True} if one.removed else {}
+        yield EntryKind.REFERENCED, {"system": one.system, "reference": one.reference, **removed}
 
 
 def _not_blank(text: str, what: str) -> None:

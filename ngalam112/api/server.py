@@ -24,6 +24,7 @@ from ngalam112 import __version__
 from ngalam112.api import incident_queries, queries, text_queries, time_ranges
 from ngalam112.api.agencies import AgencyRoutes
 from ngalam112.api.changes import Changes, json_response, reply
+from ngalam112.api.complaint_closing import ComplaintClosing
 from ngalam112.api.connection_limit import (
     MOST_CONNECTIONS,
     SILENCE_S,
@@ -81,6 +82,7 @@ class Api:
         self.lookup = IncidentLookup(engine, database, journal)
         self._incidents = IncidentChanges(engine, database, settings, journal, self.lookup)
         self._late_codes = LateCodes(engine, self.lookup)
+        self.closing = ComplaintClosing(engine, database, self.lookup)
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""

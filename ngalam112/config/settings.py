@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
     distribution_file: Path = PROJECT / "acd" / "distribution.toml"
     categories_file: Path = PROJECT / "incidents" / "categories.toml"
+    working_days_file: Path = PROJECT / "incidents" / "working_days.toml"
     prompts: Path = SHIPPED_PROMPTS
     timezone: str = "Asia/Jakarta"
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
@@ -163,6 +164,7 @@ class Settings(BaseSettings):
         "menu_file",
         "distribution_file",
         "categories_file",
+        "working_days_file",
         "prompts",
         "districts_file",
         "place_ca_file",
