@@ -39,6 +39,7 @@ from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.places import Places
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
+from ngalam112.api.status_questions import StatusQuestions
 from ngalam112.api.texts import TextChanges
 from ngalam112.api.warnings import WarningRoutes, warning_summary
 from ngalam112.api.written import after_writing
@@ -82,6 +83,7 @@ class Api:
         self.lookup = IncidentLookup(engine, database, journal)
         self._incidents = IncidentChanges(engine, database, settings, journal, self.lookup)
         self._late_codes = LateCodes(engine, self.lookup)
+        self.status_questions = StatusQuestions(engine, self.lookup)
         self.closing = ComplaintClosing(engine, database, self.lookup)
 
     async def run(self) -> None:

@@ -33,6 +33,9 @@ from ivr.agency_calls import PROMPTS as AGENCY_PROMPTS
 from ivr.information import PROMPTS as INFORMATION_PROMPTS
 from ivr.line_tests import PROMPTS as TEST_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
+from ivr.number_teller import PROMPTS as NUMBER_PROMPTS
+from ivr.spoken_status import PROMPTS as STATUS_PROMPTS
+from ivr.status_dialogue import PROMPTS as ASKING_PROMPTS
 from ngalam112.config.agencies import agencies_at_first
 from ngalam112.config.settings import SHIPPED_PROMPTS, Settings
 from ngalam112.config.sounds import Sound, build_sounds, seconds_of
@@ -48,6 +51,9 @@ OWN_PROMPTS = frozenset(
         *TEST_PROMPTS,
         *AGENCY_PROMPTS,
         *TEXT_PROMPTS,
+        *NUMBER_PROMPTS,
+        *STATUS_PROMPTS,
+        *ASKING_PROMPTS,
     }
 )
 """What the line says itself, whatever its menu and its distribution file are."""

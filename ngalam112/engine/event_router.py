@@ -38,6 +38,7 @@ from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
 from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
+from ivr.number_teller import NumberTeller
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
 from ngalam112.engine.ari_switch import (
@@ -146,6 +147,8 @@ class EventRouter:
         dispatcher.transfers.dispose = self.dispositions.pressed
         self.dispatch_codes = codes.dispatch_codes = DispatchCodes(legs)
         dispatcher.transfers.tell_agency = self.dispatch_codes.pressed
+        numbers = NumberTeller(dispatcher, self.live, incidents, texts)
+        dispatcher.transfers.tell_number, incidents.on_coded = numbers.pressed, numbers.coded
         self.claims = Claims(
             self.live,
             journal,
@@ -277,8 +280,8 @@ class EventRouter:
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["test", *codec]:
                 self.line_tests.entered(channel.id, caller_of(channel), "".join(codec), now)
-            case ["whisper", prompt]:
-                self.codes.say(channel.id, prompt, now)
+            case ["whisper", prompt, *more]:
+                self.codes.say(channel.id, prompt, now, *more)
             case ["code", phone, code]:
                 self._code(channel.id, phone, code, now)
             case _:

@@ -199,6 +199,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
             tasks.create_task(_until_told(life, engine), name="signals")
             tasks.create_task(api.run(), name="api")
             tasks.create_task(api.closing.run(), name="complaints")
+            tasks.create_task(api.status_questions.run(), name="status questions")
             tasks.create_task(LinkServer(engine, settings, api.lookup).run(), name="links")
             # another program at the port must be told before the line is taken over in Asterisk
             await api.listening.wait()

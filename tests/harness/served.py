@@ -132,7 +132,11 @@ async def an_engine(home: Path, **changes: Any) -> AsyncIterator[ServedEngine]:
         engine = build(settings, journal).engine
         api = Api(engine, database, settings, journal)
         links = LinkServer(engine, settings, api.lookup)
-        parts = (recorder.run(), engine.run(first_within=3600), api.run(), links.run())
+        questions = api.status_questions
+        parts = (
+            *(recorder.run(), engine.run(first_within=3600), api.run(), links.run()),
+            questions.run(),
+        )
         tasks = [asyncio.create_task(work) for work in parts]
         try:
             served = ServedEngine(engine, database, journal, links)
