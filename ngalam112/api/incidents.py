@@ -6,6 +6,7 @@ all that is recorded has been written, and one change at a time.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
@@ -18,6 +19,7 @@ from incidents.categories import Category
 from incidents.dispatch import Dispatch
 from incidents.errors import BadIncident, IncidentRefused
 from incidents.incident import Contact, EntryKind, Incident
+from incidents.publication import as_data, publication_of
 from incidents.states import IncidentClass, IncidentState
 from models.database import Database
 from models.tables import NAME, NUMBER, TEXT, WORD
@@ -27,6 +29,8 @@ from ngalam112.api.incident_queries import dispatch_row, incident_row
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
+from places.districts import kelurahan_by_kecamatan
+from places.place import PlaceError
 from reports.calls import show_call
 from reports.incidents import of_call
 
@@ -143,6 +147,12 @@ class _Answer(msgspec.Struct, forbid_unknown_fields=True):
     by: Who = SUPERVISOR
 
 
+class _Publish(msgspec.Struct, forbid_unknown_fields=True):
+    description: Text
+    by: Who = SUPERVISOR
+    version: Version = None
+
+
 class _By(msgspec.Struct, forbid_unknown_fields=True):
     by: Who = SUPERVISOR
 
@@ -167,7 +177,7 @@ class IncidentChanges:
         yield "/api/incidents", self.open
         for name in (
             *("change", "note", "move", "merge", "unmerge", "link"),
-            *("dispatch", "acknowledge", "decline"),
+            *("dispatch", "acknowledge", "decline", "publish", "unpublish"),
         ):
             yield f"/api/incidents/{{id}}/{name}", getattr(self, name)
 
@@ -270,6 +280,37 @@ class IncidentChanges:
                 lambda now: self._book.link(incident, record, before, _by(body.by), now)
             )
             return self._reply(self._book.in_hand.get(incident.id, incident))
+
+    async def publish(self, request: web.Request) -> web.Response:
+        """Let everybody read of it, in words that were written for that."""
+        body = await read_body(request, _Publish)
+        try:
+            file = self._settings.districts_file
+            known = await asyncio.to_thread(kelurahan_by_kecamatan, file)
+        except PlaceError:
+            known = {}  # without a map no place is named
+
+        def publish(incident: Incident, now: float) -> Incident:
+            incident = self._book.in_hand.get(incident.id, incident)
+            data = as_data(publication_of(incident, body.description, known))
+            kind = EntryKind.PUBLISHED
+            return self._book.change(incident, kind, _by(body.by), now, data, version=body.version)
+
+        return self._reply(await self._with(request, publish))
+
+    async def unpublish(self, request: web.Request) -> web.Response:
+        """Let nobody read of it any more."""
+        body = await read_body(request, _By)
+
+        def unpublish(incident: Incident, now: float) -> Incident:
+            incident = self._book.in_hand.get(incident.id, incident)
+            if incident.publication is None:
+                raise IncidentRefused(f"{incident.name} is not published.")
+            # a merged one too: what is public can be taken back at any time
+            self._book.note(incident, EntryKind.UNPUBLISHED, _by(body.by), now, {})
+            return incident
+
+        return self._reply(await self._with(request, unpublish))
 
     async def dispatch(self, request: web.Request) -> web.Response:
         """Tell agencies of an incident; all of them or none."""

@@ -216,6 +216,7 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
         ),
         "answers": ", ".join(f"{name}: {value}" for name, value in row["answers"].items()),
         "call_ids": ", ".join(row["call_ids"]),
+        "publication": (row["publication"] or {}).get("description"),
         "references": ", ".join(_reference(one) for one in row["references"]),
     }
     return [
@@ -491,6 +492,29 @@ def incident_cancel(incident: Name, reason: ReasonOption = "", by: ByOption = SU
 def incident_reopen(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
     """Reopen: it is not over after all."""
     _move(incident, "reopened", reason, by)
+
+
+@incidents.command("publish")
+def incident_publish(
+    incident: Name,
+    description: Annotated[
+        str, typer.Option("--description", help="What everybody may read; no names, no numbers.")
+    ],
+    version: VersionOption = None,
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Publish a complaint, in words of its own and with its kelurahan; see `unpublish`."""
+    body = {"description": description, "version": version, "by": by}
+    public = _post(incident, "publish", body)["publication"]
+    where = ", ".join(filter(None, (public["kelurahan"], public["kecamatan"]))) or "no place"
+    told = f"Everybody may read: {public['description']} ({where})"
+    console().print(safe(told), soft_wrap=True)
+
+
+@incidents.command("unpublish")
+def incident_unpublish(incident: Name, by: ByOption = SUPERVISOR) -> None:
+    """Take back what was published."""
+    _said(_post(incident, "unpublish", {"by": by}), "is not published")
 
 
 @incidents.command("merge")
