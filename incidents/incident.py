@@ -103,6 +103,11 @@ class Reference(msgspec.Struct, frozen=True, kw_only=True):
     system: str
     reference: str
 
+    @property
+    def name(self) -> str:
+        """How people write it: LAPOR:123."""
+        return f"{self.system}:{self.reference}"
+
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
     """What everybody may read of an incident: words written for that, a place known to the map."""

@@ -92,7 +92,7 @@ _SENT = (
 AgencyArgument = Annotated[str, typer.Argument(metavar="AGENCY", help="Its id or number.")]
 
 
-_IDS = ("dispatch", "incident", "into", "calls", "source", "due_at")
+_IDS = ("dispatch", "incident", "into", "calls", "source", "due_at", "due_for")
 _BESIDE = ("dispatches", "place_source", "due_at", "due_for")
 """What `show` tells elsewhere, or better."""
 
@@ -157,8 +157,9 @@ def incident_list(
     zone = ZoneInfo(settings.timezone)
     shown = [_shown(row, zone) for row in rows]
     names = Incident.__struct_fields__
-    nothing = "There are no such incidents."
-    columns = _LATE if which == "overdue_complaints" else _COLUMNS
+    overdue = which == "overdue_complaints"
+    nothing = "No complaint is overdue." if overdue else "There are no such incidents."
+    columns = _LATE if overdue else _COLUMNS
     write_list(rows, columns, fmt, names=names, shown=shown, nothing=nothing)
 
 
@@ -233,7 +234,8 @@ def _reference(one: Mapping[str, Any]) -> str:
 def _details(entry: Mapping[str, Any], zone: ZoneInfo) -> str:
     told = _told(entry["data"])
     if (due := entry["data"].get("due_at")) is not None:
-        told = ", ".join(filter(None, (told, f"due {on_screen(due, zone)}")))
+        due = f"due {on_screen(due, zone)[:10]}: {_DUE[entry['data']['due_for']]}"
+        told = ", ".join(filter(None, (told, due)))
     nobody = entry["kind"] == "escalated" and entry["data"].get("to") is None
     return f"{told}: nobody is left to be told" if nobody else told
 
@@ -241,7 +243,7 @@ def _details(entry: Mapping[str, Any], zone: ZoneInfo) -> str:
 def _told(data: Mapping[str, Any]) -> str:
     """What an entry tells, without the ids that only programs want."""
     return ", ".join(
-        f"{name.replace('_', ' ')} {_value(value)}"
+        name.replace("_", " ") + ("" if value is True else f" {_value(value)}")
         for name, value in data.items()
         if value not in (None, "", False, []) and name not in _IDS
     )

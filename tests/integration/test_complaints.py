@@ -14,11 +14,14 @@ import pytest
 from served import ServedEngine, an_engine
 from test_commands import Ran, failed_in_one_line, run
 
+from acd.texts.ports import Received
 from incidents.book import By
 from incidents.incident import EntryKind
+from incidents.report import report_of
 from incidents.states import IncidentState
 from ngalam112.api.complaint_closing import PAGE, ComplaintClosing
 from ngalam112.api.incident_lookup import IncidentLookup
+from ngalam112.api.status_questions import MOST_A_DAY, MOST_WRONG, StatusQuestions
 from reports.complaints import to_close
 
 pytest_plugins = ("databases",)
@@ -66,6 +69,7 @@ async def complain(served: ServedEngine, days_ago: float, *states: IncidentState
 
 
 async def test_what_is_overdue_is_listed_and_what_is_due_is_shown(served: ServedEngine) -> None:
+    assert "No complaint is overdue." in await ok(served, "alarms")
     late, fresh = await complain(served, 30), await complain(served, 0)
     listed = await ok(served, "list", "--which", "overdue_complaints")
     assert late in listed and fresh not in listed and "forward" in listed
@@ -76,6 +80,7 @@ async def test_what_is_overdue_is_listed_and_what_is_due_is_shown(served: Served
     assert day is not None and day.due_at is not None
     assert "(3 working days): has to be with an agency" in screen
     assert f"{datetime.fromtimestamp(day.due_at, ZONE):%Y-%m-%d} (3" in screen
+    assert "class complaint, category road_damage, due 20" in screen
     assert "working days ago)" in await ok(served, "show", late)
     found = json.loads(await ok(served, "list", "--which", "overdue_complaints", "-f", "json"))
     assert [(one["number"], one["due_for"]) for one in found] == [(late, "forward")]
@@ -164,3 +169,73 @@ async def test_a_reference_that_is_none_is_refused(served: ServedEngine, bad: st
 def a_closing(served: ServedEngine) -> ComplaintClosing:
     lookup = IncidentLookup(served.engine, served.database, served.journal)
     return ComplaintClosing(served.engine, served.database, lookup)
+
+
+async def a_question(served: ServedEngine, name: str, sender: str, body: str) -> str | None:
+    """What the line answers by itself to a message."""
+    one = Received(id=name, at=0.0, number=sender, address=f"{sender}@c", body=body, size=1)
+    found = await served.engine.text_service.answers([one])
+    return found.get(name)
+
+
+async def test_a_message_of_a_contact_is_answered_and_wrong_numbers_are_not_looked_up_for_ever(
+    served: ServedEngine,
+) -> None:
+    opened = await ok(
+        served,
+        *("open", "rumah Budi", "--category", "noise", "--number", "08123456789", "--name", "Budi"),
+        *("--place", "Jalan Ijen 1"),
+    )
+    number = opened.split()[1]
+    told = await a_question(served, "m1", "+62 812-3456-789", f"status {number}")
+    assert told is not None and told.startswith("112: laporan ")
+    assert "sudah diterima, jawaban paling lambat" in told
+    assert not any(word in told for word in ("Budi", "Ijen", "0812", "rumah"))
+    await ok(served, "resolve", number)
+    told = await a_question(served, "m2", "08123456789", number)
+    assert told is not None and told.endswith("sudah ditindaklanjuti.")
+    assert await a_question(served, "m3", "08123456789", "123") is None, "that may be anything"
+    for at in range(MOST_WRONG):
+        assert await a_question(served, f"w{at}", "08999", f"STATUS {number}") is None
+        assert await a_question(served, f"x{at}", "08123456789", f"STATUS {900 + at}") is None
+    assert await a_question(served, "m4", "08123456789", f"STATUS {number}") is None, "no more"
+    assert not served.engine.text_service.intake.taken_in, "nothing was taken from the operators"
+
+
+async def test_who_asks_too_often_is_read_by_operators(served: ServedEngine) -> None:
+    allowances = StatusQuestions(served.engine, a_closing(served)._lookup).allowances
+    asked = [allowances.may_ask("a", "2026-11-30") for _ in range(MOST_A_DAY + 1)]
+    assert asked == [True] * MOST_A_DAY + [False]
+    assert allowances.may_ask("b", "2026-11-30") and allowances.may_ask("a", "2026-12-01")
+
+
+async def test_what_is_typed_is_found_through_merges_and_for_contacts_alone_in_full(
+    served: ServedEngine,
+) -> None:
+    questions = StatusQuestions(served.engine, a_closing(served)._lookup)
+    opened = await ok(served, "open", "x", "--category", "noise", "--number", "08123456789")
+    number, into = opened.split()[1], await complain(served, 0)
+    await ok(served, "dispatch", into, "damkar")
+    await ok(served, "merge", number, into)
+    digits = str(int(number.partition("-")[2]))
+    for typed in (digits, number.replace("-", "")):
+        mine = await questions.find(typed, "08123456789")
+        assert mine is not None
+        assert (mine.state, mine.agency, mine.is_contact) == ("dispatched", "damkar", True)
+        assert mine.expected_at is not None
+    for caller in ("", "08999"):
+        other = await questions.find(digits, caller)
+        assert other is not None
+        assert (other.state, other.agency, other.expected_at) == ("dispatched", None, None)
+    assert await questions.find("999", "08123456789") is None
+
+
+async def test_a_report_to_an_agency_tells_what_other_systems_call_it(
+    served: ServedEngine,
+) -> None:
+    number = await complain(served, 0)
+    await ok(served, "set", number, "--reference", "LAPOR=123")
+    one = served.engine.router.incidents.named(number)
+    assert one is not None
+    report = report_of(one, "d", "damkar", "", "")
+    assert report.references == ("LAPOR:123",) and "Rujukan: LAPOR:123" in report.text()
