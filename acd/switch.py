@@ -71,8 +71,8 @@ class Switch(Protocol):
     def stop_ringing(self, channel: str) -> None:
         """End that; harmless if nothing is heard."""
 
-    def tell(self, leg: str, prompt: str) -> None:
-        """Whisper a prompt to one leg, while it goes on hearing the others and being heard."""
+    def tell(self, leg: str, *prompts: str) -> None:
+        """Whisper prompts to one leg, while it goes on hearing the others and being heard."""
 
     def listen(self, channel: str) -> None:
         """Tell once somebody can be heard on this leg, until `unlisten`."""

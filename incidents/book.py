@@ -20,12 +20,14 @@ from acd.calls.states import IllegalMove
 from acd.numbers.caller import same_caller
 from acd.rules.incidents import IncidentRules
 from acd.timers import Timer, Timers
+from incidents.agreed_times import Due
 from incidents.errors import IncidentChanged, IncidentRefused
 from incidents.incident import (
     CALLERS_OF,
     CALLS_OF,
     INCIDENTS,
     LINE,
+    REFERENCES_OF,
     TIMELINE,
     Contact,
     Entry,
@@ -45,6 +47,7 @@ AGAIN_S = 300.0
 """So long after a new engine's start an incident has a time to be coded in any case."""
 
 MOST_ANSWERS = MOST_CONTACTS = 50
+MOST_REFERENCES = 20
 
 LONGEST_CALLER = 32
 """Characters of a number by which an incident is found (a column's length)."""
@@ -75,10 +78,11 @@ class IncidentBook:
     """All incidents that this engine has in hand, by id.
 
     `on_moved(incident, now)`: it has come to another state; set by who follows its dispatches.
+    `on_coded(incident, now)`: somebody has said what it is; set by who tells citizens numbers.
     `on_not_in_hand(said)`: the incident has to be read and coded; set by who knows the database.
     `country`: where numbers without a country code are from. `lives(call_id)`: whether a call is
     still up; set by whoever routes events. `category_of(category)`: the incident's category
-    for a call that waited for that one.
+    for a call that waited for that one. `due(incident)`: the agreed time that runs for it.
     """
 
     def __init__(
@@ -90,9 +94,10 @@ class IncidentBook:
         *,
         country: str,
         category_of: Callable[[str | None], str | None] = lambda category: category,
+        due: Callable[[Incident], Due | None] = lambda incident: None,
     ) -> None:
         self._journal, self._timers, self._rules = journal, timers, rules
-        self._country = country
+        self._country, self._due = country, due
         self.numbers, self._category_of = numbers, category_of
         self.lives: Callable[[str], bool] = lambda call_id: False
         self.in_hand: dict[str, Incident] = {}
@@ -100,6 +105,7 @@ class IncidentBook:
         self._limits: dict[str, Timer] = {}  # incident -> when it is uncoded
         self._settled: dict[str, None] = {}  # in the order in which they came to be so
         self.on_moved: Callable[[Incident, float], None] = lambda incident, now: None
+        self.on_coded: Callable[[Incident, float], None] = lambda incident, now: None
         self.on_not_in_hand: Callable[[Said], None] = lambda said: log.warning(
             "incident_not_in_hand", call_id=said.call_id
         )
@@ -213,6 +219,8 @@ class IncidentBook:
         self._keep(now_is, kind, now, by, **data)
         if kind is EntryKind.MOVED:
             self.on_moved(now_is, now)
+        elif kind is EntryKind.CODED:
+            self.on_coded(now_is, now)
         return now_is
 
     def note(
@@ -391,12 +399,21 @@ class IncidentBook:
                 f"{incident.name} is {incident.state} and cannot become {data['state']}; it can "
                 f"become {can}."
             ) from None
+        self._agree(incident, entry)
         self._journal.rows_together(
             (INCIDENTS, incident.row()),
             (TIMELINE, msgspec.structs.asdict(entry)),
             *self._to_find_by(incident, entry),
         )
         self._follow(incident, kind, data)
+
+    def _agree(self, incident: Incident, entry: Entry) -> None:
+        """Note, in the entry that begins, ends or moves it, which agreed time runs from now on."""
+        due = self._due(incident)
+        at, what = (None, None) if due is None else (due.at, due.what.value)
+        if (at, what) != (incident.due_at, incident.due_for):
+            incident.due_at, incident.due_for = at, what
+            entry.data.update(due_at=at, due_for=what)
 
     def _to_find_by(self, incident: Incident, entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:
         """The rows by which an incident is found: by its calls, and by who has told of it."""
@@ -405,6 +422,9 @@ class IncidentBook:
             yield CALLS_OF, {"call_id": data["call_id"], "incident_id": incident.id}
         elif entry.kind is EntryKind.CONTACT:
             yield from self._caller(incident, data)
+        elif entry.kind is EntryKind.REFERENCED:
+            names = {"system": data["system"], "reference": data["reference"]}
+            yield REFERENCES_OF, {"incident_id": incident.id, **names}
         elif entry.kind is EntryKind.OPENED:
             for call_id in data.get("calls", []):
                 yield CALLS_OF, {"call_id": call_id, "incident_id": incident.id}
@@ -462,6 +482,8 @@ def _check_size(incident: Incident, kind: EntryKind, data: Mapping[str, Any]) ->
     elif kind is EntryKind.CONTACT:
         numbers = {one.number for one in incident.contacts} - {""}
         is_known, count, most = data.get("number") in numbers, len(incident.contacts), MOST_CONTACTS
+    elif kind is EntryKind.REFERENCED:
+        is_known, count, most = bool(data.get("removed")), len(incident.references), MOST_REFERENCES
     else:
         return
     if not is_known and count >= most:

@@ -16,14 +16,15 @@ from acd.calls.states import check
 from incidents.states import INCIDENT_MOVES, IncidentClass, IncidentState
 from incidents.words import kept_words
 
-INCIDENTS, TIMELINE, CALLS_OF, CALLERS_OF = (
+INCIDENTS, TIMELINE, CALLS_OF, CALLERS_OF, REFERENCES_OF = (
     "incidents",
     "incident_entries",
     "incident_calls",
     "incident_contacts",
+    "incident_references",
 )
-"""The tables of its rows, of the entries of its timeline, and of which call and which caller's
-number belongs to which."""
+"""The tables of its rows, of the entries of its timeline, and of which call, which caller's number
+and which reference belongs to which."""
 
 LINE = "line"
 """Who has done what nobody did."""
@@ -36,7 +37,7 @@ class EntryKind(StrEnum):
     OPENED = "opened"
     CODED = "coded"  # class (None: taken back); category, if it is another
     DESCRIBED = "described"  # description
-    NOTED = "noted"  # text
+    NOTED = "noted"  # text; if so: follow_up (the citizen was told this), reply (the citizen's)
     LOCATED = "located"  # place, kelurahan, kecamatan, lat, lon, source
     PRIORITISED = "prioritised"  # priority
     # number, name, wants_outcome, withheld: one more, or another word about one
@@ -67,6 +68,13 @@ class EntryKind(StrEnum):
     DISPATCH_SETTLED = "dispatch_settled"  # dispatch, agency: nothing more follows by itself
     # why, whole: what is personal was taken out, of all who told of it or of some
     ERASED = "erased"
+    # due_for, due_at: an agreed time was counted anew, for the calendar has changed. Whatever else
+    # begins or ends such a time has these two beside what it tells
+    DUE = "due"
+    NUMBER_TOLD = "number_told"  # ways: the citizen was told the number, by voice, by text
+    PUBLISHED = "published"  # what is published (`incidents.incident.Publication`)
+    UNPUBLISHED = "unpublished"
+    REFERENCED = "referenced"  # system, reference; removed (if it is no more)
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +102,28 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     withheld: bool = False
 
 
+class Reference(msgspec.Struct, frozen=True, kw_only=True):
+    """What another system calls the incident, such as LAPOR or SAMBAT."""
+
+    system: str
+    reference: str
+
+    @property
+    def name(self) -> str:
+        """How people write it: LAPOR:123."""
+        return f"{self.system}:{self.reference}"
+
+
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """What everybody may read of an incident: words written for that, a place known to the map."""
+
+    description: str
+    kelurahan: str | None = None
+    kecamatan: str | None = None
+    lat: float | None = None
+    lon: float | None = None
+
+
 class Incident(msgspec.Struct, kw_only=True):
     """The row of `incidents`; the fields are the columns.
 
@@ -104,6 +134,12 @@ class Incident(msgspec.Struct, kw_only=True):
     `dispatches`: the ids of those of which something follows by itself. `settled_at`: coded, and
     without such; None while an engine has to have it in hand. `version`: of how many entries of the
     timeline this is the state.
+
+    `forwarded_at`: an agency was told for the first time. `reported_at`: one has reported, and
+    `followed_up_at`: the citizen was told what came of it, both None from the citizen's reply on
+    (`replied_at`). `due_at`, `due_for`: the agreed time that runs (`incidents.agreed_times`).
+    `references`: what other systems call it. `number_told_at`: the citizen was told the number.
+    `publication`: what everybody may read of it, None unless somebody has published it.
     """
 
     id: str
@@ -131,6 +167,16 @@ class Incident(msgspec.Struct, kw_only=True):
     changed_at: float = 0.0
     over_at: float | None = None
     version: int = 0
+    forwarded_at: float | None = None
+    reported_at: float | None = None
+    followed_up_at: float | None = None
+    replied_at: float | None = None
+    due_at: float | None = None
+    due_for: str | None = None
+    references: list[Reference] = []
+    number_told_at: float | None = None
+    published_at: float | None = None
+    publication: Publication | None = None
 
     @property
     def name(self) -> str:
@@ -145,6 +191,9 @@ class Incident(msgspec.Struct, kw_only=True):
         row = msgspec.structs.asdict(self)
         row["contacts"] = [msgspec.to_builtins(one) for one in self.contacts]
         row["answers"] = dict(self.answers)
+        if self.publication is not None:
+            row["publication"] = msgspec.to_builtins(self.publication)
+        row["references"] = [msgspec.to_builtins(one) for one in self.references]
         row["call_ids"], row["dispatches"] = list(self.call_ids), list(self.dispatches)
         row["words"] = ""  # of a call that has just been answered, usually
         if self.description or self.place or self.kelurahan or self.kecamatan:
@@ -155,7 +204,7 @@ class Incident(msgspec.Struct, kw_only=True):
 _PLACE = ("place", "kelurahan", "kecamatan", "lat", "lon")
 
 
-def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912 - one case an entry
+def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912, PLR0915 - one case an entry
     """Change `incident` by one entry of its timeline; entries come in the order of `seq`.
 
     Raises IllegalMove, and changes nothing, if the incident cannot come to be in that state.
@@ -187,6 +236,14 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912 - on
             _meet(incident, msgspec.convert(data, Contact))
         case EntryKind.ANSWERED:
             incident.answers = {**incident.answers, data["question"]: data["answer"]}
+        case EntryKind.PUBLISHED:
+            incident.published_at, incident.publication = at, msgspec.convert(data, Publication)
+        case EntryKind.UNPUBLISHED:
+            incident.published_at = incident.publication = None
+        case EntryKind.NUMBER_TOLD:
+            incident.number_told_at = at
+        case EntryKind.REFERENCED:
+            _refer(incident, data)
         case EntryKind.CALL_LINKED:
             incident.call_ids = [*incident.call_ids, data["call_id"]]
         case EntryKind.CALL_UNLINKED:
@@ -202,11 +259,35 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912 - on
             incident.dispatches = [*incident.dispatches, data["dispatch"]]
         case EntryKind.DISPATCH_SETTLED:
             incident.dispatches = [one for one in incident.dispatches if one != data["dispatch"]]
+    _time(incident, entry)
     incident.changed_at, incident.version = at, entry.seq
     if incident.coded_at is None or incident.dispatches:
         incident.settled_at = None
     elif incident.settled_at is None:
         incident.settled_at = at
+
+
+def _time(incident: Incident, entry: Entry) -> None:
+    """Note what agreed times are counted from, and the one that runs as the entry tells it."""
+    data, at = entry.data, entry.at
+    state = data.get("state") if entry.kind is EntryKind.MOVED else None
+    if entry.kind is EntryKind.DISPATCHED and incident.forwarded_at is None:
+        incident.forwarded_at = at
+    elif entry.kind is EntryKind.PART_DONE or state == IncidentState.ON_SCENE:
+        incident.reported_at = at
+    elif state == IncidentState.RESOLVED or data.get("follow_up") is True:
+        incident.followed_up_at = at
+    elif state == IncidentState.REOPENED or _is_reply(incident, entry):
+        incident.reported_at = incident.followed_up_at = None
+        incident.replied_at = at
+    if "due_for" in data:
+        incident.due_at, incident.due_for = data["due_at"], data["due_for"]
+
+
+def _is_reply(incident: Incident, entry: Entry) -> bool:
+    """Whether the citizen has replied to the follow-up: by a call, or as somebody has noted."""
+    said = entry.kind is EntryKind.CALL_LINKED or entry.data.get("reply") is True
+    return said and incident.followed_up_at is not None
 
 
 def fold(incident_id: str, entries: Iterable[Entry]) -> Incident:
@@ -215,6 +296,12 @@ def fold(incident_id: str, entries: Iterable[Entry]) -> Incident:
     for entry in entries:
         apply(incident, entry)
     return incident
+
+
+def _refer(incident: Incident, data: dict[str, Any]) -> None:
+    one = Reference(system=data["system"], reference=data["reference"])
+    others = [known for known in incident.references if known != one]
+    incident.references = others if data.get("removed") else [*others, one]
 
 
 def _locate(incident: Incident, data: dict[str, Any]) -> None:

@@ -28,6 +28,18 @@ def as_number(text: str) -> str | None:
     return None if found is None else number_of(int(found[1]), int(found[2]))
 
 
+def year_and_running(number: str) -> tuple[int, int] | None:
+    """Return the two parts of a number as it is written or typed; None if it is none."""
+    found = _NUMBER.fullmatch(number)
+    return None if found is None else (int(found[1]), int(found[2]))
+
+
+def short_number(number: str) -> str:
+    """Return a number as people say it, without zeros: 2026-123; what is none stays as it is."""
+    found = year_and_running(number)
+    return number if found is None else f"{found[0]}-{found[1]}"
+
+
 class Numbers:
     """Gives out the numbers, one after the other; each year begins with 1.
 

@@ -17,8 +17,9 @@ _LONGEST_SPOKEN_PLACE = 150
 class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is told. `dispatch`: the id by which the agency answers. Times are ISO 8601.
 
-    `callers`: the numbers of who has told of it. `answers`: by the question's id. `accept_url`:
-    the page by which the agency accepts and reports, if the line has such pages.
+    `callers`: the numbers of who has told of it. `answers`: by the question's id. `references`:
+    what other systems call it, as LAPOR:123. `accept_url`: the page by which the agency accepts and
+    reports, if the line has such pages.
     """
 
     dispatch: str
@@ -37,6 +38,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     lon: float | None = None
     callers: tuple[str, ...] = ()
     answers: dict[str, str] = {}
+    references: tuple[str, ...] = ()
     accept_url: str = ""
 
     def subject(self) -> str:
@@ -74,6 +76,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             "Koordinat": point,
             "Pelapor": ", ".join(self.callers),
             "Uraian": self.description,
+            "Rujukan": ", ".join(self.references),
             **self.answers,
         }
         lines = [f"{name}: {value}" for name, value in facts.items() if value]
@@ -106,6 +109,7 @@ def report_of(
         lon=incident.lon,
         callers=tuple(one.number for one in incident.contacts if one.number and not one.withheld),
         answers=incident.answers,
+        references=tuple(one.name for one in incident.references),
         accept_url=accept_url,
         **known,
     )

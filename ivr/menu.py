@@ -37,6 +37,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where a key leads: to another menu, to a category (after information, if any), or to the same
     menu in another language.
 
+    `status`: before the category, the citizen may ask for a complaint by its number.
     `offer`: the prompt, in that language, that is said behind a menu's own to who has not chosen
     one.
     """
@@ -46,6 +47,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     information: str | None = None
     language: str | None = None
     offer: str | None = None
+    status: bool = False
 
 
 class Menu(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -215,6 +217,8 @@ def _key_problems(tree: MenuTree, key: Key) -> list[str]:
         found.append(f"there is no menu {key.menu!r}")
     if key.information is not None and key.category is None:
         found.append("information goes with a category, not with a menu or a language")
+    if key.status and (key.category is None or key.information is not None):
+        found.append("status goes with a category, and not with information")
     if key.information is not None and not _NAME.fullmatch(key.information):
         found.append(f"information {key.information[:64]!r} must be a-z, 0-9 and _ only")
     if key.category is not None and key.category not in tree.categories:

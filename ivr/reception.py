@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import msgspec
 import structlog
 
@@ -37,6 +39,7 @@ from ivr.session import (
     left,
     step,
 )
+from ivr.status_dialogue import Found, Hush, LookUp
 
 log = structlog.get_logger("ivr")
 
@@ -51,6 +54,8 @@ class Reception:
         self._sessions: dict[str, Session] = {}
         self._playbacks = dispatcher.playbacks
         self._languages = tree.languages()
+        # (call, digits): how it stands with this number; `found` is told. Set by who can look
+        self.look_up: Callable[[Call, str], None] = self._nobody_can_look
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -99,7 +104,7 @@ class Reception:
         if session is None:
             return False
         self._sessions[call.id] = session
-        information = session.phase in (Phase.INFORMATION, Phase.CLOSING)
+        information = session.phase in (Phase.INFORMATION, Phase.CLOSING, Phase.ASKING)
         call.move(Stage.INFORMATION if information else Stage.MENU)
         call.rearm(self._timers.at(session.due, lambda at: self._step(call, Tick(), at)))
         if call.playback is not None:
@@ -138,6 +143,13 @@ class Reception:
     def heard(self, call: Call, now: float) -> None:
         """The citizen can be heard."""
         self._step(call, Audible(), now)
+
+    def found(self, call: Call, found: Found, now: float) -> None:
+        """Somebody has looked up the number that the citizen has typed."""
+        self._step(call, found, now)
+
+    def _nobody_can_look(self, call: Call, _: str) -> None:
+        self._timers.at(0.0, lambda now: self._step(call, Found(failed=True), now))
 
     def _expect(self, call: Call, playback: str) -> None:
         def ended(failed: bool, now: float) -> None:
@@ -201,6 +213,10 @@ class Reception:
                 call.move(Stage.MENU)
             case Listen():
                 self._switch.listen(call.channel)
+            case Hush():
+                self._silence(call)
+            case LookUp(digits):
+                self.look_up(call, digits)
             case Done(category, source, silent):
                 self._silence(call)
                 self.gone(call)

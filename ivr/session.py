@@ -12,8 +12,10 @@ import msgspec
 
 from acd.calls.record import CategorySource
 from acd.languages import OWN_LANGUAGE, in_language
+from ivr import status_dialogue as status
 from ivr.information import Information
 from ivr.menu import Key, MenuTree
+from ivr.status_dialogue import Asking, Found, Hush, LookUp
 
 # a prompt that has not ended by then has a fault that Asterisk did not tell
 LONGEST_PROMPT_S = 15.0
@@ -27,6 +29,7 @@ class Phase(StrEnum):
     SILENCE = "silence"  # has heard it and says nothing
     INFORMATION = "information"  # hears recorded information, or which keys go with it
     CLOSING = "closing"  # has heard all of it, and may hear it again
+    ASKING = "asking"  # asks for a complaint by its number
     DONE = "done"
 
 
@@ -36,7 +39,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `information`, `piece`: what is heard, and which piece of it (-1: none), since `piece_since`.
     `pressed`: a key was, whatever it meant. `listens`: it is asked whether the citizen can be
     heard. Nobody listens while a prompt plays, for its echo may be heard too, and to nobody who
-    has pressed a key.
+    has pressed a key. `asking`: how far the citizen is who asks for a complaint.
     """
 
     deadline: float
@@ -53,6 +56,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     piece_since: float = 0.0
     pressed: bool = False
     listens: bool = False
+    asking: Asking | None = None
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -79,7 +83,7 @@ class Tick(msgspec.Struct, frozen=True):
     """The time `due` has come."""
 
 
-Event = Started | Digit | PromptEnded | Audible | Tick
+Event = Started | Digit | PromptEnded | Audible | Tick | Found
 
 
 class Play(msgspec.Struct, frozen=True):
@@ -138,7 +142,7 @@ class Listen(msgspec.Struct, frozen=True):
     """Ask whether the citizen can be heard, until the session does not want to know any more."""
 
 
-Action = Play | Speak | Inform | Piece | Heard | Back | Done | Listen
+Action = Play | Speak | Inform | Piece | Heard | Back | Done | Listen | Hush | LookUp
 Stepped = tuple[Session, list[Action]]
 _with = msgspec.structs.replace
 
@@ -154,9 +158,11 @@ def fits(tree: MenuTree, session: Session) -> bool:
     """Whether a session goes on with this tree, which may have been changed since it began."""
     if session.menu not in tree.menus or session.language not in tree.languages():
         return False
+    known = session.category in tree.categories
+    if session.phase is Phase.ASKING:
+        return known
     if not session.information:
         return True
-    known = session.category in tree.categories
     return known and session.piece < len(tree.information_of(session.information).pieces)
 
 
@@ -167,6 +173,8 @@ def step(tree: MenuTree, session: Session, event: Event, now: float) -> Stepped:
             return session, []
         case Phase.INFORMATION | Phase.CLOSING:
             return _informed(tree, session, event, now)
+        case Phase.ASKING:
+            return _asked(tree, session, event, now)
     match event:
         case Started():
             return _ask(tree, session, now)
@@ -224,6 +232,8 @@ def _pressed(tree: MenuTree, session: Session, digit: str, now: float) -> Steppe
     session = _with(session, chosen=True, wrong=0)
     if key.menu is not None:
         return _ask(tree, _with(session, menu=key.menu), now)
+    if key.status:
+        return _begin_asking(session, key, now)
     if key.information is not None:
         return _inform(tree, session, key, now)
     category = key.category or menu.category
@@ -246,6 +256,50 @@ def _done(tree: MenuTree, session: Session, source: CategorySource) -> Stepped:
     # who was listened to until now, was not heard
     done = Done(category, known, silent=session.listens and source is CategorySource.SILENCE)
     return _with(session, phase=Phase.DONE, listens=False), [done]
+
+
+# --- asking for a complaint -------------------------------------------------------------------
+
+
+def _begin_asking(session: Session, key: Key, now: float) -> Stepped:
+    asking, actions = status.begin(now)
+    session = _with(session, phase=Phase.ASKING, category=key.category or "", asking=asking)
+    begun = Inform(status.NAME, session.category, CategorySource.MENU)
+    return _with(session, due=asking.due), [begun, *_said(actions, session.language)]
+
+
+def _asked(tree: MenuTree, session: Session, event: Event, now: float) -> Stepped:
+    """What follows from an event while a number is asked for, typed or told of."""
+    told: status.Event
+    match event:
+        case Digit(digit):
+            told = status.Pressed(digit)
+        case PromptEnded(failed=failed):
+            told = status.Said(failed=failed)
+        case Tick():
+            told = status.Due()
+        case Found():
+            told = event
+        case _:
+            return session, []
+    asking = session.asking or Asking(until=now)
+    asking, actions = status.step(asking, told, now)
+    if any(isinstance(one, status.Leave) for one in actions):
+        return _done(tree, session, CategorySource.MENU)
+    return _with(session, asking=asking, due=asking.due), _said(actions, session.language)
+
+
+def _said(actions: list[status.Action], language: str) -> list[Action]:
+    found: list[Action] = []
+    for one in actions:
+        match one:
+            case status.Say(prompts):
+                # what was found is in the language already
+                words = [p if "/" in p else in_language(p, language) for p in prompts]
+                found.append(Play(words[0], tuple(words[1:])))
+            case Hush() | LookUp():
+                found.append(one)
+    return found
 
 
 # --- information ------------------------------------------------------------------------------

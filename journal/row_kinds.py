@@ -18,6 +18,7 @@ from models.tables import (
     IncidentCallRow,
     IncidentContactRow,
     IncidentEntryRow,
+    IncidentReferenceRow,
     IncidentRow,
     OperatorEventRow,
     OperatorRow,
@@ -98,6 +99,7 @@ INCIDENTS = RowKind(IncidentRow, "id", counter="version", ended="settled_at", re
 INCIDENT_ENTRIES = RowKind(IncidentEntryRow)
 INCIDENT_CALLS = RowKind(IncidentCallRow, "call_id", needed=False)
 INCIDENT_CONTACTS = RowKind(IncidentContactRow)
+INCIDENT_REFERENCES = RowKind(IncidentReferenceRow)
 DISPATCHES = RowKind(DispatchRow, "id", counter="changes", ended="settled_at")
 
 IN_ORDER = (
@@ -112,6 +114,7 @@ IN_ORDER = (
     INCIDENT_ENTRIES,
     INCIDENT_CALLS,
     INCIDENT_CONTACTS,
+    INCIDENT_REFERENCES,
     DISPATCHES,
 )
 """All of them, in the order in which they are written: what is pointed to before what points."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import ID as ID
@@ -41,6 +41,14 @@ from models.privacy_tables import PrivacyRequestRow as PrivacyRequestRow
 # is sent as a parameter is not known when the plan is made.
 HAS_ASTERISK_ID = text("asterisk_id <> ''")
 """For a question about `asterisk_id`: that it is not empty."""
+
+HAS_DUE = text("due_at IS NOT NULL")
+"""For a question about `due_at`: that an agreed time runs."""
+
+IS_PUBLISHED = text("published_at IS NOT NULL")
+"""For a question about what was published."""
+
+_JSON_OR_NULL = JSON(none_as_null=True)
 
 _LIVES = text("ended_at IS NULL")
 _IN_USE = text("retired_at IS NULL")
@@ -280,6 +288,18 @@ class IncidentRow(Base):
             postgresql_where=_AT_WORK,
         ),
         Index(
+            "ix_incidents_due",
+            "due_at",
+            sqlite_where=HAS_DUE,
+            postgresql_where=HAS_DUE,
+        ),
+        Index(
+            "ix_incidents_published",
+            "opened_at",
+            sqlite_where=IS_PUBLISHED,
+            postgresql_where=IS_PUBLISHED,
+        ),
+        Index(
             "ix_incidents_merged",
             "opened_at",
             sqlite_where=_MERGED,
@@ -334,6 +354,18 @@ class IncidentRow(Base):
     changed_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
     over_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     version: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    forwarded_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    reported_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    followed_up_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    replied_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    due_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    due_for: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    references: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]", info=NOT_PERSONAL)
+    number_told_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    published_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    publication: Mapped[dict[str, Any] | None] = mapped_column(
+        JSON(none_as_null=True), info=NOT_PERSONAL
+    )
     words: Mapped[str] = mapped_column(String(1300), server_default="", info=FREE_TEXT)
 
 
@@ -409,6 +441,20 @@ class IncidentContactRow(Base):
 
     incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
     caller: Mapped[str] = mapped_column(String(WORD), primary_key=True, index=True, info=OF_CONTACT)
+
+
+class IncidentReferenceRow(Base):
+    """What another system calls an incident, to be found by it.
+
+    A row stays when the reference is taken back: the incident itself tells which ones it has.
+    """
+
+    __tablename__ = "incident_references"
+    __table_args__ = (Index("ix_incident_references_reference", "reference", "system"),)
+
+    incident_id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    system: Mapped[str] = mapped_column(String(WORD), primary_key=True, info=NOT_PERSONAL)
+    reference: Mapped[str] = mapped_column(String(NUMBER), primary_key=True, info=NOT_PERSONAL)
 
 
 class TextConversationRow(Base):

@@ -245,6 +245,7 @@ def _router(
             Numbers(journal.keep, ZoneInfo(settings.timezone)),
             country=settings.country,
             category_of=partial(incident_category, routing.categories),
+            due=routing.agreed_times.due,
         ),
         claim=requests.claim,
         ask_where=requests.ask_where,

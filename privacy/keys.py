@@ -112,7 +112,9 @@ _WHERE: Keys = {
     "source": _OPERATOR,  # how it is known, or who says so
 }
 
-ENTRY_KEYS: Mapping[EntryKind, Keys] = MappingProxyType(
+_WHOM: Keys = {"call_id": PLAIN, "kind": PLAIN, "to": PLAIN, "name": _OPERATOR}
+
+_KEYS_OF_ENTRIES: Mapping[EntryKind, Keys] = MappingProxyType(
     {
         EntryKind.OPENED: {
             **_WHERE,
@@ -124,7 +126,7 @@ ENTRY_KEYS: Mapping[EntryKind, Keys] = MappingProxyType(
         },
         EntryKind.CODED: {"class": PLAIN, "category": PLAIN},
         EntryKind.DESCRIBED: {"description": _TEXT},
-        EntryKind.NOTED: {"text": _TEXT},
+        EntryKind.NOTED: {"text": _TEXT, "follow_up": PLAIN, "reply": PLAIN},
         EntryKind.LOCATED: _WHERE,
         EntryKind.PRIORITISED: {"priority": PLAIN},
         EntryKind.CONTACT: _OF_CONTACT,
@@ -132,6 +134,15 @@ ENTRY_KEYS: Mapping[EntryKind, Keys] = MappingProxyType(
         EntryKind.CALL_LINKED: {"call_id": PLAIN},
         EntryKind.CALL_UNLINKED: {"call_id": PLAIN, "to": PLAIN, "number": PLAIN},
         EntryKind.MOVED: {"state": PLAIN, "reason": _TEXT},
+        EntryKind.JOINED: {**_WHOM, "how": PLAIN},
+        EntryKind.TALKS_ON: _WHOM,
+        EntryKind.DUE: {},
+        EntryKind.NUMBER_TOLD: {"ways": PLAIN},
+        # words and a place that were chosen for everybody to read
+        EntryKind.PUBLISHED: {ANY: PLAIN},
+        EntryKind.UNPUBLISHED: {},
+        # by which another system finds its own record; what that has of people is erased there
+        EntryKind.REFERENCED: dict.fromkeys(("system", "reference", "removed"), PLAIN),
         EntryKind.MERGED: _MERGE,
         EntryKind.UNMERGED: _MERGE,
         EntryKind.TOOK_IN: _MERGE,
@@ -150,7 +161,12 @@ ENTRY_KEYS: Mapping[EntryKind, Keys] = MappingProxyType(
         EntryKind.ERASED: {"why": PLAIN, "whole": PLAIN},
     }
 )
-"""Of `incident_entries.data`."""
+_AGREED_TIME: Keys = {"due_for": PLAIN, "due_at": PLAIN}
+
+ENTRY_KEYS: Mapping[EntryKind, Keys] = MappingProxyType(
+    {kind: {**_AGREED_TIME, **keys} for kind, keys in _KEYS_OF_ENTRIES.items()}
+)
+"""Of `incident_entries.data`; entries of any kind may tell the agreed time that runs from then."""
 
 COLUMN_KEYS: Mapping[tuple[str, str], Keys] = MappingProxyType(
     {

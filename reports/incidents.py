@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -12,14 +12,17 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from acd.numbers.caller import COUNTRY, same_caller
-from incidents.incident import Entry, Incident
+from incidents.agreed_times import OVERDUE
+from incidents.incident import Entry, Incident, Reference
 from incidents.numbers import as_number
 from incidents.states import IncidentClass, IncidentState
 from models.rows import plain
 from models.tables import (
+    HAS_DUE,
     IncidentCallRow,
     IncidentContactRow,
     IncidentEntryRow,
+    IncidentReferenceRow,
     IncidentRow,
 )
 from reports.calls import begins, searchable
@@ -30,6 +33,7 @@ MOST = 10_000
 """The most incidents of one list."""
 
 _DEEPEST = 20  # merges of merges
+_MOST_TOLD = 10
 
 _INCIDENT = IncidentRow.__table__
 _ENTRY = IncidentEntryRow.__table__
@@ -47,6 +51,7 @@ class Which(StrEnum):
     NOT_CODED = "not_coded"  # of which nobody has said yet what they are
     UNCODED = "uncoded"  # ... and nobody did in time
     MERGED = "merged"
+    OVERDUE_COMPLAINTS = "overdue_complaints"  # an agreed time in working days is over
 
 
 class IncidentHistory(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,14 +74,17 @@ async def list_incidents(
     text: str | None = None,
     country: str = COUNTRY,
     limit: int = 100,
+    now: datetime | None = None,
 ) -> list[Incident]:
     """Return the newest `limit` incidents that were opened from `since` on and before `until`.
 
-    `which`: one of `Which`, or a state. `caller`: who told of it, in any spelling. `text`: words,
-    or begins of words, all of which are in its description or place. The times need a time zone.
-    Raises BadQuestion.
+    `which`: one of `Which`, or a state; those that are overdue come in the order in which they
+    were due before `now` (None: before this moment). `caller`: who told of it, in any spelling.
+    `text`: words, or begins of words, all of which are in its description or place. The times need
+    a time zone. Raises BadQuestion.
     """
-    conditions = [*_chosen(which)]
+    overdue = which == Which.OVERDUE_COMPLAINTS
+    conditions: list[Any] = _late(now or datetime.now(UTC)) if overdue else [*_chosen(which)]
     if since is not None:
         conditions.append(IncidentRow.opened_at >= since)
     if until is not None:
@@ -94,24 +102,32 @@ async def list_incidents(
         if with_words is None:
             return []
         conditions += with_words
-    query = select(_INCIDENT).where(*conditions).order_by(*NEWEST).limit(min(limit, MOST))
+    order = (IncidentRow.due_at, IncidentRow.id) if overdue else NEWEST
+    query = select(_INCIDENT).where(*conditions).order_by(*order).limit(min(limit, MOST))
     return [incident_of(row) for row in (await session.execute(query)).mappings()]
 
 
 async def find_incident(session: AsyncSession, name: str) -> Incident:
     """Return the incident of that number (2026-123), of the call with that id, or with that id.
 
-    An id may be cut short. What names a call is no id of an incident, though one that a call has
-    opened has the id of that call: the call may belong to another one by now.
+    Or with that reference (LAPOR:123). An id may be cut short. What names a call is no id of an
+    incident, though one that a call has opened has the id of that call: the call may belong to
+    another one by now.
 
     Raises NoSuchIncident or SeveralIncidents.
     """
     start, number = searchable(name.strip()), as_number(name)
     found: Sequence[Any] = []
-    if number is not None:
+    system, is_reference, reference = start.partition(":")
+    if is_reference:
+        found = await _referred(session, Reference(system=system.upper(), reference=reference))
+        if len(found) > 1:
+            several = ", ".join(row["number"] or row["id"] for row in found[:_MOST_TOLD])
+            raise SeveralIncidents(f"Several incidents are {name!r}: {several}; give a number.")
+    elif number is not None:
         query = select(_INCIDENT).where(IncidentRow.number == number).limit(2)
         found = (await session.execute(query)).mappings().all()
-    if start and not found:
+    if start and not found and not is_reference:
         if (of_the_call := await of_call(session, start)) is not None:
             return of_the_call
         query = select(_INCIDENT).where(*begins(session, _INCIDENT.c.id, start)).limit(2)
@@ -121,6 +137,16 @@ async def find_incident(session: AsyncSession, name: str) -> Incident:
     if len(found) > 1:
         raise SeveralIncidents(f"Several incidents begin with {name!r}; give more of it.")
     return incident_of(found[0])
+
+
+async def _referred(session: AsyncSession, one: Reference) -> list[Any]:
+    """The rows of the incidents that another system calls so, and that still are said to be."""
+    its = select(IncidentReferenceRow.incident_id).where(
+        IncidentReferenceRow.reference == one.reference, IncidentReferenceRow.system == one.system
+    )
+    query = select(_INCIDENT).where(IncidentRow.id.in_(its)).order_by(*NEWEST).limit(MOST)
+    rows = (await session.execute(query)).mappings()
+    return [row for row in rows if msgspec.to_builtins(one) in row["references"]]
 
 
 async def show_incident(
@@ -162,6 +188,11 @@ async def _merged_into(session: AsyncSession, incident: Incident) -> list[Incide
         found += some
         targets = [one.id for one in some]
     return sorted(found, key=lambda one: (one.opened_at, one.id))
+
+
+def _late(now: datetime) -> list[Any]:
+    kinds = IncidentRow.due_for.in_([one.value for one in OVERDUE])
+    return [HAS_DUE, IncidentRow.due_at <= now, kinds]
 
 
 def _chosen(which: str) -> list[ColumnElement[bool]]:

@@ -54,6 +54,9 @@ PROMPTS = (
 )
 
 
+LONGEST_PIECE_S = 2.0
+"""Of several prompts each further one takes so long at most, as a digit does."""
+
 _DISPOSE, _TELL_AGENCY = re.compile(r"\*4([0-9]{1,8})#?"), re.compile(r"\*5([0-9]{1,10})#?")
 
 
@@ -133,9 +136,9 @@ class CodeCalls(Owner):
             return self.dispatch_codes.dialled(one.id, told[1], now)
         return None
 
-    def say(self, channel: str, prompt: str, now: float) -> None:
+    def say(self, channel: str, prompt: str, now: float, *more: str) -> None:
         """Say something to a channel that is answered already, and hang it up then."""
-        self._last_words(self._begin(channel, ""), prompt, now)
+        self._last_words(self._begin(channel, ""), prompt, now, *more)
 
     def _begin(self, channel: str, phone: str) -> _CodeCall:
         self._forget(channel)
@@ -195,17 +198,18 @@ class CodeCalls(Owner):
 
     # --- what is heard ------------------------------------------------------------------------
 
-    def _last_words(self, call: _CodeCall, prompt: str, now: float) -> None:
+    def _last_words(self, call: _CodeCall, prompt: str, now: float, *more: str) -> None:
         call.dialogue = None
-        self._say(call, prompt, now)
+        self._say(call, prompt, now, *more)
         # if their end is never told, the leg must not stay for ever
-        self._rearm(call, self._timers.at(now + LONGEST_PROMPT_S, lambda _: self._hang_up(call)))
+        latest = now + LONGEST_PROMPT_S + LONGEST_PIECE_S * len(more)
+        self._rearm(call, self._timers.at(latest, lambda _: self._hang_up(call)))
 
-    def _say(self, call: _CodeCall, prompt: str, now: float) -> None:
+    def _say(self, call: _CodeCall, prompt: str, now: float, *more: str) -> None:
         self._hush(call)
         call.playback = new_id(now)
         self._playbacks.add(call.playback, lambda _, at: self._said(call, at))
-        self._switch.say(call.channel, call.playback, prompt)
+        self._switch.say(call.channel, call.playback, prompt, *more)
 
     def _said(self, call: _CodeCall, now: float) -> None:
         """The words have been said, or cannot be."""

@@ -6,7 +6,7 @@ much of one sender is counted and not kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import structlog
 
@@ -19,6 +19,7 @@ from acd.texts.states import MessageState, TextState
 from acd.texts.texts import Texts
 
 log = structlog.get_logger("texts")
+_NO_ANSWERS: Mapping[str, str] = {}
 
 
 class Intake:
@@ -28,16 +29,29 @@ class Intake:
         self._texts, self._sender, self._journal = texts, sender, journal
         self.taken_in = self.dropped = 0
 
-    def receive(self, messages: Iterable[Received], now: float) -> None:
-        """Messages have come in; one that cannot be handled does not hold up the others."""
+    def receive(
+        self, messages: Iterable[Received], now: float, answers: Mapping[str, str] = _NO_ANSWERS
+    ) -> None:
+        """Messages have come in; one that cannot be handled does not hold up the others.
+
+        `answers`: what the line answers by itself, by the message's id.
+        """
         for one in messages:
             try:
                 if one.phone:
                     self._from_phone(one, now)
+                elif one.id in answers and not self.is_open(one):
+                    self._texts.answer_at_once(one, answers[one.id], now)
+                    self.taken_in += 1
                 else:
                     self._from_citizen(one, now)
             except Exception:
                 log.exception("text_failed", message=one.id)
+
+    def is_open(self, one: Received) -> bool:
+        """Whether its sender has a conversation that is not closed."""
+        sender = self._texts.sender_of(one.number, one.address)
+        return sender in self._texts.places.by_sender
 
     def _from_citizen(self, one: Received, now: float) -> None:
         texts = self._texts

@@ -20,7 +20,7 @@ from acd.operators.roster import Roster
 from acd.operators.states import State
 from acd.rules.rules import Rules
 from acd.texts import words
-from acd.texts.conversation import LINE, Conversation, ConversationRecord, TextMessage
+from acd.texts.conversation import CITIZEN, LINE, Conversation, ConversationRecord, TextMessage
 from acd.texts.holders import Holders
 from acd.texts.limits import Allowance, TextLimits, readable_text
 from acd.texts.outbox import Outbox
@@ -94,6 +94,37 @@ class Texts:
         if self.places.open < self.limits.most_open:
             self._enqueue(conversation, now)
         return conversation
+
+    def answer_at_once(self, one: Received, answer: str, now: float) -> None:
+        """Answer a message without an operator: a conversation that is closed with the answer."""
+        record = ConversationRecord(
+            id=new_id(now),
+            number=one.number,
+            name=one.name,
+            address=one.address,
+            peer=one.peer,
+            category=self._category,
+            opened_at=now,
+            waits_since=now,
+            citizen_at=now,
+            answered_at=now,
+            operator_at=now,
+            received=1,
+        )
+        sender, allowance = self.sender_of(one.number, one.address), Allowance(left=1.0, at=now)
+        conversation = Conversation(record, self._journal, sender, allowance)
+        self.places.add(conversation)
+        TextMessage(
+            id=one.id,
+            conversation_id=record.id,
+            at=one.at,
+            author=CITIZEN,
+            body=readable_text(one.body),
+            state=MessageState.READ,
+            settled_at=now,
+        ).keep(self._journal)
+        self.say(conversation, answer, now)
+        self._close(conversation, TextOutcome.ANSWERED, LINE, now)
 
     def _enqueue(self, conversation: Conversation, now: float) -> None:
         self.places.move(conversation, TextState.QUEUED)

@@ -15,6 +15,33 @@ FLOODING = "[112] Terlalu banyak pesan dari pengirim ini; sebagian tidak dicatat
 GOODBYE = "112: percakapan ditutup. Tulis lagi bila Anda butuh pertolongan."
 SILENT = "112: Anda tidak menulis lagi, percakapan ditutup. Tulis lagi bila butuh pertolongan."
 
+
+def number_is(number: str) -> str:
+    """What the citizen has told of has this number, by which it can be asked for."""
+    return f"112: nomor laporan Anda {number}. Untuk menanyakannya kirim: STATUS {number}"
+
+
+def status(number: str, state: str, agency: str, expected: str) -> str:
+    """How it stands with an incident; `agency`, `expected` (a date): "" if not known."""
+    parts = [f"112: laporan {number} {_STATES.get(state, state)}"]
+    if agency:
+        parts.append(f"instansi {agency}")
+    if expected:
+        parts.append(f"jawaban paling lambat {expected}")
+    return ", ".join(parts) + "."
+
+
+_STATES = {
+    "opened": "sudah diterima",
+    "dispatched": "sudah diteruskan",
+    "acknowledged": "sedang ditangani",
+    "on_scene": "sedang ditangani di lokasi",
+    "resolved": "sudah ditindaklanjuti",
+    "closed": "sudah selesai",
+    "cancelled": "dibatalkan",
+    "reopened": "dibuka kembali",
+}
+
 UNREADABLE = "(pesan {size} bita yang tidak terbaca)"
 
 

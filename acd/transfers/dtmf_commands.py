@@ -1,5 +1,5 @@
 """What an operator's keys mean in a talk: `*2` hands over, `*3` makes three, `*0` returns, `*4`
-says what the call is, `*5` has an agency told of it. Pure.
+says what the call is, `*5` has an agency told of it, `*6` the citizen of the number. Pure.
 """
 
 from __future__ import annotations
@@ -42,7 +42,11 @@ class TellAgency(msgspec.Struct, frozen=True):
     number: str
 
 
-Command = HandOver | Complete | Three | Return | Dispose | TellAgency
+class TellNumber(msgspec.Struct, frozen=True):
+    """`*6`: let the citizen hear the incident's number."""
+
+
+Command = HandOver | Complete | Three | Return | Dispose | TellAgency | TellNumber
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -68,6 +72,8 @@ def press(
             return Keys(), Three()
         case "*0":
             return Keys(), Return()
+        case "*6":
+            return Keys(), TellNumber()
         case "*4":
             return Keys("*4", now), None
         case code if code.startswith("*4") and digit.isdigit():

@@ -29,6 +29,7 @@ from acd.transfers.dtmf_commands import (
     Keys,
     Return,
     TellAgency,
+    TellNumber,
     Three,
     press,
 )
@@ -86,6 +87,8 @@ class Transfers:
         self.tell_agency: Callable[[Leg, str, float], None] = lambda leg, number, now: None
         # somebody else talks with the citizen, who was called by this one; set likewise
         self.on_joined: Callable[[Leg, Leg, str, float], None] = lambda leg, by, how, now: None
+        # ... and that the citizen hears the incident's number; set likewise
+        self.tell_number: Callable[[Leg, float], None] = lambda leg, now: None
         # phones' own channels that are to go once Asterisk has told the phones what became of REFER
         self.seconds: dict[str, str] = {}
 
@@ -111,6 +114,9 @@ class Transfers:
             return
         if isinstance(command, TellAgency):
             self.tell_agency(leg, command.number, now)
+            return
+        if isinstance(command, TellNumber):
+            self.tell_number(leg, now)
             return
         if isinstance(command, HandOver):
             self._begin(leg, command.number, Form.KEYS, now)

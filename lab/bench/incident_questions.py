@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from random import Random
@@ -13,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from incidents.incident import Incident
 from models.tables import IncidentRow
+from reports.complaints import to_close
 from reports.dispatches import Which as SentWhich
 from reports.dispatches import dispatches_of, list_dispatches
 from reports.duplicates import proposed
+from reports.errors import NoSuchIncident
 from reports.incidents import (
     Which,
     by_id,
@@ -122,6 +125,11 @@ async def _proposed_in_the_dark(session: AsyncSession, of: Known, lot: Random) -
     return await proposed(session, one)
 
 
+async def _by_reference(session: AsyncSession, one: Incident) -> Any:
+    with contextlib.suppress(NoSuchIncident):
+        return await find_incident(session, f"LAPOR:{one.number}")
+
+
 def _sent(which: str) -> Ask:
     async def ask(session: AsyncSession, of: Known, lot: Random) -> Any:
         return await list_dispatches(session, which)
@@ -167,6 +175,8 @@ QUESTIONS: dict[str, Ask] = {
     "text, nobody's": _listed(which="all", text="xyzzy"),
     "text, hostile": _listed(which="all", text=_hostile),
     "by number": _found(lambda session, one: find_incident(session, one.number)),
+    "by reference": _found(_by_reference),
+    "complaints to close": lambda session, of, lot: to_close(session, of.newest, None, 50),
     "by id": _found(lambda session, one: by_id(session, one.id)),
     "by the begin of an id": _found(lambda session, one: find_incident(session, one.id[:18])),
     "by a call's id": _found(lambda session, one: of_call(session, one.call_ids[0])),

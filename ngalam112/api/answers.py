@@ -181,10 +181,16 @@ Proposal = answer(
     incident=Incident,
 )
 Incidents = answer("Incidents", "The newest incidents first.", incidents=many(Incident))
+AgreedTime = answer(
+    "AgreedTime",
+    "The agreed time that runs. `working_days`: until then; fewer than 0 since then.",
+    **{"for": str, "at": str, "working_days": int | None},
+)
 FoundIncident = answer(
     "FoundIncident",
     "All that is known of an incident. `merged`: those that it stands in the place of.",
     incident=Incident,
+    due=AgreedTime | None,
     entries=many(TimelineEntry),
     dispatches=many(Dispatch),
     merged=many(Incident),

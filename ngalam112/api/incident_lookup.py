@@ -62,6 +62,13 @@ class IncidentLookup:
         mine = [one for one in found if one.agency == agency]
         return mine[-1] if mine else None
 
+    async def dispatches(self, incident: Incident) -> list[Dispatch]:
+        """Return all dispatches of an incident, the oldest first."""
+        async with self._reading() as session:
+            found = await dispatches_of(session, incident.id)
+        known = self._engine.dispatches.open
+        return [known.get(one.id, one) for one in found]
+
     async def all_written(self) -> None:
         """Return once the database has all that happened."""
         await all_written(self._journal.recorder, self._database)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from acd.config_file import DistributionError
 from acd.numbers.withheld import Withheld, seen
 from incidents.dispatch import Dispatch
 from incidents.incident import Entry, EntryKind, Incident
 from incidents.states import IncidentClass, IncidentState
+from incidents.working_calendar import CalendarError
 from models.database import Database
 from ngalam112.api.asked import ById, Limit, OfPeriod, one_of, period_of
 from ngalam112.api.queries import Answer, with_times
+from ngalam112.config.routing import load_agreed_times
 from ngalam112.config.settings import Settings
 from reports.dispatches import Which as SentWhich
 from reports.dispatches import dispatches_of, list_dispatches
@@ -74,6 +78,7 @@ async def incident(database: Database, settings: Settings, asked: ById) -> Answe
         same = await proposed(session, found.incident, settings.country)
     return {
         "incident": incident_row(found.incident, settings),
+        "due": _due(found.incident, settings),
         "entries": [_entry_row(one, settings) for one in found.entries],
         "dispatches": [dispatch_row(one, settings) for one in sent],
         "merged": [incident_row(one, settings) for one in found.merged],
@@ -113,9 +118,23 @@ def incident_row(one: Incident, settings: Settings) -> Answer:
     return row | {"contacts": [_contact(contact, settings) for contact in row["contacts"]]}
 
 
+def _due(one: Incident, settings: Settings) -> Answer | None:
+    """The agreed time that runs, and in how many working days it comes (fewer than 0: it came)."""
+    if one.due_at is None:
+        return None
+    row: Answer = with_times({"for": one.due_for, "at": one.due_at}, ZoneInfo(settings.timezone))
+    try:
+        row["working_days"] = load_agreed_times(settings).days_left(one.due_at, time.time())
+    except (DistributionError, CalendarError, ValueError):
+        row["working_days"] = None  # the doctor tells what is wrong with the file
+    return row
+
+
 def _entry_row(entry: Entry, settings: Settings) -> Answer:
     row = with_times(msgspec.to_builtins(entry), ZoneInfo(settings.timezone))
     data = row["data"]
+    if "due_at" in data:
+        data = with_times(data, ZoneInfo(settings.timezone))
     if entry.kind is EntryKind.CONTACT:
         data = _contact(data, settings)
     elif "contact" in data:

@@ -6,6 +6,7 @@ all that is recorded has been written, and one change at a time.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any, TypeVar
 
@@ -17,6 +18,7 @@ from incidents.categories import Category
 from incidents.dispatch import Dispatch
 from incidents.errors import BadIncident, IncidentRefused
 from incidents.incident import Contact, EntryKind, Incident
+from incidents.publication import as_data, publication_of
 from incidents.states import IncidentClass, IncidentState
 from models.database import Database
 from models.tables import NAME, NUMBER, TEXT, WORD
@@ -26,10 +28,15 @@ from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.queries import Answer
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
+from places.districts import kelurahan_by_kecamatan
+from places.place import PlaceError
 from reports.calls import show_call
 from reports.incidents import of_call
 
 T = TypeVar("T")
+
+SYSTEM = r"^[A-Z][A-Z0-9_-]{0,31}$"
+REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,63}$"
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT)]
 Reason = Annotated[str, msgspec.Meta(max_length=255)]
@@ -69,6 +76,14 @@ class GivenPlace(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True)
             raise ValueError("Say where; nothing was given")
 
 
+class GivenReference(msgspec.Struct, forbid_unknown_fields=True):
+    """What another system calls an incident. `removed`: it calls it so no more."""
+
+    system: Annotated[str, msgspec.Meta(pattern=SYSTEM)]
+    reference: Annotated[str, msgspec.Meta(pattern=REFERENCE)]
+    removed: bool = False
+
+
 class OpenIncident(msgspec.Struct, forbid_unknown_fields=True):
     """`category`: an id or code of the city's tree, or the begin of one name alone. `by`: who
     says so.
@@ -100,18 +115,25 @@ class ChangeIncident(msgspec.Struct, forbid_unknown_fields=True):
     priority: Annotated[int, msgspec.Meta(ge=1, le=5)] | None = None
     contact: GivenContact | None = None
     answers: Annotated[dict[Word, Reason], msgspec.Meta(max_length=20)] | None = None
+    references: Annotated[list[GivenReference], msgspec.Meta(max_length=20)] | None = None
     by: Who = SUPERVISOR
     version: Version = None
 
 
 class NoteIncident(msgspec.Struct, forbid_unknown_fields=True):
-    """A free text for the timeline."""
+    """A free text for the timeline. `follow_up`: the citizen was told this as what came of it;
+    `reply`: the citizen said this.
+    """
 
     text: Text
+    follow_up: bool = False
+    reply: bool = False
     by: Who = SUPERVISOR
 
     def __post_init__(self) -> None:
         _not_blank(self.text, "The text")
+        if self.follow_up and self.reply:
+            raise ValueError("A note is either a follow-up or a reply")
 
 
 class MoveIncident(msgspec.Struct, forbid_unknown_fields=True):
@@ -150,6 +172,14 @@ class AgencyAnswer(msgspec.Struct, forbid_unknown_fields=True):
     agency: Word
     reason: Reason = ""
     by: Who = SUPERVISOR
+
+
+class PublishIncident(msgspec.Struct, forbid_unknown_fields=True):
+    """`description`: what everybody may read, written for that."""
+
+    description: Text
+    by: Who = SUPERVISOR
+    version: Version = None
 
 
 class ByWhom(msgspec.Struct, forbid_unknown_fields=True):
@@ -213,11 +243,13 @@ class IncidentChanges:
 
     async def note(self, id: str, body: NoteIncident) -> Answer:
         """Add a free text to the timeline; never refused for what others have changed."""
+        data: dict[str, Any] = {"text": body.text}
+        data |= {name: True for name in ("follow_up", "reply") if getattr(body, name)}
         return self._row(
             await self._with(
                 id,
                 lambda incident, now: self._book.change(
-                    incident, EntryKind.NOTED, _by(body.by), now, {"text": body.text}
+                    incident, EntryKind.NOTED, _by(body.by), now, data
                 ),
             )
         )
@@ -263,6 +295,35 @@ class IncidentChanges:
                 lambda now: self._book.link(incident, record, before, _by(body.by), now)
             )
             return self._row(self._book.in_hand.get(incident.id, incident))
+
+    async def publish(self, id: str, body: PublishIncident) -> Answer:
+        """Let everybody read of it, in words that were written for that."""
+        try:
+            file = self._settings.districts_file
+            known = await asyncio.to_thread(kelurahan_by_kecamatan, file)
+        except PlaceError:
+            known = {}  # without a map no place is named
+
+        def publish(incident: Incident, now: float) -> Incident:
+            incident = self._book.in_hand.get(incident.id, incident)
+            data = as_data(publication_of(incident, body.description, known))
+            kind = EntryKind.PUBLISHED
+            return self._book.change(incident, kind, _by(body.by), now, data, version=body.version)
+
+        return self._row(await self._with(id, publish))
+
+    async def unpublish(self, id: str, body: ByWhom) -> Answer:
+        """Let nobody read of it any more."""
+
+        def unpublish(incident: Incident, now: float) -> Incident:
+            incident = self._book.in_hand.get(incident.id, incident)
+            if incident.publication is None:
+                raise IncidentRefused(f"{incident.name} is not published.")
+            # a merged one too: what is public can be taken back at any time
+            self._book.note(incident, EntryKind.UNPUBLISHED, _by(body.by), now, {})
+            return incident
+
+        return self._row(await self._with(id, unpublish))
 
     async def dispatch(self, id: str, body: DispatchIncident) -> Answer:
         """Tell agencies of an incident; all of them or none."""
@@ -370,6 +431,9 @@ def _steps(
         yield EntryKind.CONTACT, _contact(body.contact)
     for question, answer in (body.answers or {}).items():
         yield EntryKind.ANSWERED, {"question": question, "answer": answer}
+    for one in body.references or []:
+        removed = {"removed": True} if one.removed else {}
+        yield EntryKind.REFERENCED, {"system": one.system, "reference": one.reference, **removed}
 
 
 def _not_blank(text: str, what: str) -> None:

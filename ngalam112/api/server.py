@@ -19,6 +19,7 @@ from models.database import Database
 from ngalam112.api import queries
 from ngalam112.api.agencies import AgencyRoutes
 from ngalam112.api.changes import Changes
+from ngalam112.api.complaint_closing import ComplaintClosing
 from ngalam112.api.connection_limit import (
     MOST_CONNECTIONS,
     SILENCE_S,
@@ -36,6 +37,7 @@ from ngalam112.api.places import Places
 from ngalam112.api.privacy import PrivacyRoutes
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.routes import Route, Turn, bound, in_turn
+from ngalam112.api.status_questions import StatusQuestions
 from ngalam112.api.table import ROUTES
 from ngalam112.api.texts import TextChanges
 from ngalam112.api.warnings import WarningRoutes
@@ -82,6 +84,8 @@ class Api:
             WarningRoutes(engine, settings),
         )
         self._late_codes = LateCodes(engine, self.lookup)
+        self.status_questions = StatusQuestions(engine, self.lookup)
+        self.closing = ComplaintClosing(engine, database, self.lookup)
 
     async def run(self) -> None:
         """Serve until cancelled; raises ApiError if the port is taken."""

@@ -105,6 +105,8 @@ _INCIDENTS = (
             ("merge", IncidentChanges.merge),
             ("unmerge", IncidentChanges.unmerge),
             ("link", IncidentChanges.link),
+            ("publish", IncidentChanges.publish),
+            ("unpublish", IncidentChanges.unpublish),
         )
     ),
     _post(

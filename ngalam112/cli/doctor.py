@@ -10,9 +10,12 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from acd.config_file import DistributionError, load_distribution
 from incidents.categories_file import CategoriesError, load_categories
+from incidents.working_calendar import CalendarError
+from incidents.working_days_file import load_working_days
 from ivr.menu import MenuError, load_menu
 from models.database import Database, DatabaseError
 from ngalam112.cli.doctor_agencies import check_agencies
@@ -60,6 +63,7 @@ async def examine() -> list[Check]:
         _secrets(settings),
         _menu(settings),
         _incidents(settings),
+        _working_days(settings),
         _sounds(settings),
         _place(settings),
     ]
@@ -182,6 +186,18 @@ def _incidents(settings: Settings) -> Check:
     except CategoriesError as error:
         return wrong(what, error, "fix the file, or set NGALAM112_CATEGORIES_FILE")
     return ok(what, f"{len(found.rows)} categories, version {found.version}")
+
+
+def _working_days(settings: Settings) -> Check:
+    what, now = "working days", datetime.now(UTC)
+    try:
+        found = load_working_days(settings.working_days_file)
+    except CalendarError as error:
+        return wrong(what, error, "fix the file, or set NGALAM112_WORKING_DAYS_FILE")
+    if not found.knows(year := found.day_of(now).year):
+        told = f"no holiday of {year} is known but those of each year"
+        return warning(what, told, f"enter those of {year} in {settings.working_days_file}")
+    return ok(what, f"complaints are counted by {settings.working_days_file}")
 
 
 def _sounds(settings: Settings) -> Check:

@@ -26,7 +26,10 @@ incidents = make_group(
 
 Name = Annotated[
     str,
-    typer.Argument(metavar="INCIDENT", help="Its number (2026-123), its id, or its call's id."),
+    typer.Argument(
+        metavar="INCIDENT",
+        help="Its number (2026-123), its id, its call's id, or a reference (LAPOR:123).",
+    ),
 ]
 ByOption = Annotated[str, typer.Option("--by", help="Who does so: an operator's number.")]
 ReasonOption = Annotated[str, typer.Option(help="Why, for the timeline.")]
@@ -47,6 +50,19 @@ _COLUMNS = (
     Column("opened_by", "by", spare=True),
     Column("description", "description", spare=True),
 )
+_LATE = (
+    Column("number", "incident"),
+    Column("due", "was due"),
+    Column("due_for", "for"),
+    *_COLUMNS[2:6],
+    Column("opened", "opened", spare=True),
+    Column("description", "description", spare=True),
+)
+_DUE = {
+    "forward": "has to be with an agency",
+    "agency": "the agency has to report",
+    "close": "closed by itself, unless the citizen replies",
+}
 _ENTRIES = (
     Column("at", "time"),
     Column("kind", "what"),
@@ -76,8 +92,8 @@ _SENT = (
 AgencyArgument = Annotated[str, typer.Argument(metavar="AGENCY", help="Its id or number.")]
 
 
-_IDS = ("dispatch", "incident", "into", "calls", "source")
-_BESIDE = ("dispatches", "place_source")
+_IDS = ("dispatch", "incident", "into", "calls", "source", "due_at", "due_for")
+_BESIDE = ("dispatches", "place_source", "due_at", "due_for")
 """What `show` tells elsewhere, or better."""
 
 
@@ -100,6 +116,7 @@ def _shown(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         **row,
         "number": row["number"] or row["id"][:14],
         "opened": on_screen(row["opened_at"], zone),
+        "due": on_screen(row["due_at"], zone) if row["due_at"] else "",
         "class": row["incident_class"],
         "where": ", ".join(dict.fromkeys(one for one in parts if one)),
         "caller": ", ".join(one["number"] for one in row["contacts"]),
@@ -111,7 +128,8 @@ def incident_list(
     begin: FromOption = None,
     end: ToOption = None,
     which: Annotated[
-        str, typer.Option(help="open, all, not_coded, uncoded, merged, or a state.")
+        str,
+        typer.Option(help="open, all, not_coded, uncoded, merged, overdue_complaints, or a state."),
     ] = "open",
     incident_class: Annotated[
         str | None, typer.Option("--class", help="emergency, information, complaint, prank, ...")
@@ -139,8 +157,10 @@ def incident_list(
     zone = ZoneInfo(settings.timezone)
     shown = [_shown(row, zone) for row in rows]
     names = Incident.__struct_fields__
-    nothing = "There are no such incidents."
-    write_list(rows, _COLUMNS, fmt, names=names, shown=shown, nothing=nothing)
+    overdue = which == "overdue_complaints"
+    nothing = "No complaint is overdue." if overdue else "There are no such incidents."
+    columns = _LATE if overdue else _COLUMNS
+    write_list(rows, columns, fmt, names=names, shown=shown, nothing=nothing)
 
 
 @incidents.command("show")
@@ -152,12 +172,16 @@ def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
         write_json(found)
         return
     zone, say = ZoneInfo(settings.timezone), console().print
-    say(table(_facts(found["incident"], zone), (Column("what", "incident"), Column("value", ""))))
+    facts = _facts(found["incident"], zone)
+    if found["due"] is not None:
+        facts.append({"what": "due", "value": _due(found["due"])})
+    say(table(facts, (Column("what", "incident"), Column("value", ""))))
     for line in warning_lines(settings, found["incident"]["kecamatan"]):
         say(safe(line), soft_wrap=True)
     say()
     entries = [
-        {**one, "at": on_screen(one["at"], zone), "told": _details(one)} for one in found["entries"]
+        {**one, "at": on_screen(one["at"], zone), "told": _details(one, zone)}
+        for one in found["entries"]
     ]
     say(table(entries, _ENTRIES))
     if found["dispatches"]:
@@ -173,6 +197,16 @@ def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
         say(table([*merged, *same], _OTHERS))
 
 
+def _due(due: Mapping[str, Any]) -> str:
+    """The agreed time that runs, as in: 2026-12-03 (2 working days): the agency has to report."""
+    days, day = due["working_days"], str(due["at"])[:10]
+    if days is None:
+        return f"{day}: {_DUE[due['for']]}"
+    count = f"{abs(days)} working day" + ("" if abs(days) == 1 else "s")
+    left = "today" if days == 0 else count if days > 0 else f"{count} ago"
+    return f"{day} ({left}): {_DUE[due['for']]}"
+
+
 def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
     values = {
         **row,
@@ -183,6 +217,8 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
         ),
         "answers": ", ".join(f"{name}: {value}" for name, value in row["answers"].items()),
         "call_ids": ", ".join(row["call_ids"]),
+        "publication": (row["publication"] or {}).get("description"),
+        "references": ", ".join(_reference(one) for one in row["references"]),
     }
     return [
         {"what": name, "value": on_screen(value, zone) if name.endswith("_at") else value}
@@ -191,8 +227,15 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
     ]
 
 
-def _details(entry: Mapping[str, Any]) -> str:
+def _reference(one: Mapping[str, Any]) -> str:
+    return f"{one['system']}:{one['reference']}"
+
+
+def _details(entry: Mapping[str, Any], zone: ZoneInfo) -> str:
     told = _told(entry["data"])
+    if (due := entry["data"].get("due_at")) is not None:
+        due = f"due {on_screen(due, zone)[:10]}: {_DUE[entry['data']['due_for']]}"
+        told = ", ".join(filter(None, (told, due)))
     nobody = entry["kind"] == "escalated" and entry["data"].get("to") is None
     return f"{told}: nobody is left to be told" if nobody else told
 
@@ -200,7 +243,7 @@ def _details(entry: Mapping[str, Any]) -> str:
 def _told(data: Mapping[str, Any]) -> str:
     """What an entry tells, without the ids that only programs want."""
     return ", ".join(
-        f"{name.replace('_', ' ')} {_value(value)}"
+        name.replace("_", " ") + ("" if value is True else f" {_value(value)}")
         for name, value in data.items()
         if value not in (None, "", False, []) and name not in _IDS
     )
@@ -262,10 +305,17 @@ def incident_categories(
 def incident_note(
     incident: Name,
     text: Annotated[str, typer.Argument(help="The text of the note.")],
+    follow_up: Annotated[
+        bool, typer.Option("--follow-up", help="The citizen was told this: what came of it.")
+    ] = False,
+    reply: Annotated[
+        bool, typer.Option("--reply", help="The citizen said this to the follow-up.")
+    ] = False,
     by: ByOption = SUPERVISOR,
 ) -> None:
-    """Add a note to the timeline."""
-    _said(_post(incident, "note", {"text": text, "by": by}), "has the note")
+    """Add a note to the timeline; a follow-up or a reply begins an agreed time."""
+    body = {"text": text, "follow_up": follow_up, "reply": reply, "by": by}
+    _said(_post(incident, "note", body), "has the note")
 
 
 @incidents.command("code")
@@ -302,12 +352,24 @@ def incident_set(
         list[str] | None,
         typer.Option(metavar="QUESTION=ANSWER", help="To one of the category's questions."),
     ] = None,
+    reference: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SYSTEM=ID", help="What another system calls it: LAPOR=123."),
+    ] = None,
+    no_reference: Annotated[
+        list[str] | None, typer.Option(metavar="SYSTEM=ID", help="One that was wrong.")
+    ] = None,
     version: VersionOption = None,
     by: ByOption = SUPERVISOR,
 ) -> None:
     """Change what is known of an incident; what is not given stays."""
     where = {"place": place, "kelurahan": kelurahan, "kecamatan": kecamatan}
     answers = dict(one.partition("=")[::2] for one in answer or [])
+    references = [
+        {"system": system.upper(), "reference": name, "removed": removed}
+        for listed, removed in ((reference, False), (no_reference, True))
+        for system, _, name in (one.partition("=") for one in listed or [])
+    ]
     body = {
         "description": description,
         "priority": priority,
@@ -316,6 +378,7 @@ def incident_set(
         if contact is None
         else {"number": contact, "name": contact_name, "wants_outcome": wants_outcome},
         "answers": answers or None,
+        "references": references or None,
         "version": version,
         "by": by,
     }
@@ -397,8 +460,10 @@ def incident_undelivered(fmt: FormatOption = Format.TABLE) -> None:
 
 @incidents.command("alarms")
 def incident_alarms(fmt: FormatOption = Format.TABLE) -> None:
-    """List what was not accepted, or not reported, in the agreed time."""
+    """List what was not accepted, or not reported, in the agreed time; then overdue complaints."""
     _dispatches("alarms", fmt, "All agencies are within their times.")
+    if fmt is Format.TABLE:
+        incident_list(which="overdue_complaints", fmt=fmt)
 
 
 @incidents.command("scene")
@@ -429,6 +494,29 @@ def incident_cancel(incident: Name, reason: ReasonOption = "", by: ByOption = SU
 def incident_reopen(incident: Name, reason: ReasonOption = "", by: ByOption = SUPERVISOR) -> None:
     """Reopen: it is not over after all."""
     _move(incident, "reopened", reason, by)
+
+
+@incidents.command("publish")
+def incident_publish(
+    incident: Name,
+    description: Annotated[
+        str, typer.Option("--description", help="What everybody may read; no names, no numbers.")
+    ],
+    version: VersionOption = None,
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Publish a complaint, in words of its own and with its kelurahan; see `unpublish`."""
+    body = {"description": description, "version": version, "by": by}
+    public = _post(incident, "publish", body)["publication"]
+    where = ", ".join(filter(None, (public["kelurahan"], public["kecamatan"]))) or "no place"
+    told = f"Everybody may read: {public['description']} ({where})"
+    console().print(safe(told), soft_wrap=True)
+
+
+@incidents.command("unpublish")
+def incident_unpublish(incident: Name, by: ByOption = SUPERVISOR) -> None:
+    """Take back what was published."""
+    _said(_post(incident, "unpublish", {"by": by}), "is not published")
 
 
 @incidents.command("merge")

@@ -25,12 +25,18 @@ from acd.texts.ports import PROMPTS as TEXT_PROMPTS
 from acd.transfers.directory import Directory
 from acd.transfers.talking_on import PROMPTS as TALK_PROMPTS
 from acd.transfers.transfers import PROMPTS as TRANSFER_PROMPTS
+from incidents.agreed_times import AgreedTimes
 from incidents.categories import Categories
 from incidents.categories_file import load_categories
+from incidents.working_calendar import WorkingCalendar
+from incidents.working_days_file import load_working_days
 from ivr.agency_calls import PROMPTS as AGENCY_PROMPTS
 from ivr.information import PROMPTS as INFORMATION_PROMPTS
 from ivr.line_tests import PROMPTS as TEST_PROMPTS
 from ivr.menu import MenuError, MenuTree, load_menu
+from ivr.number_teller import PROMPTS as NUMBER_PROMPTS
+from ivr.spoken_status import PROMPTS as STATUS_PROMPTS
+from ivr.status_dialogue import PROMPTS as ASKING_PROMPTS
 from ngalam112.config.agencies import agencies_at_first
 from ngalam112.config.settings import SHIPPED_PROMPTS, Settings
 from ngalam112.config.sounds import Sound, build_sounds, seconds_of
@@ -47,6 +53,9 @@ OWN_PROMPTS = frozenset(
         *TEST_PROMPTS,
         *AGENCY_PROMPTS,
         *TEXT_PROMPTS,
+        *NUMBER_PROMPTS,
+        *STATUS_PROMPTS,
+        *ASKING_PROMPTS,
     }
 )
 """What the line says itself, whatever its menu and its distribution file are."""
@@ -135,14 +144,32 @@ class RoutingConfig(msgspec.Struct, frozen=True):
     menu: MenuTree
     distribution: Distribution
     categories: Categories
+    working_days: WorkingCalendar
+
+    @property
+    def agreed_times(self) -> AgreedTimes:
+        """By when something has to be done about complaints."""
+        return AgreedTimes(self.distribution.complaints, self.working_days)
+
+
+def load_agreed_times(settings: Settings) -> AgreedTimes:
+    """Load what tells the agreed times alone; raises DistributionError or CalendarError."""
+    rules = load_distribution(settings.distribution_file).complaints
+    return AgreedTimes(rules, load_working_days(settings.working_days_file))
 
 
 def load_routing(settings: Settings) -> RoutingConfig:
-    """Load and check the files; raises MenuError, DistributionError or CategoriesError."""
+    """Load and check the files.
+
+    Raises MenuError, DistributionError, CategoriesError or CalendarError.
+    """
     distribution = load_checked_distribution(settings)
     taken = {UNDO, *distribution.dispositions}
     return RoutingConfig(
-        load_checked_menu(settings), distribution, load_categories(settings.categories_file, taken)
+        load_checked_menu(settings),
+        distribution,
+        load_categories(settings.categories_file, taken),
+        load_working_days(settings.working_days_file),
     )
 
 

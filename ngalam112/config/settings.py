@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
     distribution_file: Path = PROJECT / "acd" / "distribution.toml"
     categories_file: Path = PROJECT / "incidents" / "categories.toml"
+    working_days_file: Path = PROJECT / "incidents" / "working_days.toml"
     prompts: Path = SHIPPED_PROMPTS
     timezone: str = "Asia/Jakarta"
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
@@ -156,6 +157,10 @@ class Settings(BaseSettings):
     # as agencies open them, such as https://112.kota.example/a: what brings that to the port above
     # cuts its path off; without it no link is sent
     link_url: str = Field(default="", validate_default=True)
+    # where published complaints are served to anybody (Open311 GeoReport v2); 0: nowhere
+    open311_port: int = Field(default=0, ge=0, le=65535)
+    open311_bind: str = "127.0.0.1"
+    open311_jurisdiction: str = Field(default="", pattern=r"^[a-z0-9.-]{0,100}$")
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
 
     @field_validator(
@@ -163,6 +168,7 @@ class Settings(BaseSettings):
         "menu_file",
         "distribution_file",
         "categories_file",
+        "working_days_file",
         "prompts",
         "districts_file",
         "place_ca_file",
@@ -177,7 +183,7 @@ class Settings(BaseSettings):
         except RuntimeError:
             raise ValueError("there is no such user's home") from None
 
-    @field_validator("bind", "link_bind")
+    @field_validator("bind", "link_bind", "open311_bind")
     @classmethod
     def _address(cls, value: str) -> str:
         ipaddress.ip_address(value)

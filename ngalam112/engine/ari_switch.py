@@ -244,12 +244,12 @@ class AriSwitch:
         """No tone any more; one that was answered hears it in the place of audio."""
         self._do("stop_ringing", channel, "DELETE", f"channels/{channel}/ring")
 
-    def tell(self, leg: str, prompt: str) -> None:
+    def tell(self, leg: str, *prompts: str) -> None:
         """Whisper through a snoop channel: a prompt played on the leg itself would cut its talk.
 
-        The snoop channel comes as StasisStart with the prompt's name; the line plays it there.
+        The snoop channel comes as StasisStart with the prompts' names; the line plays them there.
         """
-        whisper = {"whisper": "out", "spy": "none", "appArgs": f"whisper,{prompt}"}
+        whisper = {"whisper": "out", "spy": "none", "appArgs": ",".join(("whisper", *prompts))}
         self._do("tell", leg, "POST", f"channels/{leg}/snoop", {"app": self._ari.app, **whisper})
 
     def listen(self, channel: str) -> None:

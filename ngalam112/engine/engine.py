@@ -67,7 +67,7 @@ class Engine:
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = routing.menu, routing.distribution
-        self.categories = routing.categories
+        self.categories, self.agreed_times = routing.categories, routing.agreed_times
         self.clock, self.inbox, self.timers = clock, inbox, timers
         self.ari, self.ami, self.router = ari, ami, router
         self.ban_keeper, self.place_finder = ban_keeper, place_finder

@@ -41,6 +41,7 @@ from incidents.book import IncidentBook
 from incidents.incident import EntryKind
 from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
+from ivr.number_teller import NumberTeller
 from ivr.reception import Reception
 from ngalam112.engine.admission import Admission
 from ngalam112.engine.ari_switch import (
@@ -151,6 +152,8 @@ class EventRouter:
         dispatcher.transfers.tell_agency = self.dispatch_codes.pressed
         dispatcher.transfers.on_joined = self._joined
         operator_calls.on_talks_on = self._talks_on
+        numbers = NumberTeller(dispatcher, self.live, incidents, texts)
+        dispatcher.transfers.tell_number, incidents.on_coded = numbers.pressed, numbers.coded
         self.claims = Claims(
             self.live,
             journal,
@@ -282,8 +285,8 @@ class EventRouter:
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["test", *codec]:
                 self.line_tests.entered(channel.id, caller_of(channel), "".join(codec), now)
-            case ["whisper", prompt]:
-                self.codes.say(channel.id, prompt, now)
+            case ["whisper", prompt, *more]:
+                self.codes.say(channel.id, prompt, now, *more)
             case ["code", phone, code]:
                 self._code(channel.id, phone, code, now)
             case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -49,6 +49,8 @@ class TextService:
         self._sender, self._messages = sender, messages
         self._inbox, self._journal = inbox, journal
         self._bind, self._port, self._ahead = bind, port, ahead
+        # what the line answers by itself, by the messages' ids; set by who knows the database
+        self.answers: Callable[[list[Received]], Awaitable[Mapping[str, str]]] = _no_answers
 
     def remember(
         self,
@@ -85,16 +87,28 @@ class TextService:
                 return
 
     async def _take(self, found: list[Received], place: Place) -> None:
-        """Have the writer take messages and keep the place behind them, in one write of both."""
+        """Have the writer take messages and keep the place behind them, in one write of both.
+
+        What the line answers by itself is found before that, so that an engine which dies
+        meanwhile has taken nothing yet.
+        """
+        asked = [one for one in found if not one.phone and not self.intake.is_open(one)]
+        answers = await self.answers(asked)
 
         def take(now: float) -> None:
             ahead = self._ahead()
             self.intake.receive(
-                [msgspec.structs.replace(one, at=min(one.at - ahead, now)) for one in found], now
+                [msgspec.structs.replace(one, at=min(one.at - ahead, now)) for one in found],
+                now,
+                answers,
             )
             self._journal.keep(PLACE, msgspec.to_builtins(place))
 
         await self._inbox.do(take)
+
+
+async def _no_answers(_: list[Received]) -> Mapping[str, str]:
+    return {}
 
 
 def own_address(bind: str) -> str:

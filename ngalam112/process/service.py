@@ -25,6 +25,7 @@ from journal.write_ahead_log import WriteAheadLog
 from models.database import Database
 from ngalam112.api.link_server import LinkServer
 from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.open311_server import Open311Server
 from ngalam112.api.places import know_places
 from ngalam112.api.server import Api
 from ngalam112.config.agencies import sources_of
@@ -198,7 +199,10 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_until_told(life, engine), name="signals")
             tasks.create_task(api.run(), name="api")
+            tasks.create_task(api.closing.run(), name="complaints")
+            tasks.create_task(api.status_questions.run(), name="status questions")
             tasks.create_task(LinkServer(engine, settings, api.lookup).run(), name="links")
+            tasks.create_task(Open311Server(engine, settings).run(), name="open311")
             # another program at the port must be told before the line is taken over in Asterisk
             await api.listening.wait()
             tasks.create_task(engine.run(), name="engine")

@@ -12,7 +12,7 @@ import importlib
 import sys
 
 from acd.config_file import DistributionError
-from incidents.categories_file import CategoriesError
+from incidents.data_files import DataFileError
 from ivr.menu import MenuError
 from models.database import DatabaseError
 from ngalam112.config.routing import NO_AUDIO, build_prompts, load_routing
@@ -27,7 +27,7 @@ REFUSED = 3
 _REFUSALS = (
     MenuError,
     DistributionError,
-    CategoriesError,
+    DataFileError,
     SoundError,
     SettingsError,
     DatabaseError,

@@ -24,6 +24,7 @@ from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, Operator, Phone, Status
 from acd.operators.roster import Roster
 from acd.recovery.reconcile import LiveLeg
+from acd.rules.complaints import ComplaintRules
 from acd.rules.rules import Rules
 from acd.text_offers import TextOffers
 from acd.texts.intake import Intake
@@ -31,9 +32,11 @@ from acd.texts.texts import Texts
 from acd.timers import Timers
 from acd.work_items.item import TABLE, WorkItem
 from acd.work_offers import WorkOffers
+from incidents.agreed_times import AgreedTimes
 from incidents.book import IncidentBook
 from incidents.incident import INCIDENTS
 from incidents.numbers import LAST_NUMBER, Numbers
+from incidents.working_days_file import load_working_days
 from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
 from ivr.menu import MenuTree, load_menu
@@ -48,6 +51,9 @@ from pbx import ari_types as ari
 # without a deadline: how busy the machine is tells nothing of the code
 OFTEN = settings(max_examples=50, deadline=None)
 THE_MENU = load_menu(PROJECT / "ivr" / "menu.toml")
+AGREED_TIMES = AgreedTimes(ComplaintRules(), load_working_days())
+"""What is shipped: of SP4N-LAPOR, in the working days of Malang."""
+
 THE_DISTRIBUTION = load_distribution(PROJECT / "acd" / "distribution.toml")
 
 
@@ -196,6 +202,7 @@ class LineDesk(Desk):
             self.dispatcher.rules.incidents,
             Numbers(self.journal.keep, ZoneInfo("Asia/Jakarta")),
             country="ID",
+            due=AGREED_TIMES.due,
         )
         operator_calls = OperatorCalls(self.dispatcher, owners, self.journal, self.codes.say)
         self.router = EventRouter(

@@ -93,8 +93,8 @@ class FakeSwitch:
     def ringing(self, channel: str) -> None:
         self._do("ringing", channel)
 
-    def tell(self, leg: str, prompt: str) -> None:
-        self._do("tell", leg, prompt)
+    def tell(self, leg: str, *prompts: str) -> None:
+        self._do("tell", leg, *prompts)
 
     def listen(self, channel: str) -> None:
         self._do("listen", channel)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lab.actors.sipp import SippRun
+from lab.machine.waiting import eventually
 
 ALAW, KEYS = 8, 96
 PACKET_S = 0.02
@@ -45,7 +46,7 @@ class Ear(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.heard: list[Packet] = []
-        self.port = 0
+        self.port = self.said = 0
         self.sipp: SippRun | None = None  # who signals for it, where a test has to know
         self._transport: asyncio.DatagramTransport | None = None
         self._speaking: asyncio.Task[None] | None = None
@@ -77,6 +78,16 @@ class Ear(asyncio.DatagramProtocol):
         steps = [struct.pack("!BBH", code, 10, 160 * step) for step in range(1, 6)]
         self._keys = steps + [struct.pack("!BBH", code, 0x8A, 800)] * 3
 
+    async def type(self, keys: str) -> None:
+        """Press keys one after the other, with a moment of voice between them."""
+        for key in keys:
+            self.press(key)
+            said = self.said
+            await eventually(
+                lambda said=said: not self._keys and self.said > said + 15,  # type: ignore[misc]
+                what=f"{key} is pressed",
+            )
+
     async def _speak(self, to: tuple[str, int]) -> None:
         assert self._transport is not None
         source, begun, stamp = random.getrandbits(32), time.monotonic(), 0
@@ -85,6 +96,9 @@ class Ear(asyncio.DatagramProtocol):
             if self._keys:
                 stamp = stamp or at
                 kind, audio, at = KEYS, self._keys.pop(0), stamp
+            else:
+                stamp = 0  # the next key is another one
+            self.said = number
             head = struct.pack("!BBHII", 0x80, kind, number & 0xFFFF, at & 0xFFFFFFFF, source)
             self._transport.sendto(head + audio, to)
             await asyncio.sleep(max(0.0, begun + (number + 1) * PACKET_S - time.monotonic()))

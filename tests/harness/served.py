@@ -24,6 +24,7 @@ from models.tables import CallRow
 from models.writing import upsert
 from ngalam112.api.link_server import LinkServer
 from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.open311_server import Open311Server
 from ngalam112.api.server import Api
 from ngalam112.cli.client import Client, EngineRefused
 from ngalam112.config.routing import audio_file, spoken
@@ -140,7 +141,11 @@ async def an_engine(home: Path, **changes: Any) -> AsyncIterator[ServedEngine]:
         engine = build(settings, journal).engine
         api = Api(engine, database, settings, journal)
         links = LinkServer(engine, settings, api.lookup)
-        parts = (recorder.run(), engine.run(first_within=3600), api.run(), links.run())
+        questions, public = api.status_questions, Open311Server(engine, settings)
+        parts = (
+            *(recorder.run(), engine.run(first_within=3600), api.run(), links.run()),
+            *(questions.run(), public.run()),
+        )
         tasks = [asyncio.create_task(work) for work in parts]
         try:
             served = ServedEngine(engine, database, journal, links, api)

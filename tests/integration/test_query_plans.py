@@ -73,6 +73,7 @@ PARTIAL = (  # to read one of these wholly is to find few
     "ix_dispatches_to_watch",
     "ix_incidents_merged",
     "ix_incidents_merged_into",
+    "ix_incidents_due",
 )
 
 
@@ -139,6 +140,8 @@ BY = {  # what a question has to use, however the database plans
     "list not_coded": "ix_incidents_not_coded",
     "list uncoded": "ix_incidents_class_opened_at",
     "list merged": "ix_incidents_merged",
+    "list overdue_complaints": "ix_incidents_due",
+    "complaints to close": "ix_incidents_due",
     "list of a month": "ix_incidents_opened_at",
     "list of a caller": "ix_incident_contacts_caller",
     "text, all words of one": "_words",  # of PostgreSQL it is ix_incidents_words

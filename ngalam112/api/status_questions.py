@@ -1,0 +1,183 @@
+"""Answers who asks for a complaint by its number, by voice and by message; off the writer.
+
+Questions are looked up one by one, each within a few seconds. What cannot be answered goes where it
+would have gone without this: the call to an operator, the message too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from acd.calls.call import Call
+from acd.texts import words
+from acd.texts.ports import Received
+from incidents.incident import Incident
+from incidents.numbers import short_number
+from incidents.status import Status, asked_in, is_contact, numbers_meant, status_of
+from ivr.spoken_status import spoken_status
+from ivr.status_dialogue import LOOK_S, Found
+from models.database import DatabaseError
+from ngalam112.api.incident_lookup import IncidentLookup
+from ngalam112.engine.engine import Engine
+from ngalam112.engine.event_router import Do
+from reports.errors import NoSuchIncident
+
+log = structlog.get_logger("status")
+
+MOST_WAITING = 50
+TEXT_WITHIN_S = 2.0
+MOST_AT_ONCE = 5
+"""So many messages of one reading are looked up; the others are operators' at once."""
+MOST_WRONG, MOST_A_DAY = 3, 10
+"""Numbers that a sender has asked for in vain, and at all, a day: the next message is read by
+operators, without a look."""
+MOST_SENDERS = 10_000
+_DEEPEST = 20  # merges of merges
+_MONTHS = (
+    *("Januari", "Februari", "Maret", "April", "Mei", "Juni"),
+    *("Juli", "Agustus", "September", "Oktober", "November", "Desember"),
+)
+
+
+class _Question(NamedTuple):
+    call: Call
+    digits: str
+
+
+class Allowances:
+    """How often each sender has asked today."""
+
+    def __init__(self) -> None:
+        self._day = ""
+        self._asked: dict[str, tuple[int, int]] = {}  # sender -> questions, those in vain
+
+    def may_ask(self, sender: str, day: str) -> bool:
+        """Whether one more question of a sender is looked up; counted if so."""
+        if day != self._day:
+            self._day, self._asked = day, {}
+        asked, wrong = self._asked.get(sender, (0, 0))
+        if asked >= MOST_A_DAY or wrong >= MOST_WRONG:
+            return False
+        if sender not in self._asked and len(self._asked) >= MOST_SENDERS:
+            return False
+        self._asked[sender] = (asked + 1, wrong)
+        return True
+
+    def was_wrong(self, sender: str) -> None:
+        """What the sender has asked for is not there, or not the sender's."""
+        asked, wrong = self._asked.get(sender, (0, 0))
+        self._asked[sender] = (asked, wrong + 1)
+
+
+class StatusQuestions:
+    """The questions of one engine."""
+
+    def __init__(self, engine: Engine, lookup: IncidentLookup) -> None:
+        self._engine, self._lookup = engine, lookup
+        self._country = engine.settings.country
+        self._zone = ZoneInfo(engine.settings.timezone)
+        self._waiting: asyncio.Queue[_Question] = asyncio.Queue(MOST_WAITING)
+        self.allowances = Allowances()
+        engine.reception.look_up = self._take
+        engine.text_service.answers = self.answers
+
+    # --- by voice -----------------------------------------------------------------------------
+
+    def _take(self, call: Call, digits: str) -> None:
+        try:
+            self._waiting.put_nowait(_Question(call, digits))
+        except asyncio.QueueFull:
+            failed = Found(failed=True)
+            found = self._engine.reception.found
+            self._engine.inbox.post(Do(lambda now: found(call, failed, now)))
+
+    async def run(self) -> None:
+        """Look up what citizens type, one by one, until cancelled."""
+        reception = self._engine.reception
+        while True:
+            call, digits = await self._waiting.get()
+            found = await self._look_up(call, digits)
+            await self._engine.do(lambda now, c=call, f=found: reception.found(c, f, now))  # type: ignore[misc]
+
+    async def _look_up(self, call: Call, digits: str) -> Found:
+        record = call.record
+        try:
+            async with asyncio.timeout(LOOK_S):
+                status = await self.find(digits, "" if record.withheld else record.caller_number)
+        except (DatabaseError, TimeoutError):
+            return Found(failed=True)
+        except Exception:
+            log.exception("status_failed")
+            return Found(failed=True)
+        return Found(() if status is None else spoken_status(status, record.language, self._zone))
+
+    # --- by message ---------------------------------------------------------------------------
+
+    async def answers(self, messages: list[Received]) -> Mapping[str, str]:
+        """Return what is answered to messages that ask for a number of their sender's."""
+        found: dict[str, str] = {}
+        asked = [(one, number) for one in messages if (number := asked_in(one.body))]
+        for one, number in asked[:MOST_AT_ONCE]:
+            sender = self._engine.router.texts.sender_of(one.number, one.address)
+            if not self.allowances.may_ask(sender, f"{self._now():%Y-%m-%d}"):
+                continue
+            try:
+                async with asyncio.timeout(TEXT_WITHIN_S):
+                    status = await self.find(number, one.number)
+            except (DatabaseError, TimeoutError):
+                continue
+            except Exception:
+                log.exception("status_failed")
+                continue
+            if status is not None and status.is_contact:
+                found[one.id] = self._written(status)
+            else:
+                self.allowances.was_wrong(sender)
+        return found
+
+    def _written(self, status: Status) -> str:
+        agency = self._engine.agencies.by_id.get(status.agency or "")
+        expected = ""
+        if status.expected_at is not None:
+            day = datetime.fromtimestamp(status.expected_at, self._zone)
+            expected = f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+        name = (status.agency or "") if agency is None else agency.name
+        return words.status(short_number(status.number), status.state.value, name, expected)
+
+    # --- both ---------------------------------------------------------------------------------
+
+    async def find(self, typed: str, caller: str) -> Status | None:
+        """Return how it stands with the number; None if there is none that is told of.
+
+        `caller`: who asks, "" for who withholds it. Raises a DatabaseError.
+        """
+        for number in numbers_meant(typed, self._now().year):
+            try:
+                incident = await self._lookup.find(number)
+            except NoSuchIncident:
+                continue
+            worked_on = await self._worked_on(incident)
+            contact = is_contact((incident, worked_on), caller, self._country)
+            dispatches = await self._lookup.dispatches(worked_on) if contact else []
+            kinds = {one.id: one.kind for one in self._engine.agencies.by_id.values()}
+            return status_of(incident, worked_on, dispatches, contact=contact, kinds=kinds)
+        return None
+
+    async def _worked_on(self, incident: Incident) -> Incident:
+        for _ in range(_DEEPEST):
+            if incident.merged_into is None:
+                break
+            into = await self._lookup.exactly(incident.merged_into)
+            if into is None:
+                break
+            incident = into
+        return incident
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._engine.clock.now(), self._zone)
