@@ -16,7 +16,7 @@ import msgspec
 from acd.numbers.caller import same_caller
 from incidents.categories import Categories
 from incidents.dispatch import Channel, Delivery, DeliveryState, Dispatch, DispatchState
-from incidents.incident import Contact, EntryKind, Incident
+from incidents.incident import Contact, EntryKind, Incident, Reference
 from incidents.numbers import number_of
 from incidents.states import IncidentClass, IncidentState
 from models.tables import (
@@ -25,6 +25,7 @@ from models.tables import (
     IncidentCallRow,
     IncidentContactRow,
     IncidentEntryRow,
+    IncidentReferenceRow,
     IncidentRow,
 )
 from places.districts import Districts
@@ -115,6 +116,7 @@ class City:
                     IncidentRow,
                     IncidentEntryRow,
                     IncidentContactRow,
+                    IncidentReferenceRow,
                     IncidentCallRow,
                     DispatchRow,
                 )
@@ -133,6 +135,11 @@ class City:
             self._before = [*self._before[-40:], incident]
             if lot.random() < 0.8:
                 rows[DispatchRow] += self._dispatches(incident, is_open)
+        if incident.incident_class is IncidentClass.COMPLAINT:
+            one = Reference(system="LAPOR", reference=incident.number)
+            incident.references = [one]
+            row = {"incident_id": incident.id, **msgspec.to_builtins(one)}
+            rows[IncidentReferenceRow].append(row)
         entries = self._entries(incident)
         incident.version = len(entries)
         rows[IncidentRow].append(incident.row())

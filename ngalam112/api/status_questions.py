@@ -123,7 +123,10 @@ class StatusQuestions:
         """Return what is answered to messages that ask for a number of their sender's."""
         found: dict[str, str] = {}
         asked = [(one, number) for one in messages if (number := asked_in(one.body))]
+        is_open = self._engine.text_service.intake.is_open
         for one, number in asked[:MOST_AT_ONCE]:
+            if is_open(one):
+                continue  # an operator reads it
             sender = self._engine.router.texts.sender_of(one.number, one.address)
             if not self.allowances.may_ask(sender, f"{self._now():%Y-%m-%d}"):
                 continue

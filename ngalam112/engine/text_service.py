@@ -92,8 +92,7 @@ class TextService:
         What the line answers by itself is found before that, so that an engine which dies
         meanwhile has taken nothing yet.
         """
-        asked = [one for one in found if not one.phone and not self.intake.is_open(one)]
-        answers = await self.answers(asked)
+        answers = await self.answers([one for one in found if not one.phone])
 
         def take(now: float) -> None:
             ahead = self._ahead()

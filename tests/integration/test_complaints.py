@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -11,6 +12,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from databases import Outage
+from lines import eventually
 from served import ServedEngine, an_engine
 from test_commands import Ran, failed_in_one_line, run
 
@@ -19,6 +22,7 @@ from incidents.book import By
 from incidents.incident import EntryKind
 from incidents.report import report_of
 from incidents.states import IncidentState
+from ngalam112.api import complaint_closing
 from ngalam112.api.complaint_closing import PAGE, ComplaintClosing
 from ngalam112.api.incident_lookup import IncidentLookup
 from ngalam112.api.status_questions import MOST_A_DAY, MOST_WRONG, StatusQuestions
@@ -141,6 +145,36 @@ async def test_a_stale_page_closes_nothing_that_was_reopened_meanwhile(
     await closing.look()
     assert closing.closed == 0
     assert (await shown(served, number))["incident"]["state"] == "reopened"
+
+
+async def test_the_pass_goes_on_after_the_database_was_away(
+    served: ServedEngine, outage: Outage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(complaint_closing, "EVERY_S", 0.05)
+    number = await complain(served, 30, IncidentState.RESOLVED)
+    await served.journal.recorder.flushed()
+    closing, looks = a_closing(served), 0
+    look = closing.look
+
+    async def counted() -> None:
+        nonlocal looks
+        looks += 1
+        await look()
+
+    monkeypatch.setattr(closing, "look", counted)
+    with outage():
+        task = asyncio.create_task(closing.run())
+        # SQLite may still be read, and what is done is kept in the journal; PostgreSQL may not
+        await eventually(lambda: looks >= 2, within=30, what="it has looked")
+        assert not task.done()
+    try:
+        await eventually(lambda: closing.closed == 1, within=30, what="it is closed")
+        before = looks
+        await eventually(lambda: looks > before + 1, within=30, what="it has looked again")
+        assert closing.closed == 1 and not task.done()
+    finally:
+        task.cancel()
+    assert (await shown(served, number))["incident"]["state"] == "closed"
 
 
 async def test_a_reference_is_set_shown_found_and_taken_back(served: ServedEngine) -> None:

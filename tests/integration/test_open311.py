@@ -145,6 +145,13 @@ async def test_requests_are_chosen_by_what_the_specification_names(served: Serve
         numbers.append(opened.split()[1])
         await ok(served, "publish", numbers[-1], "--description", "Umum")
     await ok(served, "resolve", numbers[0])
+    opened = await ok(served, "open", "x", "--category", "noise")
+    prank, merged = opened.split()[1], (await ok(served, "open", "x", "--category", "noise"))
+    merged = merged.split()[1]
+    for one in (prank, merged):
+        await ok(served, "publish", one, "--description", "Umum")
+    await ok(served, "code", prank, "--class", "prank")
+    await ok(served, "merge", merged, numbers[2])
     await served.journal.recorder.flushed()
 
     async def found(query: str) -> list[str]:

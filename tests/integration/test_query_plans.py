@@ -142,6 +142,7 @@ BY = {  # what a question has to use, however the database plans
     "list merged": "ix_incidents_merged",
     "list overdue_complaints": "ix_incidents_due",
     "complaints to close": "ix_incidents_due",
+    "by reference": "ix_incident_references_reference",
     "list of a month": "ix_incidents_opened_at",
     "list of a caller": "ix_incident_contacts_caller",
     "text, all words of one": "_words",  # of PostgreSQL it is ix_incidents_words

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from acd.agencies.agency import AgencyKind
 from acd.queueing.announcements import PROMPTS as ANNOUNCED
 from acd.queueing.notices import PROMPTS as NOTICE_PROMPTS
+from incidents.states import IncidentState
 from ivr.information import PROMPTS as INFORMATION_PROMPTS
 from ivr.menu import LONGEST_MENU_S, load_menu
 from ngalam112.config.routing import seconds_of_menu
@@ -98,6 +100,18 @@ LONGEST_S = {
     "transfer_rings": 3.5,
     "transfer_underway": 3.5,
     **{f"digit_{digit}": 1.0 for digit in range(10)},
+    "incident_number": 3.0,
+    "incident_running": 1.0,
+    "incident_again": 2.5,
+    "incident_no_number": 3.0,
+    "status_ask": 6.0,
+    "status_unknown": 2.5,
+    "status_end": 5.5,
+    "status_by": 3.5,
+    **{f"status_{state}": 3.5 for state in IncidentState},
+    **{f"status_agency_{kind}": 3.5 for kind in AgencyKind},
+    **{f"day_{day}": 2.0 for day in range(1, 32)},
+    **{f"month_{month}": 1.5 for month in range(1, 13)},
     "test_plus": 1.0,
     "test_codec_alaw": 2.0,
     "test_codec_g722": 2.5,
@@ -177,7 +191,8 @@ def test_a_prompt_is_no_longer_than_it_may_be(built: dict[str, Sound], name: str
     seconds = len(samples(built[name].path)) / 8000
     assert built[name].seconds == pytest.approx(seconds)
     # a sentence, one word, or a syllable or two
-    shortest = 0.25 if name.startswith(("digit_", "test_plus")) else 0.8
+    words = ("digit_", "day_", "month_", "test_plus", "incident_running")
+    shortest = 0.25 if name.startswith(words) else 0.8
     if name.startswith(("whisper_", "test_number")):
         shortest = 0.4
     assert shortest <= seconds <= LONGEST_S[name]
