@@ -17,6 +17,7 @@ from acd.operators.operator import MISSED
 from acd.rules.callbacks import CallbackRules, callback_problems
 from acd.rules.dispositions import DISPOSITIONS, Disposition, disposition_problems
 from acd.rules.incidents import IncidentRules, incident_problems
+from acd.rules.retention import Retention, retention_problems
 from acd.rules.rules import (
     ALL_PHONES,
     ANSWERS,
@@ -84,7 +85,8 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     `callbacks`: when lost calls are called back. `answers`: what a citizen's key means in a talk,
     by the digit. `labels`: what the display says of a call beside its category.
     `nuisance`: which numbers are served behind others. `dispositions`: what a call was, by the
-    digit that an operator dials behind *4. `incidents`: how long that may take.
+    digit that an operator dials behind *4. `incidents`: how long that may take. `retention`: how
+    long records are kept.
     """
 
     pause_reasons: dict[str, PauseReason] = {}
@@ -102,6 +104,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     nuisance: Nuisance = Nuisance()
     dispositions: dict[str, Disposition] = msgspec.field(default_factory=lambda: dict(DISPOSITIONS))
     incidents: IncidentRules = IncidentRules()
+    retention: Retention = Retention()
     agencies: dict[str, Section] = {}
     category_numbers: dict[str, str] = {}
     fallback: tuple[str, ...] = ()
@@ -170,6 +173,7 @@ def _problems(found: Distribution) -> Iterator[str]:
     yield from nuisance_problems(found.nuisance)
     yield from disposition_problems(found.dispositions)
     yield from incident_problems(found.incidents)
+    yield from retention_problems(found.retention)
 
 
 def _priority_problems(priority: Priority) -> Iterator[str]:

@@ -167,7 +167,7 @@ def erased_incident(incident: Incident, names: Mapping[str, str], *, whole: bool
         incident,
         contacts=contacts,
         description="",
-        place="",
+        place=_instead("place", incident.place),
         kelurahan=None,
         lat=_instead("lat", incident.lat),
         lon=_instead("lon", incident.lon),

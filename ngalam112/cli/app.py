@@ -29,6 +29,8 @@ from ngalam112.cli.places import place
 from ngalam112.cli.privacy import privacy
 from ngalam112.cli.privacy_erase import privacy_erase
 from ngalam112.cli.privacy_export import privacy_export
+from ngalam112.cli.privacy_holds import holds
+from ngalam112.cli.privacy_purge import privacy_purge, privacy_purges
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.cli.texts import texts
@@ -69,6 +71,9 @@ incidents.command("do")(incident_do)
 reports.command("national")(report_national)
 privacy.command("export")(privacy_export)
 privacy.command("erase")(privacy_erase)
+privacy.command("purge")(privacy_purge)
+privacy.command("purges")(privacy_purges)
+privacy.add_typer(holds)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, public_warnings, menus),
