@@ -27,6 +27,7 @@ from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
 from ngalam112.cli.privacy import privacy
+from ngalam112.cli.privacy_breaches import breaches
 from ngalam112.cli.privacy_erase import privacy_erase
 from ngalam112.cli.privacy_export import privacy_export
 from ngalam112.cli.privacy_holds import holds
@@ -74,6 +75,7 @@ privacy.command("erase")(privacy_erase)
 privacy.command("purge")(privacy_purge)
 privacy.command("purges")(privacy_purges)
 privacy.add_typer(holds)
+privacy.add_typer(breaches)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, public_warnings, menus),
