@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from acd.calls.record import Outcome
 from models.tables import (
+    AccessTrailRow,
     Base,
     CallEventRow,
     CallRow,
@@ -99,6 +100,7 @@ INCIDENT_ENTRIES = RowKind(IncidentEntryRow)
 INCIDENT_CALLS = RowKind(IncidentCallRow, "call_id", needed=False)
 INCIDENT_CONTACTS = RowKind(IncidentContactRow)
 DISPATCHES = RowKind(DispatchRow, "id", counter="changes", ended="settled_at")
+ACCESS_TRAIL = RowKind(AccessTrailRow)
 
 IN_ORDER = (
     CALLS,
@@ -113,6 +115,7 @@ IN_ORDER = (
     INCIDENT_CALLS,
     INCIDENT_CONTACTS,
     DISPATCHES,
+    ACCESS_TRAIL,
 )
 """All of them, in the order in which they are written: what is pointed to before what points."""
 

@@ -40,6 +40,7 @@ from ngalam112.api.privacy import PrivacyRoutes
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.state import line_state, living_calls
 from ngalam112.api.texts import TextChanges
+from ngalam112.api.trail import AccessTrail
 from ngalam112.api.warnings import WarningRoutes, warning_summary
 from ngalam112.api.written import after_writing
 from ngalam112.config.settings import Settings
@@ -78,6 +79,7 @@ class Api:
         self._warnings = WarningRoutes(engine, settings)
         self._places = Places(engine, database, settings)
         self._privacy = PrivacyRoutes(engine, database, journal)
+        self._trail = AccessTrail(self._recorder, settings.country)
         self._agencies = AgencyRoutes(engine, database, settings)
         self._text_changes = TextChanges(engine, settings)
         self.lookup = IncidentLookup(engine, database, journal)
@@ -117,7 +119,8 @@ class Api:
 
     def _application(self) -> web.Application:
         application = web.Application(
-            middlewares=[errors, self._authorize], client_max_size=LARGEST_BODY
+            middlewares=[errors, self._authorize, self._trail.middleware],
+            client_max_size=LARGEST_BODY,
         )
         route = application.router
         route.add_get("/healthz", self._healthz)

@@ -32,6 +32,7 @@ from ngalam112.cli.privacy_erase import privacy_erase
 from ngalam112.cli.privacy_export import privacy_export
 from ngalam112.cli.privacy_holds import holds
 from ngalam112.cli.privacy_purge import privacy_purge, privacy_purges
+from ngalam112.cli.privacy_trail import privacy_trail
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.cli.texts import texts
@@ -74,6 +75,7 @@ privacy.command("export")(privacy_export)
 privacy.command("erase")(privacy_erase)
 privacy.command("purge")(privacy_purge)
 privacy.command("purges")(privacy_purges)
+privacy.command("trail")(privacy_trail)
 privacy.add_typer(holds)
 privacy.add_typer(breaches)
 for group in (
