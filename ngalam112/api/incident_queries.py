@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from acd.numbers.caller import same_caller
 from acd.numbers.withheld import Withheld, seen
 from incidents.dispatch import Dispatch
 from incidents.incident import Entry, EntryKind, Incident
@@ -15,6 +16,7 @@ from ngalam112.api.queries import (
     MOST_CALLS,
     Answer,
     Params,
+    not_shown,
     period_of,
     understood,
     with_times,
@@ -24,6 +26,7 @@ from reports.dispatches import Which as SentWhich
 from reports.dispatches import dispatches_of, list_dispatches
 from reports.duplicates import proposed
 from reports.incidents import Which, list_incidents, show_incident
+from reports.privacy_holds import restricted_callers
 
 
 class _OfIncidents(msgspec.Struct, forbid_unknown_fields=True):
@@ -59,6 +62,9 @@ async def incidents(database: Database, settings: Settings, params: Params) -> A
             country=settings.country,
             limit=asked.limit,
         )
+        restricted = await restricted_callers(session) if asked.caller else frozenset()
+    if asked.caller and same_caller(asked.caller, settings.country) in restricted:
+        return {"incidents": [], **not_shown(len(found))}
     return {"incidents": [incident_row(one, settings) for one in found]}
 
 

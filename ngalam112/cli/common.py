@@ -33,6 +33,12 @@ ToOption = Annotated[
 ]
 
 
+def tell_restricted(answer: Mapping[str, Any]) -> None:
+    """Say how many of a list are counted and not shown, as their person has asked."""
+    if count := answer.get("restricted", 0):
+        tell(f"{count} more of this number are restricted, and not shown (ngalam112 privacy list)")
+
+
 def make_group(name: str, help: str) -> typer.Typer:
     """Return an empty group of commands; without a command it tells which there are."""
     return typer.Typer(name=name, help=help, no_args_is_help=True)

@@ -50,6 +50,31 @@ async def test_the_engine_writes_down_who_asks_once_a_minute(tmp_path: Path) -> 
         ]
 
 
+async def test_what_is_restricted_is_counted_and_not_listed_by_the_number(tmp_path: Path) -> None:
+    settings = line_settings(tmp_path / "line")
+    settings.home.mkdir(mode=0o700)
+    await upgrade(settings.url)
+    async with Database(settings.url) as database:
+        await fill(database)
+    asked = ("privacy", "request", "-n", SRI, "--kind", "restriction", "--verified", "called back")
+    assert (await run(settings, *asked)).code == 0
+    ran = await run(settings, "privacy", "done", "1", "--reason", "as the person wishes")
+    assert ran.code == 0 and "privacy hold release 1" in ran.out
+    # a part of the number as well as the whole of it
+    for caller in (SRI, "0812345"):
+        ran = await run(settings, "calls", "list", "--caller", caller)
+        assert ran.out == "There are no such calls.\n" and " are restricted" in ran.err
+    ran = await run(settings, "incident", "list", "--which", "all", "--caller", SRI)
+    assert ran.out == "There are no such incidents.\n" and "2 more of this number" in ran.err
+    assert (await run(settings, "calls", "list")).out.count("\n") == 6
+    assert "offered" in (await run(settings, "report", "summary", "--from", "2026-04-01")).out
+    assert (
+        await run(settings, "privacy", "hold", "release", "1", "--reason", "asked so")
+    ).code == 0
+    ran = await run(settings, "calls", "list", "--caller", SRI)
+    assert "s1" in ran.out and "restricted" not in ran.err
+
+
 async def test_no_answer_fails_because_the_trail_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
