@@ -18,6 +18,7 @@ from acd.rules.callbacks import CallbackRules, callback_problems
 from acd.rules.complaints import ComplaintRules, complaint_problems
 from acd.rules.dispositions import DISPOSITIONS, Disposition, disposition_problems
 from acd.rules.incidents import IncidentRules, incident_problems
+from acd.rules.retention import Retention, retention_problems
 from acd.rules.rules import (
     ALL_PHONES,
     ANSWERS,
@@ -86,7 +87,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     by the digit. `labels`: what the display says of a call beside its category.
     `nuisance`: which numbers are served behind others. `dispositions`: what a call was, by the
     digit that an operator dials behind *4. `incidents`: how long that may take. `complaints`: the
-    agreed times of complaints and information.
+    agreed times of complaints and information. `retention`: how long records are kept.
     """
 
     pause_reasons: dict[str, PauseReason] = {}
@@ -105,6 +106,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dispositions: dict[str, Disposition] = msgspec.field(default_factory=lambda: dict(DISPOSITIONS))
     incidents: IncidentRules = IncidentRules()
     complaints: ComplaintRules = ComplaintRules()
+    retention: Retention = Retention()
     agencies: dict[str, Section] = {}
     category_numbers: dict[str, str] = {}
     fallback: tuple[str, ...] = ()
@@ -174,6 +176,7 @@ def _problems(found: Distribution) -> Iterator[str]:
     yield from disposition_problems(found.dispositions)
     yield from incident_problems(found.incidents)
     yield from complaint_problems(found.complaints)
+    yield from retention_problems(found.retention)
 
 
 def _priority_problems(priority: Priority) -> Iterator[str]:

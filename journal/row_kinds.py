@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from acd.calls.record import Outcome
 from models.tables import (
+    AccessTrailRow,
     Base,
     CallEventRow,
     CallRow,
@@ -101,6 +102,7 @@ INCIDENT_CALLS = RowKind(IncidentCallRow, "call_id", needed=False)
 INCIDENT_CONTACTS = RowKind(IncidentContactRow)
 INCIDENT_REFERENCES = RowKind(IncidentReferenceRow)
 DISPATCHES = RowKind(DispatchRow, "id", counter="changes", ended="settled_at")
+ACCESS_TRAIL = RowKind(AccessTrailRow)
 
 IN_ORDER = (
     CALLS,
@@ -116,6 +118,7 @@ IN_ORDER = (
     INCIDENT_CONTACTS,
     INCIDENT_REFERENCES,
     DISPATCHES,
+    ACCESS_TRAIL,
 )
 """All of them, in the order in which they are written: what is pointed to before what points."""
 

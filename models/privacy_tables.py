@@ -131,7 +131,7 @@ class AccessTrailRow(Base):
     """
 
     __tablename__ = "access_trail"
-    __table_args__ = (Index("ix_access_trail_kind_target", "kind", "target"),)
+    __table_args__ = (Index("ix_access_trail_kind_target_at", "kind", "target", "at"),)
 
     id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
     at: Mapped[datetime] = mapped_column(index=True, info=NOT_PERSONAL)

@@ -14,6 +14,8 @@ class HoldKind(StrEnum):
     CALL = "call"
     INCIDENT = "incident"  # with its calls, and with what is merged into it
     NUMBER = "number"  # all of a caller
+    # no hold on an erasure: what is listed by this number is counted and not shown (article 41)
+    RESTRICTED = "restricted"
 
 
 class Hold(msgspec.Struct, frozen=True, kw_only=True):

@@ -41,14 +41,17 @@ def text_stays(record: ConversationRecord, hold: Hold | None, now: float) -> str
 
 
 def incident_stays(
-    incident: Incident, standing: Incident, hold: Hold | None, now: float
+    incident: Incident, standing: Incident, changed_at: float, hold: Hold | None, now: float
 ) -> str | None:
-    """... of an incident. `standing`: the one that stands in its place, or itself."""
+    """... of an incident. `standing`: the one that stands in its place, or itself.
+
+    `changed_at`: when somebody has changed it last; to erase it is no change.
+    """
     if standing.over_at is None:
         return f"is not over ({standing.state})"
     if incident.settled_at is None:
         return "is not settled: something follows from it by itself"
-    return _stays(max(standing.over_at, incident.changed_at), hold, now)
+    return _stays(max(standing.over_at, changed_at), hold, now)
 
 
 def _stays(ended_at: float, hold: Hold | None, now: float) -> str | None:

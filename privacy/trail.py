@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 
@@ -28,3 +30,46 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     kind: Looked
     target: str
     command: str
+
+
+TABLE = "access_trail"
+"""The table of its rows."""
+
+USER_HEADER = "X-Ngalam112-User"
+"""The header by which the command line says who sits there; whoever has the token is believed."""
+
+_ONE: Mapping[str, tuple[Looked, str, str]] = {
+    "/api/calls/{id}": (Looked.CALL, "call", "call_id"),
+    "/api/incidents/{id}": (Looked.INCIDENT, "incident", "id"),
+    "/api/texts/{id}": (Looked.TEXT, "text", "id"),
+    "/api/callbacks/{id}": (Looked.CALLBACK, "callback", "id"),
+}
+_LISTS = (
+    *("/api/calls", "/api/incidents", "/api/texts", "/api/callbacks", "/api/dispatches"),
+    "/api/places",
+)
+
+
+def looked_at(
+    path: str,
+    params: Mapping[str, str],
+    answer: Mapping[str, Any],
+    key_of: Callable[[str], str | None],
+) -> tuple[Looked, str] | None:
+    """Return what somebody has seen who got this answer to this question; None: nobody's data.
+
+    `path`: of the API, with {id} for an id; what was asked for may be the begin of one, so the
+    answer tells which it was. A list that was asked for by a number is a look at the number.
+    """
+    if path in _ONE:
+        kind, name, id = _ONE[path]
+        found = answer.get(name)
+        target = found.get(id) if isinstance(found, Mapping) else None
+        return (kind, str(target)) if target else None
+    if path not in _LISTS:
+        return None
+    number = params.get("caller") or params.get("number") or ""
+    key = key_of(number) if number else None
+    if key is not None:
+        return Looked.NUMBER, key
+    return Looked.LIST, path.removeprefix("/api/")

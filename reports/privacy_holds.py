@@ -10,7 +10,7 @@ from sqlalchemy import select
 from models.rows import plain
 from models.tables import PrivacyHoldRow
 from privacy.errors import NotKnown
-from privacy.holds import Hold, Holds
+from privacy.holds import Hold, HoldKind, Holds
 from reports.privacy_subject import Asking
 
 _HOLD = PrivacyHoldRow.__table__
@@ -28,6 +28,13 @@ async def list_holds(session: Asking, *, all_of_them: bool = False) -> list[Hold
 async def standing_holds(session: Asking) -> Holds:
     """Return the holds that stand, to be asked of many records."""
     return Holds(await list_holds(session))
+
+
+async def restricted_callers(session: Asking) -> frozenset[str]:
+    """Return the keys of the numbers whose records are not shown by the number."""
+    kind = HoldKind.RESTRICTED.value
+    query = select(_HOLD.c.target).where(STANDS, PrivacyHoldRow.kind == kind)
+    return frozenset((await session.execute(query)).scalars())
 
 
 async def find_hold(session: Asking, hold_id: int) -> Hold:

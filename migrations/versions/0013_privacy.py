@@ -108,7 +108,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_trail")),
     )
     op.create_index(op.f("ix_access_trail_at"), "access_trail", ["at"])
-    op.create_index("ix_access_trail_kind_target", "access_trail", ["kind", "target"])
+    op.create_index("ix_access_trail_kind_target_at", "access_trail", ["kind", "target", "at"])
     op.create_index(op.f("ix_work_items_number"), "work_items", ["number"])
 
 

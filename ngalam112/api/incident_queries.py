@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from acd.config_file import DistributionError
+from acd.numbers.caller import same_caller
 from acd.numbers.withheld import Withheld, seen
 from incidents.dispatch import Dispatch
 from incidents.incident import Entry, EntryKind, Incident
@@ -16,13 +17,14 @@ from incidents.states import IncidentClass, IncidentState
 from incidents.working_calendar import CalendarError
 from models.database import Database
 from ngalam112.api.asked import ById, Limit, OfPeriod, one_of, period_of
-from ngalam112.api.queries import Answer, with_times
+from ngalam112.api.queries import Answer, not_shown, with_times
 from ngalam112.config.routing import load_agreed_times
 from ngalam112.config.settings import Settings
 from reports.dispatches import Which as SentWhich
 from reports.dispatches import dispatches_of, list_dispatches
 from reports.duplicates import proposed
 from reports.incidents import Which, list_incidents, show_incident
+from reports.privacy_holds import restricted_callers
 
 
 class OfIncidents(OfPeriod, forbid_unknown_fields=True):
@@ -67,6 +69,9 @@ async def incidents(database: Database, settings: Settings, asked: OfIncidents) 
             country=settings.country,
             limit=asked.limit,
         )
+        restricted = await restricted_callers(session) if asked.caller else frozenset()
+    if asked.caller and same_caller(asked.caller, settings.country) in restricted:
+        return {"incidents": [], **not_shown(len(found))}
     return {"incidents": [incident_row(one, settings) for one in found]}
 
 

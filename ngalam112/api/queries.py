@@ -17,6 +17,7 @@ import msgspec
 from sqlalchemy.exc import SQLAlchemyError
 
 from acd.calls.record import CallEvent, CallRecord, EventKind
+from acd.numbers.caller import same_caller
 from acd.numbers.withheld import Withheld, seen
 from acd.operators.operator import Operator, Phone, Status
 from acd.work_items.item import WorkItem
@@ -39,6 +40,7 @@ from ngalam112.api.shown import is_moment
 from ngalam112.config.settings import Settings
 from reports.callbacks import callbacks, show_callback
 from reports.calls import LIVE, list_calls, show_call
+from reports.privacy_holds import restricted_callers
 from reports.summary import summary
 
 _WITH_NUMBER = (EventKind.ARRIVED, EventKind.CALLED_BACK)
@@ -101,7 +103,17 @@ async def calls(database: Database, settings: Settings, asked: OfCalls) -> Answe
         found = await list_calls(
             session, since, until, asked.outcome, asked.caller, asked.limit, settings.country
         )
-    return {"calls": [call_row(one, settings) for one in found]}
+        restricted = await restricted_callers(session) if asked.caller else frozenset()
+    shown = [
+        one for one in found if same_caller(one.caller_number, settings.country) not in restricted
+    ]
+    answer = {"calls": [call_row(one, settings) for one in shown]}
+    return answer | not_shown(len(found) - len(shown))
+
+
+def not_shown(count: int) -> Answer:
+    """How many of a list are restricted (UU 27/2022, article 41): counted, and not shown."""
+    return {"restricted": count} if count else {}
 
 
 async def call(database: Database, settings: Settings, asked: ById) -> Answer:

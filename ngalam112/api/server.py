@@ -40,6 +40,7 @@ from ngalam112.api.routes import Route, Turn, bound, in_turn
 from ngalam112.api.status_questions import StatusQuestions
 from ngalam112.api.table import ROUTES
 from ngalam112.api.texts import TextChanges
+from ngalam112.api.trail import AccessTrail
 from ngalam112.api.warnings import WarningRoutes
 from ngalam112.api.written import after_writing
 from ngalam112.config.settings import Settings
@@ -70,6 +71,7 @@ class Api:
         self._authorization = f"Bearer {settings.secrets.api_token}".encode()
         # one report and one look-up at a time: they share the interpreter with the calls
         self._turns = {one: asyncio.Semaphore(1) for one in Turn}
+        self._trail = AccessTrail(journal.recorder, settings.country)
         self.lookup = IncidentLookup(engine, database, journal)
         self._parts = (
             LineNow(engine, settings, journal),
@@ -121,7 +123,8 @@ class Api:
     def application(self) -> web.Application:
         """Return what serves the routes of the table."""
         application = web.Application(
-            middlewares=[errors, self._authorize], client_max_size=LARGEST_BODY
+            middlewares=[errors, self._authorize, self._trail.middleware],
+            client_max_size=LARGEST_BODY,
         )
         for route in ROUTES:
             handler = self._handler(route)

@@ -28,8 +28,12 @@ from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
 from ngalam112.cli.privacy import privacy
+from ngalam112.cli.privacy_breaches import breaches
 from ngalam112.cli.privacy_erase import privacy_erase
 from ngalam112.cli.privacy_export import privacy_export
+from ngalam112.cli.privacy_holds import holds
+from ngalam112.cli.privacy_purge import privacy_purge, privacy_purges
+from ngalam112.cli.privacy_trail import privacy_trail
 from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.cli.texts import texts
@@ -70,6 +74,11 @@ incidents.command("do")(incident_do)
 reports.command("national")(report_national)
 privacy.command("export")(privacy_export)
 privacy.command("erase")(privacy_erase)
+privacy.command("purge")(privacy_purge)
+privacy.command("purges")(privacy_purges)
+privacy.command("trail")(privacy_trail)
+privacy.add_typer(holds)
+privacy.add_typer(breaches)
 for group in (
     *(engines, phones, operators, agencies, calls, texts, incidents),
     *(callbacks, place, notices, public_warnings, menus),

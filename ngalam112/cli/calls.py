@@ -11,7 +11,15 @@ import typer
 from acd.calls.record import CallRecord
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.client import Client
-from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.cli.common import (
+    FormatOption,
+    FromOption,
+    ToOption,
+    make_group,
+    period,
+    read,
+    tell_restricted,
+)
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import (
     Column,
@@ -64,11 +72,13 @@ def calls_list(
         params["outcome"] = outcome
     if caller is not None:
         params["caller"] = caller
-    rows = read(settings, "/api/calls", params)["calls"]
+    answer = read(settings, "/api/calls", params)
+    rows = answer["calls"]
     zone = ZoneInfo(settings.timezone)
     shown = [_shown_call(row, zone) for row in rows]
     names = CallRecord.__struct_fields__
     write_list(rows, _CALLS, fmt, names=names, shown=shown, nothing="There are no such calls.")
+    tell_restricted(answer)
 
 
 @calls.command("show")

@@ -6,9 +6,11 @@ import http.client
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+from ngalam112.cli.person import person
 from ngalam112.config.settings import Settings
+from privacy.trail import USER_HEADER
 
 HOST = "127.0.0.1"
 _START = "start the line: ngalam112 up"
@@ -68,9 +70,12 @@ class Client:
                 f"The engine is down (no line has ever run in {self._settings.home}); {_START}."
             )
         connection = http.client.HTTPConnection(HOST, port, timeout=self._timeout_s)
-        token = {"Authorization": f"Bearer {self._settings.secrets.api_token}"}
+        headers = {
+            "Authorization": f"Bearer {self._settings.secrets.api_token}",
+            USER_HEADER: quote(person()),  # for the access trail
+        }
         try:
-            connection.request(method, target, body, token)
+            connection.request(method, target, body, headers)
             answer = connection.getresponse()
             status, text = answer.status, answer.read()
             value = json.loads(text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ import typer
 
 from ngalam112.api import time_ranges
 from ngalam112.cli.client import Client, EngineDown, EngineSilent
+from ngalam112.cli.person import person
 from ngalam112.config.settings import Settings
 from ngalam112.terminal import Format, safe
 
@@ -29,6 +31,12 @@ FromOption = Annotated[
 ToOption = Annotated[
     str | None, typer.Option("--to", help="Before then; a day that is named belongs to it.")
 ]
+
+
+def tell_restricted(answer: Mapping[str, Any]) -> None:
+    """Say how many of a list are counted and not shown, as their person has asked."""
+    if count := answer.get("restricted", 0):
+        tell(f"{count} more of this number are restricted, and not shown (ngalam112 privacy list)")
 
 
 def make_group(name: str, help: str) -> typer.Typer:
@@ -57,8 +65,33 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
     if question is None:
         group, _, name = path.rpartition("/")
         by_id = {path: question for part in parts for path, question in part.STORED_ONE.items()}
-        question, given["id"] = by_id[group], unquote(name)
-    return asyncio.run(queries.ask_stored(question, settings, given))
+        question, given["id"], path = by_id[group], unquote(name), f"{group}/{{id}}"
+    answer = asyncio.run(queries.ask_stored(question, settings, given))
+    _leave_trail(settings, path, given, answer)
+    return answer
+
+
+def _leave_trail(
+    settings: Settings, path: str, params: Mapping[str, str], answer: Mapping[str, Any]
+) -> None:
+    """Write down that somebody has looked, as the engine does; the answer is given in any case."""
+    from acd.numbers.caller import same_caller
+    from models.database import Database, DatabaseError
+    from ngalam112.personal_data.trail import write_look
+    from privacy.trail import looked_at
+
+    looked = looked_at(path, params, answer, lambda one: same_caller(one, settings.country))
+    if looked is None:
+        return
+
+    async def write() -> None:
+        async with Database(settings.url) as database:
+            await write_look(database, person(), *looked, f"GET {path}", time.time())
+
+    try:
+        asyncio.run(write())
+    except DatabaseError as error:
+        tell(f"the access trail has not been written: {error}")
 
 
 @asynccontextmanager

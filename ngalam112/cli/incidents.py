@@ -15,7 +15,15 @@ from incidents.incident import Incident
 from incidents.words import MOST_ASKED
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.client import Client
-from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.cli.common import (
+    FormatOption,
+    FromOption,
+    ToOption,
+    make_group,
+    period,
+    read,
+    tell_restricted,
+)
 from ngalam112.cli.warnings import warning_lines
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, table, write_json, write_list
@@ -153,7 +161,8 @@ def incident_list(
         "which": which,
         "limit": str(limit),
     }
-    rows = read(settings, "/api/incidents", asked)["incidents"]
+    answer = read(settings, "/api/incidents", asked)
+    rows = answer["incidents"]
     zone = ZoneInfo(settings.timezone)
     shown = [_shown(row, zone) for row in rows]
     names = Incident.__struct_fields__
@@ -161,6 +170,7 @@ def incident_list(
     nothing = "No complaint is overdue." if overdue else "There are no such incidents."
     columns = _LATE if overdue else _COLUMNS
     write_list(rows, columns, fmt, names=names, shown=shown, nothing=nothing)
+    tell_restricted(answer)
 
 
 @incidents.command("show")

@@ -10,14 +10,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 import typer
 
-from ngalam112.api.time_ranges import begin, on_screen
+from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.common import FormatOption, make_group
 from ngalam112.cli.person import person
-from ngalam112.cli.privacy_common import asked, iso, left, shown_time, span, with_database
+from ngalam112.cli.privacy_common import asked, iso, left, past, shown_time, span, with_database
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import Column, Format, console, table, write_json, write_list
 from privacy.errors import NotLegal
-from privacy.requests import RequestState, caller_of, check_by_hand, kind_of
+from privacy.holds import HoldKind
+from privacy.requests import RequestKind, RequestState, caller_of, check_by_hand, kind_of
 
 if TYPE_CHECKING:
     from models.database import Database
@@ -66,7 +67,7 @@ def privacy_request(
     caller = caller_of(number, settings.country)
     if not verified.strip():
         raise NotLegal("Say how the person's identity was seen: --verified 'called back'.")
-    at = _received(received, settings)
+    at = past(received, settings)
 
     said = {"caller": caller, "number": number, "verified": verified, "text": text}
     made = with_database(
@@ -159,18 +160,26 @@ def _move(request_id: int, state: RequestState, reason: str) -> None:
         return await move(database, request_id, state, person(), now, reason)
 
     made = with_database(settings, work)
+    if made.kind is RequestKind.RESTRICTION and state is RequestState.DONE:
+        _restrict(settings, made, now)
     late = f", {span(now - made.due_at)} late" if now > made.due_at else ""
     console().print(f"Request {made.id} is {made.state.replace('_', ' ')}{late}.")
 
 
-def _received(given: str | None, settings: Settings) -> float:
-    now = datetime.now(UTC)
-    if given is None:
-        return now.timestamp()
-    at = begin(given, ZoneInfo(settings.timezone), now)
-    if at > now:
-        raise NotLegal(f"{given} is yet to come; a request has been received before now.")
-    return at.timestamp()
+def _restrict(settings: Settings, request: Request, now: float) -> None:
+    """Let nothing be listed by the number any more, until somebody releases that."""
+    from ngalam112.personal_data.holds import place_hold
+
+    why = f"request {request.id}"
+    made = with_database(
+        settings,
+        lambda one: place_hold(one, HoldKind.RESTRICTED, request.caller, why, person(), now),
+    )
+    console().print(
+        f"Calls and incidents are not listed by {request.number} any more; calls are served as"
+        f" ever. `ngalam112 privacy hold release {made.id}` takes it back.",
+        soft_wrap=True,
+    )
 
 
 def _row(one: Request, zone: ZoneInfo) -> dict[str, Any]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ngalam112.api.time_ranges import local, on_screen
+from ngalam112.api.time_ranges import begin, local, on_screen
 from ngalam112.config.settings import Settings
+from privacy.errors import NotLegal
 
 if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
@@ -56,6 +58,17 @@ def iso(at: float, zone: ZoneInfo) -> str:
 def shown_time(at: float, zone: ZoneInfo) -> str:
     """Return seconds since the epoch as the clock on the wall shows them, without the seconds."""
     return on_screen(iso(at, zone), zone)[:16]
+
+
+def past(given: str | None, settings: Settings) -> float:
+    """Return a moment that somebody typed, or now; raises TimeError, or NotLegal: it is to come."""
+    now = datetime.now(UTC)
+    if given is None:
+        return now.timestamp()
+    at = begin(given, ZoneInfo(settings.timezone), now)
+    if at > now:
+        raise NotLegal(f"{given[:40]} is yet to come; give a time that is past.")
+    return at.timestamp()
 
 
 def span(seconds: float) -> str:

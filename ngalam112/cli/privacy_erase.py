@@ -110,7 +110,12 @@ async def _close(database: Database, request_id: int, made: Outcome) -> Request:
 
 def _counted(made: Outcome) -> str:
     counts = {**made.erased, **({_PLACE: 1} if made.has_place and not _is_held(made) else {})}
-    return ", ".join(f"{count} {what}" for what, count in counts.items() if count) or "nothing"
+    said = (
+        f"{count} {what.removesuffix('s') if count == 1 else what}"
+        for what, count in counts.items()
+        if count
+    )
+    return ", ".join(said) or "nothing"
 
 
 def _is_held(made: Outcome) -> bool:

@@ -55,7 +55,7 @@ def privacy_export(
             settings, lambda one: note(one, request, "exported", person(), time.time(), said)
         )
     parts = ("calls", "callbacks", "incidents", "texts")
-    counts = ", ".join(f"{len(getattr(export, name))} {name}" for name in parts)
+    counts = ", ".join(f"{name} {len(getattr(export, name))}" for name in parts)
     console().print(f"{counts[0].upper()}{counts[1:]}.", soft_wrap=True)
     for path in written:
         console().print(f"Written: {safe(str(path))}", soft_wrap=True)

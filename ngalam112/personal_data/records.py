@@ -19,7 +19,7 @@ from acd.calls.record import CallEvent
 from acd.numbers.caller import same_caller
 from acd.texts.conversation import ConversationRecord
 from acd.work_items.item import WorkItem
-from incidents.incident import Entry, Incident
+from incidents.incident import Entry, EntryKind, Incident
 from models.rows import fit, plain
 from models.tables import (
     CallEventRow,
@@ -62,7 +62,8 @@ class Left(msgspec.Struct, frozen=True):
 class Erasing(msgspec.Struct, kw_only=True):
     """How records are to be erased, and what has come of it.
 
-    `why` stands in the records. `writes`: False only looks. `country`: where numbers are from.
+    `why` stands in the records. `writes`: False only looks. `again`: what is erased already counts
+    as well. `country`: where numbers are from.
     `erased`: ids by what they are. `left`: what stays as it is. `texts_kept`: numbers of incidents
     whose texts stay, because others have told of them too.
     """
@@ -73,6 +74,7 @@ class Erasing(msgspec.Struct, kw_only=True):
     holds: Holds
     country: str
     writes: bool = True
+    again: bool = False
     erased: dict[str, list[str]] = msgspec.field(default_factory=lambda: defaultdict(list))
     left: list[Left] = []
     texts_kept: list[str] = []
@@ -96,7 +98,7 @@ async def erase_calls(connection: AsyncConnection, ids: Sequence[str], how: Eras
     incident_of_call = {one.call_id: one.incident_id for one in await connection.execute(linked)}
     chosen = {}
     for record in map(record_of, rows):
-        if record.caller_number == ERASED:
+        if record.caller_number == ERASED and not how.again:
             continue
         id = record.call_id
         hold = how.holds.over(
@@ -140,7 +142,7 @@ async def erase_items(connection: AsyncConnection, ids: Sequence[str], how: Eras
     chosen = []
     for row in await _rows(connection, WorkItemRow, WorkItemRow.id, ids):
         item = msgspec.convert(row, WorkItem)
-        if item.number == ERASED:
+        if item.number == ERASED and not how.again:
             continue
         hold = how.holds.over(calls=[item.call_id], callers=[how.key(item.number)])
         if not how.stays("callback", item.id, item_stays(item, hold, how.now)):
@@ -157,7 +159,7 @@ async def erase_texts(connection: AsyncConnection, ids: Sequence[str], how: Eras
     chosen = []
     for row in await _rows(connection, TextConversationRow, TextConversationRow.id, ids):
         record = msgspec.convert(row, ConversationRecord)
-        if record.number == ERASED:
+        if record.number == ERASED and not how.again:
             continue
         hold = how.holds.over(calls=[record.call_id], callers=[how.key(record.number)])
         if not how.stays("text", record.id, text_stays(record, hold, how.now)):
@@ -197,7 +199,15 @@ async def erase_incident(
     numbers = [one.number for one in incident.contacts]
     mine = [one for one in numbers if is_theirs(one)]
     whole = caller is None or not any(how.key(one) and not is_theirs(one) for one in numbers)
-    if is_blank(incident) if whole else not mine:
+    names = new_names(entries, None if whole else _spelled(entries, is_theirs))
+    changed = [
+        (one.incident_id, one.seq, one.data, erased_entry(one, names, whole=whole).data)
+        for one in entries
+    ]
+    is_done = all(before == now for _, _, before, now in changed)
+    if not how.again and is_done and (is_blank(incident) if whole else not mine):
+        return
+    if caller is not None and not mine:
         return
     hold = how.holds.over(
         calls=incident.call_ids,
@@ -205,14 +215,16 @@ async def erase_incident(
         callers=map(how.key, numbers),
     )
     name = incident.number or incident.id
-    if how.stays("incident", name, incident_stays(incident, chain[-1], hold, how.now)):
+    changed_at = max((one.at for one in entries if one.kind is not EntryKind.ERASED), default=0.0)
+    why = incident_stays(incident, chain[-1], changed_at, hold, how.now)
+    if how.stays("incident", name, why):
         return
     how.erased["incidents"].append(incident_id)
     if not whole:
         how.texts_kept.append(name)
     if how.writes:
-        names = new_names(entries, None if whole else _spelled(entries, is_theirs))
-        await _write_incident(connection, incident, entries, names, whole, how)
+        await _write_incident(connection, incident, names, whole, how)
+        await _change_data(connection, IncidentEntryRow, "incident_id", changed)
         await _unfind(connection, incident_id, None if whole else caller)
 
 
@@ -222,9 +234,8 @@ def _theirs(how: Erasing, caller: str | None) -> Callable[[str], bool]:
 
 def _spelled(entries: Sequence[Entry], is_theirs: Callable[[str], bool]) -> list[str]:
     """The numbers of a timeline that are theirs, as it spells them."""
-    contacts = (
-        one.data if one.kind == "contact" else one.data.get("contact", {}) for one in entries
-    )
+    told = EntryKind.CONTACT
+    contacts = (one.data if one.kind is told else one.data.get("contact", {}) for one in entries)
     numbers = {str(one.get("number", "")) for one in contacts}
     return [one for one in numbers if is_theirs(one)]
 
@@ -232,7 +243,6 @@ def _spelled(entries: Sequence[Entry], is_theirs: Callable[[str], bool]) -> list
 async def _write_incident(
     connection: AsyncConnection,
     incident: Incident,
-    entries: Sequence[Entry],
     names: dict[str, str],
     whole: bool,
     how: Erasing,
@@ -240,11 +250,6 @@ async def _write_incident(
     made, last = with_entry(incident, names, whole=whole, why=how.why, by=how.by[:32], now=how.now)
     there = IncidentRow.id == incident.id
     await connection.execute(update(IncidentRow).where(there).values(fit(IncidentRow, made.row())))
-    changed = [
-        (one.incident_id, one.seq, one.data, erased_entry(one, names, whole=whole).data)
-        for one in entries
-    ]
-    await _change_data(connection, IncidentEntryRow, "incident_id", changed)
     await insert_new(connection, IncidentEntryRow, [msgspec.structs.asdict(last)])
     if whole:
         of = DispatchRow

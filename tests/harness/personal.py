@@ -195,7 +195,9 @@ async def fill(database: Database) -> None:
     sri, budi = "Sri Rahayu", "Budi Santoso"
     await add_call(database, events_of("s1", SRI, sri, NOON, *TALK, ENDED))
     await add_call(database, events_of("s2", SRI_ABROAD, sri, NOON + 600, *TALK, ENDED))
-    await add_call(database, events_of("s3", SRI_KEY, sri, NOON + 900, ENDED))
+    # a point that the map does not know: the nation counts that there is one
+    point = {"source": "value", "lat": -8.5123, "lon": 112.9123, "radius_m": 25.0, "place": None}
+    await add_call(database, events_of("s3", SRI_KEY, sri, NOON + 900, (K.LOCATED, point), ENDED))
     await add_call(database, events_of("b1", BUDI, budi, NOON + 500, *TALK[:3], ENDED))
     await add_incident(database, entries_of("i1", NOON, *ALONE), [SRI_KEY], ["s1"])
     await add_incident(

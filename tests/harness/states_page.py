@@ -14,6 +14,7 @@ from acd.texts.states import MESSAGE_MOVES, TEXT_MOVES
 from acd.work_items.states import ITEM_MOVES
 from incidents.dispatch import DISPATCH_MOVES
 from incidents.states import INCIDENT_MOVES
+from privacy.requests import REQUEST_MOVES
 
 
 def page() -> str:
@@ -32,6 +33,7 @@ def page() -> str:
         _table("A dispatch of an incident to an agency", DISPATCH_MOVES),
         _table("A text conversation", TEXT_MOVES),
         _table("A text message", MESSAGE_MOVES),
+        _table("A request of a citizen for their data", REQUEST_MOVES),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -257,7 +257,7 @@ async def test_the_command_closes_the_request_once_nothing_is_left(tmp_path: Pat
     assert ran.code == 1 and "would be erased" in ran.out and "is not over (opened)" in ran.out
     ran = await run(settings, *do)
     assert ran.code == 1 and ran.err == ""
-    assert ran.out.startswith("1 callbacks, 1 texts, 3 calls, 2 incidents, 1 registered place: ")
+    assert ran.out.startswith("1 callback, 1 text, 3 calls, 2 incidents, 1 registered place: ")
     assert "2026-000002" in ran.out and "less than an hour" not in ran.out
     assert "in hand" in (await run(settings, "privacy", "list")).out
     failed_in_one_line(

@@ -120,7 +120,7 @@ async def test_the_command_writes_two_files_that_only_their_owner_reads(tmp_path
         settings, "privacy", "export", "-n", SRI, "-o", str(tmp_path / "sri"), "--request", "1"
     )
     assert (ran.code, ran.err) == (0, "")
-    assert ran.out.startswith("3 calls, 1 callbacks, 2 incidents, 1 texts.\n")
+    assert ran.out.startswith("Calls 3, callbacks 1, incidents 2, texts 1.\n")
     for path in (tmp_path / "sri.json", tmp_path / "sri.txt"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
         assert f"Written: {path}" in ran.out

@@ -92,3 +92,24 @@ def test_the_target_wants_all_engines_and_every_unit() -> None:
     engines = [f"ngalam112-engine@{number}.service" for number in ENGINES]
     others = [unit.name for unit in UNITS if unit != ENGINE]
     assert sorted(wanted) == sorted([*engines, *others])
+
+
+NIGHTLY = PROJECT / "deploy" / "nightly"
+
+
+def test_the_purge_is_no_part_of_the_line_and_has_less_weight_than_calls() -> None:
+    (unit,) = NIGHTLY.glob("*.service")
+    found = values(unit)
+    assert found["Service.Type"] == ["oneshot"] and "Service.Restart" not in found
+    assert int(found["Service.CPUWeight"][0]) < 100 and int(found["Service.Nice"][0]) > 0
+    assert found["Service.ProtectSystem"] == ["strict"]
+    assert found["Service.ReadWritePaths"] == ["%S/ngalam112"]
+    assert found["Service.User"] == values(ENGINE)["Service.User"]
+    assert found["Service.Environment"] == values(ENGINE)["Service.Environment"]
+    program, *given = shlex.split(found["Service.ExecStart"][0])
+    assert (program, given) == (
+        "/opt/ngalam112/.venv/bin/ngalam112",
+        ["privacy", "purge", "--apply"],
+    )
+    (timer,) = NIGHTLY.glob("*.timer")
+    assert timer.stem == unit.stem and values(timer)["Timer.Persistent"] == ["true"]

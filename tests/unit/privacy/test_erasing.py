@@ -181,10 +181,11 @@ def test_what_lives_or_has_just_ended_or_is_on_hold_stays_as_it_is() -> None:
 def test_an_incident_stays_until_the_one_that_stands_for_it_is_over() -> None:
     merged = fold_incident("i", entries_of("i", NOON, *ALONE[:-1]))
     opened, over = Incident(id="o"), Incident(id="o", over_at=NOON)
-    assert incident_stays(merged, opened, None, NOON + 1e6) == "is not over (opened)"
-    assert incident_stays(merged, over, None, NOON + 1e6) is None
+    assert incident_stays(merged, opened, NOON, None, NOON + 1e6) == "is not over (opened)"
+    assert incident_stays(merged, over, NOON, None, NOON + 1e6) is None
+    assert incident_stays(merged, over, NOON + 1e6, None, NOON + 1e6) is not None
     merged.settled_at = None
-    said = incident_stays(merged, over, None, NOON + 1e6)
+    said = incident_stays(merged, over, NOON, None, NOON + 1e6)
     assert said is not None and said.startswith("is not settled")
 
 
