@@ -360,6 +360,9 @@ class IncidentRow(Base):
     call_ids: Mapped[list[str]]
     merged_into: Mapped[str | None] = mapped_column(String(ID))
     dispatches: Mapped[list[str]]
+    verification: Mapped[str | None] = mapped_column(String(ID))
+    verified_at: Mapped[datetime | None]
+    verified_by: Mapped[str | None] = mapped_column(String(WORD))
     coded_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]

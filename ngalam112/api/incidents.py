@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from acd.agencies.agency import Agency
+from acd.calls.record import CallRecord
 from incidents.book import By
 from incidents.categories import Category
 from incidents.dispatch import Dispatch
@@ -152,6 +153,13 @@ class AgencyAnswer(msgspec.Struct, forbid_unknown_fields=True):
     by: Who = SUPERVISOR
 
 
+class VerifyIncident(msgspec.Struct, forbid_unknown_fields=True):
+    """`operator`: who is offered it first; anybody if none is given."""
+
+    operator: Word | None = None
+    by: Who = SUPERVISOR
+
+
 class ByWhom(msgspec.Struct, forbid_unknown_fields=True):
     """`by`: who does so."""
 
@@ -263,6 +271,30 @@ class IncidentChanges:
                 lambda now: self._book.link(incident, record, before, _by(body.by), now)
             )
             return self._row(self._book.in_hand.get(incident.id, incident))
+
+    async def verify(self, id: str, body: VerifyIncident) -> Answer:
+        """Have the caller of the incident's last call rung, to hear whether it is so."""
+        if body.operator is not None:
+            self._engine.roster.operator(body.operator)
+        async with self._changing:
+            incident = await self._lookup.find(id)
+            if not incident.call_ids:
+                raise IncidentRefused(f"{incident.name} has no call, so nobody can be rung.")
+            record = await self._record(incident.call_ids[-1])
+            ask = self._engine.router.incident_verifications.ask
+            return self._row(
+                await self._engine.do(
+                    lambda now: ask(incident, record, body.operator, _by(body.by), now)
+                )
+            )
+
+    async def _record(self, call_id: str) -> CallRecord:
+        """The call with exactly this id, from the engine if it has it in mind."""
+        if (call := self._engine.router.known_call(call_id)) is not None:
+            return call.record
+        await self._lookup.all_written()
+        async with self._database.session() as session:
+            return (await show_call(session, call_id)).record
 
     async def dispatch(self, id: str, body: DispatchIncident) -> Answer:
         """Tell agencies of an incident; all of them or none."""

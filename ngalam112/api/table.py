@@ -104,6 +104,7 @@ _INCIDENTS = (
             ("merge", IncidentChanges.merge),
             ("unmerge", IncidentChanges.unmerge),
             ("link", IncidentChanges.link),
+            ("verify", IncidentChanges.verify),
         )
     ),
     _post(

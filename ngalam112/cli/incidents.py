@@ -76,8 +76,8 @@ _SENT = (
 AgencyArgument = Annotated[str, typer.Argument(metavar="AGENCY", help="Its id or number.")]
 
 
-_IDS = ("dispatch", "incident", "into", "calls", "source")
-_BESIDE = ("dispatches", "place_source")
+_IDS = ("dispatch", "incident", "into", "calls", "source", "item")
+_BESIDE = ("dispatches", "place_source", "verification", "verified_at", "verified_by")
 """What `show` tells elsewhere, or better."""
 
 
@@ -183,12 +183,22 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
         ),
         "answers": ", ".join(f"{name}: {value}" for name, value in row["answers"].items()),
         "call_ids": ", ".join(row["call_ids"]),
+        "verified": _verified(row, zone),
     }
     return [
         {"what": name, "value": on_screen(value, zone) if name.endswith("_at") else value}
         for name, value in values.items()
         if value not in (None, "") and name not in _BESIDE
     ]
+
+
+def _verified(row: Mapping[str, Any], zone: ZoneInfo) -> str | None:
+    """What the caller of an incident has said of it when rung; None where nobody has asked."""
+    if row["verification"] is not None:
+        return "the caller is to be rung"
+    if row["verified_at"] is None:
+        return None
+    return f"verified by {row['verified_by']} at {on_screen(row['verified_at'], zone)}"
 
 
 def _details(entry: Mapping[str, Any]) -> str:
@@ -446,6 +456,18 @@ def incident_merge(
 def incident_unmerge(incident: Name, by: ByOption = SUPERVISOR) -> None:
     """Take a merge back: both incidents are what they were."""
     _said(_post(incident, "unmerge", {"by": by}), "is one of its own again")
+
+
+@incidents.command("verify")
+def incident_verify(
+    incident: Name,
+    operator: Annotated[
+        str | None, typer.Option(help="Who is offered it first; anybody if not given.")
+    ] = None,
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Have the caller of its last call rung, to hear whether it is so, before anybody is sent."""
+    _said(_post(incident, "verify", {"operator": operator, "by": by}), "is to be verified")
 
 
 @incidents.command("link")
