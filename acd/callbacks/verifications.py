@@ -244,6 +244,8 @@ class Verifications:
 
     def call_ended(self, record: CallRecord, at: float) -> None:
         """A call has ended: the talk of one, or the call of a citizen who is to be rung."""
+        if not self._by_caller:
+            return  # as at nearly every call's end
         for work in list(self._by_caller.get(self._caller(record.caller_number) or "", ())):
             item = work.item
             if item.state is ItemState.TALKING and item.talk == record.call_id:
