@@ -85,7 +85,8 @@ class Verifications:
     def ask(self, record: CallRecord, about: str, operator: str | None, now: float) -> WorkItem:
         """Begin one: the caller of a call is to be rung. Raises VerificationRefused.
 
-        `about`: the incident's number. `operator`: who is offered it first.
+        `about`: the incident's number. `operator`: who is offered it first, as soon as the phone is
+        free on which that was dialled.
         """
         item = WorkItem(
             id=new_id(now),
@@ -98,7 +99,7 @@ class Verifications:
             reason=about,
             created_at=now,
             waits_since=now,
-            due_at=now,
+            due_at=now + LOOK_AGAIN_S,
             operator=operator,
         )
         self._check(item, now)

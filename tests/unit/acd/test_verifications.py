@@ -14,6 +14,7 @@ from acd.numbers.withheld import Withheld
 from acd.operators.operator import Device
 from acd.operators.states import State
 from acd.transfers.directory import Directory
+from acd.work_items.verifications import LOOK_AGAIN_S
 from incidents.book import By
 from incidents.errors import IncidentRefused
 from incidents.incident import Entry, Incident, fold
@@ -53,7 +54,7 @@ def dial(desk: LineDesk, now: float = 160.0, phone: str = "101") -> str:
     prompt: str = desk.switch.playing()[1]
     desk.handle(StasisEnd(a_channel("p1")), now=now)
     desk.roster.phones[phone].device = Device.FREE
-    fire(desk, now)
+    fire(desk, now + LOOK_AGAIN_S)
     return prompt
 
 
@@ -155,7 +156,7 @@ def ask(
 ) -> None:
     by = By("supervisor", "api")
     desk.router.incident_verifications.ask(incident(desk), record, operator, by, now)
-    fire(desk, now)
+    fire(desk, now + LOOK_AGAIN_S)
 
 
 @pytest.mark.parametrize(
