@@ -24,6 +24,7 @@ from models.tables import (
 )
 from reports.calls import begins, searchable
 from reports.errors import BadQuestion, NoSuchIncident, SeveralIncidents
+from reports.pages import behind
 from reports.words import has_words
 
 MOST = 10_000
@@ -69,12 +70,13 @@ async def list_incidents(
     text: str | None = None,
     country: str = COUNTRY,
     limit: int = 100,
+    before: str | None = None,
 ) -> list[Incident]:
     """Return the newest `limit` incidents that were opened from `since` on and before `until`.
 
     `which`: one of `Which`, or a state. `caller`: who told of it, in any spelling. `text`: words,
-    or begins of words, all of which are in its description or place. The times need a time zone.
-    Raises BadQuestion.
+    or begins of words, all of which are in its description or place. `before`: the id of an
+    incident, behind which the list goes on. The times need a time zone. Raises BadQuestion.
     """
     conditions = [*_chosen(which)]
     if since is not None:
@@ -94,6 +96,8 @@ async def list_incidents(
         if with_words is None:
             return []
         conditions += with_words
+    last = None if before is None else searchable(before)
+    conditions += await behind(session, IncidentRow.opened_at, IncidentRow.id, last)
     query = select(_INCIDENT).where(*conditions).order_by(*NEWEST).limit(min(limit, MOST))
     return [incident_of(row) for row in (await session.execute(query)).mappings()]
 

@@ -12,7 +12,7 @@ from incidents.dispatch import Dispatch
 from incidents.incident import Entry, EntryKind, Incident
 from incidents.states import IncidentClass, IncidentState
 from models.database import Database
-from ngalam112.api.asked import ById, Limit, OfPeriod, one_of, period_of
+from ngalam112.api.asked import Before, ById, Limit, OfPeriod, one_of, period_of
 from ngalam112.api.queries import Answer, with_times
 from ngalam112.config.settings import Settings
 from reports.dispatches import Which as SentWhich
@@ -38,6 +38,7 @@ class OfIncidents(OfPeriod, forbid_unknown_fields=True):
         Annotated[str, msgspec.Meta(description="Words, or begins of words, that it has.")] | None
     ) = None
     limit: Limit = 100
+    before: Before | None = None
 
 
 class OfDispatches(msgspec.Struct, forbid_unknown_fields=True):
@@ -62,6 +63,7 @@ async def incidents(database: Database, settings: Settings, asked: OfIncidents) 
             text=asked.text,
             country=settings.country,
             limit=asked.limit,
+            before=asked.before,
         )
     return {"incidents": [incident_row(one, settings) for one in found]}
 

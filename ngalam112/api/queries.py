@@ -99,7 +99,14 @@ async def calls(database: Database, settings: Settings, asked: OfCalls) -> Answe
     since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         found = await list_calls(
-            session, since, until, asked.outcome, asked.caller, asked.limit, settings.country
+            session,
+            since,
+            until,
+            asked.outcome,
+            asked.caller,
+            asked.limit,
+            settings.country,
+            asked.before,
         )
     return {"calls": [call_row(one, settings) for one in found]}
 

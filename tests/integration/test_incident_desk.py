@@ -220,6 +220,18 @@ async def test_what_the_engine_has_in_hand_is_changed_without_the_database(
     assert (status, "nothing is changed" in sentence) == (503, True)
 
 
+async def test_incidents_are_read_on_page_by_page(served: ServedEngine) -> None:
+    made = [(await served.post("/api/incidents", description=f"n{at}"))["id"] for at in range(5)]
+    first = (await served.get("/api/incidents", limit="2"))["incidents"]
+    last = first[-1]["id"]
+    rest = (await served.get("/api/incidents", before=last))["incidents"]
+    assert [one["id"] for one in (*first, *rest)] == made[::-1]
+    status, words = await served.refusal("get", "/api/incidents", before="x")
+    assert (status, "no row 'x'" in words) == (400, True)
+    status, words = await served.refusal("get", "/api/texts", before="x")
+    assert (status, "no row 'x'" in words) == (400, True)
+
+
 async def test_withheld_numbers_are_seen_as_the_city_has_set_it(tmp_path: Path) -> None:
     async with an_engine(tmp_path / "home") as served:
         await answered(served, "c1", "08123456789", withheld=True)
