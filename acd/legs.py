@@ -109,7 +109,10 @@ class OperatorLegs:
         display = f"{label} {shown or ANONYMOUS}"
         if record.place_source is not None and (place := shown_place(record)):
             display += f", {place}"
-        self.switch.ring(leg.id, phone, (display, number or ANONYMOUS), call.channel)
+        shows = (display, number or ANONYMOUS)
+        # whoever is outside learns no address of the city's
+        address = self.rules.desk_address(call.id) if phone in self.roster.phones else ""
+        self.switch.ring(leg.id, phone, shows, call.channel, address)
         return leg
 
     def rings(self, leg: Leg, now: float) -> None:

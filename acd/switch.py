@@ -33,12 +33,15 @@ class Switch(Protocol):
         said; it begins after what plays has come to its end.
         """
 
-    def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
+    def ring(
+        self, leg: str, phone: str, display: tuple[str, str], citizen: str, address: str = ""
+    ) -> None:
         """Ring `phone` as the new leg `leg`, showing `display` (name, number).
 
         `phone`: the number of a phone of the line, or an address outside: digits with "tel:"
         before them, or a SIP address with "sip:". `citizen`: the channel that it is rung for, by
         whose side it is asked for in order; the leg itself if it is rung for nobody yet.
+        `address`: a URL about the call, for phones that open one; "" is none.
         """
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:

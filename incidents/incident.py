@@ -65,6 +65,10 @@ class EntryKind(StrEnum):
     DECLINED = "declined"  # dispatch, agency, reason
     PART_DONE = "part_done"  # dispatch, agency: it has done its part, and others are at work
     REPORT_LATE = "report_late"  # dispatch, agency: nothing was reported in the agreed time
+    # item, call_id, operator (who is rung first): its caller is to confirm it
+    VERIFICATION_ASKED = "verification_asked"
+    VERIFIED = "verified"  # item, call_id (of the talk)
+    NOT_VERIFIED = "not_verified"  # item, call_id, reason: nobody has talked with the caller
     DISPATCH_SETTLED = "dispatch_settled"  # dispatch, agency: nothing more follows by itself
     # why, whole: what is personal was taken out, of all who told of it or of some
     ERASED = "erased"
@@ -131,9 +135,11 @@ class Incident(msgspec.Struct, kw_only=True):
     None until somebody has said what it is (`coded_at`). `category`: an id of the city's tree.
     `priority`: 1 (first) to 5. `answers`: by the ids of the questions. `call_ids`: the calls that
     told of it. `merged_into`: the incident that is worked on in the place of this one.
-    `dispatches`: the ids of those of which something follows by itself. `settled_at`: coded, and
-    without such; None while an engine has to have it in hand. `version`: of how many entries of the
-    timeline this is the state.
+    `dispatches`: the ids of those of which something follows by itself. `verification`: the work
+    item by which its caller is to confirm it, while that is open; `verified_at`, `verified_by`:
+    when, and by which operator, its caller was talked with for that last. `settled_at`: coded, and
+    nothing of this is open; None while an engine has to have it in hand. `version`: of how many
+    entries of the timeline this is the state.
 
     `forwarded_at`: an agency was told for the first time. `reported_at`: one has reported, and
     `followed_up_at`: the citizen was told what came of it, both None from the citizen's reply on
@@ -162,6 +168,9 @@ class Incident(msgspec.Struct, kw_only=True):
     call_ids: list[str] = []
     merged_into: str | None = None
     dispatches: list[str] = []
+    verification: str | None = None
+    verified_at: float | None = None
+    verified_by: str | None = None
     coded_at: float | None = None
     settled_at: float | None = None
     changed_at: float = 0.0
@@ -257,11 +266,13 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912, PLR
             incident.merged_into = None
         case EntryKind.DISPATCHED:
             incident.dispatches = [*incident.dispatches, data["dispatch"]]
+        case EntryKind.VERIFICATION_ASKED | EntryKind.VERIFIED | EntryKind.NOT_VERIFIED:
+            _verify(incident, entry)
         case EntryKind.DISPATCH_SETTLED:
             incident.dispatches = [one for one in incident.dispatches if one != data["dispatch"]]
     _time(incident, entry)
     incident.changed_at, incident.version = at, entry.seq
-    if incident.coded_at is None or incident.dispatches:
+    if incident.coded_at is None or incident.dispatches or incident.verification is not None:
         incident.settled_at = None
     elif incident.settled_at is None:
         incident.settled_at = at
@@ -309,6 +320,13 @@ def _locate(incident: Incident, data: dict[str, Any]) -> None:
         if name in data:
             setattr(incident, name, data[name])
     incident.place_source = data.get("source", incident.place_source)
+
+
+def _verify(incident: Incident, entry: Entry) -> None:
+    is_asked = entry.kind is EntryKind.VERIFICATION_ASKED
+    incident.verification = entry.data["item"] if is_asked else None
+    if entry.kind is EntryKind.VERIFIED:
+        incident.verified_at, incident.verified_by = entry.at, entry.by
 
 
 def _meet(incident: Incident, contact: Contact) -> None:

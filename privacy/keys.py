@@ -158,6 +158,9 @@ _KEYS_OF_ENTRIES: Mapping[EntryKind, Keys] = MappingProxyType(
         EntryKind.PART_DONE: _TOLD,
         EntryKind.REPORT_LATE: _TOLD,
         EntryKind.DISPATCH_SETTLED: _TOLD,
+        EntryKind.VERIFICATION_ASKED: {"item": PLAIN, "call_id": PLAIN, "operator": _OPERATOR},
+        EntryKind.VERIFIED: {"item": PLAIN, "call_id": PLAIN},
+        EntryKind.NOT_VERIFIED: {"item": PLAIN, "call_id": PLAIN, "reason": PLAIN},
         EntryKind.ERASED: {"why": PLAIN, "whole": PLAIN},
     }
 )

@@ -15,6 +15,7 @@ from acd.numbers.caller import COUNTRY, in_all_spellings
 from models.rows import plain
 from models.tables import CallEventRow, CallRow
 from reports.errors import BadQuestion, NoSuchCall, SeveralCalls
+from reports.pages import behind
 
 LIVE = "live"
 """What to ask `list_calls` for instead of an outcome: the calls that have not ended."""
@@ -39,13 +40,16 @@ async def list_calls(
     caller: str | None = None,
     limit: int = 100,
     country: str = COUNTRY,
+    before: str | None = None,
 ) -> list[CallRecord]:
     """Return the newest `limit` calls that arrived from `since` on and before `until`.
 
     `outcome`: one of `Outcome`, or LIVE. `caller`: a part of the caller's number, or a whole one in
-    any spelling; `country` as there. The times need a time zone. Raises BadQuestion.
+    any spelling; `country` as there. `before`: the id of a call, behind which the list goes on. The
+    times need a time zone. Raises BadQuestion.
     """
     conditions = [*arrived(since, until)]
+    conditions += await behind(session, CallRow.arrived_at, CallRow.call_id, _known_id(before))
     if outcome == LIVE:
         conditions.append(CallRow.ended_at.is_(None))
     elif outcome is not None:
@@ -107,6 +111,10 @@ def begins(
     at_least, at_most = ("~>=~", "~<=~") if by_signs else (">=", "<=")
     last = start + _LAST
     return [column.bool_op(at_least)(start), column.bool_op(at_most)(last)]
+
+
+def _known_id(text: str | None) -> str | None:
+    return None if text is None else searchable(text)
 
 
 def _known(outcome: str) -> str:

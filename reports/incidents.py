@@ -27,6 +27,7 @@ from models.tables import (
 )
 from reports.calls import begins, searchable
 from reports.errors import BadQuestion, NoSuchIncident, SeveralIncidents
+from reports.pages import behind
 from reports.words import has_words
 
 MOST = 10_000
@@ -75,12 +76,14 @@ async def list_incidents(
     country: str = COUNTRY,
     limit: int = 100,
     now: datetime | None = None,
+    before: str | None = None,
 ) -> list[Incident]:
     """Return the newest `limit` incidents that were opened from `since` on and before `until`.
 
     `which`: one of `Which`, or a state; those that are overdue come in the order in which they
     were due before `now` (None: before this moment). `caller`: who told of it, in any spelling.
-    `text`: words, or begins of words, all of which are in its description or place. The times need
+    `text`: words, or begins of words, all of which are in its description or place. `before`: the
+    id of an incident, behind which the list goes on; not of those that are overdue. The times need
     a time zone. Raises BadQuestion.
     """
     overdue = which == Which.OVERDUE_COMPLAINTS
@@ -102,6 +105,10 @@ async def list_incidents(
         if with_words is None:
             return []
         conditions += with_words
+    if overdue and before is not None:
+        raise BadQuestion("Overdue complaints come by their due times: leave `before` out.")
+    last = None if before is None else searchable(before)
+    conditions += await behind(session, IncidentRow.opened_at, IncidentRow.id, last)
     order = (IncidentRow.due_at, IncidentRow.id) if overdue else NEWEST
     query = select(_INCIDENT).where(*conditions).order_by(*order).limit(min(limit, MOST))
     return [incident_of(row) for row in (await session.execute(query)).mappings()]

@@ -12,8 +12,9 @@ from acd.texts.conversation import ConversationRecord, TextMessage
 from acd.texts.states import TextState
 from models.rows import plain
 from models.tables import TextConversationRow, TextMessageRow
-from reports.calls import list_calls
+from reports.calls import list_calls, searchable
 from reports.errors import BadQuestion, NoSuchText, SeveralTexts
+from reports.pages import behind
 
 OPEN = "open"
 """What to ask `list_texts` for instead of a state: all that are not closed."""
@@ -31,9 +32,12 @@ class TextHistory(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def list_texts(
-    session: AsyncSession, state: str | None = None, limit: int = 100
+    session: AsyncSession, state: str | None = None, limit: int = 100, before: str | None = None
 ) -> list[ConversationRecord]:
-    """Return the newest `limit` conversations in this state (or OPEN). Raises BadQuestion."""
+    """Return the newest `limit` conversations in this state (or OPEN). Raises BadQuestion.
+
+    `before`: the id of a conversation, behind which the list goes on.
+    """
     query = select(_CONVERSATION).order_by(
         TextConversationRow.opened_at.desc(), TextConversationRow.id.desc()
     )
@@ -44,6 +48,9 @@ async def list_texts(
             names = ", ".join([*TextState, OPEN])
             raise BadQuestion(f"There is no state {state!r}; choose one of {names}.")
         query = query.where(TextConversationRow.state == state)
+    last = None if before is None else searchable(before)
+    at, key = TextConversationRow.opened_at, TextConversationRow.id
+    query = query.where(*await behind(session, at, key, last))
     rows = (await session.execute(query.limit(limit))).mappings()
     return [msgspec.convert(plain(dict(row)), ConversationRecord) for row in rows]
 

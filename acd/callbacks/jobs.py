@@ -9,18 +9,15 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable
 
-import structlog
-
 from acd.callbacks.open_callbacks import WITH_OPERATOR, OpenCallbacks
-from acd.calls.call import Leg
+from acd.callbacks.ringing import Ringing
 from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
-from acd.calls.record import CallRecord, CategorySource, EventKind, Outcome
+from acd.calls.record import CallRecord, Outcome
 from acd.dispatcher import Dispatcher
-from acd.legs import ANONYMOUS, FAILED, dialable
+from acd.legs import FAILED
 from acd.numbers.outbound import Barred
-from acd.numbers.withheld import seen
 from acd.operator_calls import OperatorCall, OperatorCalls
 from acd.operators.operator import Operator
 from acd.rules.callbacks import CallbackRules
@@ -28,8 +25,6 @@ from acd.work_items.callbacks import BY_OPERATOR, KIND, is_misdial, next_try_s, 
 from acd.work_items.item import Work, WorkItem
 from acd.work_items.states import ItemOutcome, ItemState
 from acd.work_offers import AGAIN_S, WorkOffers
-
-log = structlog.get_logger("acd")
 
 ON_THE_LINE_S = 300.0
 """While the citizen is on the line the callback waits for the end of that call; it is looked at
@@ -58,6 +53,7 @@ class CallbackJobs:
         self._offers, self._operator_calls, self._say = offers, operator_calls, operator_calls.say
         self._dispatcher, self._live, self._journal = dispatcher, live, journal
         self.known = OpenCallbacks(dispatcher.rules.country)
+        self._ringing = Ringing(offers, operator_calls, dispatcher, live)
         offers.servers[KIND] = self
         operator_calls.callbacks = self
 
@@ -108,11 +104,11 @@ class CallbackJobs:
         served = reason is None and record.outcome in (Outcome.ANSWERED, Outcome.FALLBACK)
         if again or not (served or reason is not None):
             return
-        waits_since = self._discharge(record, at)
+        waits_since = self.discharge(record, at)
         if reason is not None and known is None:
             self._owe(record, reason, waits_since, at)
 
-    def _discharge(self, record: CallRecord, at: float) -> float:
+    def discharge(self, record: CallRecord, at: float) -> float:
         """A later call of the same citizen counts, served or lost, in the place of those before.
 
         Returns since when the citizen has waited, in this call or in the one before it.
@@ -198,11 +194,7 @@ class CallbackJobs:
 
     def display(self, work: Work) -> tuple[str, str]:
         """What the operator's phone shows."""
-        item, rules = work.item, self._dispatcher.rules
-        number = dialable(item.number) or ANONYMOUS
-        shown = seen(number, item.withheld, rules.withheld) or ANONYMOUS
-        label = rules.category(item.category).label
-        return f"CALLBACK {label} {shown}", number if shown == number else ANONYMOUS
+        return self._ringing.shown(work.item, "CALLBACK")
 
     def due(self, work: Work, now: float) -> None:
         """The time of a callback has come: for the next try, or for its end."""
@@ -258,47 +250,17 @@ class CallbackJobs:
         self, work: Work, channel: str, phone: str, operator: Operator | None, now: float
     ) -> Barred | None:
         """Ring the citizen for an operator at a phone, or return why not."""
-        who = operator.id if operator is not None else ""
-        found = self._dispatcher.rules.dial_string(work.item.number)
-        if not isinstance(found, Barred):
-            over = self._operator_calls.called_back.over(who, found, now)
-            if over is None:
-                work.item.attempts += 1
-                work.item.operator, work.item.phone, work.item.channel = who or None, phone, channel
-                self._offers.works(work, ItemState.RINGING, now)
-                self._operator_calls.ring_citizen(channel, phone, operator, found, work.id, now)
-                return None
-            found = over
-        log.warning("callback_refused", operator=who, item=work.id, why=found)
-        return found
+        return self._ringing.ring(work, channel, phone, operator, now)
 
     # --- what comes of it (`acd.operator_calls`) ----------------------------------------------
 
     def citizen_answered(self, call: OperatorCall, now: float) -> bool:
         """The citizen has answered: from now on that is a call, and the operator talks in it."""
-        work = self._offers.open.get(call.item or "")
-        if work is None or work.item.state is not ItemState.RINGING:
-            self._dispatcher.switch.hang_up(call.leg)
-            self._dispatcher.switch.hang_up(call.channel)
+        work = self._ringing.rung(call)
+        if work is None:
+            self._ringing.drop(call)
             return False
-        item = work.item
-        live = self._live.new(call.leg, now)
-        live.note(
-            EventKind.ARRIVED,
-            now,
-            asterisk_id=call.leg,
-            caller_number=item.number,
-            called_number=self._dispatcher.rules.number,
-            language=item.language,
-            callback_of=item.call_id,
-            **({"withheld": True} if item.withheld else {}),
-        )
-        if item.category is not None:
-            source = CategorySource.CALLBACK.value
-            live.note(EventKind.MENU_DONE, now, category=item.category, category_source=source)
-        item.talk = live.id
-        self._offers.works(work, ItemState.TALKING, now)
-        self._dispatcher.talk_with(live, Leg(call.channel, live, call.phone, call.operator), now)
+        self._ringing.talk(work, call, now)
         return True
 
     def citizen_not_reached(self, call: OperatorCall, cause: int, now: float) -> None:
@@ -348,7 +310,7 @@ class CallbackJobs:
             return
         if owed(record) is None and record.operator_answered_at is not None:
             self.close(work, ItemOutcome.REACHED, at, by=record.operator)
-            self._discharge(record, at)  # of other losses before this talk
+            self.discharge(record, at)  # of other losses before this talk
             return
         # cut off, or nobody has talked: a try, after which the citizen waits no longer than needed
         after = next_try_s(work.item.attempts, False, self._rules)

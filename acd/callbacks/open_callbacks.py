@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from acd.calls.record import CallRecord
 from acd.numbers.caller import same_caller
@@ -14,12 +14,16 @@ WITH_OPERATOR = (ItemState.OFFERED, ItemState.RINGING, ItemState.TALKING)
 
 
 class OpenCallbacks:
-    """The index of all open callbacks. `by_call`: by the id of the lost call."""
+    """The index of all open callbacks. `by_call`: by the id of the lost call.
+
+    `rung_otherwise(caller, work)`: whether a citizen is rung for something else than this.
+    """
 
     def __init__(self, country: str) -> None:
         self._country = country
         self.by_call: dict[str, Work] = {}
         self._by_caller: dict[str, list[Work]] = {}
+        self.rung_otherwise: Callable[[str | None, Work], bool] = lambda caller, work: False
         self._calling: dict[str, list[str]] = {}  # the ids of the calls of who is on the line
 
     def add(self, work: Work) -> None:
@@ -58,7 +62,8 @@ class OpenCallbacks:
 
     def is_on_the_line(self, work: Work) -> bool:
         """Whether the citizen's number calls us now, or is called by us for another callback."""
-        if self._caller(work.item.number) in self._calling:
+        caller = self._caller(work.item.number)
+        if caller in self._calling or self.rung_otherwise(caller, work):
             return True
         same = self.of(work.item.number)
         return any(one is not work and one.item.state in WITH_OPERATOR for one in same)

@@ -51,6 +51,10 @@ PROMPTS = (
     "callback_no_carrier",
     "callback_forbidden",
     "callback_limit",
+    "verification_asked",
+    "verification_no_incident",
+    "verification_on_the_line",
+    "verification_open",
 )
 
 

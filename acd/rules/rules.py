@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Literal
+from urllib.parse import quote
 
 import msgspec
 
@@ -132,6 +133,10 @@ class Announce:
     silent: tuple[str, ...] = ("silent_caller",)
 
 
+CALL_ID = "{call_id}"
+"""Stands for a call's id in `Rules.desk_url`."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
     """The rules of one line; times in seconds.
@@ -151,7 +156,8 @@ class Rules:
     what people see of a number that its caller withholds. `answers`: what a citizen's key
     means in a talk. `labels`: what an operator's display shows of a call beside its category.
     `nuisance`: what makes a number one, and what follows. `dispositions`: what a call was, by the
-    digit that an operator dials behind *4. `incidents`: how long that may take.
+    digit that an operator dials behind *4. `incidents`: how long that may take. `desk_url`: the
+    address of a call for phones that open one, with {call_id} where its id belongs; "" is none.
     """
 
     ring_timeout_s: float = 12.0
@@ -182,6 +188,7 @@ class Rules:
     nuisance: Nuisance = field(default_factory=Nuisance)
     dispositions: Mapping[str, Disposition] = field(default_factory=lambda: DISPOSITIONS)
     incidents: IncidentRules = field(default_factory=IncidentRules)
+    desk_url: str = ""
     categories: Mapping[str, Category] = field(default_factory=dict)
 
     def failure(self, reason: str) -> Failure:
@@ -200,6 +207,12 @@ class Rules:
     def dial_string(self, number: str) -> str | Barred:
         """What to dial for a citizen's number, or why it is not dialled."""
         return self.outbound.dial_string(number, self.country, self.number)
+
+    def desk_address(self, call_id: str) -> str:
+        """The address of a call for phones that open one; "" if there is none."""
+        if not self.desk_url:
+            return ""
+        return self.desk_url.replace(CALL_ID, quote(call_id, safe=""))
 
     def category(self, name: str | None) -> Category:
         """What a category means; one that is not in the data has its name as label."""

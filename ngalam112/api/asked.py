@@ -42,6 +42,9 @@ def one_of(*choices: type[StrEnum] | str) -> msgspec.Meta:
 
 
 Limit = Annotated[int, msgspec.Meta(ge=1, le=MOST_CALLS, description="At most so many.")]
+Before = Annotated[
+    str, msgspec.Meta(description="The id of the last row that you have: what comes behind it.")
+]
 Since = Annotated[
     str,
     msgspec.Meta(
@@ -81,6 +84,7 @@ class OfCalls(OfPeriod, forbid_unknown_fields=True):
     outcome: Annotated[str, one_of(Outcome, LIVE)] | None = None
     caller: Annotated[str, msgspec.Meta(description="A part of the caller's number.")] | None = None
     limit: Limit = 100
+    before: Before | None = None
 
 
 class OfPlaces(msgspec.Struct, forbid_unknown_fields=True):

@@ -16,7 +16,7 @@ from incidents.incident import Entry, EntryKind, Incident
 from incidents.states import IncidentClass, IncidentState
 from incidents.working_calendar import CalendarError
 from models.database import Database
-from ngalam112.api.asked import ById, Limit, OfPeriod, one_of, period_of
+from ngalam112.api.asked import Before, ById, Limit, OfPeriod, one_of, period_of
 from ngalam112.api.queries import Answer, not_shown, with_times
 from ngalam112.config.routing import load_agreed_times
 from ngalam112.config.settings import Settings
@@ -44,6 +44,7 @@ class OfIncidents(OfPeriod, forbid_unknown_fields=True):
         Annotated[str, msgspec.Meta(description="Words, or begins of words, that it has.")] | None
     ) = None
     limit: Limit = 100
+    before: Before | None = None
 
 
 class OfDispatches(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,6 +69,7 @@ async def incidents(database: Database, settings: Settings, asked: OfIncidents) 
             text=asked.text,
             country=settings.country,
             limit=asked.limit,
+            before=asked.before,
         )
         restricted = await restricted_callers(session) if asked.caller else frozenset()
     if asked.caller and same_caller(asked.caller, settings.country) in restricted:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from acd.agencies.agency import Agency
+from acd.calls.record import CallRecord
 from incidents.book import By
 from incidents.categories import Category
 from incidents.dispatch import Dispatch
@@ -182,6 +183,13 @@ class PublishIncident(msgspec.Struct, forbid_unknown_fields=True):
     version: Version = None
 
 
+class VerifyIncident(msgspec.Struct, forbid_unknown_fields=True):
+    """`operator`: who is offered it first; anybody if none is given."""
+
+    operator: Word | None = None
+    by: Who = SUPERVISOR
+
+
 class ByWhom(msgspec.Struct, forbid_unknown_fields=True):
     """`by`: who does so."""
 
@@ -324,6 +332,30 @@ class IncidentChanges:
             return incident
 
         return self._row(await self._with(id, unpublish))
+
+    async def verify(self, id: str, body: VerifyIncident) -> Answer:
+        """Have the caller of the incident's last call rung, to hear whether it is so."""
+        if body.operator is not None:
+            self._engine.roster.operator(body.operator)
+        async with self._changing:
+            incident = await self._lookup.find(id)
+            if not incident.call_ids:
+                raise IncidentRefused(f"{incident.name} has no call, so nobody can be rung.")
+            record = await self._record(incident.call_ids[-1])
+            ask = self._engine.router.incident_verifications.ask
+            return self._row(
+                await self._engine.do(
+                    lambda now: ask(incident, record, body.operator, _by(body.by), now)
+                )
+            )
+
+    async def _record(self, call_id: str) -> CallRecord:
+        """The call with exactly this id, from the engine if it has it in mind."""
+        if (call := self._engine.router.known_call(call_id)) is not None:
+            return call.record
+        await self._lookup.all_written()
+        async with self._database.session() as session:
+            return (await show_call(session, call_id)).record
 
     async def dispatch(self, id: str, body: DispatchIncident) -> Answer:
         """Tell agencies of an incident; all of them or none."""

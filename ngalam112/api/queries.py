@@ -101,7 +101,14 @@ async def calls(database: Database, settings: Settings, asked: OfCalls) -> Answe
     since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         found = await list_calls(
-            session, since, until, asked.outcome, asked.caller, asked.limit, settings.country
+            session,
+            since,
+            until,
+            asked.outcome,
+            asked.caller,
+            asked.limit,
+            settings.country,
+            asked.before,
         )
         restricted = await restricted_callers(session) if asked.caller else frozenset()
     shown = [

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from acd.agencies.changes import AgencyError, NoSuchAgency
 from acd.callbacks.by_hand import CallbackRefused
+from acd.callbacks.verifications import VerificationRefused
 from acd.config_file import NoSuchReason
 from acd.feature_codes.dispositions import NoSuchDisposition
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
@@ -58,6 +59,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchCallback, 404),
     (SeveralCallbacks, 409),
     (CallbackRefused, 409),
+    (VerificationRefused, 409),
     (NoSuchIncident, 404),
     (SeveralIncidents, 409),
     (BadIncident, 400),

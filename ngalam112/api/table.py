@@ -107,6 +107,7 @@ _INCIDENTS = (
             ("link", IncidentChanges.link),
             ("publish", IncidentChanges.publish),
             ("unpublish", IncidentChanges.unpublish),
+            ("verify", IncidentChanges.verify),
         )
     ),
     _post(

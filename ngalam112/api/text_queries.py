@@ -9,7 +9,7 @@ import msgspec
 
 from acd.texts.states import TextState
 from models.database import Database
-from ngalam112.api.asked import ById, Limit, one_of
+from ngalam112.api.asked import Before, ById, Limit, one_of
 from ngalam112.api.queries import Answer, call_row, with_times
 from ngalam112.config.settings import Settings
 from reports.texts import OPEN, list_texts, show_text
@@ -20,13 +20,14 @@ class OfTexts(msgspec.Struct, forbid_unknown_fields=True):
 
     state: Annotated[str, one_of(OPEN, TextState)] | None = None
     limit: Limit = 100
+    before: Before | None = None
 
 
 async def texts(database: Database, settings: Settings, asked: OfTexts) -> Answer:
     """The newest text conversations."""
     zone = ZoneInfo(settings.timezone)
     async with database.session() as session:
-        found = await list_texts(session, asked.state, asked.limit)
+        found = await list_texts(session, asked.state, asked.limit, asked.before)
     return {"texts": [with_times(msgspec.to_builtins(one), zone) for one in found]}
 
 

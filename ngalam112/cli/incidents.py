@@ -100,8 +100,11 @@ _SENT = (
 AgencyArgument = Annotated[str, typer.Argument(metavar="AGENCY", help="Its id or number.")]
 
 
-_IDS = ("dispatch", "incident", "into", "calls", "source", "due_at", "due_for")
-_BESIDE = ("dispatches", "place_source", "due_at", "due_for")
+_IDS = ("dispatch", "incident", "into", "calls", "source", "due_at", "due_for", "item")
+_BESIDE = (
+    *("dispatches", "place_source", "due_at", "due_for"),
+    *("verification", "verified_at", "verified_by"),
+)
 """What `show` tells elsewhere, or better."""
 
 
@@ -229,6 +232,7 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
         "call_ids": ", ".join(row["call_ids"]),
         "publication": (row["publication"] or {}).get("description"),
         "references": ", ".join(_reference(one) for one in row["references"]),
+        "verified": _verified(row, zone),
     }
     return [
         {"what": name, "value": on_screen(value, zone) if name.endswith("_at") else value}
@@ -239,6 +243,15 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
 
 def _reference(one: Mapping[str, Any]) -> str:
     return f"{one['system']}:{one['reference']}"
+
+
+def _verified(row: Mapping[str, Any], zone: ZoneInfo) -> str | None:
+    """What the caller of an incident has said of it when rung; None where nobody has asked."""
+    if row["verification"] is not None:
+        return "the caller is to be rung"
+    if row["verified_at"] is None:
+        return None
+    return f"verified by {row['verified_by']} at {on_screen(row['verified_at'], zone)}"
 
 
 def _details(entry: Mapping[str, Any], zone: ZoneInfo) -> str:
@@ -544,6 +557,18 @@ def incident_merge(
 def incident_unmerge(incident: Name, by: ByOption = SUPERVISOR) -> None:
     """Take a merge back: both incidents are what they were."""
     _said(_post(incident, "unmerge", {"by": by}), "is one of its own again")
+
+
+@incidents.command("verify")
+def incident_verify(
+    incident: Name,
+    operator: Annotated[
+        str | None, typer.Option(help="Who is offered it first; anybody if not given.")
+    ] = None,
+    by: ByOption = SUPERVISOR,
+) -> None:
+    """Have the caller of its last call rung, to hear whether it is so, before anybody is sent."""
+    _said(_post(incident, "verify", {"operator": operator, "by": by}), "is to be verified")
 
 
 @incidents.command("link")

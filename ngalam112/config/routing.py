@@ -288,6 +288,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         outbound=found.outbound,
         callbacks=found.callbacks,
         number=settings.number,
+        desk_url=settings.desk_url,
         withheld=Withheld(settings.withheld_numbers),
         answers=found.answers,
         labels={**LABELS, **found.labels},

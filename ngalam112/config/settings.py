@@ -27,6 +27,12 @@ _LINK_URL = re.compile(
     r"(https://[A-Za-z0-9.-]+|http://(127\.0\.0\.1|localhost))(:[0-9]{1,5})?(/[A-Za-z0-9._~/-]*)?"
 )
 LONGEST_LINK_URL = 100
+# an address of a call: nothing that could end the header, or that Asterisk's dialplan would read
+_URL_SIGNS = r"[A-Za-z0-9._~/?=&:@+%!-]*"
+_DESK_URL = re.compile(
+    rf"https?://[A-Za-z0-9.-]+(:[0-9]{{1,5}})?/{_URL_SIGNS}\{{call_id\}}{_URL_SIGNS}"
+)
+LONGEST_DESK_URL = 200
 _HOST = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 PROJECT = Path(__file__).resolve().parents[2]
 SHIPPED_PROMPTS = PROJECT / "ivr" / "prompts" / "id"
@@ -84,6 +90,8 @@ class Settings(BaseSettings):
     warning_credit: str = Field(
         default="Sumber: BMKG (Badan Meteorologi, Klimatologi, dan Geofisika)", max_length=200
     )
+    # the address of a call for phones that open one, with {call_id}; "" for none
+    desk_url: str = ""
     number: str = Field(default="112", pattern=r"^[0-9]{2,6}$")
     # dialled to try the line: a machine answers; "" for none, the header form is there anyhow
     test_number: str = Field(default="", pattern=r"^([0-9]{2,6})?$")
@@ -223,6 +231,16 @@ class Settings(BaseSettings):
                 raise UrlError("is not https")
         except UrlError as error:
             raise ValueError(f"it {error}; give such as https://www.bmkg.example/list") from None
+        return value
+
+    @field_validator("desk_url")
+    @classmethod
+    def _address_of_a_call(cls, value: str) -> str:
+        # it stands in a header of SIP, between < and >
+        if value and (len(value) > LONGEST_DESK_URL or not _DESK_URL.fullmatch(value)):
+            raise ValueError(
+                "give an address with {call_id} once, such as https://desk.example/incidents/{call_id}"
+            )
         return value
 
     @field_validator("test_number")

@@ -73,6 +73,9 @@ Outcome = MusicLost | SayFailed | RingFailed | Connected | ConnectFailed | Joine
 # ms until who spoke counts as silent, of which nothing follows; a sample's mean magnitude, of 32768
 _HEARD = "1000,256"
 
+# set before Asterisk writes the INVITE
+_CALL_INFO = "PJSIP_HEADER(add,Call-Info)"
+
 # `acd`'s words for the states of POST channels/{id}/transfer_progress
 _PROGRESS = {
     "trying": "channel_progress",
@@ -146,8 +149,13 @@ class AriSwitch:
         lost = MusicLost(channel)
         self._do("music", channel, "POST", f"channels/{channel}/moh", query, if_lost=lost)
 
-    def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
-        """Originate the operator's leg; its answer comes back as StasisStart."""
+    def ring(
+        self, leg: str, phone: str, display: tuple[str, str], citizen: str, address: str = ""
+    ) -> None:
+        """Originate the operator's leg; its answer comes back as StasisStart.
+
+        An `address` goes out in its INVITE as Call-Info (RFC 3261, 20.9).
+        """
         name, number = display
 
         def then(reply: Reply) -> None:
@@ -165,7 +173,10 @@ class AriSwitch:
         }
         if citizen != leg:
             query["originator"] = citizen
-        self._ari.send("POST", "channels", query, then=then, lane=self._lanes.add(leg, citizen))
+        lane, body = self._lanes.add(leg, citizen), None
+        if address:
+            body = {"variables": {_CALL_INFO: f"<{address}>;purpose=info"}}
+        self._ari.send("POST", "channels", query, body=body, then=then, lane=lane)
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:
         """Music off, bridge, both legs in: four requests, in this order on one lane.

@@ -13,6 +13,7 @@ import structlog
 
 from acd.callbacks.by_hand import CallbacksByHand
 from acd.callbacks.jobs import CallbackJobs
+from acd.callbacks.verifications import Verifications
 from acd.calls.call import Call, Leg
 from acd.calls.journal import Journal
 from acd.calls.live_calls import LiveCalls
@@ -39,6 +40,7 @@ from acd.transfers.talking_on import TalkingOn
 from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
 from incidents.incident import EntryKind
+from incidents.verifications import IncidentVerifications
 from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
 from ivr.number_teller import NumberTeller
@@ -132,6 +134,10 @@ class EventRouter:
         self.offers = offers
         self.callbacks = CallbackJobs(offers, operator_calls, dispatcher, self.live, journal)
         self.callbacks_by_hand = CallbacksByHand(self.callbacks, offers, operator_calls, dispatcher)
+        self.verifications = Verifications(
+            offers, operator_calls, dispatcher, self.live, journal, self.callbacks
+        )
+        self.incident_verifications = IncidentVerifications(incidents, self.verifications)
         journal.on_arrived = self.callbacks.call_arrived
         journal.on_answered = incidents.call_answered
         journal.on_ended = self._call_ended
@@ -297,12 +303,25 @@ class EventRouter:
         """A phone has dialled a code."""
         if code == "*16":
             self.callbacks_by_hand.from_phone(channel_id, phone, now)
+        elif code == "*18":
+            self._verify(channel_id, phone, now)
         elif code == CLOSE_TEXT:
             closed = self.texts.close_at(phone, now)
             self.switch.answer(channel_id)
             self.codes.say(channel_id, TEXT_CLOSED if closed else NO_TEXT, now)
         else:
             self.codes.dialled(channel_id, phone, code, now)
+
+    def _verify(self, channel_id: str, phone: str, now: float) -> None:
+        """An operator wants to hear from the caller of the last call whether it is so."""
+        one = self.dispatcher.roster.at_phone(phone)
+        prompt = "operator_not_logged_in"
+        if one is not None:
+            call = self.dispatcher.operator_legs.call_of(one.id)
+            record = None if call is None else call.record
+            prompt = self.incident_verifications.by_phone(record, one.id, now)
+        self.switch.answer(channel_id)
+        self.codes.say(channel_id, prompt, now)
 
     def _said(
         self, call_id: str, what: str | None, category: str | None, operator: str | None, now: float
@@ -335,6 +354,7 @@ class EventRouter:
         return max(0.0, (now if ended_at is None else ended_at) + within - now)
 
     def _call_ended(self, record: CallRecord, at: float, again: bool) -> None:
+        self.verifications.call_ended(record, at)
         self.callbacks.call_ended(record, at, again)
         self.incidents.call_ended(record, at, again=again)
 

@@ -49,6 +49,7 @@ def remember(
     now = engine.clock.now()
     engine.router.claims.redials.remember(items, now)
     engine.router.callbacks.remember(items, now)
+    engine.router.verifications.remember(items, now)
     _know_incidents(engine, known, kept.facts.get(LAST_NUMBER), now)
     engine.text_service.remember(
         known.others.get(CONVERSATIONS, []),
@@ -114,6 +115,7 @@ def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     in_journal = local.kept.others.get(TABLE, {}).keys() | local.kept.newer
     items = [one for one in items_of(stored) if one.id not in in_journal]
     engine.router.callbacks.remember(items, engine.clock.now())
+    engine.router.verifications.remember(items, engine.clock.now())
     of_others = {
         table: [row for row in rows if row["id"] not in local.kept.newer]
         for table, rows in stored.others.items()

@@ -299,6 +299,7 @@ class LineDesk(Desk):
         items = [msgspec.convert(row, WorkItem) for row in rows if row["ended_at"] is None]
         after.router.claims.redials.remember(items, now)
         after.router.callbacks.remember(items, now)
+        after.router.verifications.remember(items, now)
         after.incidents.remember(self.journal.tables.get(INCIDENTS, {}).values(), now)
         after.incidents.numbers.know(after.journal.facts.get(LAST_NUMBER))
         return after

@@ -30,13 +30,15 @@ class Did(NamedTuple):
 class FakeSwitch:
     """A `Switch` that keeps every order, in order. `whose`: what belongs to which citizen.
 
-    `lanes`: on which an order goes to Asterisk, found as `AriSwitch` does.
+    `lanes`: on which an order goes to Asterisk, found as `AriSwitch` does. `addresses`: of calls,
+    by the legs that are rung with one.
     """
 
     def __init__(self) -> None:
         self.lanes = CallLanes(5)
         self.whose: dict[str, str] = {}
         self.did: list[Did] = []
+        self.addresses: dict[str, str] = {}
         self.hears: Callable[[Did], None] = lambda _: None
 
     def _do(self, what: str, to: str, *more: Any) -> None:
@@ -57,8 +59,12 @@ class FakeSwitch:
     def music(self, channel: str, turn: int = 0, language: str = "id") -> None:
         self._do("music", channel, *([turn] if turn else []), *([language][language == "id" :]))
 
-    def ring(self, leg: str, phone: str, display: tuple[str, str], citizen: str) -> None:
+    def ring(
+        self, leg: str, phone: str, display: tuple[str, str], citizen: str, address: str = ""
+    ) -> None:
         self.lanes.add(leg, citizen)
+        if address:
+            self.addresses[leg] = address
         self._do("ring", leg, phone, display, citizen)
 
     def connect(self, bridge: str, citizen: str, leg: str) -> None:

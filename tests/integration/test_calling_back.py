@@ -197,6 +197,30 @@ async def test_who_dials_again_keeps_the_place_and_who_never_answers_is_given_up
     await line.is_empty()
 
 
+async def verified_over_a_death(town: Town) -> None:
+    """The operator of the last talk has its citizen rung by *18, and the engine dies meanwhile."""
+    line, desk, mobile = town.line, town.desk, town.mobile
+    await line.post("/api/operators/1101/ready")
+    dialled = await desk.dial("*18")
+    await desk.closed(dialled)
+    ringing = await desk.incoming()
+    assert desk.calls[dialled].state == "closed", "it rings when the words have been heard"
+    await town.engine_dies()
+    await desk.answer(ringing.id)
+    at_mobile = await mobile.answer()
+    await desk.audio_flows(ringing.id)
+    await mobile.audio_flows(at_mobile)
+    await desk.hang_up(ringing.id)
+    await mobile.closed(at_mobile)
+    await line.post("/api/operators/1101/pause", {"reason": "prayer"})
+
+    async def is_verified() -> bool:
+        (one,) = (await line.get("/api/incidents"))["incidents"]
+        return one["verified_by"] == "1101" and one["verification"] is None
+
+    await eventually(is_verified, what="the incident is verified")
+
+
 async def test_an_operator_calls_by_star_16_whoever_is_owed_a_call(town: Town) -> None:
     line, desk, mobile = town.line, town.desk, town.mobile
     await log_in(desk)
@@ -220,6 +244,8 @@ async def test_an_operator_calls_by_star_16_whoever_is_owed_a_call(town: Town) -
     await desk.closed(dialled, within=15.0)
     items = await town.are("reached", "given_up")
     assert items[1]["reason"] == "operator"
+
+    await verified_over_a_death(town)
 
     # a supervisor knows that nobody has to call
     dialled = await town.dial()

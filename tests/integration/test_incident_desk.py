@@ -13,6 +13,7 @@ from lines import eventually
 from served import ServedEngine, a_record, an_engine, keep
 from test_commands import Ran, failed_in_one_line, run
 
+from acd.work_items.states import ItemOutcome
 from ngalam112.api import written
 
 YEAR_S = 1_798_700_000.0  # the last day of 2026, so that nothing is uncoded before its time
@@ -219,6 +220,18 @@ async def test_what_the_engine_has_in_hand_is_changed_without_the_database(
     assert (status, "nothing is changed" in sentence) == (503, True)
 
 
+async def test_incidents_are_read_on_page_by_page(served: ServedEngine) -> None:
+    made = [(await served.post("/api/incidents", description=f"n{at}"))["id"] for at in range(5)]
+    first = (await served.get("/api/incidents", limit="2"))["incidents"]
+    last = first[-1]["id"]
+    rest = (await served.get("/api/incidents", before=last))["incidents"]
+    assert [one["id"] for one in (*first, *rest)] == made[::-1]
+    status, words = await served.refusal("get", "/api/incidents", before="x")
+    assert (status, "no row 'x'" in words) == (400, True)
+    status, words = await served.refusal("get", "/api/texts", before="x")
+    assert (status, "no row 'x'" in words) == (400, True)
+
+
 async def test_withheld_numbers_are_seen_as_the_city_has_set_it(tmp_path: Path) -> None:
     async with an_engine(tmp_path / "home") as served:
         await answered(served, "c1", "08123456789", withheld=True)
@@ -246,3 +259,40 @@ async def test_the_rows_are_in_the_database(served: ServedEngine) -> None:
         return [row["number"] for row in rows] == ["2026-000001"]
 
     await eventually(listed, what="written")
+
+
+async def test_the_caller_of_an_incident_is_to_be_rung_by_command(tmp_path: Path) -> None:
+    async with an_engine(tmp_path, carrier="127.0.0.1:9") as served:
+        await answered(served, "c1", "08123456789")
+        await ok(served, "open", "Nobody has called about this")
+        for name, words in (("2026-2", "has no call"), ("2026-9", "no incident")):
+            failed_in_one_line(await incident(served, "verify", name), words)
+        nobody = await incident(served, "verify", "2026-1", "--operator", "9")
+        failed_in_one_line(nobody, "no operator 9")
+        assert "is to be verified" in await ok(served, "verify", "2026-1", "--by", "1004")
+        failed_in_one_line(await incident(served, "verify", "2026-1"), "verified already")
+        assert "the caller is to be rung" in await ok(served, "show", "2026-1")
+        (work,) = served.engine.router.offers.open.values()
+        listed = await served.get("/api/callbacks", which="all")
+        assert listed["callbacks"] == [], "it is no callback of a lost call"
+
+        def talked(now: float) -> None:
+            work.item.closed_by = "1004"
+            verifications = served.engine.router.verifications
+            verifications._close(work, ItemOutcome.REACHED, "talked", now, by="1004")
+
+        await served.engine.do(talked)
+
+        async def said() -> bool:
+            return "verified by 1004 at 20" in await ok(served, "show", "2026-1")
+
+        await eventually(said, what="the incident is verified in the database")
+        found = await served.get("/api/incidents/2026-1")
+        kinds = [one["kind"] for one in found["entries"]]
+        assert kinds == ["opened", "verification_asked", "verified"]
+
+
+async def test_without_a_carrier_nobody_is_rung_to_verify(served: ServedEngine) -> None:
+    await answered(served, "c1", "08123456789")
+    failed_in_one_line(await incident(served, "verify", "2026-1"), "No carrier is set")
+    assert (await shown(served, "2026-1"))["incident"]["verification"] is None

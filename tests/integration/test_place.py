@@ -45,7 +45,13 @@ async def line(
     trust: dict[str, Any] = {"place_networks": list(LOOPBACK), "place_ca_file": ca_file()}
     home = tmp_path_factory.mktemp("line")
     async with open_line(
-        home, programs, brief_sounds, desks=1, place_hosts=["localhost"], **trust
+        home,
+        programs,
+        brief_sounds,
+        desks=1,
+        place_hosts=["localhost"],
+        desk_url="https://desk.example/incidents/{call_id}",
+        **trust,
     ) as line:
         yield line
 
@@ -83,6 +89,11 @@ async def test_a_circle_in_the_invite_is_on_the_operators_display(
     assert (record.radius_m, record.place) == (25.0, "Kauman, Klojen")
     assert (record.kelurahan, record.kecamatan) == ("Kauman", "Klojen")
     assert 'From: "POLISI 086111, Kauman, Klojen" <sip:086111@' in phone.messages()
+    # a softphone that opens links opens the incident, which the call's id finds
+    address = f"https://desk.example/incidents/{record.call_id}"
+    assert f"\nCall-Info: <{address}>;purpose=info\n" in phone.messages().replace("\r", "")
+    found = await line.get(f"/api/incidents/{record.call_id}")
+    assert found["incident"]["call_ids"] == [record.call_id]
     took = events[EventKind.LOCATED].at - events[EventKind.ARRIVED].at
     print(f"the place is told {1000 * took:.0f} ms after the arrival")  # noqa: T201
     assert took <= TOLD_WITHIN_S

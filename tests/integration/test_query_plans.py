@@ -99,6 +99,15 @@ async def test_a_report_of_a_time_reads_its_calls(filled: Database) -> None:
     assert not whole and "ix_calls_arrived_at" in steps
 
 
+async def test_a_list_is_read_on_from_the_row_that_the_reader_has(filled: Database) -> None:
+    with questions(filled) as asked:
+        async with filled.session() as session:
+            listed = await list_calls(session, limit=10, before="00000100")
+    assert [one.call_id for one in listed][:2] == ["000000ff", "000000fe"]
+    steps, whole = await reads(filled, asked)
+    assert not whole and "ix_calls_arrived_at" in steps
+
+
 async def test_who_is_owed_a_call_is_found_without_the_others(filled: Database) -> None:
     with questions(filled) as asked:
         async with filled.session() as session:

@@ -64,6 +64,21 @@ async def test_an_empty_database_has_a_summary_that_adds_up(session: AsyncSessio
         await show_call(session, "x")
 
 
+async def test_calls_are_read_on_page_by_page_with_none_left_out(session: AsyncSession) -> None:
+    # three of one moment, and one beyond a page
+    await keep(session, *(a_record(f"c{n}", minutes=n // 3) for n in range(7)))
+    pages, last = [], None
+    while page := await list_calls(session, limit=2, before=last):
+        pages.append([one.call_id for one in page])
+        last = page[-1].call_id
+        if len(pages) == 1:
+            await keep(session, a_record("new", minutes=10))
+    assert pages == [["c6", "c5"], ["c4", "c3"], ["c2", "c1"], ["c0"]]
+    for unknown in ("x", "c", "", "c\0", "\ud800"):
+        with pytest.raises(BadQuestion, match="There is no row"):
+            await list_calls(session, before=unknown)
+
+
 async def test_a_summary_counts_from_its_begin_on_and_not_its_end(session: AsyncSession) -> None:
     await keep(session, *(a_record(f"c{n}", minutes=n) for n in range(4)))
     total = await summary(session, NOON + timedelta(minutes=1), NOON + timedelta(minutes=3))

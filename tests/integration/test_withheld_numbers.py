@@ -102,6 +102,7 @@ async def test_people_see_the_middle_of_it_masked_and_call_it_back_all_the_same(
     assert record.withheld
     rung = phone.messages()
     assert f'From: "POLISI {masked}" <sip:anonim@' in rung
+    assert "Call-Info" not in rung, "no address is set"
     assert number not in rung
     await line.is_written()
     (listed,) = [

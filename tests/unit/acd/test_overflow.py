@@ -6,7 +6,7 @@ from factories import Desk, an_agency
 
 from acd.calls.states import Stage
 from acd.operators.states import State
-from acd.rules.rules import OverflowStep
+from acd.rules.rules import OverflowStep, Rules
 
 PLAN = (
     OverflowStep(after_s=5.0, to="anybody"),
@@ -107,3 +107,27 @@ def test_while_somebody_is_on_duty_the_plan_waits() -> None:
     desk.roster.pause("1001", None, 115.0)
     fire_until(desk, 140.0)
     assert "102" in rung(desk)
+
+
+def test_the_address_of_a_call_is_shown_by_phones_of_the_line_and_by_nobody_outside() -> None:
+    desk = Desk(2, overflow=PLAN, desk_url="https://desk.example/{call_id}", ring_timeout_s=4.0)
+    desk.dispatcher.transfers.directory.agencies.know([an_agency("113", voice="sip:a@b:1")])
+    for number in desk.roster.operators:
+        desk.roster.pause(number, None, 90.0)
+    call = desk.queued(now=100.0)
+    fire_until(desk, 120.0)
+    told = {did.more[0]: desk.switch.addresses.get(did.to) for did in desk.switch.all("ring")}
+    address = f"https://desk.example/{call.id}"
+    assert told == {"101": address, "102": address, "sip:a@b:1": None}
+
+
+def test_without_an_address_set_none_is_made() -> None:
+    desk = Desk()
+    desk.queued(now=100.0)
+    assert desk.switch.all("ring") and desk.switch.addresses == {}
+
+
+def test_a_calls_id_cannot_lead_an_address_elsewhere() -> None:
+    rules = Rules(desk_url="https://desk.example/{call_id}?from=phone")
+    found = rules.desk_address("../a?b>#")
+    assert found == "https://desk.example/..%2Fa%3Fb%3E%23?from=phone"

@@ -75,7 +75,17 @@ def test_only_who_watches_needs_no_token(told: dict[str, Any]) -> None:
 def test_parameters_and_bodies_are_those_of_the_handlers_types(told: dict[str, Any]) -> None:
     found = operations(told)
     listed = {one["name"]: one for one in found["GET /api/incidents"]["parameters"]}
-    assert set(listed) == {"from", "to", "which", "class", "category", "caller", "text", "limit"}
+    assert set(listed) == {
+        "from",
+        "to",
+        "which",
+        "class",
+        "category",
+        "caller",
+        "text",
+        "limit",
+        "before",
+    }
     limit = {"type": "integer", "minimum": 1, "maximum": 10_000, "default": 100}
     assert listed["limit"]["schema"] == limit and listed["limit"]["description"]
     assert listed["from"]["schema"]["type"] == "string", "a parameter is a text, or is not there"

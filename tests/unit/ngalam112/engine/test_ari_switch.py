@@ -17,9 +17,13 @@ class Asked:
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
         self.took: list[int] = []
+        self.bodies: list[Any] = []
 
-    def send(self, method: str, uri: str, *_: Any, lane: int = 0, **__: Any) -> None:
+    def send(
+        self, method: str, uri: str, *_: Any, lane: int = 0, body: Any = None, **__: Any
+    ) -> None:
         self.requests.append((method, uri))
+        self.bodies.append(body)
         self.took.append(lane)
 
 
@@ -60,3 +64,13 @@ def test_what_another_engine_made_has_the_turn_of_its_citizen() -> None:
     switch.join("b1", "o1")
     switch.disconnect("b1")
     assert len(set(asked.took)) == 1, dict(zip(asked.requests, asked.took, strict=True))
+
+
+def test_an_address_goes_out_with_the_ring_itself_and_without_one_nothing_does() -> None:
+    asked = Asked()
+    switch = AriSwitch(cast(AriClient, asked), "sounds", lambda _: None)
+    switch.ring("o1", "101", ("POLISI", "08123"), "c1", "https://desk.example/1")
+    switch.ring("o2", "102", ("POLISI", "08123"), "c1")
+    assert asked.requests == [("POST", "channels")] * 2
+    header = {"PJSIP_HEADER(add,Call-Info)": "<https://desk.example/1>;purpose=info"}
+    assert asked.bodies == [{"variables": header}, None]
