@@ -485,8 +485,14 @@ def incident_undelivered(fmt: FormatOption = Format.TABLE) -> None:
 def incident_alarms(fmt: FormatOption = Format.TABLE) -> None:
     """List what was not accepted, or not reported, in the agreed time; then overdue complaints."""
     _dispatches("alarms", fmt, "All agencies are within their times.")
-    if fmt is Format.TABLE:
-        incident_list(which="overdue_complaints", fmt=fmt)
+    if fmt is not Format.TABLE:
+        return
+    settings = load_settings()
+    rows = read(settings, "/api/incidents", {"which": "overdue_complaints"})["incidents"]
+    if rows:
+        zone = ZoneInfo(settings.timezone)
+        console().print()
+        write_list(rows, _LATE, fmt, names=(), shown=[_shown(row, zone) for row in rows])
 
 
 @incidents.command("scene")
