@@ -21,13 +21,13 @@ from ngalam112.accounts import admin
 from ngalam112.accounts.skills import check_skills, check_weight
 from ngalam112.api import queries
 from ngalam112.api.bodies import BadBody, Nothing
+from ngalam112.api.incident_lookup import IncidentLookup
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.queries import Answer
 from ngalam112.api.written import all_written
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from pbx.ari_reply import AriError
-from reports.calls import show_call
 
 log = structlog.get_logger("api")
 
@@ -109,10 +109,15 @@ class Changes:
     """The handlers of all that is posted. Raises what `api` knows how to refuse."""
 
     def __init__(
-        self, engine: Engine, database: Database, settings: Settings, journal: CountingJournal
+        self,
+        engine: Engine,
+        database: Database,
+        settings: Settings,
+        journal: CountingJournal,
+        lookup: IncidentLookup,
     ) -> None:
         self._engine, self._database, self._settings = engine, database, settings
-        self._journal = journal
+        self._journal, self._lookup = journal, lookup
         self._disposing = asyncio.Lock()
 
     async def add_phone(self, body: NewPhone) -> Answer:
@@ -192,9 +197,7 @@ class Changes:
         engine.router.dispositions.check(body.disposition)
         # one at a time: of two that read the same record, the second would lose its event
         async with self._disposing:
-            await self._all_written()
-            async with self._database.session() as session:
-                record = (await show_call(session, id)).record
+            record = await self._lookup.call(id)
 
             def say(now: float) -> CallRecord:
                 router = engine.router

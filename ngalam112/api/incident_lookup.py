@@ -9,14 +9,16 @@ from contextlib import asynccontextmanager
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from acd.calls.record import CallRecord
 from incidents.dispatch import Dispatch
 from incidents.incident import Incident
 from models.database import Database
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.written import all_written
 from ngalam112.engine.engine import Engine
+from reports.calls import show_call
 from reports.dispatches import dispatch_by_id, dispatches_of
-from reports.incidents import by_id, find_incident
+from reports.incidents import by_id, find_incident, of_call
 
 
 class IncidentLookup:
@@ -68,6 +70,16 @@ class IncidentLookup:
             found = await dispatches_of(session, incident.id)
         known = self._engine.dispatches.open
         return [known.get(one.id, one) for one in found]
+
+    async def call(self, call_id: str) -> CallRecord:
+        """Return the call of that id. Raises as `show_call` does."""
+        async with self._reading() as session:
+            return (await show_call(session, call_id)).record
+
+    async def of_call(self, call_id: str) -> Incident | None:
+        """Return the incident that the database has for the call with exactly this id."""
+        async with self._reading() as session:
+            return await of_call(session, call_id)
 
     async def all_written(self) -> None:
         """Return once the database has all that happened."""

@@ -21,7 +21,6 @@ from incidents.errors import BadIncident, IncidentRefused
 from incidents.incident import Contact, EntryKind, Incident
 from incidents.publication import as_data, publication_of
 from incidents.states import IncidentClass, IncidentState
-from models.database import Database
 from models.tables import NAME, NUMBER, TEXT, WORD
 from ngalam112.api.incident_lookup import IncidentLookup
 from ngalam112.api.incident_queries import dispatch_row, incident_row
@@ -31,8 +30,6 @@ from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
 from places.districts import kelurahan_by_kecamatan
 from places.place import PlaceError
-from reports.calls import show_call
-from reports.incidents import of_call
 
 T = TypeVar("T")
 
@@ -202,12 +199,11 @@ class IncidentChanges:
     def __init__(
         self,
         engine: Engine,
-        database: Database,
         settings: Settings,
         journal: CountingJournal,
         lookup: IncidentLookup,
     ) -> None:
-        self._engine, self._database, self._settings = engine, database, settings
+        self._engine, self._settings = engine, settings
         self._journal, self._book = journal, engine.router.incidents
         self._lookup, self._changing = lookup, lookup.changing
 
@@ -295,10 +291,8 @@ class IncidentChanges:
         """Let a call belong to this incident, and to none other."""
         async with self._changing:
             incident = await self._lookup.find(id)
-            await self._lookup.all_written()
-            async with self._database.session() as session:
-                record = (await show_call(session, body.call)).record
-                before = await of_call(session, record.call_id)
+            record = await self._lookup.call(body.call)
+            before = await self._lookup.of_call(record.call_id)
             await self._engine.do(
                 lambda now: self._book.link(incident, record, before, _by(body.by), now)
             )
@@ -353,9 +347,7 @@ class IncidentChanges:
         """The call with exactly this id, from the engine if it has it in mind."""
         if (call := self._engine.router.known_call(call_id)) is not None:
             return call.record
-        await self._lookup.all_written()
-        async with self._database.session() as session:
-            return (await show_call(session, call_id)).record
+        return await self._lookup.call(call_id)
 
     async def dispatch(self, id: str, body: DispatchIncident) -> Answer:
         """Tell agencies of an incident; all of them or none."""

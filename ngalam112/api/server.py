@@ -76,8 +76,8 @@ class Api:
         self._parts = (
             LineNow(engine, settings, journal),
             Document(ROUTES),
-            IncidentChanges(engine, database, settings, journal, self.lookup),
-            Changes(engine, database, settings, journal),
+            IncidentChanges(engine, settings, journal, self.lookup),
+            Changes(engine, database, settings, journal, self.lookup),
             TextChanges(engine, settings),
             AgencyRoutes(engine, database, settings),
             Places(engine, database, settings),

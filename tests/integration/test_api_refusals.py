@@ -152,7 +152,10 @@ async def test_a_database_that_fails_is_told_in_one_sentence(served: ServedEngin
         await connection.execute(text("DROP TABLE call_events"))
         await connection.execute(text("DROP TABLE calls"))
         await connection.execute(text("DROP TABLE phones"))
+    await served.post("/api/incidents", description="Pohon tumbang")
     for method, path, values in (
+        ("post", "/api/calls/x/disposition", {"disposition": None}),
+        ("post", "/api/incidents/2026-1/link", {"call": "x"}),
         ("get", "/api/summary", {}),
         ("get", "/api/calls/x", {}),
         ("post", "/api/phones", {"number": "101"}),
