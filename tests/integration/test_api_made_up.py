@@ -37,7 +37,7 @@ CHECKS = [
     negative_data_rejection,
     ignored_auth,
 ]
-MADE_UP, NAMED = 6, 5
+MADE_UP, NAMED = 4, 3
 """Requests of each route, about; and of those about one thing, as many that name one there is."""
 
 NOON = 1_776_056_400.0
