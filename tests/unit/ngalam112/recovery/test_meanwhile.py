@@ -95,6 +95,6 @@ def test_the_recheck_serves_a_citizen_whom_nobody_knows() -> None:
     desk = LineDesk(operators=0)
     known = desk.citizen("c1")
     live = Snapshot({one: a_leg(one, age_s=2.0) for one in ("c1", "c2")}, {})
-    recheck.look(desk.router, recheck.known(desk.router, frozenset()), live, 103.0)
+    recheck.look(desk.router, recheck.known(desk.router, {}), live, 103.0)
     assert set(desk.router.calls) == {"c1", "c2"}
     assert (known.stage, desk.router.calls["c2"].stage) == (Stage.MENU, Stage.QUEUED)
