@@ -40,6 +40,7 @@ from ngalam112.personal_data.removing import (
     remove_requests,
     remove_texts,
 )
+from ngalam112.personal_data.writing import INCIDENTS, ROWS
 from privacy.erasing import ERASED
 from privacy.purge import MARKED, OUTCOMES
 from privacy.requests import ABOUT
@@ -50,7 +51,8 @@ Remove = Callable[[AsyncConnection, Sequence[Any]], Awaitable[int]]
 
 class RecordClass(msgspec.Struct, frozen=True, kw_only=True):
     """One class. `moment`, `id`: the columns by which its records are walked; `conditions`: which
-    rows of the table are of it; `unerased`: those that still have anything personal.
+    rows of the table are of it; `unerased`: those that still have anything personal. `rows`: so
+    many are taken together at most.
     """
 
     name: str
@@ -61,6 +63,7 @@ class RecordClass(msgspec.Struct, frozen=True, kw_only=True):
     remove: Remove
     conditions: tuple[Any, ...] = ()
     unerased: tuple[Any, ...] = ()
+    rows: int = ROWS
 
 
 def _of_calls(name: str) -> tuple[ColumnElement[bool], ...]:
@@ -125,6 +128,7 @@ def record_classes() -> Iterator[RecordClass]:
             erase=_erase_incidents,
             remove=remove_incidents,
             conditions=(IncidentRow.incident_class == name,),
+            rows=INCIDENTS,
         )
     yield RecordClass(
         name="callbacks",

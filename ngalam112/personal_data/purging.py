@@ -1,7 +1,7 @@
 """Purges: takes persons out of old records, and removes older ones, class by class.
 
 Records are found by an index on their time, a page at a time; each page is one short transaction,
-in which how far the purge has come is kept as well. A run that is cut off is gone on with.
+and after it is kept how far the purge has come. A run that is cut off is gone on with.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ class Purge:
             query = query.where(*of.unerased)
         if last is not None:
             query = query.where(or_(of.moment > at, of.id > last))
-        query = query.order_by(of.moment, of.id).limit(ROWS)
+        query = query.order_by(of.moment, of.id).limit(min(ROWS, of.rows))
         async with self._database.session() as session:
             return [(row[0], row[1]) for row in await session.execute(query)]
 
@@ -135,9 +135,9 @@ class Purge:
         chosen = seen.erased[of.what]
         if not self._writes or not chosen:
             return seen
-        await self._let_go(
-            chosen if of.what == "calls" else [], chosen if of.what == "incidents" else []
-        )
+        if of.what in ("calls", "incidents"):  # of nothing else an engine has a memory
+            is_call = of.what == "calls"
+            await self._let_go(chosen if is_call else [], [] if is_call else chosen)
         how = self._how(f"retention {of.name}", stage, writes=stage is Stage.PERSONAL)
 
         async def turn() -> None:

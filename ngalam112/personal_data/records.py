@@ -111,9 +111,14 @@ async def erase_calls(connection: AsyncConnection, ids: Sequence[str], how: Eras
     how.erased["calls"] += chosen
     if not how.writes or not chosen:
         return
-    for id, (made, _) in chosen.items():
-        values = fit(CallRow, {name: getattr(made, name) for name in _OF_CALL})
-        await connection.execute(update(CallRow).where(CallRow.call_id == id).values(values))
+    table: Any = CallRow.__table__
+    changed = [
+        {"of": id, **{f"new_{name}": getattr(made, name) for name in _OF_CALL}}
+        for id, (made, _) in chosen.items()
+    ]
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in _OF_CALL}
+    there = table.c.call_id == bindparam("of")
+    await connection.execute(update(table).where(there).values(values), changed)
     events = await _rows(connection, CallEventRow, CallEventRow.call_id, list(chosen))
     await _change_data(connection, CallEventRow, "call_id", [_new_event(one) for one in events])
     last = [msgspec.structs.asdict(event) for _, event in chosen.values()]

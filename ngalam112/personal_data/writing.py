@@ -17,8 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.database import Database
 
-ROWS = 50
+ROWS = 10
 """So many records are changed by one transaction, each with all that belongs to it."""
+
+INCIDENTS = 2
+"""... of incidents, whose timelines are long."""
 
 _LEAST_REST_S = 0.02
 T = TypeVar("T")
