@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.calls.call import Call
-from acd.feature_codes.dispositions import CATEGORY, CategoryCode
+from acd.feature_codes.dispositions import CATEGORY
 from incidents.book import AGAIN_S, MOST_CONTACTS, MOST_SETTLED, By, Said
+from incidents.categories import Categories, Category
 from incidents.errors import IncidentChanged, IncidentRefused
 from incidents.incident import (
     CALLERS_OF,
@@ -149,13 +150,20 @@ def test_an_operator_codes_the_incident_by_the_phone(code: str, what: str) -> No
     assert the_incident(desk).incident_class is None
 
 
+def a_category(id: str, code: str, what: IncidentClass) -> Category:
+    return Category(id=id, code=code, name={"id": id}, national_class=what)
+
+
 def test_the_code_of_a_category_says_what_it_is_in_the_talk_too() -> None:
     desk = LineDesk()
     desk.router.know_codes(
-        {
-            "91": CategoryCode("fire_building", "emergency"),
-            "70": CategoryCode("question", "information"),
-        }
+        Categories(
+            "1",
+            [
+                a_category("fire_building", "91", IncidentClass.EMERGENCY),
+                a_category("question", "70", IncidentClass.INFORMATION),
+            ],
+        )
     )
     call = desk.citizen_talks(now=110.0)
     for key in "*491":
