@@ -51,11 +51,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             for name in self.__struct_fields__
             if name not in ("id", "retired")
         }
-        return {
+        given = {
             name: value.strip() if type(value) is str else value
             for name, value in found.items()
             if value is not UNSET
         }
+        return given | {name: given[name] or None for name in ("parent", "menu") if name in given}
 
 
 class Problem(NamedTuple):
