@@ -112,6 +112,11 @@ class Categories:
         """Return what a call of this category of the voice menu is taken for."""
         return self._by_menu.get(category)
 
+    def priority_of(self, id: str | None) -> int | None:
+        """Return the priority of incidents of this category; None if it is the usual one."""
+        found = self._by_id.get(id or "")
+        return None if found is None else found.priority
+
     def path(self, category: Category) -> list[Category]:
         """Return a category behind those that it is a part of, the topmost first."""
         return [category, *_above(category, self._by_id)][::-1]

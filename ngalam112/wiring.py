@@ -244,6 +244,7 @@ def _router(
             Numbers(journal.keep, ZoneInfo(settings.timezone)),
             country=settings.country,
             category_of=partial(incident_category, routing.categories),
+            priority_of=routing.categories.priority_of,
             due=routing.agreed_times.due,
         ),
         claim=requests.claim,

@@ -26,6 +26,7 @@ from incidents.incident import (
     Entry,
     EntryKind,
     Incident,
+    apply,
     fold,
 )
 from incidents.states import IncidentClass, IncidentState
@@ -148,6 +149,28 @@ def test_an_operator_codes_the_incident_by_the_phone(code: str, what: str) -> No
     assert (entry.by, entry.source) == ("1001", "phone")
     assert dialled(desk, "*40", 126.0) == "disposition_undone"
     assert the_incident(desk).incident_class is None
+
+
+def test_a_category_gives_its_priority_as_long_as_nobody_says_another() -> None:
+    desk = LineDesk()
+    priorities = {"fire": 1, "flood": 2}
+    book = desk.router.incidents
+    book._priority_of = lambda category: priorities.get(category or "")
+    one = book.open({"category": "fire"}, SUPERVISOR, 110.0)
+    assert one.priority == 1
+    book.code(one, IncidentClass.EMERGENCY, SUPERVISOR, 111.0, category="flood")
+    assert (one.priority, timeline_of(desk, one.id)[-1].data["priority"]) == (2, 2)
+    book.code(one, IncidentClass.PRANK, SUPERVISOR, 112.0)
+    assert one.priority == 2, "its category is the same"
+    book.code(one, IncidentClass.PRANK, SUPERVISOR, 113.0, category="prank")
+    assert one.priority == 3, "the usual one"
+    book.change(one, EntryKind.PRIORITISED, SUPERVISOR, 114.0, {"priority": 5})
+    book.code(one, IncidentClass.EMERGENCY, SUPERVISOR, 115.0, category="fire")
+    assert one.priority == 5, "somebody has said so"
+    again = Incident(id=one.id)
+    for entry in timeline_of(desk, one.id):
+        apply(again, entry)
+    assert again.priority == 5
 
 
 def a_category(id: str, code: str, what: IncidentClass) -> Category:
