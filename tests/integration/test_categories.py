@@ -11,13 +11,14 @@ import msgspec
 import pytest
 from served import ServedEngine, an_engine
 from structlog.testing import capture_logs
+from test_agencies import started
 
 from acd.agencies.changes import Terms
 from acd.agencies.first import Sources
 from acd.feature_codes.dispositions import CategoryCode
 from incidents.categories import Categories, Category, Question, QuestionKind
 from incidents.categories_file import load_categories as load_file
-from incidents.category_changes import CategoryError, Change
+from incidents.category_changes import CategoryError, Change, first_categories
 from incidents.category_rules import TAKEN_DIGITS
 from incidents.states import IncidentClass
 from journal.database_writer import DatabaseWriter
@@ -29,7 +30,8 @@ from ngalam112.accounts.categories import (
     load_categories,
 )
 from ngalam112.api.metrics import CountingJournal
-from ngalam112.recovery.startup_state import known_by, read_stored
+from ngalam112.recovery.late_database import _learn
+from ngalam112.recovery.startup_state import Known, known_by, read_stored
 
 pytest_plugins = ("databases",)
 
@@ -172,3 +174,63 @@ def test_the_next_engine_knows_them_from_the_journal(tmp_path: Path) -> None:
     again = WriteAheadLog(tmp_path / "journal")
     assert known_by(again.kept).categories == ROWS
     again.close()
+
+
+async def test_an_engine_has_those_of_the_last_one_until_the_database_is_there(
+    served: ServedEngine,
+) -> None:
+    one = await started(served)
+    (kept,) = first_categories([SHIPPED.own["fire"]], 9.0)
+    known = Known(operators=[], phones=[], calls=[], categories=[kept])
+    one.start(known, is_stored=False)
+    assert [*tree_codes(served)] == ["50"] and not one.engine.categories_stored
+    later = msgspec.structs.replace(kept, code="59", version=2)
+    stored = msgspec.structs.replace(known, categories=[later])
+    await one.engine.do(lambda _: _learn(one.engine, one.journal.recorder, stored))
+    assert [*tree_codes(served)] == ["59"] and one.engine.categories.version == "2"
+    await one.put("/api/categories/prank", apco="x")
+    await one.engine.do(lambda _: _learn(one.engine, one.journal.recorder, stored))
+    assert len(tree_codes(served)) > 1, "what the API has changed is newer"
+
+
+async def test_a_file_of_the_city_fills_the_table_and_is_passed_over_afterwards(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(
+        'version = "1"\n[[categories]]\nid = "whale"\ncode = "77"\nname = { id = "Paus" }\n'
+        'class = "emergency"\n',
+        "utf-8",
+    )
+    async with an_engine(tmp_path / "home", categories_file=file) as served:
+        assert [*tree_codes(served)] == ["77"]
+        one = await started(served)
+        known = Known(operators=[], phones=[], calls=[], categories=first_categories(ROWS, 9.0))
+        logs = one.start(known, is_stored=True)
+        (told,) = [log for log in logs if log["event"] == "categories_file_passed_over"]
+        assert told["file"] == str(file) and "NGALAM112_CATEGORIES_FILE" in told["what"]
+        assert len(tree_codes(served)) == len(ROWS), "the rows count"
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "body", "said"),
+    [
+        (400, "/api/categories/fire", {"code": "41" * 4}, "must be 2 to 6 digits"),
+        (400, "/api/categories/fire", {"code": 50}, "Expected `str"),
+        (400, "/api/categories/fire", {"id": "prank"}, "the path is not"),
+        (400, "/api/categories/fire", {"colour": "red"}, "unknown field"),
+        (400, "/api/categories/fire", {"name": {"id": "a\x1b[2J"}}, "must be one line of 1 to 60"),
+        (400, "/api/categories/fire", {"parent": "fire_building"}, "a part of itself"),
+        (400, "/api/categories/fire", {"apco": "x" * 70_000}, "larger than 64 KiB"),
+        (404, "/api/categories/nobody", {"retired": True}, "There is no category 'nobody'"),
+        (400, "/api/categories", {"categories": []}, "length >= 1"),
+        (400, "/api/categories", {"categories": [{"id": "a"}] * 501}, "length <= 500"),
+    ],
+)
+async def test_what_cannot_be_is_refused(
+    served: ServedEngine, status: int, path: str, body: dict[str, Any], said: str
+) -> None:
+    before = served.engine.categories.own
+    found = await served.refusal("put", path, **body)
+    assert found[0] == status and said in found[1]
+    assert served.engine.categories.own == before
