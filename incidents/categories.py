@@ -14,6 +14,8 @@ from incidents.states import IncidentClass
 LONGEST_SEARCH = 100
 """So many characters of what is searched for count, and no more."""
 
+MOST_LEVELS = 3
+"""A category, its parent and the parent's."""
 
 LEAST_LETTERS = 3
 """With fewer letters a beginning of a name could mean anything."""
@@ -40,13 +42,16 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Category(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One category; a row of the city's file.
+    """One category; a row of `categories`, and of the city's file.
 
     `parent`: the id of the category that it is a part of. `code`: the digits that an operator dials
     behind *4. `name`: by language. `national_class`: `class` in the file. `apco`: what an
     APCO-style list calls it, in words; may be empty. `questions`, `agencies` (ids): those of the
     row; once loaded, its parents' questions come first, and a row without agencies has those of its
-    parent. `menu`: the voice menu's category whose calls are taken for this one.
+    parent. `menu`: the voice menu's category whose calls are taken for this one. `priority`: 1
+    (first) to 5, of its incidents as long as nobody says another; None is the usual one. `version`:
+    of the tree, when the row was changed last. `retired_at`: when it was retired; None while it is
+    in use. Times are seconds since the epoch.
     """
 
     id: str
@@ -58,6 +63,10 @@ class Category(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     questions: tuple[Question, ...] = ()
     agencies: tuple[str, ...] = ()
     menu: str | None = None
+    priority: int | None = None
+    version: int = 0
+    changed_at: float = 0.0
+    retired_at: float | None = None
 
     def called(self, language: str = OWN_LANGUAGE) -> str:
         """Return its name in a language, else in the line's own."""
@@ -65,24 +74,34 @@ class Category(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class Categories:
-    """All categories. `version`: of the mapping to classes, kept with each report made by it.
+    """All categories, as they are now; changed as a whole, on the writer's turn.
 
-    `rows` must be checked (`incidents.categories_file`); they are kept in their order.
+    `version`: of the tree; a report says by which it was made. `own`: each as it is kept. `rows`:
+    those in use, in their order, with what they have of their parents; `all_rows`: retired ones
+    too, which are named, and neither dialled nor found.
     """
 
     def __init__(self, version: str, rows: Iterable[Category]) -> None:
-        self.version = version
-        self._by_id: dict[str, Category] = {}
-        waiting = {row.id: row for row in rows}
-        for row in waiting.values():
-            self._by_id[row.id] = _inheriting(row, waiting)
-        self.rows = tuple(self._by_id.values())
+        self.know(rows, version)
+
+    def know(self, rows: Iterable[Category], version: str | None = None) -> None:
+        """Have these from now on, in place of all others.
+
+        `version`: of the tree; else the newest of its rows. What is wrong with rows that nobody has
+        checked (`incidents.category_rules`) is theirs alone.
+        """
+        self.own: Mapping[str, Category] = {row.id: row for row in rows}
+        last = max((row.version for row in self.own.values()), default=0)
+        self.version = version or str(last)
+        self._by_id = {id: _inheriting(row, self.own) for id, row in self.own.items()}
+        self.all_rows = tuple(self._by_id.values())
+        self.rows = tuple(row for row in self.all_rows if row.retired_at is None)
         self._by_code = {row.code: row for row in self.rows}
         self._by_menu = {row.menu: row for row in self.rows if row.menu is not None}
         self._words = {row.id: _searched(row) for row in self.rows}
 
     def get(self, id: str) -> Category | None:
-        """Return the category of this id."""
+        """Return the category of this id, in use or retired."""
         return self._by_id.get(id)
 
     def of_code(self, digits: str) -> Category | None:
@@ -93,12 +112,14 @@ class Categories:
         """Return what a call of this category of the voice menu is taken for."""
         return self._by_menu.get(category)
 
+    def priority_of(self, id: str | None) -> int | None:
+        """Return the priority of incidents of this category; None if it is the usual one."""
+        found = self._by_id.get(id or "")
+        return None if found is None else found.priority
+
     def path(self, category: Category) -> list[Category]:
         """Return a category behind those that it is a part of, the topmost first."""
-        found = [category]
-        while (parent := found[0].parent) is not None:
-            found.insert(0, self._by_id[parent])
-        return found
+        return [category, *_above(category, self._by_id)][::-1]
 
     def children(self, id: str | None = None) -> list[Category]:
         """Return the categories right below one, or the topmost ones."""
@@ -145,15 +166,21 @@ def letters(text: str) -> int:
     return len(text.replace(" ", ""))
 
 
+def _above(row: Category, rows: Mapping[str, Category]) -> list[Category]:
+    """Return what a category is a part of, its parent first; a circle ends."""
+    found = list[Category]()
+    while (above := rows.get(row.parent or "")) is not None and len(found) < MOST_LEVELS:
+        found.append(row := above)
+    return found
+
+
 def _inheriting(row: Category, rows: Mapping[str, Category]) -> Category:
-    """The row with what it has from its parents."""
-    if row.parent is None:
-        return row
-    above = _inheriting(rows[row.parent], rows)
+    """Return the category with the questions of its parents, and their agencies if it has none."""
+    above = _above(row, rows)
     return msgspec.structs.replace(
         row,
-        questions=above.questions + row.questions,
-        agencies=row.agencies or above.agencies,
+        questions=tuple(one for part in (*above[::-1], row) for one in part.questions),
+        agencies=next((part.agencies for part in (row, *above) if part.agencies), ()),
     )
 
 

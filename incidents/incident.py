@@ -27,6 +27,7 @@ INCIDENTS, TIMELINE, CALLS_OF, CALLERS_OF, REFERENCES_OF = (
 and which reference belongs to which."""
 
 LINE = "line"
+USUAL_PRIORITY = 3
 """Who has done what nobody did."""
 
 
@@ -153,7 +154,7 @@ class Incident(msgspec.Struct, kw_only=True):
     state: IncidentState = IncidentState.OPENED
     incident_class: IncidentClass | None = None
     category: str | None = None
-    priority: int = 3
+    priority: int = USUAL_PRIORITY
     opened_at: float = 0.0
     opened_by: str = LINE
     description: str = ""
@@ -225,6 +226,7 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912, PLR
         case EntryKind.OPENED:
             incident.number, incident.category = data.get("number", ""), data.get("category")
             incident.opened_at, incident.opened_by = at, entry.by
+            incident.priority = data.get("priority", incident.priority)
             incident.description = data.get("description", "")
             _locate(incident, data)
             incident.call_ids = list(data.get("calls", []))
@@ -234,6 +236,7 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912, PLR
             what = data["class"]
             incident.incident_class = None if what is None else IncidentClass(what)
             incident.category = data.get("category", incident.category)
+            incident.priority = data.get("priority", incident.priority)
             incident.coded_at = None if what is None else at
         case EntryKind.DESCRIBED:
             incident.description = data["description"]

@@ -552,3 +552,25 @@ class AgencyRow(Base):
     report_s: Mapped[float] = mapped_column(info=NOT_PERSONAL)
     changed_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
     retired_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+
+
+class CategoryRow(Base):
+    """A category of incidents (`incidents.categories.Category`). Rows are retired and never
+    deleted: incidents name them, and an empty table is one that has never been filled.
+    """
+
+    __tablename__ = "categories"
+
+    id: Mapped[str] = mapped_column(String(WORD), primary_key=True, info=NOT_PERSONAL)
+    code: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    name: Mapped[dict[str, Any]] = mapped_column(info=NOT_PERSONAL)
+    parent: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    national_class: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    priority: Mapped[int | None] = mapped_column(info=NOT_PERSONAL)
+    menu: Mapped[str | None] = mapped_column(String(NAME), info=NOT_PERSONAL)
+    apco: Mapped[str] = mapped_column(String(NAME), info=NOT_PERSONAL)
+    questions: Mapped[list[dict[str, Any]]] = mapped_column(info=NOT_PERSONAL)
+    agencies: Mapped[list[str]] = mapped_column(info=NOT_PERSONAL)
+    version: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    changed_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
+    retired_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)

@@ -10,7 +10,6 @@ from acd.calls.journal import Journal
 from acd.calls.owners import Owners
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
-from acd.feature_codes.dispositions import CategoryCode
 from acd.operator_calls import OperatorCalls
 from acd.operators.roster import Roster
 from acd.text_offers import TextOffers
@@ -245,6 +244,7 @@ def _router(
             Numbers(journal.keep, ZoneInfo(settings.timezone)),
             country=settings.country,
             category_of=partial(incident_category, routing.categories),
+            priority_of=routing.categories.priority_of,
             due=routing.agreed_times.due,
         ),
         claim=requests.claim,
@@ -252,12 +252,7 @@ def _router(
         tell_full=requests.tell_full,
         fetch_place=place_finder.fetch,
     )
-    router.know_codes(
-        {
-            one.code: CategoryCode(one.id, one.national_class.value)
-            for one in routing.categories.rows
-        }
-    )
+    router.know_codes(routing.categories)
     return router
 
 

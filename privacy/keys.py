@@ -117,6 +117,7 @@ _WHOM: Keys = {"call_id": PLAIN, "kind": PLAIN, "to": PLAIN, "name": _OPERATOR}
 _KEYS_OF_ENTRIES: Mapping[EntryKind, Keys] = MappingProxyType(
     {
         EntryKind.OPENED: {
+            "priority": PLAIN,
             **_WHERE,
             "number": PLAIN,
             "calls": PLAIN,
@@ -124,7 +125,7 @@ _KEYS_OF_ENTRIES: Mapping[EntryKind, Keys] = MappingProxyType(
             "contact": _OF_CONTACT,
             "description": _TEXT,
         },
-        EntryKind.CODED: {"class": PLAIN, "category": PLAIN},
+        EntryKind.CODED: {"class": PLAIN, "category": PLAIN, "priority": PLAIN},
         EntryKind.DESCRIBED: {"description": _TEXT},
         EntryKind.NOTED: {"text": _TEXT, "follow_up": PLAIN, "reply": PLAIN},
         EntryKind.LOCATED: _WHERE,

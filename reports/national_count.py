@@ -84,7 +84,9 @@ class Count:
         self._offered = self._owed = self._incidents = self._merged = self._told = 0
         self._test_calls = 0
         self._classes = _parts((*CLASSES, NO_INCIDENT))
-        self._categories = _parts((*(c.id for c in categories.rows), OTHER_CATEGORY, NO_CATEGORY))
+        self._categories = _parts(
+            (*(c.id for c in categories.all_rows), OTHER_CATEGORY, NO_CATEGORY)
+        )
         self._kecamatan = _parts((*self._areas.values(), OUTSIDE, NOT_KNOWN))
         self._days, self._hours = _parts(days), _parts(f"{hour:02}:00" for hour in range(24))
         known = list(agencies)

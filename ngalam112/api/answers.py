@@ -19,11 +19,14 @@ from acd.texts.conversation import ConversationRecord
 from acd.texts.conversation import TextMessage as KeptMessage
 from acd.work_items.item import Step as KeptStep
 from acd.work_items.item import WorkItem
+from incidents.categories import Category as KeptCategory
+from incidents.categories import Question
 from incidents.dispatch import Delivery as KeptDelivery
 from incidents.dispatch import Dispatch as KeptDispatch
 from incidents.incident import Contact as KeptContact
 from incidents.incident import Entry
 from incidents.incident import Incident as KeptIncident
+from incidents.states import IncidentClass
 from ngalam112.accounts.places import KeptPlace
 from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
@@ -210,6 +213,29 @@ Agency = shown(
 )
 Agencies = answer("Agencies", "Agencies.", agencies=many(Agency))
 FoundAgency = answer("FoundAgency", "One agency.", agency=Agency)
+Category = shown(
+    KeptCategory,
+    "Category",
+    "A category of incidents. `class`: the nation's. `questions`, `agencies`: its own.",
+    without=("national_class", "questions"),
+    **{"class": IncidentClass, "questions": many(Question), "agencies": many(str)},
+)
+Categories = answer(
+    "Categories",
+    "Categories, by their codes. `version`: of the tree, which grows with each change.",
+    version=str,
+    categories=many(Category),
+)
+OneCategory = answer("OneCategory", "One category.", category=Category)
+FoundCategory = answer(
+    "FoundCategory",
+    "One category. `path`: what it is a part of, itself last. `asked`: its questions, behind those"
+    " of its parents. `sent`: the agencies that are usually sent, its parents' if it has none.",
+    category=Category,
+    path=many(str),
+    asked=many(Question),
+    sent=many(str),
+)
 Place = shown(KeptPlace, "Place", "The place of a fixed number.", without=("caller",))
 Places = answer("Places", "In the order of their numbers.", places=many(Place))
 

@@ -421,14 +421,15 @@ class IncidentChanges:
             return None
         tree = self._engine.categories
         if (found := tree.get(name) or tree.of_code(name)) is not None:
-            return found
+            if found.retired_at is None:
+                return found
+            raise BadIncident(f"Category {found.id} is retired; choose another one.")
         near = tree.find(name, most=5)
         if len(near) == 1:
             return near[0]
         which = ", ".join(one.id for one in near) or "none is called like that"
         raise BadIncident(
-            f"There is no category {name[:32]!r}; choose one of `ngalam112 incident categories`: "
-            f"{which}."
+            f"There is no category {name[:32]!r}; choose one of `ngalam112 category list`: {which}."
         )
 
     def _row(self, incident: Incident) -> Answer:

@@ -15,6 +15,7 @@ from acd.feature_codes.dispositions import NoSuchDisposition
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
 from acd.queueing.notices import NoSuchNotice
 from acd.texts.ports import NoOpenText, TextError
+from incidents.category_changes import CategoryError, NoSuchCategory
 from incidents.errors import BadIncident, IncidentError
 from models.database import DatabaseError
 from ngalam112.accounts.admin import AdminError, AlreadyThere
@@ -69,6 +70,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (ReportError, 400),
     (NoSuchAgency, 404),
     (AgencyError, 400),
+    (NoSuchCategory, 404),
+    (CategoryError, 400),
     (NoSuchPlace, 404),
     (PlaceError, 400),
     (AlreadyThere, 409),

@@ -18,6 +18,7 @@ from aiohttp import web
 from models.database import Database
 from ngalam112.api import queries
 from ngalam112.api.agencies import AgencyRoutes
+from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
 from ngalam112.api.complaint_closing import ComplaintClosing
 from ngalam112.api.connection_limit import (
@@ -80,6 +81,7 @@ class Api:
             Changes(engine, database, settings, journal, self.lookup),
             TextChanges(engine, settings),
             AgencyRoutes(engine, database, settings),
+            CategoryRoutes(engine, database, settings),
             Places(engine, database, settings),
             PrivacyRoutes(engine, database, journal),
             NoticeRoutes(engine, settings),

@@ -11,6 +11,7 @@ from typing import Any
 
 from ngalam112.api import answers, incident_queries, queries, text_queries
 from ngalam112.api.agencies import AgencyRoutes
+from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
 from ngalam112.api.incidents import IncidentChanges
 from ngalam112.api.line import LineNow
@@ -180,6 +181,11 @@ _CITY = (
     _put("/api/agencies", AgencyRoutes.put_all, answers.Agencies, 404, _AWAY),
     _put("/api/agencies/{id}", AgencyRoutes.put, answers.FoundAgency, 404, _AWAY),
     _delete("/api/agencies/{id}", AgencyRoutes.retire, answers.FoundAgency, 404, _AWAY),
+    _get("/api/categories", CategoryRoutes.list, answers.Categories),
+    _get("/api/categories/{id}", CategoryRoutes.show, answers.FoundCategory, 404),
+    _put("/api/categories", CategoryRoutes.put_all, answers.Categories, 404, _AWAY),
+    _put("/api/categories/{id}", CategoryRoutes.put, answers.OneCategory, 404, _AWAY),
+    _delete("/api/categories/{id}", CategoryRoutes.retire, answers.OneCategory, 404, _AWAY),
     _list("/api/places", queries.registered_places, answers.Places),
     _post("/api/places", Places.add, answers.KeptPlaces, _AWAY, status=201),
     _delete("/api/places/{number}", Places.remove, answers.RemovedPlace, 404, _AWAY),

@@ -144,21 +144,28 @@ def agency_import(
 
     A line that is wrong is named, and then nothing of the file is taken in.
     """
-    from acd.agencies.files import Unusable, read_csv, read_toml
+    from acd.agencies.files import read_csv, read_toml
+
+    text = read_text(file)
+    given = (read_toml if file_kind(file, kind) is FileKind.TOML else read_csv)(text)
+    count = take_in(load_settings(), given)
+    more = "" if count is None else f", {count} of them new or changed"
+    console().print(f"{len(given)} agencies are taken in{more}.")
+
+
+def read_text(file: Path) -> str:
+    """Return what a file says that is to be taken in; - is stdin. Raises Unusable."""
+    from acd.agencies.files import Unusable
 
     with open(0 if str(file) == "-" else file, "rb", closefd=True) as stream:
         content = stream.read(LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise Unusable([(0, f"{file} is larger than {LARGEST_FILE // 1_000_000} MB")])
     try:
-        text = content.decode("utf-8")
+        return content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise Unusable([(line, "it is no UTF-8")]) from None
-    given = (read_toml if _kind(file, kind) is FileKind.TOML else read_csv)(text)
-    count = take_in(load_settings(), given)
-    more = "" if count is None else f", {count} of them new or changed"
-    console().print(f"{len(given)} agencies are taken in{more}.")
 
 
 @agencies.command("export")
@@ -168,7 +175,7 @@ def agency_export(output: OutputOption = None, kind: AsOption = None) -> None:
     from ngalam112.cli.agency_changes import known
 
     rows = read(load_settings(), "/api/agencies")["agencies"]
-    write = to_toml if _kind(output or Path(), kind) is FileKind.TOML else to_csv
+    write = to_toml if file_kind(output or Path(), kind) is FileKind.TOML else to_csv
     text = write(known(rows).values())
     if output is None:
         sys.stdout.write(text)
@@ -177,7 +184,8 @@ def agency_export(output: OutputOption = None, kind: AsOption = None) -> None:
         file.write(text)
 
 
-def _kind(file: Path, kind: FileKind | None) -> FileKind:
+def file_kind(file: Path, kind: FileKind | None) -> FileKind:
+    """Return how a file is written: as is said, else as its name says."""
     return kind or (FileKind.TOML if file.suffix.lower() == ".toml" else FileKind.CSV)
 
 

@@ -17,6 +17,7 @@ from ngalam112.cli.agencies import agencies
 from ngalam112.cli.api import api
 from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
+from ngalam112.cli.categories import categories, category_list
 from ngalam112.cli.command_bar import incident_do
 from ngalam112.cli.common import FormatOption, make_group, read, tell
 from ngalam112.cli.engines import engines
@@ -71,6 +72,7 @@ app = typer.Typer(
 database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
 incidents.command("do")(incident_do)
+incidents.command("categories")(category_list)
 reports.command("national")(report_national)
 privacy.command("export")(privacy_export)
 privacy.command("erase")(privacy_erase)
@@ -80,7 +82,7 @@ privacy.command("trail")(privacy_trail)
 privacy.add_typer(holds)
 privacy.add_typer(breaches)
 for group in (
-    *(engines, phones, operators, agencies, calls, texts, incidents),
+    *(engines, phones, operators, agencies, categories, calls, texts, incidents),
     *(callbacks, place, notices, public_warnings, menus),
     *(privacy, reports, exports, database, sounds, api),
 ):

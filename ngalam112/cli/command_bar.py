@@ -8,7 +8,6 @@ from urllib.parse import quote
 
 import typer
 
-from incidents.categories_file import load_categories
 from incidents.command_bar import (
     Acknowledge,
     Code,
@@ -24,6 +23,7 @@ from incidents.command_bar import (
 from incidents.command_words import KnownAgency, Where, Words
 from incidents.errors import HalfDone
 from incidents.states import IncidentState
+from ngalam112.cli.category_changes import tree_now
 from ngalam112.cli.client import Client, ClientError, EngineRefused
 from ngalam112.cli.incidents import SUPERVISOR, ByOption
 from ngalam112.config.settings import Settings, load_settings
@@ -59,7 +59,7 @@ def incident_do(
 def _words(settings: Settings, client: Client) -> Words:
     agencies = client.get("/api/agencies")["agencies"]
     return Words(
-        load_categories(settings.categories_file),
+        tree_now(settings),
         kelurahan_by_kecamatan(settings.districts_file),
         [KnownAgency(one["id"], one["number"], one["name"]) for one in agencies],
     )

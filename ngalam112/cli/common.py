@@ -57,9 +57,16 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
         tell("engine is down: read from the database")
     except EngineSilent as error:
         tell(f"engine does not answer: read from the database ({error})")
-    from ngalam112.api import agency_queries, incident_queries, queries, text_queries
+    from ngalam112.api import (
+        agency_queries,
+        category_queries,
+        incident_queries,
+        queries,
+        text_queries,
+    )
 
-    parts, given = (queries, text_queries, incident_queries, agency_queries), dict(params or {})
+    parts = (queries, text_queries, incident_queries, agency_queries, category_queries)
+    given = dict(params or {})
     stored = {path: question for part in parts for path, question in part.STORED.items()}
     question = stored.get(path)
     if question is None:

@@ -180,12 +180,13 @@ def _menu(settings: Settings) -> Check:
 
 
 def _incidents(settings: Settings) -> Check:
-    what = "categories of incidents"
+    what = "file of categories"
     try:
         found = load_categories(settings.categories_file)
     except CategoriesError as error:
         return wrong(what, error, "fix the file, or set NGALAM112_CATEGORIES_FILE")
-    return ok(what, f"{len(found.rows)} categories, version {found.version}")
+    said = f"{len(found.rows)} categories; the first start reads them, then the database has them"
+    return ok(what, said)
 
 
 def _working_days(settings: Settings) -> Check:

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from incidents.categories_file import load_categories
 from incidents.dispatch import Dispatch
 from incidents.incident import Incident
 from incidents.words import MOST_ASKED
@@ -281,7 +280,7 @@ def _value(value: Any) -> str:
 @incidents.command("open")
 def incident_open(
     description: Annotated[str, typer.Argument(help="What has happened.")],
-    category: Annotated[str | None, typer.Option(help="One of `incident categories`.")] = None,
+    category: Annotated[str | None, typer.Option(help="One of `category list`.")] = None,
     place: Annotated[str | None, typer.Option(help="Where, in words.")] = None,
     kelurahan: Annotated[str | None, typer.Option(help="The kelurahan.")] = None,
     number: Annotated[str, typer.Option(help="The number of who reports it.")] = "",
@@ -298,30 +297,6 @@ def incident_open(
     if number or name:
         body["contact"] = {"number": number, "name": name}
     _said(Client(load_settings()).post("/api/incidents", body), "is opened")
-
-
-@incidents.command("categories")
-def incident_categories(
-    words: Annotated[str, typer.Argument(help="What it is called, or how that begins.")] = "",
-    fmt: FormatOption = Format.TABLE,
-) -> None:
-    """List the categories, with the codes that operators dial behind *4."""
-    tree = load_categories(load_settings().categories_file)
-    found = tree.find(words, most=len(tree.rows)) if words else tree.rows
-    rows = [
-        {
-            "code": one.code,
-            "id": one.id,
-            "name": one.called(),
-            "class": one.national_class.value,
-            "parent": one.parent,
-            "agencies": " ".join(one.agencies),
-        }
-        for one in found
-    ]
-    names = ("code", "id", "name", "class", "parent", "agencies")
-    columns = [Column(name, name, spare=name in ("parent", "agencies")) for name in names]
-    write_list(rows, columns, fmt, names=names, nothing="No category is called like that.")
 
 
 @incidents.command("note")
@@ -352,7 +327,7 @@ def incident_code(
     ] = None,
     by: ByOption = SUPERVISOR,
 ) -> None:
-    """Say what an incident is, by a category (`incident categories`) or a class."""
+    """Say what an incident is, by a category (`category list`) or a class."""
     body = {"class": incident_class, "category": category, "by": by}
     found = _post(incident, "change", body)
     _said(found, f"is coded: {found['incident_class']}, {found['category'] or 'no category'}")

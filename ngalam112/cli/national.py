@@ -87,7 +87,7 @@ async def _counted(
     settings: Settings, month: str, mapping: Path | None
 ) -> tuple[NationalReport, Layout, Categories]:
     """Read the database itself, engine or not: a month of calls is no work for an engine."""
-    from incidents.categories_file import load_categories
+    from ngalam112.api.category_queries import stored_categories
     from ngalam112.api.queries import open_stored
     from places.districts import load_districts
     from reports.national import national_report
@@ -95,10 +95,10 @@ async def _counted(
     from reports.national_mapping import MAPPING_FILE, load_mapping
 
     wanted, layout = month_of(month), load_mapping(mapping or MAPPING_FILE)
-    categories = load_categories(settings.categories_file)
     kecamatan = sorted(load_districts(settings.districts_file).kecamatan)
     zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
     async with open_stored(settings) as database:
+        categories = await stored_categories(database, settings)
         try:
             found = await national_report(
                 database, wanted, zone, layout, categories, kecamatan, now

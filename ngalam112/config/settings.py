@@ -36,6 +36,7 @@ LONGEST_DESK_URL = 200
 _HOST = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
 PROJECT = Path(__file__).resolve().parents[2]
 SHIPPED_PROMPTS = PROJECT / "ivr" / "prompts" / "id"
+SHIPPED_CATEGORIES = PROJECT / "incidents" / "categories.toml"
 
 
 class SettingsError(Exception):
@@ -101,7 +102,7 @@ class Settings(BaseSettings):
     country: str = "ID"
     menu_file: Path = PROJECT / "ivr" / "menu.toml"
     distribution_file: Path = PROJECT / "acd" / "distribution.toml"
-    categories_file: Path = PROJECT / "incidents" / "categories.toml"
+    categories_file: Path = SHIPPED_CATEGORIES
     working_days_file: Path = PROJECT / "incidents" / "working_days.toml"
     prompts: Path = SHIPPED_PROMPTS
     timezone: str = "Asia/Jakarta"
@@ -336,6 +337,11 @@ class Settings(BaseSettings):
         """First and last UDP port for audio."""
         first, _, last = self.rtp_ports.partition("-")
         return int(first), int(last)
+
+    @property
+    def has_categories_file(self) -> bool:
+        """Whether the city has a file of categories of its own."""
+        return self.categories_file != SHIPPED_CATEGORIES
 
     @property
     def url(self) -> str:

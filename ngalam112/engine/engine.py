@@ -17,6 +17,8 @@ from acd.agencies.agency import Agency
 from acd.agencies.register import AGENCIES, Register
 from acd.calls.journal import Journal
 from acd.timers import Timers
+from incidents.categories import Category
+from incidents.category_changes import CATEGORIES, fact
 from incidents.dispatches import Dispatches
 from ngalam112.config.agencies import doubts, provision_agencies
 from ngalam112.config.provision import phones_read, phones_unread, provision_phones
@@ -43,7 +45,7 @@ class Engine:
 
     `restored`: connected, and what Asterisk holds is known. `on_serving()`: called when it becomes
     true. `on_fallback_calls()`: called after each event while citizens are with the fallback.
-    `agencies_stored`: the database has told which agencies there are.
+    `agencies_stored`, `categories_stored`: the database has told which there are.
     """
 
     def __init__(
@@ -75,7 +77,7 @@ class Engine:
         self.dispatches, self._reports = dispatches, reports
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
-        self.restored = self.agencies_stored = False
+        self.restored = self.agencies_stored = self.categories_stored = False
         self.event_errors = 0
         self.on_serving: Callable[[], None] = lambda: None
         self.on_fallback_calls: Callable[[], None] = lambda: None
@@ -130,6 +132,28 @@ class Engine:
             return
         self.agencies_stored = True
         self.journal.keep(AGENCIES, self.agencies.fact())
+
+    def know_categories(self, categories: Iterable[Category], *, stored: bool) -> None:
+        """Use these categories from now on: for the next code, incident and report.
+
+        `stored`: the database has them, so the next engine is told of them.
+        """
+        self.categories.know(categories)
+        self.router.know_codes(self.categories)
+        if not stored:
+            return
+        self.categories_stored = True
+        self.journal.keep(CATEGORIES, fact(self.categories.own.values()))
+
+    def doubt_categories(self) -> None:
+        """Say in the log that nobody reads the city's file of categories any more."""
+        if self.settings.has_categories_file:
+            what = "categories are in the database now (ngalam112 category list); the file is"
+            log.warning(
+                "categories_file_passed_over",
+                file=str(self.settings.categories_file),
+                what=f"{what} passed over: take NGALAM112_CATEGORIES_FILE out of the settings",
+            )
 
     def doubt_agencies(self) -> None:
         """Say in the log what does not fit between the agencies and the distribution file."""

@@ -5,7 +5,7 @@ Nothing here awaits. `EventRouter.handle(event, now)` is called by the engine's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -39,6 +39,7 @@ from acd.timers import Timers
 from acd.transfers.talking_on import TalkingOn
 from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
+from incidents.categories import Categories
 from incidents.incident import EntryKind
 from incidents.verifications import IncidentVerifications
 from ivr.agency_calls import AgencyCalls
@@ -196,9 +197,11 @@ class EventRouter:
         self.entered_meanwhile: set[str] = set()
         self.music_lost: set[str] = set()
 
-    def know_codes(self, categories: Mapping[str, CategoryCode]) -> None:
-        """Know the categories of incidents that operators dial behind *4, by their codes."""
-        self.dispositions.categories = categories
+    def know_codes(self, categories: Categories) -> None:
+        """Know the categories of incidents that operators dial behind *4."""
+        self.dispositions.categories = {
+            one.code: CategoryCode(one.id, one.national_class.value) for one in categories.rows
+        }
         self.dispatcher.transfers.codes = self.dispositions.codes
 
     def handle(self, event: object, now: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a case an event

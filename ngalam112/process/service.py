@@ -166,7 +166,9 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
     settings, journal, kept = life.settings, CountingJournal(recorder), recorder.local.kept
     routing = life.routing if life.routing is not None else load_routing(settings)
     sources = sources_of(settings, routing.distribution)
-    opening = StartupState(database, settings.url, recorder, sources)
+    opening = StartupState(
+        database, settings.url, recorder, sources, tuple(routing.categories.own.values())
+    )
     stored = await opening.first(may_do_without=bool(kept.phones))
     engine, reconnect = build(settings, journal, routing)
     known = known_by(kept, stored)

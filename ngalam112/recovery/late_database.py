@@ -43,6 +43,8 @@ def remember(
         engine.roster.add_operator(operator)
     if known.agencies:
         engine.know_agencies(known.agencies, stored=is_stored)
+    if known.categories:
+        engine.know_categories(known.categories, stored=is_stored)
     reconnect.remember(known.calls, kept.facts, seen_at)
     # somebody has set the machine's clock since: what had to happen in an hour has to then as well
     items = items_of(known, engine.clock.stepped(kept.facts.get(CLOCK)))
@@ -68,6 +70,7 @@ def remember(
         )
         recorder.local.keep_phones(known.phones)
         engine.doubt_agencies()
+        engine.doubt_categories()
         _say_last(engine, recorder, set(kept.newer))
     engine.wrap_ups.restore(engine.clock.now())
 
@@ -111,7 +114,10 @@ def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     learn(roster, stored, newer, local.kept)
     if not engine.agencies_stored:  # else the API has changed some since, and knows all
         engine.know_agencies(stored.agencies, stored=True)
+    if stored.categories and not engine.categories_stored:
+        engine.know_categories(stored.categories, stored=True)
     engine.doubt_agencies()
+    engine.doubt_categories()
     in_journal = local.kept.others.get(TABLE, {}).keys() | local.kept.newer
     items = [one for one in items_of(stored) if one.id not in in_journal]
     engine.router.callbacks.remember(items, engine.clock.now())

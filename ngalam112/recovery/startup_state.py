@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Set
+from collections.abc import Callable, Coroutine, Iterable, Set
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,6 +24,8 @@ from acd.operators.operator import Device, Operator, Phone, operator_of
 from acd.operators.roster import Roster
 from acd.operators.states import State
 from acd.work_items.item import TABLE, WorkItem
+from incidents import category_changes
+from incidents.categories import Category
 from journal.database_writer import DatabaseWriter
 from journal.entries import Kept
 from journal.row_kinds import CALLS, IN_ORDER, RowKind
@@ -32,6 +34,7 @@ from models.rows import plain
 from models.tables import IncidentRow
 from ngalam112.accounts.admin import load_roster
 from ngalam112.accounts.agencies import filled_agencies
+from ngalam112.accounts.categories import filled_categories
 from ngalam112.recovery.snapshot import open_calls
 
 log = structlog.get_logger("startup")
@@ -50,8 +53,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
     `over`: the ids of the journal's calls and other rows without an end that the database has seen
     end. `others`: the rows without an end of further tables, by the table's name.
-    `incident_number`: the highest that the database has. `agencies`: all, retired ones too; none
-    where neither has told.
+    `incident_number`: the highest that the database has. `agencies`, `categories`: all, retired
+    ones too; none where neither has told.
     """
 
     operators: list[Operator]
@@ -61,6 +64,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     others: dict[str, list[dict[str, Any]]] = {}
     incident_number: str | None = None
     agencies: list[Agency] = []
+    categories: list[Category] = []
 
 
 def known_by(kept: Kept, stored: Known | None = None) -> Known:
@@ -73,6 +77,7 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
             calls=_calls(kept, kept.calls.keys()),
             others={table: list(some.values()) for table, some in kept.others.items()},
             agencies=of_facts(kept.facts),
+            categories=category_changes.of_facts(kept.facts),
         )
     operators = []
     for one in stored.operators:
@@ -87,6 +92,7 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
         others={kind.table: _joined_rows(kind, kept, stored) for kind in _OTHERS},
         incident_number=stored.incident_number,
         agencies=stored.agencies,
+        categories=stored.categories,
     )
 
 
@@ -193,11 +199,13 @@ def _calls(kept: Kept, ids: Set[str]) -> list[CallRecord]:
     return found
 
 
-async def read_stored(url: str, sources: Sources, kept: Kept | None = None) -> Known:
+async def read_stored(
+    url: str, sources: Sources, kept: Kept | None = None, categories: Iterable[Category] = ()
+) -> Known:
     """Make the database ready and read it, in a thread, for making it ready takes its time.
 
-    `sources`: what the agencies are if there are none yet. `kept`: what the journal knows, of which
-    some may have ended. Raises a DatabaseError.
+    `sources`, `categories`: what the agencies and categories are if there are none yet. `kept`:
+    what the journal knows, of which some may have ended. Raises a DatabaseError.
     """
     kept = kept or Kept()
 
@@ -205,6 +213,10 @@ async def read_stored(url: str, sources: Sources, kept: Kept | None = None) -> K
         moved = [one.id for one in made if one.number in sources.sections]
         ours = [one.id for one in made if one.number not in sources.sections]
         log.info("agencies_made", from_distribution_file=moved, shipped=ours)
+
+    def told_categories(made: list[Category]) -> None:
+        if made:
+            log.info("categories_made", count=len(made))
 
     async def read() -> Known:
         await upgrade(url)
@@ -218,6 +230,9 @@ async def read_stored(url: str, sources: Sources, kept: Kept | None = None) -> K
                 others={kind.table: await _open_rows(database, kind) for kind in _OTHERS},
                 incident_number=await _incident_number(database),
                 agencies=await filled_agencies(database, sources, time.time(), told),
+                categories=await filled_categories(
+                    database, categories, time.time(), told_categories
+                ),
             )
 
     return await in_thread(read)
@@ -262,10 +277,15 @@ class StartupState:
     """The way to the database: `first` for the start of an engine, `at_last` for a living one."""
 
     def __init__(
-        self, database: Database, url: str, recorder: DatabaseWriter, sources: Sources
+        self,
+        database: Database,
+        url: str,
+        recorder: DatabaseWriter,
+        sources: Sources,
+        categories: Iterable[Category],
     ) -> None:
         self._database, self._url, self._recorder = database, url, recorder
-        self._sources = sources
+        self._sources, self._categories = sources, categories
         self._reading: asyncio.Task[Known] | None = None
 
     async def first(self, may_do_without: bool) -> Known | None:
@@ -305,7 +325,7 @@ class StartupState:
             await asyncio.sleep(_RETRY_S)
 
     def _read(self) -> asyncio.Task[Known]:
-        reading = read_stored(self._url, self._sources, self._recorder.local.kept)
+        reading = read_stored(self._url, self._sources, self._recorder.local.kept, self._categories)
         return asyncio.create_task(reading, name="database")
 
     def give_up(self) -> None:

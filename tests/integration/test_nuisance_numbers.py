@@ -162,4 +162,11 @@ async def test_operators_mark_by_code_and_the_line_remembers_over_a_death_until_
         one for one in (await line.history(second.call_id)).events if one.kind == "disposition"
     ]
     assert [one.data["disposition"] for one in events] == ["ghost", None]
-    assert (await call()).nuisance is None
+    fourth = await call()
+    assert fourth.nuisance is None
+    # a code that is set while the line runs is dialled
+    await asyncio.to_thread(line.client.put, "/api/categories/ghost", {"code": "58"})
+    await line.players.dial(line.phones["101"], "*458")
+    await marked(fourth.call_id, "ghost")
+    found = await line.get(f"/api/incidents/{fourth.call_id}")
+    assert found["incident"]["category"] == "ghost"

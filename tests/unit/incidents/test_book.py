@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acd.calls.call import Call
-from acd.feature_codes.dispositions import CATEGORY, CategoryCode
+from acd.feature_codes.dispositions import CATEGORY
 from incidents.book import AGAIN_S, MOST_CONTACTS, MOST_SETTLED, By, Said
+from incidents.categories import Categories, Category
 from incidents.errors import IncidentChanged, IncidentRefused
 from incidents.incident import (
     CALLERS_OF,
@@ -25,6 +26,7 @@ from incidents.incident import (
     Entry,
     EntryKind,
     Incident,
+    apply,
     fold,
 )
 from incidents.states import IncidentClass, IncidentState
@@ -149,13 +151,42 @@ def test_an_operator_codes_the_incident_by_the_phone(code: str, what: str) -> No
     assert the_incident(desk).incident_class is None
 
 
+def test_a_category_gives_its_priority_as_long_as_nobody_says_another() -> None:
+    desk = LineDesk()
+    priorities = {"fire": 1, "flood": 2}
+    book = desk.router.incidents
+    book._priority_of = lambda category: priorities.get(category or "")
+    one = book.open({"category": "fire"}, SUPERVISOR, 110.0)
+    assert one.priority == 1
+    book.code(one, IncidentClass.EMERGENCY, SUPERVISOR, 111.0, category="flood")
+    assert (one.priority, timeline_of(desk, one.id)[-1].data["priority"]) == (2, 2)
+    book.code(one, IncidentClass.PRANK, SUPERVISOR, 112.0)
+    assert one.priority == 2, "its category is the same"
+    book.code(one, IncidentClass.PRANK, SUPERVISOR, 113.0, category="prank")
+    assert one.priority == 3, "the usual one"
+    book.change(one, EntryKind.PRIORITISED, SUPERVISOR, 114.0, {"priority": 5})
+    book.code(one, IncidentClass.EMERGENCY, SUPERVISOR, 115.0, category="fire")
+    assert one.priority == 5, "somebody has said so"
+    again = Incident(id=one.id)
+    for entry in timeline_of(desk, one.id):
+        apply(again, entry)
+    assert again.priority == 5
+
+
+def a_category(id: str, code: str, what: IncidentClass) -> Category:
+    return Category(id=id, code=code, name={"id": id}, national_class=what)
+
+
 def test_the_code_of_a_category_says_what_it_is_in_the_talk_too() -> None:
     desk = LineDesk()
     desk.router.know_codes(
-        {
-            "91": CategoryCode("fire_building", "emergency"),
-            "70": CategoryCode("question", "information"),
-        }
+        Categories(
+            "1",
+            [
+                a_category("fire_building", "91", IncidentClass.EMERGENCY),
+                a_category("question", "70", IncidentClass.INFORMATION),
+            ],
+        )
     )
     call = desk.citizen_talks(now=110.0)
     for key in "*491":
