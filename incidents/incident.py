@@ -273,7 +273,8 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912, PLR
             _verify(incident, entry)
         case EntryKind.DISPATCH_SETTLED:
             incident.dispatches = [one for one in incident.dispatches if one != data["dispatch"]]
-    _time(incident, entry)
+    if entry.kind is not EntryKind.OPENED:  # no agreed time runs before somebody says what it is
+        _time(incident, entry)
     incident.changed_at, incident.version = at, entry.seq
     if incident.coded_at is None or incident.dispatches or incident.verification is not None:
         incident.settled_at = None
