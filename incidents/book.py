@@ -8,6 +8,7 @@ something follows by itself are kept for the next engine; after a time without a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -83,8 +84,8 @@ class IncidentBook:
     `on_not_in_hand(said)`: the incident has to be read and coded; set by who knows the database.
     `country`: where numbers without a country code are from. `lives(call_id)`: whether a call is
     still up; set by whoever routes events. `category_of(category)`: the incident's category
-    for a call that waited for that one; `priority_of(category)`: that of its incidents, None if it
-    is the usual one. `due(incident)`: the agreed time that runs for it.
+    for a call that waited for that one; `priorities`: of incidents, by category, where they are
+    not the usual one. `due(incident)`: the agreed time that runs for it.
     """
 
     def __init__(
@@ -96,12 +97,12 @@ class IncidentBook:
         *,
         country: str,
         category_of: Callable[[str | None], str | None] = lambda category: category,
-        priority_of: Callable[[str | None], int | None] = lambda category: None,
+        priorities: Mapping[str | None, int] = MappingProxyType({}),
         due: Callable[[Incident], Due | None] = lambda incident: None,
     ) -> None:
         self._journal, self._timers, self._rules = journal, timers, rules
         self._country, self._due = country, due
-        self.numbers, self._category_of, self._priority_of = numbers, category_of, priority_of
+        self.numbers, self._category_of, self._priorities = numbers, category_of, priorities
         self.lives: Callable[[str], bool] = lambda call_id: False
         self.in_hand: dict[str, Incident] = {}
         self._of_call: dict[str, str] = {}  # call -> incident, of those in hand
@@ -385,7 +386,7 @@ class IncidentBook:
         self, incident: Incident, kind: EntryKind, now: float, by: By, /, **data: Any
     ) -> None:
         """Let an entry happen, and keep it with the row as it is then: one entry of the journal."""
-        if "category" in data and kind in (EntryKind.OPENED, EntryKind.CODED):
+        if self._priorities and "category" in data:  # opened or coded
             data |= self._priority(incident, data["category"])
         entry = Entry(
             incident_id=incident.id,
@@ -414,9 +415,9 @@ class IncidentBook:
 
     def _priority(self, incident: Incident, category: str | None) -> dict[str, int]:
         """What its new category makes of its priority, if nobody has said another than the old."""
-        if incident.priority != (self._priority_of(incident.category) or USUAL_PRIORITY):
+        if incident.priority != (self._priorities.get(incident.category, USUAL_PRIORITY)):
             return {}
-        wanted = self._priority_of(category) or USUAL_PRIORITY
+        wanted = self._priorities.get(category, USUAL_PRIORITY)
         return {} if wanted == incident.priority else {"priority": wanted}
 
     def _agree(self, incident: Incident, entry: Entry) -> None:

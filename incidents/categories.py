@@ -78,10 +78,12 @@ class Categories:
 
     `version`: of the tree; a report says by which it was made. `own`: each as it is kept. `rows`:
     those in use, in their order, with what they have of their parents; `all_rows`: retired ones
-    too, which are named, and neither dialled nor found.
+    too, which are named, and neither dialled nor found. `priorities`: by id, where there is one;
+    the same mapping for good.
     """
 
     def __init__(self, version: str, rows: Iterable[Category]) -> None:
+        self.priorities: dict[str | None, int] = {}
         self.know(rows, version)
 
     def know(self, rows: Iterable[Category], version: str | None = None) -> None:
@@ -95,6 +97,10 @@ class Categories:
         self.version = version or str(last)
         self._by_id = {id: _inheriting(row, self.own) for id, row in self.own.items()}
         self.all_rows = tuple(self._by_id.values())
+        self.priorities.clear()
+        self.priorities.update(
+            {row.id: row.priority for row in self.all_rows if row.priority is not None}
+        )
         self.rows = tuple(row for row in self.all_rows if row.retired_at is None)
         self._by_code = {row.code: row for row in self.rows}
         self._by_menu = {row.menu: row for row in self.rows if row.menu is not None}
@@ -111,11 +117,6 @@ class Categories:
     def of_menu(self, category: str) -> Category | None:
         """Return what a call of this category of the voice menu is taken for."""
         return self._by_menu.get(category)
-
-    def priority_of(self, id: str | None) -> int | None:
-        """Return the priority of incidents of this category; None if it is the usual one."""
-        found = self._by_id.get(id or "")
-        return None if found is None else found.priority
 
     def path(self, category: Category) -> list[Category]:
         """Return a category behind those that it is a part of, the topmost first."""

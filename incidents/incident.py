@@ -226,7 +226,8 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912, PLR
         case EntryKind.OPENED:
             incident.number, incident.category = data.get("number", ""), data.get("category")
             incident.opened_at, incident.opened_by = at, entry.by
-            incident.priority = data.get("priority", incident.priority)
+            if "priority" in data:
+                incident.priority = data["priority"]
             incident.description = data.get("description", "")
             _locate(incident, data)
             incident.call_ids = list(data.get("calls", []))

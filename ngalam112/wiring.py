@@ -244,7 +244,7 @@ def _router(
             Numbers(journal.keep, ZoneInfo(settings.timezone)),
             country=settings.country,
             category_of=partial(incident_category, routing.categories),
-            priority_of=routing.categories.priority_of,
+            priorities=routing.categories.priorities,
             due=routing.agreed_times.due,
         ),
         claim=requests.claim,

@@ -153,9 +153,8 @@ def test_an_operator_codes_the_incident_by_the_phone(code: str, what: str) -> No
 
 def test_a_category_gives_its_priority_as_long_as_nobody_says_another() -> None:
     desk = LineDesk()
-    priorities = {"fire": 1, "flood": 2}
     book = desk.router.incidents
-    book._priority_of = lambda category: priorities.get(category or "")
+    book._priorities = {"fire": 1, "flood": 2}
     one = book.open({"category": "fire"}, SUPERVISOR, 110.0)
     assert one.priority == 1
     book.code(one, IncidentClass.EMERGENCY, SUPERVISOR, 111.0, category="flood")
