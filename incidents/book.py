@@ -405,7 +405,8 @@ class IncidentBook:
                 f"{incident.name} is {incident.state} and cannot become {data['state']}; it can "
                 f"become {can}."
             ) from None
-        self._agree(incident, entry)
+        if incident.incident_class is not None or incident.due_for is not None:
+            self._agree(incident, entry)
         self._journal.rows_together(
             (INCIDENTS, incident.row()),
             (TIMELINE, msgspec.structs.asdict(entry)),

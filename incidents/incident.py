@@ -203,7 +203,8 @@ class Incident(msgspec.Struct, kw_only=True):
         row["answers"] = dict(self.answers)
         if self.publication is not None:
             row["publication"] = msgspec.to_builtins(self.publication)
-        row["references"] = [msgspec.to_builtins(one) for one in self.references]
+        if self.references:
+            row["references"] = [msgspec.to_builtins(one) for one in self.references]
         row["call_ids"], row["dispatches"] = list(self.call_ids), list(self.dispatches)
         row["words"] = ""  # of a call that has just been answered, usually
         if self.description or self.place or self.kelurahan or self.kecamatan:

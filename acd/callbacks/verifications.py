@@ -69,7 +69,7 @@ class Verifications:
         self._dispatcher, self._live, self._journal = dispatcher, live, journal
         self._callbacks = callbacks
         self._ringing = Ringing(offers, operator_calls, dispatcher, live)
-        self._by_caller: dict[str, list[Work]] = {}
+        self.by_caller: dict[str, list[Work]] = {}
         self.on_done: OnDone = lambda item, is_verified, why, now: None
         # whom a verification rings is on the line for callbacks
         callbacks.known.rung_otherwise = self._is_rung
@@ -123,14 +123,14 @@ class Verifications:
         work.preferred = _who_asked(item)
         caller = self._caller(item.number)
         if caller is not None:
-            self._by_caller.setdefault(caller, []).append(work)
+            self.by_caller.setdefault(caller, []).append(work)
         return work
 
     def _caller(self, number: str) -> str | None:
         return same_caller(number, self._dispatcher.rules.country)
 
     def _is_rung(self, caller: str | None, but: Work) -> bool:
-        same = self._by_caller.get(caller or "", ())
+        same = self.by_caller.get(caller or "", ())
         return any(one is not but and one.item.state in WITH_OPERATOR for one in same)
 
     def _close(
@@ -138,11 +138,9 @@ class Verifications:
     ) -> None:
         """It is over, and so is the wait of whoever wanted to know: kept by one write."""
         caller = self._caller(work.item.number) or ""
-        self._by_caller[caller] = [
-            one for one in self._by_caller.get(caller, ()) if one is not work
-        ]
-        if not self._by_caller[caller]:
-            del self._by_caller[caller]
+        self.by_caller[caller] = [one for one in self.by_caller.get(caller, ()) if one is not work]
+        if not self.by_caller[caller]:
+            del self.by_caller[caller]
         with self._journal.together():
             self._offers.close(work, outcome, now, by=by, note=why)
             self.on_done(work.item, outcome is ItemOutcome.REACHED, why, now)
@@ -245,9 +243,7 @@ class Verifications:
 
     def call_ended(self, record: CallRecord, at: float) -> None:
         """A call has ended: the talk of one, or the call of a citizen who is to be rung."""
-        if not self._by_caller:
-            return  # as at nearly every call's end
-        for work in list(self._by_caller.get(self._caller(record.caller_number) or "", ())):
+        for work in list(self.by_caller.get(self._caller(record.caller_number) or "", ())):
             item = work.item
             if item.state is ItemState.TALKING and item.talk == record.call_id:
                 self._talked(work, record, at)

@@ -357,7 +357,8 @@ class EventRouter:
         return max(0.0, (now if ended_at is None else ended_at) + within - now)
 
     def _call_ended(self, record: CallRecord, at: float, again: bool) -> None:
-        self.verifications.call_ended(record, at)
+        if self.verifications.by_caller:  # as at hardly any call's end
+            self.verifications.call_ended(record, at)
         self.callbacks.call_ended(record, at, again)
         self.incidents.call_ended(record, at, again=again)
 
