@@ -405,13 +405,39 @@ class OperatorCalls(Owner):
             self._in_vain(call, NO_ANSWER, now)
 
     def _in_vain(self, call: OperatorCall, cause: int, now: float) -> None:
-        """The one who was called does not answer: who called hears it in words."""
+        """The one who was called does not answer: who called hears it in words.
+
+        An agency has a second address, which is rung before that.
+        """
+        if call.target.kind is Kind.AGENCY and self._ring_next(call, now):
+            return
         self._forget(call)
         self._free_both(call, now)
         self.say(call.channel, call.in_vain, now)
         call.tell(False, now)
         if call.item is not None:
             self.callbacks.citizen_not_reached(call, cause, now)
+
+    def _ring_next(self, call: OperatorCall, now: float) -> bool:
+        """Ring the address behind the one that did not answer; False if there is none."""
+        addresses = call.target.addresses
+        behind = addresses[addresses.index(call.address) + 1 :] if call.address in addresses else ()
+        if not behind:
+            return False
+        call.timer.cancel()
+        self.by_leg.pop(call.leg)
+        self._owners.remove(call.leg, self)
+        call.leg, call.address = new_id(now), behind[0]
+        call.rings_until = now + self._dispatcher.rules.ring_s(Kind.AGENCY)
+        call.timer = self._dispatcher.timers.at(
+            call.rings_until, partial(self._rang_out, call.channel)
+        )
+        self._know(call)
+        self._keep(call)
+        one = self._dispatcher.roster.operators.get(call.operator or "")
+        name = call.phone if one is None else one.name
+        self._dispatcher.switch.ring(call.leg, call.address, (name, call.phone), call.channel)
+        return True
 
     def _end(self, call: OperatorCall, now: float, but: str) -> None:
         self._forget(call)

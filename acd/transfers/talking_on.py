@@ -28,22 +28,25 @@ class TalkingOn(NamedTuple):
 def who_talks_on(call: Call) -> TalkingOn | None:
     """Return the operator and the agency that have something to tell each other, or None.
 
-    Those who consult apart; an operator who has the agency rung by keys, and waits for it; of those
-    in the citizen's bridge the operator who came first and the agency that came last. Nobody else
+    Those who consult apart; or of those in the citizen's bridge the operator who came first and the
+    agency that came last; or an operator who waits for an agency that is rung by keys. Nobody else
     stays: a call has two sides once the citizen is gone.
     """
     transfer = call.transfer
-    if transfer is not None and transfer.target.kind is Kind.AGENCY and not transfer.left:
-        agency = transfer.other
-        if agency is not None and (transfer.step is Step.CONSULTING or _waits(transfer)):
-            return TalkingOn(transfer.by, agency, transfer.target, transfer.bridge)
+    called = None if transfer is None or transfer.left else transfer.other
+    if transfer is None or transfer.target.kind is not Kind.AGENCY:
+        called = None
+    if transfer is not None and called is not None and transfer.step is Step.CONSULTING:
+        return TalkingOn(transfer.by, called, transfer.target, transfer.bridge)
     talkers = call.talkers()
     operators = [leg for leg in talkers if leg.operator is not None]
     agencies = [leg for leg in talkers if leg.operator is None]
-    if not operators or not agencies or call.bridge is None:
-        return None
-    agency = agencies[-1]
-    return TalkingOn(operators[0], agency, agency.target or _as_rung(agency), call.bridge)
+    if operators and agencies and call.bridge is not None:
+        agency = agencies[-1]
+        return TalkingOn(operators[0], agency, agency.target or _as_rung(agency), call.bridge)
+    if transfer is not None and called is not None and _waits(transfer):
+        return TalkingOn(transfer.by, called, transfer.target, None)
+    return None
 
 
 def _waits(transfer: Transfer) -> bool:

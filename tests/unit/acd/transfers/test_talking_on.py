@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from factories import a_leg
-from test_transfers import Hand
+from factories import a_leg, an_agency
+from test_transfers import POLICE, Hand
 
+from acd.agencies.register import Register
 from acd.calls.call import Leg
 from acd.calls.states import Stage
 from acd.operators.states import State
+from acd.transfers.directory import Directory
 from acd.transfers.talking_on import CITIZEN_LEFT, NOT_ANSWERED
 from pbx import ari_types as ari
 
@@ -85,8 +87,38 @@ def test_an_agency_that_does_not_answer_is_rung_no_longer_than_it_would_have_bee
     assert agency.id not in hand.desk.switch.told("hang_up")
     hand.desk.timers.fire(until)
     assert agency.id in hand.desk.switch.told("hang_up")
+    second = hand.desk.switch.last("ring").to
+    hand.desk.timers.fire(until + 60)
+    assert second in hand.desk.switch.told("hang_up")
     assert hand.desk.switch.playing()[1] == NOT_ANSWERED
     assert hand.state("1001") is State.WRAP_UP
+
+
+def test_an_agency_is_rung_at_its_second_address_as_well() -> None:
+    hand, agency = with_agency(answers=False)
+    citizen_hangs_up(hand)
+    hand.gone(agency, 17)
+    second = hand.desk.switch.last("ring")
+    assert second.to != agency.id
+    assert second.more[0] == "tel:0341112"
+    assert hand.first.id not in hand.desk.switch.told("hang_up")
+    hand.exchange.channels[second.to].up = True
+    hand.handle(ari.StasisStart(["operator"], ari.Channel(id=second.to)))
+    assert hand.exchange.hears(hand.first.id) == {second.to}
+    hand.gone(hand.first)
+    assert second.to in hand.desk.switch.told("hang_up")
+
+
+def test_who_talks_comes_before_who_rings() -> None:
+    hand, agency = with_agency(keys="*3")
+    both = Register([POLICE, an_agency("111", voice="0341113")])
+    hand.desk.dispatcher.transfers.directory = Directory(agencies=both, carrier=True)
+    hand.press("*2111#")
+    ringing = hand.newest()
+    assert ringing is not agency
+    citizen_hangs_up(hand)
+    assert talks_on(hand, agency)
+    assert ringing.id in hand.desk.switch.told("hang_up")
 
 
 def test_a_colleague_who_rings_yet_is_rung_no_more() -> None:
