@@ -31,7 +31,8 @@ from reports.errors import NoSuchIncident
 log = structlog.get_logger("status")
 
 MOST_WAITING = 50
-TEXT_WITHIN_S = 2.0
+TEXTS_WITHIN_S = 1.0
+"""For all messages of one reading: so long the next reading waits."""
 MOST_AT_ONCE = 5
 """So many messages of one reading are looked up; the others are operators' at once."""
 MOST_WRONG, MOST_A_DAY = 3, 10
@@ -86,6 +87,7 @@ class StatusQuestions:
         self.allowances = Allowances()
         engine.reception.look_up = self._take
         engine.text_service.answers = self.answers
+        engine.text_service.asks = lambda one: asked_in(one.body) is not None
 
     # --- by voice -----------------------------------------------------------------------------
 
@@ -93,17 +95,26 @@ class StatusQuestions:
         try:
             self._waiting.put_nowait(_Question(call, digits))
         except asyncio.QueueFull:
-            failed = Found(failed=True)
-            found = self._engine.reception.found
-            self._engine.inbox.post(Do(lambda now: found(call, failed, now)))
+            self._give_up(call)
 
     async def run(self) -> None:
         """Look up what citizens type, one by one, until cancelled."""
-        reception = self._engine.reception
         while True:
             call, digits = await self._waiting.get()
-            found = await self._look_up(call, digits)
-            await self._engine.do(lambda now, c=call, f=found: reception.found(c, f, now))  # type: ignore[misc]
+            try:
+                await self._tell(call, await self._look_up(call, digits))
+            except Exception:
+                # one question's trouble is no other call's; its own caller gets an operator
+                log.exception("status_not_told", call=call.id)
+                self._give_up(call)
+
+    async def _tell(self, call: Call, found: Found) -> None:
+        reception = self._engine.reception
+        await self._engine.do(lambda now: reception.found(call, found, now))
+
+    def _give_up(self, call: Call) -> None:
+        failed, found = Found(failed=True), self._engine.reception.found
+        self._engine.inbox.post(Do(lambda now: found(call, failed, now)))
 
     async def _look_up(self, call: Call, digits: str) -> Found:
         record = call.record
@@ -120,8 +131,21 @@ class StatusQuestions:
     # --- by message ---------------------------------------------------------------------------
 
     async def answers(self, messages: list[Received]) -> Mapping[str, str]:
-        """Return what is answered to messages that ask for a number of their sender's."""
+        """Return what is answered to messages that ask for a number of their sender's.
+
+        What is not looked up within a second is for operators.
+        """
         found: dict[str, str] = {}
+        try:
+            async with asyncio.timeout(TEXTS_WITHIN_S):
+                await self._answer(messages, found)
+        except (DatabaseError, TimeoutError):
+            log.warning("status_texts_not_answered", answered=len(found))
+        except Exception:
+            log.exception("status_failed")
+        return found
+
+    async def _answer(self, messages: list[Received], found: dict[str, str]) -> None:
         asked = [(one, number) for one in messages if (number := asked_in(one.body))]
         is_open = self._engine.text_service.intake.is_open
         for one, number in asked[:MOST_AT_ONCE]:
@@ -130,19 +154,11 @@ class StatusQuestions:
             sender = self._engine.router.texts.sender_of(one.number, one.address)
             if not self.allowances.may_ask(sender, f"{self._now():%Y-%m-%d}"):
                 continue
-            try:
-                async with asyncio.timeout(TEXT_WITHIN_S):
-                    status = await self.find(number, one.number)
-            except (DatabaseError, TimeoutError):
-                continue
-            except Exception:
-                log.exception("status_failed")
-                continue
+            status = await self.find(number, one.number)
             if status is not None and status.is_contact:
                 found[one.id] = self._written(status)
             else:
                 self.allowances.was_wrong(sender)
-        return found
 
     def _written(self, status: Status) -> str:
         agency = self._engine.agencies.by_id.get(status.agency or "")
