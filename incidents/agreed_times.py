@@ -37,6 +37,16 @@ class Due(msgspec.Struct, frozen=True):
     what: DueFor
 
 
+def answer_expected(incident: Incident, now: float) -> float | None:
+    """Return by when there is an answer, as people may be told: none that is over already.
+
+    That it will be forwarded, or is closed by itself, is no answer.
+    """
+    if incident.due_for != DueFor.AGENCY or incident.due_at is None or incident.due_at <= now:
+        return None
+    return incident.due_at
+
+
 class AgreedTimes:
     """The city's times, counted in its working days."""
 
