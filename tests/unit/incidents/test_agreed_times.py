@@ -281,3 +281,12 @@ def test_references_are_kept_each_once_found_by_a_row_and_taken_back() -> None:
         case.happens(EntryKind.REFERENCED, "11-04 10:00", system="X", reference=str(number))
     with pytest.raises(IncidentRefused, match="has 20 of these already"):
         case.happens(EntryKind.REFERENCED, "11-04 10:00", system="X", reference="more")
+
+
+@pytest.mark.parametrize("state", ["dispatched", "acknowledged", "on_scene"])
+def test_what_is_moved_on_by_hand_was_forwarded(state: str) -> None:
+    case = Case()
+    assert case.due[0] == "forward"
+    case.book.move(case.incident, IncidentState(state), BY, at("11-03 09:00"), "")
+    assert shown(case.incident.forwarded_at) == "11-03 09:00"
+    assert case.due[0] == (None if state == "on_scene" else "agency")

@@ -16,7 +16,7 @@ from incidents.incident import Contact, Incident
 from incidents.states import IncidentClass
 from ivr.status_dialogue import Found
 from ngalam112.api import status_questions
-from ngalam112.api.status_questions import StatusQuestions
+from ngalam112.api.status_questions import MOST_A_DAY, MOST_WITHHELD, MOST_WRONG, StatusQuestions
 from reports.errors import NoSuchIncident
 
 NOW = 1_795_000_000.0  # November 2026
@@ -127,3 +127,42 @@ async def test_what_was_found_in_time_is_answered() -> None:
     asked, engine, _ = questions(a_complaint())
     assert set(await asked.answers(texts("STATUS 2026-123", "tolong"))) == {"m0"}
     assert [engine.text_service.asks(one) for one in texts("STATUS 1", "tolong")] == [True, False]
+
+
+async def test_a_short_number_means_the_caller_s_own_incident_and_else_nobody_s_is_guessed() -> (
+    None
+):
+    short, long = a_complaint("2026-000001"), a_complaint("2026-020261")
+    short.contacts = []
+    asked, engine, _ = questions(short, long)
+    found = await asked.find("20261", MINE)
+    assert found is not None and (found.number, found.is_contact) == (long.number, True)
+    assert await ask(asked, engine, a_call(number=OTHER), "20261") == Found(failed=True)
+    assert await asked.answers(texts("STATUS 20261", number=OTHER)) == {}
+
+
+async def test_an_emergency_is_no_such_number_for_others() -> None:
+    asked, engine, _ = questions(a_complaint(incident_class=IncidentClass.EMERGENCY))
+    assert await ask(asked, engine, a_call(number=OTHER), "2026123") == Found()
+    assert (await ask(asked, engine, a_call(), "2026123")).prompts
+
+
+@pytest.mark.parametrize(
+    ("number", "typed", "most"),
+    [
+        (OTHER, "2026123", MOST_A_DAY),
+        (OTHER, "2026999", MOST_WRONG),
+        ("", "2026999", MOST_WITHHELD),
+    ],
+)
+async def test_a_caller_asks_so_often_and_gets_an_operator_then(
+    number: str, typed: str, most: int
+) -> None:
+    asked, engine, lookup = questions(a_complaint())
+    call = a_call(number=number, withheld=not number)
+    for _ in range(most):
+        assert not (await ask(asked, engine, call, typed)).failed
+    looks = len(lookup.looks)
+    assert await ask(asked, engine, call, typed) == Found(failed=True)
+    assert len(lookup.looks) == looks, "nothing is looked up"
+    assert not (await ask(asked, engine, a_call(), typed)).failed, "others may ask"
