@@ -144,9 +144,10 @@ class Incident(msgspec.Struct, kw_only=True):
 
     `forwarded_at`: an agency was told for the first time, by the line or as a state says.
     `reported_at`: one has reported, and `followed_up_at`: the citizen was told what came of it,
-    both None from the citizen's reply on (`replied_at`). `due_at`, `due_for`: the agreed time that runs (`incidents.agreed_times`).
-    `references`: what other systems call it. `number_told_at`: the citizen was told the number.
-    `publication`: what everybody may read of it, None unless somebody has published it.
+    both None from the citizen's reply on (`replied_at`). `due_at`, `due_for`: the agreed time that
+    runs (`incidents.agreed_times`). `references`: what other systems call it. `number_told_at`: the
+    citizen was told the number. `publication`: what everybody may read of it, None unless somebody
+    has published it.
     """
 
     id: str
