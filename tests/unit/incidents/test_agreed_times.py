@@ -250,6 +250,21 @@ def test_days_left_are_working_days() -> None:
     assert AGREED_TIMES.days_left(due, at("11-24 09:00")) == -1
 
 
+@pytest.mark.parametrize(
+    ("now", "days"),
+    [
+        ("11-20 17:00", 0),  # the Friday on which it was due
+        ("11-21 12:00", 0),
+        ("11-23 06:00", 0),  # Monday, before the offices open
+        ("11-23 09:00", -1),
+        ("11-23 20:00", -1),
+        ("11-24 09:00", -2),
+    ],
+)
+def test_days_that_have_not_begun_are_not_gone(now: str, days: int) -> None:
+    assert AGREED_TIMES.days_left(at("11-20 16:00"), at(now)) == days
+
+
 @pytest.mark.parametrize("days", [-1, 251])
 def test_days_that_make_no_sense_are_refused(tmp_path: Any, days: int) -> None:
     file = tmp_path / "distribution.toml"
