@@ -37,6 +37,16 @@ class Due(msgspec.Struct, frozen=True):
     what: DueFor
 
 
+def answer_expected(incident: Incident, now: float) -> float | None:
+    """Return by when there is an answer, as people may be told: none that is over already.
+
+    That it will be forwarded, or is closed by itself, is no answer.
+    """
+    if incident.due_for != DueFor.AGENCY or incident.due_at is None or incident.due_at <= now:
+        return None
+    return incident.due_at
+
+
 class AgreedTimes:
     """The city's times, counted in its working days."""
 
@@ -64,12 +74,21 @@ class AgreedTimes:
         return None
 
     def days_left(self, at: float, now: float) -> int:
-        """Return in how many working days a time comes: 0 is today, -1 the last working day."""
+        """Return in how many working days a time comes: 0 is today, -1 the last working day.
+
+        Of a time that is over only the days after it count whose hours have begun.
+        """
         due, today = _moment(at), _moment(now)
         if due >= today:
             return working_days_between(self.calendar, today, due)
         # the end of a day's hours belongs to that day
-        return -working_days_between(self.calendar, due - timedelta(seconds=1), today)
+        on = self.calendar.day_of(due - timedelta(seconds=1))
+        begun = 0
+        for day, spans in self.calendar.working_days(on):
+            if spans[0][0] > today:
+                break
+            begun += day > on
+        return -begun
 
     def _after(self, since: float, days: int, what: DueFor) -> Due | None:
         if days == 0:

@@ -7,7 +7,8 @@ something follows by itself are kept for the next engine; after a time without a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
 
@@ -38,6 +39,7 @@ from incidents.incident import (
     apply,
 )
 from incidents.numbers import Numbers, as_number
+from incidents.publication import may_be_public
 from incidents.states import INCIDENT_MOVES, IncidentClass, IncidentState
 
 log = structlog.get_logger("incidents")
@@ -215,10 +217,7 @@ class IncidentBook:
         """
         now_is = self._of_hand(incident)
         _check(now_is, version)
-        if now_is.merged_into is not None and kind is not EntryKind.NOTED:
-            raise IncidentRefused(
-                f"{now_is.name} is merged into another one; change that, or unmerge this first."
-            )
+        _check_free(now_is, kind)
         _check_size(now_is, kind, data)
         self._keep(now_is, kind, now, by, **data)
         if kind is EntryKind.MOVED:
@@ -226,6 +225,28 @@ class IncidentBook:
         elif kind is EntryKind.CODED:
             self.on_coded(now_is, now)
         return now_is
+
+    def change_all(
+        self,
+        incident: Incident,
+        steps: Sequence[tuple[EntryKind, Mapping[str, Any]]],
+        by: By,
+        now: float,
+        *,
+        version: int | None = None,
+    ) -> Incident:
+        """Let several things happen to an incident, all of them or none; else as `change`."""
+        incident = self._of_hand(incident)
+        _check(incident, version)
+        trial = deepcopy(incident)
+        for kind, data in steps:
+            _check_free(trial, kind)
+            _check_size(trial, kind, data)
+            _try(trial, kind, data, now)
+        with self._journal.together():
+            for kind, data in steps:
+                incident = self.change(incident, kind, by, now, data)
+        return incident
 
     def note(
         self, incident: Incident, kind: EntryKind, by: By, now: float, data: Mapping[str, Any]
@@ -385,6 +406,18 @@ class IncidentBook:
     def _keep(
         self, incident: Incident, kind: EntryKind, now: float, by: By, /, **data: Any
     ) -> None:
+        """Let an entry happen; what nobody may read any more after it is unpublished with it."""
+        if incident.publication is None or kind not in (EntryKind.CODED, EntryKind.MERGED):
+            self._keep_one(incident, kind, now, by, data)
+            return
+        with self._journal.together():
+            self._keep_one(incident, kind, now, by, data)
+            if not may_be_public(incident):
+                self._keep_one(incident, EntryKind.UNPUBLISHED, now, _BY_THE_LINE, {})
+
+    def _keep_one(
+        self, incident: Incident, kind: EntryKind, now: float, by: By, data: dict[str, Any]
+    ) -> None:
         """Let an entry happen, and keep it with the row as it is then: one entry of the journal."""
         if self._priorities and "category" in data:  # opened or coded
             data |= self._priority(incident, data["category"])
@@ -483,6 +516,30 @@ def _check(incident: Incident, version: int | None) -> None:
             f"{incident.name} was changed meanwhile: you have read version {version}, and it is "
             f"{incident.version} now. Read it again; nothing was changed."
         )
+
+
+def _check_free(incident: Incident, kind: EntryKind) -> None:
+    """Raise IncidentRefused where another incident stands in the place of this one."""
+    if incident.merged_into is not None and kind is not EntryKind.NOTED:
+        raise IncidentRefused(
+            f"{incident.name} is merged into another one; change that, or unmerge this first."
+        )
+
+
+def _try(trial: Incident, kind: EntryKind, data: Mapping[str, Any], now: float) -> None:
+    """Let a thing happen to a copy that nobody keeps."""
+    apply(
+        trial,
+        Entry(
+            incident_id=trial.id,
+            seq=trial.version + 1,
+            at=now,
+            kind=kind,
+            by=LINE,
+            source=LINE,
+            data=dict(data),
+        ),
+    )
 
 
 def _check_size(incident: Incident, kind: EntryKind, data: Mapping[str, Any]) -> None:

@@ -142,11 +142,12 @@ class Incident(msgspec.Struct, kw_only=True):
     nothing of this is open; None while an engine has to have it in hand. `version`: of how many
     entries of the timeline this is the state.
 
-    `forwarded_at`: an agency was told for the first time. `reported_at`: one has reported, and
-    `followed_up_at`: the citizen was told what came of it, both None from the citizen's reply on
-    (`replied_at`). `due_at`, `due_for`: the agreed time that runs (`incidents.agreed_times`).
-    `references`: what other systems call it. `number_told_at`: the citizen was told the number.
-    `publication`: what everybody may read of it, None unless somebody has published it.
+    `forwarded_at`: an agency was told for the first time, by the line or as a state says.
+    `reported_at`: one has reported, and `followed_up_at`: the citizen was told what came of it,
+    both None from the citizen's reply on (`replied_at`). `due_at`, `due_for`: the agreed time that
+    runs (`incidents.agreed_times`). `references`: what other systems call it. `number_told_at`: the
+    citizen was told the number. `publication`: what everybody may read of it, None unless somebody
+    has published it.
     """
 
     id: str
@@ -284,13 +285,18 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912, PLR
         incident.settled_at = at
 
 
+_FORWARDED = (IncidentState.DISPATCHED, IncidentState.ACKNOWLEDGED, IncidentState.ON_SCENE)
+
+
 def _time(incident: Incident, entry: Entry) -> None:
     """Note what agreed times are counted from, and the one that runs as the entry tells it."""
     data, at = entry.data, entry.at
     state = data.get("state") if entry.kind is EntryKind.MOVED else None
-    if entry.kind is EntryKind.DISPATCHED and incident.forwarded_at is None:
+    # somebody who has told an agency by telephone says so by the state
+    is_forwarded = entry.kind is EntryKind.DISPATCHED or state in _FORWARDED
+    if is_forwarded and incident.forwarded_at is None:
         incident.forwarded_at = at
-    elif entry.kind is EntryKind.PART_DONE or state == IncidentState.ON_SCENE:
+    if entry.kind is EntryKind.PART_DONE or state == IncidentState.ON_SCENE:
         incident.reported_at = at
     elif state == IncidentState.RESOLVED or data.get("follow_up") is True:
         incident.followed_up_at = at

@@ -7,6 +7,7 @@ Nothing is published by itself, and nothing of what a citizen has said or typed.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import msgspec
@@ -23,8 +24,16 @@ LONGEST = 500
 POINT_DIGITS = 2
 """Of a published point: about a kilometre."""
 _SHORTEST_NAME = 3  # letters of a word of a name that may not be in the text
-_LIKE_A_NUMBER = re.compile(r"\d(?:[ ().+/-]?\d){5,}")
+_SENTENCE = 4  # words of what was noted that may not be a part of the text
+_LIKE_A_NUMBER = re.compile(r"\d(?:[\W_]*\d){5,}")  # whatever signs are between the digits
+_WORD = re.compile(r"[^\W_]+")
+_STREETS = {"jl": "jalan", "jln": "jalan", "no": "nomor", "gg": "gang"}
 _LIKE_AN_ADDRESS = re.compile(r"\S@\S|https?:|www\.", re.IGNORECASE)
+
+
+def may_be_public(incident: Incident) -> bool:
+    """Whether an incident is of a class that may be published, and stands for itself."""
+    return incident.incident_class in PUBLIC and incident.merged_into is None
 
 
 def publication_of(
@@ -56,18 +65,35 @@ def publication_of(
 def _problems(incident: Incident, text: str) -> list[str]:
     found = []
     if not text or len(text) > LONGEST:
-        found.append(f"has 1 to {LONGEST} characters")
-    if text.casefold() == " ".join(incident.description.split()).casefold():
+        found.append(f"must have 1 to {LONGEST} characters and has {len(text)}")
+    said, noted = _said(text), _said(incident.description)
+    if said == noted or (len(noted.split()) >= _SENTENCE and noted in said):
         found.append("is what was noted of the call; write one of its own")
-    if _LIKE_A_NUMBER.search(text):
+    if any(place in said for place in _places(incident)):
+        found.append("has the place of the incident; a kelurahan is published without it")
+    if _LIKE_A_NUMBER.search(unicodedata.normalize("NFKC", text)):
         found.append("has a telephone number, or what looks like one")
     if _LIKE_AN_ADDRESS.search(text):
         found.append("has an address of a mailbox or a page")
-    said = set(words_of(text))
+    words = set(words_of(text))
     for contact in incident.contacts:
-        if any(len(word) >= _SHORTEST_NAME and word in said for word in words_of(contact.name)):
+        if any(len(word) >= _SHORTEST_NAME and word in words for word in words_of(contact.name)):
             found.append("has the name of who told of it")
     return found
+
+
+def _said(text: str) -> str:
+    """A text as it is compared: its words, whatever signs and capitals are between, and blanks."""
+    same = unicodedata.normalize("NFKC", text).casefold()
+    words = (_STREETS.get(word, word) for word in _WORD.findall(same))
+    return "".join(f" {word}" for word in words) + " "
+
+
+def _places(incident: Incident) -> list[str]:
+    """The place as somebody has told it, and those parts of it that have a house's number."""
+    parts = [one for one in re.split("[,;\n]", incident.place) if re.search(r"\d", one)]
+    known = {_said(one or "") for one in ("", incident.kelurahan, incident.kecamatan)}
+    return [said for one in (incident.place, *parts) if (said := _said(one)) not in known]
 
 
 def as_data(publication: Publication) -> dict[str, object]:

@@ -1,24 +1,26 @@
 """How it stands with an incident, for who asks by its number: which one is meant, and what is told.
 
-Whoever asks hears at most the state. Who has told of it hears the agency and the expected date as
-well; nobody hears a place, a name or a text. Pure.
+Whoever asks hears at most the state, of a complaint or a question. Who has told of it hears the
+agency and the expected date as well, and the state of an emergency; nobody hears a place, a name or
+a text. Pure.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from acd.agencies.agency import AgencyKind
 from acd.numbers.caller import same_caller
-from incidents.agreed_times import OVERDUE
+from incidents.agreed_times import answer_expected
 from incidents.dispatch import Dispatch, DispatchState
 from incidents.incident import Contact, Incident
 from incidents.numbers import as_number, number_of
 from incidents.states import IncidentClass, IncidentState
 
+_TOLD_TO_ALL = (IncidentClass.COMPLAINT, IncidentClass.INFORMATION)
 _HIDDEN = (IncidentClass.PRANK, IncidentClass.GHOST, IncidentClass.TEST)
 _AT_WORK = (
     DispatchState.SENDING,
@@ -31,10 +33,14 @@ LONGEST_ASKED = 40
 """Characters of a message that may ask for a status."""
 
 
+class SeveralMeant(Exception):
+    """Digits may mean several incidents, and who asks has told of none of them."""
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True):
     """What is told of an incident. `agency`: its id, `agency_kind`: what it is for.
 
-    `expected_at`: by when something is due, seconds since the epoch. All three None for who is no
+    `expected_at`: by when there is an answer, seconds since the epoch. All three None for who is no
     contact.
     """
 
@@ -64,6 +70,18 @@ def numbers_meant(typed: str, year: int) -> list[str]:
     return found
 
 
+def chosen(are_mine: Sequence[bool]) -> int | None:
+    """Return which one is meant of the incidents that there are, likely ones first; None: no one.
+
+    `are_mine`: of each, whether who asks has told of it. Raises SeveralMeant.
+    """
+    if True in are_mine:
+        return are_mine.index(True)
+    if len(are_mine) > 1:
+        raise SeveralMeant
+    return 0 if are_mine else None
+
+
 def asked_in(text: str) -> str | None:
     """Return the number that a message asks for: `STATUS 2026-123`, or the bare number."""
     if len(text) > LONGEST_ASKED:
@@ -86,24 +104,26 @@ def status_of(
     *,
     contact: bool,
     kinds: dict[str, AgencyKind],
+    now: float,
 ) -> Status | None:
-    """Return how it stands with an incident; None for what is not told of to anybody.
+    """Return how it stands with an incident; None for what is not told of to who asks.
 
     `worked_on`: the one that stands in its place, or itself, with its `dispatches`. `contact`: who
     asks has told of it. `kinds`: of the agencies, by their ids.
     """
     if worked_on.incident_class in _HIDDEN or incident.incident_class in _HIDDEN:
         return None
+    if not contact and not {worked_on.incident_class, incident.incident_class} <= set(_TOLD_TO_ALL):
+        return None
     if not contact:
         return Status(number=incident.number, state=worked_on.state)
     at_work = [one.agency for one in dispatches if one.state in _AT_WORK]
     agency = at_work[-1] if at_work else None
-    is_expected = worked_on.due_for in OVERDUE
     return Status(
         number=incident.number,
         state=worked_on.state,
         is_contact=True,
         agency=agency,
         agency_kind=None if agency is None else kinds.get(agency, AgencyKind.OTHER),
-        expected_at=worked_on.due_at if is_expected else None,
+        expected_at=answer_expected(worked_on, now),
     )

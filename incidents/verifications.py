@@ -39,7 +39,8 @@ class IncidentVerifications:
         if self.is_open(incident):
             raise IncidentRefused(f"{incident.name} is being verified already.")
         about = incident.number or "112"
-        item = self._verifications.ask(record, about, operator, now)
+        has_dialled = by.source == "phone"
+        item = self._verifications.ask(record, about, operator, now, has_dialled=has_dialled)
         self._book.note(
             incident,
             EntryKind.VERIFICATION_ASKED,

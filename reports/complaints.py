@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from incidents.agreed_times import DueFor
@@ -28,7 +28,14 @@ async def to_close(
         IncidentRow.due_for == DueFor.CLOSE.value,
     ]
     if after is not None:
-        conditions.append(IncidentRow.due_at >= after[0])
+        due_at, row = after
+        conditions += [
+            IncidentRow.due_at >= due_at,  # lets the index find where to begin
+            or_(
+                IncidentRow.due_at > due_at,
+                and_(IncidentRow.due_at == due_at, IncidentRow.id > row),
+            ),
+        ]
     query = (
         select(IncidentRow.due_at, IncidentRow.id)
         .where(*conditions)

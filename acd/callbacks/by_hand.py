@@ -21,6 +21,10 @@ class CallbackRefused(ValueError):
     """A callback cannot be taken or closed; the message says why."""
 
 
+class NoOpenCallback(CallbackRefused):
+    """There is no open callback with that id."""
+
+
 class CallbacksByHand:
     """Picks callbacks, and has them rung or closed."""
 
@@ -129,11 +133,11 @@ class CallbacksByHand:
             if one.item.kind == KIND
             and (one.id.startswith(item_id) or one.item.call_id.startswith(item_id))
         ]
-        if len(found) != 1:
+        if not found:
+            raise NoOpenCallback(f"There is no open callback {item_id}.")
+        if len(found) > 1:
             raise CallbackRefused(
-                f"There is no open callback {item_id}."
-                if not found
-                else f"{len(found)} callbacks begin with {item_id}; give more of the id."
+                f"{len(found)} callbacks begin with {item_id}; give more of the id."
             )
         if found[0].item.state in WITH_OPERATOR:
             raise CallbackRefused(

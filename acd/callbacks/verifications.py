@@ -70,6 +70,9 @@ class Verifications:
         self._callbacks = callbacks
         self._ringing = Ringing(offers, operator_calls, dispatcher, live)
         self.by_caller: dict[str, list[Work]] = {}
+        # those for whom their own operator has dialled; a next engine waits for the end of the work
+        # after the call
+        self._dialled: set[str] = set()
         self.on_done: OnDone = lambda item, is_verified, why, now: None
         # whom a verification rings is on the line for callbacks
         callbacks.known.rung_otherwise = self._is_rung
@@ -82,11 +85,19 @@ class Verifications:
         """Whether this verification is not over."""
         return item_id in self._offers.open
 
-    def ask(self, record: CallRecord, about: str, operator: str | None, now: float) -> WorkItem:
+    def ask(
+        self,
+        record: CallRecord,
+        about: str,
+        operator: str | None,
+        now: float,
+        *,
+        has_dialled: bool = False,
+    ) -> WorkItem:
         """Begin one: the caller of a call is to be rung. Raises VerificationRefused.
 
         `about`: the incident's number. `operator`: who is offered it first, as soon as the phone is
-        free on which that was dialled.
+        free. `has_dialled`: that one has asked for it, which ends the work after the last call.
         """
         item = WorkItem(
             id=new_id(now),
@@ -103,6 +114,8 @@ class Verifications:
             operator=operator,
         )
         self._check(item, now)
+        if has_dialled:
+            self._dialled.add(item.id)
         self._offers.add(self._work(item), now)
         return item
 
@@ -137,6 +150,7 @@ class Verifications:
         self, work: Work, outcome: ItemOutcome, why: str, now: float, by: str | None = None
     ) -> None:
         """It is over, and so is the wait of whoever wanted to know: kept by one write."""
+        self._dialled.discard(work.id)
         caller = self._caller(work.item.number) or ""
         self.by_caller[caller] = [one for one in self.by_caller.get(caller, ()) if one is not work]
         if not self.by_caller[caller]:
@@ -170,14 +184,17 @@ class Verifications:
             self._offers.queue(work, last, now)
 
     def _desk_of_who_asked(self, work: Work, now: float) -> Desk | None:
-        """Where the operator sits who has asked and is free, or does the work after a call."""
+        """Where the operator sits who is to be asked first and is free; who has dialled for it ends
+        the work after a call by that.
+        """
         roster = self._dispatcher.roster
         one = roster.operators.get(work.preferred or "")
         if one is None or work.offers or one.phone not in roster.phones:
             return None
         phone = roster.phones[one.phone]
         rings = phone.device in (Device.FREE, Device.UNKNOWN) and one.not_before <= now
-        if one.state is State.WRAP_UP and one.status is Status.READY and rings:
+        is_wanted = work.id in self._dialled and one.status is Status.READY
+        if one.state is State.WRAP_UP and is_wanted and rings:
             roster.wrapped_up(one, "early", now)
         return Desk(one, phone) if available(one, roster.phones, now) else None
 

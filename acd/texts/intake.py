@@ -113,6 +113,8 @@ class Intake:
             self._sender.to_phone(one.phone, one.to, words.not_yours(one.to[:32]))
             return
         operator, conversation = found
+        if any(known.id == one.id for known in conversation.messages):
+            return  # read twice: it is on its way already
         if one.body.strip() == CLOSE:
             self._texts.close(conversation.id, operator.id, "", now)
         else:

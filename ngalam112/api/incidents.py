@@ -19,7 +19,7 @@ from incidents.categories import Category
 from incidents.dispatch import Dispatch
 from incidents.errors import BadIncident, IncidentRefused
 from incidents.incident import Contact, EntryKind, Incident
-from incidents.publication import as_data, publication_of
+from incidents.publication import LONGEST, as_data, publication_of
 from incidents.states import IncidentClass, IncidentState
 from models.tables import NAME, NUMBER, TEXT, WORD
 from ngalam112.api.incident_lookup import IncidentLookup
@@ -33,10 +33,12 @@ from places.place import PlaceError
 
 T = TypeVar("T")
 
-SYSTEM = r"^[A-Z][A-Z0-9_-]{0,31}$"
-REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,63}$"
+# Python's $ lets a line break at the end pass
+SYSTEM = r"^[A-Z][A-Z0-9_-]{0,31}$(?!\n)"
+REFERENCE = r"^[A-Za-z0-9][A-Za-z0-9./_-]{0,63}$(?!\n)"
 
 Text = Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT)]
+PublicText = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
 Reason = Annotated[str, msgspec.Meta(max_length=255)]
 Who = Annotated[str, msgspec.Meta(min_length=1, max_length=WORD)]
 Word = Annotated[str, msgspec.Meta(min_length=1, max_length=WORD)]
@@ -175,9 +177,12 @@ class AgencyAnswer(msgspec.Struct, forbid_unknown_fields=True):
 class PublishIncident(msgspec.Struct, forbid_unknown_fields=True):
     """`description`: what everybody may read, written for that."""
 
-    description: Text
+    description: PublicText
     by: Who = SUPERVISOR
     version: Version = None
+
+    def __post_init__(self) -> None:
+        _not_blank(self.description, "The public description")
 
 
 class VerifyIncident(msgspec.Struct, forbid_unknown_fields=True):
@@ -234,14 +239,8 @@ class IncidentChanges:
             raise BadIncident("Say what is to be changed; nothing was given.")
 
         def change(incident: Incident, now: float) -> Incident:
-            version = body.version
-            with self._journal.together():
-                for kind, data in steps:
-                    incident = self._book.change(
-                        incident, kind, _by(body.by), now, data, version=version
-                    )
-                    version = None
-            return incident
+            by, version = _by(body.by), body.version
+            return self._book.change_all(incident, steps, by, now, version=version)
 
         return self._row(await self._with(id, change))
 

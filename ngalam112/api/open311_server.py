@@ -1,27 +1,33 @@
 """Serves published complaints to anybody by Open311 GeoReport v2: read-only, off as shipped.
 
-A small server beside the API, on a port of its own. Questions are answered one at a time, in a
-thread with a database connection of its own, so that no call waits.
+A small server beside the API, on a port of its own. Questions are answered one at a time, from the
+reading to the last byte in a thread of its own with a database connection of its own, so that no
+call waits; while the line is late none is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import structlog
 from aiohttp import web
+from sqlalchemy.exc import SQLAlchemyError
 
+from incidents.categories import Categories
 from models.database import Database, DatabaseError
 from ngalam112.api import open311
 from ngalam112.api.connection_limit import SILENCE_S, ConnectionLimit, body_in_time
-from ngalam112.api.open311 import Asked, Refused, Row
+from ngalam112.api.open311 import Asked, Refused, Row, asked_for_one
 from ngalam112.api.refusals import Handler
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
-from reports.published import MOST, Published, published
+from reports.published import Published, published
 
 log = structlog.get_logger("open311")
 
@@ -29,6 +35,7 @@ MOST_CONNECTIONS = 32
 MOST_WAITING = 16
 LISTEN_EVERY_S = 5.0
 WITHIN_S = 10.0
+RETRY_AFTER_S = 30
 LARGEST_BODY = 1024
 _BASE = "/open311/v2"
 _TYPES = {"json": "application/json", "xml": "application/xml"}
@@ -44,6 +51,14 @@ _SERVICES, _REQUESTS, _ERRORS = (
 )
 
 
+class _Known(NamedTuple):
+    """What the engine knows at the moment of a question; `agencies`: names by id."""
+
+    categories: Categories
+    agencies: dict[str, str]
+    now: float
+
+
 class Open311Server:
     """The server of one engine. `port`: where it serves, None while it does not."""
 
@@ -51,6 +66,7 @@ class Open311Server:
         self._engine, self._settings = engine, settings
         self._zone = ZoneInfo(settings.timezone)
         self._turn, self._asking = asyncio.Semaphore(1), 0
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="open311")
         self._limit: ConnectionLimit | None = None
         self.port: int | None = None
 
@@ -80,6 +96,7 @@ class Open311Server:
             if listener is not None:
                 listener.close()
             await runner.cleanup()
+            self._thread.shutdown(wait=False, cancel_futures=True)
 
     async def _listen(self, limit: ConnectionLimit) -> asyncio.Server:
         loop, told = asyncio.get_running_loop(), False
@@ -135,64 +152,100 @@ class Open311Server:
     # --- what is asked ------------------------------------------------------------------------
 
     async def _services(self, request: web.Request) -> web.Response:
-        return _reply(request, open311.services(self._engine.categories), _SERVICES)
+        categories, kind = self._engine.categories, _kind(request)
+        return _response(
+            kind, await self._in_turn(lambda: _body(kind, open311.services(categories), _SERVICES))
+        )
 
     async def _service(self, request: web.Request) -> web.Response:
         raise Refused(404, "No service here has further questions (metadata is false).")
 
     async def _requests(self, request: web.Request) -> web.Response:
-        now = datetime.fromtimestamp(self._engine.clock.now(), self._zone)
-        return _reply(request, await self._found(open311.asked(request.query, now)), _REQUESTS)
+        known, kind = self._known(), _kind(request)
+        asked = open311.asked(request.query, datetime.fromtimestamp(known.now, self._zone))
+        return _response(
+            kind, await self._in_turn(lambda: _body(kind, self._rows(asked, known), _REQUESTS))
+        )
 
     async def _request(self, request: web.Request) -> web.Response:
-        now = datetime.fromtimestamp(self._engine.clock.now(), self._zone)
-        wanted = {"service_request_id": request.match_info["id"]}
-        rows = await self._found(open311.asked(wanted, now))
-        if not rows:
-            raise Refused(404, "service_request_id: there is no such request.")
-        return _reply(request, rows, _REQUESTS)
+        known, kind = self._known(), _kind(request)
+        asked = asked_for_one(request.match_info["id"])
 
-    async def _found(self, asked: Asked) -> list[Row]:
+        def work() -> bytes:
+            if rows := self._rows(asked, known):
+                return _body(kind, rows, _REQUESTS)
+            raise Refused(404, "service_request_id: there is no such request.")
+
+        return _response(kind, await self._in_turn(work))
+
+    def _known(self) -> _Known:
+        names = {one.id: one.name for one in self._engine.agencies.by_id.values()}
+        return _Known(self._engine.categories, names, self._engine.clock.now())
+
+    async def _in_turn(self, work: Callable[[], bytes]) -> bytes:
+        """Have the thread do it; whoever waits no longer leaves the turn to who has it."""
+        if self._engine.dispatcher.load.is_late():
+            raise Refused(503, "The line has no time for this at the moment; try again later.")
         if self._asking >= MOST_WAITING:
             raise Refused(503, "Too many ask at the moment; try again later.")
         self._asking += 1
         try:
-            async with asyncio.timeout(WITHIN_S), self._turn:
-                found = await asyncio.to_thread(lambda: asyncio.run(self._read(asked)))
+            async with asyncio.timeout(WITHIN_S):
+                await self._turn.acquire()
+                running = asyncio.get_running_loop().run_in_executor(self._thread, work)
+                # a thread cannot be stopped: the next one begins when it has ended
+                running.add_done_callback(lambda _: self._turn.release())
+                return await asyncio.shield(running)
         finally:
             self._asking -= 1
-        names = {one.id: one.name for one in self._engine.agencies.by_id.values()}
-        categories = self._engine.categories
-        rows = [open311.request_of(one, categories, names, self._zone) for one in found]
-        if asked.codes:
-            rows = [row for row in rows if row["service_code"] in asked.codes]
-        return rows[asked.skip : asked.skip + asked.limit]
 
-    async def _read(self, asked: Asked) -> list[Published]:
-        """Read in another thread, with a connection of its own."""
-        async with Database(self._settings.url) as database, database.session() as session:
-            return await published(
-                session,
-                numbers=asked.numbers,
-                since=asked.since,
-                until=asked.until,
-                states=asked.states,
-                limit=MOST,
-            )
+    # --- in the thread ------------------------------------------------------------------------
+
+    def _rows(self, asked: Asked, known: _Known) -> list[Row]:
+        found = asyncio.run(self._read(asked, known))
+        return [
+            open311.request_of(one, known.categories, known.agencies, self._zone, known.now)
+            for one in found
+        ]
+
+    async def _read(self, asked: Asked, known: _Known) -> list[Published]:
+        async with Database(self._settings.url) as database:
+            try:
+                async with database.session() as session:
+                    return await published(
+                        session,
+                        numbers=asked.numbers,
+                        since=asked.since,
+                        until=asked.until,
+                        states=asked.states,
+                        services=open311.of_services(asked.codes, known.categories),
+                        skip=asked.skip,
+                        limit=asked.limit,
+                    )
+            except (OSError, SQLAlchemyError) as error:
+                raise database.unreachable(error) from None
 
 
-def _reply(
-    request: web.Request, rows: list[Row], names: tuple[str, str], status: int = 200
-) -> web.Response:
-    kind = request.match_info.get("kind", "json")
-    body = open311.as_xml(rows, *names) if kind == "xml" else open311.as_json(rows)
+def _kind(request: web.Request) -> str:
+    return request.match_info.get("kind", "json")
+
+
+def _body(kind: str, rows: list[Row], names: tuple[str, str]) -> bytes:
+    return open311.as_xml(rows, *names) if kind == "xml" else open311.as_json(rows)
+
+
+def _response(kind: str, body: bytes, status: int = 200) -> web.Response:
+    headers = dict(_HEADERS)
+    if status == 503:
+        headers |= {"Retry-After": str(RETRY_AFTER_S), "Cache-Control": "no-store"}
     return web.Response(
-        status=status, body=body, content_type=_TYPES[kind], charset="utf-8", headers=_HEADERS
+        status=status, body=body, content_type=_TYPES[kind], charset="utf-8", headers=headers
     )
 
 
 def _refusal(request: web.Request, code: int, description: str) -> web.Response:
-    return _reply(request, [{"code": code, "description": description}], _ERRORS, code)
+    kind = _kind(request)
+    return _response(kind, _body(kind, [{"code": code, "description": description}], _ERRORS), code)
 
 
 def _silent() -> logging.Logger:

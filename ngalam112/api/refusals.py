@@ -8,7 +8,7 @@ import structlog
 from aiohttp import web
 
 from acd.agencies.changes import AgencyError, NoSuchAgency
-from acd.callbacks.by_hand import CallbackRefused
+from acd.callbacks.by_hand import CallbackRefused, NoOpenCallback
 from acd.callbacks.verifications import VerificationRefused
 from acd.config_file import NoSuchReason
 from acd.feature_codes.dispositions import NoSuchDisposition
@@ -59,6 +59,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (SeveralCalls, 409),
     (NoSuchCallback, 404),
     (SeveralCallbacks, 409),
+    (NoOpenCallback, 404),
     (CallbackRefused, 409),
     (VerificationRefused, 409),
     (NoSuchIncident, 404),

@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 import msgspec
 from aiohttp import web
 
-from ngalam112.api.asked import NoParameters, understood
+from ngalam112.api.asked import Misunderstood, NoParameters, understood
 from ngalam112.api.bodies import json_response, read_body
 from ngalam112.api.refusals import Handler
 
@@ -118,6 +118,12 @@ def in_turn(
     """Return what serves a question about the past: asked in a thread, when its turn comes."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
+        both = request.query.keys() & request.match_info.keys()
+        if both:
+            raise Misunderstood(
+                f"The question cannot be understood: {sorted(both)[0]} is a part of the path and "
+                "no parameter."
+            )
         params = {**request.query, **request.match_info}
         async with turn:
             return json_response(await asyncio.to_thread(ask, route.handler, params))

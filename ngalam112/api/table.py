@@ -139,7 +139,7 @@ _CALLS = (
     _list("/api/callbacks", queries.lost_calls, answers.Callbacks, Turn.REPORT),
     _one("/api/callbacks/{id}", queries.lost_call, answers.FoundCallback),
     _post("/api/callbacks/{id}/take", Changes.take_callback, answers.Callback, 404, 409),
-    _post("/api/callbacks/{id}/close", Changes.close_callback, answers.Callback, 409),
+    _post("/api/callbacks/{id}/close", Changes.close_callback, answers.Callback, 404, 409),
 )
 _TEXTS = (
     _list("/api/texts", text_queries.texts, answers.Texts),

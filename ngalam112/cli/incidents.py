@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -215,7 +216,8 @@ def _due(due: Mapping[str, Any]) -> str:
     if days is None:
         return f"{day}: {_DUE[due['for']]}"
     count = f"{abs(days)} working day" + ("" if abs(days) == 1 else "s")
-    left = "today" if days == 0 else count if days > 0 else f"{count} ago"
+    is_over = datetime.fromisoformat(str(due["at"])) < datetime.now(UTC)
+    left = count if days > 0 else f"{count} ago" if days else "over" if is_over else "today"
     return f"{day} ({left}): {_DUE[due['for']]}"
 
 

@@ -51,6 +51,8 @@ class TextService:
         self._bind, self._port, self._ahead = bind, port, ahead
         # what the line answers by itself, by the messages' ids; set by who knows the database
         self.answers: Callable[[list[Received]], Awaitable[Mapping[str, str]]] = _no_answers
+        # whether a message may be one that the line answers
+        self.asks: Callable[[Received], bool] = _asks_nothing
 
     def remember(
         self,
@@ -89,25 +91,50 @@ class TextService:
     async def _take(self, found: list[Received], place: Place) -> None:
         """Have the writer take messages and keep the place behind them, in one write of both.
 
-        What the line answers by itself is found before that, so that an engine which dies
-        meanwhile has taken nothing yet.
+        What the line may answer by itself is looked up first, so that an engine which dies
+        meanwhile has taken none of these. All others go to the writer before that: they wait for
+        no look-up. If the engine dies in between they are read again, and known by their ids.
         """
-        answers = await self.answers([one for one in found if not one.phone])
+        held = self._held(found)
+        if held:
+            others = [one for one in found if one.id not in held]
+            await self._inbox.do(lambda now: self._receive(others, now, {}))
+            found = [one for one in found if one.id in held]
+        answers = await self.answers(found) if held else {}
 
         def take(now: float) -> None:
-            ahead = self._ahead()
-            self.intake.receive(
-                [msgspec.structs.replace(one, at=min(one.at - ahead, now)) for one in found],
-                now,
-                answers,
-            )
+            self._receive(found, now, answers)
             self._journal.keep(PLACE, msgspec.to_builtins(place))
 
         await self._inbox.do(take)
 
+    def _receive(self, found: list[Received], now: float, answers: Mapping[str, str]) -> None:
+        ahead = self._ahead()
+        self.intake.receive(
+            [msgspec.structs.replace(one, at=min(one.at - ahead, now)) for one in found],
+            now,
+            answers,
+        )
+
+    def _held(self, found: list[Received]) -> set[str]:
+        """The ids of questions, and of what their senders have written after them."""
+        held, senders = set(), set()
+        for one in found:
+            if one.phone:
+                continue
+            sender = self.texts.sender_of(one.number, one.address)
+            if sender in senders or (self.asks(one) and not self.intake.is_open(one)):
+                senders.add(sender)
+                held.add(one.id)
+        return held
+
 
 async def _no_answers(_: list[Received]) -> Mapping[str, str]:
     return {}
+
+
+def _asks_nothing(_: Received) -> bool:
+    return False
 
 
 def own_address(bind: str) -> str:

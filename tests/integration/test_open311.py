@@ -108,7 +108,7 @@ async def test_nothing_is_published_by_itself_and_what_is_tells_nothing_personal
     assert (row["service_request_id"], row["status"]) == (number, "open")
     assert (row["service_code"], row["status_notes"]) == ("road_damage", "opened")
     assert (row["lat"], row["long"], row["address"]) == (-7.97, 112.62, None)
-    assert row["expected_datetime"] > row["requested_datetime"]
+    assert row["expected_datetime"] is None, "that it is to be forwarded by then is no answer"
     assert (await asked(served, f"requests/{number}.json"))[1] == [row]
     _, xml = await asked(served, "requests.xml")
     assert xml.tag == "service_requests" and xml[0].tag == "request"
@@ -181,6 +181,9 @@ async def test_requests_are_chosen_by_what_the_specification_names(served: Serve
         ("requests.json?page_size=1001", 400),
         ("requests.json?service_code=" + "x" * 1001, 400),
         ("requests.xml?page=-1", 400),
+        ("requests.json?start_date=9999-12-31", 400),
+        ("requests.json?service_request_id=,", 400),
+        ("requests/%20.json", 404),
         ("requests/1%20OR%201.json", 404),
         ("services.json?jurisdiction_id=elsewhere.example", 404),
         ("nothing", 404),

@@ -211,6 +211,17 @@ def test_who_has_asked_has_it_first_and_the_wrap_up_ends() -> None:
     assert desk.operator().state is State.OFFERED
 
 
+def test_a_supervisor_does_not_end_the_work_after_a_call_of_somebody_else() -> None:
+    desk = after_a_talk(operators=2, wrap_up_s=60.0)
+    record = next(iter(desk.journal.records.values()))
+    ask(desk, record, "1001", now=160.0)
+    assert desk.operator().state is State.WRAP_UP
+    for at in range(164, 184, 2):
+        fire(desk, float(at))
+    assert desk.operator().state is State.WRAP_UP
+    assert desk.switch.last("ring").more[0] == "102", "the other one has it meanwhile"
+
+
 def test_another_one_has_it_when_who_has_asked_stays_busy() -> None:
     desk = after_a_talk(operators=2)
     desk.handle(StasisStart(["code", "101", "*18"], a_channel("p1")), now=160.0)

@@ -250,6 +250,21 @@ def test_days_left_are_working_days() -> None:
     assert AGREED_TIMES.days_left(due, at("11-24 09:00")) == -1
 
 
+@pytest.mark.parametrize(
+    ("now", "days"),
+    [
+        ("11-20 17:00", 0),  # the Friday on which it was due
+        ("11-21 12:00", 0),
+        ("11-23 06:00", 0),  # Monday, before the offices open
+        ("11-23 09:00", -1),
+        ("11-23 20:00", -1),
+        ("11-24 09:00", -2),
+    ],
+)
+def test_days_that_have_not_begun_are_not_gone(now: str, days: int) -> None:
+    assert AGREED_TIMES.days_left(at("11-20 16:00"), at(now)) == days
+
+
 @pytest.mark.parametrize("days", [-1, 251])
 def test_days_that_make_no_sense_are_refused(tmp_path: Any, days: int) -> None:
     file = tmp_path / "distribution.toml"
@@ -281,3 +296,12 @@ def test_references_are_kept_each_once_found_by_a_row_and_taken_back() -> None:
         case.happens(EntryKind.REFERENCED, "11-04 10:00", system="X", reference=str(number))
     with pytest.raises(IncidentRefused, match="has 20 of these already"):
         case.happens(EntryKind.REFERENCED, "11-04 10:00", system="X", reference="more")
+
+
+@pytest.mark.parametrize("state", ["dispatched", "acknowledged", "on_scene"])
+def test_what_is_moved_on_by_hand_was_forwarded(state: str) -> None:
+    case = Case()
+    assert case.due[0] == "forward"
+    case.book.move(case.incident, IncidentState(state), BY, at("11-03 09:00"), "")
+    assert shown(case.incident.forwarded_at) == "11-03 09:00"
+    assert case.due[0] == (None if state == "on_scene" else "agency")

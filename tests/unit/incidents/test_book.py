@@ -414,3 +414,51 @@ def test_who_withholds_a_number_does_so_whoever_writes_down_the_name() -> None:
     one = by_hand(desk, contact={"number": "0811", "withheld": True})
     desk.incidents.change(one, EntryKind.CONTACT, SUPERVISOR, 101.0, {"number": "0811"})
     assert [contact.withheld for contact in one.contacts] == [True]
+
+
+def test_of_several_changes_none_is_made_when_the_last_is_refused() -> None:
+    desk = LineDesk()
+    incident = by_hand(desk, description="x")
+    told: list[str] = []
+    desk.incidents.on_coded = lambda one, now: told.append(one.id)
+    steps: list[tuple[EntryKind, dict[str, Any]]] = [
+        (EntryKind.CODED, {"class": "complaint"}),
+        *((EntryKind.CONTACT, {"number": f"08{at:03}"}) for at in range(MOST_CONTACTS + 1)),
+    ]
+    before = deepcopy(incident), kinds(desk, incident.id)
+    with pytest.raises(IncidentRefused):
+        desk.incidents.change_all(incident, steps, SUPERVISOR, 110.0)
+    assert (incident, kinds(desk, incident.id)) == before and not told
+    changed = desk.incidents.change_all(incident, steps[:-1], SUPERVISOR, 110.0, version=1)
+    assert len(changed.contacts) == MOST_CONTACTS and told == [incident.id]
+    with pytest.raises(IncidentChanged):
+        desk.incidents.change_all(incident, steps[:1], SUPERVISOR, 110.0, version=1)
+
+
+def published(desk: LineDesk) -> Incident:
+    incident = by_hand(desk, description="x")
+    desk.incidents.code(incident, IncidentClass.COMPLAINT, SUPERVISOR, 110.0)
+    return desk.incidents.change(
+        incident, EntryKind.PUBLISHED, SUPERVISOR, 111.0, {"description": "Umum"}
+    )
+
+
+@pytest.mark.parametrize("what", [IncidentClass.EMERGENCY, IncidentClass.PRANK, None])
+def test_what_is_no_complaint_any_more_is_not_public_any_more(what: IncidentClass | None) -> None:
+    desk = LineDesk()
+    incident = published(desk)
+    desk.incidents.code(incident, IncidentClass.INFORMATION, SUPERVISOR, 112.0)
+    assert incident.publication is not None
+    desk.incidents.code(incident, what, SUPERVISOR, 113.0)
+    assert (incident.publication, incident.published_at) == (None, None)
+    assert kinds(desk, incident.id)[-2:] == ["coded", "unpublished"]
+    assert fold(incident.id, timeline_of(desk, incident.id)) == incident
+    desk.incidents.code(incident, IncidentClass.COMPLAINT, SUPERVISOR, 114.0)
+    assert incident.publication is None
+
+
+def test_what_is_merged_is_not_public_any_more() -> None:
+    desk = LineDesk()
+    incident, into = published(desk), published(desk)
+    desk.incidents.merge(incident, into, SUPERVISOR, 120.0)
+    assert incident.publication is None and into.publication is not None

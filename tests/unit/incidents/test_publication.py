@@ -74,3 +74,32 @@ def test_only_complaints_and_questions_are_published(what: IncidentClass | None)
         publication_of(a_complaint(incident_class=what), "Lampu mati", KNOWN)
     with pytest.raises(IncidentRefused, match="merged"):
         publication_of(a_complaint(merged_into="other"), "Lampu mati", KNOWN)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("Hubungi 0 8 1 2 . . 3 4 5 6", "telephone number"),
+        ("Hubungi 0812 - 34 - 56", "telephone number"),
+        ("Hubungi 0812_34__56", "telephone number"),
+        ("Hubungi 0812\u200b34\u200b56", "telephone number"),
+        ("Hubungi \uff10\uff18\uff11\uff12\uff13\uff14", "telephone number"),
+        ("Lampu mati di jl. Ijen no 1", None),
+        ("Lampu mati di Jl. IJEN 1!", "the place of the incident"),
+        ("Pak Budi (0812 3456 789) bilang: lampu mati...", "what was noted of the call"),
+        ("Laporan: pak budi 0812 3456 789 bilang lampu mati. Segera", "what was noted"),
+        ("Lampu di Jalan Ijen mati", None),
+    ],
+)
+def test_signs_between_hide_nothing(text: str, says: str | None) -> None:
+    incident = a_complaint()
+    if says is None:
+        assert publication_of(incident, text, KNOWN)
+        return
+    with pytest.raises(BadIncident, match=says) as refused:
+        publication_of(incident, text, KNOWN)
+    assert "nothing is published" in str(refused.value)
+
+
+def test_a_place_that_is_a_kelurahan_may_be_told() -> None:
+    assert publication_of(a_complaint(place="Klojen", kecamatan="Klojen"), "Di Klojen", KNOWN)

@@ -13,7 +13,15 @@ from acd.agencies.agency import AgencyKind
 from incidents.dispatch import Dispatch, DispatchState
 from incidents.incident import Contact, Incident
 from incidents.states import IncidentClass, IncidentState
-from incidents.status import Status, asked_in, is_contact, numbers_meant, status_of
+from incidents.status import (
+    SeveralMeant,
+    Status,
+    asked_in,
+    chosen,
+    is_contact,
+    numbers_meant,
+    status_of,
+)
 from ivr.spoken_status import spoken_status
 
 ZONE = ZoneInfo("Asia/Jakarta")
@@ -86,12 +94,13 @@ SENT = [
     Dispatch(id="d2", incident_id="i", agency="pu", state=DispatchState.ACKNOWLEDGED),
     Dispatch(id="d3", incident_id="i", agency="x", state=DispatchState.RELIEVED),
 ]
+NOW = datetime(2026, 11, 30, tzinfo=ZONE).timestamp()
 KINDS = {"pu": AgencyKind.WORKS}
 
 
 def test_a_contact_is_told_the_agency_and_the_date_and_others_the_state_alone() -> None:
     one = an_incident()
-    mine = status_of(one, one, SENT, contact=True, kinds=KINDS)
+    mine = status_of(one, one, SENT, contact=True, kinds=KINDS, now=NOW)
     assert mine == Status(
         number=one.number,
         state=IncidentState.ACKNOWLEDGED,
@@ -104,26 +113,44 @@ def test_a_contact_is_told_the_agency_and_the_date_and_others_the_state_alone() 
         *("en/status_acknowledged", "en/status_agency_works"),
         *("en/status_by", "en/day_3", "en/month_12"),
     )
-    others = status_of(one, one, SENT, contact=False, kinds=KINDS)
+    others = status_of(one, one, SENT, contact=False, kinds=KINDS, now=NOW)
     assert others is not None and spoken_status(others, "id", ZONE) == ("status_acknowledged",)
 
 
-def test_a_time_to_be_closed_is_no_expected_date() -> None:
-    one = an_incident(due_for="close")
-    found = status_of(one, one, [], contact=True, kinds=KINDS)
+@pytest.mark.parametrize(
+    ("due_for", "now"), [("close", NOW), ("forward", NOW), ("agency", NOW + 30 * 86400)]
+)
+def test_what_is_no_answer_or_is_over_is_no_expected_date(due_for: str, now: float) -> None:
+    one = an_incident(due_for=due_for)
+    found = status_of(one, one, [], contact=True, kinds=KINDS, now=now)
     assert found is not None and found.expected_at is None and found.agency is None
+
+
+@pytest.mark.parametrize("what", [IncidentClass.EMERGENCY, IncidentClass.UNCODED, None])
+def test_of_emergencies_only_their_contacts_are_told(what: IncidentClass | None) -> None:
+    hidden, shown = an_incident(incident_class=what), an_incident()
+    for one, worked_on in ((hidden, hidden), (shown, hidden), (hidden, shown)):
+        assert status_of(one, worked_on, [], contact=False, kinds=KINDS, now=NOW) is None
+        assert status_of(one, worked_on, [], contact=True, kinds=KINDS, now=NOW) is not None
+
+
+def test_of_several_the_own_one_is_meant_and_among_others_none_is_guessed() -> None:
+    assert chosen([]) is None and chosen([False]) == 0
+    assert chosen([False, True]) == 1 and chosen([True, False]) == 0
+    with pytest.raises(SeveralMeant):
+        chosen([False, False])
 
 
 @pytest.mark.parametrize("what", [IncidentClass.PRANK, IncidentClass.GHOST, IncidentClass.TEST])
 def test_of_pranks_nothing_is_told(what: IncidentClass) -> None:
     one = an_incident(incident_class=what)
-    assert status_of(one, one, [], contact=True, kinds=KINDS) is None
+    assert status_of(one, one, [], contact=True, kinds=KINDS, now=NOW) is None
 
 
 def test_a_merged_one_has_the_state_of_the_one_that_stands_for_it() -> None:
     one = an_incident(merged_into="j")
     other = an_incident(number="2026-000200", state=IncidentState.RESOLVED, contacts=[])
-    found = status_of(one, other, [], contact=True, kinds=KINDS)
+    found = status_of(one, other, [], contact=True, kinds=KINDS, now=NOW)
     assert found is not None and (found.number, found.state) == ("2026-000123", "resolved")
     assert is_contact((one, other), "+62 812-3456-789", "ID")
     assert not is_contact((one, other), "", "ID") and not is_contact((one,), "0812", "ID")
