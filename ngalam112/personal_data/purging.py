@@ -56,13 +56,11 @@ class Purge:
     ) -> None:
         self._database, self._rules, self._let_go = database, rules, let_go
         self._by, self._now, self._country, self._writes = by, now, country, writes
-        self._holds = Holds()
         self._run = Run(id=0, began_at=now.timestamp(), by=by, whole_at=0.0)
 
     async def run(self) -> list[Purged]:
         """Do it; returns what went of each class. Raises a DatabaseError and what `let_go` does."""
         async with self._database.session() as session:
-            self._holds = await standing_holds(session)
             last = await last_run(session)
         whole_at, begins = begin_of(last, self._now.timestamp())
         self._run.whole_at = whole_at
@@ -131,6 +129,7 @@ class Purge:
         """Erase or remove these, but for what has to stay; returns what was done."""
         seen = self._how(f"retention {of.name}", stage, writes=False)
         async with self._database.engine.connect() as connection:
+            seen.holds = await standing_holds(connection)
             await of.erase(connection, ids, seen)
         chosen = seen.erased[of.what]
         if not self._writes or not chosen:
@@ -142,6 +141,7 @@ class Purge:
 
         async def turn() -> None:
             async with writing(self._database) as connection:
+                how.holds = await standing_holds(connection)
                 await of.erase(connection, ids, how)
                 if stage is Stage.ROW:
                     await of.remove(connection, how.erased[of.what])
@@ -154,7 +154,7 @@ class Purge:
             why=why[:64],
             by=self._by,
             now=self._now.timestamp(),
-            holds=self._holds,
+            holds=Holds(),
             country=self._country,
             writes=writes,
             again=stage is Stage.ROW,

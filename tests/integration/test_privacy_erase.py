@@ -287,6 +287,43 @@ async def test_what_waits_in_a_journal_is_not_overtaken(tmp_path: Path) -> None:
         assert await whole_text(database) == before
 
 
+async def test_what_is_recorded_and_not_written_yet_is_erased_too(database: Database) -> None:
+    waits = [events_of("late", SRI, "Sri", NOON, *TALK, ENDED)]
+
+    async def written(calls: Sequence[str], incidents: Sequence[str]) -> None:
+        while waits:
+            await add_call(database, waits.pop())
+
+    made = await erase(database, SRI_KEY, let_go=written, **HOW)
+    assert made.erased["calls"] == 1 and made.is_whole
+    assert SRI not in await whole_text(database)
+
+
+async def test_what_comes_after_each_look_is_left_and_not_called_done(database: Database) -> None:
+    await fill(database)
+    calls: list[str] = []
+
+    async def one_more(of_calls: Sequence[str], incidents: Sequence[str]) -> None:
+        calls.append(f"more{len(calls)}")
+        await add_call(database, events_of(calls[-1], SRI, "Sri", NOON, *TALK, ENDED))
+
+    made = await erase(database, SRI_KEY, let_go=one_more, **HOW)
+    assert Left("call", calls[-1], "was changed while it was erased") in made.left
+
+
+async def test_a_hold_that_is_placed_meanwhile_counts(database: Database) -> None:
+    await fill(database)
+
+    async def held(calls: Sequence[str], incidents: Sequence[str]) -> None:
+        if calls:
+            await hold(database, "call", "s3")
+
+    made = await erase(database, SRI_KEY, let_go=held, **HOW)
+    assert "call s3" in {f"{one.what} {one.name}" for one in made.left}
+    rows = {one["call_id"]: one for one in await rows_of(database, CallRow)}
+    assert rows["s3"]["caller_number"] == SRI_KEY and rows["s1"]["caller_number"] == "erased"
+
+
 async def test_an_engine_lets_go_and_writes_nothing_back(tmp_path: Path) -> None:
     async with an_engine(tmp_path) as served:
         await fill(served.database)
