@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
@@ -17,7 +18,7 @@ from ngalam112.personal_data.records import (
     erase_items,
     erase_texts,
 )
-from ngalam112.personal_data.writing import ROWS, bit_by_bit, writing
+from ngalam112.personal_data.writing import ROWS, bit_by_bit, check_in_time, writing
 from privacy.holds import Holds
 from reports.privacy_holds import standing_holds
 from reports.privacy_subject import Subject, find_subject, parts
@@ -157,12 +158,15 @@ async def _some(
 
     The holds are those that stand in that very transaction.
     """
+    let_go_at = time.monotonic()
     if how.writes:
         await let_go()
 
     async def turn() -> None:
         async with writing(database) if how.writes else _reading(database) as connection:
             how.holds = await standing_holds(connection)
+            if how.writes:
+                check_in_time(let_go_at)
             await work(connection)
 
     if how.writes:

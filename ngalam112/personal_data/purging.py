@@ -6,6 +6,7 @@ and after it is kept how far the purge has come. A run that is cut off is gone o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -21,7 +22,7 @@ from models.tables import PrivacyPurgeRow
 from ngalam112.personal_data.classes import RecordClass, record_classes
 from ngalam112.personal_data.erasing import LetGo
 from ngalam112.personal_data.records import Erasing, Left
-from ngalam112.personal_data.writing import ROWS, bit_by_bit, writing
+from ngalam112.personal_data.writing import ROWS, bit_by_bit, check_in_time, writing
 from privacy.holds import Holds
 from privacy.purge import Progress, Run, Stage, begin_of, cutoff_of, key_of
 from reports.privacy_holds import standing_holds
@@ -134,6 +135,7 @@ class Purge:
         chosen = seen.erased[of.what]
         if not self._writes or not chosen:
             return seen
+        let_go_at = time.monotonic()
         if of.what in ("calls", "incidents"):  # of nothing else an engine has a memory
             is_call = of.what == "calls"
             await self._let_go(chosen if is_call else [], [] if is_call else chosen)
@@ -141,6 +143,7 @@ class Purge:
 
         async def turn() -> None:
             async with writing(self._database) as connection:
+                check_in_time(let_go_at)
                 how.holds = await standing_holds(connection)
                 await of.erase(connection, ids, how)
                 if stage is Stage.ROW:

@@ -56,9 +56,12 @@ from models.tables import (
     WorkItemRow,
 )
 from models.writing import upsert, upsert_newer
+from ngalam112.api.privacy import UNCHANGED_S
 from ngalam112.personal_data import erasing
 from ngalam112.personal_data.erasing import Outcome, erase, look
-from ngalam112.personal_data.records import Left
+from ngalam112.personal_data.records import Erasing, Left, erase_calls
+from ngalam112.personal_data.writing import writing
+from privacy.holds import Holds
 from reports.incidents import incident_of, list_incidents
 from reports.national import national_report
 from reports.national_facts import Month
@@ -324,6 +327,23 @@ async def test_a_hold_that_is_placed_meanwhile_counts(database: Database) -> Non
     assert rows["s3"]["caller_number"] == SRI_KEY and rows["s1"]["caller_number"] == "erased"
 
 
+async def later(served: Any) -> None:
+    """Let the time pass in which the engine changes nothing that it was asked to let go of."""
+    timers = served.engine.router.dispatcher.timers
+    await served.engine.do(lambda now: timers.fire(now + UNCHANGED_S))
+
+
+async def test_who_calls_himself_erased_is_erased(database: Database) -> None:
+    await add_call(database, events_of("e", "erased", "Sri", NOON, *TALK, ENDED))
+    how = Erasing(why="x", by="x", now=LATER, holds=Holds(), country="ID")
+    for counted in (1, 1):
+        async with writing(database) as connection:
+            await erase_calls(connection, ["e"], how)
+        assert how.erased["calls"] == ["e"] * counted
+    (row,) = await rows_of(database, CallRow)
+    assert (row["caller_number"], row["caller_name"]) == ("erased", "")
+
+
 async def test_an_engine_lets_go_and_writes_nothing_back(tmp_path: Path) -> None:
     async with an_engine(tmp_path) as served:
         await fill(served.database)
@@ -339,6 +359,9 @@ async def test_an_engine_lets_go_and_writes_nothing_back(tmp_path: Path) -> None
         await served.post("/api/privacy/let_go", calls=["s1"], incidents=["i1", "nobody"])
         assert "i1" not in book.in_hand
         await erase(served.database, SRI_KEY, let_go=nobody, **(HOW | {"now": 4e9}))
+        refused = await served.refusal("post", "/api/incidents/2026-000001/note", text="seen")
+        assert refused[0] == 409 and "is being erased" in refused[1]
+        await later(served)
         # a note afterwards begins with what the database has now
         await served.post("/api/incidents/2026-000001/note", text="seen")
         await served.journal.recorder.flushed()
@@ -357,7 +380,12 @@ async def test_the_call_that_an_operator_has_in_mind_is_erased_there_too(tmp_pat
         legs.last_calls["1001"] = Call(channel="c9", record=record, journal=served.engine.journal)
         await served.post("/api/privacy/let_go", calls=["c9"])
         await erase(served.database, SRI_KEY, let_go=nobody, **HOW)
-        await served.post("/api/calls/c9/disposition", disposition="prank", operator="1001")
+        assert record.caller_number == SRI and "1001" not in legs.last_calls
+        say = ("/api/calls/c9/disposition", {"disposition": "prank", "operator": "1001"})
+        refused = await served.refusal("post", say[0], **say[1])
+        assert refused[0] == 409 and "is being erased" in refused[1]
+        await later(served)
+        await served.post(say[0], **say[1])
         await served.journal.recorder.flushed()
         (row,) = await rows_of(served.database, CallRow)
         assert (row["caller_number"], row["disposition"]) == ("erased", "prank")
