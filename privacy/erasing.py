@@ -105,6 +105,11 @@ def with_erasure(record: CallRecord, why: str, now: float) -> tuple[CallRecord, 
 # --- incidents ------------------------------------------------------------------------------------
 
 
+def is_erased(number: str) -> bool:
+    """Whether this stands where the number of a contact stood."""
+    return _OF_ERASED.fullmatch(number) is not None
+
+
 def new_names(entries: Iterable[Entry], mine: Iterable[str] | None) -> dict[str, str]:
     """Return what stands in the place of each contact's number: one name for one number.
 

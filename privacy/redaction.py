@@ -72,14 +72,19 @@ def contact_shown(contact: Mapping[str, Any], is_mine: IsMine) -> dict[str, Any]
 
 
 def is_alone(contacts: Sequence[Mapping[str, Any]], is_mine: IsMine) -> bool:
-    """Whether nobody else has told of an incident."""
+    """Whether nobody else has told of an incident.
+
+    `contacts`: with those of the incidents that were merged into it. Who has withheld the number is
+    somebody else.
+    """
     return all(is_mine(str(one.get("number", ""))) for one in contacts)
 
 
-def incident_shown(row: Mapping[str, Any], keys: Keys, is_mine: IsMine) -> dict[str, Any]:
-    """Return the row of an incident as one of its contacts may read it."""
+def incident_shown(
+    row: Mapping[str, Any], keys: Keys, alone: bool, is_mine: IsMine
+) -> dict[str, Any]:
+    """Return the row of an incident as one of its contacts may read it; `alone`: `is_alone`."""
     contacts = [contact_shown(one, is_mine) for one in row["contacts"]]
-    alone = is_alone(row["contacts"], is_mine)
     rest = {name: one for name, one in row.items() if name not in ("contacts", "answers", "words")}
     made = shown(rest, keys, is_mine) if alone else _others_too(rest, keys)
     answers = row["answers"] if alone else dict.fromkeys(row["answers"], NOT_SHOWN)

@@ -25,7 +25,6 @@ from models.tables import (
     CallEventRow,
     CallRow,
     DispatchRow,
-    IncidentCallRow,
     IncidentContactRow,
     IncidentEntryRow,
     IncidentRow,
@@ -39,16 +38,17 @@ from privacy.erasing import (
     erased_entry,
     erased_event,
     is_blank,
+    is_erased,
     new_names,
     with_entry,
     with_erasure,
 )
 from privacy.holds import Holds
+from privacy.redaction import is_alone
 from privacy.standing import call_stays, incident_stays, item_stays, text_stays
 from reports.calls import record_of
 from reports.incidents import incident_of
-
-_DEEPEST = 20  # merges of merges
+from reports.privacy_incidents import chains_of, chains_of_calls, merged_in
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -97,9 +97,7 @@ async def erase_calls(connection: AsyncConnection, ids: Sequence[str], how: Eras
         CallEventRow.call_id.in_(ids), CallEventRow.kind == EventKind.ERASED.value
     )
     says_so = set((await connection.execute(done)).scalars())
-    links = IncidentCallRow
-    linked = select(links.call_id, links.incident_id).where(links.call_id.in_(ids))
-    incident_of_call = {one.call_id: one.incident_id for one in await connection.execute(linked)}
+    chains = await chains_of_calls(connection, ids)
     chosen = {}
     for record in map(record_of, rows):
         id = record.call_id
@@ -108,10 +106,11 @@ async def erase_calls(connection: AsyncConnection, ids: Sequence[str], how: Eras
             continue
         hold = how.holds.over(
             calls=[id],
-            incidents=[incident_of_call.get(id)],
+            incidents=[one.id for one in chains.get(id, [])],
             callers=[how.key(record.caller_number)],
         )
-        if not how.stays("call", id, call_stays(record, hold, how.now)):
+        standing = chains[id][-1] if id in chains else None
+        if not how.stays("call", id, call_stays(record, hold, how.now, standing)):
             chosen[id] = with_erasure(record, how.why, how.now)
     how.erased["calls"] += chosen
     if not how.writes or not chosen:
@@ -150,11 +149,14 @@ def _new_event(row: dict[str, Any]) -> tuple[str, int, dict[str, Any], dict[str,
 async def erase_items(connection: AsyncConnection, ids: Sequence[str], how: Erasing) -> None:
     """Erase whom these callbacks called."""
     chosen = []
-    for row in await _rows(connection, WorkItemRow, WorkItemRow.id, ids, locks=how.writes):
+    rows = await _rows(connection, WorkItemRow, WorkItemRow.id, ids, locks=how.writes)
+    chains = await chains_of_calls(connection, [row["call_id"] for row in rows])
+    for row in rows:
         item = msgspec.convert(row, WorkItem)
         if item.number == ERASED and not how.again:
             continue
-        hold = how.holds.over(calls=[item.call_id], callers=[how.key(item.number)])
+        above = [one.id for one in chains.get(item.call_id, [])]
+        hold = how.holds.over(calls=[item.call_id], incidents=above, callers=[how.key(item.number)])
         if not how.stays("callback", item.id, item_stays(item, hold, how.now)):
             chosen.append(item.id)
     how.erased["callbacks"] += chosen
@@ -168,11 +170,16 @@ async def erase_texts(connection: AsyncConnection, ids: Sequence[str], how: Eras
     """Erase who has written these conversations, and all that was written."""
     chosen = []
     of, locks = TextConversationRow, how.writes
-    for row in await _rows(connection, of, of.id, ids, locks=locks):
+    rows = await _rows(connection, of, of.id, ids, locks=locks)
+    chains = await chains_of_calls(connection, [row["call_id"] for row in rows])
+    for row in rows:
         record = msgspec.convert(row, ConversationRecord)
         if record.number == ERASED and not how.again:
             continue
-        hold = how.holds.over(calls=[record.call_id], callers=[how.key(record.number)])
+        above = [one.id for one in chains.get(record.call_id, [])]
+        hold = how.holds.over(
+            calls=[record.call_id], incidents=above, callers=[how.key(record.number)]
+        )
         if not how.stays("text", record.id, text_stays(record, hold, how.now)):
             chosen.append(record.id)
     how.erased["texts"] += chosen
@@ -197,7 +204,8 @@ async def erase_incident(
     if not rows:
         return
     incident = incident_of(rows[0])
-    chain = await _chain(connection, incident)
+    chain = (await chains_of(connection, [incident_id]))[incident_id]
+    below = await merged_in(connection, incident_id)
     entries = [
         msgspec.convert(row, Entry)
         for row in await _rows(
@@ -208,7 +216,8 @@ async def erase_incident(
     is_theirs = _theirs(how, caller)
     numbers = [one.number for one in incident.contacts]
     mine = [one for one in numbers if is_theirs(one)]
-    whole = caller is None or not any(how.key(one) and not is_theirs(one) for one in numbers)
+    told = [one for of in (incident, *below) for one in of.contacts if not is_erased(one.number)]
+    whole = is_alone(msgspec.to_builtins(told), is_theirs)
     names = new_names(entries, None if whole else _spelled(entries, is_theirs))
     changed = [
         (one.incident_id, one.seq, one.data, erased_entry(one, names, whole=whole).data)
@@ -220,9 +229,9 @@ async def erase_incident(
     if caller is not None and not mine:
         return
     hold = how.holds.over(
-        calls=incident.call_ids,
+        calls=[call for of in (incident, *below) for call in of.call_ids],
         incidents=[one.id for one in chain],
-        callers=map(how.key, numbers),
+        callers=map(how.key, (one.number for one in told)),
     )
     name = incident.number or incident.id
     changed_at = max((one.at for one in entries if one.kind is not EntryKind.ERASED), default=0.0)
@@ -275,17 +284,6 @@ async def _unfind(connection: AsyncConnection, incident_id: str, caller: str | N
     if caller is not None:
         there.append(contact.caller == caller)
     await connection.execute(delete(contact).where(*there))
-
-
-async def _chain(connection: AsyncConnection, incident: Incident) -> list[Incident]:
-    """The incident, the one it is merged into, and so on: the last one stands for all."""
-    chain = [incident]
-    while chain[-1].merged_into is not None and len(chain) < _DEEPEST:
-        rows = await _rows(connection, IncidentRow, IncidentRow.id, [chain[-1].merged_into])
-        if not rows:
-            break
-        chain.append(incident_of(rows[0]))
-    return chain
 
 
 async def _rows(

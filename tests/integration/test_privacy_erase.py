@@ -12,13 +12,18 @@ import msgspec
 import pytest
 from lines import line_settings
 from personal import (
+    BUDI,
+    BUDI_CONTACT,
+    BUDI_KEY,
     ENDED,
     LATER,
     NOON,
     OF_BUDI,
     OF_SRI,
+    OVER,
     SHARED,
     SRI,
+    SRI_CONTACT,
     SRI_KEY,
     TALK,
     a_text,
@@ -208,6 +213,58 @@ async def test_a_hold_keeps_what_belongs_to_it(
     made = await erased(database)
     assert sorted(f"{one.what} {one.name}" for one in made.left) == stay
     assert {one.why for one in made.left} == {"on legal hold 1 (court)"}
+
+
+async def merge(database: Database) -> None:
+    """What Sri told of alone stands in the place of what Budi told of alone, and is still open."""
+    first = {"number": "2026-000008", "calls": ["b8"], "contact": BUDI_CONTACT}
+    merged = ((EntryKind.OPENED, first), *OVER[:1], (EntryKind.MERGED, {"into": "i7"}))
+    await add_incident(database, entries_of("i8", NOON, *merged), [BUDI_KEY], ["b8"])
+    await add_call(database, events_of("b8", BUDI, "Budi", NOON, ENDED))
+    item, text = an_item("b8", BUDI), a_text("t8", BUDI, call_id="b8")
+    async with database.engine.begin() as connection:
+        await upsert(connection, WorkItemRow, [item.row()])
+        await upsert(connection, TextConversationRow, [row_of(text)])
+
+
+async def test_a_hold_on_an_incident_keeps_all_that_is_of_what_is_merged_into_it(
+    database: Database,
+) -> None:
+    second = {"number": "2026-000007", "calls": ["s7"], "contact": SRI_CONTACT, "description": "x"}
+    await add_incident(database, entries_of("i7", NOON, (EntryKind.OPENED, second), *OVER))
+    await merge(database)
+    await hold(database, "incident", "i7")
+    made = await erase(database, BUDI_KEY, let_go=nobody, **HOW)
+    left = sorted(f"{one.what} {one.name}" for one in made.left)
+    assert left == ["call b8", "callback w-b8", "incident 2026-000008", "text t8"]
+    assert made.erased == {}
+
+
+async def test_who_told_of_what_was_merged_in_and_who_withheld_the_number_are_others(
+    database: Database,
+) -> None:
+    opened = {"number": "2026-000007", "calls": ["s7"], "contact": SRI_CONTACT, "description": "x"}
+    entries = entries_of("i7", NOON, (EntryKind.OPENED, opened), *OVER)
+    await add_incident(database, entries, [SRI_KEY])
+    await merge(database)
+    nobody_knows = {"number": "anonymous", "withheld": True}
+    steps = ((EntryKind.OPENED, opened | {"number": "2026-000009"}), *OVER)
+    steps = (*steps[:1], (EntryKind.CONTACT, nobody_knows), *steps[1:])
+    await add_incident(database, entries_of("i9", NOON, *steps), [SRI_KEY])
+    made = await erased(database)
+    assert sorted(made.texts_kept) == ["2026-000007", "2026-000009"]
+    rows = {one["id"]: one for one in await rows_of(database, IncidentRow)}
+    assert rows["i7"]["description"] == rows["i9"]["description"] == "x"
+
+
+async def test_a_call_stays_while_its_incident_is_not_over(database: Database) -> None:
+    opened = {"number": "2026-000007", "calls": ["s7"], "contact": SRI_CONTACT}
+    await add_call(database, events_of("s7", SRI, "Sri", NOON, *TALK, ENDED))
+    entries = entries_of("i7", NOON, (EntryKind.OPENED, opened))
+    await add_incident(database, entries, [SRI_KEY], ["s7"])
+    made = await erased(database)
+    assert Left("call", "s7", "belongs to an incident that is not over (opened)") in made.left
+    assert SRI in repr(await rows_of(database, CallRow))
 
 
 async def test_what_an_engine_writes_late_does_not_bring_it_back(database: Database) -> None:
