@@ -1,12 +1,12 @@
 """The classes of records that a purge knows: where they are, and how they are erased and removed.
 
-`erase(connection, ids, how)` notes in `how.erased[what]` what went; `remove(connection, ids)` says
-how many did.
+`erase(connection, ids, how)` notes in `how.erased[what]` what went; `remove(connection, ids)`
+returns the ids of those that something else still needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -24,6 +24,7 @@ from models.tables import (
     TextConversationRow,
     WorkItemRow,
 )
+from ngalam112.personal_data.looks import erase_looks
 from ngalam112.personal_data.records import (
     Erasing,
     erase_calls,
@@ -46,7 +47,7 @@ from privacy.purge import MARKED, OUTCOMES
 from privacy.requests import ABOUT
 
 Erase = Callable[[AsyncConnection, Sequence[Any], Erasing], Awaitable[None]]
-Remove = Callable[[AsyncConnection, Sequence[Any]], Awaitable[int]]
+Remove = Callable[[AsyncConnection, Sequence[Any]], Awaitable[Collection[Any]]]
 
 
 class RecordClass(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +171,6 @@ def record_classes() -> Iterator[RecordClass]:
         what="trail",
         moment=AccessTrailRow.at,
         id=AccessTrailRow.id,
-        erase=_all_of("trail"),
+        erase=erase_looks,
         remove=remove_looks,
     )

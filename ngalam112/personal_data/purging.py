@@ -29,6 +29,8 @@ from reports.privacy_holds import standing_holds
 
 _PURGE = PrivacyPurgeRow.__table__
 
+_NEEDED = "others are merged into it, and are removed first"
+
 
 class Purged(msgspec.Struct, frozen=True, kw_only=True):
     """What a purge has done, or would do, in one class and stage. `before`: the age at which."""
@@ -147,7 +149,9 @@ class Purge:
                 how.holds = await standing_holds(connection)
                 await of.erase(connection, ids, how)
                 if stage is Stage.ROW:
-                    await of.remove(connection, how.erased[of.what])
+                    for id in await of.remove(connection, how.erased[of.what]):
+                        how.erased[of.what].remove(id)
+                        how.stays(of.what.removesuffix("s"), str(id), _NEEDED)
 
         await bit_by_bit(turn)
         return how
