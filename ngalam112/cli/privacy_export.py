@@ -12,7 +12,7 @@ import typer
 
 from ngalam112.cli.person import person
 from ngalam112.cli.privacy import NumberOption
-from ngalam112.cli.privacy_common import with_database
+from ngalam112.cli.privacy_common import LARGEST, with_database
 from ngalam112.cli.privacy_engine import let_go
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import console, safe
@@ -32,7 +32,8 @@ def privacy_export(
         typer.Option("--output", "-o", help="A folder, or a name for the two files."),
     ] = None,
     request: Annotated[
-        int | None, typer.Option(help="The request for access that this answers.")
+        int | None,
+        typer.Option(help="The request for access that this answers.", min=1, max=LARGEST),
     ] = None,
 ) -> None:
     """Write all that the line has of a number: as JSON, and as a text for the person.

@@ -67,11 +67,13 @@ from ngalam112.personal_data.erasing import Outcome, erase, look
 from ngalam112.personal_data.records import Erasing, Left, erase_calls
 from ngalam112.personal_data.writing import writing
 from privacy.holds import Holds
+from reports.calls import list_calls
 from reports.incidents import incident_of, list_incidents
 from reports.national import national_report
 from reports.national_facts import Month
 from reports.national_mapping import load_mapping
 from reports.summary import summary
+from reports.texts import show_text
 
 pytest_plugins = ("databases",)
 
@@ -388,6 +390,15 @@ async def later(served: Any) -> None:
     """Let the time pass in which the engine changes nothing that it was asked to let go of."""
     timers = served.engine.router.dispatcher.timers
     await served.engine.do(lambda now: timers.fire(now + UNCHANGED_S))
+
+
+async def test_nobody_is_found_by_the_word_that_stands_for_numbers(database: Database) -> None:
+    await fill(database)
+    await erased(database)
+    async with database.session() as session:
+        assert await list_calls(session, caller="erased") == []
+        assert len(await list_calls(session)) == 4
+        assert (await show_text(session, "t1")).calls == []
 
 
 async def test_who_calls_himself_erased_is_erased(database: Database) -> None:
