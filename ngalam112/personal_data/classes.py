@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acd.rules.retention import CALL_CLASSES, INCIDENT_CLASSES
@@ -53,7 +53,7 @@ Remove = Callable[[AsyncConnection, Sequence[Any]], Awaitable[Collection[Any]]]
 class RecordClass(msgspec.Struct, frozen=True, kw_only=True):
     """One class. `moment`, `id`: the columns by which its records are walked; `conditions`: which
     rows of the table are of it; `unerased`: those that still have anything personal. `rows`: so
-    many are taken together at most.
+    many are taken together at most. `size`: of how many rows of a timeline one is made.
     """
 
     name: str
@@ -65,6 +65,7 @@ class RecordClass(msgspec.Struct, frozen=True, kw_only=True):
     conditions: tuple[Any, ...] = ()
     unerased: tuple[Any, ...] = ()
     rows: int = ROWS
+    size: Any = literal(1)
 
 
 def _of_calls(name: str) -> tuple[ColumnElement[bool], ...]:
@@ -119,6 +120,7 @@ def record_classes() -> Iterator[RecordClass]:
             remove=remove_calls,
             conditions=_of_calls(name),
             unerased=(CallRow.caller_number != ERASED,),
+            size=CallRow.events,
         )
     for name in INCIDENT_CLASSES:
         yield RecordClass(
@@ -130,6 +132,7 @@ def record_classes() -> Iterator[RecordClass]:
             remove=remove_incidents,
             conditions=(IncidentRow.incident_class == name,),
             rows=INCIDENTS,
+            size=IncidentRow.version,
         )
     yield RecordClass(
         name="callbacks",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -22,7 +23,7 @@ from models.tables import PrivacyPurgeRow
 from ngalam112.personal_data.classes import RecordClass, record_classes
 from ngalam112.personal_data.erasing import LetGo
 from ngalam112.personal_data.records import Erasing, Left
-from ngalam112.personal_data.writing import ROWS, bit_by_bit, check_in_time, writing
+from ngalam112.personal_data.writing import ROWS, TIMELINE, bit_by_bit, check_in_time, writing
 from privacy.holds import Holds
 from privacy.purge import Progress, Run, Stage, begin_of, cutoff_of, key_of
 from reports.privacy_holds import standing_holds
@@ -119,14 +120,19 @@ class Purge:
     ) -> list[tuple[datetime, Any]]:
         """The next records of a class, in order of time, that this stage has not taken yet."""
         at, last = after
-        query = select(of.moment, of.id).where(of.moment >= at, of.moment < before, *of.conditions)
+        query = select(of.moment, of.id, of.size).where(
+            of.moment >= at, of.moment < before, *of.conditions
+        )
         if stage is Stage.PERSONAL:
             query = query.where(*of.unerased)
         if last is not None:
             query = query.where(or_(of.moment > at, of.id > last))
         query = query.order_by(of.moment, of.id).limit(min(ROWS, of.rows))
         async with self._database.session() as session:
-            return [(row[0], row[1]) for row in await session.execute(query)]
+            found = (await session.execute(query)).all()
+        through = accumulate(size for *_, size in found)
+        some = [one for one, size in zip(found, through, strict=True) if size <= TIMELINE]
+        return [(at, id) for at, id, _ in some or found[:1]]
 
     async def _take(self, of: RecordClass, stage: Stage, ids: list[Any]) -> Erasing:
         """Erase or remove these, but for what has to stay; returns what was done."""

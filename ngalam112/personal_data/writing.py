@@ -24,6 +24,9 @@ ROWS = 10
 INCIDENTS = 2
 """... of incidents, whose timelines are long."""
 
+TIMELINE = 300
+"""... and so many rows of their timelines, if one record alone has not more."""
+
 LET_GO_FOR_S = 45.0
 """So long after it let go of records an engine surely changes none of them; it promises more."""
 

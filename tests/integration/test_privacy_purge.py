@@ -182,6 +182,25 @@ async def test_what_is_on_hold_stays_until_the_hold_ends(database: Database) -> 
     assert found["calls.answered/row"].done == 1 and await rows_of(database, CallRow) == []
 
 
+async def test_a_page_ends_where_timelines_are_long_and_everything_goes_all_the_same(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(database)
+    real, pages = purging.bit_by_bit, []
+
+    async def counted(work: Any) -> Any:
+        pages.append(work)
+        return await real(work)
+
+    monkeypatch.setattr(purging, "bit_by_bit", counted)
+    monkeypatch.setattr(purging, "TIMELINE", 9)  # each answered call has as many
+    found = await purged(database, rules(90))
+    assert found["calls.answered/personal"].done == 2
+    assert found["incidents.emergency/personal"].done == 2
+    # two answered calls and two incidents apart; two lost calls, callbacks and texts together
+    assert len(pages) == 2 + 2 + 1 + 1 + 1
+
+
 async def test_who_has_looked_at_what_is_held_stays_written(database: Database) -> None:
     await fill(database)
     for kind, target in (
