@@ -19,6 +19,7 @@ from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.record import CallRecord
 from acd.calls.states import IllegalMove
+from acd.leaving import Leaving
 from acd.numbers.caller import same_caller
 from acd.rules.incidents import IncidentRules
 from acd.timers import Timer, Timers
@@ -109,6 +110,7 @@ class IncidentBook:
         self.in_hand: dict[str, Incident] = {}
         self._of_call: dict[str, str] = {}  # call -> incident, of those in hand
         self._limits: dict[str, Timer] = {}  # incident -> when it is uncoded
+        self._leaving = Leaving(timers)  # those that are being erased
         self._settled: dict[str, None] = {}  # in the order in which they came to be so
         self.on_moved: Callable[[Incident, float], None] = lambda incident, now: None
         self.on_coded: Callable[[Incident, float], None] = lambda incident, now: None
@@ -268,9 +270,10 @@ class IncidentBook:
 
     def take(self, incident: Incident) -> Incident:
         """Have an incident in hand from now on, as something is to follow from it by itself."""
+        incident = self._of_hand(incident)
         if incident.id not in self.in_hand:
             self._hold(incident)
-        return self.in_hand[incident.id]
+        return incident
 
     def move(self, incident: Incident, state: IncidentState, by: By, now: float, why: str) -> None:
         """Bring an incident to a state. Raises what `change` raises."""
@@ -317,6 +320,7 @@ class IncidentBook:
         `before`: the incident that the call belongs to, if there is one.
         """
         incident = self._of_hand(incident)
+        before = None if before is None else self._of_hand(before)
         if incident.merged_into is not None or record.call_id in incident.call_ids:
             raise IncidentRefused(f"The call cannot be linked to {incident.name.lower()}.")
         incident = self.take(incident)
@@ -370,12 +374,19 @@ class IncidentBook:
                     until = max(incident.opened_at + limit, now + min(limit, AGAIN_S))
                     self._limit(incident, until)
 
-    def forget(self, incident_id: str) -> None:
-        """Have a settled incident in hand no more: the database is about to know it otherwise."""
+    def forget(self, incident_id: str, until: float) -> None:
+        """Have a settled incident in hand no more: the database is about to know it otherwise.
+
+        Until then nobody changes it, for who has read it before would write back what was there.
+        """
         if incident_id in self._settled:
             self._let_go(incident_id)
+        if incident_id not in self.in_hand:
+            self._leaving.add([incident_id], until)
 
     def _of_hand(self, incident: Incident) -> Incident:
+        if incident.id in self._leaving:
+            raise IncidentRefused(f"{incident.name} is being erased; try again in a minute.")
         return self.in_hand.get(incident.id, incident)
 
     def _hold(self, incident: Incident) -> None:

@@ -253,6 +253,8 @@ def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912, PLR
             incident.answers = {**incident.answers, data["question"]: data["answer"]}
         case EntryKind.PUBLISHED:
             incident.published_at, incident.publication = at, msgspec.convert(data, Publication)
+        case EntryKind.ERASED if data.get("whole"):
+            incident.published_at = incident.publication = None
         case EntryKind.UNPUBLISHED:
             incident.published_at = incident.publication = None
         case EntryKind.NUMBER_TOLD:

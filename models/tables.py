@@ -363,7 +363,7 @@ class IncidentRow(Base):
     replied_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     due_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     due_for: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
-    references: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]", info=NOT_PERSONAL)
+    references: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]", info=BY_KEY)
     number_told_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     published_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     publication: Mapped[dict[str, Any] | None] = mapped_column(

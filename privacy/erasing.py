@@ -105,6 +105,11 @@ def with_erasure(record: CallRecord, why: str, now: float) -> tuple[CallRecord, 
 # --- incidents ------------------------------------------------------------------------------------
 
 
+def is_erased(number: str) -> bool:
+    """Whether this stands where the number of a contact stood."""
+    return _OF_ERASED.fullmatch(number) is not None
+
+
 def new_names(entries: Iterable[Entry], mine: Iterable[str] | None) -> dict[str, str]:
     """Return what stands in the place of each contact's number: one name for one number.
 
@@ -140,7 +145,8 @@ def erased_entry(entry: Entry, names: Mapping[str, str], *, whole: bool) -> Entr
         data = _erased_contact(data, names, whole)
     else:
         contact = data.pop("contact", None)
-        if whole:
+        # by a reference another system finds its own record; what that has is erased there
+        if whole and entry.kind is not EntryKind.REFERENCED:
             data = erased(data, ENTRY_KEYS[entry.kind])
         if contact is not None:
             data["contact"] = _erased_contact(contact, names, whole)
@@ -172,6 +178,8 @@ def erased_incident(incident: Incident, names: Mapping[str, str], *, whole: bool
         lat=_instead("lat", incident.lat),
         lon=_instead("lon", incident.lon),
         answers=dict.fromkeys(incident.answers, ""),
+        published_at=None,
+        publication=None,
     )
 
 
@@ -200,6 +208,7 @@ def is_blank(incident: Incident) -> bool:
         incident.description
         or incident.place
         or incident.kelurahan
+        or incident.publication
         or any(incident.answers.values())
         or any(one.name for one in incident.contacts)
         or any(number and not _OF_ERASED.fullmatch(number) for number in numbers)

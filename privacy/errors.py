@@ -19,5 +19,9 @@ class ChangedMeanwhile(PrivacyError):
     """Somebody else has changed the same thing at this moment; nothing was changed."""
 
 
+class TookLong(PrivacyError):
+    """The database was waited for so long that somebody may have changed the same meanwhile."""
+
+
 class NoTelephoneNumber(PrivacyError):
     """What was given is no telephone number, so nobody can be found by it."""

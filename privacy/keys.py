@@ -139,11 +139,14 @@ _KEYS_OF_ENTRIES: Mapping[EntryKind, Keys] = MappingProxyType(
         EntryKind.TALKS_ON: _WHOM,
         EntryKind.DUE: {},
         EntryKind.NUMBER_TOLD: {"ways": PLAIN},
-        # words and a place that were chosen for everybody to read
-        EntryKind.PUBLISHED: {ANY: PLAIN},
+        EntryKind.PUBLISHED: {
+            "description": _TEXT,
+            **dict.fromkeys(("kelurahan", "lat", "lon"), _CONTACT),
+            "kecamatan": PLAIN,
+        },
         EntryKind.UNPUBLISHED: {},
         # by which another system finds its own record; what that has of people is erased there
-        EntryKind.REFERENCED: dict.fromkeys(("system", "reference", "removed"), PLAIN),
+        EntryKind.REFERENCED: {"system": PLAIN, "reference": _TEXT, "removed": PLAIN},
         EntryKind.MERGED: _MERGE,
         EntryKind.UNMERGED: _MERGE,
         EntryKind.TOOK_IN: _MERGE,
@@ -186,6 +189,7 @@ COLUMN_KEYS: Mapping[tuple[str, str], Keys] = MappingProxyType(
         },
         ("incidents", "contacts"): _OF_CONTACT,
         ("incidents", "answers"): {ANY: _TEXT},
+        ("incidents", "references"): {"system": PLAIN, "reference": _TEXT},
         ("dispatches", "deliveries"): {
             **dict.fromkeys(
                 ("channel", "state", "attempts", "try_at", "delivered_at", "reason"), PLAIN

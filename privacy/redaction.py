@@ -14,6 +14,7 @@ from typing import Any
 
 import msgspec
 
+from acd.calls.target import Kind
 from incidents.incident import LINE, Entry, EntryKind
 from models.marks import Mark
 from privacy.keys import ENTRY_KEYS, Keys, mark_of_key
@@ -35,8 +36,16 @@ IsMine = Callable[[str], bool]
 def shown(values: Mapping[str, Any], keys: Keys, is_mine: IsMine) -> dict[str, Any]:
     """Return the subject's own values as they may be read, by the marks of their keys."""
     return {
-        name: _shown_one(value, mark_of_key(keys, name), is_mine) for name, value in values.items()
+        name: _shown_one(value, _mark_of(keys, name, values), is_mine)
+        for name, value in values.items()
     }
+
+
+def _mark_of(keys: Keys, name: str, values: Mapping[str, Any]) -> Mark | Keys:
+    """Return the mark of a key; `to` may be an operator, or something of another kind."""
+    if name == "to" and values.get("kind") == Kind.OPERATOR:
+        return Mark.OPERATOR
+    return mark_of_key(keys, name)
 
 
 def _shown_one(value: Any, mark: Mark | Keys, is_mine: IsMine) -> Any:
@@ -72,14 +81,19 @@ def contact_shown(contact: Mapping[str, Any], is_mine: IsMine) -> dict[str, Any]
 
 
 def is_alone(contacts: Sequence[Mapping[str, Any]], is_mine: IsMine) -> bool:
-    """Whether nobody else has told of an incident."""
+    """Whether nobody else has told of an incident.
+
+    `contacts`: with those of the incidents that were merged into it. Who has withheld the number is
+    somebody else.
+    """
     return all(is_mine(str(one.get("number", ""))) for one in contacts)
 
 
-def incident_shown(row: Mapping[str, Any], keys: Keys, is_mine: IsMine) -> dict[str, Any]:
-    """Return the row of an incident as one of its contacts may read it."""
+def incident_shown(
+    row: Mapping[str, Any], keys: Keys, alone: bool, is_mine: IsMine
+) -> dict[str, Any]:
+    """Return the row of an incident as one of its contacts may read it; `alone`: `is_alone`."""
     contacts = [contact_shown(one, is_mine) for one in row["contacts"]]
-    alone = is_alone(row["contacts"], is_mine)
     rest = {name: one for name, one in row.items() if name not in ("contacts", "answers", "words")}
     made = shown(rest, keys, is_mine) if alone else _others_too(rest, keys)
     answers = row["answers"] if alone else dict.fromkeys(row["answers"], NOT_SHOWN)
@@ -113,7 +127,7 @@ def _others_too(values: Mapping[str, Any], keys: Keys) -> dict[str, Any]:
     """What may be read of what tells of several people."""
     found: dict[str, Any] = {}
     for name, value in values.items():
-        mark = mark_of_key(keys, name)
+        mark = _mark_of(keys, name, values)
         if mark is Mark.NOT_PERSONAL:
             found[name] = value
         elif mark is Mark.OPERATOR:

@@ -19,11 +19,22 @@ SETTLES_S = 3600.0
 TOO_FRESH = "ended less than an hour ago"
 
 
-def call_stays(record: CallRecord, hold: Hold | None, now: float) -> str | None:
-    """Return why a call's record has to stay as it is; None if it may be erased."""
+def call_stays(
+    record: CallRecord, hold: Hold | None, now: float, standing: Incident | None = None
+) -> str | None:
+    """Return why a call's record has to stay as it is; None if it may be erased.
+
+    `standing`: its incident, or the one that stands in the place of that. Whoever works on it may
+    have to call the citizen back.
+    """
     if record.ended_at is None:
         return "is up, or has no end yet"
-    return _stays(record.ended_at, hold, now)
+    ended_at = record.ended_at
+    if standing is not None:
+        if standing.over_at is None:
+            return f"belongs to an incident that is not over ({standing.state})"
+        ended_at = max(ended_at, standing.over_at)
+    return _stays(ended_at, hold, now)
 
 
 def item_stays(item: WorkItem, hold: Hold | None, now: float) -> str | None:

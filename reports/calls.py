@@ -14,6 +14,7 @@ from acd.calls.record import CallEvent, CallRecord, Outcome
 from acd.numbers.caller import COUNTRY, in_all_spellings
 from models.rows import plain
 from models.tables import CallEventRow, CallRow
+from privacy.erasing import ERASED
 from reports.errors import BadQuestion, NoSuchCall, SeveralCalls
 from reports.pages import behind
 
@@ -57,6 +58,7 @@ async def list_calls(
     if caller:
         part = in_all_spellings(caller, country) or searchable(caller)
         conditions.append(CallRow.caller_number.contains(part, autoescape=True))
+        conditions.append(CallRow.caller_number != ERASED)  # by which nobody is found
     query = (
         select(_RECORD)
         .where(*conditions)

@@ -30,6 +30,7 @@ from models.tables import (
 )
 from privacy.keys import EVENT_KEYS, Keys, keys_of
 from privacy.redaction import IsMine, entry_shown, incident_shown, is_alone, shown
+from reports.privacy_incidents import merged_in
 from reports.privacy_subject import Subject, find_subject, is_of, rows_of
 
 _NOT_THEIRS = ("channel", "asterisk_id", "peer", "changes", "version", "events", "caller")
@@ -133,8 +134,10 @@ async def _incidents(
     mine = set(subject.calls)
     of_incidents = IncidentRow.__table__
     async for row in rows_of(session, of_incidents, of_incidents.c.id, subject.incidents):
-        alone = is_alone(row["contacts"], is_mine)
-        one = incident_shown(plain(row), _keys(IncidentRow), is_mine)
+        below = await merged_in(session, row["id"])
+        others = msgspec.to_builtins([contact for of in below for contact in of.contacts])
+        alone = is_alone([*row["contacts"], *others], is_mine)
+        one = incident_shown(plain(row), _keys(IncidentRow), alone, is_mine)
         one["call_ids"] = [call for call in row["call_ids"] if call in mine]
         found.append(
             {name: value for name, value in one.items() if value not in (None, "", [], {})}

@@ -12,6 +12,7 @@ from acd.texts.conversation import ConversationRecord, TextMessage
 from acd.texts.states import TextState
 from models.rows import plain
 from models.tables import TextConversationRow, TextMessageRow
+from privacy.erasing import ERASED
 from reports.calls import list_calls, searchable
 from reports.errors import BadQuestion, NoSuchText, SeveralTexts
 from reports.pages import behind
@@ -76,7 +77,7 @@ async def show_text(session: AsyncSession, text_id: str, country: str = COUNTRY)
     )
     rows = (await session.execute(messages)).mappings()
     calls = []
-    if record.number:
+    if record.number and record.number != ERASED:
         calls = await list_calls(
             session, caller=record.number, limit=_LATEST_CALLS, country=country
         )

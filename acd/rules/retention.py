@@ -42,7 +42,9 @@ _ROWS = Keep(row=THREE_YEARS)
 
 
 class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The section of the file. What a file leaves out of `calls` and `incidents` is as here."""
+    """The section of the file. Classes that a file leaves out are as here; one that it names has
+    only what it says.
+    """
 
     calls: dict[str, Keep] = {}
     incidents: dict[str, Keep] = {}
@@ -92,5 +94,8 @@ def retention_problems(rules: Retention) -> Iterator[str]:
                 yield f"retention.{name}: days must be between 1 and {_LONGEST}"
         if keep.row is not None and (keep.personal or 0) > keep.row:
             yield f"retention.{name}: row must not be below personal"
+        is_row = keep.row is not None and 1 <= keep.row <= _LONGEST
+        if is_row and keep.personal is None and name not in _ONLY_ROWS:
+            yield f"retention.{name}: give personal too; without it persons stay as long as the row"
         if name in _ONLY_ROWS and keep.personal is not None:
             yield f"retention.{name} has rows only; leave personal out"

@@ -52,7 +52,7 @@ CallEvent = shown(
     "One thing that happened to a call; `seq` counts from 1. What `data` holds depends on `kind`.",
     without=("call_id",),
 )
-Calls = answer("Calls", "The newest calls first.", calls=many(Call))
+Calls = answer("Calls", "The newest calls first.", calls=many(Call), restricted=int | UnsetType)
 FoundCall = answer(
     "FoundCall", "A call and its events in their order.", call=Call, events=many(CallEvent)
 )
@@ -183,7 +183,9 @@ Proposal = answer(
     because=str,
     incident=Incident,
 )
-Incidents = answer("Incidents", "The newest incidents first.", incidents=many(Incident))
+Incidents = answer(
+    "Incidents", "The newest incidents first.", incidents=many(Incident), restricted=int | UnsetType
+)
 AgreedTime = answer(
     "AgreedTime",
     "The agreed time that runs. `working_days`: until then; fewer than 0 since then.",

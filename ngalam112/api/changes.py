@@ -201,6 +201,7 @@ class Changes:
 
             def say(now: float) -> CallRecord:
                 router = engine.router
+                router.check_unchanged(record.call_id)
                 call = router.known_call(record.call_id) or Call(
                     channel=record.asterisk_id, record=record, journal=engine.journal
                 )

@@ -8,17 +8,18 @@ from typing import Annotated
 
 import msgspec
 
-from acd.calls.record import CallRecord
 from models.database import Database
 from models.tables import ID
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.queries import Answer
 from ngalam112.api.written import all_written
 from ngalam112.engine.engine import Engine
-from privacy.erasing import with_erasure
 
 MOST_AT_ONCE = 200
 """So many calls, and so many incidents, are named in one request."""
+
+UNCHANGED_S = 60.0
+"""So long after it nobody changes them: who asked erases them within that, or not at all."""
 
 _Ids = Annotated[
     list[Annotated[str, msgspec.Meta(max_length=ID)]], msgspec.Meta(max_length=MOST_AT_ONCE)
@@ -47,11 +48,5 @@ class PrivacyRoutes:
     def _forget(self, body: LetGo, now: float) -> None:
         router = self._engine.router
         for incident_id in body.incidents:
-            router.incidents.forget(incident_id)
-        for call_id in body.calls:
-            call = router.known_call(call_id)
-            if call is not None and call.record.ended_at is not None:
-                # counts the event as well by which the database will say that it was erased
-                made, _ = with_erasure(call.record, "", now)
-                for name in CallRecord.__struct_fields__:
-                    setattr(call.record, name, getattr(made, name))
+            router.incidents.forget(incident_id, now + UNCHANGED_S)
+        router.forget_calls(body.calls, now + UNCHANGED_S)

@@ -12,6 +12,7 @@ from acd.callbacks.by_hand import CallbackRefused, NoOpenCallback
 from acd.callbacks.verifications import VerificationRefused
 from acd.config_file import NoSuchReason
 from acd.feature_codes.dispositions import NoSuchDisposition
+from acd.leaving import BeingErased
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
 from acd.queueing.notices import NoSuchNotice
 from acd.texts.ports import NoOpenText, TextError
@@ -53,6 +54,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoticeError, 400),
     (SoundError, 400),
     (RosterError, 409),
+    (BeingErased, 409),
     (NoOpenText, 404),
     (TextError, 409),
     (NoSuchCall, 404),

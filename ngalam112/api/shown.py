@@ -9,9 +9,10 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from types import GenericAlias
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any, Optional, get_args
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 Moment = Annotated[
     str,
@@ -57,8 +58,12 @@ def shown(
 
 
 def answer(name: str, says: str, **fields: Any) -> Any:
-    """Return the type of an answer with these fields, all of which are always there."""
-    return _struct(name, says, {one: (of, ...) for one, of in fields.items()})
+    """Return the type of an answer with these fields.
+
+    They are always there, but for those whose type has UnsetType.
+    """
+    given = {one: (of, UNSET if UnsetType in get_args(of) else ...) for one, of in fields.items()}
+    return _struct(name, says, given)
 
 
 def _struct(name: str, says: str, fields: dict[str, tuple[Any, Any]]) -> Any:

@@ -13,7 +13,16 @@ import typer
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.common import FormatOption, make_group
 from ngalam112.cli.person import person
-from ngalam112.cli.privacy_common import asked, iso, left, past, shown_time, span, with_database
+from ngalam112.cli.privacy_common import (
+    LARGEST,
+    asked,
+    iso,
+    left,
+    past,
+    shown_time,
+    span,
+    with_database,
+)
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import Column, Format, console, table, write_json, write_list
 from privacy.errors import NotLegal
@@ -44,7 +53,7 @@ _STEPS = (
 )
 
 NumberOption = Annotated[str, typer.Option("--number", "-n", help="In any spelling.")]
-Id = Annotated[int, typer.Argument(metavar="ID", help="The request's number.", min=1)]
+Id = Annotated[int, typer.Argument(metavar="ID", help="The request's number.", min=1, max=LARGEST)]
 ReasonOption = Annotated[str, typer.Option("--reason", help="In words, for the record.")]
 
 

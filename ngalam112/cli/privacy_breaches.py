@@ -11,7 +11,16 @@ import typer
 
 from ngalam112.cli.common import FormatOption, make_group
 from ngalam112.cli.person import person
-from ngalam112.cli.privacy_common import asked, iso, left, past, shown_time, span, with_database
+from ngalam112.cli.privacy_common import (
+    LARGEST,
+    asked,
+    iso,
+    left,
+    past,
+    shown_time,
+    span,
+    with_database,
+)
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, table, write_json, write_list
 from privacy.breaches import Breach, Told
@@ -36,7 +45,7 @@ _STEPS = (
 )
 _MOMENTS = ("found_at", "due_at", "subjects_told_at", "authority_told_at", "closed_at")
 
-Id = Annotated[int, typer.Argument(metavar="ID", help="The breach's number.")]
+Id = Annotated[int, typer.Argument(metavar="ID", help="The breach's number.", min=1, max=LARGEST)]
 AtOption = Annotated[
     str | None, typer.Option("--at", help="When, if not now: today, 2026-11-23T08:00.")
 ]

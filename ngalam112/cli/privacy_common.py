@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+LARGEST = 2**31 - 1
+"""The largest number of a request, a hold or a breach: their columns take no larger one."""
+
+FIRST_DAY = datetime(2022, 10, 17, tzinfo=UTC)
+"""Since when UU 27/2022 is in force: nobody has asked, and nothing was reported, by it before."""
+
 
 def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
     """Do some work with the line's database; raises a DatabaseError."""
@@ -68,6 +74,8 @@ def past(given: str | None, settings: Settings) -> float:
     at = begin(given, ZoneInfo(settings.timezone), now)
     if at > now:
         raise NotLegal(f"{given[:40]} is yet to come; give a time that is past.")
+    if at < FIRST_DAY:
+        raise NotLegal(f"{given[:40]} is before UU 27/2022, of 17 October 2022; look at the year.")
     return at.timestamp()
 
 

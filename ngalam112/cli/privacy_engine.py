@@ -19,7 +19,10 @@ class NotWritten(NotLegal):
 
 
 async def let_go(settings: Settings, calls: Sequence[str], incidents: Sequence[str]) -> None:
-    """Return once nobody can write back what is known of these. Raises NotWritten, ClientError."""
+    """Return once nobody can write back what is known of these. Raises NotWritten, ClientError.
+
+    The database has all that was recorded by then; of none to let go, it is only that.
+    """
     for first in range(0, max(len(calls), len(incidents), 1), _AT_ONCE):
         body = {
             "calls": list(calls[first : first + _AT_ONCE]),
@@ -51,8 +54,8 @@ def check_nothing_waits(folder: Path) -> None:
         journal.close()
     if waiting:
         raise NotWritten(
-            f"The journal has {waiting} entries that the database has not taken, which could bring"
-            " back what is erased: start the line (ngalam112 up), then give the command once more."
+            f"The journal has {waiting} entries that the database has not taken, and which may be"
+            " of this person: start the line (ngalam112 up), then give the command once more."
         )
 
 

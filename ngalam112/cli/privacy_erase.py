@@ -9,7 +9,7 @@ import typer
 
 from ngalam112.cli.person import person
 from ngalam112.cli.privacy import NumberOption
-from ngalam112.cli.privacy_common import asked, with_database
+from ngalam112.cli.privacy_common import LARGEST, asked, with_database
 from ngalam112.cli.privacy_engine import let_go, remove_place
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import Column, console, table
@@ -26,7 +26,7 @@ _PLACE = "registered place"
 
 def privacy_erase(
     number: NumberOption,
-    request: Annotated[int, typer.Option(help="The request for erasure.")],
+    request: Annotated[int, typer.Option(help="The request for erasure.", min=1, max=LARGEST)],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be erased.")
     ] = False,

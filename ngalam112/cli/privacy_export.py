@@ -12,7 +12,8 @@ import typer
 
 from ngalam112.cli.person import person
 from ngalam112.cli.privacy import NumberOption
-from ngalam112.cli.privacy_common import with_database
+from ngalam112.cli.privacy_common import LARGEST, with_database
+from ngalam112.cli.privacy_engine import let_go
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import console, safe
 from privacy.errors import NotLegal
@@ -31,7 +32,8 @@ def privacy_export(
         typer.Option("--output", "-o", help="A folder, or a name for the two files."),
     ] = None,
     request: Annotated[
-        int | None, typer.Option(help="The request for access that this answers.")
+        int | None,
+        typer.Option(help="The request for access that this answers.", min=1, max=LARGEST),
     ] = None,
 ) -> None:
     """Write all that the line has of a number: as JSON, and as a text for the person.
@@ -79,6 +81,7 @@ async def _gathered(
             asked = await find_request(session, request)
             if asked.caller != caller or asked.kind is not RequestKind.ACCESS:
                 raise NotLegal(f"Request {request} does not ask for access by this number.")
+    await let_go(settings, [], [])  # what was recorded a moment ago is theirs as well
     # no export without a trail: nobody's life hangs on it
     await write_look(database, person(), Looked.NUMBER, caller, "privacy export", now)
     async with database.session() as session:

@@ -11,7 +11,7 @@ import typer
 
 from ngalam112.cli.common import FormatOption, make_group
 from ngalam112.cli.person import person
-from ngalam112.cli.privacy_common import asked, iso, shown_time, with_database
+from ngalam112.cli.privacy_common import LARGEST, asked, iso, shown_time, with_database
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 from privacy.errors import NotLegal
@@ -101,7 +101,9 @@ def hold_list(
 
 @holds.command("release")
 def hold_release(
-    hold_id: Annotated[int, typer.Argument(metavar="ID", help="The hold's number.")],
+    hold_id: Annotated[
+        int, typer.Argument(metavar="ID", help="The hold's number.", min=1, max=LARGEST)
+    ],
     reason: Annotated[str, typer.Option("--reason", help="Why it ends.")],
 ) -> None:
     """Let a hold end; what it kept goes with the next purge, if it is old enough."""

@@ -5,7 +5,7 @@ Nothing here awaits. `EventRouter.handle(event, now)` is called by the engine's 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -25,6 +25,7 @@ from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
 from acd.feature_codes.dispatch_codes import DispatchCodes
 from acd.feature_codes.dispositions import CategoryCode, Dispositions
+from acd.leaving import BeingErased, Leaving
 from acd.legs import BROKEN_DIALOG, NO_AUDIO, NORMAL
 from acd.numbers.nuisance import NuisanceNumbers
 from acd.operator_calls import OperatorCalls
@@ -129,6 +130,7 @@ class EventRouter:
     ) -> None:
         self.live = LiveCalls(journal, timers)
         self.calls = self.live.calls
+        self._leaving = Leaving(timers)  # calls that are being erased
         self.replaced = False
         self.switch, self.dispatcher, self.reception = switch, dispatcher, reception
         self._owners, self.codes, self.operator_calls = owners, codes, operator_calls
@@ -381,6 +383,23 @@ class EventRouter:
         known = (call for place in places for call in place.values())
         last = self.dispatcher.operator_legs.last_calls.values()
         return next((call for call in (*known, *last) if call.id == call_id), None)
+
+    def forget_calls(self, ids: Iterable[str], until: float) -> None:
+        """Have ended calls in mind no more, for the database is about to know them otherwise.
+
+        Nothing of them is altered. Until then nobody changes them (`check_unchanged`).
+        """
+        last = self.dispatcher.operator_legs.last_calls
+        leaving = set(ids)
+        for operator, call in list(last.items()):
+            if call.id in leaving and call.record.ended_at is not None:
+                del last[operator]
+        self._leaving.add(leaving, until)
+
+    def check_unchanged(self, call_id: str) -> None:
+        """Raise BeingErased where a call's record is being changed in the database."""
+        if call_id in self._leaving:
+            raise BeingErased("The call is being erased; try again in a minute.")
 
     def is_unknown(self, channel_id: str) -> bool:
         """Whether a channel is of nobody whom this engine knows, or has known just now."""

@@ -1,16 +1,16 @@
 """The classes of records that a purge knows: where they are, and how they are erased and removed.
 
-`erase(connection, ids, how)` notes in `how.erased[what]` what went; `remove(connection, ids)` says
-how many did.
+`erase(connection, ids, how)` notes in `how.erased[what]` what went; `remove(connection, ids)`
+returns the ids of those that something else still needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acd.rules.retention import CALL_CLASSES, INCIDENT_CLASSES
@@ -24,6 +24,7 @@ from models.tables import (
     TextConversationRow,
     WorkItemRow,
 )
+from ngalam112.personal_data.looks import erase_looks
 from ngalam112.personal_data.records import (
     Erasing,
     erase_calls,
@@ -46,13 +47,13 @@ from privacy.purge import MARKED, OUTCOMES
 from privacy.requests import ABOUT
 
 Erase = Callable[[AsyncConnection, Sequence[Any], Erasing], Awaitable[None]]
-Remove = Callable[[AsyncConnection, Sequence[Any]], Awaitable[int]]
+Remove = Callable[[AsyncConnection, Sequence[Any]], Awaitable[Collection[Any]]]
 
 
 class RecordClass(msgspec.Struct, frozen=True, kw_only=True):
     """One class. `moment`, `id`: the columns by which its records are walked; `conditions`: which
     rows of the table are of it; `unerased`: those that still have anything personal. `rows`: so
-    many are taken together at most.
+    many are taken together at most. `size`: of how many rows of a timeline one is made.
     """
 
     name: str
@@ -64,6 +65,7 @@ class RecordClass(msgspec.Struct, frozen=True, kw_only=True):
     conditions: tuple[Any, ...] = ()
     unerased: tuple[Any, ...] = ()
     rows: int = ROWS
+    size: Any = literal(1)
 
 
 def _of_calls(name: str) -> tuple[ColumnElement[bool], ...]:
@@ -118,6 +120,7 @@ def record_classes() -> Iterator[RecordClass]:
             remove=remove_calls,
             conditions=_of_calls(name),
             unerased=(CallRow.caller_number != ERASED,),
+            size=CallRow.events,
         )
     for name in INCIDENT_CLASSES:
         yield RecordClass(
@@ -129,6 +132,7 @@ def record_classes() -> Iterator[RecordClass]:
             remove=remove_incidents,
             conditions=(IncidentRow.incident_class == name,),
             rows=INCIDENTS,
+            size=IncidentRow.version,
         )
     yield RecordClass(
         name="callbacks",
@@ -170,6 +174,6 @@ def record_classes() -> Iterator[RecordClass]:
         what="trail",
         moment=AccessTrailRow.at,
         id=AccessTrailRow.id,
-        erase=_all_of("trail"),
+        erase=erase_looks,
         remove=remove_looks,
     )

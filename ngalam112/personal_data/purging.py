@@ -6,8 +6,10 @@ and after it is kept how far the purge has come. A run that is cut off is gone o
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -21,12 +23,14 @@ from models.tables import PrivacyPurgeRow
 from ngalam112.personal_data.classes import RecordClass, record_classes
 from ngalam112.personal_data.erasing import LetGo
 from ngalam112.personal_data.records import Erasing, Left
-from ngalam112.personal_data.writing import ROWS, bit_by_bit, writing
+from ngalam112.personal_data.writing import ROWS, TIMELINE, bit_by_bit, check_in_time, writing
 from privacy.holds import Holds
 from privacy.purge import Progress, Run, Stage, begin_of, cutoff_of, key_of
 from reports.privacy_holds import standing_holds
 
 _PURGE = PrivacyPurgeRow.__table__
+
+_NEEDED = "others are merged into it, and are removed first"
 
 
 class Purged(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +60,11 @@ class Purge:
     ) -> None:
         self._database, self._rules, self._let_go = database, rules, let_go
         self._by, self._now, self._country, self._writes = by, now, country, writes
-        self._holds = Holds()
         self._run = Run(id=0, began_at=now.timestamp(), by=by, whole_at=0.0)
 
     async def run(self) -> list[Purged]:
         """Do it; returns what went of each class. Raises a DatabaseError and what `let_go` does."""
         async with self._database.session() as session:
-            self._holds = await standing_holds(session)
             last = await last_run(session)
         whole_at, begins = begin_of(last, self._now.timestamp())
         self._run.whole_at = whole_at
@@ -118,23 +120,30 @@ class Purge:
     ) -> list[tuple[datetime, Any]]:
         """The next records of a class, in order of time, that this stage has not taken yet."""
         at, last = after
-        query = select(of.moment, of.id).where(of.moment >= at, of.moment < before, *of.conditions)
+        query = select(of.moment, of.id, of.size).where(
+            of.moment >= at, of.moment < before, *of.conditions
+        )
         if stage is Stage.PERSONAL:
             query = query.where(*of.unerased)
         if last is not None:
             query = query.where(or_(of.moment > at, of.id > last))
         query = query.order_by(of.moment, of.id).limit(min(ROWS, of.rows))
         async with self._database.session() as session:
-            return [(row[0], row[1]) for row in await session.execute(query)]
+            found = (await session.execute(query)).all()
+        through = accumulate(size for *_, size in found)
+        some = [one for one, size in zip(found, through, strict=True) if size <= TIMELINE]
+        return [(at, id) for at, id, _ in some or found[:1]]
 
     async def _take(self, of: RecordClass, stage: Stage, ids: list[Any]) -> Erasing:
         """Erase or remove these, but for what has to stay; returns what was done."""
         seen = self._how(f"retention {of.name}", stage, writes=False)
         async with self._database.engine.connect() as connection:
+            seen.holds = await standing_holds(connection)
             await of.erase(connection, ids, seen)
         chosen = seen.erased[of.what]
         if not self._writes or not chosen:
             return seen
+        let_go_at = time.monotonic()
         if of.what in ("calls", "incidents"):  # of nothing else an engine has a memory
             is_call = of.what == "calls"
             await self._let_go(chosen if is_call else [], [] if is_call else chosen)
@@ -142,9 +151,13 @@ class Purge:
 
         async def turn() -> None:
             async with writing(self._database) as connection:
+                check_in_time(let_go_at)
+                how.holds = await standing_holds(connection)
                 await of.erase(connection, ids, how)
                 if stage is Stage.ROW:
-                    await of.remove(connection, how.erased[of.what])
+                    for id in await of.remove(connection, how.erased[of.what]):
+                        how.erased[of.what].remove(id)
+                        how.stays(of.what.removesuffix("s"), str(id), _NEEDED)
 
         await bit_by_bit(turn)
         return how
@@ -154,7 +167,7 @@ class Purge:
             why=why[:64],
             by=self._by,
             now=self._now.timestamp(),
-            holds=self._holds,
+            holds=Holds(),
             country=self._country,
             writes=writes,
             again=stage is Stage.ROW,

@@ -15,7 +15,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from acd.calls.record import CallEvent
+from acd.calls.record import CallEvent, EventKind
 from acd.numbers.caller import same_caller
 from acd.texts.conversation import ConversationRecord
 from acd.work_items.item import WorkItem
@@ -25,7 +25,6 @@ from models.tables import (
     CallEventRow,
     CallRow,
     DispatchRow,
-    IncidentCallRow,
     IncidentContactRow,
     IncidentEntryRow,
     IncidentRow,
@@ -39,16 +38,17 @@ from privacy.erasing import (
     erased_entry,
     erased_event,
     is_blank,
+    is_erased,
     new_names,
     with_entry,
     with_erasure,
 )
 from privacy.holds import Holds
+from privacy.redaction import is_alone
 from privacy.standing import call_stays, incident_stays, item_stays, text_stays
 from reports.calls import record_of
 from reports.incidents import incident_of
-
-_DEEPEST = 20  # merges of merges
+from reports.privacy_incidents import chains_of, chains_of_calls, merged_in
 
 
 class Left(msgspec.Struct, frozen=True):
@@ -92,21 +92,25 @@ class Erasing(msgspec.Struct, kw_only=True):
 
 async def erase_calls(connection: AsyncConnection, ids: Sequence[str], how: Erasing) -> None:
     """Erase the callers of these calls, in the records and in their events."""
-    rows = await _rows(connection, CallRow, CallRow.call_id, ids)
-    links = IncidentCallRow
-    linked = select(links.call_id, links.incident_id).where(links.call_id.in_(ids))
-    incident_of_call = {one.call_id: one.incident_id for one in await connection.execute(linked)}
+    rows = await _rows(connection, CallRow, CallRow.call_id, ids, locks=how.writes)
+    done = select(CallEventRow.call_id).where(
+        CallEventRow.call_id.in_(ids), CallEventRow.kind == EventKind.ERASED.value
+    )
+    says_so = set((await connection.execute(done)).scalars())
+    chains = await chains_of_calls(connection, ids)
     chosen = {}
     for record in map(record_of, rows):
-        if record.caller_number == ERASED and not how.again:
-            continue
         id = record.call_id
+        # a caller may call himself by this very word
+        if record.caller_number == ERASED and id in says_so and not how.again:
+            continue
         hold = how.holds.over(
             calls=[id],
-            incidents=[incident_of_call.get(id)],
+            incidents=[one.id for one in chains.get(id, [])],
             callers=[how.key(record.caller_number)],
         )
-        if not how.stays("call", id, call_stays(record, hold, how.now)):
+        standing = chains[id][-1] if id in chains else None
+        if not how.stays("call", id, call_stays(record, hold, how.now, standing)):
             chosen[id] = with_erasure(record, how.why, how.now)
     how.erased["calls"] += chosen
     if not how.writes or not chosen:
@@ -145,11 +149,14 @@ def _new_event(row: dict[str, Any]) -> tuple[str, int, dict[str, Any], dict[str,
 async def erase_items(connection: AsyncConnection, ids: Sequence[str], how: Erasing) -> None:
     """Erase whom these callbacks called."""
     chosen = []
-    for row in await _rows(connection, WorkItemRow, WorkItemRow.id, ids):
+    rows = await _rows(connection, WorkItemRow, WorkItemRow.id, ids, locks=how.writes)
+    chains = await chains_of_calls(connection, [row["call_id"] for row in rows])
+    for row in rows:
         item = msgspec.convert(row, WorkItem)
         if item.number == ERASED and not how.again:
             continue
-        hold = how.holds.over(calls=[item.call_id], callers=[how.key(item.number)])
+        above = [one.id for one in chains.get(item.call_id, [])]
+        hold = how.holds.over(calls=[item.call_id], incidents=above, callers=[how.key(item.number)])
         if not how.stays("callback", item.id, item_stays(item, hold, how.now)):
             chosen.append(item.id)
     how.erased["callbacks"] += chosen
@@ -162,18 +169,23 @@ async def erase_items(connection: AsyncConnection, ids: Sequence[str], how: Eras
 async def erase_texts(connection: AsyncConnection, ids: Sequence[str], how: Erasing) -> None:
     """Erase who has written these conversations, and all that was written."""
     chosen = []
-    for row in await _rows(connection, TextConversationRow, TextConversationRow.id, ids):
+    of, locks = TextConversationRow, how.writes
+    rows = await _rows(connection, of, of.id, ids, locks=locks)
+    chains = await chains_of_calls(connection, [row["call_id"] for row in rows])
+    for row in rows:
         record = msgspec.convert(row, ConversationRecord)
         if record.number == ERASED and not how.again:
             continue
-        hold = how.holds.over(calls=[record.call_id], callers=[how.key(record.number)])
+        above = [one.id for one in chains.get(record.call_id, [])]
+        hold = how.holds.over(
+            calls=[record.call_id], incidents=above, callers=[how.key(record.number)]
+        )
         if not how.stays("text", record.id, text_stays(record, hold, how.now)):
             chosen.append(record.id)
     how.erased["texts"] += chosen
     if not how.writes or not chosen:
         return
     blank = {"address": "", "peer": ""}
-    of = TextConversationRow
     changes = blank | {"number": ERASED, "name": "", "note": "", "changes": of.changes + 1}
     await connection.execute(update(of).where(of.id.in_(chosen)).values(changes))
     said = blank | {"body": "", "changes": TextMessageRow.changes + 1}
@@ -188,11 +200,12 @@ async def erase_incident(
 
     Where nobody else has told of it, its texts, answers and place go too.
     """
-    rows = await _rows(connection, IncidentRow, IncidentRow.id, [incident_id])
+    rows = await _rows(connection, IncidentRow, IncidentRow.id, [incident_id], locks=how.writes)
     if not rows:
         return
     incident = incident_of(rows[0])
-    chain = await _chain(connection, incident)
+    chain = (await chains_of(connection, [incident_id]))[incident_id]
+    below = await merged_in(connection, incident_id)
     entries = [
         msgspec.convert(row, Entry)
         for row in await _rows(
@@ -203,7 +216,8 @@ async def erase_incident(
     is_theirs = _theirs(how, caller)
     numbers = [one.number for one in incident.contacts]
     mine = [one for one in numbers if is_theirs(one)]
-    whole = caller is None or not any(how.key(one) and not is_theirs(one) for one in numbers)
+    told = [one for of in (incident, *below) for one in of.contacts if not is_erased(one.number)]
+    whole = is_alone(msgspec.to_builtins(told), is_theirs)
     names = new_names(entries, None if whole else _spelled(entries, is_theirs))
     changed = [
         (one.incident_id, one.seq, one.data, erased_entry(one, names, whole=whole).data)
@@ -215,9 +229,9 @@ async def erase_incident(
     if caller is not None and not mine:
         return
     hold = how.holds.over(
-        calls=incident.call_ids,
+        calls=[call for of in (incident, *below) for call in of.call_ids],
         incidents=[one.id for one in chain],
-        callers=map(how.key, numbers),
+        callers=map(how.key, (one.number for one in told)),
     )
     name = incident.number or incident.id
     changed_at = max((one.at for one in entries if one.kind is not EntryKind.ERASED), default=0.0)
@@ -272,21 +286,18 @@ async def _unfind(connection: AsyncConnection, incident_id: str, caller: str | N
     await connection.execute(delete(contact).where(*there))
 
 
-async def _chain(connection: AsyncConnection, incident: Incident) -> list[Incident]:
-    """The incident, the one it is merged into, and so on: the last one stands for all."""
-    chain = [incident]
-    while chain[-1].merged_into is not None and len(chain) < _DEEPEST:
-        rows = await _rows(connection, IncidentRow, IncidentRow.id, [chain[-1].merged_into])
-        if not rows:
-            break
-        chain.append(incident_of(rows[0]))
-    return chain
-
-
 async def _rows(
-    connection: AsyncConnection, model: Any, column: Any, ids: Collection[str]
+    connection: AsyncConnection,
+    model: Any,
+    column: Any,
+    ids: Collection[str],
+    *,
+    locks: bool = False,
 ) -> list[dict[str, Any]]:
+    """`locks`: whoever else writes them waits until we are done; SQLite has one writer anyway."""
     query = select(model.__table__).where(column.in_(ids))
+    if locks:
+        query = query.order_by(column).with_for_update()
     return [plain(dict(row)) for row in (await connection.execute(query)).mappings()]
 
 

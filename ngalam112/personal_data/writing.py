@@ -16,12 +16,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from models.database import Database
+from privacy.errors import TookLong
 
 ROWS = 10
 """So many records are changed by one transaction, each with all that belongs to it."""
 
 INCIDENTS = 2
 """... of incidents, whose timelines are long."""
+
+TIMELINE = 300
+"""... and so many rows of their timelines, if one record alone has not more."""
+
+LET_GO_FOR_S = 45.0
+"""So long after it let go of records an engine surely changes none of them; it promises more."""
 
 _LEAST_REST_S = 0.02
 T = TypeVar("T")
@@ -41,6 +48,12 @@ async def writing(database: Database) -> AsyncIterator[AsyncConnection]:
                 yield connection
     except (OSError, SQLAlchemyError) as error:
         raise database.unreachable(error) from None
+
+
+def check_in_time(let_go_at: float) -> None:
+    """Raise TookLong where others may change again what was let go at that monotonic time."""
+    if time.monotonic() - let_go_at > LET_GO_FOR_S:
+        raise TookLong("The database was busy for too long; give the command again.")
 
 
 async def bit_by_bit(work: Callable[[], Awaitable[T]]) -> T:

@@ -12,13 +12,18 @@ import msgspec
 import pytest
 from lines import line_settings
 from personal import (
+    BUDI,
+    BUDI_CONTACT,
+    BUDI_KEY,
     ENDED,
     LATER,
     NOON,
     OF_BUDI,
     OF_SRI,
+    OVER,
     SHARED,
     SRI,
+    SRI_CONTACT,
     SRI_KEY,
     TALK,
     a_text,
@@ -56,14 +61,19 @@ from models.tables import (
     WorkItemRow,
 )
 from models.writing import upsert, upsert_newer
+from ngalam112.api.privacy import UNCHANGED_S
 from ngalam112.personal_data import erasing
 from ngalam112.personal_data.erasing import Outcome, erase, look
-from ngalam112.personal_data.records import Left
+from ngalam112.personal_data.records import Erasing, Left, erase_calls
+from ngalam112.personal_data.writing import writing
+from privacy.holds import Holds
+from reports.calls import list_calls
 from reports.incidents import incident_of, list_incidents
 from reports.national import national_report
 from reports.national_facts import Month
 from reports.national_mapping import load_mapping
 from reports.summary import summary
+from reports.texts import show_text
 
 pytest_plugins = ("databases",)
 
@@ -207,6 +217,58 @@ async def test_a_hold_keeps_what_belongs_to_it(
     assert {one.why for one in made.left} == {"on legal hold 1 (court)"}
 
 
+async def merge(database: Database) -> None:
+    """What Sri told of alone stands in the place of what Budi told of alone, and is still open."""
+    first = {"number": "2026-000008", "calls": ["b8"], "contact": BUDI_CONTACT}
+    merged = ((EntryKind.OPENED, first), *OVER[:1], (EntryKind.MERGED, {"into": "i7"}))
+    await add_incident(database, entries_of("i8", NOON, *merged), [BUDI_KEY], ["b8"])
+    await add_call(database, events_of("b8", BUDI, "Budi", NOON, ENDED))
+    item, text = an_item("b8", BUDI), a_text("t8", BUDI, call_id="b8")
+    async with database.engine.begin() as connection:
+        await upsert(connection, WorkItemRow, [item.row()])
+        await upsert(connection, TextConversationRow, [row_of(text)])
+
+
+async def test_a_hold_on_an_incident_keeps_all_that_is_of_what_is_merged_into_it(
+    database: Database,
+) -> None:
+    second = {"number": "2026-000007", "calls": ["s7"], "contact": SRI_CONTACT, "description": "x"}
+    await add_incident(database, entries_of("i7", NOON, (EntryKind.OPENED, second), *OVER))
+    await merge(database)
+    await hold(database, "incident", "i7")
+    made = await erase(database, BUDI_KEY, let_go=nobody, **HOW)
+    left = sorted(f"{one.what} {one.name}" for one in made.left)
+    assert left == ["call b8", "callback w-b8", "incident 2026-000008", "text t8"]
+    assert made.erased == {}
+
+
+async def test_who_told_of_what_was_merged_in_and_who_withheld_the_number_are_others(
+    database: Database,
+) -> None:
+    opened = {"number": "2026-000007", "calls": ["s7"], "contact": SRI_CONTACT, "description": "x"}
+    entries = entries_of("i7", NOON, (EntryKind.OPENED, opened), *OVER)
+    await add_incident(database, entries, [SRI_KEY])
+    await merge(database)
+    nobody_knows = {"number": "anonymous", "withheld": True}
+    steps = ((EntryKind.OPENED, opened | {"number": "2026-000009"}), *OVER)
+    steps = (*steps[:1], (EntryKind.CONTACT, nobody_knows), *steps[1:])
+    await add_incident(database, entries_of("i9", NOON, *steps), [SRI_KEY])
+    made = await erased(database)
+    assert sorted(made.texts_kept) == ["2026-000007", "2026-000009"]
+    rows = {one["id"]: one for one in await rows_of(database, IncidentRow)}
+    assert rows["i7"]["description"] == rows["i9"]["description"] == "x"
+
+
+async def test_a_call_stays_while_its_incident_is_not_over(database: Database) -> None:
+    opened = {"number": "2026-000007", "calls": ["s7"], "contact": SRI_CONTACT}
+    await add_call(database, events_of("s7", SRI, "Sri", NOON, *TALK, ENDED))
+    entries = entries_of("i7", NOON, (EntryKind.OPENED, opened))
+    await add_incident(database, entries, [SRI_KEY], ["s7"])
+    made = await erased(database)
+    assert Left("call", "s7", "belongs to an incident that is not over (opened)") in made.left
+    assert SRI in repr(await rows_of(database, CallRow))
+
+
 async def test_what_an_engine_writes_late_does_not_bring_it_back(database: Database) -> None:
     await fill(database)
     kinds = ((CallRow, CALLS), (IncidentRow, INCIDENTS))
@@ -287,6 +349,69 @@ async def test_what_waits_in_a_journal_is_not_overtaken(tmp_path: Path) -> None:
         assert await whole_text(database) == before
 
 
+async def test_what_is_recorded_and_not_written_yet_is_erased_too(database: Database) -> None:
+    waits = [events_of("late", SRI, "Sri", NOON, *TALK, ENDED)]
+
+    async def written(calls: Sequence[str], incidents: Sequence[str]) -> None:
+        while waits:
+            await add_call(database, waits.pop())
+
+    made = await erase(database, SRI_KEY, let_go=written, **HOW)
+    assert made.erased["calls"] == 1 and made.is_whole
+    assert SRI not in await whole_text(database)
+
+
+async def test_what_comes_after_each_look_is_left_and_not_called_done(database: Database) -> None:
+    await fill(database)
+    calls: list[str] = []
+
+    async def one_more(of_calls: Sequence[str], incidents: Sequence[str]) -> None:
+        calls.append(f"more{len(calls)}")
+        await add_call(database, events_of(calls[-1], SRI, "Sri", NOON, *TALK, ENDED))
+
+    made = await erase(database, SRI_KEY, let_go=one_more, **HOW)
+    assert Left("call", calls[-1], "was changed while it was erased") in made.left
+
+
+async def test_a_hold_that_is_placed_meanwhile_counts(database: Database) -> None:
+    await fill(database)
+
+    async def held(calls: Sequence[str], incidents: Sequence[str]) -> None:
+        if calls:
+            await hold(database, "call", "s3")
+
+    made = await erase(database, SRI_KEY, let_go=held, **HOW)
+    assert "call s3" in {f"{one.what} {one.name}" for one in made.left}
+    rows = {one["call_id"]: one for one in await rows_of(database, CallRow)}
+    assert rows["s3"]["caller_number"] == SRI_KEY and rows["s1"]["caller_number"] == "erased"
+
+
+async def later(served: Any) -> None:
+    """Let the time pass in which the engine changes nothing that it was asked to let go of."""
+    timers = served.engine.router.dispatcher.timers
+    await served.engine.do(lambda now: timers.fire(now + UNCHANGED_S))
+
+
+async def test_nobody_is_found_by_the_word_that_stands_for_numbers(database: Database) -> None:
+    await fill(database)
+    await erased(database)
+    async with database.session() as session:
+        assert await list_calls(session, caller="erased") == []
+        assert len(await list_calls(session)) == 4
+        assert (await show_text(session, "t1")).calls == []
+
+
+async def test_who_calls_himself_erased_is_erased(database: Database) -> None:
+    await add_call(database, events_of("e", "erased", "Sri", NOON, *TALK, ENDED))
+    how = Erasing(why="x", by="x", now=LATER, holds=Holds(), country="ID")
+    for counted in (1, 1):
+        async with writing(database) as connection:
+            await erase_calls(connection, ["e"], how)
+        assert how.erased["calls"] == ["e"] * counted
+    (row,) = await rows_of(database, CallRow)
+    assert (row["caller_number"], row["caller_name"]) == ("erased", "")
+
+
 async def test_an_engine_lets_go_and_writes_nothing_back(tmp_path: Path) -> None:
     async with an_engine(tmp_path) as served:
         await fill(served.database)
@@ -302,6 +427,9 @@ async def test_an_engine_lets_go_and_writes_nothing_back(tmp_path: Path) -> None
         await served.post("/api/privacy/let_go", calls=["s1"], incidents=["i1", "nobody"])
         assert "i1" not in book.in_hand
         await erase(served.database, SRI_KEY, let_go=nobody, **(HOW | {"now": 4e9}))
+        refused = await served.refusal("post", "/api/incidents/2026-000001/note", text="seen")
+        assert refused[0] == 409 and "is being erased" in refused[1]
+        await later(served)
         # a note afterwards begins with what the database has now
         await served.post("/api/incidents/2026-000001/note", text="seen")
         await served.journal.recorder.flushed()
@@ -320,7 +448,12 @@ async def test_the_call_that_an_operator_has_in_mind_is_erased_there_too(tmp_pat
         legs.last_calls["1001"] = Call(channel="c9", record=record, journal=served.engine.journal)
         await served.post("/api/privacy/let_go", calls=["c9"])
         await erase(served.database, SRI_KEY, let_go=nobody, **HOW)
-        await served.post("/api/calls/c9/disposition", disposition="prank", operator="1001")
+        assert record.caller_number == SRI and "1001" not in legs.last_calls
+        say = ("/api/calls/c9/disposition", {"disposition": "prank", "operator": "1001"})
+        refused = await served.refusal("post", say[0], **say[1])
+        assert refused[0] == 409 and "is being erased" in refused[1]
+        await later(served)
+        await served.post(say[0], **say[1])
         await served.journal.recorder.flushed()
         (row,) = await rows_of(served.database, CallRow)
         assert (row["caller_number"], row["disposition"]) == ("erased", "prank")

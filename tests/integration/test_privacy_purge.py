@@ -12,15 +12,19 @@ from typing import Any
 import pytest
 from lines import line_settings
 from personal import (
+    BUDI_KEY,
     ENDED,
     NOON,
     OF_BUDI,
     OF_SRI,
+    OVER,
     SRI,
     SRI_KEY,
     TALK,
     add_call,
+    add_incident,
     check_folds,
+    entries_of,
     events_of,
     fill,
     rows_of,
@@ -31,6 +35,7 @@ from test_privacy_erase import statistics
 
 from acd.calls.record import EventKind
 from acd.rules.retention import Keep, Retention
+from incidents.incident import EntryKind
 from lab.bench.query_plans import questions
 from lab.bench.query_plans import reads as plans
 from models.database import Database, upgrade
@@ -39,11 +44,13 @@ from models.tables import (
     CallEventRow,
     CallRow,
     IncidentEntryRow,
+    IncidentReferenceRow,
     IncidentRow,
     PrivacyPurgeRow,
     TextMessageRow,
     WorkItemRow,
 )
+from models.writing import upsert
 from ngalam112.personal_data import purging
 from ngalam112.personal_data.holds import place_hold, release_hold
 from ngalam112.personal_data.purging import Purge, Purged, list_runs
@@ -173,6 +180,65 @@ async def test_what_is_on_hold_stays_until_the_hold_ends(database: Database) -> 
     await release_hold(database, hold.id, "the case is closed", "dpo", NOON + DAY_S)
     found = await purged(database, rules(90, row=100))
     assert found["calls.answered/row"].done == 1 and await rows_of(database, CallRow) == []
+
+
+async def test_a_page_ends_where_timelines_are_long_and_everything_goes_all_the_same(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(database)
+    real, pages = purging.bit_by_bit, []
+
+    async def counted(work: Any) -> Any:
+        pages.append(work)
+        return await real(work)
+
+    monkeypatch.setattr(purging, "bit_by_bit", counted)
+    monkeypatch.setattr(purging, "TIMELINE", 9)  # each answered call has as many
+    found = await purged(database, rules(90))
+    assert found["calls.answered/personal"].done == 2
+    assert found["incidents.emergency/personal"].done == 2
+    # two answered calls and two incidents apart; two lost calls, callbacks and texts together
+    assert len(pages) == 2 + 2 + 1 + 1 + 1
+
+
+async def test_who_has_looked_at_what_is_held_stays_written(database: Database) -> None:
+    await fill(database)
+    for kind, target in (
+        (Looked.CALL, "s1"),
+        (Looked.INCIDENT, "i1"),
+        (Looked.CALL, "b1"),
+        (Looked.TEXT, "t2"),
+        (Looked.LIST, "calls"),
+        (Looked.NUMBER, SRI_KEY),
+    ):
+        await write_look(database, "sari", kind, target, "show", NOON)
+    await place_hold(database, HoldKind.INCIDENT, "i1", "court", "dpo", NOON)
+    await place_hold(database, HoldKind.NUMBER, BUDI_KEY, "court", "dpo", NOON)
+    found = await purged(database, Retention(trail=Keep(row=90), requests=Keep()))
+    assert found["trail/row"].done == 2 and len(found["trail/row"].left) == 4
+    stay = sorted(one["target"] for one in await rows_of(database, AccessTrailRow))
+    assert stay == ["b1", "i1", "s1", "t2"]
+
+
+async def test_an_incident_goes_with_its_references_and_after_what_is_merged_into_it(
+    database: Database,
+) -> None:
+    first = {"number": "2026-000007", "calls": ["x"], "contact": {"number": ""}}
+    refer = (EntryKind.REFERENCED, {"system": "LAPOR", "reference": "1"})
+    await add_incident(database, entries_of("i7", NOON, (EntryKind.OPENED, first), refer, *OVER))
+    merged = ((EntryKind.OPENED, first | {"number": "2026-000008"}), *OVER[:1])
+    merged = (*merged, (EntryKind.MERGED, {"into": "i7"}))
+    await add_incident(database, entries_of("i8", NOON + DAY_S, *merged))
+    async with database.engine.begin() as connection:
+        names = {"incident_id": "i7", "system": "LAPOR", "reference": "1"}
+        await upsert(connection, IncidentReferenceRow, [names])
+    how = rules(90, row=100)
+    found = await purged(database, how)
+    part = found["incidents.emergency/row"]
+    assert (part.done, [one.name for one in part.left]) == (1, ["i7"])
+    assert "are merged into it" in part.left[0].why
+    assert (await purged(database, how))["incidents.emergency/row"].done == 1
+    assert await rows_of(database, IncidentReferenceRow) == []
 
 
 async def test_a_hold_ends_once_and_with_a_reason(database: Database) -> None:

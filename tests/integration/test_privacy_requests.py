@@ -148,3 +148,11 @@ async def test_the_commands_take_a_request_down_and_tell_when_it_is_late(tmp_pat
         "refused",
     ]
     failed_in_one_line(await run(settings, "privacy", "show", "7"), "no request 7")
+    old = await run(settings, *asked, "--number", "0812 3456 7890", "--received", "1850-01-01")
+    failed_in_one_line(old, "is before UU 27/2022")
+    for words in (
+        *(("show",), ("hold", "release", "--reason", "x"), ("breach", "show")),
+        ("erase", "-n", "081234567890", "--request"),
+    ):
+        ran = await run(settings, "privacy", *words, "9" * 30)
+        assert ran.code == 2 and "Usage:" in ran.err and "Traceback" not in ran.err

@@ -136,6 +136,22 @@ def test_who_alone_told_of_an_incident_is_in_none_of_its_texts() -> None:
     assert (made.kecamatan, made.incident_class, made.category) == ("Klojen", "emergency", "fire")
 
 
+def test_what_was_published_is_taken_back_and_references_stay() -> None:
+    public = {"description": "Sri's well", "kelurahan": "Oro-oro Dowo", "kecamatan": "Klojen"}
+    more = (
+        (E.PUBLISHED, public | {"lat": -7.97, "lon": 112.62}),
+        (E.REFERENCED, {"system": "LAPOR", "reference": "17"}),
+    )
+    entries = entries_of("i", NOON, *ALONE, *more)
+    assert fold_incident("i", entries).publication is not None
+    made = check_incident(entries, None)
+    assert made.publication is None and made.published_at is None
+    assert [one.name for one in made.references] == ["LAPOR:17"]
+    written = repr([erased_entry(one, {}, whole=True) for one in entries])
+    assert "Sri's well" not in written
+    assert check_incident(entries, (SRI,)).publication is not None
+
+
 def test_of_several_who_told_of_it_the_others_stay_with_the_texts() -> None:
     entries = entries_of("i", NOON, *SHARED)
     made = check_incident(entries, (SRI,))

@@ -33,6 +33,8 @@ def test_what_we_ship_is_what_a_file_without_the_section_has_and_no_statistics_g
         ({"calls": {"prank": {"personal": 0}}}, "calls.prank: days must be between 1 and 36500"),
         ({"texts": {"row": 99_999}}, "texts: days must be"),
         ({"callbacks": {"personal": 90, "row": 30}}, "callbacks: row must not be below personal"),
+        ({"calls": {"answered": {"row": 2000}}}, "calls.answered: give personal too"),
+        ({"texts": {"row": 2000}}, "texts: give personal too"),
         ({"trail": {"personal": 30, "row": 60}}, "trail has rows only"),
     ],
 )
