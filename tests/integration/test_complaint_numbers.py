@@ -30,7 +30,14 @@ CARRIER = free_port()
 PIECES = (
     *(f"digit_{digit}" for digit in range(10)),
     *("incident_number", "incident_running", "incident_again"),
-    *("status_ask", "status_end", "status_unknown", "status_opened", "status_by"),
+    *(
+        "status_ask",
+        "status_end",
+        "status_unknown",
+        "status_opened",
+        "status_dispatched",
+        "status_by",
+    ),
     *(f"day_{day}" for day in range(1, 32)),
     *(f"month_{month}" for month in range(1, 13)),
 )
