@@ -30,7 +30,14 @@ CARRIER = free_port()
 PIECES = (
     *(f"digit_{digit}" for digit in range(10)),
     *("incident_number", "incident_running", "incident_again"),
-    *("status_ask", "status_end", "status_unknown", "status_opened", "status_by"),
+    *(
+        "status_ask",
+        "status_end",
+        "status_unknown",
+        "status_opened",
+        "status_dispatched",
+        "status_by",
+    ),
     *(f"day_{day}" for day in range(1, 32)),
     *(f"month_{month}" for month in range(1, 13)),
 )
@@ -125,6 +132,8 @@ async def test_the_number_is_told_in_the_talk_and_asked_for_by_calling_again(lin
         await line.ended(1, CITIZEN)
         entries = (await line.get(f"/api/incidents/{number}"))["entries"]
         assert [one["kind"] for one in entries].count("number_told") == 2
+        # from now on the time that runs is that of the agency's answer
+        await line.post(f"/api/incidents/{number}/move", {"state": "dispatched"})
 
         async with a_citizen(line, CITIZEN) as ear:
             ear.press("9")
@@ -134,7 +143,7 @@ async def test_the_number_is_told_in_the_talk_and_asked_for_by_calling_again(lin
                 lambda: "status_end" in pieces(ear), within=20, every=0.3, what="it is told"
             )
             heard = pieces(ear)
-            assert heard[:3] == ["status_ask", "status_opened", "status_by"], heard
+            assert heard[:3] == ["status_ask", "status_dispatched", "status_by"], heard
             assert heard[3].startswith("day_") and heard[4].startswith("month_")
             assert heard[5:] == ["status_end"]
             await ear.type("0")
@@ -151,7 +160,9 @@ async def test_the_number_is_told_in_the_talk_and_asked_for_by_calling_again(lin
             await eventually(
                 lambda: "status_end" in pieces(ear), within=20, every=0.3, what="it is told"
             )
-            assert pieces(ear) == ["status_ask", "status_opened", "status_end"], "the state alone"
+            assert pieces(ear) == ["status_ask", "status_dispatched", "status_end"], (
+                "the state alone"
+            )
             await operator.answer(within=30)  # silence leads to an operator
             await operator.audio_flows(packets=50)
             await operator.hang_up()
