@@ -43,6 +43,7 @@ EXAMPLES: dict[str, Any] = {
     "prompt": "menu",
     "phone": "101",
     "display": ("API 0812", "0812"),
+    "address": "https://desk.example/incidents/c1",
     "cause": 17,
     "prompts": "menu",
     "turn": 1,
