@@ -121,7 +121,8 @@ def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
     """Say who waited at the moment of a fault and was offered later than one who came later.
 
     All categories of these plays have the same priority. Who was being offered at that moment had
-    had their turn; and a citizen whom the dead engine had not stored yet goes before all others.
+    had their turn; and a citizen whom the dead engine had not stored yet goes before all others. So
+    does who is silent, as are those whose key was pressed while no engine heard it.
     """
     waiting, others = [], []
     for one in calls:
@@ -131,7 +132,7 @@ def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
         state = _offer_open(one.events, at)
         if state is False:
             waiting.append((one.record, offered))
-        if state is not True and not _unknown_at(one.record, at):
+        if state is not True and not _unknown_at(one.record, at) and not one.record.silent:
             others.append((one.record, offered))
     return [
         f"{first.caller_number} came before {other.caller_number} and was offered later"

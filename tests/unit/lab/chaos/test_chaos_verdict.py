@@ -128,6 +128,17 @@ def test_a_citizen_whom_nobody_had_stored_goes_first() -> None:
     assert len(verdict.out_of_turn([first, other], 50.0)) == 1
 
 
+def test_who_is_silent_has_a_head_start() -> None:
+    first = a_call("c1", queued(10), offered(60))
+    about = {"category": "general", "category_source": "silence"}
+    spoke = a_call("c2", (EventKind.MENU_DONE, 51.0, about), queued(51), offered(52))
+    silent = a_call(
+        "c2", (EventKind.MENU_DONE, 51.0, about | {"silent": True}), queued(51), offered(52)
+    )
+    assert len(verdict.out_of_turn([first, spoke], 50.0)) == 1
+    assert verdict.out_of_turn([first, silent], 50.0) == []
+
+
 def test_service_is_back_with_a_phone_that_rings_or_an_answer_that_is_connected() -> None:
     call = a_call("c1", queued(10), offered(51))
     ring = note(51.2, "rings", phone="201")
