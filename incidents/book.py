@@ -30,6 +30,7 @@ from incidents.incident import (
     CALLS_OF,
     INCIDENTS,
     LINE,
+    NOT_AT_FIRST,
     REFERENCES_OF,
     TIMELINE,
     USUAL_PRIORITY,
@@ -451,8 +452,12 @@ class IncidentBook:
             ) from None
         if incident.incident_class is not None or incident.due_for is not None:
             self._agree(incident, entry)
+        row = incident.row()
+        if incident.version == 1:
+            for name in NOT_AT_FIRST:
+                del row[name]
         self._journal.rows_together(
-            (INCIDENTS, incident.row()),
+            (INCIDENTS, row),
             (TIMELINE, msgspec.structs.asdict(entry)),
             *self._to_find_by(incident, entry),
         )

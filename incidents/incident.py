@@ -215,6 +215,16 @@ class Incident(msgspec.Struct, kw_only=True):
 
 _PLACE = ("place", "kelurahan", "kecamatan", "lat", "lon")
 
+NOT_AT_FIRST = (
+    *("verification", "verified_at", "verified_by", "forwarded_at", "reported_at"),
+    *("followed_up_at", "replied_at", "due_at", "due_for", "references", "number_told_at"),
+    *("published_at", "publication"),
+)
+"""Fields that nothing has set when an incident is opened; the row of the opening leaves them out.
+
+An answered call writes that row, and is to write no more for what hardly any incident has.
+"""
+
 
 def apply(incident: Incident, entry: Entry) -> None:  # noqa: C901, PLR0912, PLR0915 - one case an entry
     """Change `incident` by one entry of its timeline; entries come in the order of `seq`.
