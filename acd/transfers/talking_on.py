@@ -33,9 +33,9 @@ def who_talks_on(call: Call) -> TalkingOn | None:
     stays: a call has two sides once the citizen is gone.
     """
     transfer = call.transfer
-    called = None if transfer is None or transfer.left else transfer.other
-    if transfer is None or transfer.target.kind is not Kind.AGENCY:
-        called = None
+    if transfer is not None and (transfer.left or transfer.target.kind is not Kind.AGENCY):
+        transfer = None
+    called = None if transfer is None else transfer.other
     if transfer is not None and called is not None and transfer.step is Step.CONSULTING:
         return TalkingOn(transfer.by, called, transfer.target, transfer.bridge)
     talkers = call.talkers()

@@ -8,7 +8,6 @@ next; nothing of it needs a script.
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import AsyncExitStack
 from datetime import datetime
 from typing import NamedTuple
@@ -26,8 +25,8 @@ from incidents.incident import Incident
 from incidents.report import report_of
 from models.database import DatabaseError
 from ngalam112.api import link_pages as pages
-from ngalam112.api.connection_limit import SILENCE_S, ConnectionLimit, body_in_time
 from ngalam112.api.incident_lookup import IncidentLookup
+from ngalam112.api.public_server import LARGEST_BODY, PublicServer
 from ngalam112.api.refusals import Handler
 from ngalam112.config.settings import Settings
 from ngalam112.engine.agency_links import AgencyLinks
@@ -35,12 +34,9 @@ from ngalam112.engine.engine import Engine
 
 log = structlog.get_logger("links")
 
-MOST_CONNECTIONS = 32
-LARGEST_BODY = 1024
 FIND_WITHIN_S = 5.0
 """So long a page waits for its turn and the database, then it says: try again."""
 TELL_EVERY_S = 60.0
-LISTEN_EVERY_S = 5.0
 _DEEPEST = 20  # merges of merges
 
 
@@ -70,49 +66,24 @@ class LinkServer:
         self._zone = ZoneInfo(settings.timezone)
         # one at a time: what is not in hand is read in the engine's own time
         self._looking_up = asyncio.Semaphore(1)
-        self._limit: ConnectionLimit | None = None
         self._forged, self._told_at = 0, -TELL_EVERY_S
-        self.port: int | None = None
+        self._public = PublicServer(
+            "links",
+            settings.link_bind,
+            settings.link_port,
+            "NGALAM112_LINK",
+        )
+
+    @property
+    def port(self) -> int | None:
+        """Where it serves; None while it does not."""
+        return self._public.port
 
     async def run(self) -> None:
         """Serve until cancelled; a port that is taken is tried again, for no call depends on it."""
         if not self._links.work:
             return
-        runner = web.AppRunner(
-            self._application(),
-            access_log=None,
-            logger=_SILENT,
-            shutdown_timeout=1.0,
-            keepalive_timeout=SILENCE_S,
-            lingering_time=SILENCE_S,
-        )
-        await runner.setup()
-        assert runner.server is not None
-        self._limit = ConnectionLimit(runner.server, most=MOST_CONNECTIONS, name="links")
-        listener = None
-        try:
-            listener = await self._listen(self._limit)
-            self.port = self._settings.link_port
-            log.info("links_up", port=self.port)
-            await asyncio.Event().wait()
-        finally:
-            self.port = None
-            if listener is not None:
-                listener.close()
-            await runner.cleanup()
-
-    async def _listen(self, limit: ConnectionLimit) -> asyncio.Server:
-        loop, told = asyncio.get_running_loop(), False
-        host, port = self._settings.link_bind, self._settings.link_port
-        while True:
-            try:
-                return await loop.create_server(limit, host, port, backlog=MOST_CONNECTIONS)
-            except OSError as error:
-                if not told:
-                    what = "set NGALAM112_LINK_PORT or NGALAM112_LINK_BIND to another one"
-                    log.error("links_down", port=port, error=error.strerror, what=what)
-                told = True
-                await asyncio.sleep(LISTEN_EVERY_S)
+        await self._public.serve(self._application())
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[self._answer], client_max_size=LARGEST_BODY)
@@ -123,10 +94,8 @@ class LinkServer:
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let every answer be a page with the same headers, and no stranger fill the log."""
-        if self._limit is not None:
-            self._limit.has_asked(request)
         try:
-            await body_in_time(request)
+            await self._public.read(request)
             answer = await handler(request)
         except _Says as says:
             answer = _page(pages.sentence_page(says.sentence), says.status)
@@ -245,13 +214,3 @@ def _action(body: bytes) -> Action | None:
 def _page(html: str, status: int) -> web.Response:
     # halves of characters, which a database may give back, are no text that can be sent
     return web.Response(body=html.encode("utf-8", "replace"), status=status)
-
-
-def _silent() -> logging.Logger:
-    """Where aiohttp's own lines go: anybody can write such by sending what is no HTTP."""
-    logger = logging.getLogger("ngalam112.link_server.silent")
-    logger.disabled = True
-    return logger
-
-
-_SILENT = _silent()

@@ -8,7 +8,6 @@ call waits; while the line is late none is.
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -22,8 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from incidents.categories import Categories
 from models.database import Database, DatabaseError
 from ngalam112.api import open311
-from ngalam112.api.connection_limit import SILENCE_S, ConnectionLimit, body_in_time
 from ngalam112.api.open311 import Asked, Refused, Row, asked_for_one
+from ngalam112.api.public_server import LARGEST_BODY, PublicServer
 from ngalam112.api.refusals import Handler
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
@@ -31,12 +30,9 @@ from reports.published import Published, published
 
 log = structlog.get_logger("open311")
 
-MOST_CONNECTIONS = 32
 MOST_WAITING = 16
-LISTEN_EVERY_S = 5.0
 WITHIN_S = 10.0
 RETRY_AFTER_S = 30
-LARGEST_BODY = 1024
 _BASE = "/open311/v2"
 _TYPES = {"json": "application/json", "xml": "application/xml"}
 _HEADERS = {
@@ -67,49 +63,26 @@ class Open311Server:
         self._zone = ZoneInfo(settings.timezone)
         self._turn, self._asking = asyncio.Semaphore(1), 0
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="open311")
-        self._limit: ConnectionLimit | None = None
-        self.port: int | None = None
+        self._public = PublicServer(
+            "open311",
+            settings.open311_bind,
+            settings.open311_port,
+            "NGALAM112_OPEN311",
+        )
+
+    @property
+    def port(self) -> int | None:
+        """Where it serves; None while it does not."""
+        return self._public.port
 
     async def run(self) -> None:
         """Serve until cancelled; a port that is taken is tried again, for no call depends on it."""
         if not self._settings.open311_port:
             return
-        runner = web.AppRunner(
-            self._application(),
-            access_log=None,
-            logger=_SILENT,
-            shutdown_timeout=1.0,
-            keepalive_timeout=SILENCE_S,
-            lingering_time=SILENCE_S,
-        )
-        await runner.setup()
-        assert runner.server is not None
-        self._limit = ConnectionLimit(runner.server, most=MOST_CONNECTIONS, name="open311")
-        listener = None
         try:
-            listener = await self._listen(self._limit)
-            self.port = self._settings.open311_port
-            log.info("open311_up", port=self.port)
-            await asyncio.Event().wait()
+            await self._public.serve(self._application())
         finally:
-            self.port = None
-            if listener is not None:
-                listener.close()
-            await runner.cleanup()
             self._thread.shutdown(wait=False, cancel_futures=True)
-
-    async def _listen(self, limit: ConnectionLimit) -> asyncio.Server:
-        loop, told = asyncio.get_running_loop(), False
-        host, port = self._settings.open311_bind, self._settings.open311_port
-        while True:
-            try:
-                return await loop.create_server(limit, host, port, backlog=MOST_CONNECTIONS)
-            except OSError as error:
-                if not told:
-                    what = "set NGALAM112_OPEN311_PORT or NGALAM112_OPEN311_BIND to another one"
-                    log.error("open311_down", port=port, error=error.strerror, what=what)
-                told = True
-                await asyncio.sleep(LISTEN_EVERY_S)
 
     def _application(self) -> web.Application:
         application = web.Application(middlewares=[self._answer], client_max_size=LARGEST_BODY)
@@ -124,10 +97,8 @@ class Open311Server:
     @web.middleware
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Let every answer be JSON or XML, errors as the specification has them."""
-        if self._limit is not None:
-            self._limit.has_asked(request)
         try:
-            await body_in_time(request)
+            await self._public.read(request)
             self._check_jurisdiction(request)
             return await handler(request)
         except Refused as refused:
@@ -246,13 +217,3 @@ def _response(kind: str, body: bytes, status: int = 200) -> web.Response:
 def _refusal(request: web.Request, code: int, description: str) -> web.Response:
     kind = _kind(request)
     return _response(kind, _body(kind, [{"code": code, "description": description}], _ERRORS), code)
-
-
-def _silent() -> logging.Logger:
-    """Where aiohttp's own lines go: anybody can write such by sending what is no HTTP."""
-    logger = logging.getLogger("ngalam112.open311_server.silent")
-    logger.disabled = True
-    return logger
-
-
-_SILENT = _silent()

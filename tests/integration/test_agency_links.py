@@ -24,7 +24,7 @@ from incidents.dispatch import Dispatch
 from lab.actors.certificates import ca_file
 from lab.actors.sipp import free_port
 from lab.chaos.postgres import PostgresServer
-from ngalam112.api import link_server
+from ngalam112.api import public_server
 from ngalam112.engine.agency_links import LINK_LASTS_S, AgencyLinks
 
 pytest_plugins = ("databases",)
@@ -375,7 +375,7 @@ async def test_who_holds_connections_loses_them_and_others_are_served(
     token = await city.dispatched(await city.opened())
     held = [
         await asyncio.open_connection("127.0.0.1", city.port)
-        for _ in range(link_server.MOST_CONNECTIONS + 10)
+        for _ in range(public_server.MOST_CONNECTIONS + 10)
     ]
     for _, writer in held:
         writer.write(b"POST /x HTTP/1.1\r\nContent-Le")
@@ -428,7 +428,7 @@ async def test_a_key_that_is_no_good_costs_the_links_and_not_the_line(tmp_path: 
 async def test_a_port_that_is_taken_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(link_server, "LISTEN_EVERY_S", 0.05)
+    monkeypatch.setattr(public_server, "LISTEN_EVERY_S", 0.05)
     port = free_port()
     other = await asyncio.start_server(lambda *_: None, "127.0.0.1", port)
     async with an_engine(tmp_path / "home", link_port=port, link_url=BASE) as served:
