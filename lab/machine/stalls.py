@@ -1,8 +1,9 @@
 """Measures when the machine stood still, so that nobody takes that for a fault of the line.
 
-A process of its own does nothing but sleep for 40 ms at a time. When a sleep takes far longer, no
-program of this machine could have done better: a stall. It is written to a file, as moments of
-CLOCK_MONOTONIC, which all processes share. Standard library only, for the process starts in 20 ms.
+A process of its own does nothing but sleep for 40 ms at a time, once for each processor, for one of
+them may stand still while the others run. When a sleep takes far longer, no program there could
+have done better: a stall. It is written to a file, as moments of CLOCK_MONOTONIC, which all
+processes share. Standard library only, for the process starts in 20 ms.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ import select
 import struct
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 TICK_S = 0.04
@@ -34,8 +36,8 @@ class Stalls:
     def between(self, since: float, until: float | None = None) -> list[tuple[float, float]]:
         """Begin and end of each stall from `since` to `until` (now), cut off at these two.
 
-        Moments are of time.monotonic(). One that has just ended counts even if the sleeping
-        process has not run since.
+        Moments are of time.monotonic(). Those of several processors at a time are one. One that
+        has just ended counts even if the sleeping process has not run since.
         """
         until = time.monotonic() if until is None else until
         written = self._file.read_bytes()
@@ -46,7 +48,18 @@ class Stalls:
         if now - last - TICK_S > SHORTEST_S:
             found.append((last, now))
         cut = ((max(begin, since), min(end, until)) for begin, end in found)
-        return [(begin, end) for begin, end in cut if begin < end]
+        return _united([(begin, end) for begin, end in cut if begin < end])
+
+
+def _united(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same time as spans that do not overlap, in their order."""
+    united: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if united and begin <= united[-1][1]:
+            united[-1] = united[-1][0], max(end, united[-1][1])
+        else:
+            united.append((begin, end))
+    return united
 
 
 _watched: list[Stalls] = []
@@ -84,19 +97,54 @@ def watched(file: Path) -> Iterator[Stalls]:
         sleeper.communicate(timeout=ENDS_WITHIN_S)
 
 
-def _sleep_and_note(file: Path) -> None:
-    """Sleep until standard input is closed; note each sleep that took too long."""
-    descriptor = os.open(file, os.O_WRONLY)
-    at = os.fstat(descriptor).st_size
+class _Notes:
+    """Writes the stalls that the sleeping threads have seen, one after the other."""
+
+    def __init__(self, file: Path) -> None:
+        self._descriptor = os.open(file, os.O_WRONLY)
+        self._at = os.fstat(self._descriptor).st_size
+        self._turn = threading.Lock()
+
+    def stall(self, begin: float, end: float) -> None:
+        with self._turn:
+            os.pwrite(self._descriptor, _STALL.pack(begin, end), self._at)
+            self._at += _STALL.size
+
+    def awake(self, now: float) -> None:
+        os.pwrite(self._descriptor, _MOMENT.pack(now), 0)
+
+
+def _sleep(notes: _Notes, slept: Callable[[], bool]) -> Iterator[float]:
+    """Sleep again and again while `slept` says so; note what took too long; gives the moments."""
     before = time.monotonic()
-    os.write(1, b"!")
-    while not select.select([0], [], [], TICK_S)[0]:
+    while slept():
         now = time.monotonic()
         if now - before - TICK_S > SHORTEST_S:
-            os.pwrite(descriptor, _STALL.pack(before, now), at)
-            at += _STALL.size
-        os.pwrite(descriptor, _MOMENT.pack(now), 0)
+            notes.stall(before, now)
+        yield now
         before = now
+
+
+def _sleep_on(processor: int, notes: _Notes) -> None:
+    """Sleep on this processor alone until the process ends."""
+    os.sched_setaffinity(0, {processor})  # of this thread
+
+    def slept() -> bool:
+        time.sleep(TICK_S)
+        return True
+
+    for _ in _sleep(notes, slept):
+        pass
+
+
+def _sleep_and_note(file: Path) -> None:
+    """Sleep until standard input is closed; note each sleep that took too long."""
+    notes = _Notes(file)
+    for processor in os.sched_getaffinity(0):
+        threading.Thread(target=_sleep_on, args=(processor, notes), daemon=True).start()
+    os.write(1, b"!")
+    for now in _sleep(notes, lambda: not select.select([0], [], [], TICK_S)[0]):
+        notes.awake(now)
 
 
 if __name__ == "__main__":

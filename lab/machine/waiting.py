@@ -14,6 +14,8 @@ from typing import Any
 from lab.machine.stalls import stood_still
 
 EVERY_S = 0.02
+_REST = 3.0  # for so many times as long as the last look took, nothing is looked at
+_LONGEST_REST_S = 0.25
 
 
 class Limit:
@@ -47,17 +49,20 @@ async def comes_true(
     """Poll `check`, which may be async, until what it gives is true or the limit is over.
 
     Returns what it gave last, and the limit. It is asked once more after the limit is over: who
-    polls may be late as well.
+    polls may be late as well. A check that takes long is asked less often, so that waiting takes
+    at most a quarter of a processor from whom is waited for.
     """
     limit = Limit(within)
     while True:
         last = limit.over
+        asked = time.monotonic()
         found = check()
         if inspect.isawaitable(found):
             found = await found
         if found or last:
             return found, limit
-        await asyncio.sleep(every)
+        rest = min(_REST * (time.monotonic() - asked), _LONGEST_REST_S)
+        await asyncio.sleep(max(every, rest))
 
 
 async def eventually(

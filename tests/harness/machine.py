@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import lines
 import pytest
@@ -25,6 +25,7 @@ from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from lab.machine import failure_report
+from lab.machine.busy import has_room
 from lab.machine.stalls import stalls, stood_still, watched
 from ngalam112.config.settings import PROJECT
 
@@ -32,6 +33,7 @@ SLACK_S = 0.25
 """Every bound of a test has at least so much room for what the machine does."""
 MOST_REPEATS = 2
 PLAYS_AT_ONCE = 1 if lines.FULL else 2
+_MOST_WAIT_S = 30.0
 _FAILURES = "NGALAM112_FAILURES"  # where plays keep theirs as well
 _SPOILED = "spoiled"
 _KEPT = pytest.StashKey[Path]()
@@ -111,9 +113,13 @@ class Scheduler(LoadScopeScheduling):
 
 
 class Turns:
-    """No test runs beside a play that fills the machine: each would hear what is not its own.
+    """Says when a test begins: how many may run beside each other is what the machine can bear.
 
-    Around everything else that is done for a test, so that its time limit does not count the wait.
+    No test runs beside a play that fills the machine: each would hear what is not its own. Of the
+    others, one with lines of its own begins once few programs wait for a processor, or nobody else
+    runs, or it has waited for `_MOST_WAIT_S`; so the suite slows down beside other work instead of
+    failing. Around everything else that is done for a test, so that its time limit does not count
+    the wait.
     """
 
     def __init__(self, file: Path) -> None:
@@ -127,7 +133,22 @@ class Turns:
             with self._gate.open("a") as gate:
                 fcntl.flock(gate, fcntl.LOCK_EX)
                 fcntl.flock(room, fcntl.LOCK_EX if _fills_the_machine(item) else fcntl.LOCK_SH)
+                if item.get_closest_marker("integration") is not None:
+                    self._wait_for_room(room)
             return (yield)
+
+    def _wait_for_room(self, room: IO[str]) -> None:
+        """Wait, with the gate in hand, until one more test does not slow down the others."""
+        until = time.monotonic() + _MOST_WAIT_S
+        while not has_room() and time.monotonic() < until:
+            try:
+                fcntl.flock(room, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                # what was a shared lock before is none now
+                fcntl.flock(room, fcntl.LOCK_SH)
+            else:
+                fcntl.flock(room, fcntl.LOCK_SH)
+                return  # nobody else runs: what is busy is not ours
 
     def remove(self) -> None:
         """Leave nothing behind."""

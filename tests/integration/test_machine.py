@@ -56,7 +56,9 @@ def run(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def outcome(tmp_path: Path, body: str) -> tuple[int, str, int]:
     """Run a test of this body by pytest: exit code, what it said, how often the test ran."""
     text = STALL + SOON + textwrap.indent(textwrap.dedent(body), "    ")
-    (tmp_path / "test_inner.py").write_text(text)
+    # as units: what runs beside whole lines would wait for room on this machine
+    (tmp_path / "unit").mkdir()
+    (tmp_path / "unit" / "test_inner.py").write_text(text)
     ran = run(tmp_path, "--rootdir", ".", "-c", "/dev/null")
     return ran.returncode, ran.stdout, int((tmp_path / "tries").read_text())
 
@@ -129,7 +131,9 @@ def test_beside_each_other(number):
 
 
 def test_nothing_runs_beside_a_play_that_fills_the_machine(tmp_path: Path) -> None:
-    (tmp_path / "test_inner.py").write_text(ALONE)
+    # as units: tests of whole lines would wait until there is room for them on this machine
+    (tmp_path / "unit").mkdir()
+    (tmp_path / "unit" / "test_inner.py").write_text(ALONE)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    play: a play\n")
     ran = run(tmp_path, "-n", "3")
     assert ran.returncode == 0, ran.stdout

@@ -69,6 +69,24 @@ def test_only_the_time_that_is_asked_for_counts(tmp_path: Path) -> None:
     assert Stalls(file).between(0.0, 30.0) == [(10.0, 11.0), (20.0, 25.0)]
 
 
+def test_what_several_processors_have_seen_at_a_time_counts_once(tmp_path: Path) -> None:
+    file = tmp_path / "stalls"
+    seen = (20.0, 25.0, 10.0, 12.0, 11.0, 13.0, 21.0, 22.0)
+    file.write_bytes(struct.pack("9d", time.monotonic() + 60, *seen))
+    assert Stalls(file).between(0.0, 30.0) == [(10.0, 13.0), (20.0, 25.0)]
+
+
+def test_each_processor_has_somebody_who_sleeps_on_it(machine: Stalls, tmp_path: Path) -> None:
+    folder = Path(f"/proc/{sleeper(tmp_path / 'stalls')}/task")
+
+    def processors() -> set[frozenset[int]]:
+        return {frozenset(os.sched_getaffinity(int(one.name))) for one in folder.iterdir()}
+
+    everywhere = os.sched_getaffinity(0)
+    wanted = {frozenset(everywhere), *(frozenset({one}) for one in everywhere)}
+    eventually_sync(lambda: processors() == wanted, what="a thread for each processor")
+
+
 def test_without_a_watch_there_is_no_stall(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("lab.machine.stalls._watched", [])  # the whole test run is watched
     assert stalls(0.0) == []
