@@ -121,8 +121,15 @@ async def callbacks_kept(settings: Settings) -> list[WorkItem]:
         return await callbacks(session, which=ALL)
 
 
-def report(plan: Plan, played: Played, left: Left, kept: Kept, complaints: Sequence[str]) -> Report:
-    """Judge a storm; `complaints`: what the logs complain of."""
+def report(
+    plan: Plan,
+    played: Played,
+    left: Left,
+    kept: Kept,
+    complaints: Sequence[str],
+    late_answers: Sequence[str] = (),
+) -> Report:
+    """Judge a storm; `complaints`, `late_answers`: what the logs say (`lab.storm.logs`)."""
     calls, events = kept.calls, kept.events
     records = [one.record for one in calls]
     counts = ledger(records, kept.items, played.heard, played.outages)
@@ -139,6 +146,7 @@ def report(plan: Plan, played: Played, left: Left, kept: Kept, complaints: Seque
         events=events,
         seen=played.seen,
         complaints=complaints,
+        late_answers=late_answers,
         outages=played.outages,
         callbacks=wrong(records, kept.items, played.heard, counts),
         incidents=list(incidents_wrong(records, kept.incidents)),
@@ -176,6 +184,7 @@ def report(plan: Plan, played: Played, left: Left, kept: Kept, complaints: Seque
             *facts.callbacks,
             *facts.incidents,
             *complaints,
+            *late_answers,
             *(f"stuck: {one}" for one in left.operators if one["id"] in stuck_ones),
             *unended(events, played.outages),
             *(f"not free: {one}" for one in left.phones if one["device"] != "free"),

@@ -30,7 +30,7 @@ from lab.storm.course import StormFailed, callbacks_limit_s, kills_apart_s, log_
 from lab.storm.incidents import incidents_kept
 from lab.storm.kills import Killer
 from lab.storm.line import make_accounts, make_distribution, storm_settings
-from lab.storm.logs import complaints
+from lab.storm.logs import complaints, late_answers
 from lab.storm.plan import Plan, make_plan
 from lab.storm.players import StormPlayers
 from lab.storm.report import (
@@ -214,7 +214,7 @@ async def play(plan: Plan, settings: Settings, say: Say, *, kills: bool = True) 
         items=await callbacks_kept(settings),
         incidents=await incidents_kept(settings),
     )
-    found = report(plan, played, left, kept, complaints(settings))
+    found = report(plan, played, left, kept, complaints(settings), late_answers(settings))
     return msgspec.structs.replace(found, stalls_s=stalls_s)
 
 

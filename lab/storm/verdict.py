@@ -47,7 +47,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     `channels`, `bridges`: how many Asterisk holds. `engine_errors`: events that failed in the
     engine. `refers_accepted`: REFERs of citizens that were not refused. `events`: of operators,
     in their order. `seen`: who was busy with what, as the API told during the storm. `complaints`:
-    lines of the logs that should not be there. `outages`: when the engine was killed. `callbacks`:
+    lines of the logs that should not be there; `late_answers`: those by which the database was
+    late. `outages`: when the engine was killed. `callbacks`:
     what is wrong with them (`lab.storm.ledger`), one sentence each; `incidents`: with those
     (`lab.storm.incidents`).
     """
@@ -63,6 +64,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     events: Sequence[OperatorEvent]
     seen: Sequence[Sighting] = ()
     complaints: Sequence[str] = ()
+    late_answers: Sequence[str] = ()
     outages: Sequence[Outage] = ()
     callbacks: Sequence[str] = ()
     incidents: Sequence[str] = ()
@@ -76,7 +78,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers by which a storm is judged.
 
     `state_late_worst_ms`: how long, at worst, an operator was seen busy with what was over; the
-    API is asked about once a second, so it may have lasted by a second longer.
+    API is asked about once a second, so it may have lasted by a second longer. `database_late`: how
+    often the database did not answer an engine in time.
     """
 
     stuck_operators: int
@@ -90,6 +93,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     complaints: int
     callbacks_wrong: int = 0
     incidents_wrong: int = 0
+    database_late: int = 0
 
     @property
     def held(self) -> bool:
@@ -124,11 +128,14 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
             ("a wrap-up was", "from its setting", self.wrapup_worst_ms, WRAP_UP_LIMIT_MS),
             ("an operator's state was", "late", self.state_late_worst_ms, STATE_LATE_LIMIT_MS),
         )
-        return [
+        late = [
             f"{what} {worst} ms {how}; {limit} ms are allowed"
             for what, how, worst, limit in bounds
             if worst > limit
         ]
+        if self.database_late:
+            late.append(f"the database did not answer in time {self.database_late} times")
+        return late
 
 
 def judge(facts: Facts) -> Verdict:
@@ -150,6 +157,7 @@ def judge(facts: Facts) -> Verdict:
         complaints=len(facts.complaints),
         callbacks_wrong=len(facts.callbacks),
         incidents_wrong=len(facts.incidents),
+        database_late=len(facts.late_answers),
     )
 
 

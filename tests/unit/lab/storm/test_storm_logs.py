@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.storm.logs import complaints
+from lab.storm.logs import complaints, late_answers
 from ngalam112.config.settings import Settings, load_settings
 
 
@@ -37,6 +37,13 @@ def test_a_line_without_logs_complains_of_nothing(tmp_path: Path) -> None:
 )
 def test_errors_and_tracebacks_of_the_engine_are_complaints(line: Settings, said: str) -> None:
     assert [one.endswith(said) for one in engine_says(line, said)] == [True]
+
+
+def test_a_database_that_was_late_is_told_apart_from_one_that_fails(line: Settings) -> None:
+    late = '{"error": "it does not answer in time", "event": "recording_fails", "level": "error"}'
+    fails = '{"error": "disk I/O error", "event": "recording_fails", "level": "error"}'
+    assert [one.endswith(fails) for one in engine_says(line, f"{late}\n{fails}")] == [True]
+    assert [one.endswith(late) for one in late_answers(line)] == [True]
 
 
 def test_what_the_engine_merely_tells_or_warns_of_is_none(line: Settings) -> None:

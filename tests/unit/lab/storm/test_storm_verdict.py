@@ -112,6 +112,7 @@ def test_a_storm_that_was_held_has_zeros() -> None:
         ({"refers_accepted": 1}, "refers_accepted", 1),
         ({"engine_errors": 3}, "engine_errors", 3),
         ({"complaints": ["a traceback"]}, "complaints", 1),
+        ({"late_answers": ["it has not answered in 1 s"]}, "database_late", 1),
         ({"seen": [seen(111.2)]}, "state_late_worst_ms", 1200),
     ],
 )
@@ -127,6 +128,7 @@ def test_a_number_tells_what_is_wrong(changes: dict[str, Any], number: str, coun
         ({}, False),  # it was held
         ({"wrapup_worst_ms": 700}, True),
         ({"state_late_worst_ms": 1200}, True),
+        ({"database_late": 1}, True),
         ({"wrapup_worst_ms": 700, "records_missing": 1}, False),
         ({"engine_errors": 1}, False),
         # a talk without any wrap-up
