@@ -6,7 +6,7 @@ imported everything, has no thread and no event loop, and ends with the test pro
 it has started with it.
 
 Started as in production, by the real interpreter: `ngalam112 up` and all its parts in
-test_supervisor, test_whole_lines and two plays of test_chaos (the others: `preloaded_up.py`), storm
+test_supervisor, test_whole_lines and a play of test_chaos (the others: `preloaded_up.py`), storm
 and bench, the engine in test_full_disk, whatever sees another clock (LD_PRELOAD), and a command in
 test_commands.
 """
@@ -237,8 +237,10 @@ if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which then end this
     for name in _READY:
         importlib.import_module(name)
+    app = importlib.import_module("ngalam112.cli.app")
+    commands = app.commands()
     # else each child looks through all that was imported when it ends
     gc.collect()
     gc.freeze()
     sys.argv = serve(socket.socket(fileno=int(sys.argv[1])))
-    importlib.import_module("ngalam112.cli.app").main()
+    app.main(commands)

@@ -13,9 +13,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from databases import with_tables
 from lines import PASSWORD, PIN, Line, eventually, line_settings
 
-from models.database import Database, upgrade
+from models.database import Database
 from ngalam112.accounts.admin import add_operator, add_phone
 from ngalam112.config.settings import Settings
 from ngalam112.process import pidfiles
@@ -112,7 +113,7 @@ async def kept_line(
     settings = line_settings(home, **changes)
     for name in ("sounds", "music"):
         shutil.copytree(sounds / name, home / name)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         for number in (str(101 + index) for index in range(desks)):
             await add_phone(database, number, PASSWORD, None)

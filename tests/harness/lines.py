@@ -19,13 +19,14 @@ from typing import Any
 import fork_server
 import pytest
 import pytest_asyncio
+from databases import with_tables
 
 from acd.calls.record import CallRecord
 from lab.actors.players import PlayedPhone, Players
 from lab.actors.sipp import SippRun, free_port
 from lab.actors.softphone import Softphone
 from lab.machine.waiting import eventually
-from models.database import Database, upgrade
+from models.database import Database
 from ngalam112.accounts.admin import add_operator, add_phone, load_roster
 from ngalam112.cli.client import Client
 from ngalam112.config.provision import provision_phones
@@ -243,7 +244,7 @@ async def open_line(
     settings = line_settings(home, **changes)
     for name in ("sounds", "music"):
         shutil.copytree(sounds / name, home / name, dirs_exist_ok=True)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         for number in (str(101 + index) for index in range(desks)):
             await add_phone(database, number, PASSWORD, None)

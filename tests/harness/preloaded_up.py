@@ -41,6 +41,7 @@ class Forked:
 
 def main() -> None:
     """Be `ngalam112 up`; in a child be an engine."""
+    commands = app.commands()
     gc.collect()
     gc.freeze()
     server, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -51,7 +52,7 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.argv = fork_server.serve(theirs, ends_children=False)
         _be_named([sys.executable, "-m", *sys.argv])
-        app.main()
+        app.main(commands)
         return
     theirs.close()
 
@@ -71,7 +72,7 @@ def main() -> None:
     ngalam112.process.supervisor.subprocess = SimpleNamespace(
         Popen=popen, DEVNULL=subprocess.DEVNULL
     )
-    app.main()
+    app.main(commands)
 
 
 def _be_named(words: list[str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from answer_types import hold_to_its_type
+from databases import with_tables
 from lines import eventually, line_settings
 
 from acd.calls.record import CallRecord, Outcome
@@ -19,7 +20,7 @@ from acd.config_file import load_distribution
 from ivr.menu import load_menu
 from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
-from models.database import Database, upgrade
+from models.database import Database
 from models.tables import CallRow
 from models.writing import upsert
 from ngalam112.api.link_server import LinkServer
@@ -133,7 +134,7 @@ def with_silent_prompts(settings: Settings) -> Settings:
 @asynccontextmanager
 async def an_engine(home: Path, **changes: Any) -> AsyncIterator[ServedEngine]:
     settings = with_silent_prompts(line_settings(home, **changes))
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         local = WriteAheadLog(settings.journal)
         recorder = DatabaseWriter(database, local)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import with_tables
 from served import ServedEngine, an_engine
 from structlog.testing import capture_logs
 
@@ -16,7 +17,7 @@ from acd.agencies.changes import AgencyError, Terms
 from acd.agencies.first import Section, Sources
 from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
-from models.database import Database, upgrade
+from models.database import Database
 from ngalam112.accounts.admin import add_operator, add_phone
 from ngalam112.accounts.agencies import change_agencies, filled_agencies, load_agencies
 from ngalam112.api.agency_queries import STORED
@@ -284,7 +285,7 @@ async def test_a_first_start_without_a_database_has_the_agencies_of_the_file(
     tmp_path: Path,
 ) -> None:
     settings = with_distribution(tmp_path, OF_FILE)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with an_engine(tmp_path, distribution_file=settings.distribution_file) as served:
         one = await started(served)
         one.start(Known(operators=[], phones=[], calls=[]), is_stored=False)

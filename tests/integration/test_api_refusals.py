@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from databases import with_tables
 from lines import eventually, line_settings
 from served import ServedEngine, a_record, an_engine, keep, with_silent_prompts
 from sqlalchemy import text
 
 from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
-from models.database import Database, upgrade
+from models.database import Database
 from ngalam112.accounts.admin import add_operator
 from ngalam112.api.connection_limit import MOST_CONNECTIONS
 from ngalam112.api.metrics import CountingJournal
@@ -173,7 +174,7 @@ async def test_a_fault_of_ours_shows_no_traceback(served: ServedEngine) -> None:
 
 async def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     settings = with_silent_prompts(line_settings(tmp_path))
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     with socket.create_server(("127.0.0.1", settings.api_port)):
         local = WriteAheadLog(settings.journal)
         async with Database(settings.url) as database:

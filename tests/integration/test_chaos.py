@@ -39,8 +39,15 @@ def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-FULL_MACHINE = ("engine_killed_in_a_surge", "engine_gone_in_a_surge", "starved", "soak")
-AS_IN_PRODUCTION = ("engine_killed", "engine_gone")
+FULL_MACHINE = (
+    "engine_killed_in_a_surge",
+    "engine_gone_in_a_surge",
+    "starved",
+    "soak",
+    # has to notice within 3 s that an engine is frozen, and to replace it within two more
+    "engine_frozen",
+)
+AS_IN_PRODUCTION = ("engine_killed",)
 """Plays in which `up` starts its engines by the interpreter; in all others by a fork."""
 
 

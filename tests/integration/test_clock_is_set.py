@@ -23,7 +23,7 @@ from pbx.programs import Programs
 
 HOUR = 3600.0
 CLOSE_S = 0.5
-WRAP_UP_S = 12.0
+WRAP_UP_S = 20.0  # in which an engine is started that has to import everything
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from databases import with_tables
 from lines import line_settings
 from served import with_silent_prompts
 from sqlalchemy import select
@@ -20,7 +21,7 @@ from incidents.incident import Incident
 from incidents.states import IncidentClass, IncidentState
 from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
-from models.database import Database, upgrade
+from models.database import Database
 from models.tables import IncidentRow
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.config.agencies import sources_of
@@ -88,7 +89,7 @@ async def an_engine(settings: Settings) -> AsyncIterator[One]:
 
 async def a_line(tmp_path: Path) -> Settings:
     settings = with_silent_prompts(line_settings(tmp_path / "home"))
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     return settings
 
 

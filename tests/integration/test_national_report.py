@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from databases import with_tables
 from lines import line_settings
 from lxml import etree
 from test_commands import failed_in_one_line, run
@@ -30,7 +31,7 @@ from incidents.states import IncidentClass, IncidentState
 from lab.bench.incidents import fill as fill_a_city
 from lab.bench.query_plans import questions
 from lab.bench.query_plans import reads as plans
-from models.database import Database, upgrade
+from models.database import Database
 from models.tables import (
     AgencyRow,
     CallRow,
@@ -361,7 +362,7 @@ async def stored(tmp_path: Path) -> Any:
     """The settings of a line that is down, with the month in its database."""
     settings = line_settings(tmp_path / "home")
     settings.home.mkdir(parents=True)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         await fill(database)
     return settings

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from databases import with_tables
 from lines import line_settings
 from test_commands import failed_in_one_line, run
 
-from models.database import Database, upgrade
+from models.database import Database
 from ngalam112.cli.doctor_privacy import check_privacy
 from ngalam112.personal_data.breaches import add_breach, close, tell
 from privacy.breaches import DUE_S, Told
@@ -80,7 +81,7 @@ async def test_what_makes_no_sense_is_refused_and_changes_nothing(database: Data
 async def test_the_commands_say_what_is_late(tmp_path: Path) -> None:
     settings = line_settings(tmp_path / "line")
     settings.home.mkdir(mode=0o700)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     breach = ("privacy", "breach")
     ran = await run(settings, *breach, "add", "a list on a lost USB stick", "--at", "2026-11-01")
     assert ran.out == "Breach 1 is written down; all are to be told by 2026-11-04 00:00.\n"

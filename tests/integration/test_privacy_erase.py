@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from databases import with_tables
 from lines import line_settings
 from personal import (
     BUDI,
@@ -50,7 +51,7 @@ from incidents.categories_file import load_categories
 from incidents.incident import EntryKind
 from journal.row_kinds import CALLS, INCIDENTS
 from journal.write_ahead_log import WriteAheadLog
-from models.database import Database, upgrade
+from models.database import Database
 from models.rows import fit
 from models.tables import (
     CallRow,
@@ -308,7 +309,7 @@ async def test_an_erasure_that_is_cut_off_goes_on_where_it_was(
 async def test_the_command_closes_the_request_once_nothing_is_left(tmp_path: Path) -> None:
     settings = line_settings(tmp_path / "line")
     settings.home.mkdir(mode=0o700)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         await fill(database)
         await living(database)
@@ -334,7 +335,7 @@ async def test_the_command_closes_the_request_once_nothing_is_left(tmp_path: Pat
 async def test_what_waits_in_a_journal_is_not_overtaken(tmp_path: Path) -> None:
     settings = line_settings(tmp_path / "line")
     settings.home.mkdir(mode=0o700)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         await fill(database)
         before = await whole_text(database)

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from databases import with_tables
 from lines import line_settings
 from personal import BUDI_KEY, LATER, NOON, OF_BUDI, OPERATOR, SRI, SRI_KEY, fill, rows_of
 from test_commands import failed_in_one_line, run
 
-from models.database import Database, upgrade
+from models.database import Database
 from models.tables import AccessTrailRow
 from ngalam112.cli.privacy_files import as_text
 from privacy.redaction import ANOTHER, MASKED, NOT_SHOWN, masked
@@ -111,7 +112,7 @@ def test_numbers_of_others_in_a_text_are_masked(text: str, shown: str) -> None:
 async def test_the_command_writes_two_files_that_only_their_owner_reads(tmp_path: Path) -> None:
     settings = line_settings(tmp_path / "line")
     settings.home.mkdir(mode=0o700)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         await fill(database)
     asked = ("privacy", "request", "--number", SRI, "--verified", "by identity card")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import with_tables
 from lines import line_settings
 from personal import (
     BUDI_KEY,
@@ -38,7 +39,7 @@ from acd.rules.retention import Keep, Retention
 from incidents.incident import EntryKind
 from lab.bench.query_plans import questions
 from lab.bench.query_plans import reads as plans
-from models.database import Database, upgrade
+from models.database import Database
 from models.tables import (
     AccessTrailRow,
     CallEventRow,
@@ -310,7 +311,7 @@ async def test_records_are_found_by_an_index_and_what_is_done_is_not_read_again(
 async def test_the_command_only_looks_unless_it_is_told_to(tmp_path: Path) -> None:
     settings = line_settings(tmp_path / "line")
     settings.home.mkdir(mode=0o700)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         await fill(database)
     old = settings.home / "log" / "engine.jsonl.1"

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import with_tables
 from lines import line_settings
 from sqlalchemy import update
 from test_commands import failed_in_one_line, run
 
 from lab.bench.query_plans import questions
 from lab.bench.query_plans import reads as plans
-from models.database import Database, upgrade
+from models.database import Database
 from models.tables import PrivacyRequestRow
 from ngalam112.cli.doctor_privacy import check_privacy
 from ngalam112.personal_data import requests
@@ -122,7 +123,7 @@ async def test_whatever_is_said_is_kept(database: Database) -> None:
 async def test_the_commands_take_a_request_down_and_tell_when_it_is_late(tmp_path: Path) -> None:
     settings = line_settings(tmp_path / "line")
     settings.home.mkdir(mode=0o700)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     asked = ("privacy", "request", "--kind", "access", "--verified", "called back")
     ran = await run(settings, *asked, "--number", "0812 3456 7890", "--received", "2026-11-01")
     assert (ran.code, ran.err) == (0, "")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from databases import with_tables
 from lines import line_settings
 from personal import NOON, SRI, SRI_KEY, fill, rows_of
 from served import an_engine
@@ -13,7 +14,7 @@ from test_commands import failed_in_one_line, run
 
 from lab.bench.query_plans import questions
 from lab.bench.query_plans import reads as plans
-from models.database import Database, upgrade
+from models.database import Database
 from models.tables import AccessTrailRow
 from ngalam112.cli.person import person
 from ngalam112.personal_data.trail import write_look
@@ -53,7 +54,7 @@ async def test_the_engine_writes_down_who_asks_once_a_minute(tmp_path: Path) -> 
 async def test_what_is_restricted_is_counted_and_not_listed_by_the_number(tmp_path: Path) -> None:
     settings = line_settings(tmp_path / "line")
     settings.home.mkdir(mode=0o700)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         await fill(database)
     asked = ("privacy", "request", "-n", SRI, "--kind", "restriction", "--verified", "called back")
@@ -113,7 +114,7 @@ async def test_who_has_looked_at_a_number_is_found_by_an_index(database: Databas
 async def test_the_commands_leave_a_trail_without_an_engine_too(tmp_path: Path) -> None:
     settings = line_settings(tmp_path / "line")
     settings.home.mkdir(mode=0o700)
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     async with Database(settings.url) as database:
         await fill(database)
     assert (await run(settings, "calls", "show", "s1")).code == 0

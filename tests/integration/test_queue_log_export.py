@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from databases import with_tables
 from lines import Line, line_settings, open_line
 from served import with_silent_prompts
 from test_commands import Ran, failed_in_one_line, run
@@ -21,7 +22,7 @@ from test_commands import Ran, failed_in_one_line, run
 from acd.calls.record import CallEvent, EventKind, fold
 from journal.database_writer import DatabaseWriter
 from journal.write_ahead_log import WriteAheadLog
-from models.database import Database, upgrade
+from models.database import Database
 from pbx.programs import Programs
 from reports.queue_log_export import queue_log
 from reports.summary import summary
@@ -182,7 +183,7 @@ async def test_what_cannot_be_exported_is_one_line(tmp_path: Path) -> None:
     failed_in_one_line(ran, "db upgrade")
     assert kept.read_text() == "what was exported before"
     assert names_in(tmp_path) == ["home", "kept"], "nothing half-written stays"
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     assert await run(settings, "export", "queue_log") == (0, "", "")
     failed_in_one_line(
         await run(settings, "export", "queue_log", "--from", "soon"), "'soon' is no time"

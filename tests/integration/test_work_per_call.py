@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from databases import with_tables
 from sqlalchemy import event
 
 from journal.database_writer import DatabaseWriter
@@ -22,7 +23,7 @@ from journal.segments import Place, Segments
 from journal.write_ahead_log import WriteAheadLog
 from lab.bench.record import record
 from lab.bench.recording import Recording, Request, load, shape
-from models.database import Database, upgrade
+from models.database import Database
 from ngalam112.config.settings import load_settings
 from pbx.programs import Programs
 
@@ -91,7 +92,7 @@ async def test_the_entries_of_calls_take_so_many_statements(
 ) -> None:
     entries, _ = kept_of_the_call(played[1])
     settings = load_settings(home=tmp_path, database_url="")
-    await upgrade(settings.url)
+    await with_tables(settings.url)
     seen: Counter[str] = Counter()
     async with Database(settings.url) as database:
         engine = database.engine.sync_engine

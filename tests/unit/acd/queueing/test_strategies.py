@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 
 import pytest
@@ -21,9 +22,14 @@ def crew(count: int) -> list[Operator]:
     return [an_operator(f"{1001 + one}") for one in range(count)]
 
 
+@functools.cache
+def calls(count: int) -> list[Call]:
+    return [a_call(f"c{one}") for one in range(count)]
+
+
 def shares(strategy: str, operators: list[Operator], draws: int = 3000) -> list[float]:
     """What part of the calls each operator is drawn for."""
-    drawn = Counter(first(strategy, operators, a_call(f"c{one}")) for one in range(draws))
+    drawn = Counter(first(strategy, operators, one) for one in calls(draws))
     return [drawn[one.id] / draws for one in operators]
 
 

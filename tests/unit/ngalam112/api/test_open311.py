@@ -12,12 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
+from databases import with_tables
 from sqlalchemy.exc import OperationalError
 
 from incidents.categories import Categories, Category
 from incidents.incident import Incident, Publication
 from incidents.states import IncidentClass
-from models.database import upgrade
 from ngalam112.api import open311, open311_server
 from ngalam112.api.open311 import Refused, asked, asked_for_one, of_services, service_of
 from ngalam112.api.open311_server import Open311Server
@@ -138,7 +138,7 @@ class Served:
 @pytest.fixture
 async def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Served:
     url = f"sqlite:///{tmp_path / 'one.db'}"
-    await upgrade(url)
+    await with_tables(url)
     return Served(monkeypatch, url)
 
 
