@@ -88,13 +88,16 @@ async def a_citizen(line: Line, caller: str) -> AsyncIterator[Ear]:
         yield endpoint
 
 
-_PIECE = int(8000 * PIECE_S)
-_SIZE = 1 << 14  # so many samples are looked at in one turn
-_LIKE = {
-    name: np.conj(np.fft.rfft(noise(name).astype(float), _SIZE))
-    / float(np.dot(noise(name).astype(float), noise(name).astype(float)))
-    for name in PIECES
-}
+_TOLD = int(8000 * PIECE_S / 2)  # so many samples tell one piece from all others
+_SIZE = 1 << 14  # so many are looked at in one turn
+
+
+def likeness(name: str) -> np.ndarray:
+    beginning = noise(name)[:_TOLD].astype(float)
+    return np.conj(np.fft.rfft(beginning, _SIZE)) / float(np.dot(beginning, beginning))
+
+
+_LIKE = {name: likeness(name) for name in PIECES}
 _ALAW = np.array(_LINEAR, dtype=float)
 _found: WeakKeyDictionary[Ear, tuple[int, list[str]]] = WeakKeyDictionary()
 
@@ -107,9 +110,9 @@ def pieces(ear: Ear) -> list[str]:
     """
     begin, found = _found.get(ear, (0, []))
     codes = b"".join(one.audio for one in ear.heard)
-    while len(codes) - begin >= _PIECE:
+    while len(codes) - begin >= _TOLD:
         part = _ALAW[np.frombuffer(codes[begin : begin + _SIZE], dtype=np.uint8)]
-        heard, lags = np.fft.rfft(part, _SIZE), len(part) - _PIECE + 1
+        heard, lags = np.fft.rfft(part, _SIZE), len(part) - _TOLD + 1
         here = []
         for name, like in _LIKE.items():
             match = np.fft.irfft(heard * like, _SIZE)[:lags]
