@@ -61,7 +61,11 @@ class Sender(Protocol):
 
 
 class Dispatches:
-    """All dispatches that are not settled, by id."""
+    """All dispatches that are not settled, by id.
+
+    `overdue`, `left_to_supervisor`: how many were not accepted in the agreed time, and for how many
+    of these nobody was left to be told, since this engine's start.
+    """
 
     def __init__(
         self,
@@ -81,6 +85,7 @@ class Dispatches:
         self._voice_retries = voice_retries
         self._known = OpenDispatches(timers, self._send, self._due)
         self.open = self._known.by_id
+        self.overdue = self.left_to_supervisor = 0
         book.on_moved = self.moved
 
     # --- what people do -----------------------------------------------------------------------
@@ -344,6 +349,7 @@ class Dispatches:
     def _overdue(self, one: Dispatch, now: float) -> None:
         """Nobody has accepted in time, or nothing can reach the agency."""
         if one.state not in (DispatchState.OVERDUE, DispatchState.DECLINED):
+            self.overdue += 1
             self._move(one, DispatchState.OVERDUE)
             self._note(one, EntryKind.OVERDUE, _BY_THE_LINE, now)
         self._escalate(one, now)
@@ -357,6 +363,7 @@ class Dispatches:
         if contact is None or agency is None or incident is None:
             if one.state is DispatchState.DECLINED:
                 self._move(one, DispatchState.OVERDUE)
+            self.left_to_supervisor += 1
             self._note(one, EntryKind.ESCALATED, _BY_THE_LINE, now, to=None)
             log.warning("nobody_has_accepted", incident=one.incident_id, agency=one.agency)
             return

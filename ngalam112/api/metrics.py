@@ -22,6 +22,8 @@ from prometheus_client.registry import Collector
 from acd.calls.journal import OfCall, OfEnd
 from acd.calls.record import COUNTED, CallEvent, CallRecord, EventKind, Outcome
 from acd.rules.load_shedding import Level
+from incidents.dispatch import DispatchState
+from incidents.dispatches import Dispatches
 from journal.database_writer import DatabaseWriter
 from ngalam112 import __version__
 from ngalam112.api.state import LoadState, line_state
@@ -115,6 +117,7 @@ class EngineCollector(Collector):
         yield InfoMetricFamily("ngalam112_build", "This version", {"version": __version__})
         yield from self._line()
         yield from self._links()
+        yield from _dispatches(self._engine.dispatches)
         yield from _warnings(self._engine.warning_feed, self._engine.clock.now())
         yield from _kept(self._journal)
 
@@ -168,6 +171,16 @@ class EngineCollector(Collector):
         text = "Seconds that the machine's clock is ahead of the engine's"
         yield _gauge("clock_ahead_seconds", text, engine.clock.ahead())
         yield _gauge("tasks", "Tasks of the engine's event loop", len(asyncio.all_tasks()))
+
+
+def _dispatches(dispatches: Dispatches) -> Iterator[Metric]:
+    states: dict[str, int] = dict.fromkeys(DispatchState, 0)
+    states |= Counter(one.state.value for one in dispatches.open.values())
+    yield _by("dispatches", "Reports to agencies from which something follows", "state", states)
+    late = "Reports to agencies that nobody accepted in the agreed time, since the start"
+    yield _counter("dispatches_overdue", late, dispatches.overdue)
+    left = "... for which nobody was left to be told: they are on `ngalam112 incident alarms`"
+    yield _counter("dispatches_left_to_supervisor", left, dispatches.left_to_supervisor)
 
 
 def _warnings(feed: WarningFeed, now: float) -> Iterator[Metric]:

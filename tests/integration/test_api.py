@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from served import ServedEngine, a_record, an_engine, keep
 
 from acd.calls.record import COUNTED, Outcome
+from incidents.dispatch import DispatchState
 from journal.write_ahead_log import WriteAheadLog
 from ngalam112.accounts.admin import load_roster
 from ngalam112.api import queries, written
@@ -355,10 +356,17 @@ async def test_the_metrics_count_what_has_happened(served: ServedEngine) -> None
     before = await numbers()
     assert before["ngalam112_calls_offered_total"] == 0
     assert before["ngalam112_ari_connected"] == before["ngalam112_ami_connected"] == 0
+    assert {before[f"ngalam112_dispatches,{one.value}"] for one in DispatchState} == {0}
     await served.citizen("c1")
     await served.citizen("c2")
+    incident = (await served.post("/api/incidents", description="Asap"))["number"]
+    # by a person, for it has no address: so nothing follows by itself but the agreed time
+    await served.post(f"/api/incidents/{incident}/dispatch", agencies=["bpbd"])
     during = await numbers()
     assert during["ngalam112_calls_offered_total"] == 2
+    assert during["ngalam112_dispatches,sending"] == 1
+    assert during["ngalam112_dispatches_overdue_total"] == 0
+    assert during["ngalam112_dispatches_left_to_supervisor_total"] == 0
     await served.engine.do(served.engine.hang_up_all)
     await served.journal.recorder.flushed()
     after = await numbers()

@@ -316,6 +316,7 @@ def test_nobody_accepts_so_the_chain_is_told_one_by_one_and_then_the_supervisor(
         room.desk.timers.fire(2000.0)
     assert room.row(bpbd).state is DispatchState.OVERDUE and room.dispatches.open == {}
     assert room.kinds(incident).count("escalated") == 5, "each of the two in the end to nobody"
+    assert (room.dispatches.overdue, room.dispatches.left_to_supervisor) == (2, 2)
     room.dispatches.acknowledge(room.row(one), incident, AGENCY, 3000.0)
     assert room.row(one).state is DispatchState.ACKNOWLEDGED, "late, but accepted"
 
@@ -358,6 +359,7 @@ def test_who_declines_with_nobody_left_is_the_supervisor_s() -> None:
     one = room.tell(incident, BPBD)
     room.dispatches.decline(one, incident, AGENCY, 110.0, "no car")
     assert room.row(one).state is DispatchState.OVERDUE
+    assert (room.dispatches.overdue, room.dispatches.left_to_supervisor) == (0, 1)
 
 
 def test_a_chain_of_agencies_is_told_one_after_the_other_until_one_accepts() -> None:
