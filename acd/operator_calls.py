@@ -128,11 +128,6 @@ class OperatorCalls(Owner):
         """The channels of both sides of all of them."""
         return self.by_channel.keys() | self.by_leg.keys()
 
-    def caller_of(self, channel: str) -> str:
-        """The channel of the phone that has called this one, or the channel itself."""
-        call = self.by_leg.get(channel)
-        return channel if call is None else call.channel
-
     def bridges(self) -> set[str]:
         """The bridges in which the two sides of them talk."""
         return {one.bridge for one in self.by_channel.values() if one.bridge is not None}
