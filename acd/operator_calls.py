@@ -253,9 +253,9 @@ class OperatorCalls(Owner):
             self._free_both(call, now)
             self.say(call.channel, "transfer_failed", now)
 
-    def all_lost(self, now: float) -> None:
-        """Asterisk has died with all of them."""
-        for call in list(self.by_channel.values()):
+    def all_lost(self, now: float, spared: Container[str] = ()) -> None:
+        """Asterisk has died with all of them. `spared`: legs of the one that runs now."""
+        for call in [one for one in self.by_leg.values() if one.leg not in spared]:
             self._forget(call)
             call.tell(False, now)
             self._free_both(call, now)

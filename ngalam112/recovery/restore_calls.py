@@ -72,7 +72,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     )
     if event.lost_at is not None:
         dispatcher.roster.all_phones_are_new()
-        router.callbacks.asterisk_lost(now)
+        router.callbacks.asterisk_lost(now, router.channels_of_phones() - event.phones)
         router.verifications.asterisk_lost(now)
         for call in knew:
             _close(router, call, CUT_OFF, event.lost_at, now)

@@ -220,3 +220,34 @@ def test_a_colleague_who_went_before_the_look_is_waited_for_no_more() -> None:
     after.restore_calls(a_leg("own", citizen=False), phones=phones, now=163.4)
     assert after.switch.playing()[1] == "transfer_failed"
     assert after.operator("1002").state is State.IDLE
+
+
+def test_a_citizen_who_is_rung_by_the_next_asterisk_is_not_lost_with_the_one_before() -> None:
+    after, phones = looked_at(after_a_call(answered=False))
+    after.handle(ari.StasisStart(["code", "101", "*16"], a_channel("own")), now=163.2)
+    citizen = after.switch.last("ring").to
+    after.restore_calls(phones=phones, lost_at=161.0, now=163.4)
+    talks_when_rung(after, citizen, "own")
+
+
+def test_a_phone_that_is_rung_by_the_next_asterisk_is_not_lost_with_the_one_before() -> None:
+    desk = after_a_call(answered=True)
+    asks_for_verification(desk)
+    after, phones = looked_at(desk)
+    after.timers.fire(163.2)
+    rings = after.switch.last("ring").to
+    after.restore_calls(phones=phones, lost_at=161.0, now=163.4)
+    after.handle(ari.StasisStart(["operator"], a_channel(rings)), now=163.6)
+    talks_when_rung(after, after.switch.last("ring").to, rings)
+
+
+def test_a_verification_rung_by_the_next_asterisk_is_not_lost_with_the_one_before() -> None:
+    desk = after_a_call(answered=True)
+    asks_for_verification(desk)
+    after, phones = looked_at(desk)
+    after.timers.fire(163.2)
+    rings = after.switch.last("ring").to
+    after.handle(ari.StasisStart(["operator"], a_channel(rings)), now=163.3)
+    citizen = after.switch.last("ring").to
+    after.restore_calls(phones=phones, lost_at=161.0, now=163.4)
+    talks_when_rung(after, citizen, rings)
