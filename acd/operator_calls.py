@@ -128,11 +128,6 @@ class OperatorCalls(Owner):
         """The channels of both sides of all of them."""
         return self.by_channel.keys() | self.by_leg.keys()
 
-    def caller_of(self, channel: str) -> str:
-        """The channel of the phone that has called this one, or the channel itself."""
-        call = self.by_leg.get(channel)
-        return channel if call is None else call.channel
-
     def bridges(self) -> set[str]:
         """The bridges in which the two sides of them talk."""
         return {one.bridge for one in self.by_channel.values() if one.bridge is not None}
@@ -258,9 +253,9 @@ class OperatorCalls(Owner):
             self._free_both(call, now)
             self.say(call.channel, "transfer_failed", now)
 
-    def all_lost(self, now: float) -> None:
-        """Asterisk has died with all of them."""
-        for call in list(self.by_channel.values()):
+    def all_lost(self, now: float, spared: Container[str] = ()) -> None:
+        """Asterisk has died with all of them. `spared`: legs of the one that runs now."""
+        for call in [one for one in self.by_leg.values() if one.leg not in spared]:
             self._forget(call)
             call.tell(False, now)
             self._free_both(call, now)

@@ -139,9 +139,14 @@ class WorkOffers(Owner):
         for channel in [one for one in self._rings if one in up]:
             self.answered(channel, now)
 
-    def all_lost(self, now: float) -> None:
-        """Asterisk has died with all channels, which is nobody's miss."""
+    def all_lost(self, now: float, spared: Container[str] = ()) -> None:
+        """Asterisk has died with all channels, which is nobody's miss.
+
+        `spared`: those of the one that runs now.
+        """
         for channel, work in list(self._rings.items()):
+            if channel in spared:
+                continue
             self._stop(channel, hang_up=False)
             self.free_operator(work)
             self.wait(work, now + AGAIN_S, now, "lost")

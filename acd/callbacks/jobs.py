@@ -7,7 +7,7 @@ record of its own, so it is handed over, held, taken up and counted by the same 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from acd.callbacks.open_callbacks import WITH_OPERATOR, OpenCallbacks
 from acd.callbacks.ringing import Ringing
@@ -294,14 +294,18 @@ class CallbackJobs:
             self._try_again(work, self._rules.first_after_s, "operator_left", now)
             self._release(work.item.number, now)
 
-    def asterisk_lost(self, now: float) -> None:
-        """Asterisk has died with all channels: whoever rang, or was rung, has not tried."""
-        rung = [one for one in self.open() if one.item.state is ItemState.RINGING]
-        self._offers.all_lost(now)
-        self._operator_calls.all_lost(now)
-        for work in rung:
-            work.item.attempts -= 1
-            self._offers.wait(work, now + self._rules.first_after_s, now, "lost")
+    def asterisk_lost(self, now: float, spared: Container[str] = ()) -> None:
+        """Asterisk has died with all channels: whoever rang, or was rung, has not tried.
+
+        `spared`: channels of the one that runs now.
+        """
+        self._offers.all_lost(now, spared)
+        self._operator_calls.all_lost(now, spared)
+        for work in self.open():
+            rung = work.item.state is ItemState.RINGING
+            if rung and not self._operator_calls.rings_for(work.id):
+                work.item.attempts -= 1
+                self._offers.wait(work, now + self._rules.first_after_s, now, "lost")
 
     def _talked(self, record: CallRecord, at: float) -> None:
         """The talk of a callback has ended."""

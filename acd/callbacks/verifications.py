@@ -275,9 +275,10 @@ class Verifications:
             self._try_again(work, "cut_off", at)
 
     def asterisk_lost(self, now: float) -> None:
-        """Asterisk has died with all channels: nobody has tried."""
+        """Asterisk has died, and who was rung in it is rung no more: nobody has tried."""
         for work in [one for one in self._offers.open.values() if one.item.kind == KIND]:
-            if work.item.state is ItemState.RINGING:
+            rung = work.item.state is ItemState.RINGING
+            if rung and not self._operator_calls.rings_for(work.id):
                 work.item.attempts -= 1
                 self._offers.wait(work, now + AFTER_A_CALL_S, now, "lost")
 

@@ -72,7 +72,8 @@ def look(router: EventRouter, before: Known, live: Snapshot, now: float) -> None
         music_since = 0.0 if channel in handed_over else now - JUST_S
         _rejoin(router, call, bridge, live, music_since)
     known_legs = router.dispatcher.operator_legs.legs.keys() | router.channels_of_phones()
-    for leg_id in live.legs.keys() - known_legs:
+    # a citizen whom the line had rung by then may have answered since, and is a call now
+    for leg_id in live.legs.keys() - known_legs - router.calls.keys():
         if leg_id in before.offers or _rings_long(live.legs[leg_id]):
             log.warning("orphan_leg", leg=leg_id)
             router.switch.hang_up(leg_id)

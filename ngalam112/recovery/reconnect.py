@@ -95,6 +95,7 @@ class Reconnect:
         knew = (
             frozenset(self._router.calls),
             frozenset(self._engine.dispatcher.operator_legs.legs),
+            frozenset(self._router.channels_of_phones()),
         )
         self._restoring = asyncio.create_task(self._restore(*knew), name="restore")
 
@@ -106,7 +107,9 @@ class Reconnect:
         self._lost_at = self._engine.clock.now()
         self._engine.dispatcher.away = True
 
-    async def _restore(self, calls: frozenset[str], legs: frozenset[str]) -> None:
+    async def _restore(
+        self, calls: frozenset[str], legs: frozenset[str], phones: frozenset[str]
+    ) -> None:
         playbacks = [one.playback for one in self._router.calls.values() if one.playback]
         offers = recheck.offers_of(self._router)
         while True:
@@ -126,6 +129,7 @@ class Reconnect:
             live=live,
             calls=calls,
             legs=legs,
+            phones=phones,
             lost_at=(self._lost_at or self._engine.clock.now()) if another else None,
             ended=spool.ended,
             spooled=spool.noted,

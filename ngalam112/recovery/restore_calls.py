@@ -24,8 +24,10 @@ CUT_OFF = "cut_off"
 
 
 class Restoration(msgspec.Struct, frozen=True, kw_only=True):
-    """What Asterisk held after a (re)connect; `calls` and `legs` are those we knew before it.
+    """What Asterisk held after a (re)connect, and what we knew before we asked for it.
 
+    `calls`, `legs`: those of citizens. `phones`: `EventRouter.channels_of_phones`. Whatever has
+    begun since then is not missing in what Asterisk held, but younger than that.
     `lost_at`: when Asterisk was seen last, if another one runs since: all its calls are cut off.
     `ended`: when calls have ended meanwhile, by the citizen's channel, as the fallback's script has
     noted it. `spooled`: the citizens' channels that this script has noted something of. `served`:
@@ -35,6 +37,7 @@ class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     live: Snapshot
     calls: frozenset[str]
     legs: frozenset[str]
+    phones: frozenset[str]
     lost_at: float | None = None
     ended: dict[str, float] = {}
     spooled: frozenset[str] = frozenset()
@@ -69,7 +72,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     )
     if event.lost_at is not None:
         dispatcher.roster.all_phones_are_new()
-        router.callbacks.asterisk_lost(now)
+        router.callbacks.asterisk_lost(now, router.channels_of_phones() - event.phones)
         router.verifications.asterisk_lost(now)
         for call in knew:
             _close(router, call, CUT_OFF, event.lost_at, now)
@@ -81,7 +84,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
     _hang_up_again(router, live)
     for leg in event.legs - live.legs.keys():
         dispatcher.leg_gone(leg, NORMAL, now)
-    _calls_of_phones(router, live, now)
+    _calls_of_phones(router, event, now)
     _claimed_only(router, knew, event, now)
     # who is being handed over by this engine, and who talks among colleagues, is in good hands
     busy = [call for call in knew if call.transfer is not None and call.channel in live.legs]
@@ -118,13 +121,13 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
             take_down(router, bridge, live.bridges[bridge])
 
 
-def _calls_of_phones(router: EventRouter, live: Snapshot, now: float) -> None:
+def _calls_of_phones(router: EventRouter, event: Restoration, now: float) -> None:
     """End what phones have begun and is gone; connect who has answered while nobody watched."""
-    entered = router.entered_meanwhile
-    for channel in router.channels_of_phones() - live.legs.keys() - entered:
-        # whom a phone has called that dialled after the look, is not in it either
-        if router.operator_calls.caller_of(channel) not in entered:
-            router.gone(channel, NORMAL, now)
+    live = event.live
+    # whoever was rung since the look, for an answer of then or by a deadline, is not in it either:
+    # to forget such a citizen would be to hang up on the answer
+    for channel in (event.phones & router.channels_of_phones()) - live.legs.keys():
+        router.gone(channel, NORMAL, now)
     up = {one.id for one in live.legs.values() if one.up}
     router.operator_calls.restored(up, live.bridges, now)
     router.line_tests.restored(now)

@@ -272,6 +272,7 @@ class LineDesk(Desk):
         )
         found.setdefault("calls", frozenset(self.router.calls))
         found.setdefault("legs", frozenset(self.dispatcher.operator_legs.legs))
+        found.setdefault("phones", frozenset(self.router.channels_of_phones()))
         restoration = Restoration(live=live, **found)
         self.handle(Do(lambda at: restore_calls(self.router, restoration, at)), now=now)
 

@@ -126,6 +126,6 @@ def test_a_phone_that_dials_while_the_line_is_taken_up_is_served() -> None:
         now=101.0,
     )
     rung = desk.switch.last("ring").to
-    desk.restore_calls(now=101.5)
+    desk.restore_calls(phones=frozenset(), now=101.5)
     assert desk.router.channels_of_phones() == {"code", "dials", rung}
     assert not {"code", "dials", rung} & set(desk.switch.told("hang_up"))

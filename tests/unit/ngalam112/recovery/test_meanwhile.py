@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from factories import LineDesk, a_channel, a_leg
+from factories import LineDesk, a_channel, a_leg, an_agency
 
+from acd.agencies.register import Register
 from acd.calls.states import Stage
-from ngalam112.engine.ari_switch import MusicLost
+from acd.operators.operator import Device
+from acd.operators.states import State
+from acd.transfers.directory import Directory
+from ngalam112.engine.ari_switch import Connected, MusicLost
 from ngalam112.engine.claims import HANDOVER_S, Claimed
 from ngalam112.recovery import recheck
 from ngalam112.recovery.snapshot import Snapshot
@@ -98,3 +102,152 @@ def test_the_recheck_serves_a_citizen_whom_nobody_knows() -> None:
     recheck.look(desk.router, recheck.known(desk.router, {}), live, 103.0)
     assert set(desk.router.calls) == {"c1", "c2"}
     assert (known.stage, desk.router.calls["c2"].stage) == (Stage.MENU, Stage.QUEUED)
+
+
+NUMBER = "081234567890"
+DIRECTORY = Directory(
+    agencies=Register([an_agency(voice="0341366444", fallback="0341366555")]), carrier=True
+)
+
+
+def after_a_call(*, answered: bool, operators: int = 1) -> LineDesk:
+    """A citizen has talked, or has hung up while a phone rang."""
+    desk = LineDesk(operators, wrap_up_s=0.0)
+    desk.dispatcher.transfers.directory = DIRECTORY
+    call = desk.citizen(number=NUMBER)
+    desk.press("2")
+    leg, cause = call.leg or "", 16 if answered else 26
+    if answered:
+        desk.handle(ari.StasisStart(["operator"], a_channel(leg)), now=110.0)
+        desk.handle(Connected(call.bridge or ""), now=110.0)
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=150.0)
+    desk.handle(ari.ChannelDestroyed(a_channel(leg), cause), now=150.0)
+    return desk
+
+
+def asks_for_verification(desk: LineDesk) -> None:
+    """The operator dials *18, and hears what comes of it."""
+    desk.handle(ari.StasisStart(["code", "101", "*18"], a_channel("p1")), now=160.0)
+    desk.handle(ari.StasisEnd(a_channel("p1")), now=160.0)
+    desk.phone().device = Device.FREE
+
+
+def looked_at(desk: LineDesk) -> tuple[LineDesk, frozenset[str]]:
+    """The engine dies, the next one looks at Asterisk; returns the phones that it knew by then."""
+    after = desk.next_engine(163.0)
+    after.dispatcher.transfers.directory = DIRECTORY
+    lost(after)
+    return after, after.router.channels_of_phones()
+
+
+def talks_when_rung(after: LineDesk, citizen: str, channel: str) -> None:
+    """The citizen answers, and is put together with the operator at once."""
+    assert after.operator().state is State.CALLING
+    after.handle(ari.StasisStart(["operator"], a_channel(citizen)), now=166.0)
+    assert after.switch.told("hang_up") == []
+    assert after.switch.last("connect").more == (citizen, channel)
+    (work,) = after.router.offers.open.values()
+    assert work.item.state == "talking"
+
+
+@pytest.mark.parametrize("kind", ["callback", "verification"])
+def test_a_citizen_rung_for_an_operator_who_answered_after_the_look_is_not_cut_off(
+    kind: str,
+) -> None:
+    desk = after_a_call(answered=kind == "verification")
+    if kind == "verification":
+        asks_for_verification(desk)
+    desk.timers.fire(162.0)
+    (work,) = desk.router.offers.open.values()
+    rings = desk.switch.last("ring").to
+    assert (work.item.kind, work.item.state, work.item.channel) == (kind, "offered", rings)
+
+    after, phones = looked_at(desk)
+    after.handle(ari.StasisStart(["operator"], a_channel(rings)), now=163.2)
+    citizen = after.switch.last("ring").to
+    after.restore_calls(a_leg(rings, citizen=False, up=False), phones=phones, now=163.4)
+    talks_when_rung(after, citizen, rings)
+
+
+def test_a_citizen_rung_for_an_operator_who_dialled_after_the_look_is_not_cut_off() -> None:
+    after, phones = looked_at(after_a_call(answered=False))
+    after.handle(ari.StasisStart(["code", "101", "*16"], a_channel("own")), now=163.2)
+    citizen = after.switch.last("ring").to
+    after.restore_calls(phones=phones, now=163.4)
+    talks_when_rung(after, citizen, "own")
+
+
+def test_a_phone_that_rings_since_the_look_has_missed_nothing() -> None:
+    desk = after_a_call(answered=True)
+    asks_for_verification(desk)
+    after, phones = looked_at(desk)
+    after.timers.fire(163.2)
+    rings = after.switch.last("ring").to
+    after.restore_calls(phones=phones, now=163.4)
+    assert (after.operator().state, after.operator().misses) == (State.OFFERED, 0)
+    after.handle(ari.StasisStart(["operator"], a_channel(rings)), now=165.0)
+    talks_when_rung(after, after.switch.last("ring").to, rings)
+
+
+def test_an_agency_whose_second_number_rings_since_the_look_is_connected() -> None:
+    desk = LineDesk()
+    desk.dispatcher.transfers.directory = DIRECTORY
+    talk = desk.citizen_talks()
+    leg, bridge = talk.leg or "", talk.bridge or ""
+    desk.handle(ari.StasisStart(["number", "101", "110"], a_channel("own")), now=160.0)
+    first = desk.switch.last("ring").to
+
+    after, phones = looked_at(desk)
+    after.handle(ari.ChannelDestroyed(a_channel(first), 17), now=163.2)
+    second = after.switch.last("ring").to
+    assert second != first
+    after.restore_calls(
+        *(a_leg("c1"), a_leg(leg, citizen=False), a_leg("own", citizen=False)),
+        a_leg(first, citizen=False, up=False),
+        bridges={bridge: ["c1", leg]},
+        phones=phones,
+        now=163.4,
+    )
+    after.handle(ari.StasisStart(["operator"], a_channel(second)), now=166.0)
+    assert after.switch.told("hang_up") == []
+    assert after.switch.last("pair").more == ("own", second)
+
+
+def test_a_colleague_who_went_before_the_look_is_waited_for_no_more() -> None:
+    desk = LineDesk(operators=2)
+    desk.handle(ari.StasisStart(["number", "101", "1002"], a_channel("own")), now=160.0)
+    after, phones = looked_at(desk)
+    after.restore_calls(a_leg("own", citizen=False), phones=phones, now=163.4)
+    assert after.switch.playing()[1] == "transfer_failed"
+    assert after.operator("1002").state is State.IDLE
+
+
+def test_a_citizen_who_is_rung_by_the_next_asterisk_is_not_lost_with_the_one_before() -> None:
+    after, phones = looked_at(after_a_call(answered=False))
+    after.handle(ari.StasisStart(["code", "101", "*16"], a_channel("own")), now=163.2)
+    citizen = after.switch.last("ring").to
+    after.restore_calls(phones=phones, lost_at=161.0, now=163.4)
+    talks_when_rung(after, citizen, "own")
+
+
+def test_a_phone_that_is_rung_by_the_next_asterisk_is_not_lost_with_the_one_before() -> None:
+    desk = after_a_call(answered=True)
+    asks_for_verification(desk)
+    after, phones = looked_at(desk)
+    after.timers.fire(163.2)
+    rings = after.switch.last("ring").to
+    after.restore_calls(phones=phones, lost_at=161.0, now=163.4)
+    after.handle(ari.StasisStart(["operator"], a_channel(rings)), now=163.6)
+    talks_when_rung(after, after.switch.last("ring").to, rings)
+
+
+def test_a_verification_rung_by_the_next_asterisk_is_not_lost_with_the_one_before() -> None:
+    desk = after_a_call(answered=True)
+    asks_for_verification(desk)
+    after, phones = looked_at(desk)
+    after.timers.fire(163.2)
+    rings = after.switch.last("ring").to
+    after.handle(ari.StasisStart(["operator"], a_channel(rings)), now=163.3)
+    citizen = after.switch.last("ring").to
+    after.restore_calls(phones=phones, lost_at=161.0, now=163.4)
+    talks_when_rung(after, citizen, rings)

@@ -7,10 +7,11 @@ from factories import LineDesk, a_channel, a_leg
 
 from acd.calls.call import Call
 from acd.recovery.reconcile import LiveLeg
+from acd.transfers.directory import Directory
 from ngalam112.engine.ari_switch import Connected
 from ngalam112.recovery.recheck import Known, known, look, offers_of
 from ngalam112.recovery.snapshot import Snapshot
-from pbx.ari_types import StasisStart
+from pbx.ari_types import StasisEnd, StasisStart
 
 
 def a_talk() -> tuple[LineDesk, Call]:
@@ -107,6 +108,24 @@ def test_a_colleague_who_is_rung_by_this_engine_is_rung_on() -> None:
         Snapshot({one.id: one for one in legs}, {}),
         200.0,
     )
+    assert desk.switch.told("hang_up") == []
+
+
+def test_a_citizen_who_is_called_back_and_answers_after_the_question_is_not_hung_up() -> None:
+    desk = LineDesk()
+    desk.dispatcher.transfers.directory = Directory(carrier=True)
+    desk.citizen(number="081234567890")
+    desk.press("2")
+    desk.handle(StasisEnd(a_channel("c1")), now=150.0)
+    desk.handle(StasisStart(["code", "101", "*16"], a_channel("own")), now=160.0)
+    rung = desk.switch.last("ring").to
+    before = known(desk.router, {})
+    desk.handle(StasisStart(["operator"], a_channel(rung)), now=199.9)
+    assert rung in desk.router.calls
+    desk.switch.did.clear()
+    legs = [a_leg("own", citizen=False, up=False, age_s=40.0)]
+    legs += [a_leg(rung, citizen=False, up=False, age_s=40.0)]
+    look(desk.router, before, Snapshot({one.id: one for one in legs}, {}), 200.0)
     assert desk.switch.told("hang_up") == []
 
 
