@@ -7,7 +7,7 @@ record of its own, so it is handed over, held, taken up and counted by the same 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Container, Iterable
+from collections.abc import Collection, Container, Iterable
 
 from acd.callbacks.open_callbacks import WITH_OPERATOR, OpenCallbacks
 from acd.callbacks.ringing import Ringing
@@ -54,6 +54,7 @@ class CallbackJobs:
         self._dispatcher, self._live, self._journal = dispatcher, live, journal
         self.known = OpenCallbacks(dispatcher.rules.country)
         self._ringing = Ringing(offers, operator_calls, dispatcher, live)
+        self._fallback_numbers: frozenset[str] = frozenset()
         offers.servers[KIND] = self
         operator_calls.callbacks = self
 
@@ -76,6 +77,20 @@ class CallbackJobs:
         for work in list(self.known.of(record.caller_number)):
             if work.item.state in (ItemState.QUEUED, ItemState.OFFERED):
                 self._offers.hold(work, at + ON_THE_LINE_S, at, _ON_THE_LINE)
+
+    def with_fallback(self, numbers: Collection[str], at: float) -> None:
+        """The fallback has the citizens of these numbers, and of no others, or has had them.
+
+        Who has been served there is owed nothing any more: nobody is rung before it is known.
+        """
+        before, self._fallback_numbers = self._fallback_numbers, frozenset(numbers)
+        self.known.with_fallback(numbers)
+        for number in self._fallback_numbers - before:
+            for work in list(self.known.of(number)):
+                if work.item.state in (ItemState.QUEUED, ItemState.OFFERED):
+                    self._offers.hold(work, at + ON_THE_LINE_S, at, _ON_THE_LINE)
+        for number in before - self._fallback_numbers:
+            self._release(number, at)
 
     def _release(self, number: str, at: float) -> None:
         """A call of this number has ended: what waited for that, and is open still, goes on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from acd.calls.record import CallRecord
 from acd.numbers.caller import same_caller
@@ -25,6 +25,7 @@ class OpenCallbacks:
         self._by_caller: dict[str, list[Work]] = {}
         self.rung_otherwise: Callable[[str | None, Work], bool] = lambda caller, work: False
         self._calling: dict[str, list[str]] = {}  # the ids of the calls of who is on the line
+        self._with_fallback: frozenset[str] = frozenset()
 
     def add(self, work: Work) -> None:
         """Know one more."""
@@ -60,10 +61,20 @@ class OpenCallbacks:
         if left:
             self._calling[caller] = left
 
+    def with_fallback(self, numbers: Iterable[str]) -> None:
+        """The fallback has the citizens of these numbers, or its records of them are not read."""
+        callers = {self._caller(number) for number in numbers}
+        self._with_fallback = frozenset(caller for caller in callers if caller is not None)
+
     def is_on_the_line(self, work: Work) -> bool:
-        """Whether the citizen's number calls us now, or is called by us for another callback."""
+        """Whether the citizen's number calls us now, or is called by us for another callback.
+
+        Also with the fallback, where we do not see the call.
+        """
         caller = self._caller(work.item.number)
-        if caller in self._calling or self.rung_otherwise(caller, work):
+        if caller in self._calling or caller in self._with_fallback:
+            return True
+        if self.rung_otherwise(caller, work):
             return True
         same = self.of(work.item.number)
         return any(one is not work and one.item.state in WITH_OPERATOR for one in same)

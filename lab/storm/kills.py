@@ -76,7 +76,7 @@ class Killer:
             await self._standby.stop(signal.SIGKILL)
 
     async def _stand_by(self) -> None:
-        self._standby = EngineProcess(self._line.settings)
+        self._standby = self._line.another_engine()
         await self._standby.start()  # as the other one serves, it does not wait for this one
 
     async def run(self, at: Sequence[float]) -> None:

@@ -46,6 +46,7 @@ from ngalam112.config.settings import Settings
 from ngalam112.config.sounds import reuse_sounds
 from ngalam112.process.running_line import EngineFailed, RunningLine, prepare
 from ngalam112.terminal import Column, console, table
+from pbx import processes
 from pbx.asterisk import AsteriskError
 from pbx.programs import Programs
 
@@ -54,6 +55,8 @@ _AFTER_S = 120.0  # the last citizens may wait, give up and be cleaned up so lon
 _WRONG_SHOWN = 20
 
 Say = Callable[[str], None]
+start = processes.start
+"""What starts engines."""
 
 
 class StormInterrupted(Exception):
@@ -185,7 +188,7 @@ async def play(plan: Plan, settings: Settings, say: Say, *, kills: bool = True) 
     client = Client(settings)
     try:
         async with (
-            RunningLine(settings, programs) as line,
+            RunningLine(settings, programs, start) as line,
             asyncio.timeout(limit_s + 60),
             StormPlayers(
                 programs, settings.home / "sipp", settings.sip_port, passwords, limit_s

@@ -190,9 +190,13 @@ class RunningLine:
     """Asterisk and engine of one line: `async with RunningLine(...) as line`."""
 
     def __init__(self, settings: Settings, programs: Programs, start: Start = start) -> None:
-        self.settings = settings
+        self.settings, self._start = settings, start
         self.asterisk = line_asterisk(settings, programs)
-        self.engine = EngineProcess(settings, start)
+        self.engine = self.another_engine()
+
+    def another_engine(self) -> EngineProcess:
+        """One more engine, not started yet: it stands by while the first one serves."""
+        return EngineProcess(self.settings, self._start)
 
     async def left_over(self) -> int:
         """How many channels and bridges Asterisk holds at the moment."""

@@ -40,7 +40,7 @@ from ngalam112.process.leader_lock import LeaderLock
 from ngalam112.process.log_rotation import keep_logs_short
 from ngalam112.process.open_files import allow_many_files
 from ngalam112.process.warm_up import calm_the_collector, warm_up
-from ngalam112.recovery.fallback_records import KnownCall, read_spool
+from ngalam112.recovery.fallback_records import KnownCall, glance, read_spool
 from ngalam112.recovery.late_database import record, remember
 from ngalam112.recovery.snapshot import known_call
 from ngalam112.recovery.startup_state import StartupState, known_by
@@ -304,6 +304,8 @@ async def _spool(engine: Engine, database: Database, journal: CountingJournal) -
                 )
                 if count:
                     log.info("fallback_records_read", count=count)
+                left = await asyncio.to_thread(glance, folder, engine.clock.anchor)
+                await engine.do(partial(engine.router.callbacks.with_fallback, left.callers))
         except Exception:
             log.exception("fallback_records_failed")
         await asyncio.sleep(SPOOL_EVERY_S)

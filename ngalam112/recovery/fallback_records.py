@@ -146,16 +146,18 @@ class Glance(msgspec.Struct, frozen=True):
 
     `noted`: all of which it holds something. `served`: whom the fallback serves or has served to
     the end, which `read_spool` will tell. `ended`: when those whose call is over had hung up.
+    `callers`: the numbers of all but those whom an engine has taken back.
     """
 
     noted: frozenset[str]
     served: frozenset[str]
     ended: dict[str, float]
+    callers: frozenset[str] = frozenset()
 
 
 def glance(folder: Path, clock: Anchor) -> Glance:
     """Look at the folder; times by the `clock`. Changes nothing, passes over what is no record."""
-    noted, served, ended = set(), set(), {}
+    noted, served, ended, callers = set(), set(), {}, set()
     for file in spool_files(folder):
         try:
             record = msgspec.convert(by_clock(decoded(file.content or b""), clock), SpoolRecord)
@@ -164,11 +166,12 @@ def glance(folder: Path, clock: Anchor) -> Glance:
         noted.add(record.asterisk_id)
         if record.status == "taken_back":
             continue
+        callers.add(record.caller_number)
         if record.status != "hung_up":
             served.add(record.asterisk_id)
         if record.ended_at is not None and math.isfinite(record.ended_at):
             ended[record.asterisk_id] = record.ended_at
-    return Glance(frozenset(noted), frozenset(served), ended)
+    return Glance(frozenset(noted), frozenset(served), ended, frozenset(callers))
 
 
 async def _take(

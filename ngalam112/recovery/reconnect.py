@@ -134,6 +134,7 @@ class Reconnect:
             ended=spool.ended,
             spooled=spool.noted,
             served=spool.served,
+            callers=spool.callers,
         )
         try:
             await self._engine.do(lambda now: restore_calls(self._router, found, now))

@@ -31,7 +31,8 @@ class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     `lost_at`: when Asterisk was seen last, if another one runs since: all its calls are cut off.
     `ended`: when calls have ended meanwhile, by the citizen's channel, as the fallback's script has
     noted it. `spooled`: the citizens' channels that this script has noted something of. `served`:
-    those that it serves, or has served to the end.
+    those that it serves, or has served to the end. `callers`: the numbers of those whom it has, or
+    has had without our knowing yet.
     """
 
     live: Snapshot
@@ -42,6 +43,7 @@ class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     ended: dict[str, float] = {}
     spooled: frozenset[str] = frozenset()
     served: frozenset[str] = frozenset()
+    callers: frozenset[str] = frozenset()
 
 
 def restore_calls(router: EventRouter, event: Restoration, now: float) -> None:
@@ -50,6 +52,7 @@ def restore_calls(router: EventRouter, event: Restoration, now: float) -> None:
     dispatcher.away = True  # nobody is offered before it is known who is still there
     event = msgspec.structs.replace(event, live=event.live.without(router.gone_meanwhile))
     try:
+        router.callbacks.with_fallback(event.callers, now)
         _bring_together(router, event, now)
     finally:
         dispatcher.away = False

@@ -19,6 +19,7 @@ from lines import eventually
 from test_whole_lines import of_this_line
 
 from lab.storm.kinds import CITIZENS, PHONES
+from ngalam112.config.settings import PROJECT
 
 CALLS = 80
 HAD = ("music", "sounds")
@@ -31,8 +32,7 @@ def left_in(folder: Path) -> list[str]:
 async def storm(home: Path, *options: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         sys.executable,
-        "-m",
-        "ngalam112",
+        str(PROJECT / "tests" / "harness" / "preloaded_storm.py"),
         "storm",
         *options,
         env={**os.environ, "NGALAM112_HOME": str(home), "NGALAM112_DATABASE_URL": "oracle://x/y"},

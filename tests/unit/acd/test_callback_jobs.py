@@ -449,6 +449,52 @@ def test_who_is_on_the_line_by_a_call_that_began_before_the_loss_is_rung_after_i
     assert (work.item.state, work.item.due_at) == ("waiting", 130.0 + RULES.first_after_s)
 
 
+def test_whom_the_fallback_has_is_not_rung_and_soon_after_it_has_hung_up() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk)
+    work, jobs = only(desk), desk.router.callbacks
+    # dialled again while no engine served, and talks in the fallback, written in another form
+    jobs.with_fallback({f"+62{NUMBER[1:]}", "anonymous"}, 124.0)
+    fire(desk, 125.0)
+    assert (work.item.state, work.item.history[-1].reason) == ("waiting", "on_the_line")
+    jobs.with_fallback((), 130.0)
+    assert (work.item.state, work.item.due_at) == ("waiting", 130.0 + RULES.first_after_s)
+    fire(desk, 130.0 + RULES.first_after_s)
+    assert work.item.state == "queued"
+
+
+def test_the_next_engine_rings_nobody_whom_the_fallback_has_meanwhile() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk)
+    fire(desk, 125.0)
+    assert only(desk).item.state == "queued"
+    after = desk.next_engine(140.0)
+    after.dispatcher.transfers.directory = Directory(carrier=True)
+    after.restore_calls(now=140.0, callers=frozenset({NUMBER}))
+    work = only(after)
+    assert (work.item.state, work.item.history[-1].reason) == ("waiting", "on_the_line")
+    after.router.callbacks.with_fallback((), 150.0)  # its record is read: nobody was reached there
+    fire(after, 150.0 + RULES.first_after_s)
+    assert work.item.state == "queued"
+
+
+def test_what_is_offered_already_stops_when_the_fallback_turns_out_to_have_the_citizen() -> None:
+    desk = a_line(2)
+    busy(desk)
+    give_up(desk)
+    fire(desk, 125.0)
+    work, jobs = only(desk), desk.router.callbacks
+    assert work.item.state == "offered"
+    channel = work.item.channel
+    jobs.with_fallback({NUMBER}, 126.0)
+    assert desk.switch.told("hang_up")[-1] == channel
+    assert (work.item.state, work.item.history[-1].reason) == ("waiting", "on_the_line")
+    jobs.with_fallback({NUMBER}, 128.0)
+    assert len(work.item.history) == 4, "the same is told every two seconds, and changes nothing"
+
+
 def test_who_was_reached_is_not_called_for_another_loss_before_that() -> None:
     desk = a_line()
     busy(desk)

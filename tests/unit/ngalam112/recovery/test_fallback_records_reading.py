@@ -330,10 +330,11 @@ async def test_the_oldest_call_comes_first(tmp_path: Path) -> None:
 def test_a_glance_tells_whom_the_fallback_has_and_who_hung_up(tmp_path: Path) -> None:
     put(tmp_path, served(asterisk_id="served"), "a")
     put(tmp_path, HUNG_UP | {"asterisk_id": "gone"}, "b")
-    put(tmp_path, served(asterisk_id="back", status="taken_back"), "c")
+    put(tmp_path, served(asterisk_id="back", status="taken_back", caller_number="0899"), "c")
     put(tmp_path, STARTED | {"asterisk_id": "up"}, "d")
     put(tmp_path, b"{", "e")
     seen = glance(tmp_path, Anchor("", 0.0))
     assert seen.noted == {"served", "gone", "back", "up"}
     assert seen.served == {"served", "up"}
     assert seen.ended.keys() == {"served", "gone"}
+    assert seen.callers and "0899" not in seen.callers
