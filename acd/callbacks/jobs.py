@@ -123,6 +123,14 @@ class CallbackJobs:
         if reason is not None and known is None:
             self._owe(record, reason, waits_since, at)
 
+    def counts_since(self, records: Iterable[CallRecord], at: float) -> None:
+        """Calls of a citizen that have ended before an earlier loss of theirs became known."""
+        for record in records:
+            over = record.ended_at is not None and record.callback_of is None
+            served = record.outcome in (Outcome.ANSWERED, Outcome.FALLBACK)
+            if over and (served or owed(record) is not None):
+                self.discharge(record, at)
+
     def discharge(self, record: CallRecord, at: float) -> float:
         """A later call of the same citizen counts, served or lost, in the place of those before.
 

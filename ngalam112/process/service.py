@@ -12,13 +12,14 @@ import contextlib
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import structlog
 import uvloop
 
-from acd.calls.record import Served
+from acd.calls.record import CallRecord, Served
 from journal.database_writer import DatabaseWriter
 from journal.disk_thread import DiskHangs, DiskThread
 from journal.write_ahead_log import WriteAheadLog
@@ -46,6 +47,7 @@ from ngalam112.recovery.snapshot import known_call
 from ngalam112.recovery.startup_state import StartupState, known_by
 from ngalam112.wiring import build
 from pbx.ari_reply import ChannelGone
+from reports.calls import list_calls
 
 log = structlog.get_logger("service")
 
@@ -54,6 +56,7 @@ TEND_EVERY_S = 1.0
 DRAIN_S = 10.0
 HAND_OVER_S = 0.2  # the next engine drains on, and citizens wait for its turn
 GOODBYE_S = 2.0
+MOST_LATER = 20  # calls of one citizen, in the seconds until the fallback's record was read
 
 # who starts an engine need not wait longer than until it waits, or serves
 _NEWS = {"waiting": ("READY=1",), "serving": ("READY=1",), "stopping": ("STOPPING=1",)}
@@ -253,8 +256,8 @@ async def _until_told(life: _Life, engine: Engine) -> None:
 class _Calls:
     """Implements `fallback_records.Calls`: the stored calls, and those that are up."""
 
-    def __init__(self, engine: Engine, database: Database) -> None:
-        self._engine, self._database = engine, database
+    def __init__(self, engine: Engine, database: Database, journal: CountingJournal) -> None:
+        self._engine, self._database, self._journal = engine, database, journal
 
     async def known(self, asterisk_id: str) -> KnownCall | None:
         """The call as it is written."""
@@ -278,10 +281,20 @@ class _Calls:
             return False
         return True
 
+    async def made(self, record: CallRecord) -> None:
+        """Let what the citizen has called since then count in the place of a loss."""
+        await self._journal.recorder.flushed()
+        since = datetime.fromtimestamp(record.ended_at or record.arrived_at, UTC)
+        number = record.caller_number
+        async with self._database.session() as session:
+            later = await list_calls(session, since=since, caller=number, limit=MOST_LATER)
+        callbacks = self._engine.router.callbacks
+        await self._engine.do(partial(callbacks.counts_since, later[::-1]))
+
 
 async def _spool(engine: Engine, database: Database, journal: CountingJournal) -> None:
     """Read what the fallback left, for ever; the database's troubles end with it, not this."""
-    folder, calls = engine.settings.spool, _Calls(engine, database)
+    folder, calls = engine.settings.spool, _Calls(engine, database, journal)
 
     async def written() -> None:
         # An engine that stood still has events to read of calls that the fallback served meanwhile.

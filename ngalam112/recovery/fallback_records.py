@@ -74,6 +74,9 @@ class Calls(Protocol):
     async def lives(self, asterisk_id: str) -> bool:
         """Whether Asterisk still has the citizen's channel."""
 
+    async def made(self, record: CallRecord) -> None:
+        """A record was made of a call that nobody knew: later calls of the citizen count."""
+
 
 def events_of(
     record: Mapping[str, Any], ended_at: float | None = None
@@ -210,6 +213,7 @@ async def _take(
     for event in events:
         apply(call, event)
         journal.call_event(event, call)
+    await calls.made(call)
     return True
 
 

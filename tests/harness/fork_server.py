@@ -115,7 +115,13 @@ async def start(*argv: str, **options: Any) -> Any:
             "new_session": bool(options.get("start_new_session")),
         }
         pid = _server().ask(request, [fd for fd, _ in streams])
-    out, err = [await _reader(read) for _, read in streams[1:]]
+    try:
+        out, err = [await _reader(read) for _, read in streams[1:]]
+    except BaseException:
+        # nobody would know it, and it would write into a folder that is removed
+        os.kill(pid, signal.SIGKILL)
+        _server().ask({"reap": pid})
+        raise
     return ForkedProcess(pid, out, err)
 
 

@@ -68,6 +68,7 @@ class Kept:
         self.records: dict[str, CallRecord] = {one.call_id: one for one in engine}
         self.up: dict[str, list[Served]] = {}
         self.alive: set[str] = set()
+        self.made_up: list[str] = []
         self.flushes = 0
         self.outage: Exception | None = None
 
@@ -91,6 +92,9 @@ class Kept:
 
     async def lives(self, asterisk_id: str) -> bool:
         return asterisk_id in self.alive
+
+    async def made(self, record: CallRecord) -> None:
+        self.made_up.append(record.call_id)
 
     async def flushed(self) -> None:
         if self.outage is not None:

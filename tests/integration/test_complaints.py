@@ -100,6 +100,7 @@ async def test_a_pass_closes_what_nobody_replied_to_once_and_nothing_else(
     again = await complain(served, 30, resolved, IncidentState.REOPENED)
     replied = await complain(served, 30, resolved)
     await ok(served, "note", replied, "Belum diperbaiki", "--reply")
+    await served.journal.recorder.flushed()
     closing = a_closing(served)
     for _ in range(2):
         await closing.look()

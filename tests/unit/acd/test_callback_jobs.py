@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from factories import LineDesk, a_channel, a_leg
 
 from acd.callbacks.by_hand import CallbackRefused
+from acd.calls.record import Outcome
 from acd.numbers.outbound import Outbound
 from acd.operators.states import State
 from acd.rules.callbacks import CallbackRules
@@ -462,6 +464,43 @@ def test_whom_the_fallback_has_is_not_rung_and_soon_after_it_has_hung_up() -> No
     assert (work.item.state, work.item.due_at) == ("waiting", 130.0 + RULES.first_after_s)
     fire(desk, 130.0 + RULES.first_after_s)
     assert work.item.state == "queued"
+
+
+def test_a_loss_that_becomes_known_after_the_citizen_was_served_is_owed_nothing() -> None:
+    desk = a_line()
+    leg = busy(desk)  # the citizen, who is served in the second call
+    hang_up(desk, "talks", 130.0)
+    served = desk.journal.records[next(iter(desk.journal.records))]
+    assert (served.outcome, desk.switch.told("hang_up")[-1]) == ("answered", leg)
+    # the first one was lost before that; the fallback's record of it is read now
+    record = msgspec.structs.replace(
+        served,
+        call_id="first",
+        asterisk_id="a1",
+        arrived_at=90.0,
+        ended_at=95.0,
+        outcome=Outcome.LOST_MENU,
+        ended_by="caller",
+    )
+    jobs = desk.router.callbacks
+    jobs.call_ended(record, 140.0, again=False)
+    assert only(desk).item.call_id == "first"
+    jobs.counts_since([served], 140.0)
+    assert jobs.open() == []
+    assert [one["outcome"] for one in rows(desk)] == ["discharged"]
+
+
+def test_a_later_call_that_goes_on_or_told_nothing_counts_for_no_loss() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk)
+    talks = next(one for one in desk.journal.records.values() if one.ended_at is None)
+    told = msgspec.structs.replace(
+        talks, caller_number=NUMBER, arrived_at=121.0, ended_at=122.0, outcome=Outcome.INFORMATION
+    )
+    living = msgspec.structs.replace(told, ended_at=None, outcome=None)
+    desk.router.callbacks.counts_since([living, told], 130.0)
+    assert only(desk).item.state == "waiting"
 
 
 def test_the_next_engine_rings_nobody_whom_the_fallback_has_meanwhile() -> None:

@@ -33,6 +33,7 @@ async def test_a_file_is_read_and_deleted_once_it_is_written(tmp_path: Path) -> 
     assert await kept.read(tmp_path) == 1
     assert not path.exists()
     assert [record.outcome for record in kept.records.values()] == [Outcome.FALLBACK]
+    assert kept.made_up == list(kept.records), "what the citizen has done since then is asked for"
     assert await kept.read(tmp_path) == 0
 
 
