@@ -54,7 +54,6 @@ class CallbackJobs:
         self._dispatcher, self._live, self._journal = dispatcher, live, journal
         self.known = OpenCallbacks(dispatcher.rules.country)
         self._ringing = Ringing(offers, operator_calls, dispatcher, live)
-        self._fallback_numbers: frozenset[str] = frozenset()
         offers.servers[KIND] = self
         operator_calls.callbacks = self
 
@@ -74,23 +73,25 @@ class CallbackJobs:
         if record.callback_of is not None:
             return
         self.known.arrived(record)
-        for work in list(self.known.of(record.caller_number)):
-            if work.item.state in (ItemState.QUEUED, ItemState.OFFERED):
-                self._offers.hold(work, at + ON_THE_LINE_S, at, _ON_THE_LINE)
+        self._hold(record.caller_number, at)
 
-    def with_fallback(self, numbers: Collection[str], at: float) -> None:
+    def fallback_has(self, numbers: Collection[str], at: float) -> None:
         """The fallback has the citizens of these numbers, and of no others, or has had them.
 
         Who has been served there is owed nothing any more: nobody is rung before it is known.
         """
-        before, self._fallback_numbers = self._fallback_numbers, frozenset(numbers)
-        self.known.with_fallback(numbers)
-        for number in self._fallback_numbers - before:
-            for work in list(self.known.of(number)):
-                if work.item.state in (ItemState.QUEUED, ItemState.OFFERED):
-                    self._offers.hold(work, at + ON_THE_LINE_S, at, _ON_THE_LINE)
-        for number in before - self._fallback_numbers:
+        before, now = self.known.with_fallback, frozenset(numbers)
+        self.known.fallback_has(now)
+        for number in now - before:
+            self._hold(number, at)
+        for number in before - now:
             self._release(number, at)
+
+    def _hold(self, number: str, at: float) -> None:
+        """Offer no callback for this number: whoever it is is on the line."""
+        for work in list(self.known.of(number)):
+            if work.item.state in (ItemState.QUEUED, ItemState.OFFERED):
+                self._offers.hold(work, at + ON_THE_LINE_S, at, _ON_THE_LINE)
 
     def _release(self, number: str, at: float) -> None:
         """A call of this number has ended: what waited for that, and is open still, goes on."""
@@ -116,19 +117,17 @@ class CallbackJobs:
         reason, known = owed(record), self.known.by_call.get(record.call_id)
         if known is not None and reason is None and known.item.state not in WITH_OPERATOR:
             self.close(known, ItemOutcome.DISCHARGED, at, note="the fallback has served the call")
-        served = reason is None and record.outcome in (Outcome.ANSWERED, Outcome.FALLBACK)
-        if again or not (served or reason is not None):
+        if again or not _counts(record):
             return
         waits_since = self.discharge(record, at)
         if reason is not None and known is None:
             self._owe(record, reason, waits_since, at)
 
-    def counts_since(self, records: Iterable[CallRecord], at: float) -> None:
+    def count_later_calls(self, records: Iterable[CallRecord], at: float) -> None:
         """Calls of a citizen that have ended before an earlier loss of theirs became known."""
         for record in records:
-            over = record.ended_at is not None and record.callback_of is None
-            served = record.outcome in (Outcome.ANSWERED, Outcome.FALLBACK)
-            if over and (served or owed(record) is not None):
+            is_over = record.ended_at is not None and record.callback_of is None
+            if is_over and _counts(record):
                 self.discharge(record, at)
 
     def discharge(self, record: CallRecord, at: float) -> float:
@@ -365,6 +364,12 @@ class CallbackJobs:
         for call in list(self._live.calls.values()):
             if call.record.events:
                 self.call_arrived(call.record, now)
+
+
+def _counts(record: CallRecord) -> bool:
+    """Whether a call, served or lost, counts in the place of losses before it."""
+    served = record.outcome in (Outcome.ANSWERED, Outcome.FALLBACK)
+    return served or owed(record) is not None
 
 
 def refusal(barred: Barred | None) -> str:

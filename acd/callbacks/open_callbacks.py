@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from acd.calls.record import CallRecord
 from acd.numbers.caller import same_caller
@@ -16,6 +16,8 @@ WITH_OPERATOR = (ItemState.OFFERED, ItemState.RINGING, ItemState.TALKING)
 class OpenCallbacks:
     """The index of all open callbacks. `by_call`: by the id of the lost call.
 
+    `with_fallback`: the numbers of the citizens whom the fallback has.
+
     `rung_otherwise(caller, work)`: whether a citizen is rung for something else than this.
     """
 
@@ -25,7 +27,8 @@ class OpenCallbacks:
         self._by_caller: dict[str, list[Work]] = {}
         self.rung_otherwise: Callable[[str | None, Work], bool] = lambda caller, work: False
         self._calling: dict[str, list[str]] = {}  # the ids of the calls of who is on the line
-        self._with_fallback: frozenset[str] = frozenset()
+        self.with_fallback: frozenset[str] = frozenset()
+        self._callers_with_fallback: frozenset[str | None] = frozenset()
 
     def add(self, work: Work) -> None:
         """Know one more."""
@@ -61,10 +64,10 @@ class OpenCallbacks:
         if left:
             self._calling[caller] = left
 
-    def with_fallback(self, numbers: Iterable[str]) -> None:
+    def fallback_has(self, numbers: frozenset[str]) -> None:
         """The fallback has the citizens of these numbers, or its records of them are not read."""
-        callers = {self._caller(number) for number in numbers}
-        self._with_fallback = frozenset(caller for caller in callers if caller is not None)
+        self.with_fallback = numbers
+        self._callers_with_fallback = frozenset(map(self._caller, numbers)) - {None}
 
     def is_on_the_line(self, work: Work) -> bool:
         """Whether the citizen's number calls us now, or is called by us for another callback.
@@ -72,7 +75,7 @@ class OpenCallbacks:
         Also with the fallback, where we do not see the call.
         """
         caller = self._caller(work.item.number)
-        if caller in self._calling or caller in self._with_fallback:
+        if caller in self._calling or caller in self._callers_with_fallback:
             return True
         if self.rung_otherwise(caller, work):
             return True

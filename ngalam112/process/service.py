@@ -283,13 +283,17 @@ class _Calls:
 
     async def made(self, record: CallRecord) -> None:
         """Let what the citizen has called since then count in the place of a loss."""
+        if not record.caller_number:
+            return  # nobody knows whose other calls these would be
         await self._journal.recorder.flushed()
         since = datetime.fromtimestamp(record.ended_at or record.arrived_at, UTC)
-        number = record.caller_number
+        number, country = record.caller_number, self._engine.dispatcher.rules.country
         async with self._database.session() as session:
-            later = await list_calls(session, since=since, caller=number, limit=MOST_LATER)
+            later = await list_calls(
+                session, since=since, caller=number, limit=MOST_LATER, country=country
+            )
         callbacks = self._engine.router.callbacks
-        await self._engine.do(partial(callbacks.counts_since, later[::-1]))
+        await self._engine.do(partial(callbacks.count_later_calls, later[::-1]))
 
 
 async def _spool(engine: Engine, database: Database, journal: CountingJournal) -> None:
@@ -318,7 +322,7 @@ async def _spool(engine: Engine, database: Database, journal: CountingJournal) -
                 if count:
                     log.info("fallback_records_read", count=count)
                 left = await asyncio.to_thread(glance, folder, engine.clock.anchor)
-                await engine.do(partial(engine.router.callbacks.with_fallback, left.callers))
+                await engine.do(partial(engine.router.callbacks.fallback_has, left.callers))
         except Exception:
             log.exception("fallback_records_failed")
         await asyncio.sleep(SPOOL_EVERY_S)

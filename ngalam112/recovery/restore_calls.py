@@ -52,7 +52,7 @@ def restore_calls(router: EventRouter, event: Restoration, now: float) -> None:
     dispatcher.away = True  # nobody is offered before it is known who is still there
     event = msgspec.structs.replace(event, live=event.live.without(router.gone_meanwhile))
     try:
-        router.callbacks.with_fallback(event.callers, now)
+        router.callbacks.fallback_has(event.callers, now)
         _bring_together(router, event, now)
     finally:
         dispatcher.away = False

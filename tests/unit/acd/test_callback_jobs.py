@@ -457,10 +457,10 @@ def test_whom_the_fallback_has_is_not_rung_and_soon_after_it_has_hung_up() -> No
     give_up(desk)
     work, jobs = only(desk), desk.router.callbacks
     # dialled again while no engine served, and talks in the fallback, written in another form
-    jobs.with_fallback({f"+62{NUMBER[1:]}", "anonymous"}, 124.0)
+    jobs.fallback_has({f"+62{NUMBER[1:]}", "anonymous"}, 124.0)
     fire(desk, 125.0)
     assert (work.item.state, work.item.history[-1].reason) == ("waiting", "on_the_line")
-    jobs.with_fallback((), 130.0)
+    jobs.fallback_has((), 130.0)
     assert (work.item.state, work.item.due_at) == ("waiting", 130.0 + RULES.first_after_s)
     fire(desk, 130.0 + RULES.first_after_s)
     assert work.item.state == "queued"
@@ -485,7 +485,7 @@ def test_a_loss_that_becomes_known_after_the_citizen_was_served_is_owed_nothing(
     jobs = desk.router.callbacks
     jobs.call_ended(record, 140.0, again=False)
     assert only(desk).item.call_id == "first"
-    jobs.counts_since([served], 140.0)
+    jobs.count_later_calls([served], 140.0)
     assert jobs.open() == []
     assert [one["outcome"] for one in rows(desk)] == ["discharged"]
 
@@ -499,7 +499,7 @@ def test_a_later_call_that_goes_on_or_told_nothing_counts_for_no_loss() -> None:
         talks, caller_number=NUMBER, arrived_at=121.0, ended_at=122.0, outcome=Outcome.INFORMATION
     )
     living = msgspec.structs.replace(told, ended_at=None, outcome=None)
-    desk.router.callbacks.counts_since([living, told], 130.0)
+    desk.router.callbacks.count_later_calls([living, told], 130.0)
     assert only(desk).item.state == "waiting"
 
 
@@ -514,7 +514,7 @@ def test_the_next_engine_rings_nobody_whom_the_fallback_has_meanwhile() -> None:
     after.restore_calls(now=140.0, callers=frozenset({NUMBER}))
     work = only(after)
     assert (work.item.state, work.item.history[-1].reason) == ("waiting", "on_the_line")
-    after.router.callbacks.with_fallback((), 150.0)  # its record is read: nobody was reached there
+    after.router.callbacks.fallback_has((), 150.0)  # its record is read: nobody was reached there
     fire(after, 150.0 + RULES.first_after_s)
     assert work.item.state == "queued"
 
@@ -527,10 +527,10 @@ def test_what_is_offered_already_stops_when_the_fallback_turns_out_to_have_the_c
     work, jobs = only(desk), desk.router.callbacks
     assert work.item.state == "offered"
     channel = work.item.channel
-    jobs.with_fallback({NUMBER}, 126.0)
+    jobs.fallback_has({NUMBER}, 126.0)
     assert desk.switch.told("hang_up")[-1] == channel
     assert (work.item.state, work.item.history[-1].reason) == ("waiting", "on_the_line")
-    jobs.with_fallback({NUMBER}, 128.0)
+    jobs.fallback_has({NUMBER}, 128.0)
     assert len(work.item.history) == 4, "the same is told every two seconds, and changes nothing"
 
 
