@@ -16,7 +16,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 TICK_S = 0.04
@@ -105,36 +105,27 @@ class _Notes:
         self._at = os.fstat(self._descriptor).st_size
         self._turn = threading.Lock()
 
-    def stall(self, begin: float, end: float) -> None:
-        with self._turn:
-            os.pwrite(self._descriptor, _STALL.pack(begin, end), self._at)
-            self._at += _STALL.size
-
-    def awake(self, now: float) -> None:
-        os.pwrite(self._descriptor, _MOMENT.pack(now), 0)
-
-
-def _sleep(notes: _Notes, slept: Callable[[], bool]) -> Iterator[float]:
-    """Sleep again and again while `slept` says so; note what took too long; gives the moments."""
-    before = time.monotonic()
-    while slept():
+    def woke(self, before: float) -> float:
+        """Note a stall if the sleep since `before` took too long; returns the time."""
         now = time.monotonic()
         if now - before - TICK_S > SHORTEST_S:
-            notes.stall(before, now)
-        yield now
-        before = now
+            with self._turn:
+                os.pwrite(self._descriptor, _STALL.pack(before, now), self._at)
+                self._at += _STALL.size
+        return now
+
+    def awake(self, now: float) -> None:
+        """Note that somebody was awake at this moment, the last one so far."""
+        os.pwrite(self._descriptor, _MOMENT.pack(now), 0)
 
 
 def _sleep_on(processor: int, notes: _Notes) -> None:
     """Sleep on this processor alone until the process ends."""
     os.sched_setaffinity(0, {processor})  # of this thread
-
-    def slept() -> bool:
+    before = time.monotonic()
+    while True:
         time.sleep(TICK_S)
-        return True
-
-    for _ in _sleep(notes, slept):
-        pass
+        before = notes.woke(before)
 
 
 def _sleep_and_note(file: Path) -> None:
@@ -142,9 +133,11 @@ def _sleep_and_note(file: Path) -> None:
     notes = _Notes(file)
     for processor in os.sched_getaffinity(0):
         threading.Thread(target=_sleep_on, args=(processor, notes), daemon=True).start()
+    before = time.monotonic()
     os.write(1, b"!")
-    for now in _sleep(notes, lambda: not select.select([0], [], [], TICK_S)[0]):
-        notes.awake(now)
+    while not select.select([0], [], [], TICK_S)[0]:
+        before = notes.woke(before)
+        notes.awake(before)
 
 
 if __name__ == "__main__":

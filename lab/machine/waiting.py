@@ -14,7 +14,7 @@ from typing import Any
 from lab.machine.stalls import stood_still
 
 EVERY_S = 0.02
-_REST = 3.0  # for so many times as long as the last look took, nothing is looked at
+_REST = 3.0  # a look that took 50 ms is followed by a rest of at least 150 ms
 _LONGEST_REST_S = 0.25
 
 

@@ -120,6 +120,17 @@ async def test_what_comes_true_is_returned_also_by_one_who_has_to_be_awaited() -
     assert await eventually(third, 5.0) == 3
 
 
+async def test_a_check_that_takes_long_is_asked_less_often() -> None:
+    asked = []
+
+    def slow() -> bool:
+        asked.append(time.sleep(0.05))
+        return False
+
+    await comes_true(slow, 0.6, every=0.01)
+    assert 2 <= len(asked) <= 5, "each is followed by a rest of three times its length"
+
+
 async def test_it_is_asked_once_more_after_the_limit() -> None:
     found, _ = await comes_true(lambda: True, 0.0)
     assert found is True
