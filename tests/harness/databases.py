@@ -120,7 +120,7 @@ async def database(request: pytest.FixtureRequest, database_url: str) -> AsyncIt
         server: PostgresServer = request.getfixturevalue("postgres_server")
         name = make_url(database_url).database
         assert name is not None
-        server.drop(name)
+        server.drop(name)  # it is empty, and only a new one can be a copy
         server.sql(f"CREATE DATABASE {name} TEMPLATE {await _template(server)}")
     async with Database(database_url) as opened:
         yield opened

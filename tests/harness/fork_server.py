@@ -6,9 +6,9 @@ imported everything, has no thread and no event loop, and ends with the test pro
 it has started with it.
 
 Started as in production, by the real interpreter: `ngalam112 up` and all its parts in
-test_supervisor, test_whole_lines and a play of test_chaos (the others: `preloaded_up.py`), storm
-and bench, the engine in test_full_disk, whatever sees another clock (LD_PRELOAD), and a command in
-test_commands.
+test_supervisor, test_whole_lines and a play of test_chaos (the others: `preloaded_up.py`), the
+storms of test_stalls_in_plays (that of test_storm: `preloaded_storm.py`), bench, the engine in
+test_full_disk, whatever sees another clock (LD_PRELOAD), and a command in test_commands.
 """
 
 from __future__ import annotations
