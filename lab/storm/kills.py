@@ -68,7 +68,11 @@ class Killer:
 
     async def __aenter__(self) -> Killer:
         if self._kills:
-            await self._stand_by()
+            try:
+                await self._stand_by()
+            except BaseException:
+                await self.__aexit__()  # else an engine would outlive a storm that is interrupted
+                raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
