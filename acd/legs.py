@@ -150,6 +150,10 @@ class OperatorLegs:
         """The phone that a leg occupies; "" if it is not known, or of no phone of ours."""
         return self._phone_of_leg.get(leg_id, "")
 
+    def occupying(self) -> set[str]:
+        """The legs that phones of ours are in use by, whatever has become of their calls."""
+        return set(self._phone_of_leg)
+
     def free_phone(self, leg_id: str) -> None:
         """A leg is really gone: its phone can be rung again, unless it has another call."""
         number = self._phone_of_leg.pop(leg_id, "")

@@ -96,6 +96,7 @@ class Reconnect:
             frozenset(self._router.calls),
             frozenset(self._engine.dispatcher.operator_legs.legs),
             frozenset(self._router.channels_of_phones()),
+            frozenset(self._engine.dispatcher.operator_legs.occupying()),
         )
         self._restoring = asyncio.create_task(self._restore(*knew), name="restore")
 
@@ -108,7 +109,11 @@ class Reconnect:
         self._engine.dispatcher.away = True
 
     async def _restore(
-        self, calls: frozenset[str], legs: frozenset[str], phones: frozenset[str]
+        self,
+        calls: frozenset[str],
+        legs: frozenset[str],
+        phones: frozenset[str],
+        occupying: frozenset[str],
     ) -> None:
         playbacks = [one.playback for one in self._router.calls.values() if one.playback]
         offers = recheck.offers_of(self._router)
@@ -130,6 +135,7 @@ class Reconnect:
             calls=calls,
             legs=legs,
             phones=phones,
+            occupying=occupying,
             lost_at=(self._lost_at or self._engine.clock.now()) if another else None,
             ended=spool.ended,
             spooled=spool.noted,

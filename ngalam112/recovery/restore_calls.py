@@ -26,8 +26,9 @@ CUT_OFF = "cut_off"
 class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     """What Asterisk held after a (re)connect, and what we knew before we asked for it.
 
-    `calls`, `legs`: those of citizens. `phones`: `EventRouter.channels_of_phones`. Whatever has
-    begun since then is not missing in what Asterisk held, but younger than that.
+    `calls`, `legs`: those of citizens. `phones`: `EventRouter.channels_of_phones`. `occupying`:
+    whatever phones were in use by (`OperatorLegs.occupying`), also if nothing else is known of it.
+    Whatever has begun since then is not missing in what Asterisk held, but younger than that.
     `lost_at`: when Asterisk was seen last, if another one runs since: all its calls are cut off.
     `ended`: when calls have ended meanwhile, by the citizen's channel, as the fallback's script has
     noted it. `spooled`: the citizens' channels that this script has noted something of. `served`:
@@ -39,6 +40,7 @@ class Restoration(msgspec.Struct, frozen=True, kw_only=True):
     calls: frozenset[str]
     legs: frozenset[str]
     phones: frozenset[str]
+    occupying: frozenset[str]
     lost_at: float | None = None
     ended: dict[str, float] = {}
     spooled: frozenset[str] = frozenset()
@@ -118,6 +120,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
             log.exception("not_restored", leg=decision.leg, action=decision.action)
     # last, when it is known which citizens have dialled meanwhile, and are not to be rung
     router.offers.restored({one.id for one in live.legs.values() if one.up}, now)
+    _free_phones(router, event, now)
     talking = {one.bridge for one in decisions if one.action is RecoveryAction.TALK}
     for bridge in live.bridges.keys() - talking - bridges_in_use(router):
         if not in_good_hands.intersection(live.bridges[bridge]):
@@ -135,6 +138,17 @@ def _calls_of_phones(router: EventRouter, event: Restoration, now: float) -> Non
     router.operator_calls.restored(up, live.bridges, now)
     router.line_tests.restored(now)
     router.agency_calls.restored(up, now)
+
+
+def _free_phones(router: EventRouter, event: Restoration, now: float) -> None:
+    """Free the phones whose legs are gone, and of whose end Asterisk will not tell any more.
+
+    Such a leg was wanted no more before it was looked at (its callback's citizen has dialled, say),
+    and had ended by then without anybody who was told.
+    """
+    living = event.live.legs.keys() | event.live.elsewhere
+    for leg in (event.occupying & router.dispatcher.operator_legs.occupying()) - living:
+        router.gone(leg, NORMAL, now)
 
 
 def _hang_up_again(router: EventRouter, live: Snapshot) -> None:

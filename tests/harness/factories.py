@@ -273,6 +273,8 @@ class LineDesk(Desk):
         found.setdefault("calls", frozenset(self.router.calls))
         found.setdefault("legs", frozenset(self.dispatcher.operator_legs.legs))
         found.setdefault("phones", frozenset(self.router.channels_of_phones()))
+        # a test that looks before it restores tells what was known by then
+        found.setdefault("occupying", frozenset())
         restoration = Restoration(live=live, **found)
         self.handle(Do(lambda at: restore_calls(self.router, restoration, at)), now=now)
 

@@ -111,12 +111,18 @@ class EngineDies(HandingOver):
         offers, live = recheck.offers_of(after.router), self.lives()
         knew = frozenset(after.router.calls)
         phones = frozenset(after.router.channels_of_phones())
+        occupying = frozenset(after.dispatcher.operator_legs.occupying())
         after.dispatcher.away = True
         self.happens_meanwhile()
         ended += [call for call in taken_up if call.stage is Stage.ENDED]
         taken_up = [call for call in taken_up if call.stage is not Stage.ENDED]
         after.restore_calls(
-            *live.legs.values(), bridges=live.bridges, calls=knew, phones=phones, now=self.now
+            *live.legs.values(),
+            bridges=live.bridges,
+            calls=knew,
+            phones=phones,
+            occupying=occupying,
+            now=self.now,
         )
         arrived = [call for call in after.router.calls.values() if call not in taken_up]
         self.calls = ended + taken_up + arrived

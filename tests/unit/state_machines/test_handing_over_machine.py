@@ -343,6 +343,7 @@ class HandingOver(RuleBasedStateMachine):
             # that a phone dials Asterisk tells, and the line knows when that ends
             in_use = phone.device is Device.IN_USE
             assert (phone.number in rung) <= in_use <= (phone.number in rung | dialled)
+        assert self.dispatcher.operator_legs.occupying() <= self.exchange.channels.keys()
 
     @invariant()
     def every_record_is_the_fold_of_its_events_and_ends_once(self) -> None:

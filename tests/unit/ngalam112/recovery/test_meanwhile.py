@@ -251,3 +251,55 @@ def test_a_verification_rung_by_the_next_asterisk_is_not_lost_with_the_one_befor
     citizen = after.switch.last("ring").to
     after.restore_calls(phones=phones, lost_at=161.0, now=163.4)
     talks_when_rung(after, citizen, rings)
+
+
+def rung_in_vain(desk: LineDesk, now: float) -> None:
+    """The phone is rung for the next citizen and does not ring at all: Asterisk says no more."""
+    rings = desk.switch.last("ring").to
+    assert desk.phone().device is Device.IN_USE
+    desk.handle(ari.ChannelDestroyed(a_channel(rings), 19), now=now)
+
+
+def test_a_phone_whose_callback_is_wanted_no_more_and_has_ended_is_not_in_use_for_ever() -> None:
+    desk = after_a_call(answered=False)
+    desk.timers.fire(162.0)
+    (work,) = desk.router.offers.open.values()
+    assert (work.item.state, work.item.phone) == ("offered", "101")
+
+    after = desk.next_engine(163.0)
+    lost(after)
+    known = frozenset(after.dispatcher.operator_legs.occupying())
+    # the phone has declined while no engine lived, and the citizen is with the fallback by now
+    callers = frozenset((NUMBER,))
+    after.restore_calls(occupying=known, callers=callers, phones=known, now=163.4)
+    assert after.dispatcher.operator_legs.occupying() == set()
+    assert (after.phone().device, after.operator().state) == (Device.FREE, State.IDLE)
+    after.citizen("c2", now=170.0)
+    after.press("2", "c2", now=171.0)
+    rung_in_vain(after, now=171.1)
+    assert after.phone().device is Device.FREE
+
+
+def test_a_phone_whose_leg_was_dropped_and_ended_in_a_gap_is_not_in_use_for_ever() -> None:
+    desk = LineDesk()
+    call = desk.citizen_talks()
+    leg = call.leg or ""
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=150.0)
+    assert leg in desk.switch.told("hang_up")
+    lost(desk)  # and with the connection Asterisk's word that the leg is gone
+    known = frozenset(desk.dispatcher.operator_legs.occupying())
+    assert known == {leg}
+    desk.restore_calls(occupying=known, now=151.0)
+    assert desk.dispatcher.operator_legs.occupying() == set()
+    assert desk.phone().device is Device.FREE
+
+
+def test_a_phone_whose_leg_still_lives_stays_in_use() -> None:
+    desk = LineDesk()
+    leg = desk.citizen_talks().leg or ""
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=150.0)
+    lost(desk)
+    known = frozenset((leg,))
+    desk.restore_calls(a_leg(leg, citizen=False), occupying=known, now=151.0)
+    assert desk.dispatcher.operator_legs.occupying() == {leg}
+    assert desk.phone().device is Device.IN_USE
