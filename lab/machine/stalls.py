@@ -75,6 +75,12 @@ def stood_still(since: float, until: float | None = None) -> float:
     return sum(end - begin for begin, end in stalls(since, until))
 
 
+def on_the_clock(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The same, as seconds since the epoch; right unless the clock was set since."""
+    ahead = time.time() - time.monotonic()
+    return [(begin + ahead, end + ahead) for begin, end in spans]
+
+
 @contextlib.contextmanager
 def watched(file: Path) -> Iterator[Stalls]:
     """Watch the machine for as long as the block lasts; `stalls` and `stood_still` tell of it."""

@@ -1,4 +1,7 @@
-"""How late an operator's state was right: busy with a call that was over for them. Pure."""
+"""How late an operator's state was right: busy with a call that was over for them. Pure.
+
+Of a delay only the time counts in which the machine ran: while it stood still nobody was late.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +31,16 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     item: str = ""
 
 
+Stall = tuple[float, float]
+"""When the machine stood still: begin and end, epoch seconds; no two overlap."""
+
+
+def ran_s(begin: float, end: float, stalls: Iterable[Stall]) -> float:
+    """For how many seconds from `begin` to `end` the machine has run."""
+    still = (min(end, until) - max(begin, since) for since, until in stalls)
+    return end - begin - sum(one for one in still if one > 0)
+
+
 def in_outage(begin: float, end: float, outages: Iterable[Outage]) -> bool:
     """Whether some of this time fell into an outage, or into the second after it."""
     return any(one.since <= end and begin <= one.until + AFTER_S for one in outages)
@@ -44,7 +57,10 @@ class Sighting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def late_as_seen(
-    seen: Iterable[Sighting], calls: Iterable[CallHistory], outages: Sequence[Outage] = ()
+    seen: Iterable[Sighting],
+    calls: Iterable[CallHistory],
+    outages: Sequence[Outage] = (),
+    stalls: Sequence[Stall] = (),
 ) -> int:
     """Return for how many milliseconds, at worst, an operator was seen busy with what was over.
 
@@ -53,7 +69,7 @@ def late_as_seen(
     """
     events = {one.record.call_id: one.events for one in calls}
     late = (
-        one.asked - over
+        ran_s(over, one.asked, stalls)
         for one in seen
         if (over := _over_since(events.get(one.call, ()), one)) is not None
         and not in_outage(over, one.asked, outages)
@@ -88,6 +104,7 @@ def late_as_kept(
     wrap_ups: Mapping[str, Sequence[float]],
     calls: Iterable[CallHistory],
     outages: Sequence[Outage] = (),
+    stalls: Sequence[Stall] = (),
 ) -> int:
     """Return by how many milliseconds, at worst, a wrap-up began beside the end of its talk.
 
@@ -95,7 +112,10 @@ def late_as_kept(
     whenever the next engine knows of it.
     """
     late = (
-        min((abs(at - end) for at in wrap_ups.get(leg.operator, ())), default=None)
+        min(
+            (ran_s(min(at, end), max(at, end), stalls) for at in wrap_ups.get(leg.operator, ())),
+            default=None,
+        )
         for one in calls
         for leg in one.record.legs
         if leg.operator is not None

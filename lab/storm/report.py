@@ -17,7 +17,7 @@ from lab.machine.waiting import comes_true
 from lab.storm.incidents import KeptIncident
 from lab.storm.incidents import wrong as incidents_wrong
 from lab.storm.kinds import CITIZENS, REFERS
-from lab.storm.lateness import Outage, Sighting
+from lab.storm.lateness import Outage, Sighting, Stall
 from lab.storm.ledger import Heard, Ledger, ledger, wrong
 from lab.storm.plan import Plan
 from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, stuck, wrap_ups
@@ -47,7 +47,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     """What SIPp did: its counts for each scenario, the codes dialled, the ways of phones.
 
     `seen`: who was seen to be busy meanwhile. `heard`: by the carrier. `outages`: of the engine.
-    `callbacks_s`: from the last citizen's end until no callback was open.
+    `stalls`: when the machine stood still meanwhile. `callbacks_s`: from the last citizen's end
+    until no callback was open.
     """
 
     citizens: Sequence[SippResult]
@@ -56,6 +57,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     seen: Sequence[Sighting]
     heard: Sequence[Heard] = ()
     outages: Sequence[Outage] = ()
+    stalls: Sequence[Stall] = ()
     callbacks_s: float = 0.0
 
 
@@ -148,6 +150,7 @@ def report(
         complaints=complaints,
         late_answers=late_answers,
         outages=played.outages,
+        stalls=played.stalls,
         callbacks=wrong(records, kept.items, played.heard, counts),
         incidents=list(incidents_wrong(records, kept.incidents)),
     )

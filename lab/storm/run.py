@@ -25,7 +25,7 @@ from lab.actors.sipp import SippError
 from lab.machine.failure_report import keep_and_say
 from lab.machine.interrupts import unless_ended
 from lab.machine.spoiled import MOST_REPEATS, SLACK_S, Repeats
-from lab.machine.stalls import stood_still, watched
+from lab.machine.stalls import on_the_clock, stalls, stood_still, watched
 from lab.storm.course import StormFailed, callbacks_limit_s, kills_apart_s, log_in, storm
 from lab.storm.incidents import incidents_kept
 from lab.storm.kills import Killer
@@ -203,10 +203,14 @@ async def play(plan: Plan, settings: Settings, say: Say, *, kills: bool = True) 
                 played = await storm(plan, players, client, killer, say)
             left = await what_is_left(line, client, settings.wrap_up_s + SETTLE_S)
             await players.stop_phones()
+            still = stalls(since)
             played = msgspec.structs.replace(
-                played, phones=await players.taken(plan), heard=await players.heard()
+                played,
+                phones=await players.taken(plan),
+                heard=await players.heard(),
+                stalls=on_the_clock(still),
             )
-            stalls_s = round(stood_still(since), 2)
+            stalls_s = round(sum(end - begin for begin, end in still), 2)
     except TimeoutError:
         raise StormFailed(f"The storm was not over within {limit_s + 60:.0f} s.") from None
     say("the line has stopped")

@@ -17,9 +17,11 @@ from lab.storm.lateness import (
     NEVER_MS,
     Outage,
     Sighting,
+    Stall,
     in_outage,
     late_as_kept,
     late_as_seen,
+    ran_s,
 )
 from reports.calls import CallHistory
 
@@ -48,9 +50,9 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     engine. `refers_accepted`: REFERs of citizens that were not refused. `events`: of operators,
     in their order. `seen`: who was busy with what, as the API told during the storm. `complaints`:
     lines of the logs that should not be there; `late_answers`: those by which the database was
-    late. `outages`: when the engine was killed. `callbacks`:
-    what is wrong with them (`lab.storm.ledger`), one sentence each; `incidents`: with those
-    (`lab.storm.incidents`).
+    late. `outages`: when the engine was killed. `stalls`: when the machine stood still.
+    `callbacks`: what is wrong with them (`lab.storm.ledger`), one sentence each; `incidents`: with
+    those (`lab.storm.incidents`).
     """
 
     offered: Sequence[str]
@@ -66,6 +68,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     complaints: Sequence[str] = ()
     late_answers: Sequence[str] = ()
     outages: Sequence[Outage] = ()
+    stalls: Sequence[Stall] = ()
     callbacks: Sequence[str] = ()
     incidents: Sequence[str] = ()
 
@@ -140,10 +143,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 def judge(facts: Facts) -> Verdict:
     """Compute the numbers."""
-    worst, unended = wrap_ups(facts.events, facts.outages)
+    when = facts.outages, facts.stalls
+    worst, unended = wrap_ups(facts.events, *when)
     late = max(
-        late_as_seen(facts.seen, facts.calls, facts.outages),
-        late_as_kept(_wrap_ups_of(facts.events), facts.calls, facts.outages),
+        late_as_seen(facts.seen, facts.calls, *when),
+        late_as_kept(_wrap_ups_of(facts.events), facts.calls, *when),
     )
     return Verdict(
         stuck_operators=len(stuck(facts.operators, facts.phones) | unended),
@@ -227,11 +231,14 @@ def _wrap_ups_of(events: Sequence[OperatorEvent]) -> dict[str, list[float]]:
 
 
 def wrap_ups(
-    events: Sequence[OperatorEvent], outages: Sequence[Outage] = ()
+    events: Sequence[OperatorEvent],
+    outages: Sequence[Outage] = (),
+    stalls: Sequence[Stall] = (),
 ) -> tuple[int, set[str]]:
     """Return by how much the worst wrap-up missed its setting, and whose never ended.
 
-    One that the operator ended early has no setting to keep, nor has one during an outage.
+    Only the time counts in which the machine ran. One that the operator ended early has no setting
+    to keep, nor has one during an outage.
     """
     worst = 0.0
     begun: dict[str, OperatorEvent] = {}
@@ -246,5 +253,6 @@ def wrap_ups(
             if start is None:
                 unended.add(event.operator)
             elif event.reason == "done" and not in_outage(start.at, event.at, outages):
-                worst = max(worst, abs(event.at - start.at - float(start.reason or 0)))
+                due = start.at + float(start.reason or 0)
+                worst = max(worst, ran_s(min(due, event.at), max(due, event.at), stalls))
     return round(worst * 1000), unended | set(begun)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from acd.calls.record import CallEvent, EventKind, fold
-from lab.storm.lateness import NEVER_MS, Sighting, late_as_kept, late_as_seen
+from lab.storm.lateness import NEVER_MS, Sighting, late_as_kept, late_as_seen, ran_s
 from lab.storm.report import unended
 from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, wrap_ups
 from reports.calls import CallHistory
@@ -251,3 +251,34 @@ def test_a_wrap_up_begins_when_its_talk_ends() -> None:
     shorter = a_call("081")
     shorter.record.legs[0].left_at = 103.2
     assert late_as_kept({}, [shorter]) == 0, "nobody was helped in so short a time"
+
+
+@pytest.mark.parametrize(
+    ("stalls", "ran"),
+    [
+        ([], 10.0),
+        ([(90.0, 101.0)], 9.0),
+        ([(103.0, 104.5), (109.0, 120.0)], 7.5),
+        ([(90.0, 100.0), (110.0, 111.0)], 10.0),
+        ([(90.0, 120.0)], 0.0),
+    ],
+)
+def test_only_the_time_counts_in_which_the_machine_ran(
+    stalls: list[tuple[float, float]], ran: float
+) -> None:
+    assert ran_s(100.0, 110.0, stalls) == ran
+
+
+def test_what_was_late_while_the_machine_stood_still_was_not() -> None:
+    call, still = a_call("081"), [(110.2, 111.2)]
+    late = Sighting(
+        operator="1001", call=call.record.call_id, state="talking", asked=111.5, told=112
+    )
+    assert late_as_seen([late], [call]) == 1500
+    assert late_as_seen([late], [call], stalls=still) == 500
+    assert late_as_kept({"1001": [111.5]}, [call], stalls=still) == 500
+    slow = a_wrap_up(2.4)
+    assert wrap_ups(slow) == (1400, set())
+    assert wrap_ups(slow, stalls=[(0.0, slow[-1].at - 1.0)]) == (1000, set())
+    early = a_wrap_up(0.4)
+    assert wrap_ups(early, stalls=[(0.0, early[0].at)]) == (600, set()), "it did not end late"
