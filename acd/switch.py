@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Protocol
 
 from acd.languages import OWN_LANGUAGE
+
+
+class MonitorMode(StrEnum):
+    """Who hears a supervisor that hears a talk. The words are those of call centres."""
+
+    LISTEN = "listen"  # nobody
+    WHISPER = "whisper"  # the operator
+    BARGE = "barge"  # the operator and the citizen
 
 
 class Switch(Protocol):
@@ -76,6 +85,12 @@ class Switch(Protocol):
 
     def tell(self, leg: str, *prompts: str) -> None:
         """Whisper prompts to one leg, while it goes on hearing the others and being heard."""
+
+    def snoop(self, leg: str, snoop: str, mode: MonitorMode) -> None:
+        """Make the channel `snoop`, which hears what a leg hears and says.
+
+        By its mode what is said on it is heard by nobody, on this leg only, or by all who hear it.
+        """
 
     def listen(self, channel: str) -> None:
         """Tell once somebody can be heard on this leg, until `unlisten`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String, text
+from sqlalchemy import Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.base import ID, NUMBER, TEXT, WORD, Base
@@ -127,7 +127,8 @@ class PrivacyBreachRow(Base):
 class AccessTrailRow(Base):
     """Who has looked at what, when, by which command; only ever added to.
 
-    `kind`, `target`: what was looked at, as call and its id; of a number, its key.
+    `kind`, `target`: what was looked at, as call and its id; of a number, its key. `reason`: why,
+    where that was asked.
     """
 
     __tablename__ = "access_trail"
@@ -140,3 +141,4 @@ class AccessTrailRow(Base):
     kind: Mapped[str] = mapped_column(String(WORD), info=NOT_PERSONAL)
     target: Mapped[str] = mapped_column(String(NUMBER), info=OF_CALLER)
     command: Mapped[str] = mapped_column(String(NUMBER), info=NOT_PERSONAL)
+    reason: Mapped[str | None] = mapped_column(Text, info=FREE_TEXT)

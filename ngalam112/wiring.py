@@ -10,6 +10,7 @@ from acd.calls.journal import Journal
 from acd.calls.owners import Owners
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
+from acd.monitors import Monitors
 from acd.operator_calls import OperatorCalls
 from acd.operators.roster import Roster
 from acd.text_offers import TextOffers
@@ -28,6 +29,7 @@ from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
 from ivr.reception import Reception
 from ngalam112.accounts.pins import pin_matches
+from ngalam112.api.monitors import note
 from ngalam112.config.provision import AMI_USER, APP, ARI_USER
 from ngalam112.config.routing import (
     RoutingConfig,
@@ -235,6 +237,7 @@ def _router(
             has_place=lambda record: record.place_source is not None,
         ),
         agency_calls=AgencyCalls(dispatcher, owners, operator_calls, codes.say),
+        monitors=Monitors(dispatcher, owners, journal),
         texts=texts,
         text_offers=tickets,
         incidents=IncidentBook(
@@ -253,6 +256,7 @@ def _router(
         fetch_place=place_finder.fetch,
     )
     router.know_codes(routing.categories)
+    router.monitors.on_heard = partial(note, journal)
     return router
 
 

@@ -28,6 +28,7 @@ _ALLOWED = (
     "POST channels/ID/ring",
     "DELETE channels/ID/ring",
     "POST channels/ID/snoop",
+    "POST channels/ID/snoop/ID",
     "POST channels/ID/transfer_progress",
     "GET playbacks/ID",
     "DELETE playbacks/ID",

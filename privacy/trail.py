@@ -21,7 +21,9 @@ class Looked(StrEnum):
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """The row of `access_trail`. `at`: seconds since the epoch. `source`: cli or api."""
+    """The row of `access_trail`. `at`: seconds since the epoch. `source`: cli, api, or
+    line for who has listened to a talk. `reason`: why, where that was asked.
+    """
 
     id: str
     at: float
@@ -30,6 +32,7 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
     kind: Looked
     target: str
     command: str
+    reason: str | None = None
 
 
 TABLE = "access_trail"

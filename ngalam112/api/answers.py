@@ -15,6 +15,7 @@ from acd.calls.record import CallEvent as KeptEvent
 from acd.calls.record import CallRecord, LegRecord
 from acd.operators.operator import Device, Status
 from acd.operators.states import State
+from acd.switch import MonitorMode
 from acd.texts.conversation import ConversationRecord
 from acd.texts.conversation import TextMessage as KeptMessage
 from acd.work_items.item import Step as KeptStep
@@ -97,6 +98,27 @@ class Phone(msgspec.Struct):
     contact: str | None
     device: Device
     operator: str | None
+
+
+class Monitor(msgspec.Struct):
+    """A phone that hears an operator's talk, or rings for it. `call`: the call's id.
+
+    `by`, `reason`: who has asked for it, and why.
+    """
+
+    phone: str
+    operator: str
+    call: str
+    mode: MonitorMode
+    hears: bool
+    by: str
+    reason: str
+
+
+class Monitors(msgspec.Struct):
+    """In the order of the phones."""
+
+    monitors: list[Monitor]
 
 
 class MadePhone(msgspec.Struct):

@@ -10,6 +10,7 @@ from aiohttp import web
 from acd.agencies.changes import AgencyError, NoSuchAgency
 from acd.callbacks.by_hand import CallbackRefused, NoOpenCallback
 from acd.callbacks.verifications import VerificationRefused
+from acd.calls.monitor import MonitorRefused, NoSuchMonitor
 from acd.config_file import NoSuchReason
 from acd.feature_codes.dispositions import NoSuchDisposition
 from acd.leaving import BeingErased
@@ -55,6 +56,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (SoundError, 400),
     (RosterError, 409),
     (BeingErased, 409),
+    (NoSuchMonitor, 404),
+    (MonitorRefused, 409),
     (NoOpenText, 404),
     (TextError, 409),
     (NoSuchCall, 404),

@@ -32,6 +32,7 @@ from ngalam112.api.incidents import IncidentChanges
 from ngalam112.api.late_codes import LateCodes
 from ngalam112.api.line import LineNow
 from ngalam112.api.metrics import CountingJournal
+from ngalam112.api.monitors import MonitorRoutes
 from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.openapi import Document
 from ngalam112.api.places import Places
@@ -85,6 +86,7 @@ class Api:
             Places(engine, database, settings),
             PrivacyRoutes(engine, database, journal),
             NoticeRoutes(engine, settings),
+            MonitorRoutes(engine),
             WarningRoutes(engine, settings),
         )
         self._late_codes = LateCodes(engine, self.lookup)

@@ -15,6 +15,7 @@ from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
 from ngalam112.api.incidents import IncidentChanges
 from ngalam112.api.line import LineNow
+from ngalam112.api.monitors import MonitorRoutes
 from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.openapi import DOCUMENT_PATH, Document
 from ngalam112.api.places import Places
@@ -171,6 +172,9 @@ _OPERATORS = (
             ("skills", Changes.skills_operator),
         )
     ),
+    _get("/api/monitors", MonitorRoutes.list, answers.Monitors),
+    _post("/api/monitors", MonitorRoutes.begin, answers.Monitor, *(404, 409), status=201),
+    _delete("/api/monitors/{phone}", MonitorRoutes.end, answers.Monitor, 404),
     _get("/api/phones", LineNow.phones, answers.Phones),
     _post("/api/phones", Changes.add_phone, answers.MadePhone, *(409, _AWAY), status=201),
     _delete("/api/phones/{number}", Changes.remove_phone, answers.RemovedPhone, 404, 409, _AWAY),

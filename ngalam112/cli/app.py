@@ -25,6 +25,7 @@ from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
 from ngalam112.cli.incidents import incidents
 from ngalam112.cli.menus import menus
+from ngalam112.cli.monitors import monitors
 from ngalam112.cli.national import report_national
 from ngalam112.cli.notices import notices
 from ngalam112.cli.phones import phones
@@ -84,7 +85,7 @@ privacy.add_typer(holds)
 privacy.add_typer(breaches)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
-    *(callbacks, place, notices, public_warnings, menus),
+    *(callbacks, monitors, place, notices, public_warnings, menus),
     *(privacy, reports, exports, database, sounds, api),
 ):
     app.add_typer(group)

@@ -13,6 +13,7 @@ import structlog
 
 from acd.languages import OWN_LANGUAGE
 from acd.queueing.notices import NOTICES
+from acd.switch import MonitorMode
 from ivr.agency_calls import REPORTS
 from ngalam112.engine.call_lanes import CallLanes
 from pbx.ari import AriClient
@@ -83,6 +84,10 @@ _PROGRESS = {
     "unavailable": "channel_unavailable",
     "declined": "channel_declined",
 }
+
+
+# into which of the leg's two ways what is said on the snoop channel is mixed
+_WHISPER = {MonitorMode.LISTEN: "none", MonitorMode.WHISPER: "out", MonitorMode.BARGE: "both"}
 
 
 class AriSwitch:
@@ -262,6 +267,22 @@ class AriSwitch:
         """
         whisper = {"whisper": "out", "spy": "none", "appArgs": ",".join(("whisper", *prompts))}
         self._do("tell", leg, "POST", f"channels/{leg}/snoop", {"app": self._ari.app, **whisper})
+
+    def snoop(self, leg: str, snoop: str, mode: MonitorMode) -> None:
+        """Hear a leg, both ways; the snoop channel comes as StasisStart with the word `monitor`."""
+
+        def then(reply: Reply) -> None:
+            if not reply.ok:
+                log.warning("snoop_failed", leg=leg, reason=reply.reason)
+                self._post(RingFailed(snoop))
+
+        self._ari.send(
+            "POST",
+            f"channels/{leg}/snoop/{snoop}",
+            {"app": self._ari.app, "appArgs": "monitor", "spy": "both", "whisper": _WHISPER[mode]},
+            then=then,
+            lane=self._lanes.add(snoop, leg),
+        )
 
     def listen(self, channel: str) -> None:
         """Tell by ChannelTalkingStarted once the leg's audio is louder than noise.

@@ -27,6 +27,7 @@ from acd.feature_codes.dispatch_codes import DispatchCodes
 from acd.feature_codes.dispositions import CategoryCode, Dispositions
 from acd.leaving import BeingErased, Leaving
 from acd.legs import BROKEN_DIALOG, NO_AUDIO, NORMAL
+from acd.monitors import Monitors
 from acd.numbers.nuisance import NuisanceNumbers
 from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, Operator, device_of
@@ -120,6 +121,7 @@ class EventRouter:
         offers: WorkOffers,
         line_tests: LineTests,
         agency_calls: AgencyCalls,
+        monitors: Monitors,
         texts: Texts,
         text_offers: TextOffers,
         incidents: IncidentBook,
@@ -147,7 +149,7 @@ class EventRouter:
         self.incidents = incidents
         incidents.lives = self.live.lives
         self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
-        self.agency_calls = agency_calls
+        self.agency_calls, self.monitors = agency_calls, monitors
         texts.call_of = self._call_of
         rules, load = dispatcher.rules, dispatcher.load
         self.nuisance = NuisanceNumbers(rules.nuisance, journal.keep, rules.country)
@@ -296,6 +298,8 @@ class EventRouter:
                 self.operator_calls.dialled(channel.id, phone, number.rstrip("#"), now)
             case ["test", *codec]:
                 self.line_tests.entered(channel.id, caller_of(channel), "".join(codec), now)
+            case ["monitor"]:
+                self.monitors.entered(channel.id, now)
             case ["whisper", prompt, *more]:
                 self.codes.say(channel.id, prompt, now, *more)
             case ["code", phone, code]:
@@ -453,11 +457,11 @@ class EventRouter:
 
     def channels_of_phones(self) -> set[str]:
         """The channels of phones that dialled or ring for a work item, of whom they called, of
-        test calls, and of agencies that incidents are read out to.
+        test calls, of agencies that incidents are read out to, and of whoever listens to talks.
         """
         parts = (
             *(self.operator_calls, self.codes, self.offers),
-            *(self.line_tests, self.agency_calls),
+            *(self.line_tests, self.agency_calls, self.monitors),
         )
         return set[str]().union(*(part.channels() for part in parts))
 

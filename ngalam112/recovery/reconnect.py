@@ -73,6 +73,7 @@ class Reconnect:
         self._router.live.to_hang_up.update(to_hang_up(calls))
         self._router.claims.pending.update(claim_checkpoints(facts))
         self._router.operator_calls.remember(facts)
+        self._router.monitors.remember(facts)
         self._router.operator_calls.called_back.remember(facts)
         self._router.codes.throttle.remember(facts)
         self._router.locations.remember(facts)

@@ -118,6 +118,7 @@ def _bring_together(router: EventRouter, event: Restoration, now: float) -> None
         except Exception:
             # one call's trouble must not become everybody's
             log.exception("not_restored", leg=decision.leg, action=decision.action)
+    router.monitors.restored({one.id for one in live.legs.values() if one.up}, live.bridges, now)
     # last, when it is known which citizens have dialled meanwhile, and are not to be rung
     router.offers.restored({one.id for one in live.legs.values() if one.up}, now)
     _free_phones(router, event, now)
@@ -178,7 +179,8 @@ def bridges_in_use(router: EventRouter) -> set[str]:
     """The bridges of citizens, of colleagues and of consultations; some may be empty yet."""
     transfers = (call.transfer for call in router.calls.values() if call.transfer is not None)
     apart = {one.bridge for one in transfers if one.bridge is not None}
-    return apart.union(router.dispatcher.bridges, router.operator_calls.bridges())
+    others = (router.operator_calls.bridges(), router.monitors.bridges())
+    return apart.union(router.dispatcher.bridges, *others)
 
 
 def _stored(call: Call) -> StoredCall:

@@ -20,6 +20,7 @@ from acd.calls.record import CallRecord, EventKind
 from acd.config_file import load_distribution
 from acd.dispatcher import Dispatcher
 from acd.feature_codes.code_calls import CodeCalls
+from acd.monitors import Monitors
 from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, Operator, Phone, Status
 from acd.operators.roster import Roster
@@ -219,6 +220,7 @@ class LineDesk(Desk):
                 self.dispatcher, owners, self.journal, echo="echo:", most=2, echo_s=5.0
             ),
             agency_calls=AgencyCalls(self.dispatcher, owners, operator_calls, self.codes.say),
+            monitors=Monitors(self.dispatcher, owners, self.journal),
             texts=self.texts,
             text_offers=self.text_offers,
             incidents=self.incidents,
@@ -297,6 +299,7 @@ class LineDesk(Desk):
         after.router.live.to_hang_up.update(to_hang_up(calls))
         after.router.claims.pending.update(claim_checkpoints(after.journal.facts))
         after.router.operator_calls.remember(dict(after.journal.facts))
+        after.router.monitors.remember(dict(after.journal.facts))
         after.router.nuisance.remember(dict(after.journal.facts), now)
         rows = self.journal.tables.get(TABLE, {}).values()
         items = [msgspec.convert(row, WorkItem) for row in rows if row["ended_at"] is None]

@@ -11,7 +11,7 @@ import msgspec
 
 from acd.calls.journal import Journal, OfCall, OfEnd
 from acd.calls.record import CallEvent, CallRecord, EventKind
-from acd.switch import Switch
+from acd.switch import MonitorMode, Switch
 from acd.texts.conversation import TextMessage
 from acd.texts.ports import TextSender
 from incidents.numbers import LAST_NUMBER
@@ -101,6 +101,10 @@ class FakeSwitch:
 
     def tell(self, leg: str, *prompts: str) -> None:
         self._do("tell", leg, *prompts)
+
+    def snoop(self, leg: str, snoop: str, mode: MonitorMode) -> None:
+        self.lanes.add(snoop, leg)
+        self._do("snoop", leg, snoop, mode)
 
     def listen(self, channel: str) -> None:
         self._do("listen", channel)

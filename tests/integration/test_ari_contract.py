@@ -23,6 +23,7 @@ from factories import a_record
 from fakes import FakeJournal
 from served import with_silent_prompts
 
+from acd.switch import MonitorMode
 from lab.machine.waiting import eventually
 from ngalam112.config.provision import TEMPLATES
 from ngalam112.config.settings import load_settings
@@ -49,6 +50,8 @@ EXAMPLES: dict[str, Any] = {
     "turn": 1,
     "language": "en",
     "outcome": "answered",
+    "snoop": "s1",
+    "mode": MonitorMode.BARGE,
 }
 FITTING = {str: {"string", "Date"}, int: {"int", "long"}, float: {"double"}, bool: {"boolean"}}
 

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import pytest
 
+from acd.switch import MonitorMode
 from ngalam112.config.settings import PROJECT
 from ngalam112.engine.ari_switch import AriSwitch
 from pbx.ari import AriClient
@@ -73,6 +74,7 @@ def test_all_that_a_switch_does_is_allowed() -> None:
     switch = AriSwitch(cast(AriClient, asked), "sounds", lambda _: None)
     left_out = ("self", "turn", "language")
     examples: dict[str, Any] = {"display": ("name", "0812"), "outcome": "answered", "cause": 17}
+    examples["mode"] = MonitorMode.BARGE
     methods = inspect.getmembers(AriSwitch, inspect.isfunction)
     public = [(name, one) for name, one in methods if not name.startswith("_")]
     for name, method in public:

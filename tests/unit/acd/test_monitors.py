@@ -1,0 +1,266 @@
+"""A supervisor's phone hears an operator's talk, by its mode is heard, and ends with it."""
+
+from __future__ import annotations
+
+import pytest
+from factories import LineDesk, a_channel, a_leg, a_phone
+
+from acd.calls.monitor import MONITOR, Monitor, MonitorRefused, NoSuchMonitor
+from acd.monitors import MOST
+from acd.operators.operator import Device
+from acd.operators.roster import NoSuchOperator, NoSuchPhone
+from acd.switch import MonitorMode
+from ngalam112.engine.ari_switch import RingFailed
+from pbx import ari_types as ari
+
+
+class Desk(LineDesk):
+    """A citizen talks with operator 1001 at phone 101; the supervisor's phone is 901."""
+
+    def __init__(self, operators: int = 1) -> None:
+        super().__init__(operators)
+        self.roster.phones["901"] = a_phone("901", device=Device.FREE)
+        self.heard: list[tuple[str, MonitorMode]] = []
+        self.router.monitors.on_heard = lambda one, now: self.heard.append((one.by, one.mode))
+
+    def begin(
+        self, mode: MonitorMode = MonitorMode.LISTEN, phone: str = "901", by: str = "rini"
+    ) -> Monitor:
+        return self.router.monitors.begin("1001", phone, mode, by, "training", 120.0)
+
+    def answers(self, monitor: Monitor) -> str:
+        """The supervisor answers, and Asterisk makes the snoop channel, whose id is returned."""
+        self.handle(ari.StasisStart(["operator"], a_channel(monitor.channel)), now=121.0)
+        snoop = str(self.switch.last("snoop").more[0])
+        self.handle(ari.StasisStart(["monitor"], a_channel(snoop)), now=121.0)
+        return snoop
+
+    def gone(self, channel: str, now: float = 130.0) -> None:
+        self.handle(ari.ChannelDestroyed(a_channel(channel), 16), now=now)
+
+    def nothing_is_left(self) -> None:
+        monitors = self.router.monitors
+        assert (monitors.all(), monitors.channels(), monitors.bridges()) == ([], set(), set())
+        assert not [key for key in self.journal.facts if key.startswith(MONITOR)]
+        assert self.phone("901").device is Device.FREE
+
+
+def talking() -> tuple[Desk, str]:
+    desk = Desk()
+    return desk, desk.citizen_talks().leg or ""
+
+
+@pytest.mark.parametrize("mode", list(MonitorMode))
+def test_the_phone_rings_and_then_hears_the_operators_leg(mode: MonitorMode) -> None:
+    desk, leg = talking()
+    monitor = desk.begin(mode)
+    assert desk.switch.last("ring").more[:2] == ("901", (f"{mode} {desk.operator().name}", "1001"))
+    assert (desk.phone("901").device, desk.switch.all("snoop")) == (Device.IN_USE, [])
+    snoop = desk.answers(monitor)
+    did = desk.switch.last("snoop")
+    assert (did.to, did.more) == (leg, (snoop, mode))
+    assert [one.more[0] for one in desk.switch.all("join")] == [monitor.channel, snoop]
+    assert desk.heard == [("rini", mode)]
+
+
+def test_the_talk_is_not_touched() -> None:
+    desk, leg = talking()
+    touched = [one for one in desk.switch.did if one.to in ("c1", leg)]
+    desk.answers(desk.begin(MonitorMode.BARGE))
+    after = [one for one in desk.switch.did if one.to in ("c1", leg) and one.what != "snoop"]
+    assert after == touched
+
+
+def test_it_ends_with_the_talk() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    snoop = desk.answers(monitor)
+    bridge = monitor.bridge
+    desk.gone(snoop)
+    assert monitor.channel in desk.switch.told("hang_up")
+    assert bridge in desk.switch.told("disconnect")
+    desk.gone(monitor.channel)
+    desk.nothing_is_left()
+
+
+def test_it_ends_when_the_supervisor_hangs_up() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    snoop = desk.answers(monitor)
+    desk.gone(monitor.channel)
+    assert snoop in desk.switch.told("hang_up")
+    desk.gone(snoop)
+    desk.nothing_is_left()
+
+
+def test_a_phone_that_nobody_answers_stops_ringing() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.timers.fire(monitor.rings_until)
+    assert (monitor.channel, (19,)) in [(did.to, did.more) for did in desk.switch.all("hang_up")]
+    desk.gone(monitor.channel)
+    desk.nothing_is_left()
+
+
+def test_a_talk_that_ends_while_the_phone_rings_is_heard_by_nobody() -> None:
+    desk, leg = talking()
+    monitor = desk.begin()
+    desk.handle(ari.StasisEnd(a_channel("c1")), now=122.0)
+    desk.gone(leg, 122.0)
+    desk.handle(ari.StasisStart(["operator"], a_channel(monitor.channel)), now=123.0)
+    assert monitor.channel in desk.switch.told("hang_up")
+    assert desk.switch.all("snoop") == []
+    desk.gone(monitor.channel)
+    desk.nothing_is_left()
+
+
+@pytest.mark.parametrize("lost", ["phone", "snoop"])
+def test_what_cannot_be_rung_or_heard_leaves_nothing(lost: str) -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    if lost == "snoop":
+        desk.handle(ari.StasisStart(["operator"], a_channel(monitor.channel)), now=121.0)
+        desk.handle(RingFailed(monitor.snoop), now=121.0)
+        desk.gone(monitor.channel)
+    else:
+        desk.handle(RingFailed(monitor.channel), now=121.0)
+    desk.nothing_is_left()
+
+
+@pytest.mark.parametrize(("key", "mode"), [("5", MonitorMode.WHISPER), ("6", MonitorMode.BARGE)])
+def test_a_key_changes_the_mode(key: str, mode: MonitorMode) -> None:
+    desk, leg = talking()
+    monitor = desk.begin()
+    first = desk.answers(monitor)
+    desk.handle(ari.ChannelDtmfReceived(key, a_channel(monitor.channel)), now=125.0)
+    assert first in desk.switch.told("hang_up")
+    second, told = desk.switch.last("snoop").more
+    assert (desk.switch.last("snoop").to, told) == (leg, mode)
+    desk.handle(ari.StasisStart(["monitor"], a_channel(second)), now=125.1)
+    assert desk.switch.last("join").more == (second,)
+    assert len(desk.switch.all("open")) == 1
+    desk.gone(first)  # the end of the first one is not the end
+    assert desk.router.monitors.all() == [monitor]
+    assert desk.heard == [("rini", MonitorMode.LISTEN), ("rini", mode)]
+
+
+def test_other_keys_and_the_key_of_the_same_mode_change_nothing() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.answers(monitor)
+    for key in "4123*#":
+        desk.handle(ari.ChannelDtmfReceived(key, a_channel(monitor.channel)), now=125.0)
+    assert len(desk.switch.all("snoop")) == 1
+
+
+def test_the_command_for_the_same_phone_changes_the_mode() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.answers(monitor)
+    assert desk.begin(MonitorMode.WHISPER, by="budi") is monitor
+    assert (len(desk.switch.all("ring")), monitor.mode) == (2, MonitorMode.WHISPER)
+
+
+def test_a_snoop_channel_that_comes_too_late_goes_again() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.handle(ari.StasisStart(["operator"], a_channel(monitor.channel)), now=121.0)
+    snoop = monitor.snoop
+    desk.gone(monitor.channel)
+    hung_up = len(desk.switch.all("hang_up"))
+    desk.handle(ari.StasisStart(["monitor"], a_channel(snoop)), now=121.3)
+    assert desk.switch.told("hang_up")[hung_up:] == [snoop]
+    assert (desk.heard, desk.switch.all("join")) == ([], [])
+
+
+def test_what_cannot_be_listened_to_is_refused_in_a_sentence() -> None:
+    desk = Desk(operators=2)
+    with pytest.raises(MonitorRefused, match="Operator 1001 talks with no citizen now"):
+        desk.begin()
+    leg_phone = next(iter(desk.citizen_talks().legs.values())).phone
+    who = next(one.id for one in desk.roster.operators.values() if one.phone == leg_phone)
+    begin = desk.router.monitors.begin
+    with pytest.raises(NoSuchOperator):
+        begin("9", "901", MonitorMode.LISTEN, "rini", "training", 120.0)
+    with pytest.raises(NoSuchPhone):
+        begin(who, "999", MonitorMode.LISTEN, "rini", "training", 120.0)
+    with pytest.raises(MonitorRefused, match="is in that talk itself"):
+        begin(who, leg_phone, MonitorMode.LISTEN, "rini", "training", 120.0)
+    for device, said in ((Device.IN_USE, "in use"), (Device.UNREACHABLE, "not reachable")):
+        desk.phone("901").device = device
+        with pytest.raises(MonitorRefused, match=said):
+            begin(who, "901", MonitorMode.LISTEN, "rini", "training", 120.0)
+    with pytest.raises(NoSuchMonitor, match="Phone 901 listens to nobody"):
+        desk.router.monitors.end("901", 120.0)
+
+
+def test_there_are_only_so_many_at_once() -> None:
+    desk, _ = talking()
+    for number in range(902, 902 + MOST):
+        desk.roster.phones[str(number)] = a_phone(str(number), device=Device.FREE)
+        desk.begin(phone=str(number))
+    with pytest.raises(MonitorRefused, match="listened to already"):
+        desk.begin()
+
+
+def taken_up(desk: Desk, monitor: Monitor, *there: str, joined: bool = True) -> Desk:
+    """The next engine finds the talk, and of the monitor what is `there`."""
+    leg, call = monitor.leg, desk.router.calls["c1"]
+    after: Desk = desk.next_engine(125.0)  # type: ignore[assignment]
+    after.roster.phones["901"].device = Device.IN_USE
+    bridges = {call.bridge or "": ["c1", leg]}
+    if joined and monitor.bridge:
+        bridges[monitor.bridge] = [monitor.channel, monitor.snoop]
+    legs = [a_leg("c1"), a_leg(leg, citizen=False)]
+    legs += [a_leg(one, citizen=False) for one in there]
+    known = frozenset(after.router.channels_of_phones())
+    after.restore_calls(*legs, bridges=bridges, phones=known, now=126.0)
+    return after
+
+
+def test_a_change_of_engines_does_not_end_it() -> None:
+    desk, _ = talking()
+    monitor = desk.begin(MonitorMode.WHISPER)
+    snoop = desk.answers(monitor)
+    after = taken_up(desk, monitor, monitor.channel, snoop)
+    assert after.switch.told("hang_up") == after.switch.told("disconnect") == []
+    assert [one.mode for one in after.router.monitors.all()] == [MonitorMode.WHISPER]
+    assert after.switch.all("snoop") == []
+    after.gone(monitor.channel)
+    assert snoop in after.switch.told("hang_up")
+    after.gone(snoop)
+    after.nothing_is_left()
+
+
+def test_a_phone_answered_while_no_engine_lived_hears_the_talk() -> None:
+    desk, leg = talking()
+    monitor = desk.begin()
+    after = taken_up(desk, monitor, monitor.channel)
+    assert after.switch.last("snoop").to == leg
+    assert after.phone("901").device is Device.IN_USE
+
+
+def test_two_that_were_not_joined_are_joined_by_the_next_engine() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    snoop = desk.answers(monitor)
+    after = taken_up(desk, monitor, monitor.channel, snoop, joined=False)
+    assert [one.more[0] for one in after.switch.all("join")] == [monitor.channel, snoop]
+
+
+@pytest.mark.parametrize("gone", ["phone", "snoop"])
+def test_one_whose_other_half_has_gone_meanwhile_ends(gone: str) -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    snoop = desk.answers(monitor)
+    left = snoop if gone == "phone" else monitor.channel
+    after = taken_up(desk, monitor, left, joined=False)
+    assert left in after.switch.told("hang_up")
+    after.gone(left)
+    after.nothing_is_left()
+
+
+def test_facts_that_make_no_sense_are_passed_over() -> None:
+    desk = Desk()
+    desk.router.monitors.remember({f"{MONITOR}x": {"phone": 1}, "other": 2})
+    assert desk.router.monitors.all() == []
