@@ -26,6 +26,7 @@ _COLUMNS = (
     Column("kind", "looked at"),
     Column("target", "which"),
     Column("command", "command"),
+    Column("reason", "because", spare=True),
 )
 
 
