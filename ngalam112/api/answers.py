@@ -24,6 +24,7 @@ from incidents.categories import Category as KeptCategory
 from incidents.categories import Question
 from incidents.dispatch import Delivery as KeptDelivery
 from incidents.dispatch import Dispatch as KeptDispatch
+from incidents.dispatch import DispatchState
 from incidents.incident import Contact as KeptContact
 from incidents.incident import Entry
 from incidents.incident import Incident as KeptIncident
@@ -401,7 +402,9 @@ class WarningsState(msgspec.Struct):
 
 
 class LineStatus(msgspec.Struct):
-    """The line at this moment. `calls`, `phones`: how many there are in each stage or state."""
+    """The line at this moment. `calls`, `phones`, `dispatches`: how many there are in each stage or
+    state; of dispatches those from which something follows.
+    """
 
     engine: EngineState
     queue: QueueState
@@ -409,5 +412,6 @@ class LineStatus(msgspec.Struct):
     operators: OperatorsState
     phones: dict[Device, int]
     load: LoadState
+    dispatches: dict[DispatchState, int]
     warnings: WarningsState
     living: list[LivingCall]

@@ -14,7 +14,7 @@ from ngalam112.api import queries, time_ranges
 from ngalam112.api.bodies import reply
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.queries import Answer
-from ngalam112.api.state import line_state, living_calls
+from ngalam112.api.state import dispatches_by_state, line_state, living_calls
 from ngalam112.api.warnings import warning_summary
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
@@ -64,6 +64,7 @@ class LineNow:
             },
             "phones": state.phones,
             "load": state.load,
+            "dispatches": dispatches_by_state(engine.dispatches),
             "warnings": warning_summary(engine, self._settings),
             "living": living_calls(engine),
         }

@@ -22,11 +22,10 @@ from prometheus_client.registry import Collector
 from acd.calls.journal import OfCall, OfEnd
 from acd.calls.record import COUNTED, CallEvent, CallRecord, EventKind, Outcome
 from acd.rules.load_shedding import Level
-from incidents.dispatch import DispatchState
 from incidents.dispatches import Dispatches
 from journal.database_writer import DatabaseWriter
 from ngalam112 import __version__
-from ngalam112.api.state import LoadState, line_state
+from ngalam112.api.state import LoadState, dispatches_by_state, line_state
 from ngalam112.engine.engine import Engine
 from ngalam112.engine.warning_feed import WarningFeed
 
@@ -174,8 +173,7 @@ class EngineCollector(Collector):
 
 
 def _dispatches(dispatches: Dispatches) -> Iterator[Metric]:
-    states: dict[str, int] = dict.fromkeys(DispatchState, 0)
-    states |= Counter(one.state.value for one in dispatches.open.values())
+    states = dispatches_by_state(dispatches)
     yield _by("dispatches", "Reports to agencies from which something follows", "state", states)
     late = "Reports to agencies that nobody accepted in the agreed time, since the start"
     yield _counter("dispatches_overdue", late, dispatches.overdue)

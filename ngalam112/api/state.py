@@ -19,6 +19,8 @@ from acd.numbers.withheld import Withheld, seen
 from acd.operators.operator import Device, Status
 from acd.operators.states import State
 from acd.rules.load_shedding import Level, LoadWatch, Shed
+from incidents.dispatch import DispatchState
+from incidents.dispatches import Dispatches
 from ngalam112.engine.engine import Engine
 
 _WAITING = (Stage.QUEUED, Stage.RINGING)
@@ -88,6 +90,11 @@ def living_calls(engine: Engine) -> list[dict[str, Any]]:
     oldest_first = sorted(engine.router.calls.values(), key=lambda one: one.record.arrived_at)
     how = engine.dispatcher.rules.withheld
     return [_living(one, how, now) for one in oldest_first]
+
+
+def dispatches_by_state(dispatches: Dispatches) -> dict[str, int]:
+    """How many reports to agencies there are, from which something follows, in each state."""
+    return _counted((one.state for one in dispatches.open.values()), DispatchState)
 
 
 def _living(call: Call, how: Withheld, now: float) -> dict[str, Any]:

@@ -41,6 +41,7 @@ from ngalam112.cli.reports import reports
 from ngalam112.cli.status import write_status
 from ngalam112.cli.texts import texts
 from ngalam112.cli.warnings import public_warnings
+from ngalam112.cli.watch import watch
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
@@ -83,6 +84,7 @@ privacy.command("purges")(privacy_purges)
 privacy.command("trail")(privacy_trail)
 privacy.add_typer(holds)
 privacy.add_typer(breaches)
+app.command()(watch)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
     *(callbacks, monitors, place, notices, public_warnings, menus),

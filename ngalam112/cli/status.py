@@ -57,6 +57,8 @@ def _serving(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "queue", f"{queue['length']} waiting, the longest wait is {queue['longest_wait_s']:.1f} s"
     yield "calls", _counts(found["calls"])
     yield "load", _load(found["load"])
+    if any(found["dispatches"].values()):
+        yield "agencies", _counts(found["dispatches"])
     yield from _warnings(found["warnings"])
     yield "operators", _counts(operators["status"])
     yield "on duty", _counts(operators["state"])

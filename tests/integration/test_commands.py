@@ -77,6 +77,31 @@ def failed_in_one_line(ran: Ran, *words: str) -> None:
     assert all(word in ran.err for word in words), ran.err
 
 
+async def test_the_watch_tells_the_alarms_and_runs_a_command_for_each(
+    served: ServedEngine, tmp_path: Path
+) -> None:
+    home, note = served.settings, tmp_path / "noted"
+    script = tmp_path / "note it.sh"
+    script.write_text(
+        '#!/bin/sh\necho "$NGALAM112_ALARM $NGALAM112_ALARM_STATE $NGALAM112_ALARM_TEXT"'
+        f" >> '{note}'\nexit 3\n"
+    )
+    script.chmod(0o700)
+    ran = await run(home, "watch", "--once", "--json", "--disk", "0", "--run", f"'{script}'")
+    told = [json.loads(line) for line in ran.out.splitlines()]
+    assert ran.code == 1
+    assert [one["alarm"] for one in told] == ["asterisk", "ami", "operators"]
+    assert all(one["began"] for one in told)
+    noted = [f"{one['alarm']} began {one['text']}" for one in told]
+    assert note.read_text().splitlines() == noted
+    assert ran.err.count("has failed with status 3") == 3, "and the watch goes on"
+    ran = await run(home, "watch", "--once", "--disk", "0", NGALAM112_API_PORT="1")
+    assert ran.code == 1
+    assert "ALARM  engine: The engine is down" in ran.out
+    ran = await run(home, "watch", "--once", "--run", "no-such-command-here")
+    assert (ran.code, "there is no command no-such-command-here" in ran.err) == (2, True)
+
+
 async def test_commands_reach_the_engine_while_it_is_up(served: ServedEngine) -> None:
     settings = served.settings
     ran = await run(settings, "phone", "add", "101", "--format", "json")
