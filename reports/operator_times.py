@@ -6,11 +6,11 @@ the ends of the range and counted in whole milliseconds, so the parts add up to 
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import groupby
 from operator import attrgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import func, or_, select
@@ -21,6 +21,8 @@ from acd.operators.operator import Status
 from acd.operators.states import State
 from models.tables import OperatorRow, OperatorStateRow
 from reports.errors import BadQuestion
+
+_AT_ONCE = 5000
 
 NO_REASON = "none"
 """The reason of a pause that was given none."""
@@ -139,8 +141,15 @@ async def operator_times(
     end = min(until, now)
     if since >= end:
         raise BadQuestion("The time ends before it begins, or is still to come; see --from, --to.")
-    changes = [one async for one in stored_changes(session, since, end)]
-    return all_times(changes, in_ms(since), in_ms(end))
+    found: list[OperatorTimes] = []
+    of_one: list[Change] = []  # of a month there are more than fit in memory well
+    async for one in stored_changes(session, since, end):
+        if of_one and of_one[0].operator != one.operator:
+            found += all_times(of_one, in_ms(since), in_ms(end))
+            of_one.clear()
+        of_one.append(one)
+    found += all_times(of_one, in_ms(since), in_ms(end))
+    return sorted(found, key=attrgetter("operator"))
 
 
 async def stored_changes(
@@ -153,7 +162,9 @@ async def stored_changes(
     query = select(*columns).where(row.at >= since, row.at < until)
     query = query.order_by(row.operator, row.at, row.id)
     last = ""
-    for one in map(_change, await session.execute(query)):
+    query = query.execution_options(yield_per=_AT_ONCE)
+    async for row_of_one in await session.stream(query):
+        one = _change(row_of_one)
         if one.operator != last:
             last = one.operator
             if (first := before.pop(last, None)) is not None:
@@ -201,6 +212,6 @@ def in_ms(moment: datetime) -> int:
     return round(moment.astimezone(UTC).timestamp() * 1000)
 
 
-def _change(row: tuple[str, datetime, str, str, str | None]) -> Change:
+def _change(row: Sequence[Any]) -> Change:
     operator, at, status, state, reason = row
     return Change(operator, in_ms(at), status, state, reason)
