@@ -162,14 +162,14 @@ async def stored_changes(
     query = select(*columns).where(row.at >= since, row.at < until)
     query = query.order_by(row.operator, row.at, row.id)
     last = ""
-    query = query.execution_options(yield_per=_AT_ONCE)
-    async for row_of_one in await session.stream(query):
-        one = _change(row_of_one)
-        if one.operator != last:
-            last = one.operator
-            if (first := before.pop(last, None)) is not None:
-                yield first
-        yield one
+    found = await session.stream(query.execution_options(yield_per=_AT_ONCE))
+    async for some in found.partitions():
+        for one in map(_change, some):
+            if one.operator != last:
+                last = one.operator
+                if (first := before.pop(last, None)) is not None:
+                    yield first
+            yield one
     for one in before.values():
         yield one
 
