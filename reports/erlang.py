@@ -62,7 +62,7 @@ def answered_within(
 def _queue_sum(c: float, y: float) -> tuple[float, float]:
     """The sum over k >= 1 of y^k / ((c+1)...(c+k)), as a number and the logarithm of its factor."""
     term, found, size, k = 1.0, 0.0, 0.0, 0
-    while k < y - c or term > _EXACT * found:
+    while term > _EXACT * found:
         k += 1
         term *= y / (c + k)
         found += term

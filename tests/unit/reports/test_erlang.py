@@ -153,6 +153,16 @@ def test_up_to_the_most_operators_nothing_overflows(load: float, patience_s: flo
     assert 0.0 <= erlang_b(MOST_OPERATORS, load) <= 1.0
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.integers(5, 50), st.floats(2.0, 40.0), st.floats(3_000.0, 9_000.0))
+def test_in_an_overload_all_are_busy_and_the_others_give_up(
+    operators: int, times: float, patience_s: float
+) -> None:
+    # long after, all calls that so many operators can handle are answered
+    share = answered_within(1e6, operators, operators * times, 120, patience_s)
+    assert share == pytest.approx(1 / times, rel=1e-3)
+
+
 def test_without_calls_nobody_is_needed_and_too_many_are_said_to_be() -> None:
     assert operators_needed(0.95, 5, 0.0, 120) == 0
     assert operators_needed(0.95, 5, 600.0, 120) is None

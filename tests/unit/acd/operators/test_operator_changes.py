@@ -87,6 +87,21 @@ def test_what_changes_nothing_keeps_nothing() -> None:
     assert desk.journal.rows["1001"]["idle_since"] == 52.0, "but fairness is kept"
 
 
+def test_another_call_in_the_same_state_is_a_change() -> None:
+    desk = LineDesk(operators=1)
+    for call in ("first", "second", "second"):
+        desk.roster.changes.move(desk.operator(), State.CALLING, call, 50.0)
+    assert told(desk, "state", "call_id") == [("calling", "first"), ("calling", "second")]
+
+
+def test_who_is_done_with_something_is_idle_from_now_on_and_fair_as_before() -> None:
+    desk = LineDesk(operators=1)
+    desk.roster.changes.move(desk.operator(), State.CALLING, "own", 50.0)
+    desk.roster.free("1001", "own", 90.0)
+    assert told(desk, "at", "state") == [(50.0, "calling"), (90.0, "idle")]
+    assert desk.operator().idle_since == 1.0
+
+
 def test_a_text_conversation_is_kept_beside_what_the_calls_tell() -> None:
     desk = TextDesk()
     conversation = desk.has()
