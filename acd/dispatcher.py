@@ -140,7 +140,7 @@ class Dispatcher:
         """A citizen whom the line has rung has answered: connect the operator who wanted that."""
         operator = self.roster.operators.get(leg.operator or "")
         if operator is not None:
-            operator.move(State.OFFERED, call.id)
+            self.roster.changes.move(operator, State.OFFERED, call.id, now)
         self.operator_legs.add_leg(leg)
         call.move(Stage.RINGING)
         leg.move(LegStage.CONNECTING)

@@ -86,7 +86,7 @@ class OperatorLegs:
 
     def ring_desk(self, call: Call, operator: Operator, phone: Phone, now: float) -> Leg:
         """Ring the phone where an operator sits."""
-        operator.move(State.OFFERED, call.id)
+        self.roster.changes.move(operator, State.OFFERED, call.id, now)
         operator.offered_at = now
         phone.device = Device.IN_USE
         return self.ring(call, phone.number, operator.id, now)
@@ -121,11 +121,11 @@ class OperatorLegs:
         leg.call.note(EventKind.OFFERED, now, **leg.about())
         self._ring_until(leg)
 
-    def ring_on(self, leg: Leg) -> None:
+    def ring_on(self, leg: Leg, now: float) -> None:
         """A leg has rung while no engine watched, and does so on until its time is up."""
         operator = self.roster.operators.get(leg.operator or "")
         if operator is not None:
-            operator.move(State.OFFERED, leg.call.id)
+            self.roster.changes.move(operator, State.OFFERED, leg.call.id, now)
         if (phone := self.roster.phones.get(leg.phone)) is not None:
             phone.device = Device.IN_USE
         self._ring_until(leg)
@@ -177,7 +177,7 @@ class OperatorLegs:
             self.roster.wrapped_up(one, "early", now)
         if one is not None and one.state is State.IDLE:
             leg.operator = one.id
-            one.move(State.OFFERED, leg.call.id)
+            self.roster.changes.move(one, State.OFFERED, leg.call.id, now)
 
     def answered_elsewhere(self, winner: Leg, now: float) -> None:
         """The first answer wins: the other phones stop ringing, and it is nobody's miss."""
@@ -208,17 +208,17 @@ class OperatorLegs:
         else:
             call.note(EventKind.ANSWERED, now, **leg.about())
             self.took(leg)
-        self.set_state(leg, State.TALKING if leg.held_since is None else State.HOLDING)
+        self.set_state(leg, State.TALKING if leg.held_since is None else State.HOLDING, now)
 
     def took(self, leg: Leg) -> None:
         """An operator has taken a call: it counts."""
         if (operator := self.roster.operators.get(leg.operator or "")) is not None:
             operator.calls_taken += 1
 
-    def set_state(self, leg: Leg, state: State) -> None:
+    def set_state(self, leg: Leg, state: State, now: float) -> None:
         """What the leg's operator is doing."""
         if (operator := self.roster.operators.get(leg.operator or "")) is not None:
-            operator.move(state, leg.call.id)
+            self.roster.changes.move(operator, state, leg.call.id, now)
 
     def held(self, leg_id: str, now: float) -> None:
         """An operator has put the citizen on hold, who now hears music."""
@@ -227,13 +227,13 @@ class OperatorLegs:
             return
         leg.held_since = now
         leg.call.note(EventKind.HELD, now, **leg.about())
-        self.set_state(leg, State.HOLDING)
+        self.set_state(leg, State.HOLDING, now)
 
     def unheld(self, leg_id: str, now: float) -> None:
         """The operator talks with the citizen again."""
         leg = self.legs.get(leg_id)
         if leg is not None and self.resumed(leg, now):
-            self.set_state(leg, State.TALKING)
+            self.set_state(leg, State.TALKING, now)
 
     def resumed(self, leg: Leg, now: float) -> bool:
         """The hold, if there is one, is over."""
@@ -274,7 +274,7 @@ class OperatorLegs:
         if leg.talks_since:
             self._wrap_ups.begin(operator, self._served(operator, leg, now), now)
         else:
-            self.roster.idle(operator, operator.idle_since)
+            self.roster.idle(operator, now, since=operator.idle_since)
 
     def _served(self, operator: Operator, leg: Leg, now: float) -> float:
         """An operator has talked with a citizen; returns the seconds of wrap-up that follow."""
@@ -297,7 +297,7 @@ class OperatorLegs:
         if operator is None or operator.call != leg.call.id:
             return 0.0
         wrap_up_s = self._served(operator, leg, now)
-        operator.move(State.CALLING, channel)
+        self.roster.changes.move(operator, State.CALLING, channel, now)
         return wrap_up_s
 
     def preferred(self, call: Call, now: float) -> str | None:

@@ -150,7 +150,7 @@ class OperatorCalls(Owner):
         call = self._place(channel, phone, one, found, now)
         called = dispatcher.roster.operators.get(found.operator or "")
         if called is not None:
-            called.move(State.OFFERED, channel)
+            dispatcher.roster.changes.move(called, State.OFFERED, channel, now)
             dispatcher.roster.phones[call.address].device = Device.IN_USE
             dispatcher.operator_legs.occupy(call.address, call.leg)
         name = one.name if one is not None else phone
@@ -200,7 +200,7 @@ class OperatorCalls(Owner):
         target = Target(Kind.OPERATOR, operator.id, operator.name, (phone,), operator.id)
         call = self._place(channel, address, None, target, now)
         call.in_vain, call.told = in_vain, told
-        operator.move(State.OFFERED, channel)
+        self._dispatcher.roster.changes.move(operator, State.OFFERED, channel, now)
         self._dispatcher.roster.phones[phone].device = Device.IN_USE
         self._dispatcher.operator_legs.occupy(phone, call.leg)
         self._keep(call)
@@ -282,7 +282,7 @@ class OperatorCalls(Owner):
         self._know(call)
         offered = one is not None and one.state is State.OFFERED and one.call == item
         if one is not None and (one.state is State.IDLE or offered):
-            one.move(State.CALLING, channel)
+            dispatcher.roster.changes.move(one, State.CALLING, channel, now)
         dispatcher.switch.ringing(channel)
         return call
 
@@ -295,7 +295,7 @@ class OperatorCalls(Owner):
     def _keep(self, call: OperatorCall) -> None:
         self._journal.keep(OPERATOR_CALL + call.channel, call.checkpoint())
 
-    def remember(self, facts: dict[str, Any]) -> None:
+    def remember(self, facts: dict[str, Any], now: float) -> None:
         """Know the calls that an earlier engine's phones had made, until Asterisk has been asked.
 
         `facts`: what that engine has kept. Whoever of the two is gone by then ends the call.
@@ -326,7 +326,7 @@ class OperatorCalls(Owner):
             for number, state in both:
                 one = dispatcher.roster.operators.get(number or "")
                 if one is not None and one.state is State.IDLE:
-                    one.move(state, channel)
+                    dispatcher.roster.changes.move(one, state, channel, now)
             if kept.target.operator is not None:
                 dispatcher.operator_legs.occupy(kept.address, kept.leg)
 
@@ -366,7 +366,7 @@ class OperatorCalls(Owner):
         call.tell(True, now)
         called = self._dispatcher.roster.operators.get(call.target.operator or "")
         if called is not None and called.call == call.channel:
-            called.move(State.CALLING, call.channel)
+            self._dispatcher.roster.changes.move(called, State.CALLING, call.channel, now)
         self._keep(call)
 
     def ring_failed(self, channel: str, now: float) -> None:
@@ -388,7 +388,7 @@ class OperatorCalls(Owner):
         if call is None or call.phone != by.phone:
             return None
         self._forget(call)
-        self._dispatcher.roster.free(call.operator, call.channel)
+        self._dispatcher.roster.free(call.operator, call.channel, now)
         stage = LegStage.RINGING if call.bridge is None else LegStage.CONSULTING
         leg = Leg(call.leg, by.call, call.address, call.target.operator, stage)
         return Consulted(channel, leg, call.target, call.bridge)
@@ -459,5 +459,5 @@ class OperatorCalls(Owner):
         one = roster.operators.get(call.operator or "")
         if one is not None and one.call == call.channel and call.wrap_up_s > 0:
             self._dispatcher.wrap_ups.begin(one, call.wrap_up_s, now)
-        roster.free(call.operator, call.channel)
-        roster.free(call.target.operator, call.channel)
+        roster.free(call.operator, call.channel, now)
+        roster.free(call.target.operator, call.channel, now)

@@ -144,7 +144,7 @@ class TextOffers:
         conversation = self.texts.places.by_id.get(item.call_id)
         operator = self._dispatcher.roster.operators.get(item.operator or "")
         channel, phone = item.channel or "", item.phone or ""
-        self._offers.free_operator(work)
+        self._offers.free_operator(work, now)
         # who has logged out or has taken another one meanwhile gets none
         takes = operator is not None and operator.phone == phone and operator.text is None
         if conversation is None or operator is None or not takes:

@@ -148,7 +148,7 @@ class WorkOffers(Owner):
             if channel in spared:
                 continue
             self._stop(channel, hang_up=False)
-            self.free_operator(work)
+            self.free_operator(work, now)
             self.wait(work, now + AGAIN_S, now, "lost")
 
     # --- ringing ------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ class WorkOffers(Owner):
             phone.device = Device.IN_USE
         operator = dispatcher.roster.operators.get(item.operator or "")
         if operator is not None and operator.state is State.IDLE:
-            operator.move(State.OFFERED, work.id)
+            dispatcher.roster.changes.move(operator, State.OFFERED, work.id, now)
         until = now + dispatcher.rules.ring_timeout_s
         work.rearm(dispatcher.timers.at(until, lambda at: self._rang_out(channel, until, at)))
 
@@ -247,11 +247,11 @@ class WorkOffers(Owner):
         if self._rings.get(channel) is not work:
             return
         self._stop(channel, hang_up=True)
-        self.free_operator(work)
+        self.free_operator(work, now)
 
-    def free_operator(self, work: Work) -> None:
+    def free_operator(self, work: Work, now: float) -> None:
         """The item's operator has nothing to do with it any more."""
-        self._dispatcher.roster.free(work.item.operator, work.id)
+        self._dispatcher.roster.free(work.item.operator, work.id, now)
 
     def _stop(self, channel: str, *, hang_up: bool) -> None:
         work = self._rings.pop(channel)

@@ -133,9 +133,9 @@ class DatabaseWriter:
         self.local.add((_OPERATOR_EVENTS, values))
         self._wake.set()
 
-    def operator_state(self, row: dict[str, Any]) -> None:
+    def operator_state(self, row: dict[str, Any], *changes: tuple[str, dict[str, Any]]) -> None:
         """Keep the operator's status and fairness (a row of `operators`) over a restart."""
-        self.local.add((_OPERATORS, dict(row)))
+        self.local.add((_OPERATORS, dict(row)), *changes)
         self._wake.set()
 
     def row(self, table: str, values: dict[str, Any]) -> None:

@@ -23,6 +23,7 @@ from models.tables import (
     IncidentRow,
     OperatorEventRow,
     OperatorRow,
+    OperatorStateRow,
     TextConversationRow,
     TextMessageRow,
     WorkItemRow,
@@ -91,6 +92,7 @@ CALLS = RowKind(CallRow, "call_id", counter="events", ended="ended_at", as_now=_
 CALL_EVENTS = RowKind(CallEventRow)
 OPERATORS = RowKind(OperatorRow, "id")
 OPERATOR_EVENTS = RowKind(OperatorEventRow)
+OPERATOR_STATES = RowKind(OperatorStateRow)
 WORK_ITEMS = RowKind(WorkItemRow, "id", counter="changes", ended="ended_at")
 
 TEXT_CONVERSATIONS = RowKind(TextConversationRow, "id", counter="changes", ended="closed_at")
@@ -109,6 +111,7 @@ IN_ORDER = (
     CALL_EVENTS,
     OPERATORS,
     OPERATOR_EVENTS,
+    OPERATOR_STATES,
     WORK_ITEMS,
     TEXT_CONVERSATIONS,
     TEXT_MESSAGES,

@@ -1,7 +1,8 @@
 """The tables. Times are UTC; every text has a largest length, which `models.rows.fit` keeps to.
 
-`calls` holds one record a call, as `acd.calls.record.fold` computes it; `call_events` and
-`operator_events` are only ever added to. Each column says whether it is personal (`models.marks`).
+`calls` holds one record a call, as `acd.calls.record.fold` computes it; `call_events`,
+`operator_events` and `operator_states` are only ever added to. Each column says whether it is
+personal (`models.marks`).
 """
 
 from __future__ import annotations
@@ -239,6 +240,28 @@ class OperatorEventRow(Base):
     kind: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
     phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
     reason: Mapped[str | None] = mapped_column(String(255), info=OF_OPERATOR)
+
+
+class OperatorStateRow(Base):
+    """What an operator has chosen and does from `at` on, until their next row; only ever added to.
+
+    `state`: as the calls tell (`acd.operators.states.State`). `call_id`: the call or work item
+    that it is about, or the channel of an operator's own call. `text_id`: the text conversation
+    that the operator has besides. `id` sorts the changes of one moment.
+    """
+
+    __tablename__ = "operator_states"
+    __table_args__ = (Index("ix_operator_states_operator_at", "operator", "at"),)
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    operator: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    at: Mapped[datetime] = mapped_column(index=True, info=OF_OPERATOR)
+    status: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    state: Mapped[str] = mapped_column(String(WORD), info=OF_OPERATOR)
+    pause_reason: Mapped[str | None] = mapped_column(String(255), info=OF_OPERATOR)
+    phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    call_id: Mapped[str | None] = mapped_column(String(150), info=OF_OPERATOR)
+    text_id: Mapped[str | None] = mapped_column(String(ID), info=NOT_PERSONAL)
 
 
 class RegisteredPlaceRow(Base):

@@ -39,5 +39,9 @@ class SeveralIncidents(ReportError):
     """More than one incident's id begins like that."""
 
 
+class TooLittleData(ReportError):
+    """There are too few calls to say anything from."""
+
+
 class BadQuestion(ReportError):
     """An outcome, a grouping or a time zone that does not exist."""

@@ -258,13 +258,13 @@ class CallbackJobs:
             return
         if self.known.is_on_the_line(work):
             # has dialled while no engine watched, and the phone rang on
-            self._offers.free_operator(work)
+            self._offers.free_operator(work, now)
             self._say(item.channel, "callback_nobody", now)
             self._offers.wait(work, now + ON_THE_LINE_S, now, _ON_THE_LINE)
             return
         barred = self.ring(work, item.channel, item.phone, operator, now)
         if barred is not None:
-            self._offers.free_operator(work)
+            self._offers.free_operator(work, now)
             self._say(item.channel, refusal(barred), now)
             self._offers.wait(work, now + self._limit_again_s(work), now, barred.value)
 

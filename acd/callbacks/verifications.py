@@ -205,14 +205,14 @@ class Verifications:
         if item.channel is None or item.phone is None:
             return
         if self._callbacks.known.is_on_the_line(work):
-            self._offers.free_operator(work)
+            self._offers.free_operator(work, now)
             self._say(item.channel, "verification_on_the_line", now)
             self._offers.wait(work, now + ON_THE_LINE_S, now, _ON_THE_LINE)
             return
         channel = item.channel
         barred = self._ringing.ring(work, channel, item.phone, operator, now)
         if barred is not None:
-            self._offers.free_operator(work)
+            self._offers.free_operator(work, now)
             self._say(channel, refusal(barred), now)
             self._close(work, ItemOutcome.UNREACHABLE, barred.value, now)
 

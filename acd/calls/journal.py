@@ -33,8 +33,11 @@ class Journal(Protocol):
     ) -> None:
         """Keep that an operator logged in or out, paused, became ready, missed a call..."""
 
-    def operator_state(self, row: dict[str, Any]) -> None:
-        """Keep the operator's status and fairness (a row of `operators`) over a restart."""
+    def operator_state(self, row: dict[str, Any], *changes: tuple[str, dict[str, Any]]) -> None:
+        """Keep the operator's status and fairness (a row of `operators`) over a restart.
+
+        `changes`: rows of other tables that go with it.
+        """
 
     def row(self, table: str, values: dict[str, Any]) -> None:
         """Keep a row of a table as it is from now on; the last word about a row counts."""

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from acd.calls.states import check
-from acd.operators.states import OPERATOR_MOVES, State
+from acd.operators.states import State
 
 # the reason of a pause that the engine itself has begun
 MISSED = "missed"
@@ -75,6 +74,7 @@ class Operator:
     `skills`: a category or `lang:xx` -> level 1 (some) to 9 (best); who has none takes everything.
     `weight`: the chance among others where a strategy draws lots.
     `text`: the text conversation that the operator has, beside the calls and apart from `state`.
+    Only `acd.operators.changes` writes status, pause_reason, phone, state, call and text.
     """
 
     id: str
@@ -98,14 +98,6 @@ class Operator:
     skills: dict[str, int] = field(default_factory=dict)
     weight: int = 1
     text: str | None = None
-
-    def move(self, state: State, call: str | None) -> None:
-        """Do something else, for `call` (an id, or the channel of an operator's own call).
-
-        Raises IllegalMove, and changes nothing, if it is not legal.
-        """
-        check(OPERATOR_MOVES, self.state, state)
-        self.state, self.call = state, call
 
     def row(self) -> dict[str, Any]:
         """What is kept over a restart: the row of `operators`."""

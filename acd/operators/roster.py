@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from acd.calls.journal import Journal
+from acd.operators.changes import OperatorChanges
 from acd.operators.operator import MISSED, Device, Operator, Phone, Status
 from acd.operators.states import State
 from acd.rules.rules import Failure
@@ -68,6 +69,7 @@ class Roster:
         self.operators: dict[str, Operator] = {}
         self.phones: dict[str, Phone] = {}
         self.journal = journal
+        self.changes = OperatorChanges(journal)
         self._misses_to_pause = misses_to_pause
         self.moved: Callable[[Operator, float], None] = lambda one, now: None
 
@@ -106,10 +108,10 @@ class Roster:
         before = self.at_phone(number)
         if before is not None and before is not one:
             self.logout(before.id, now)
-        one.phone = number
         one.idle_since = now
         one.misses, one.not_before = 0, 0.0
-        self._status(one, Status.READY, "login", now)
+        self.journal.operator_event(one.id, now, "login", number, None)
+        self.changes.choose(one, Status.READY, None, number, now)
         if one.text is not None:
             self.moved(one, now)
         return one
@@ -117,9 +119,8 @@ class Roster:
     def logout(self, operator_id: str, now: float) -> Operator:
         """Log out; a call that is being talked goes on to its end, a text goes to the next one."""
         one = self._logged_in(operator_id)
-        self._status(one, Status.LOGGED_OUT, "logout", now)
-        one.phone = None
-        self.journal.operator_state(one.row())
+        self.journal.operator_event(one.id, now, "logout", one.phone, None)
+        self.changes.choose(one, Status.LOGGED_OUT, None, None, now)
         if one.text is not None:
             self.moved(one, now)
         return one
@@ -136,27 +137,25 @@ class Roster:
         one.misses, one.not_before = 0, 0.0
         return self._status(one, Status.READY, "ready", now)
 
-    def idle(self, one: Operator, now: float) -> None:
-        """The operator has nothing to do any more, as of `now`."""
-        one.move(State.IDLE, None)
+    def idle(self, one: Operator, now: float, *, since: float | None = None) -> None:
+        """The operator has nothing to do any more; counts as idle `since` then (None: now)."""
         one.wrap_up_until, one.extensions = 0.0, 0
-        one.idle_since = now
-        self.journal.operator_state(one.row())
+        one.idle_since = now if since is None else since
+        self.changes.move_with_row(one, State.IDLE, None, now)
 
-    def free(self, operator_id: str | None, held_by: str) -> None:
+    def free(self, operator_id: str | None, held_by: str, now: float) -> None:
         """The operator is done with `held_by`, the id of a call or an item: idle, since as before.
 
         An operator who has something else by now keeps it.
         """
         one = self.operators.get(operator_id or "")
         if one is not None and one.call == held_by:
-            self.idle(one, one.idle_since)
+            self.idle(one, now, since=one.idle_since)
 
     # --- wrap-up; `acd.operators.wrap_up` keeps the deadlines ----------------------------------
 
     def wrap_up(self, one: Operator, seconds: float, now: float) -> None:
         """A call is over: `seconds` of work after it begin."""
-        one.move(State.WRAP_UP, None)
         one.wrap_up_until, one.extensions = now + seconds, 0
         self._wrap_up_event(one, seconds, now)
 
@@ -195,7 +194,7 @@ class Roster:
         # each "wrap_up" tells how long it is to be and has one "wrap_up_end", so a reader can
         # hold the two against each other
         self.journal.operator_event(one.id, now, "wrap_up", one.phone, f"{seconds:g}")
-        self.journal.operator_state(one.row())
+        self.changes.move_with_row(one, State.WRAP_UP, None, now)
 
     def _in_wrap_up(self, operator_id: str) -> Operator:
         one = self.operator(operator_id)
@@ -327,9 +326,8 @@ class Roster:
     def _status(
         self, one: Operator, status: Status, kind: str, now: float, reason: str | None = None
     ) -> Operator:
-        one.status, one.pause_reason, one.status_since = status, reason, now
         self.journal.operator_event(one.id, now, kind, one.phone, reason)
-        self.journal.operator_state(one.row())
+        self.changes.choose(one, status, reason, one.phone, now)
         return one
 
 

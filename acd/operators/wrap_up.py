@@ -44,7 +44,7 @@ class WrapUps:
         """Take up the wrap-ups that an earlier engine left: the rest of each, and no more."""
         for operator in self._roster.operators.values():
             if operator.wrap_up_until > now:
-                operator.move(State.WRAP_UP, None)
+                self._roster.changes.move(operator, State.WRAP_UP, None, now)
                 self._arm(operator)
             elif operator.wrap_up_until > 0:
                 # over while no engine lived: idle since that moment, so that nobody loses a place

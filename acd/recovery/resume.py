@@ -58,7 +58,7 @@ class Resumption:
         self._left_meanwhile(call, [leg_id], now)
         dispatcher.close_bridge(call)
         self._add(leg)
-        self._operator_legs.set_state(leg, State.OFFERED)  # and free for nobody else
+        self._operator_legs.set_state(leg, State.OFFERED, now)  # and free for nobody else
         leg.move(LegStage.RINGING)
         call.move(Stage.RINGING)
         dispatcher.leg_answered(leg_id, now)
@@ -74,7 +74,7 @@ class Resumption:
         self._left_meanwhile(call, (), now)
         call.move(Stage.QUEUED)
         for leg in rung:
-            self._operator_legs.ring_on(self._add(leg))
+            self._operator_legs.ring_on(self._add(leg), now)
         if call.legs:
             call.move(Stage.RINGING)
         else:
@@ -107,7 +107,7 @@ class Resumption:
         for leg in gone:
             operator = self._dispatcher.roster.operators.get(leg.operator or "")
             if operator is not None and operator.call is None:  # else with somebody else by now
-                self._operator_legs.set_state(leg, State.TALKING)
+                self._operator_legs.set_state(leg, State.TALKING, now)
             # its channel, if it lives, belongs to nobody now, and such are hung up
             self._operator_legs.leave(leg, "taken_up", now)
 

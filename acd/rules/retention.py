@@ -52,6 +52,7 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     texts: Keep = _PERSONS
     requests: Keep = _PERSONS
     operator_events: Keep = Keep()
+    operator_states: Keep = _ROWS
     trail: Keep = _ROWS
     logs: Keep = Keep(row=A_MONTH)
 
@@ -72,12 +73,13 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "texts": self.texts,
             "requests": self.requests,
             "operator_events": self.operator_events,
+            "operator_states": self.operator_states,
             "trail": self.trail,
             "logs": self.logs,
         }
 
 
-_ONLY_ROWS = ("operator_events", "trail", "logs")
+_ONLY_ROWS = ("operator_events", "operator_states", "trail", "logs")
 
 
 def retention_problems(rules: Retention) -> Iterator[str]:

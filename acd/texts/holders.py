@@ -32,18 +32,18 @@ class Holders:
         conversation = self.of_operator(operator.id) if operator is not None else None
         return None if operator is None or conversation is None else (operator, conversation)
 
-    def give(self, conversation: Conversation, operator: Operator, phone: str) -> None:
+    def give(self, conversation: Conversation, operator: Operator, phone: str, now: float) -> None:
         """The operator has the conversation from now on, at that phone."""
         record = conversation.record
         record.operator, record.phone = operator.id, phone
-        operator.text = record.id
+        self._roster.changes.give_text(operator, record.id, now)
 
-    def take_back(self, conversation: Conversation) -> Operator | None:
+    def take_back(self, conversation: Conversation, now: float) -> Operator | None:
         """Whoever has the conversation has it no more; returns who that was, if anybody."""
         operator = self._roster.operators.get(conversation.record.operator or "")
         if operator is None or operator.text != conversation.id:
             return None
-        operator.text = None
+        self._roster.changes.give_text(operator, None, now)
         return operator
 
     def may_answer_until(self, conversation: Conversation, silent_s: float, now: float) -> float:

@@ -160,7 +160,7 @@ class Texts:
         record = conversation.record
         self.places.move(conversation, TextState.TALKING)
         self.tickets.forget(conversation, now)
-        self.holders.give(conversation, operator, phone)
+        self.holders.give(conversation, operator, phone, now)
         record.call_id = record.call_id or self.call_of(record.number)
         operator.misses = 0
         conversation.keep()
@@ -254,7 +254,7 @@ class Texts:
         """An operator who has a conversation sits at another phone, or has logged out."""
         conversation = self.holders.of_operator(operator.id)
         if conversation is None:
-            operator.text = None
+            self._roster.changes.give_text(operator, None, now)
         elif operator.phone is None:
             self._give_back(conversation, LOGGED_OUT, now)
         elif operator.phone != conversation.record.phone:
@@ -296,7 +296,7 @@ class Texts:
         That is a miss, but not of one who has a call meanwhile, or has logged out.
         """
         record = conversation.record
-        operator = self.holders.take_back(conversation)
+        operator = self.holders.take_back(conversation, now)
         phone, record.operator, record.phone = record.phone, None, None
         conversation.rearm(None)
         self._enqueue(conversation, now)
@@ -322,7 +322,7 @@ class Texts:
         record.call_id = record.call_id or self.call_of(record.number)
         record.closed_at, record.closed_by, record.outcome, record.note = now, by, outcome, note
         conversation.keep()
-        operator = self.holders.take_back(conversation)
+        operator = self.holders.take_back(conversation, now)
         if operator is not None and operator.state is State.IDLE:
             self._roster.idle(operator, now)  # last in line for the next call, as after one
         self.view.closed(conversation, now)
@@ -374,4 +374,4 @@ class Texts:
         if operator is None or operator.phone is None or operator.text is not None:
             self._give_back(conversation, LOGGED_OUT, now)
         else:
-            self.holders.give(conversation, operator, operator.phone)
+            self.holders.give(conversation, operator, operator.phone, now)

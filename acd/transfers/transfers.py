@@ -172,8 +172,8 @@ class Transfers:
         self._switch.progress(leg.id, "trying")
         other.call = leg.call
         self._operator_legs.add_leg(other)
-        if other.operator is not None and other.operator in self._roster.operators:
-            self._roster.operators[other.operator].call = leg.call.id
+        if (one := self._roster.operators.get(other.operator or "")) is not None:
+            self._roster.changes.move(one, one.state, leg.call.id, now)
         if other.stage is LegStage.RINGING:
             self._operator_legs.rings(other, now)
         else:
@@ -264,8 +264,8 @@ class Transfers:
         self._operator_legs.resumed(by, now)
         by.move(LegStage.CONSULTING)
         leg.move(LegStage.CONSULTING)
-        self._operator_legs.set_state(by, State.TALKING)
-        self._operator_legs.set_state(leg, State.TALKING)
+        self._operator_legs.set_state(by, State.TALKING, now)
+        self._operator_legs.set_state(leg, State.TALKING, now)
 
     def _finish_when_answered(self, transfer: Transfer) -> None:
         transfer.at_once = True
@@ -292,7 +292,7 @@ class Transfers:
         leg.move(LegStage.TALKING)
         leg.talks_since, leg.transfer = now, None
         self._operator_legs.took(leg)
-        self._operator_legs.set_state(leg, State.TALKING)
+        self._operator_legs.set_state(leg, State.TALKING, now)
         how = "conference" if transfer.stays else "transfer"
         leg.target = transfer.target
         call.note(EventKind.JOINED, now, **_by(leg), leg=leg.id, how=how)

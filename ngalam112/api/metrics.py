@@ -84,9 +84,9 @@ class CountingJournal:
         """Keep what an operator did."""
         self.recorder.operator_event(operator, at, kind, phone, reason)
 
-    def operator_state(self, row: dict[str, Any]) -> None:
+    def operator_state(self, row: dict[str, Any], *changes: tuple[str, dict[str, Any]]) -> None:
         """Keep the operator's status and fairness."""
-        self.recorder.operator_state(row)
+        self.recorder.operator_state(row, *changes)
 
     def row(self, table: str, values: dict[str, Any]) -> None:
         """Keep a row of a table."""

@@ -28,6 +28,7 @@ from ngalam112.cli.menus import menus
 from ngalam112.cli.monitors import monitors
 from ngalam112.cli.national import report_national
 from ngalam112.cli.notices import notices
+from ngalam112.cli.operator_times import report_operator_times
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
 from ngalam112.cli.privacy import privacy
@@ -38,6 +39,7 @@ from ngalam112.cli.privacy_holds import holds
 from ngalam112.cli.privacy_purge import privacy_purge, privacy_purges
 from ngalam112.cli.privacy_trail import privacy_trail
 from ngalam112.cli.reports import reports
+from ngalam112.cli.staffing import staffing
 from ngalam112.cli.status import write_status
 from ngalam112.cli.texts import texts
 from ngalam112.cli.warnings import public_warnings
@@ -77,6 +79,8 @@ sounds = make_group("sounds", "What citizens hear.")
 incidents.command("do")(incident_do)
 incidents.command("categories")(category_list)
 reports.command("national")(report_national)
+reports.command("operator-times")(report_operator_times)
+app.command("staffing")(staffing)
 privacy.command("export")(privacy_export)
 privacy.command("erase")(privacy_erase)
 privacy.command("purge")(privacy_purge)

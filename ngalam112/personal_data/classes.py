@@ -19,6 +19,7 @@ from models.tables import (
     CallRow,
     IncidentRow,
     OperatorEventRow,
+    OperatorStateRow,
     PrivacyEntryRow,
     PrivacyRequestRow,
     TextConversationRow,
@@ -38,6 +39,7 @@ from ngalam112.personal_data.removing import (
     remove_items,
     remove_looks,
     remove_operator_events,
+    remove_operator_states,
     remove_requests,
     remove_texts,
 )
@@ -168,6 +170,14 @@ def record_classes() -> Iterator[RecordClass]:
         id=OperatorEventRow.id,
         erase=_all_of("operator_events"),
         remove=remove_operator_events,
+    )
+    yield RecordClass(
+        name="operator_states",
+        what="operator_states",
+        moment=OperatorStateRow.at,
+        id=OperatorStateRow.id,
+        erase=_all_of("operator_states"),
+        remove=remove_operator_states,
     )
     yield RecordClass(
         name="trail",

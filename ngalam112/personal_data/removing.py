@@ -18,6 +18,7 @@ from models.tables import (
     IncidentReferenceRow,
     IncidentRow,
     OperatorEventRow,
+    OperatorStateRow,
     PrivacyEntryRow,
     PrivacyRequestRow,
     TextConversationRow,
@@ -79,6 +80,14 @@ async def remove_operator_events(
 ) -> Collection[str]:
     """Remove what operators did."""
     await connection.execute(delete(OperatorEventRow).where(OperatorEventRow.id.in_(ids)))
+    return ()
+
+
+async def remove_operator_states(
+    connection: AsyncConnection, ids: Sequence[str]
+) -> Collection[str]:
+    """Remove what operators had chosen and done; who has no row left counts as logged out."""
+    await connection.execute(delete(OperatorStateRow).where(OperatorStateRow.id.in_(ids)))
     return ()
 
 

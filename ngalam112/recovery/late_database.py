@@ -111,7 +111,7 @@ async def record(engine: Engine, recorder: DatabaseWriter, opening: StartupState
 def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     local, roster = recorder.local, engine.roster
     newer = {id for id in roster.operators if local.is_newer(id)}
-    learn(roster, stored, newer, local.kept)
+    learn(roster, stored, newer, engine.clock.now(), local.kept)
     if not engine.agencies_stored:  # else the API has changed some since, and knows all
         engine.know_agencies(stored.agencies, stored=True)
     if stored.categories and not engine.categories_stored:

@@ -46,6 +46,7 @@ class Reconnect:
         self._reclaiming: asyncio.Task[None] | None = None
         self._asterisk = ""  # which run of Asterisk we knew last
         self._lost_at: float | None = None  # when it was seen last, while it is not seen
+        self._restated = False  # how the operators are, after an earlier engine
         engine.dispatcher.away = True  # until it is known what Asterisk holds
         engine.on_fallback_calls = self._reclaim
 
@@ -72,7 +73,7 @@ class Reconnect:
             self._router.live.remember(record, calls.pop(record.call_id, None))
         self._router.live.to_hang_up.update(to_hang_up(calls))
         self._router.claims.pending.update(claim_checkpoints(facts))
-        self._router.operator_calls.remember(facts)
+        self._router.operator_calls.remember(facts, self._engine.clock.now())
         self._router.monitors.remember(facts)
         self._router.operator_calls.called_back.remember(facts)
         self._router.codes.throttle.remember(facts)
@@ -148,6 +149,7 @@ class Reconnect:
         except Exception:
             self._engine.event_errors += 1
             log.exception("restore_failed")
+        await self._restate()
         self._tell_full(len(self._router.admission) > 0)
         self._asterisk, self._lost_at = live.started, None
         self._engine.journal.keep(ASTERISK, live.started)
@@ -161,6 +163,17 @@ class Reconnect:
         except (AriError, OSError) as error:
             log.error("phones_not_brought", error=str(error))
         await self._look_again(offers)
+
+    async def _restate(self) -> None:
+        """Keep how the operators are, once: what the last engine kept of them goes on up to here.
+
+        A call that it kept somebody talking in may have ended while no engine lived.
+        """
+        if self._restated:
+            return
+        self._restated = True
+        roster = self._engine.roster
+        await self._engine.do(lambda now: roster.changes.restate(roster.operators.values(), now))
 
     async def _look_again(self, offers: dict[str, str]) -> None:
         await asyncio.sleep(recheck.AFTER_S)

@@ -20,7 +20,7 @@ from acd.agencies.agency import Agency
 from acd.agencies.first import Sources
 from acd.agencies.register import of_facts
 from acd.calls.record import CallRecord
-from acd.operators.operator import Device, Operator, Phone, operator_of
+from acd.operators.operator import Device, Operator, Phone, Status, operator_of
 from acd.operators.roster import Roster
 from acd.operators.states import State
 from acd.work_items.item import TABLE, WorkItem
@@ -149,14 +149,16 @@ def items_of(known: Known, later_s: float = 0.0) -> list[WorkItem]:
     return found
 
 
-def learn(roster: Roster, stored: Known, newer: Set[str], kept: Kept | None = None) -> None:
+def learn(
+    roster: Roster, stored: Known, newer: Set[str], now: float, kept: Kept | None = None
+) -> None:
     """Let a roster that has served without the database know what is there.
 
     `newer`: the operators about whose skills the roster has the last word. Whom only the journal
     has `kept` was removed meanwhile.
     """
     if kept is not None:
-        _forget_removed(roster, stored, kept)
+        _forget_removed(roster, stored, kept, now)
     for phone in stored.phones:
         roster.add_phone(phone)
     for one in stored.operators:
@@ -166,10 +168,12 @@ def learn(roster: Roster, stored: Known, newer: Set[str], kept: Kept | None = No
             operator.skills, operator.weight = one.skills, one.weight
 
 
-def _forget_removed(roster: Roster, stored: Known, kept: Kept) -> None:
+def _forget_removed(roster: Roster, stored: Known, kept: Kept, now: float) -> None:
     operators = kept.operators.keys() - {one.id for one in stored.operators}
     for one in [roster.operators[id] for id in operators & roster.operators.keys()]:
         if one.state is State.IDLE and one.text is None:
+            if one.status is not Status.LOGGED_OUT:
+                roster.changes.choose(one, Status.LOGGED_OUT, None, None, now)
             del roster.operators[one.id]
         else:
             log.warning("removed_operator_is_busy", operator=one.id)

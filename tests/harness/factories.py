@@ -298,7 +298,7 @@ class LineDesk(Desk):
                 after.router.live.remember(deepcopy(record), calls.pop(record.call_id, None))
         after.router.live.to_hang_up.update(to_hang_up(calls))
         after.router.claims.pending.update(claim_checkpoints(after.journal.facts))
-        after.router.operator_calls.remember(dict(after.journal.facts))
+        after.router.operator_calls.remember(dict(after.journal.facts), now)
         after.router.monitors.remember(dict(after.journal.facts))
         after.router.nuisance.remember(dict(after.journal.facts), now)
         rows = self.journal.tables.get(TABLE, {}).values()

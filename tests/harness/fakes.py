@@ -185,8 +185,9 @@ class FakeJournal:
     ) -> None:
         self.operator_events.append((operator, at, kind, phone, reason))
 
-    def operator_state(self, row: dict[str, Any]) -> None:
+    def operator_state(self, row: dict[str, Any], *changes: tuple[str, dict[str, Any]]) -> None:
         self.rows[row["id"]] = row
+        self.rows_together(*changes)
 
     def together(self) -> AbstractContextManager[None]:
         return nullcontext()

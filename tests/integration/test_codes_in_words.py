@@ -17,7 +17,7 @@ from sqlalchemy import select
 from acd.operators.operator import Operator
 from models.database import Database
 from models.rows import seconds
-from models.tables import OperatorEventRow
+from models.tables import OperatorEventRow, OperatorStateRow
 from ngalam112.accounts.admin import load_roster
 from pbx.programs import Programs
 
@@ -66,6 +66,15 @@ async def wrap_ups(line: Line, number: str) -> list[tuple[float, str, str]]:
             .order_by(OperatorEventRow.id)
         )
         return [(seconds(row.at), row.kind, row.reason or "") for row in found]
+
+
+async def states(line: Line, number: str) -> list[tuple[Any, ...]]:
+    """What is kept of an operator's states, in order: status, state and call."""
+    row = OperatorStateRow
+    columns = select(row.status, row.state, row.call_id)
+    async with Database(line.settings.url) as database, database.session() as session:
+        query = columns.where(row.operator == number).order_by(row.at, row.id)
+        return [tuple(one) for one in await session.execute(query)]
 
 
 async def a_served_call(line: Line, caller: str) -> None:
@@ -228,3 +237,23 @@ async def test_the_rest_of_a_wrap_up_and_what_else_is_known_survive_kill_9(line:
     assert kept.idle_since == at
     assert (kept.offered_at, kept.talk_s) == (known.offered_at, known.talk_s)
     assert kept.offered_at > 0 and kept.talk_s > 0
+
+    # what the next engine says of them goes on from what the dead one has kept
+    await line.players.dial(line.phones["102"], "*132")
+    call_id = (await line.records("0833"))[0].call_id
+    expected = [
+        ("logged_out", "idle", None),
+        ("ready", "idle", None),
+        ("ready", "offered", call_id),
+        ("ready", "talking", call_id),
+        *[("ready", "wrap_up", None)] * 3,  # the dead one's; the next one restores it, and says so
+        ("ready", "idle", None),
+        ("paused", "idle", None),
+    ]
+
+    async def paused() -> list[tuple[Any, ...]]:
+        found = await states(line, "1102")
+        return found if found[-1][0] == "paused" else []
+
+    assert await eventually(paused, what="the pause is in the database") == expected
+    assert await states(line, "1101") == [("logged_out", "idle", None)] * 2, "one of each engine"

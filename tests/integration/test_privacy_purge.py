@@ -71,6 +71,7 @@ BY_INDEX = {
     "ix_text_conversations_opened_at",
     "ix_privacy_requests_received_at",
     "ix_operator_events_at",
+    "ix_operator_states_at",
     "ix_access_trail_at",
     "ix_privacy_holds_kept",
 }
@@ -88,6 +89,7 @@ def rules(days: int, row: int | None = None) -> Retention:
         texts=keep,
         requests=keep,
         operator_events=only_rows,
+        operator_states=only_rows,
         trail=only_rows,
     )
 

@@ -36,9 +36,10 @@ MOST_THAT_FOLLOWS = 200
 """For the incident of an answered call, and for callbacks that its caller may be owed; 198 when
 this was written, half of it libphonenumber's."""
 
-ENTRIES, FACTS = 10, 10
+ENTRIES, FACTS = 12, 10
 """What one complete call writes into the local journal: rows for the database, and facts. One of
-each is its incident's: that it is opened, and its number."""
+each is its incident's: that it is opened, and its number; two tell that its operator is offered it
+and talks."""
 
 
 _NO = 9999
@@ -67,7 +68,7 @@ class QuietJournal:
     def operator_event(self, *about: Any) -> None:
         self.entries += 1
 
-    def operator_state(self, row: dict[str, Any]) -> None:
+    def operator_state(self, row: dict[str, Any], *changes: tuple[str, dict[str, Any]]) -> None:
         self.entries += 1
 
     def row(self, table: str, values: dict[str, Any]) -> None:
@@ -87,7 +88,8 @@ def a_line(
     desk = LineDesk(operators, wrap_up_s=0.0, limits=limits)
     journal = QuietJournal(desk.journal if follows else None)
     desk.journal = journal  # type: ignore[assignment]
-    for owner in (desk.router.live, desk.router.claims, desk.roster, desk.incidents):
+    roster = desk.roster
+    for owner in (desk.router.live, desk.router.claims, roster, roster.changes, desk.incidents):
         name = "journal" if isinstance(owner, Roster) else "_journal"
         assert hasattr(owner, name)
         setattr(owner, name, journal)

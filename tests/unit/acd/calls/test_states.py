@@ -18,6 +18,7 @@ from acd.calls.states import (
     Stage,
     Step,
 )
+from acd.operators.changes import OPERATOR_STATES
 from acd.operators.states import OPERATOR_MOVES, State
 from acd.texts.states import MESSAGE_MOVES, TEXT_MOVES, MessageState, TextState
 from acd.work_items.states import ITEM_MOVES, ItemState
@@ -26,7 +27,7 @@ from ngalam112.config.settings import PROJECT
 KEPT = {"stage", "step", "state"}
 MOVERS = {
     Path("acd/calls/call.py"): 3,
-    Path("acd/operators/operator.py"): 1,
+    Path("acd/operators/changes.py"): 2,
     Path("acd/texts/conversation.py"): 2,
     Path("acd/work_items/item.py"): 1,
     Path("ivr/agency_calls.py"): 1,
@@ -53,11 +54,16 @@ def test_an_ended_call_goes_nowhere() -> None:
 
 
 def test_an_illegal_move_of_an_operator_changes_neither_state_nor_call() -> None:
-    one = LineDesk(operators=1).operator("1001")
-    one.move(State.WRAP_UP, None)
+    desk = LineDesk(operators=1)
+    one, changes = desk.operator("1001"), desk.roster.changes
+    changes.move(one, State.WRAP_UP, None, 1.0)
+    kept = dict(desk.journal.tables[OPERATOR_STATES])
     with pytest.raises(IllegalMove, match="wrap_up cannot become calling"):
-        one.move(State.CALLING, "own")
+        changes.move(one, State.CALLING, "own", 2.0)
+    with pytest.raises(IllegalMove, match="wrap_up cannot become calling"):
+        changes.move_with_row(one, State.CALLING, "own", 2.0)
     assert (one.state, one.call) == (State.WRAP_UP, None)
+    assert desk.journal.tables[OPERATOR_STATES] == kept
 
 
 def test_a_move_to_the_same_stage_is_legal() -> None:

@@ -21,7 +21,7 @@ def test_what_we_ship_is_what_a_file_without_the_section_has_and_no_statistics_g
     shipped, default = THE_DISTRIBUTION.retention.by_name(), Retention().by_name()
     assert shipped == {**default, "calls.test": Keep(personal=31)}
     rows = {name for name, keep in shipped.items() if keep.row is not None}
-    assert rows == {"trail", "logs"}
+    assert rows == {"operator_states", "trail", "logs"}
     assert shipped["calls.answered"] == Keep(personal=THREE_YEARS)
     assert {f"calls.{name}" for name in CALL_CLASSES} <= shipped.keys()
 

@@ -117,6 +117,7 @@ def test_a_roster_that_has_served_learns_who_is_there_and_keeps_what_they_do() -
             phones=[a_phone("101", password="new"), a_phone("102")],
         ),
         newer={"1002"},
+        now=100.0,
     )
     found = {one.id: (one.name, one.status, one.skills) for one in roster.operators.values()}
     assert found["1001"] == ("New", Status.PAUSED, {"fire": 2})
@@ -138,10 +139,19 @@ def test_whom_only_the_journal_had_is_gone_unless_busy_and_who_is_new_stays() ->
         phones=(a_phone("101"), a_phone("102")),
     )
     with capture_logs() as logs:
-        learn(roster, stored(an_operator("1003")), set(), had)
+        learn(roster, stored(an_operator("1003")), set(), 100.0, had)
     assert list(roster.operators) == ["1002", "1003", "1004"]
     assert list(roster.phones) == ["102", "103"]
     assert [one["event"] for one in logs] == ["removed_operator_is_busy", "removed_phone_is_busy"]
+
+
+def test_who_is_known_no_more_is_not_kept_as_logged_in() -> None:
+    journal = FakeJournal()
+    roster = Roster(journal)
+    roster.add_operator(an_operator("1001", status=Status.READY))
+    learn(roster, stored(), set(), 100.0, kept(an_operator("1001")))
+    (row,) = journal.tables["operator_states"].values()
+    assert (row["operator"], row["status"], row["at"]) == ("1001", "logged_out", 100.0)
 
 
 def a_callback(changes: int, **more: Any) -> dict[str, Any]:
