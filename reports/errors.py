@@ -41,3 +41,7 @@ class SeveralIncidents(ReportError):
 
 class BadQuestion(ReportError):
     """An outcome, a grouping or a time zone that does not exist."""
+
+
+class ReportFailed(ReportError):
+    """The report could not be computed, or not in time."""

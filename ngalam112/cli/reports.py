@@ -18,7 +18,8 @@ from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, table, write_csv, write_json
 
 if TYPE_CHECKING:
-    from reports.summary import Figures, Summary
+    from reports.figures import Figures
+    from reports.summary import Summary
 
 reports = make_group("report", "Totals that must add up.")
 
@@ -145,7 +146,7 @@ def _group_row(name: str, one: Figures, totals: Summary) -> dict[str, Any]:
 
 def _summary_csv(totals: Summary) -> None:
     """Write a row for the whole and one for each group; a column for each category."""
-    from reports.summary import Figures
+    from reports.figures import Figures
 
     figures = [name for name in Figures.__struct_fields__ if name != "by_category"]
     categories = list(totals.by_category)
