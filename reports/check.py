@@ -129,7 +129,7 @@ def _same(name: str, found: Any, expected: Any) -> bool:
     numbers = isinstance(found, int | float) and isinstance(expected, int | float)
     if numbers and name in _MOMENTS:
         return bool(abs(found - expected) <= _NEAR_S)
-    if numbers and name.endswith("_ms"):
+    if numbers and name.endswith("_ms") and name != "held_ms":  # which an event tells
         return bool(abs(found - expected) <= _NEAR_MS)
     if isinstance(found, float) and numbers:
         return bool(abs(found - expected) <= 1e-6 * max(1.0, abs(expected)))

@@ -92,7 +92,7 @@ def as_json(report: Report) -> dict[str, Any]:
 
 def html(report: Report) -> str:
     """Return the report as one page that needs nothing else; all text is escaped."""
-    title = escape(f"{report.title} {named_period(report)}")
+    title = escape(safe(f"{report.title} {named_period(report)}"))
     lines = [
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         f"<title>{title}</title><style>{_STYLE}</style></head><body><h1>{title}</h1>",
@@ -149,7 +149,7 @@ def print_part(one: Part, to: Console) -> None:
 
 def _print(report: Report) -> None:
     to = console()
-    to.print(f"{report.title} {named_period(report)}", style="bold", soft_wrap=True)
+    to.print(safe(f"{report.title} {named_period(report)}"), style="bold", soft_wrap=True)
     for one in report.parts:
         print_part(one, to)
 
