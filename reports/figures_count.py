@@ -96,13 +96,12 @@ class Tally:
         self.offered += len(arrived)
         self.by_category.update(categories)
         self.ends.update(zip(outcomes, map(is_, ended, repeat(None)), strict=False))
-        self.answer.extend(
-            [
-                _ms(begin, end)
-                for begin, end, outcome in zip(arrived, answered, outcomes, strict=True)
-                if end is not None and outcome != _FALLBACK
-            ]
-        )
+        took = [
+            (end - begin + _HALF) // _MS
+            for begin, end, outcome in zip(arrived, answered, outcomes, strict=True)
+            if end is not None and outcome != _FALLBACK
+        ]
+        self.answer.extend(took if min(took, default=0) >= 0 else [max(0, ms) for ms in took])
         waited = [(end, ms) for end, ms in zip(outcomes, waits, strict=True) if ms is not None]
         self.wait.extend([ms for _, ms in waited])
         self.queue.extend([ms for end, ms in waited if end == _ANSWERED])

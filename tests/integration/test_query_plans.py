@@ -103,6 +103,7 @@ async def test_a_report_of_a_time_reads_its_calls(filled: Database) -> None:
 
 async def test_every_report_of_a_time_reads_what_is_of_it(filled: Database) -> None:
     since, until = NOON, NOON + timedelta(minutes=10)
+    await fill(filled, 112, 300)  # incidents and dispatches, else no index is worth it
     with questions(filled) as asked:
         async with filled.session() as session:
             for by in (None, "15min", "kecamatan"):
