@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 import msgspec
 from sqlalchemy import URL, event, make_url, text
@@ -35,6 +36,7 @@ _DRIVERS = {
 _FORMS = "sqlite:///FILE or postgresql://USER:PASSWORD@HOST:PORT/NAME"
 _CONNECT_S = 5.0
 _COMMAND_S = 30.0
+_READ_S = 120.0  # ... of who reads a year for a report
 _AGAIN_S = 0.01  # between tries where SQLite does not wait by itself
 _BUSY_MS = 5000  # how long a write to SQLite waits for that of another process
 _UPGRADE_LOCK = 112  # PostgreSQL's advisory lock, so that two upgrades at once do no harm
@@ -73,21 +75,42 @@ def driver_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
+# all questions of a transaction see one state of the line, as they do in SQLite
+_READ_ONLY = {
+    "default_transaction_read_only": "on",
+    "default_transaction_isolation": "repeatable read",
+}
+
+
+def _read_only(url: URL) -> URL:
+    """Return the URL by which SQLite opens the file for reading, and never makes one."""
+    if not url.database or url.database == ":memory:":
+        return url
+    query = {**url.query, "mode": "ro", "uri": "true"}
+    return url.set(database=f"file:{quote(url.database)}", query=query)
+
+
 def _json(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
-def _engine(url: URL) -> AsyncEngine:
+def _engine(url: URL, read_only: bool) -> AsyncEngine:
     try:
         if url.get_backend_name() == "sqlite":
             engine = create_async_engine(
-                url, json_serializer=_json, json_deserializer=msgspec.json.decode
+                _read_only(url) if read_only else url,
+                json_serializer=_json,
+                json_deserializer=msgspec.json.decode,
             )
-            event.listen(engine.sync_engine, "connect", _on_sqlite_connect)
+            on_connect = _on_sqlite_connect_to_read if read_only else _on_sqlite_connect
+            event.listen(engine.sync_engine, "connect", on_connect)
             event.listen(engine.sync_engine, "begin", _on_sqlite_begin)
             event.listen(engine.sync_engine, "invalidate", _on_sqlite_invalidate)
             return engine
-        limits = {"timeout": _CONNECT_S, "command_timeout": _COMMAND_S}
+        limits: dict[str, Any] = {"timeout": _CONNECT_S, "command_timeout": _COMMAND_S}
+        if read_only:
+            limits["command_timeout"] = _READ_S
+            limits["server_settings"] = _READ_ONLY
         return create_async_engine(
             url,
             json_serializer=_json,
@@ -97,6 +120,13 @@ def _engine(url: URL) -> AsyncEngine:
         )
     except (ArgumentError, TypeError, ValueError) as error:
         raise WrongUrl(f"The database URL cannot be used ({error}); give {_FORMS}.") from None
+
+
+def _on_sqlite_connect_to_read(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+    cursor.close()
 
 
 def _on_sqlite_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
@@ -145,11 +175,12 @@ class Database:
     """One database for the life of a program: `async with Database(url) as database`.
 
     Entering checks that it answers (raises Unreachable or WrongUrl), leaving closes everything.
+    `read_only`: nothing can be written, and one transaction sees one state of the line.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, read_only: bool = False) -> None:
         self._url = driver_url(url)
-        self.engine = _engine(self._url)
+        self.engine = _engine(self._url, read_only)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @property

@@ -45,3 +45,7 @@ class TooLittleData(ReportError):
 
 class BadQuestion(ReportError):
     """An outcome, a grouping or a time zone that does not exist."""
+
+
+class ReportFailed(ReportError):
+    """The report could not be computed, or not in time."""

@@ -20,6 +20,7 @@ from acd.work_items.states import ItemOutcome
 from incidents.categories import Categories
 from incidents.dispatch import DispatchState
 from incidents.states import IncidentState
+from reports.figures import percent, percentile
 from reports.national_facts import (
     About,
     Agency,
@@ -46,7 +47,6 @@ from reports.national_figures import (
     Times,
 )
 from reports.national_mapping import CLASSES, NO_INCIDENT, NOT_CODED, TIMES, Layout
-from reports.summary import percent, percentile
 
 _OUTCOMES = (*(one.value for one in COUNTED), LIVE)
 _LOST = (Outcome.LOST_MENU, Outcome.LOST_QUEUE, Outcome.LOST_RINGING, Outcome.LOST_FALLBACK)

@@ -100,6 +100,18 @@ def _slowest(database: str) -> Callable[[Figures], float | None]:
     return read
 
 
+def _longest(database: str, span: str) -> Callable[[Figures], float | None]:
+    """Read how long the slowest report of a month or a year took; None if none was asked."""
+    find = _value("reports", database, "reports")
+
+    def read(figures: Figures) -> float | None:
+        return max(
+            (float(one[f"{span}_s"]) for one in (find(figures) or {}).values()), default=None
+        )
+
+    return read
+
+
 _FREE = "free operator, {count} on duty: {part} against app_queue's"
 BOUNDS = (
     *(
@@ -201,6 +213,15 @@ BOUNDS = (
             most=100.0,
         )
         for database in ("sqlite", "postgresql")
+    ),
+    *(
+        Bound(
+            name=f"reports on {database}: the slowest of a {span}, in s",
+            read=_longest(database, span),
+            most=most,
+        )
+        for database in ("sqlite", "postgresql")
+        for span, most in (("month", 2.0), ("year", 10.0))
     ),
     Bound(
         name="engine memory, 2,000 waiting, in MB",

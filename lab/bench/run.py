@@ -29,6 +29,7 @@ from lab.bench import (
     incidents,
     machine,
     offered,
+    reports,
     setup_times,
     surge,
     throughput,
@@ -57,6 +58,7 @@ MEASURES: dict[str, Callable[[Stage], Awaitable[Figures]]] = {
     "offered": offered.measure,
     "busy": busy.measure,
     "incidents": incidents.measure,
+    "reports": reports.measure,
 }
 """Every measure, in the order in which they are played."""
 

@@ -54,6 +54,11 @@ def _tables(found: Figures) -> Iterator[tuple[str, list[Row]]]:
     for database, one in found.get("incidents", {}).items():
         title = f"What is asked of {one['count']:,} incidents on {database}, in ms"
         yield title, list(_incidents(one["questions"]))
+    for database, one in found.get("reports", {}).items():
+        title = (
+            f"Reports of {one['month_calls']:,} and {one['year_calls']:,} calls on {database}, s"
+        )
+        yield title, list(_reports(one["reports"]))
     yield "The engine alone, on one core against a recorded Asterisk", list(_alone(found))
 
 
@@ -135,6 +140,14 @@ def _incidents(asked: Figures) -> Iterator[Row]:
         for name in ("p50", "p95", "max"):
             row[name] = f"{one[f'{name}_ms']:.1f}"
         yield row | {"rows": one["rows"], "by": one["index"]}
+
+
+def _reports(asked: Figures) -> Iterator[Row]:
+    for what, one in asked.items():
+        row: Row = {"report": what}
+        for name in ("month", "year"):
+            row |= {name: f"{one[f'{name}_s']:.1f}", f"{name}, CPU": f"{one[f'{name}_cpu_s']:.1f}"}
+        yield row
 
 
 def _alone(found: Figures) -> Iterator[Row]:

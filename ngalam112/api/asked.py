@@ -19,7 +19,7 @@ from ngalam112.api import time_ranges
 from ngalam112.config.settings import Settings
 from reports.callbacks import ALL, OPEN
 from reports.calls import LIVE
-from reports.summary import By
+from reports.figures_groups import By
 
 MOST_CALLS = 10_000
 """The most rows of one list."""

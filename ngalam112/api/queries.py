@@ -40,6 +40,7 @@ from ngalam112.api.shown import is_moment
 from ngalam112.config.settings import Settings
 from reports.callbacks import callbacks, show_callback
 from reports.calls import LIVE, list_calls, show_call
+from reports.figures_groups import shifts_of
 from reports.privacy_holds import restricted_callers
 from reports.summary import summary
 
@@ -86,7 +87,7 @@ async def ask_stored(question: Question, settings: Settings, params: Params) -> 
 @asynccontextmanager
 async def open_stored(settings: Settings) -> AsyncIterator[Database]:
     """Open the line's database for reading; raises SchemaError if it is not as this version's."""
-    database = Database(settings.url)
+    database = Database(settings.url, read_only=True)
     if database.file is not None and not database.file.exists():
         raise SchemaError(
             f"The database {database.name} does not exist yet; run `ngalam112 db upgrade`."
@@ -145,7 +146,15 @@ async def totals(database: Database, settings: Settings, asked: OfTotals) -> Ans
     since, until = period_of(asked.since, asked.until, settings)
     async with database.session() as session:
         # a grouping that does not exist is refused there
-        found = await summary(session, since, until, asked.by, tz=settings.timezone)  # type: ignore[arg-type]
+        found = await summary(
+            session,
+            since,
+            until,
+            asked.by,  # type: ignore[arg-type]
+            tz=settings.timezone,
+            short_s=settings.short_abandon_s,
+            shifts=shifts_of(settings.shifts),
+        )
     answer: Answer = msgspec.to_builtins(found)
     return answer
 

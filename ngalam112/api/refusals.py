@@ -35,6 +35,7 @@ from reports.errors import (
     NoSuchIncident,
     NoSuchText,
     ReportError,
+    ReportFailed,
     SeveralCallbacks,
     SeveralCalls,
     SeveralIncidents,
@@ -73,6 +74,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (IncidentError, 409),
     (NoSuchText, 404),
     (SeveralTexts, 409),
+    (ReportFailed, 503),
     (ReportError, 400),
     (NoSuchAgency, 404),
     (AgencyError, 400),
@@ -90,6 +92,16 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (Misunderstood, 400),
     (DatabaseError, 503),
 )
+
+
+def kind_of(error: Exception) -> str:
+    """Name the kind of an error that is refused with a sentence of its own; "" for any other."""
+    return next((kind.__name__ for kind, _ in _STATUS if isinstance(error, kind)), "")
+
+
+def known_error(kind: str, sentence: str) -> Exception | None:
+    """Return the error of a kind that `kind_of` has named; None for any other."""
+    return next((one(sentence) for one, _ in _STATUS if one.__name__ == kind), None)
 
 
 def refusal(status: int, sentence: str) -> web.Response:

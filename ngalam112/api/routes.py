@@ -25,7 +25,10 @@ _PARAMETERS_PASSED_OVER = ("/healthz", "/metrics")
 
 
 class Turn(StrEnum):
-    """Questions about the past are put one at a time, so that no call waits: in which line."""
+    """Questions about the past are put one at a time, so that no call waits: in which line.
+
+    LOOK_UP: in a thread. REPORT: in a process beside the engine.
+    """
 
     LOOK_UP = "look_up"
     REPORT = "report"
@@ -113,9 +116,9 @@ def bound(route: Route, parts: Iterable[object]) -> Handler:
 
 
 def in_turn(
-    route: Route, ask: Callable[[Any, dict[str, str]], bytes], turn: asyncio.Semaphore
+    route: Route, ask: Callable[[Route, dict[str, str]], Awaitable[bytes]], turn: asyncio.Semaphore
 ) -> Handler:
-    """Return what serves a question about the past: asked in a thread, when its turn comes."""
+    """Return what serves a question about the past: asked out of the loop, when its turn comes."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         both = request.query.keys() & request.match_info.keys()
@@ -126,6 +129,6 @@ def in_turn(
             )
         params = {**request.query, **request.match_info}
         async with turn:
-            return json_response(await asyncio.to_thread(ask, route.handler, params))
+            return json_response(await ask(route, params))
 
     return handle

@@ -3,7 +3,7 @@
 What there is says `ngalam112.api.table`. Everything but /healthz needs `Authorization: Bearer
 <api_token>`. Answers are JSON; what cannot be done is {"error": one sentence}. Changes go through
 the engine's one writer; questions about the past are answered in a thread with a database
-connection of its own, so that no call waits for a report.
+connection of its own, and reports in a process of their own, so that no call waits for one.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from ngalam112.api.openapi import Document
 from ngalam112.api.places import Places
 from ngalam112.api.privacy import PrivacyRoutes
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
+from ngalam112.api.report_worker import ReportWorker
 from ngalam112.api.routes import Route, Turn, bound, in_turn
 from ngalam112.api.status_questions import StatusQuestions
 from ngalam112.api.table import ROUTES
@@ -71,8 +72,9 @@ class Api:
         self.listening = asyncio.Event()
         self._limit: ConnectionLimit | None = None
         self._authorization = f"Bearer {settings.secrets.api_token}".encode()
-        # one report and one look-up at a time: they share the interpreter with the calls
+        # one report and one look-up at a time: look-ups share the interpreter with the calls
         self._turns = {one: asyncio.Semaphore(1) for one in Turn}
+        self.reports = ReportWorker(settings)
         self._trail = AccessTrail(journal.recorder, settings.country)
         self.lookup = IncidentLookup(engine, database, journal)
         self._parts = (
@@ -123,6 +125,7 @@ class Api:
             if listener is not None:
                 listener.close()
             await runner.cleanup()
+            await self.reports.close()
 
     def application(self) -> web.Application:
         """Return what serves the routes of the table."""
@@ -141,8 +144,15 @@ class Api:
     def _handler(self, route: Route) -> Handler:
         if route.turn is None:
             return bound(route, self._parts)
-        asked = in_turn(route, self._ask, self._turns[route.turn])
+        ask = self._report if route.turn is Turn.REPORT else self._look_up
+        asked = in_turn(route, ask, self._turns[route.turn])
         return after_writing(self._journal.recorder, asked) if route.fresh else asked
+
+    async def _look_up(self, route: Route, params: dict[str, str]) -> bytes:
+        return await asyncio.to_thread(self._ask, route.handler, params)
+
+    async def _report(self, route: Route, params: dict[str, str]) -> bytes:
+        return await self.reports.ask(route.path, params, self._journal.recorder.backlog)
 
     def _ask(self, question: queries.Question, params: dict[str, str]) -> bytes:
         return msgspec.json.encode(asyncio.run(queries.ask(question, self._settings, params)))

@@ -137,7 +137,7 @@ _CALLS = (
     _one("/api/calls/{id}", queries.call, answers.FoundCall),
     _post("/api/calls/{id}/disposition", Changes.dispose_call, answers.Call, 404, 409, _AWAY),
     _list("/api/summary", queries.totals, answers.Totals, Turn.REPORT),
-    _list("/api/callbacks", queries.lost_calls, answers.Callbacks, Turn.REPORT),
+    _list("/api/callbacks", queries.lost_calls, answers.Callbacks),
     _one("/api/callbacks/{id}", queries.lost_call, answers.FoundCallback),
     _post("/api/callbacks/{id}/take", Changes.take_callback, answers.Callback, 404, 409),
     _post("/api/callbacks/{id}/close", Changes.close_callback, answers.Callback, 404, 409),

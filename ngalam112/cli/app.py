@@ -38,9 +38,11 @@ from ngalam112.cli.privacy_export import privacy_export
 from ngalam112.cli.privacy_holds import holds
 from ngalam112.cli.privacy_purge import privacy_purge, privacy_purges
 from ngalam112.cli.privacy_trail import privacy_trail
+from ngalam112.cli.report_check import report_check
 from ngalam112.cli.reports import reports
 from ngalam112.cli.staffing import staffing
 from ngalam112.cli.status import write_status
+from ngalam112.cli.supervisor_reports import SUPERVISOR_REPORTS
 from ngalam112.cli.texts import texts
 from ngalam112.cli.warnings import public_warnings
 from ngalam112.cli.watch import watch
@@ -78,6 +80,9 @@ database = make_group("db", "The database.")
 sounds = make_group("sounds", "What citizens hear.")
 incidents.command("do")(incident_do)
 incidents.command("categories")(category_list)
+for name, command in SUPERVISOR_REPORTS.items():
+    reports.command(name)(command)
+reports.command("check")(report_check)
 reports.command("national")(report_national)
 reports.command("operator-times")(report_operator_times)
 app.command("staffing")(staffing)

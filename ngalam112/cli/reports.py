@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -13,12 +14,25 @@ from rich.table import Table
 from rich.text import Text
 
 from ngalam112.api.time_ranges import on_screen
-from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.cli.common import FromOption, ToOption, make_group
+from ngalam112.cli.report_pages import ReportFormat, print_part, write_report
+from ngalam112.cli.report_times import report_period
+from ngalam112.cli.supervisor_reports import (
+    ByOption,
+    ReportFormatOption,
+    ReportOutputOption,
+    read_only,
+    summed,
+)
 from ngalam112.config.settings import load_settings
-from ngalam112.terminal import Column, Format, console, table, write_csv, write_json
+from ngalam112.terminal import Column, console, table, write_csv, write_json
 
 if TYPE_CHECKING:
-    from reports.summary import Figures, Summary
+    from sqlalchemy.ext.asyncio import AsyncSession
+
+    from reports.figures import Figures
+    from reports.parts import Report
+    from reports.summary import Summary
 
 reports = make_group("report", "Totals that must add up.")
 
@@ -38,37 +52,62 @@ _OUTCOMES = (
 def report_summary(
     begin: FromOption = None,
     end: ToOption = None,
-    by: Annotated[str | None, typer.Option(help="hour, category or operator.")] = None,
-    fmt: FormatOption = Format.TABLE,
+    by: ByOption = None,
+    fmt: ReportFormatOption = ReportFormat.TABLE,
+    output: ReportOutputOption = None,
 ) -> None:
     """Sum up the calls of a time (today, if none is given); exit 1 if the parts do not add up."""
-    from reports.summary import Summary
+    from reports.supervisor_facts import beside
 
     settings = load_settings()
-    if begin is None and end is None:
-        begin = "today"
-    params = period(settings, begin, end, ("from", "to"))
-    if by is not None:
-        params["by"] = by
-    answer = read(settings, "/api/summary", params)
-    totals = msgspec.convert(answer, Summary)
-    match fmt:
-        case Format.JSON:
-            write_json(answer)
-        case Format.CSV:
-            _summary_csv(totals)
-        case Format.TABLE:
-            print_summary(totals, console())
+    period = report_period(settings, begin, end, datetime.now(UTC))
+
+    async def question(session: AsyncSession) -> tuple[Summary, dict[str, int]]:
+        found = await summed(session, settings, period, by)
+        return found, await beside(session, *period)
+
+    (totals, counts), behind = read_only(settings, question)
+    totals.behind = behind
+    if output is None and fmt is ReportFormat.JSON:
+        write_json(msgspec.to_builtins(totals))
+    elif output is None and fmt is ReportFormat.CSV:
+        _summary_csv(totals)
+    elif output is None and fmt is ReportFormat.TABLE:
+        print_summary(totals, console(), counts)
+    else:
+        write_report(_report(totals, counts), fmt, output)
     if not totals.adds_up:
         raise typer.Exit(1)
 
 
-def print_summary(totals: Summary, to: Console) -> None:
-    """Print the supervisor's report: every outcome with its share, and how fast was answered."""
+def _report(totals: Summary, counts: Mapping[str, int]) -> Report:
+    from reports.parts import Report
+    from reports.supervisor import summary_parts
+
+    return Report(
+        name="summary",
+        title="Calls",
+        since=totals.since,
+        until=totals.until,
+        tz=totals.tz,
+        parts=summary_parts(totals, counts),
+        behind=totals.behind,
+    )
+
+
+def print_summary(totals: Summary, to: Console, counts: Mapping[str, int] | None = None) -> None:
+    """Print the supervisor's report: every outcome with its share, and how fast was answered.
+
+    `counts`: what is told beside the calls; without it, only what the calls themselves tell.
+    """
     to.print(Text(f"Calls {_named_period(totals)}\n", "bold"))
     pair = Table.grid(padding=(0, 4))
     pair.add_row(_outcomes(totals), _speeds(totals))
     to.print(pair)
+    if counts is not None:
+        for one in _report(totals, counts).parts:
+            if one.name in _BELOW:
+                print_part(one, to)
     if totals.by_category:
         columns = (Column("name", "category"), *_COUNTS)
         to.print()
@@ -79,6 +118,9 @@ def print_summary(totals: Summary, to: Console) -> None:
         to.print(table(rows, (Column("name", totals.by or ""), *_GROUPS)))
 
 
+_BELOW = ("service_level", "answer_time", "talks", "beside")
+"""The tables below the first two."""
+
 _COUNTS = (Column("calls", "calls", right=True), Column("share", "%", right=True))
 _GROUPS = (
     Column("offered", "offered", right=True),
@@ -87,7 +129,7 @@ _GROUPS = (
     Column("share", "%", right=True),
     Column("lost", "lost", right=True),
     Column("other", "other", right=True),
-    Column("median", "median s", right=True),
+    Column("median", "med. s", right=True),
     Column("p95", "95 % s", right=True),
 )
 
@@ -145,17 +187,23 @@ def _group_row(name: str, one: Figures, totals: Summary) -> dict[str, Any]:
 
 def _summary_csv(totals: Summary) -> None:
     """Write a row for the whole and one for each group; a column for each category."""
-    from reports.summary import Figures
+    from reports.figures import Figures
 
-    figures = [name for name in Figures.__struct_fields__ if name != "by_category"]
+    several = ("by_category", "service_levels", "losses")
+    figures = [name for name in Figures.__struct_fields__ if name not in several]
     categories = list(totals.by_category)
-    rows = []
+    rows, levels = [], dict[str, None]()  # in their order
     parts: Sequence[tuple[str, Figures]] = [("total", totals), *totals.groups.items()]
     for name, one in parts:
         row = {"group": name, **{figure: getattr(one, figure) for figure in figures}}
+        for level in one.service_levels:
+            for figure in ("of_offered", "without_short", "app_queue"):
+                name = f"{figure}_{level.seconds}s_percent"
+                row[name] = getattr(level, f"{figure}_percent")
+                levels[name] = None
         row |= {f"category_{name}": one.by_category.get(name, 0) for name in categories}
         rows.append(row)
-    write_csv(rows, ["group", *figures, *(f"category_{name}" for name in categories)])
+    write_csv(rows, ["group", *figures, *levels, *(f"category_{name}" for name in categories)])
 
 
 def _named_period(totals: Summary) -> str:

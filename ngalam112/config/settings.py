@@ -106,6 +106,10 @@ class Settings(BaseSettings):
     working_days_file: Path = PROJECT / "incidents" / "working_days.toml"
     prompts: Path = SHIPPED_PROMPTS
     timezone: str = "Asia/Jakarta"
+    # a call that was lost within so many seconds is left out of the second service level
+    short_abandon_s: float = Field(default=5.0, ge=0, le=60)
+    # the shifts of the room, by the clock; each time of a day is in one of them
+    shifts: Annotated[list[str], NoDecode] = ["05-13", "13-21", "21-05"]
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
 
     claim_ms: int = Field(default=1000, ge=50, le=10_000)
@@ -223,6 +227,15 @@ class Settings(BaseSettings):
             if not _HOST.fullmatch(one):
                 raise ValueError(f"{one!r} is no name of a host; give such as lis.carrier.example")
         return found
+
+    @field_validator("shifts", mode="before")
+    @classmethod
+    def _times_of_a_day(cls, value: object) -> list[str]:
+        # here, for most commands need none
+        from reports.figures_groups import shifts_of
+
+        parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+        return [one.name for one in shifts_of([str(part).strip() for part in parts])]
 
     @field_validator("warning_url")
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import threading
+import signal
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,7 +19,7 @@ from acd.calls.record import COUNTED, Outcome
 from incidents.dispatch import DispatchState
 from journal.write_ahead_log import WriteAheadLog
 from ngalam112.accounts.admin import load_roster
-from ngalam112.api import queries, written
+from ngalam112.api import written
 from ngalam112.recovery.startup_state import known_by
 from pbx.render import password_digest
 
@@ -304,27 +304,23 @@ async def test_calls_and_totals_are_those_of_the_database(served: ServedEngine) 
 
 
 async def test_a_report_that_takes_long_holds_up_no_look_at_a_call(
-    served: ServedEngine, monkeypatch: pytest.MonkeyPatch
+    served: ServedEngine,
 ) -> None:
-    begun, may_end = threading.Event(), threading.Event()
-
-    async def long_report(*_: object, **__: object) -> None:
-        begun.set()
-        may_end.wait(20)
-
-    monkeypatch.setattr(queries, "summary", long_report)
     await keep(served.database, a_record("aa1", 1_776_056_400.0))
-    token = served.settings.secrets.api_token
-    report = asyncio.create_task(served.raw("GET", "/api/summary", token=token))
+    assert (await served.get("/api/summary"))["offered"] == 1
+    assert served.api is not None
+    pid = served.api.reports.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    report = asyncio.create_task(served.get("/api/summary"))
     try:
-        await eventually(begun.is_set, what="the report has begun")
         async with asyncio.timeout(10):
             assert (await served.get("/api/calls/aa"))["call"]["call_id"] == "aa1"
             assert len((await served.get("/api/calls"))["calls"]) == 1
         assert not report.done()
     finally:
-        may_end.set()
-        await report
+        os.kill(pid, signal.SIGCONT)
+    assert ((await report)["offered"], served.api.reports.pid) == (1, pid)
 
 
 async def test_an_engine_is_idle_while_no_call_and_no_wrap_up_is_open(served: ServedEngine) -> None:

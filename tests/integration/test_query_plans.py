@@ -22,8 +22,10 @@ from models.writing import upsert
 from ngalam112.recovery.snapshot import known_call, open_calls
 from reports.callbacks import callbacks
 from reports.calls import list_calls, show_call
+from reports.check import check
 from reports.errors import NoSuchCall, SeveralCalls
 from reports.summary import summary
+from reports.supervisor_facts import agency_parts, beside, callback_parts, operator_parts
 
 pytest_plugins = ("databases",)
 
@@ -97,6 +99,24 @@ async def test_a_report_of_a_time_reads_its_calls(filled: Database) -> None:
     assert (found.offered, len(listed)) == (10, 10)
     steps, whole = await reads(filled, asked)
     assert not whole and "ix_calls_arrived_at" in steps
+
+
+async def test_every_report_of_a_time_reads_what_is_of_it(filled: Database) -> None:
+    since, until = NOON, NOON + timedelta(minutes=10)
+    await fill(filled, 112, 300)  # incidents and dispatches, else no index is worth it
+    with questions(filled) as asked:
+        async with filled.session() as session:
+            for by in (None, "15min", "kecamatan"):
+                assert (await summary(session, since, until, by)).offered == 10  # type: ignore[arg-type]
+            for ask in (beside, operator_parts, agency_parts, callback_parts, check):
+                await ask(session, since, until)  # type: ignore[operator]
+    assert len(asked) > 10
+    steps, whole = await reads(filled, asked)
+    assert not whole, whole
+    for index in ("calls_arrived_at", "work_items_created_at", "incidents_opened_at"):
+        assert f"ix_{index}" in steps, index
+    for index in ("operator_events", "text_conversations_opened_at", "dispatches_incident_id"):
+        assert f"ix_{index}" in steps, index
 
 
 async def test_a_list_is_read_on_from_the_row_that_the_reader_has(filled: Database) -> None:

@@ -26,7 +26,8 @@ from reports.errors import (
     SeveralCallbacks,
     SeveralCalls,
 )
-from reports.summary import By, summary
+from reports.figures_groups import By
+from reports.summary import summary
 
 pytest_plugins = ("databases",)
 

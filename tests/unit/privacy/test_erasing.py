@@ -41,7 +41,7 @@ from privacy.erasing import (
 )
 from privacy.holds import Hold, HoldKind, Holds
 from privacy.standing import SETTLES_S, call_stays, incident_stays, item_stays
-from reports.summary import CallFacts
+from reports.figures_count import CallFacts
 
 K, E = EventKind, EntryKind
 NUMBERS = st.sampled_from(["", "0811", "+62811", "0812", "anonymous", "erased-1"])

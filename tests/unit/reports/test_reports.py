@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from acd.calls.record import COUNTED, Outcome
 from reports.errors import BadQuestion
-from reports.summary import By, CallFacts, Figures, figures, grouped, grouping
+from reports.figures import Figures
+from reports.figures_count import CallFacts
+from reports.figures_groups import By, grouping
+from reports.summary import figures, grouped
 
 JAKARTA = timezone(timedelta(hours=7))
 NOON = datetime(2026, 4, 13, 12, tzinfo=JAKARTA)

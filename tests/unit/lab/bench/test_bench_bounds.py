@@ -41,6 +41,10 @@ def measured(**changes: Any) -> dict[str, Any]:
             name: {"questions": {"slow": {"p95_ms": 100.0}, "quick": {"p95_ms": 1.0}}}
             for name in ("sqlite", "postgresql")
         },
+        "reports": {
+            name: {"reports": {"slow": {"month_s": 2.0, "year_s": 10.0}}}
+            for name in ("sqlite", "postgresql")
+        },
     }
     return found | changes
 
