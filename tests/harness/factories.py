@@ -7,6 +7,7 @@ from copy import deepcopy
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import examples
 import msgspec
 from fakes import FakeJournal, FakeSwitch, FakeTextSender
 from hypothesis import settings
@@ -50,7 +51,7 @@ from ngalam112.recovery.snapshot import Snapshot
 from pbx import ari_types as ari
 
 # without a deadline: how busy the machine is tells nothing of the code
-OFTEN = settings(max_examples=50, deadline=None)
+OFTEN = settings(max_examples=examples.of(50), deadline=None)
 THE_MENU = load_menu(PROJECT / "ivr" / "menu.toml")
 AGREED_TIMES = AgreedTimes(ComplaintRules(), load_working_days())
 """What is shipped: of SP4N-LAPOR, in the working days of Malang."""

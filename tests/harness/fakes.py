@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from copy import deepcopy
-from typing import Any, NamedTuple
+from copy import copy, deepcopy
+from types import UnionType
+from typing import Any, NamedTuple, get_args, get_origin
 
 import msgspec
 
@@ -17,6 +18,21 @@ from acd.texts.ports import TextSender
 from incidents.numbers import LAST_NUMBER
 from journal.row_kinds import BY_TABLE
 from ngalam112.engine.call_lanes import CallLanes
+
+_MAY_CHANGE = tuple(
+    field.name
+    for field in msgspec.structs.fields(CallRecord)
+    if any(get_origin(one) not in (None, UnionType) for one in (field.type, *get_args(field.type)))
+)
+"""The fields of a record that hold more than one plain value: lists, and whatever may come."""
+
+
+def as_it_is_now(record: CallRecord) -> CallRecord:
+    """What `deepcopy` gives, at a tenth of its cost: most values of a record cannot change."""
+    copied = copy(record)
+    for name in _MAY_CHANGE:
+        setattr(copied, name, deepcopy(getattr(record, name)))
+    return copied
 
 
 class Did(NamedTuple):
@@ -172,7 +188,7 @@ class FakeJournal:
 
     def call_event(self, event: CallEvent, record: CallRecord) -> None:
         self.events.setdefault(event.call_id, []).append(event)
-        self.records[event.call_id] = deepcopy(record)
+        self.records[event.call_id] = as_it_is_now(record)
         if event.kind is EventKind.ARRIVED:
             self.on_arrived(record, event.at)
         elif event.kind is EventKind.ANSWERED:

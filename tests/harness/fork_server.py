@@ -1,20 +1,22 @@
 """Starts `python -m ngalam112 ...` for tests in milliseconds: forks it off a process that is ready.
 
 A start of Python imports for one to two seconds of CPU, and the tests start hundreds. `start` takes
-what `pbx.processes.start` takes. One server a test process, made by the first start; it has
-imported everything, has no thread and no event loop, and ends with the test process, and whatever
-it has started with it.
+what `pbx.processes.start` takes. One server a test process (and one for each clock of
+`lab.machine.wallclock`), made by the first start; it has imported everything, has no thread and no
+event loop, and ends with the test process, and whatever it has started with it. For who looks from
+outside, by /proc, a process has the command line and the environment that it would have.
 
-Started as in production, by the real interpreter: `ngalam112 up` and all its parts in
-test_supervisor, test_whole_lines and a play of test_chaos (the others: `preloaded_up.py`), the
-storms of test_stalls_in_plays (that of test_storm: `preloaded_storm.py`), bench, the engine in
-test_full_disk, whatever sees another clock (LD_PRELOAD), and a command in test_commands.
+What `up`, a play of chaos or a storm starts is forked as well if they are given FORKS
+(`preloaded.py`). Started as in production, by the real interpreter: `ngalam112 up` and all its
+parts in test_whole_lines, in two tests of test_supervisor and two plays of test_chaos, what bench
+measures, the engine in test_full_disk, and a command in test_commands.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import gc
 import importlib
 import json
@@ -29,14 +31,23 @@ from pathlib import Path
 from typing import Any
 
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).parents[2])
+    sys.path[:1] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
 from pbx import processes
 
 _NGALAM112 = (sys.executable, "-m", "ngalam112")
-_AT_START = {"LD_PRELOAD", "PYTHONIOENCODING"}
+_AT_START = {"PYTHONIOENCODING"}
 """What counts only when an interpreter starts."""
+_LOADED = ("LD_PRELOAD", "FAKETIME")
+"""What a program has from its start on, and its forks with it: they have a server of their own."""
+_DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
+FORKS = "NGALAM112_FORKS"
 _LONGEST = 200_000  # bytes of a request: arguments and environment
+_ROOM = (1_000, 60_000)  # bytes for the command line and the environment, for who looks by /proc
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _READY = (
+    "alembic.command",
+    "lab.chaos.run",
+    "lab.storm.run",
     "ngalam112.cli.app",
     "ngalam112.cli.doctor",
     "ngalam112.process.service",
@@ -52,9 +63,13 @@ class ForkedProcess:
     """What `asyncio.subprocess.Process` is, as far as tests need it."""
 
     def __init__(
-        self, pid: int, out: asyncio.StreamReader | None, err: asyncio.StreamReader | None
+        self,
+        server: Server,
+        pid: int,
+        out: asyncio.StreamReader | None,
+        err: asyncio.StreamReader | None,
     ):
-        self.pid, self.stdout, self.stderr = pid, out, err
+        self._server, self.pid, self.stdout, self.stderr = server, pid, out, err
         self.returncode: int | None = None
         loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
@@ -64,7 +79,7 @@ class ForkedProcess:
     def _reap(self, loop: asyncio.AbstractEventLoop) -> None:
         loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
-        self.returncode = _server().ask({"reap": self.pid})
+        self.returncode = self._server.ask({"reap": self.pid})
         self._ended.set()
 
     async def wait(self) -> int:
@@ -101,28 +116,32 @@ async def _all_of(stream: asyncio.StreamReader | None) -> bytes:
 async def start(*argv: str, **options: Any) -> Any:
     """Start a program; one of `python -m ngalam112` by a fork, all others as they are."""
     environment = dict(options.get("env") or os.environ)
-    if tuple(argv[:3]) != _NGALAM112 or _AT_START & environment.keys():
+    dies = argv[:4] == _DIES_WITH_PARENT
+    words = argv[4:] if dies else argv
+    if words[:3] != _NGALAM112 or _AT_START & environment.keys():
         return await processes.start(*argv, **options)
+    server = _server(environment)
     with contextlib.ExitStack() as given:
         streams = [
             _stream(given, options.get(name), own)
             for own, name in enumerate(("stdin", "stdout", "stderr"))
         ]
         request = {
-            "argv": ["ngalam112", *argv[3:]],
+            "argv": ["ngalam112", *words[3:]],
             "env": environment,
             "cwd": os.fspath(options.get("cwd") or "."),
             "new_session": bool(options.get("start_new_session")),
+            "dies_with_parent": dies,
         }
-        pid = _server().ask(request, [fd for fd, _ in streams])
+        pid = server.ask(request, [fd for fd, _ in streams])
     try:
         out, err = [await _reader(read) for _, read in streams[1:]]
     except BaseException:
         # nobody would know it, and it would write into a folder that is removed
         os.kill(pid, signal.SIGKILL)
-        _server().ask({"reap": pid})
+        server.ask({"reap": pid})
         raise
-    return ForkedProcess(pid, out, err)
+    return ForkedProcess(server, pid, out, err)
 
 
 def _stream(given: contextlib.ExitStack, wanted: Any, own: int) -> tuple[int, int | None]:
@@ -158,32 +177,48 @@ def ask(
     return int(server.recv(64))
 
 
-class _Server:
-    """The process that forks, and the socket on which it is asked."""
+class Server:
+    """The process that forks, as who has the socket on which it is asked sees it."""
 
-    def __init__(self) -> None:
-        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        for one in (self._socket, theirs):
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _LONGEST)
-        with theirs:
-            self._process = subprocess.Popen(
-                [sys.executable, __file__, str(theirs.fileno())],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-            )
+    def __init__(
+        self, asked_by: socket.socket, process: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        self._socket, self._process = asked_by, process
 
     def ask(self, request: dict[str, Any], descriptors: list[int] | None = None) -> int:
         """Ask, and wait for the answer: a pid, or an exit code."""
         return ask(self._socket, request, descriptors)
 
 
-_servers: list[_Server] = []
+def sockets() -> tuple[socket.socket, socket.socket]:
+    """Both ends of what a server is asked by: that of who asks comes first."""
+    both = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    for one in both:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _LONGEST)
+    return both
 
 
-def _server() -> _Server:
-    if not _servers:
-        _servers.append(_Server())
-    return _servers[0]
+_servers: dict[tuple[tuple[str, str], ...], Server] = {}
+
+
+def use(server: Server) -> None:
+    """Have what this process starts from now on forked off by this server."""
+    _servers[()] = server
+
+
+def _server(environment: dict[str, str]) -> Server:
+    loaded = tuple(sorted(one for one in environment.items() if one[0].startswith(_LOADED)))
+    if loaded not in _servers:
+        ours, theirs = sockets()
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, __file__, str(theirs.fileno()), "-" * _ROOM[0]],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                env={**os.environ, **dict(loaded), "NGALAM112_ROOM": "-" * _ROOM[1]},
+            )
+        _servers[loaded] = Server(ours, process)
+    return _servers[loaded]
 
 
 # --- in the server --------------------------------------------------------------------------------
@@ -207,13 +242,19 @@ def serve(asked: socket.socket, *, ends_children: bool = True) -> list[str]:
             answer = os.fork()
             if answer == 0:
                 return _become(request, descriptors)
-            children.add(answer)
+            if not request.get("dies_with_parent"):  # it is told, and ends in order
+                children.add(answer)
             os.close(becomes)
             os.read(became, 1)  # until it has closed all that it does not need
             os.close(became)
         for one in descriptors:
             os.close(one)
-        asked.send(b"%d" % answer)
+        try:
+            asked.send(b"%d" % answer)
+        except BrokenPipeError:  # who asked is dead, and has started nobody
+            if "reap" not in request:
+                os.kill(answer, signal.SIGKILL)
+            break
     for pid in children if ends_children else ():
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
@@ -224,6 +265,8 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> list[str]:
     """Be what `python -m ngalam112` would be: its streams, environment, folder and session."""
     if request["new_session"]:
         os.setsid()
+    if request.get("dies_with_parent"):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
     for own, given in enumerate(descriptors):
         os.dup2(given, own)
     # those of the server remember what kind of file they had
@@ -232,6 +275,8 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> list[str]:
     sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
     os.environ.clear()
     os.environ.update(request["env"])
+    _show(48, [sys.executable, "-m", *request["argv"]])
+    _show(50, [f"{name}={value}" for name, value in sorted(request["env"].items())])
     os.chdir(request["cwd"])
     signal.signal(signal.SIGINT, signal.default_int_handler)
     random.seed()
@@ -239,14 +284,28 @@ def _become(request: dict[str, Any], descriptors: list[int]) -> list[str]:
     return list(request["argv"])
 
 
+def _show(field: int, words: list[str]) -> None:
+    """Have the kernel show these words: where field 48 of stat begins arguments, 50 environment.
+
+    proc(5). The environment that it showed before is used by nobody once it was cleared.
+    """
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[field - 3]), int(fields[field - 2])
+    text = b"\0".join(os.fsencode(word) for word in words) + b"\0"
+    ctypes.memmove(start, text[: end - start - 1].ljust(end - start, b"\0"), end - start)
+
+
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests, which then end this
     for name in _READY:
         importlib.import_module(name)
     app = importlib.import_module("ngalam112.cli.app")
+    preloaded = importlib.import_module("preloaded")
     commands = app.commands()
     # else each child looks through all that was imported when it ends
     gc.collect()
     gc.freeze()
     sys.argv = serve(socket.socket(fileno=int(sys.argv[1])))
+    if os.environ.pop(FORKS, ""):
+        preloaded.begin(commands)
     app.main(commands)

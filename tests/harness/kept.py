@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import fork_server
 from databases import with_tables
 from lines import PASSWORD, PIN, Line, eventually, line_settings
 
@@ -22,23 +23,30 @@ from ngalam112.config.settings import Settings
 from ngalam112.process import pidfiles
 from ngalam112.process.parts import ENGINES
 from ngalam112.process.running_line import RunningLine
+from pbx import processes
 from pbx.programs import Programs
 
 
 class Up:
-    """`ngalam112 up` as a process."""
+    """`ngalam112 up` as a process.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    `forked`: it and its engines are forked off a process that has imported everything; else each
+    is started by the interpreter, as in production.
+    """
+
+    def __init__(self, settings: Settings, *, forked: bool = True) -> None:
+        self.settings, self._forked = settings, forked
         self._output = settings.home / "up.out"
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Any = None
 
     async def start(self) -> None:
         """Start it; what it says is added to what the ones before it said."""
         with self._output.open("ab") as output:
-            self._process = await asyncio.create_subprocess_exec(
+            forks = {fork_server.FORKS: "1"} if self._forked else {}
+            start = fork_server.start if self._forked else processes.start
+            self._process = await start(
                 *(sys.executable, "-m", "ngalam112", "up"),
-                env=self.settings.environment(),
+                env=self.settings.environment() | forks,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -51,7 +59,7 @@ class Up:
         if self._process.returncode is None:
             self._process.send_signal(number)
         async with asyncio.timeout(60):
-            return await self._process.wait()
+            return int(await self._process.wait())
 
     def said(self) -> str:
         """All that it and the ones before it have said."""
@@ -99,17 +107,28 @@ class Up:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
-        for pid in self.parts():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        await eventually(lambda: not self.parts(), what="no part is left")
+
+        def none_lives() -> bool:
+            # one may have been started a moment ago, and have its file only now
+            for pid in self.parts():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return not self.parts()
+
+        await eventually(none_lives, what="no part is left")
 
 
 @asynccontextmanager
 async def kept_line(
-    home: Path, programs: Programs, sounds: Path, *, desks: int = 2, **changes: Any
+    home: Path,
+    programs: Programs,
+    sounds: Path,
+    *,
+    desks: int = 2,
+    forked: bool = True,
+    **changes: Any,
 ) -> AsyncIterator[tuple[Line, Up]]:
-    """A line that `ngalam112 up` keeps: one engine serves, the others wait."""
+    """A line that `ngalam112 up` keeps: one engine serves, the others wait. `forked`: see `Up`."""
     settings = line_settings(home, **changes)
     for name in ("sounds", "music"):
         shutil.copytree(sounds / name, home / name)
@@ -118,7 +137,7 @@ async def kept_line(
         for number in (str(101 + index) for index in range(desks)):
             await add_phone(database, number, PASSWORD, None)
             await add_operator(database, f"1{number}", f"Petugas {number}", PIN, number)
-    up = Up(settings)
+    up = Up(settings, forked=forked)
     try:
         await up.start()
         await eventually(lambda: "Stop: Ctrl-C" in up.said(), 60, "the line serves")

@@ -20,6 +20,7 @@ import fork_server
 import pytest
 import pytest_asyncio
 from databases import with_tables
+from examples import FULL
 
 from acd.calls.record import CallRecord
 from lab.actors.players import PlayedPhone, Players
@@ -37,7 +38,6 @@ from ngalam112.process.running_line import RunningLine, prepare
 from pbx.programs import Programs
 from reports.calls import CallHistory, list_calls, show_call
 
-FULL = os.environ.get("NGALAM112_TESTS") == "full"
 PASSWORD = "a-phone-password"
 PIN = "654321"
 

@@ -18,10 +18,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO, Any
 
+import examples
 import lines
 import pytest
+import structlog
 from _pytest.runner import runtestprotocol
-from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from lab.machine import failure_report
@@ -32,16 +33,24 @@ from ngalam112.config.settings import PROJECT
 SLACK_S = 0.25
 """Every bound of a test has at least so much room for what the machine does."""
 MOST_REPEATS = 2
-PLAYS_AT_ONCE = 1 if lines.FULL else 2
+PLAYS_AT_ONCE = 1 if examples.FULL else 2
 _MOST_WAIT_S = 30.0
 _FAILURES = "NGALAM112_FAILURES"  # where plays keep theirs as well
 _SPOILED = "spoiled"
 _KEPT = pytest.StashKey[Path]()
 _WATCH = pytest.StashKey[ExitStack]()
 _TURNS = pytest.StashKey["Turns"]()
-# an example of a property may take as long as the machine makes it; no bound on time is meant there
-settings.register_profile("ngalam112", deadline=None)
-settings.load_profile("ngalam112")
+
+
+# as text and nothing more: colours and columns that nobody sees were a tenth of the unit tests' CPU
+structlog.configure(
+    processors=[
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.format_exc_info,
+        structlog.processors.KeyValueRenderer(key_order=["level", "event"]),
+    ]
+)
 
 
 @pytest.hookimpl(tryfirst=True)

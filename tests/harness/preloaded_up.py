@@ -7,16 +7,16 @@ the command line that `up` gives it, and outlives `up` if that is killed.
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import os
 import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import fork_server
 
@@ -25,7 +25,6 @@ import ngalam112.process.supervisor
 from ngalam112.cli import app
 
 _ENGINE = [sys.executable, "-m", "ngalam112", "engine"]
-_LONGEST = 1 << 20  # bytes of a request
 
 
 class Forked:
@@ -39,21 +38,22 @@ class Forked:
         return fork_server.ask(self._server, {"reap": self.pid})
 
 
-def main() -> None:
-    """Be `ngalam112 up`; in a child be an engine."""
-    commands = app.commands()
-    gc.collect()
-    gc.freeze()
-    server, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    for one in (server, theirs):
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _LONGEST)
+def main(commands: Callable[..., Any] | None = None) -> NoReturn:
+    """Be `ngalam112 up`, whose engines are forked off; in a child be an engine.
+
+    `commands`: what `ngalam112.cli.app.commands` has made before, if anything.
+    """
+    if commands is None:
+        commands = app.commands()
+        gc.collect()
+        gc.freeze()
+    server, theirs = fork_server.sockets()
     if os.fork() == 0:
         server.close()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         sys.argv = fork_server.serve(theirs, ends_children=False)
-        _be_named([sys.executable, "-m", *sys.argv])
         app.main(commands)
-        return
+        sys.exit()
     theirs.close()
 
     def popen(command: list[str], *, stdout: IO[bytes], env: dict[str, str], **options: Any) -> Any:
@@ -73,15 +73,7 @@ def main() -> None:
         Popen=popen, DEVNULL=subprocess.DEVNULL
     )
     app.main(commands)
-
-
-def _be_named(words: list[str]) -> None:
-    """Have the kernel show this command line; proc(5): arg_start and arg_end of stat."""
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    start, end = int(fields[45]), int(fields[46])
-    text = b"\0".join(word.encode() for word in words) + b"\0"
-    assert len(text) <= end - start, "the command line of this program is too short"
-    ctypes.memmove(start, text.ljust(end - start, b"\0"), end - start)
+    sys.exit()
 
 
 if __name__ == "__main__":

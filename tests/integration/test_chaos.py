@@ -22,7 +22,9 @@ from ngalam112.config.settings import PROJECT
 pytestmark = [pytest.mark.play, pytest.mark.timeout(600)]
 
 
-PRELOADED_UP = str(PROJECT / "tests" / "harness" / "preloaded_up.py")
+FORKED = {fork_server.FORKS: "1"}
+PRELOADED = {"NGALAM112_CHAOS_UP": str(PROJECT / "tests" / "harness" / "preloaded_up.py")}
+"""In a network of its own a play starts `up` by the interpreter, and that forks its engines."""
 HAD = ("music", "sounds")
 
 
@@ -48,11 +50,13 @@ FULL_MACHINE = (
     "engine_frozen",
 )
 AS_IN_PRODUCTION = ("engine_killed",)
-"""Plays in which `up` starts its engines by the interpreter; in all others by a fork."""
+"""Plays in which the interpreter starts `up` and its engines; all others fork them."""
 
 
 async def chaos(home: Path, *options: str) -> Any:
-    up = {} if set(AS_IN_PRODUCTION) & set(options) else {"NGALAM112_CHAOS_UP": PRELOADED_UP}
+    up = PRELOADED if {"ari_cut", "ami_cut"} & set(options) else FORKED
+    if set(AS_IN_PRODUCTION) & set(options):
+        up = {}
     return await fork_server.start(
         *(sys.executable, "-m", "ngalam112", "chaos", "--quick", "--format", "json", *options),
         env={
@@ -63,6 +67,7 @@ async def chaos(home: Path, *options: str) -> Any:
         },
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        cwd=PROJECT,
         start_new_session=True,
     )
 

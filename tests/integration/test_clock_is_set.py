@@ -23,12 +23,19 @@ from pbx.programs import Programs
 
 HOUR = 3600.0
 CLOSE_S = 0.5
-WRAP_UP_S = 20.0  # in which an engine is started that has to import everything
+WRAP_UP_S = 10.0  # in which an engine is started
+
+
+@pytest.fixture(scope="session")
+def shared_clock(tmp_path_factory: pytest.TempPathFactory) -> WallClock:
+    """One for all tests of a process: what sees it is forked off one that has imported all."""
+    return WallClock(tmp_path_factory.mktemp("clock"))
 
 
 @pytest.fixture
-def clock(tmp_path: Path) -> WallClock:
-    return WallClock(tmp_path / "clock")
+def clock(shared_clock: WallClock) -> WallClock:
+    shared_clock.set_ahead(0.0)
+    return shared_clock
 
 
 @pytest_asyncio.fixture

@@ -10,6 +10,7 @@ import random
 import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
@@ -45,6 +46,7 @@ PIECES = (
 PIECE_S = 0.4
 
 
+@cache
 def noise(name: str) -> np.ndarray:
     lot = random.Random(name)
     samples = [lot.randint(-6000, 6000) for _ in range(int(8000 * PIECE_S))]
@@ -60,6 +62,7 @@ async def line(
     asks = '[menus.main.keys]\n9 = { category = "general", status = true }\n'
     menu = folder / "menu.toml"
     menu.write_text(shipped.replace("[menus.main.keys]\n", asks), "utf-8")
+    likenesses()  # computing them takes a second, in which no key is pressed in time
     home = tmp_path_factory.mktemp("line")
     more = {"menu_file": menu, "carrier": f"127.0.0.1:{CARRIER}"}
     async with open_line(home, programs, brief_sounds, desks=1, **more) as line:
@@ -97,7 +100,11 @@ def likeness(name: str) -> np.ndarray:
     return np.conj(np.fft.rfft(beginning, _SIZE)) / float(np.dot(beginning, beginning))
 
 
-_LIKE = {name: likeness(name) for name in PIECES}
+@cache
+def likenesses() -> dict[str, np.ndarray]:
+    return {name: likeness(name) for name in PIECES}
+
+
 _ALAW = np.array(_LINEAR, dtype=float)
 _found: WeakKeyDictionary[Ear, tuple[int, list[str]]] = WeakKeyDictionary()
 
@@ -114,7 +121,7 @@ def pieces(ear: Ear) -> list[str]:
         part = _ALAW[np.frombuffer(codes[begin : begin + _SIZE], dtype=np.uint8)]
         heard, lags = np.fft.rfft(part, _SIZE), len(part) - _TOLD + 1
         here = []
-        for name, like in _LIKE.items():
+        for name, like in likenesses().items():
             match = np.fft.irfft(heard * like, _SIZE)[:lags]
             here += [(int(at), name) for at in np.flatnonzero(match > 0.5)]
         found, begin = found + [name for _, name in sorted(here)], begin + lags

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
+from typing import NamedTuple
+
+import pytest
 
 from ngalam112.config.settings import PROJECT
 
@@ -16,7 +20,7 @@ import os, subprocess, time
 from pathlib import Path
 
 def tried():
-    file = Path("tries")
+    file = Path("tries-" + __name__)
     count = int(file.read_text()) + 1 if file.exists() else 1
     file.write_text(str(count))
     return count
@@ -53,61 +57,91 @@ def run(tmp_path: Path, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def outcome(tmp_path: Path, body: str) -> tuple[int, str, int]:
-    """Run a test of this body by pytest: exit code, what it said, how often the test ran."""
-    text = STALL + SOON + textwrap.indent(textwrap.dedent(body), "    ")
-    # as units: what runs beside whole lines would wait for room on this machine
-    (tmp_path / "unit").mkdir()
-    (tmp_path / "unit" / "test_inner.py").write_text(text)
-    ran = run(tmp_path, "--rootdir", ".", "-c", "/dev/null")
-    return ran.returncode, ran.stdout, int((tmp_path / "tries").read_text())
-
-
-def test_a_bound_that_a_stall_has_broken_is_tried_again_and_told(tmp_path: Path) -> None:
-    code, said, tries = outcome(
-        tmp_path,
-        """
+BODIES = {
+    "spoiled": """
         if count == 1:
             the_machine_stands_still()
         assert time.monotonic() - begun < 0.3
-        """,
-    )
-    assert (code, tries) == (0, 2), said
-    assert "spoiled: 1" in said and "test_it_is_quick" in said
-
-
-def test_the_same_bound_broken_without_a_stall_fails_at_once(tmp_path: Path) -> None:
-    code, said, tries = outcome(
-        tmp_path,
-        """
+    """,
+    "slow": """
         if count == 1:
             time.sleep(0.6)
         assert time.monotonic() - begun < 0.3
-        """,
-    )
-    assert (code, tries) == (1, 1), said
-    assert "spoiled" not in said
-    kept = list((tmp_path / "failures").rglob("what_happened.txt"))
-    assert len(kept) == 1 and "the machine stood still: " in kept[0].read_text()
-    assert str(kept[0].parent.parent) in said, "the run names the folder"
-
-
-def test_who_fails_in_every_stall_fails_after_the_third_time(tmp_path: Path) -> None:
-    code, said, tries = outcome(tmp_path, "the_machine_stands_still()\nassert False")
-    assert (code, tries) == (1, 3), said
-    assert "spoiled: 2" in said
-
-
-def test_a_wait_goes_on_for_as_long_as_the_machine_stood_still(tmp_path: Path) -> None:
-    code, said, tries = outcome(
-        tmp_path,
-        """
+    """,
+    "hopeless": """
+        the_machine_stands_still()
+        assert False
+    """,
+    "waits": """
         from lab.machine.waiting import eventually_sync
         the_machine_stands_still(0.8)
         eventually_sync(lambda: time.monotonic() - begun > 1.0, within=0.4)
-        """,
-    )
-    assert (code, tries) == (0, 1), said
+    """,
+}
+
+
+class Outcome(NamedTuple):
+    """Of one test: whether it passed, how often it ran, how often it was spoiled, what was said."""
+
+    passed: bool
+    tries: int
+    spoiled: int
+    said: str
+    folder: Path
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
+    """What comes of all of them in one run of pytest."""
+    folder = tmp_path_factory.mktemp("inner")
+    # as units: what runs beside whole lines would wait for room on this machine
+    (folder / "unit").mkdir()
+    for name, body in BODIES.items():
+        text = STALL + SOON + textwrap.indent(textwrap.dedent(body), "    ")
+        (folder / "unit" / f"test_{name}.py").write_text(text)
+    ran = run(folder, "--rootdir", ".", "-c", "/dev/null", "-rA")
+    assert ran.returncode == 1, ran.stdout
+    found = {}
+    for name in BODIES:
+        test = f"unit/test_{name}.py::test_it_is_quick"
+        passed, failed = (f"{word} {test}" in ran.stdout for word in ("PASSED", "FAILED"))
+        assert passed is not failed, ran.stdout
+        spoiled = re.search(rf"spoiled: (\d+)  {re.escape(test)}", ran.stdout)
+        tries = int((folder / f"tries-test_{name}").read_text())
+        times = int(spoiled[1]) if spoiled else 0
+        found[name] = Outcome(passed, tries, times, ran.stdout, folder)
+    return found
+
+
+def test_a_bound_that_a_stall_has_broken_is_tried_again_and_told(
+    outcomes: dict[str, Outcome],
+) -> None:
+    one = outcomes["spoiled"]
+    assert (one.passed, one.tries, one.spoiled) == (True, 2, 1), one.said
+
+
+def test_the_same_bound_broken_without_a_stall_fails_at_once(outcomes: dict[str, Outcome]) -> None:
+    one = outcomes["slow"]
+    assert (one.passed, one.tries, one.spoiled) == (False, 1, 0), one.said
+    kept = [
+        file
+        for file in (one.folder / "failures").rglob("what_happened.txt")
+        if "test_slow" in str(file)
+    ]
+    assert len(kept) == 1 and "the machine stood still: " in kept[0].read_text()
+    assert str(kept[0].parent.parent) in one.said, "the run names the folder"
+
+
+def test_who_fails_in_every_stall_fails_after_the_third_time(outcomes: dict[str, Outcome]) -> None:
+    one = outcomes["hopeless"]
+    assert (one.passed, one.tries, one.spoiled) == (False, 3, 2), one.said
+
+
+def test_a_wait_goes_on_for_as_long_as_the_machine_stood_still(
+    outcomes: dict[str, Outcome],
+) -> None:
+    one = outcomes["waits"]
+    assert (one.passed, one.tries) == (True, 1), one.said
 
 
 ALONE = """
@@ -135,7 +169,7 @@ def test_nothing_runs_beside_a_play_that_fills_the_machine(tmp_path: Path) -> No
     (tmp_path / "unit").mkdir()
     (tmp_path / "unit" / "test_inner.py").write_text(ALONE)
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers =\n    play: a play\n")
-    ran = run(tmp_path, "-n", "3")
+    ran = run(tmp_path, "-n", "2")
     assert ran.returncode == 0, ran.stdout
     told = [line.split() for line in (tmp_path / "times").read_text().splitlines()]
     times = {name: [] for name, _, _ in told}

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+import fork_server
 import pytest
 from stall_injection import process_tree, stand_still, stop_one
 
@@ -40,7 +41,7 @@ def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Play:
-    """`ngalam112 storm` or `chaos`, as people start it."""
+    """`ngalam112 storm` or `chaos`; it and its engines are forked off."""
 
     def __init__(self, home: Path, *command: str) -> None:
         self._home = home
@@ -48,13 +49,14 @@ class Play:
         self.said: list[str] = []
 
     async def __aenter__(self) -> Play:
-        self._process = await asyncio.create_subprocess_exec(
+        self._process = await fork_server.start(
             *(sys.executable, "-m", "ngalam112", *self._command, "--format", "json"),
             env={
                 **os.environ,
                 "NGALAM112_HOME": str(self._home),
-                "NGALAM112_CHAOS_UP": str(PROJECT / "tests" / "harness" / "preloaded_up.py"),
+                fork_server.FORKS: "1",
             },
+            cwd=PROJECT,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,

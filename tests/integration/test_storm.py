@@ -13,7 +13,9 @@ import shutil
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
+import fork_server
 import pytest
 from lines import eventually
 from test_whole_lines import of_this_line
@@ -29,13 +31,21 @@ def left_in(folder: Path) -> list[str]:
     return sorted(one.name for one in folder.iterdir() if one.name not in HAD)
 
 
-async def storm(home: Path, *options: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(PROJECT / "tests" / "harness" / "preloaded_storm.py"),
-        "storm",
-        *options,
-        env={**os.environ, "NGALAM112_HOME": str(home), "NGALAM112_DATABASE_URL": "oracle://x/y"},
+async def storm(home: Path, *options: str) -> Any:
+    """A storm whose engines are forked off.
+
+    On a busy machine the interpreter takes many seconds to start the next one, and until then
+    nobody stands by.
+    """
+    return await fork_server.start(
+        *(sys.executable, "-m", "ngalam112", "storm", *options),
+        env={
+            **os.environ,
+            "NGALAM112_HOME": str(home),
+            "NGALAM112_DATABASE_URL": "oracle://x/y",
+            fork_server.FORKS: "1",
+        },
+        cwd=PROJECT,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,

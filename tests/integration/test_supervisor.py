@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+import fork_server
 import pytest_asyncio
 from kept import Up, kept_line
 from lines import Line, eventually, line_settings
@@ -30,7 +31,17 @@ HEARTBEAT_S = 3.0
 async def kept(
     programs: Programs, built_sounds: Path, tmp_path: Path
 ) -> AsyncIterator[tuple[Line, Up]]:
+    """A line whose `up` and engines are forked off: no test of these is of imports."""
     async with kept_line(tmp_path, programs, built_sounds) as line_and_up:
+        yield line_and_up
+
+
+@pytest_asyncio.fixture
+async def kept_as_in_production(
+    programs: Programs, built_sounds: Path, tmp_path: Path
+) -> AsyncIterator[tuple[Line, Up]]:
+    """A line each part of which the interpreter starts."""
+    async with kept_line(tmp_path, programs, built_sounds, forked=False) as line_and_up:
         yield line_and_up
 
 
@@ -55,8 +66,10 @@ async def at_stage(line: Line, caller: str, stage: str) -> None:
     await eventually(there, what=f"{caller} is {stage}")
 
 
-async def test_a_killed_engine_is_followed_by_the_one_that_waited(kept: tuple[Line, Up]) -> None:
-    line, up = kept
+async def test_a_killed_engine_is_followed_by_the_one_that_waited(
+    kept_as_in_production: tuple[Line, Up],
+) -> None:
+    line, up = kept_as_in_production
     engines, asterisk = await up.all_engines(), up.asterisk()
     serving = await up.engine_that("serving")
     waits = waiting_citizen(line, "0871")
@@ -124,7 +137,7 @@ async def test_an_engine_is_restarted_and_no_call_notices(kept: tuple[Line, Up])
     engines = await up.all_engines()
     before = set(up.parts())
     command = (sys.executable, "-m", "ngalam112", "engine", "restart", "--format", "json")
-    restart = await asyncio.create_subprocess_exec(
+    restart = await fork_server.start(
         *command, env=line.settings.environment(), stdout=asyncio.subprocess.PIPE
     )
     out, _ = await restart.communicate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pidf import circle, document, invite
@@ -69,7 +70,7 @@ def test_many_values_and_parts_are_cut_off() -> None:
 HEADER = st.sampled_from([b"\r\nGeolocation: <cid:", b"\r\nGeolocation: <https:"])
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples.of(200))
 @given(HEADER, st.binary(max_size=300), st.integers(0, 1200))
 def test_whatever_a_packet_holds_it_is_read(header: bytes, noise: bytes, at: int) -> None:
     good = invite(geolocation="<cid:place@citizen>", pidf=PIDF)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+import examples
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -146,7 +147,7 @@ def test_a_radius_that_makes_no_sense_leaves_the_point() -> None:
         assert (found.lat, found.radius_m) == (-7.9, None)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples.of(200))
 @given(st.binary(max_size=400), st.integers(0, 900))
 def test_whatever_bytes_stand_in_a_document_it_is_read_or_refused(noise: bytes, at: int) -> None:
     good = document(circle(-7.9, 112.6))

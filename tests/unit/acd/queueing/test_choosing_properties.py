@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import examples
 from factories import a_call, a_phone, an_operator
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -271,5 +272,7 @@ class Choosing(RuleBasedStateMachine):
             assert self.queue.position(offer.one) is None
 
 
-Choosing.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+Choosing.TestCase.settings = settings(
+    max_examples=examples.of(200), stateful_step_count=40, deadline=None
+)
 TestChoosingKeepsItsPromisesWhateverHappens = Choosing.TestCase

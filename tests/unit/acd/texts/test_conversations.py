@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import examples
 import pytest
 from factories import a_channel
 from hypothesis import given, settings
@@ -225,7 +226,7 @@ STEPS: list[Callable[[TextDesk, int, float], Any]] = [
 ]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples.of(100), deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 3)), min_size=20, max_size=60))
 def test_whatever_happens_each_text_is_counted_and_has_one_operator_at_most(
     steps: list[tuple[Callable[[TextDesk, int, float], Any], int]],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
 import sys
@@ -14,7 +15,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from lab.actors.sipp import free_port
-from ngalam112.cli.app import main
+from ngalam112.cli.app import commands, main
 from ngalam112.config.settings import PROJECT
 
 ENGINE_DOWN = "ngalam112: engine is down: read from the database\n"
@@ -49,6 +50,9 @@ class Ran(NamedTuple):
 Run = Callable[..., Ran]
 
 
+all_commands = functools.cache(commands)  # a third of a second of CPU each time
+
+
 @pytest.fixture
 def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """The environment of a line of its own that has never run."""
@@ -66,7 +70,7 @@ def run(line: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
         line.setattr(sys, "argv", ["ngalam112", *args])
         line.setattr(sys, "stdin", io.StringIO(f"{stdin}\n"))
         with pytest.raises(SystemExit) as ended:
-            main()
+            main(all_commands())
         return Ran(int(ended.value.code or 0), *capsys.readouterr())
 
     return ran
