@@ -400,6 +400,10 @@ class EventRouter:
                 del last[operator]
         self._leaving.add(leaving, until)
 
+    def is_leaving(self, call_id: str) -> bool:
+        """Whether a call's record is being changed in the database."""
+        return call_id in self._leaving
+
     def check_unchanged(self, call_id: str) -> None:
         """Raise BeingErased where a call's record is being changed in the database."""
         if call_id in self._leaving:

@@ -42,6 +42,7 @@ from ngalam112.process.log_rotation import keep_logs_short
 from ngalam112.process.open_files import allow_many_files
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, glance, read_spool
+from ngalam112.recovery.last_calls import bring_last_calls
 from ngalam112.recovery.late_database import record, remember
 from ngalam112.recovery.snapshot import known_call
 from ngalam112.recovery.startup_state import StartupState, known_by
@@ -198,8 +199,9 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
     life.heartbeat.proof = lambda: engine.do(lambda _: None)
     life.heartbeat.ask_asterisk = lambda: engine.ping(beat.touch)
     calm_the_collector()
-    later = None if is_stored else opening
-    writing = asyncio.create_task(record(engine, recorder, later), name="recorder")
+    writing = asyncio.create_task(
+        record(engine, recorder, None if is_stored else opening), name="recorder"
+    )
     try:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_until_told(life, engine), name="signals")
@@ -212,6 +214,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
             await api.listening.wait()
             tasks.create_task(engine.run(), name="engine")
             tasks.create_task(_spool(engine, database, journal), name="spool")
+            tasks.create_task(bring_last_calls(engine, database, recorder), name="last calls")
             tasks.create_task(_tend(recorder.local), name="journal")
             tasks.create_task(know_places(engine, settings), name="registered places")
             tasks.create_task(keep_logs_short(settings), name="logs")

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from lines import eventually
-from tone_floor import Floor, open_floor
+from lines import PASSWORD, eventually
+from tone_floor import TONES, Floor, open_floor
+from tone_phone import TonePhone
 
 from pbx.programs import Programs
 
@@ -60,3 +61,15 @@ async def test_agencies_are_told_by_keys_in_the_talk_and_by_a_code_after_it(floo
     await line.running.engine.ended()
     await line.running.engine.start()
     await told("damkar", "pmi")
+
+    async def dialled() -> bool:
+        """The next engine knows the last call of an operator in a moment, and not at once."""
+        dialog = await phone.dial("*561")
+        await eventually(lambda: dialog.over, what="it was said, and hung up")
+        return len((await newest())["dispatches"]) == 3
+
+    async with TonePhone("101", TONES["101"], line.settings.sip_port, PASSWORD) as phone:
+        await line.post("/api/operators/1101/login", {"phone": "101"})
+        await eventually(dialled, what="the code is about the call before the engine died")
+        await line.post("/api/operators/1101/logout")
+    await told("damkar", "pmi", "polresta")
