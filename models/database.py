@@ -75,11 +75,9 @@ def driver_url(url: str) -> URL:
     return parsed.set(drivername=driver)
 
 
+_READ_ONLY = {"default_transaction_read_only": "on"}
 # all questions of a transaction see one state of the line, as they do in SQLite
-_READ_ONLY = {
-    "default_transaction_read_only": "on",
-    "default_transaction_isolation": "repeatable read",
-}
+_ONE_STATE = {"isolation_level": "REPEATABLE READ"}
 
 
 def _read_only(url: URL) -> URL:
@@ -117,6 +115,7 @@ def _engine(url: URL, read_only: bool) -> AsyncEngine:
             json_deserializer=msgspec.json.decode,
             pool_pre_ping=True,
             connect_args=limits,
+            **(_ONE_STATE if read_only else {}),
         )
     except (ArgumentError, TypeError, ValueError) as error:
         raise WrongUrl(f"The database URL cannot be used ({error}); give {_FORMS}.") from None

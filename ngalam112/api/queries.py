@@ -80,14 +80,14 @@ async def ask_stored(question: Question, settings: Settings, params: Params) -> 
 
     Raises what `ask` raises, and SchemaError if the tables are not those of this version.
     """
-    async with open_stored(settings) as database:
+    async with open_stored(settings, read_only=True) as database:
         return await ask(question, settings, params, database)
 
 
 @asynccontextmanager
-async def open_stored(settings: Settings) -> AsyncIterator[Database]:
-    """Open the line's database for reading; raises SchemaError if it is not as this version's."""
-    database = Database(settings.url, read_only=True)
+async def open_stored(settings: Settings, *, read_only: bool = False) -> AsyncIterator[Database]:
+    """Open the line's database; raises SchemaError if it is not as this version's."""
+    database = Database(settings.url, read_only=read_only)
     if database.file is not None and not database.file.exists():
         raise SchemaError(
             f"The database {database.name} does not exist yet; run `ngalam112 db upgrade`."

@@ -64,7 +64,7 @@ async def _lines(
 
     how = Withheld(settings.withheld_numbers)
     queues = list(load_menu(settings.menu_file).categories)
-    async with open_stored(settings) as database:
+    async with open_stored(settings, read_only=True) as database:
         try:
             async for line in queue_log(database, queues, since, until, how=how):
                 yield line.text()

@@ -97,7 +97,7 @@ async def _counted(
     wanted, layout = month_of(month), load_mapping(mapping or MAPPING_FILE)
     kecamatan = sorted(load_districts(settings.districts_file).kecamatan)
     zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
-    async with open_stored(settings) as database:
+    async with open_stored(settings, read_only=True) as database:
         categories = await stored_categories(database, settings)
         try:
             found = await national_report(

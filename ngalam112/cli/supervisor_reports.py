@@ -191,7 +191,7 @@ def read_only(
     from ngalam112.cli.report_times import entries_behind
 
     async def asked() -> Any:
-        async with open_stored(settings) as database, database.session() as session:
+        async with open_stored(settings, read_only=True) as database, database.session() as session:
             try:
                 return await question(session)
             except (OSError, SQLAlchemyError) as error:

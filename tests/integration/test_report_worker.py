@@ -12,6 +12,7 @@ import pytest
 from databases import with_tables
 from factories import a_record
 from lines import eventually, line_settings
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from models.database import Database
@@ -80,6 +81,8 @@ async def test_nothing_is_left_of_it_once_it_was_not_asked_or_nobody_is_there_to
 async def test_who_reads_can_write_nothing(database: Database, database_url: str) -> None:
     async with Database(database_url, read_only=True) as reader, reader.session() as session:
         assert await session.get(CallRow, "a") is None
+        if reader.file is None:
+            assert await session.scalar(text("SHOW transaction_isolation")) == "repeatable read"
         with pytest.raises(DBAPIError, match=r"read-?only"):
             await upsert(session, CallRow, [a_record("1.1", call_id="a").row()])
 

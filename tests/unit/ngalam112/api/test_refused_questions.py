@@ -32,7 +32,7 @@ async def test_a_part_of_the_path_is_no_parameter() -> None:
     route = next(one for one in ROUTES if one.path == "/api/incidents/{id}")
     asked: list[dict[str, str]] = []
 
-    def ask(question: Any, params: dict[str, str]) -> bytes:
+    async def ask(question: Any, params: dict[str, str]) -> bytes:
         asked.append(params)
         return b"{}"
 
