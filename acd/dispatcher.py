@@ -291,10 +291,15 @@ class Dispatcher:
 
     def _phone_died(self, leg: Leg, cause: int, now: float) -> None:
         """Ring a phone no more that was lost in a talk, until it is seen, or for `DIED_S`."""
+        if leg.talks_since or leg.stage is LegStage.CONSULTING:
+            self.phone_lost(leg.phone, cause, now)
+
+    def phone_lost(self, phone: str, cause: int, now: float) -> None:
+        """A phone that was in a talk is gone; by the Q.850 `cause` it may have died."""
         # whose phone answers that it knows of no such call is there; any other is not
-        in_talk = leg.talks_since or leg.stage is LegStage.CONSULTING
-        if in_talk and cause != BROKEN_DIALOG and self.roster.phone_died(leg.phone, now):
-            self.timers.at(now + DIED_S, lambda _: self.roster.phone_died_long_ago(leg.phone, now))
+        died = cause in LOST and cause != BROKEN_DIALOG
+        if died and self.roster.phone_died(phone, now):
+            self.timers.at(now + DIED_S, lambda _: self.roster.phone_died_long_ago(phone, now))
 
     def _lost_in_talk(self, leg: Leg, cause: int, now: float) -> None:
         """A leg was lost in a talk: its person did not hang up, so the citizen is not let go.

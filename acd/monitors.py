@@ -2,7 +2,8 @@
 
 Asterisk hears the operator's leg through a snoop channel (ARI, POST /channels/{id}/snoop), so the
 talk itself is not touched: nobody in it is put into another bridge or hears a tone. A monitor ends
-with the operator's leg, or when the supervisor hangs up. A change of engines does not end it.
+when the operator has no citizen's call any more, or when the supervisor hangs up. A change of
+engines does not end it.
 """
 
 from __future__ import annotations
@@ -51,6 +52,8 @@ class Monitors(Owner):
         self._by_phone: dict[str, Monitor] = {}
         self._of: dict[str, Monitor] = {}  # by the phone's channel, and by the snoop channel
         self._timers: dict[str, Timer] = {}
+        self._mine: set[str] = set()  # snoop channels that this engine has asked for or joined
+        self._answered_meanwhile: set[str] = set()  # while it is not known which talks live
         self.on_heard: Callable[[Monitor, float], None] = lambda monitor, now: None
 
     def all(self) -> list[Monitor]:
@@ -82,9 +85,16 @@ class Monitors(Owner):
         monitor = self._by_phone.get(phone)
         leg = self._talk_of(operator)
         if monitor is not None and leg is not None and monitor.leg == leg.id:
-            monitor.by, monitor.reason = by, reason
+            if (monitor.by, monitor.reason) != (by, reason):
+                # from now on it is somebody else's, or for another reason
+                monitor.by, monitor.reason, monitor.noted = by, reason, ""
             self._change(monitor, mode, now)
+            self._note(monitor, now)
             return monitor
+        if monitor is not None:
+            raise MonitorRefused(
+                f"Phone {phone} listens to operator {monitor.operator} already; stop that first."
+            )
         if leg is None:
             raise MonitorRefused(
                 f"Operator {operator} talks with no citizen now; ask again during a talk."
@@ -139,11 +149,17 @@ class Monitors(Owner):
         monitor = self._of.get(channel)
         if monitor is None or monitor.snoop:
             return
+        if self._dispatcher.away and not self._goes_on(monitor):
+            self._answered_meanwhile.add(channel)  # the calls are being restored
+            return
         self._rearm(monitor, None)
-        if monitor.leg not in self._dispatcher.operator_legs.legs:
-            self._over(monitor)
-        else:
+        if self._goes_on(monitor):
             self._snoop(monitor, now)
+        else:
+            self._over(monitor)
+
+    def _goes_on(self, monitor: Monitor) -> bool:
+        return monitor.leg in self._dispatcher.operator_legs.legs
 
     def entered(self, snoop: str, now: float) -> None:
         """Asterisk hears the leg through this channel: bring it together with the phone."""
@@ -152,14 +168,46 @@ class Monitors(Owner):
         if monitor is None or monitor.snoop != snoop:
             switch.hang_up(snoop)  # the supervisor has hung up, or wants another mode by now
             return
+        self._mine.add(snoop)
+        # asked for on the lane of the talk, which is another one: the bridge has to be there
+        switch.belongs(snoop, monitor.channel)
         if not monitor.bridge:
             monitor.bridge = new_id(now)
             switch.open(monitor.bridge, monitor.channel)
             switch.join(monitor.bridge, monitor.channel)
         switch.join(monitor.bridge, snoop)
-        self._keep(monitor)
         log.info("monitor_hears", call_id=monitor.call_id, phone=monitor.phone, mode=monitor.mode)
-        self.on_heard(monitor, now)
+        self._note(monitor, now)
+
+    def _note(self, monitor: Monitor, now: float) -> None:
+        """Let the trail know, once for each person, reason and mode, that a phone hears."""
+        hears = monitor.bridge != "" and monitor.snoop != ""
+        if hears and monitor.noted != monitor.snoop:
+            monitor.noted = monitor.snoop
+            self.on_heard(monitor, now)
+        self._keep(monitor)
+
+    def join_failed(self, bridge: str, now: float) -> None:
+        """The phone and what it is to hear could not be brought together: nobody hears anything."""
+        for monitor in [one for one in self._by_phone.values() if one.bridge == bridge]:
+            log.warning("monitor_not_joined", call_id=monitor.call_id, phone=monitor.phone)
+            self._over(monitor)
+
+    def back(self, channel: str) -> None:
+        """Put a phone back whose place somebody else had taken."""
+        monitor = self._of.get(channel)
+        if monitor is not None and monitor.bridge and channel == monitor.channel:
+            self._dispatcher.switch.join(monitor.bridge, channel)
+
+    def left(self, leg: str) -> None:
+        """The operator of this leg goes on without the citizen, which nobody may hear."""
+        for monitor in [one for one in self._by_phone.values() if one.leg == leg]:
+            self._over(monitor)
+
+    def stop_all(self) -> None:
+        """The whole line stops."""
+        for monitor in self.all():
+            self._over(monitor)
 
     def digit(self, channel: str, digit: str, now: float) -> None:
         """4, 5 and 6: listen, whisper, barge in."""
@@ -175,10 +223,16 @@ class Monitors(Owner):
         """The supervisor has hung up, or what was listened to has ended: so does the other."""
         self._dispatcher.operator_legs.free_phone(channel)
         monitor = self._of.get(channel)
-        if monitor is not None and channel in (monitor.channel, monitor.snoop):
-            self._over(monitor, but=channel)
-        else:
+        if monitor is None:
             self._owners.remove(channel, self)
+        elif channel == monitor.snoop and self._dispatcher.away:
+            # an engine may have died before Asterisk was asked for it; the restore asks again
+            self._forget_snoop(monitor)
+            self._owners.remove(channel, self)
+        else:
+            if channel == monitor.channel and monitor.snoop:
+                self._dispatcher.phone_lost(monitor.phone, cause, now)
+            self._over(monitor, but=channel)
 
     def _rang_out(self, channel: str, now: float) -> None:
         monitor = self._of.get(channel)
@@ -191,14 +245,20 @@ class Monitors(Owner):
         monitor.mode = mode
         if monitor.snoop:
             # what a snoop channel lets through is fixed when it is made
-            self._of.pop(monitor.snoop)
             self._dispatcher.switch.hang_up(monitor.snoop)
+            self._forget_snoop(monitor)
             self._snoop(monitor, now)
         else:
             self._keep(monitor)
 
+    def _forget_snoop(self, monitor: Monitor) -> None:
+        self._of.pop(monitor.snoop, None)
+        self._mine.discard(monitor.snoop)
+        monitor.snoop = ""
+
     def _snoop(self, monitor: Monitor, now: float) -> None:
         monitor.snoop = new_id(now)
+        self._mine.add(monitor.snoop)
         self._of[monitor.snoop] = monitor
         self._owners.add(monitor.snoop, self)
         # before it is asked for: the next engine has to know whose it is
@@ -211,8 +271,11 @@ class Monitors(Owner):
         """Know the monitors of an earlier engine, until Asterisk has been asked."""
         for monitor in monitors_of(facts):
             self._know(monitor)
-            if monitor.bridge:
-                self._dispatcher.switch.belongs(monitor.bridge, monitor.channel)
+            phone = self._dispatcher.roster.phones.get(monitor.phone)
+            if phone is not None:
+                phone.device = Device.IN_USE
+            for one in filter(None, (monitor.bridge, monitor.snoop)):
+                self._dispatcher.switch.belongs(one, monitor.channel)
 
     def restored(
         self, up: Container[str], bridges: Mapping[str, Container[str]], now: float
@@ -221,15 +284,26 @@ class Monitors(Owner):
 
         `up`: the channels that Asterisk has up. `bridges`: those that it has, with who is in them.
         """
+        answered, self._answered_meanwhile = self._answered_meanwhile, set()
         for monitor in self.all():
-            inside = bridges.get(monitor.bridge, ())
-            if monitor.leg not in self._dispatcher.operator_legs.legs:
+            if not self._goes_on(monitor):
                 self._over(monitor)
-            elif monitor.channel in up and not monitor.snoop:
-                self.answered(monitor.channel, now)
-            elif monitor.snoop and not (monitor.channel in inside and monitor.snoop in inside):
-                monitor.bridge = ""  # of one that is half made, nothing is left but its name
-                self.entered(monitor.snoop, now)
+            elif not monitor.snoop:
+                if monitor.channel in up or monitor.channel in answered:
+                    self.answered(monitor.channel, now)
+            elif monitor.snoop in up and monitor.snoop not in self._mine:
+                self._rejoin(monitor, bridges.get(monitor.bridge), now)
+
+    def _rejoin(self, monitor: Monitor, inside: Container[str] | None, now: float) -> None:
+        """Bring together whom an earlier engine has not; `inside`: who is in their bridge."""
+        if inside is None:
+            monitor.bridge = ""  # it was not made, or is gone
+            self.entered(monitor.snoop, now)
+            return
+        for channel in (monitor.channel, monitor.snoop):
+            if channel not in inside:
+                self._dispatcher.switch.join(monitor.bridge, channel)
+        self._note(monitor, now)
 
     # --- taking apart -------------------------------------------------------------------------
 
@@ -256,6 +330,8 @@ class Monitors(Owner):
         """End a monitor; `but`: the channel that is gone already."""
         self._rearm(monitor, None)
         self._by_phone.pop(monitor.phone, None)
+        self._answered_meanwhile.discard(monitor.channel)
+        self._mine.discard(monitor.snoop)
         for channel in filter(None, (monitor.channel, monitor.snoop)):
             self._of.pop(channel, None)
             if channel == but:

@@ -22,7 +22,8 @@ class Monitor(msgspec.Struct, kw_only=True, omit_defaults=True):
     `channel`: of the supervisor's phone. `leg`, `call_id`: the talk of the operator's that is
     heard. `by`, `reason`: who has asked for it, and why. `rings_until`: seconds since the epoch.
     `snoop`: the channel that Asterisk hears the leg through, from when it is asked for; `bridge`:
-    where that and the phone meet, from when it is there.
+    where that and the phone meet, from when it is there. `noted`: the snoop channel whose use the
+    trail of who has listened has.
     """
 
     channel: str
@@ -36,6 +37,7 @@ class Monitor(msgspec.Struct, kw_only=True, omit_defaults=True):
     rings_until: float
     snoop: str = ""
     bridge: str = ""
+    noted: str = ""
 
 
 class MonitorRefused(ValueError):

@@ -13,6 +13,8 @@ from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.monitor import Monitor
 from acd.switch import MonitorMode
+from incidents.data_files import plain
+from ngalam112.api.bodies import BadBody
 from ngalam112.api.queries import Answer
 from ngalam112.engine.engine import Engine
 from privacy.trail import TABLE, Look, Looked
@@ -44,6 +46,9 @@ class MonitorRoutes:
     async def begin(self, body: BeginMonitor) -> Answer:
         """Ring a phone that is to hear an operator's talk; one that does changes its mode."""
         monitors = self._engine.router.monitors
+        for what, said in (("reason", body.reason), ("by", body.by)):
+            if not plain(said, LONGEST_REASON):
+                raise BadBody(f"{what} has to be one line of plain text; say why, and for whom.")
         monitor = await self._engine.do(
             lambda now: monitors.begin(
                 body.operator, body.phone, body.mode, body.by, body.reason, now

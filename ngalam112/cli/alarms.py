@@ -14,6 +14,8 @@ import msgspec
 CHANGED_S = 60.0
 """So long a change of engines is an alarm: nothing has to be done, but somebody should know."""
 CLOCK_S = 1.0
+_SEEN = ("disk", "engine", "change")
+"""What is seen without an engine's answer."""
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,6 +117,9 @@ class Alarms:
     def look(self, seen: Seen, limits: Limits, now: float) -> list[Change]:
         """Take a look in; returns what has begun, then what has ended."""
         now_on = found(seen, limits)
+        if seen.status is None:
+            # of what an engine tells nobody knows whether it is over
+            now_on = {key: text for key, (_, text) in self.on.items() if key not in _SEEN} | now_on
         if self._has_changed(seen, now):
             now_on["change"] = "another engine serves now; the log of the one before tells why"
         changes = [
@@ -124,7 +129,7 @@ class Alarms:
         ]
         for key in [one for one in self.on if one not in now_on]:
             since, text = self.on.pop(key)
-            over = Change(at=now, alarm=key, began=False, text=text, seconds=now - since)
+            over = Change(at=now, alarm=key, began=False, text=text, seconds=max(0.0, now - since))
             changes.append(over)
         for one in changes:
             if one.began:

@@ -21,9 +21,9 @@ _COLUMNS = (
     Column("phone", "phone"),
     Column("mode", "mode"),
     Column("operator", "operator"),
-    Column("state", "is"),
-    Column("by", "for"),
-    Column("reason", "because"),
+    Column("state", "now"),
+    Column("by", "asked by"),
+    Column("reason", "reason"),
     Column("call", "call", spare=True),
 )
 
@@ -32,9 +32,9 @@ Phone = Annotated[str, typer.Option("--to", metavar="PHONE", help="The phone tha
 Reason = Annotated[str, typer.Option(help="Why, for the access trail.")]
 
 _SAID = {
-    MonitorMode.LISTEN: "nobody hears it",
-    MonitorMode.WHISPER: "only the operator hears it",
-    MonitorMode.BARGE: "the operator and the citizen hear it",
+    MonitorMode.LISTEN: "Nobody hears",
+    MonitorMode.WHISPER: "Only the operator hears",
+    MonitorMode.BARGE: "All in the talk hear",
 }
 
 
@@ -70,7 +70,7 @@ def monitor_stop(
 ) -> None:
     """Hang up on a phone that hears a talk."""
     row = Client(load_settings()).delete(f"/api/monitors/{quote(phone, safe='')}")
-    console().print(f"Phone {safe(row['phone'])} hears operator {safe(row['operator'])} no more.")
+    console().print(f"Phone {safe(row['phone'])} is hung up.")
 
 
 def _begin(operator: str, phone: str, reason: str, mode: MonitorMode) -> None:
@@ -82,10 +82,7 @@ def _begin(operator: str, phone: str, reason: str, mode: MonitorMode) -> None:
         "by": person()[:64],
     }
     row = Client(load_settings()).post("/api/monitors", body)
-    say, whom = console().print, f"operator {safe(row['operator'])}"
-    if row["hears"]:
-        say(f"Phone {safe(row['phone'])} hears {whom}; of what is said there,")
-        say(f"{_SAID[mode]}.")
-    else:
-        say(f"Phone {safe(row['phone'])} rings, to hear {whom}. Of what is said there,")
-        say(f"{_SAID[mode]}. Keys: 4 listen, 5 whisper, 6 barge in.")
+    say, whom = console().print, f"the talk of operator {safe(row['operator'])}"
+    begun = "hears" if row["hears"] else "rings, and will hear"
+    say(f"Phone {safe(row['phone'])} {begun} {whom}.")
+    say(f"{_SAID[mode]} what is said at that phone. Its keys: 4 listen, 5 whisper, 6 barge in.")

@@ -21,7 +21,7 @@ from ngalam112.cli.alarms import Alarms, Change, Limits, Seen
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.cli.common import tell
 from ngalam112.config.settings import Settings, load_settings
-from ngalam112.terminal import console
+from ngalam112.terminal import console, safe
 
 ANSWERS_WITHIN_S = 5.0
 RUNS_WITHIN_S = 10.0
@@ -95,10 +95,11 @@ def _say(change: Change, settings: Settings, *, as_json: bool) -> None:
         sys.stdout.flush()
         return
     at = datetime.fromtimestamp(change.at, ZoneInfo(settings.timezone)).strftime("%d %b %H:%M:%S")
+    said = safe(f"{change.alarm}: {change.text}")
     if change.began:
-        line = Text.assemble(f"{at}  ", ("ALARM", "bold red"), f"  {change.alarm}: {change.text}")
+        line = Text.assemble(f"{at}  ", ("ALARM", "bold red"), f"  {said}")
     else:
-        line = Text(f"{at}  ended  {change.alarm}: after {change.seconds:.0f} s")
+        line = Text(f"{at}  ended  {safe(change.alarm)}: after {change.seconds:.0f} s")
     console().print(line)
 
 

@@ -200,6 +200,7 @@ class Engine:
         """The whole line stops: end every call, with its record."""
         self.router.line_tests.stop(now)
         self.router.agency_calls.stop_all()
+        self.router.monitors.stop_all()
         for call in list(self.router.calls.values()):
             if call.record.events:
                 self.dispatcher.finish(call, "line_stopped", None, now)

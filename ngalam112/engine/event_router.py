@@ -230,8 +230,9 @@ class EventRouter:
                 self.claims.arrived(channel, now)
             case Claimed(channel=channel_id, ours=ours):
                 self.claims.claimed(channel_id, ours, now)
-            case StasisStart(replace_channel=Channel()):
+            case StasisStart(replace_channel=Channel() as replaced):
                 self.phones.took_the_place(event)
+                self.monitors.back(replaced.id)
             case StasisStart(args=args, channel=channel):
                 self._entered(args, channel, now)
             case ChannelHangupRequest(channel=channel, cause=cause, soft=soft):
@@ -257,6 +258,7 @@ class EventRouter:
                 self.dispatcher.transfers.joined(bridge, leg, now)
             case JoinFailed(bridge=bridge, leg=leg, why=why):
                 self.dispatcher.transfers.join_failed(bridge, leg, why, now)
+                self.monitors.join_failed(bridge, now)
             case Connected(bridge=bridge):
                 self.dispatcher.connected(bridge, now)
             case ConnectFailed(bridge=bridge, why=why):
@@ -349,6 +351,7 @@ class EventRouter:
     def _talks_on(self, both: TalkingOn, now: float) -> None:
         """The citizen has hung up, and two talk on."""
         by, who = both.by, _whom(both.target)
+        self.monitors.left(by.id)
         self.incidents.note_talk(by.call.id, EntryKind.TALKS_ON, by.operator, now, who)
 
     def _code_missing(self, operator: Operator, now: float) -> float:

@@ -10,7 +10,7 @@ from acd.monitors import MOST
 from acd.operators.operator import Device
 from acd.operators.roster import NoSuchOperator, NoSuchPhone
 from acd.switch import MonitorMode
-from ngalam112.engine.ari_switch import RingFailed
+from ngalam112.engine.ari_switch import JoinFailed, RingFailed
 from pbx import ari_types as ari
 
 
@@ -207,7 +207,6 @@ def taken_up(desk: Desk, monitor: Monitor, *there: str, joined: bool = True) -> 
     """The next engine finds the talk, and of the monitor what is `there`."""
     leg, call = monitor.leg, desk.router.calls["c1"]
     after: Desk = desk.next_engine(125.0)  # type: ignore[assignment]
-    after.roster.phones["901"].device = Device.IN_USE
     bridges = {call.bridge or "": ["c1", leg]}
     if joined and monitor.bridge:
         bridges[monitor.bridge] = [monitor.channel, monitor.snoop]
@@ -248,16 +247,165 @@ def test_two_that_were_not_joined_are_joined_by_the_next_engine() -> None:
     assert [one.more[0] for one in after.switch.all("join")] == [monitor.channel, snoop]
 
 
-@pytest.mark.parametrize("gone", ["phone", "snoop"])
-def test_one_whose_other_half_has_gone_meanwhile_ends(gone: str) -> None:
+def test_one_whose_supervisor_has_hung_up_meanwhile_ends() -> None:
     desk, _ = talking()
     monitor = desk.begin()
     snoop = desk.answers(monitor)
-    left = snoop if gone == "phone" else monitor.channel
-    after = taken_up(desk, monitor, left, joined=False)
-    assert left in after.switch.told("hang_up")
-    after.gone(left)
+    after = taken_up(desk, monitor, snoop, joined=False)
+    assert snoop in after.switch.told("hang_up")
+    after.gone(snoop)
     after.nothing_is_left()
+
+
+def test_a_snoop_channel_that_is_not_there_is_asked_for_again() -> None:
+    """As where an engine has died between keeping that and asking for it."""
+    desk, leg = talking()
+    monitor = desk.begin()
+    first = desk.answers(monitor)
+    after = taken_up(desk, monitor, monitor.channel, joined=False)
+    assert after.switch.told("hang_up") == []
+    second, mode = after.switch.last("snoop").more
+    assert (after.switch.last("snoop").to, mode) == (leg, MonitorMode.LISTEN)
+    assert second != first
+
+
+def looked_at(desk: Desk) -> tuple[Desk, frozenset[str]]:
+    """The engine has died, and the next one looks at Asterisk."""
+    after: Desk = desk.next_engine(125.0)  # type: ignore[assignment]
+    after.dispatcher.away = True
+    after.router.looks_again()
+    return after, frozenset(after.router.channels_of_phones())
+
+
+def restored(after: Desk, desk: Desk, known: frozenset[str], *there: str) -> None:
+    call = desk.router.calls["c1"]
+    legs = [a_leg("c1"), *(a_leg(one, citizen=False) for one in (call.leg or "", *there))]
+    bridges = {call.bridge or "": ["c1", call.leg or ""]}
+    after.restore_calls(*legs, bridges=bridges, phones=known, now=126.0)
+
+
+def test_who_answers_while_the_calls_are_restored_hears_the_talk() -> None:
+    desk, leg = talking()
+    monitor = desk.begin()
+    after, known = looked_at(desk)
+    after.handle(ari.StasisStart(["operator"], a_channel(monitor.channel)), now=125.5)
+    assert after.switch.told("hang_up") == []
+    restored(after, desk, known, monitor.channel)
+    assert after.switch.last("snoop").to == leg
+    assert len(after.switch.all("snoop")) == 1
+
+
+def test_a_snoop_channel_that_comes_while_the_calls_are_restored_is_noted_once() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.handle(ari.StasisStart(["operator"], a_channel(monitor.channel)), now=121.0)
+    after, known = looked_at(desk)
+    after.handle(ari.StasisStart(["monitor"], a_channel(monitor.snoop)), now=125.5)
+    restored(after, desk, known, monitor.channel, monitor.snoop)
+    assert after.heard == [("rini", MonitorMode.LISTEN)]
+    (own,) = after.router.monitors.bridges()
+    assert [one.to for one in after.switch.all("open")] == [own]
+    assert after.switch.told("disconnect") == []
+
+
+def test_what_this_engine_has_just_asked_for_is_not_taken_for_heard() -> None:
+    desk, leg = talking()
+    monitor = desk.begin()
+    desk.dispatcher.away = True
+    desk.router.looks_again()
+    known = frozenset(desk.router.channels_of_phones())
+    desk.handle(ari.StasisStart(["operator"], a_channel(monitor.channel)), now=125.0)
+    restored(desk, desk, known, monitor.channel)
+    assert desk.heard == []
+    desk.handle(RingFailed(monitor.snoop), now=126.5)
+    assert desk.heard == []
+    assert monitor.channel in desk.switch.told("hang_up")
+    assert leg not in desk.switch.told("hang_up")
+
+
+def test_the_snoop_channel_is_joined_behind_the_making_of_its_bridge() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    snoop = desk.answers(monitor)
+    of = desk.switch.lanes.of
+    assert of(snoop) == of(monitor.bridge) == of(monitor.channel)
+    assert desk.switch.whose[snoop] == monitor.channel
+    did = [(one.what, one.to) for one in desk.switch.did]
+    assert did.index(("open", monitor.bridge)) < did.index(("join", monitor.bridge))
+
+
+def test_two_that_cannot_be_brought_together_end() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    snoop = desk.answers(monitor)
+    desk.handle(JoinFailed(monitor.bridge, snoop, "Bridge not found"), now=121.2)
+    assert {monitor.channel, snoop} <= set(desk.switch.told("hang_up"))
+    for one in (monitor.channel, snoop):
+        desk.gone(one)
+    desk.nothing_is_left()
+
+
+def test_another_person_or_reason_is_noted_without_another_mode() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.answers(monitor)
+    desk.begin(by="rini")
+    assert desk.heard == [("rini", MonitorMode.LISTEN)]
+    desk.begin(by="budi")
+    assert desk.heard[1:] == [("budi", MonitorMode.LISTEN)]
+    assert desk.journal.facts[MONITOR + monitor.channel]["by"] == "budi"
+
+
+def test_a_phone_that_listens_is_not_given_a_second_talk() -> None:
+    desk = Desk(operators=2)
+    talks = [desk.citizen_talks(one) for one in ("c1", "c2")]
+    who = [next(iter(call.legs.values())).operator or "" for call in talks]
+    begin = desk.router.monitors.begin
+    begin(who[0], "901", MonitorMode.LISTEN, "rini", "training", 120.0)
+    desk.phone("901").device = Device.FREE  # a late word on the call before
+    with pytest.raises(MonitorRefused, match=f"listens to operator {who[0]} already"):
+        begin(who[1], "901", MonitorMode.LISTEN, "rini", "training", 120.0)
+
+
+def test_the_next_engine_knows_that_the_phone_is_in_use() -> None:
+    desk, _ = talking()
+    desk.answers(desk.begin())
+    desk.phone("901").device = Device.UNKNOWN
+    after: Desk = desk.next_engine(125.0)  # type: ignore[assignment]
+    assert after.phone("901").device is Device.IN_USE
+
+
+def test_who_talks_on_without_the_citizen_is_heard_by_nobody() -> None:
+    desk, leg = talking()
+    monitor = desk.begin()
+    snoop = desk.answers(monitor)
+    desk.router.monitors.left(leg)
+    assert {monitor.channel, snoop} <= set(desk.switch.told("hang_up"))
+
+
+def test_a_supervisors_phone_that_was_lost_is_not_rung_for_a_citizen() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.answers(monitor)
+    desk.handle(ari.ChannelDestroyed(a_channel(monitor.channel), 27), now=130.0)
+    assert desk.phone("901").device is Device.UNREACHABLE
+
+
+def test_a_phone_whose_place_was_taken_hears_on() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.answers(monitor)
+    joined = len(desk.switch.all("join"))
+    evil = ari.StasisStart(["citizen"], a_channel("x"), a_channel(monitor.channel))
+    desk.handle(evil, now=125.0)
+    assert [one.more for one in desk.switch.all("join")[joined:]] == [(monitor.channel,)]
+
+
+def test_the_end_of_the_line_is_the_end_of_all_of_them() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.router.monitors.stop_all()
+    assert monitor.channel in desk.switch.told("hang_up")
 
 
 def test_facts_that_make_no_sense_are_passed_over() -> None:

@@ -122,3 +122,14 @@ def test_an_engine_that_comes_back_as_another_is_told_as_both() -> None:
     ]
     back = alarms.look(seen(engine={"pid": 9}), LIMITS, 104.0)
     assert [(one.alarm, one.began) for one in back] == [("change", True), ("engine", False)]
+
+
+def test_what_an_engine_tells_is_not_over_while_none_answers() -> None:
+    alarms, down = Alarms(), Seen(status=None, down="The engine is down.")
+    waits = seen(queue={"length": 1, "longest_wait_s": 25.0})
+    alarms.look(waits, LIMITS, 100.0)
+    gone = alarms.look(down, LIMITS, 102.0)
+    assert [(one.alarm, one.began) for one in gone] == [("engine", True)]
+    assert set(alarms.on) == {"wait", "engine"}
+    back = alarms.look(seen(), LIMITS, 104.0)
+    assert sorted((one.alarm, one.seconds) for one in back) == [("engine", 2.0), ("wait", 4.0)]
