@@ -193,8 +193,9 @@ async def status_changes(session: AsyncSession, since: datetime, until: datetime
 async def _before(session: AsyncSession, since: datetime) -> list[Change]:
     """Each operator's last change before a time, found by the index on operator and time."""
     row, other = OperatorStateRow, aliased(OperatorStateRow)
-    # who was removed has none that goes on, for nobody is removed who is logged in
-    known = select(OperatorRow.id.label("operator")).subquery()
+    # who was removed since has changes behind that time: nobody is removed who is logged in
+    later = select(row.operator).where(row.at >= since).distinct()
+    known = select(OperatorRow.id.label("operator")).union(later).subquery()
     last = (
         select(other.id)
         .where(other.operator == known.c.operator, other.at < since)

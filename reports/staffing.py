@@ -125,15 +125,17 @@ def staffing(
 ) -> Staffing:
     """Return what each hour of the week needs.
 
-    `quarters`: those with calls, from `since` on and before `until`. `ready`: when operators were,
-    known from `ready_since` on; None if nobody knows. `operators`: so many in each hour instead.
+    `quarters`: those with calls, from `since` on and before `until`. `ready`: when operators were;
+    None if nobody knows. What they did, wrap-ups too, is known from `ready_since` on. `operators`:
+    so many in each hour instead.
     Raises TooLittleData.
     """
     begin = max(since.timestamp(), min((one.at for one in quarters), default=math.inf))
     end = until.timestamp()
     answered = sum(one.answered for one in quarters)
     check_enough(answered, (end - begin) / 86_400)
-    handled = sum(one.talk_s + one.wrap_up_s for one in quarters) / answered
+    wrap_up_s = _wrap_up(quarters, ready_since)
+    handled = sum(one.talk_s for one in quarters) / answered + wrap_up_s
     weeks = _observed(begin, end, zone)
     there: Mapping[Key, float] = {}
     if operators is None and ready is not None:
@@ -153,12 +155,29 @@ def staffing(
         abandoned=patience.abandoned,
         patience_s=round(patience.seconds, 1) if patience.abandoned else None,
         handling_s=round(handled, 1),
-        wrap_up_s=round(sum(one.wrap_up_s for one in quarters) / answered, 1),
+        wrap_up_s=round(wrap_up_s, 1),
         hours=[
-            _hour(key, by_key.get(key, []), weeks[key], handled, patience, target, there.get(key))
+            _hour(
+                key,
+                by_key.get(key, []),
+                weeks[key],
+                handled,
+                wrap_up_s,
+                ready_since,
+                patience,
+                target,
+                there.get(key),
+            )
             for key in sorted(weeks)
         ],
     )
+
+
+def _wrap_up(quarters: Iterable[Quarter], since: float) -> float:
+    """The mean wrap-up of an answered call, of those since which it is kept; 0 if of none."""
+    kept = [one for one in quarters if one.at >= since]
+    answered = sum(one.answered for one in kept)
+    return sum(one.wrap_up_s for one in kept) / answered if answered else 0.0
 
 
 def check_enough(answered: int, days: float) -> None:
@@ -176,13 +195,18 @@ def _hour(
     quarters: Sequence[Quarter],
     weeks: float,
     handled: float,
+    wrap_up_s: float,
+    ready_since: float,
     patience: Patience,
     target: Target,
     there: float | None,
 ) -> HourNeeds:
     answered = sum(one.answered for one in quarters)
     if answered >= OWN_HANDLING:
-        handled = sum(one.talk_s + one.wrap_up_s for one in quarters) / answered
+        kept = [one for one in quarters if one.at >= ready_since]
+        if sum(one.answered for one in kept) >= OWN_HANDLING:
+            wrap_up_s = _wrap_up(kept, ready_since)
+        handled = sum(one.talk_s for one in quarters) / answered + wrap_up_s
     counts = [0, 0, 0, 0]
     for one in quarters:
         counts[one.at % HOUR_S // QUARTER_S] += one.offered

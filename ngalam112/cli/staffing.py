@@ -135,8 +135,9 @@ def _print(found: Staffing, hours: list[HourNeeds], zone: ZoneInfo, *, in_detail
     if known and not in_detail:
         to.print("needed/ready; ! where the target is missed")
     patience = f"{found.patience_s:g} s" if found.patience_s else "unknown"
+    wrap_up = f"{found.wrap_up_s:g} s" if found.wrap_up_s else "not known"
     to.print(
-        f"handling {found.handling_s:g} s (wrap-up {found.wrap_up_s:g} s);"
+        f"handling {found.handling_s:g} s (wrap-up {wrap_up});"
         f" patience {patience} ({found.abandoned} gave up)"
     )
     if not known:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from acd.calls.record import CallRecord, Outcome
@@ -91,6 +92,15 @@ async def test_what_began_before_the_range_goes_on_in_it_by_operator(
     assert one.logged_in_ms == 30_000, "what is still to come is not counted"
     with pytest.raises(BadQuestion, match="ends before it begins"):
         await operator_times(session, NOON, until, NOON)
+
+
+async def test_who_was_removed_since_has_the_times_of_before(session: AsyncSession) -> None:
+    removed = [(-7200.0, "ready", "idle"), (50.0, "logged_out", "idle")]
+    await keep_states(session, "1009", *removed)
+    await session.execute(delete(OperatorRow).where(OperatorRow.id == "1009"))
+    until = NOON + timedelta(seconds=100)
+    (one,) = await operator_times(session, NOON, until, NOON + timedelta(days=1))
+    assert (one.operator, one.logged_in_ms, one.idle_ms) == ("1009", 50_000, 50_000)
 
 
 async def test_calls_are_summed_by_quarters_of_an_hour(session: AsyncSession) -> None:

@@ -65,6 +65,22 @@ def test_an_hour_has_its_calls_its_handling_time_and_what_they_need() -> None:
     assert (found.handling_s, found.wrap_up_s, found.answered) == (120.0, 10.0, 120)
 
 
+def test_the_wrap_up_is_the_mean_of_the_time_in_which_it_was_kept() -> None:
+    """As after an upgrade: of three weeks nobody knows how long operators wrapped up."""
+    calls = [every_week(1, 9, 20, 120.0), every_week(0, 8, OWN_HANDLING, 300.0)]
+    last_week = at(0, 0, week=3)
+    quarters = [
+        one._replace(wrap_up_s=one.answered * 60.0 if one.at >= last_week else 0.0)
+        for some in calls
+        for one in some
+    ]
+    found = plan(quarters, ready=[], ready_since=float(last_week))
+    talk = (20 * 120.0 + OWN_HANDLING * 300.0) / (20 + OWN_HANDLING)
+    assert (found.wrap_up_s, found.handling_s) == (60.0, round(talk + 60.0, 1))
+    assert hour(found, "tuesday", 9).handling_s == 180.0, "its own talk, and the wrap-up of all"
+    assert hour(found, "monday", 8).handling_s == 360.0
+
+
 def test_hours_are_those_of_the_clock_on_the_wall() -> None:
     found = plan(every_week(6, 23, 30, 50.0))
     assert hour(found, "sunday", 23).calls_per_hour == 30.0
