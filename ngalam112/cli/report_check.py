@@ -8,8 +8,8 @@ import msgspec
 import typer
 
 from ngalam112.cli.common import FormatOption, FromOption, ToOption
+from ngalam112.cli.report_questions import read_only
 from ngalam112.cli.report_times import report_period
-from ngalam112.cli.supervisor_reports import read_only
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, write_json, write_list
 

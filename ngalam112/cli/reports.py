@@ -16,13 +16,12 @@ from rich.text import Text
 from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.common import FromOption, ToOption, make_group
 from ngalam112.cli.report_pages import ReportFormat, print_part, write_report
+from ngalam112.cli.report_questions import read_only, summed
 from ngalam112.cli.report_times import report_period
 from ngalam112.cli.supervisor_reports import (
     ByOption,
     ReportFormatOption,
     ReportOutputOption,
-    read_only,
-    summed,
 )
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, console, table, write_csv, write_json

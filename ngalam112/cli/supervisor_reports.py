@@ -5,18 +5,17 @@ They read the database themselves, engine or not, and for reading only: a report
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 from zoneinfo import ZoneInfo
 
 import typer
-from sqlalchemy.exc import SQLAlchemyError
 
-from ngalam112.cli.common import FromOption, ToOption, tell
-from ngalam112.cli.report_pages import ReportFormat, behind_sentence, write_report
+from ngalam112.cli.common import FromOption, ToOption
+from ngalam112.cli.report_pages import ReportFormat, write_report
+from ngalam112.cli.report_questions import Period, read_only, summed
 from ngalam112.cli.report_times import report_period
 from ngalam112.config.settings import Settings, load_settings
 
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from reports.parts import Part
-    from reports.summary import Summary
 
 ReportFormatOption = Annotated[
     ReportFormat, typer.Option("--format", "-f", help="How to write it.")
@@ -38,7 +36,6 @@ ByOption = Annotated[
 ReportOutputOption = Annotated[
     Path | None, typer.Option("--output", "-o", help="The file to write, anew: CSV, XLSX, HTML.")
 ]
-Period = tuple[datetime | None, datetime | None]
 Parts = Callable[["AsyncSession", Settings, Period], Awaitable["Sequence[Part]"]]
 
 
@@ -164,43 +161,6 @@ def owed_callbacks(
         return await callback_parts(session, *period)
 
     _report("callbacks", "Callbacks", begin, end, fmt, output, parts)
-
-
-async def summed(
-    session: AsyncSession, settings: Settings, period: Period, by: str | None = None
-) -> Summary:
-    """Sum up the calls of a time as the line's settings say."""
-    from reports.figures_groups import shifts_of
-    from reports.summary import summary
-
-    return await summary(
-        session,
-        *period,
-        by,  # type: ignore[arg-type]
-        settings.timezone,
-        settings.short_abandon_s,
-        shifts_of(settings.shifts),
-    )
-
-
-def read_only(
-    settings: Settings, question: Callable[[AsyncSession], Awaitable[Any]]
-) -> tuple[Any, int]:
-    """Put a question to one state of the database; and how many entries it does not have yet."""
-    from ngalam112.api.queries import open_stored
-    from ngalam112.cli.report_times import entries_behind
-
-    async def asked() -> Any:
-        async with open_stored(settings, read_only=True) as database, database.session() as session:
-            try:
-                return await question(session)
-            except (OSError, SQLAlchemyError) as error:
-                raise database.unreachable(error) from None
-
-    behind = entries_behind(settings)
-    if behind:
-        tell(behind_sentence(behind))
-    return asyncio.run(asked()), behind
 
 
 def _groups(
