@@ -35,7 +35,8 @@ run: ready ## the line in the foreground for real softphones, until Ctrl-C
 
 # PROCESSES tests run beside each other, of which two are plays of a whole line. ROUNDS= and LOAD= are
 # for a burn-in: what is marked as integration, so many times, beside so many busy loops. FULL=1 speaks
-# whole prompts and plays one line at a time, which takes about three times as long.
+# whole prompts, tries all examples of each property, lets full crowds call and plays one line at a
+# time, which takes about three times as long.
 test: ready ## every test, with a real Asterisk and real databases; ROUNDS=5 LOAD=2 is a burn-in
 	@$(if $(FULL),NGALAM112_TESTS=full )$(BIN)/python -m tests.rounds \
 		--rounds $(or $(ROUNDS),1) --load $(or $(LOAD),0) \

@@ -7,6 +7,7 @@ Asterisk never reads half of one.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -74,6 +75,7 @@ def password_digest(number: str, password: str) -> str:
     return f"MD5:{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}"
 
 
+@functools.cache  # it keeps what templates were compiled to, and sees when one has changed
 def _environment(templates: Path) -> jinja2.Environment:
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),

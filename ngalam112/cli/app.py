@@ -1,11 +1,8 @@
-"""The command line. `main` is the only place where an error becomes a line and an exit code."""
+"""The command line: all commands, and `main`, which runs one."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
-import threading
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Annotated, Any
@@ -20,7 +17,7 @@ from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
 from ngalam112.cli.categories import categories, category_list
 from ngalam112.cli.command_bar import incident_do
-from ngalam112.cli.common import FormatOption, make_group, read, tell
+from ngalam112.cli.common import FormatOption, make_group, read
 from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
 from ngalam112.cli.incidents import incidents
@@ -28,6 +25,7 @@ from ngalam112.cli.menus import menus
 from ngalam112.cli.monitors import monitors
 from ngalam112.cli.national import report_national
 from ngalam112.cli.notices import notices
+from ngalam112.cli.one_line import run_command, tell
 from ngalam112.cli.operator_times import report_operator_times
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
@@ -49,22 +47,6 @@ from ngalam112.cli.watch import watch
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
 
-_OURS = (
-    "models",
-    "acd",
-    "guarded_net",
-    "places",
-    "public_warnings",
-    "incidents",
-    "deliveries",
-    "privacy",
-    "journal",
-    "ivr",
-    "pbx",
-    "reports",
-    "ngalam112",
-    "lab",
-)
 _MORE_COMMANDS = "ngalam112.commands"
 """The group of entry points (pyproject.toml) by which commands come that are not the product's."""
 
@@ -113,17 +95,7 @@ def main(run: Callable[..., Any] | None = None) -> None:
 
     `run`: what `commands` has made before, if anything.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # a terminal that knows no Unicode is no reason to fail
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    threading.excepthook = _thread_failed
-    try:
-        (run or commands())(prog_name="ngalam112")
-    except Exception as error:
-        if os.environ.get("NGALAM112_LOG_LEVEL") == "debug":
-            raise
-        tell(_sentence(error))
-        sys.exit(1)
+    run_command(lambda: (run or commands())(prog_name="ngalam112"))
 
 
 def _add_more_commands() -> None:
@@ -133,25 +105,6 @@ def _add_more_commands() -> None:
         except Exception as error:
             # the line must start, whatever is wrong with what only plays it
             tell(f"The command {more.name} is left out: {error}; run `make setup`.")
-
-
-def _thread_failed(failure: threading.ExceptHookArgs) -> None:
-    # aiosqlite's thread still wants to tell a loop that has ended that a file cannot be opened;
-    # the command has told it already
-    if str(failure.exc_value) != "Event loop is closed":
-        threading.__excepthook__(failure)
-
-
-def _sentence(error: Exception) -> str:
-    ours = type(error).__module__.partition(".")[0] in _OURS
-    text = str(error).removeprefix("ngalam112: ")
-    if ours and text:
-        return text
-    if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or text}."
-    name = type(error).__name__
-    return f"{name}: {text}. That is a fault of ours; NGALAM112_LOG_LEVEL=debug shows where."
 
 
 def _version(wanted: bool) -> None:

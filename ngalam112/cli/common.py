@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -16,9 +15,10 @@ import typer
 
 from ngalam112.api import time_ranges
 from ngalam112.cli.client import Client, EngineDown, EngineSilent
+from ngalam112.cli.one_line import tell as tell
 from ngalam112.cli.person import person
 from ngalam112.config.settings import Settings
-from ngalam112.terminal import Format, safe
+from ngalam112.terminal import Format
 
 if TYPE_CHECKING:
     from models.database import Database
@@ -42,11 +42,6 @@ def tell_restricted(answer: Mapping[str, Any]) -> None:
 def make_group(name: str, help: str) -> typer.Typer:
     """Return an empty group of commands; without a command it tells which there are."""
     return typer.Typer(name=name, help=help, no_args_is_help=True)
-
-
-def tell(sentence: str) -> None:
-    """Say something beside the output: one line on standard error."""
-    print(f"ngalam112: {' '.join(safe(sentence).split())}", file=sys.stderr)  # noqa: T201
 
 
 def read(settings: Settings, path: str, params: Mapping[str, str] | None = None) -> Any:

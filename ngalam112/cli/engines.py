@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 import msgspec
@@ -11,7 +10,7 @@ import typer
 from ngalam112.cli.adding import write_one
 from ngalam112.cli.common import FormatOption
 from ngalam112.config.settings import load_settings
-from ngalam112.process import pidfiles
+from ngalam112.process.begin import run_engine
 from ngalam112.terminal import Format, console
 
 engines = typer.Typer(name="engine", help="The engine: runs one, or hands over to a fresh one.")
@@ -27,12 +26,7 @@ def engine(
     """Run an engine beside an Asterisk that runs already; a second one waits to take over."""
     if context.invoked_subcommand is not None:
         return
-    settings = load_settings()
-    # before all that takes time, so that whoever looks for it finds it
-    pidfiles.write(settings.run / f"engine-{name}.pid", os.getpid())
-    from ngalam112.process.service import main as run
-
-    raise typer.Exit(run(settings, name))
+    raise typer.Exit(run_engine(name))
 
 
 @engines.command()

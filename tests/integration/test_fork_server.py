@@ -71,6 +71,22 @@ async def engine(start: Any, home: Path) -> Any:
     )
 
 
+async def test_it_shows_its_own_command_line_and_environment(tmp_path: Path) -> None:
+    process = await fork_server.start(
+        *(sys.executable, "-m", "ngalam112", "engine", "--name", "9"),
+        env={"PATH": os.environ["PATH"], "NGALAM112_HOME": str(tmp_path)},
+        stdin=DEVNULL,
+        stdout=DEVNULL,
+        stderr=DEVNULL,
+    )
+    shown = [Path(f"/proc/{process.pid}/{name}") for name in ("cmdline", "environ")]
+    words, environment = (one.read_bytes().rstrip(b"\0").split(b"\0") for one in shown)
+    process.kill()
+    await process.wait()
+    assert words == [os.fsencode(sys.executable), b"-m", b"ngalam112", b"engine", b"--name", b"9"]
+    assert os.fsencode(f"NGALAM112_HOME={tmp_path}") in environment and len(environment) == 2
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 async def test_who_is_ended_by_a_signal_is_told_so_and_gone(tmp_path: Path, number: int) -> None:
     process = await engine(fork_server.start, tmp_path)

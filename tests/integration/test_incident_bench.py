@@ -34,6 +34,7 @@ def said() -> list[str]:
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(incidents, "COUNT", 1500)
+    monkeypatch.setattr(incidents, "QUICK_ROUNDS", 5)
 
 
 async def test_every_question_is_measured_on_both_databases(
