@@ -16,12 +16,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ctypes
 import gc
 import importlib
 import json
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -32,6 +30,8 @@ from typing import Any
 
 if __name__ == "__main__":
     sys.path[:1] = [str(Path(__file__).parents[2]), str(Path(__file__).parent)]
+from serving_forks import LONGEST, serve
+
 from pbx import processes
 
 _NGALAM112 = (sys.executable, "-m", "ngalam112")
@@ -41,9 +41,7 @@ _LOADED = ("LD_PRELOAD", "FAKETIME")
 """What a program has from its start on, and its forks with it: they have a server of their own."""
 _DIES_WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 FORKS = "NGALAM112_FORKS"
-_LONGEST = 200_000  # bytes of a request: arguments and environment
 _ROOM = (1_000, 60_000)  # bytes for the command line and the environment, for who looks by /proc
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _READY = (
     "alembic.command",
     "lab.chaos.run",
@@ -56,7 +54,6 @@ _READY = (
     "reports.summary",
 )
 """What the commands import, with all that it imports."""
-_MOST_DESCRIPTORS = 4096  # the server has a dozen
 
 
 class ForkedProcess:
@@ -194,7 +191,7 @@ def sockets() -> tuple[socket.socket, socket.socket]:
     """Both ends of what a server is asked by: that of who asks comes first."""
     both = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     for one in both:
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * _LONGEST)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * LONGEST)
     return both
 
 
@@ -219,80 +216,6 @@ def _server(environment: dict[str, str]) -> Server:
             )
         _servers[loaded] = Server(ours, process)
     return _servers[loaded]
-
-
-# --- in the server --------------------------------------------------------------------------------
-
-
-def serve(asked: socket.socket, *, ends_children: bool = True) -> list[str]:
-    """Answer requests; returns in each child, with its arguments. Ends when nobody asks."""
-    children: set[int] = set()
-    while True:
-        data, descriptors, _, _ = socket.recv_fds(asked, _LONGEST, 3)
-        if not data:
-            break
-        request = json.loads(data)
-        if "reap" in request:
-            pid = request["reap"]
-            _, status = os.waitpid(pid, 0)
-            children.discard(pid)
-            answer = os.waitstatus_to_exitcode(status)
-        else:
-            became, becomes = os.pipe()
-            answer = os.fork()
-            if answer == 0:
-                return _become(request, descriptors)
-            if not request.get("dies_with_parent"):  # it is told, and ends in order
-                children.add(answer)
-            os.close(becomes)
-            os.read(became, 1)  # until it has closed all that it does not need
-            os.close(became)
-        for one in descriptors:
-            os.close(one)
-        try:
-            asked.send(b"%d" % answer)
-        except BrokenPipeError:  # who asked is dead, and has started nobody
-            if "reap" not in request:
-                os.kill(answer, signal.SIGKILL)
-            break
-    for pid in children if ends_children else ():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    os._exit(0)
-
-
-def _become(request: dict[str, Any], descriptors: list[int]) -> list[str]:
-    """Be what `python -m ngalam112` would be: its streams, environment, folder and session."""
-    if request["new_session"]:
-        os.setsid()
-    if request.get("dies_with_parent"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    for own, given in enumerate(descriptors):
-        os.dup2(given, own)
-    # those of the server remember what kind of file they had
-    sys.stdin = os.fdopen(0, encoding="utf-8", closefd=False)
-    sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
-    sys.stderr = os.fdopen(2, "w", 1, encoding="utf-8", errors="backslashreplace", closefd=False)
-    os.environ.clear()
-    os.environ.update(request["env"])
-    _show(48, [sys.executable, "-m", *request["argv"]])
-    _show(50, [f"{name}={value}" for name, value in sorted(request["env"].items())])
-    os.chdir(request["cwd"])
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    random.seed()
-    os.closerange(3, _MOST_DESCRIPTORS)
-    return list(request["argv"])
-
-
-def _show(field: int, words: list[str]) -> None:
-    """Have the kernel show these words: where field 48 of stat begins arguments, 50 environment.
-
-    proc(5). The environment that it showed before is used by nobody once it was cleared.
-    """
-    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
-    start, end = int(fields[field - 3]), int(fields[field - 2])
-    text = b"\0".join(os.fsencode(word) for word in words) + b"\0"
-    ctypes.memmove(start, text[: end - start - 1].ljust(end - start, b"\0"), end - start)
 
 
 if __name__ == "__main__":

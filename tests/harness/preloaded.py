@@ -15,6 +15,7 @@ from typing import Any
 
 import fork_server
 import preloaded_up
+import serving_forks
 
 _PLAYS = {"chaos": "lab.chaos.line", "storm": "lab.storm.run"}
 """The commands, and the module by whose `start` each starts what is to be forked."""
@@ -33,7 +34,7 @@ def begin(commands: Callable[..., Any]) -> None:
         ours.close()
         os.setsid()  # who ends the play ends this by that
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.argv = fork_server.serve(theirs)
+        sys.argv = serving_forks.serve(theirs)
         if sys.argv[1] == "up":
             preloaded_up.main(commands)
         return

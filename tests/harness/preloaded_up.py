@@ -19,6 +19,7 @@ from types import SimpleNamespace
 from typing import IO, Any, NoReturn
 
 import fork_server
+import serving_forks
 
 import ngalam112.process.service
 import ngalam112.process.supervisor
@@ -51,7 +52,7 @@ def main(commands: Callable[..., Any] | None = None) -> NoReturn:
     if os.fork() == 0:
         server.close()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        sys.argv = fork_server.serve(theirs, ends_children=False)
+        sys.argv = serving_forks.serve(theirs, ends_children=False)
         app.main(commands)
         sys.exit()
     theirs.close()

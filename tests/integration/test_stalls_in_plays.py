@@ -130,7 +130,7 @@ def of_chaos(home: Path) -> Play:
 
 
 async def test_a_storm_in_which_the_machine_stands_still_is_held(home: Path) -> None:
-    async with of_storm(home, 30) as storm:
+    async with of_storm(home, 60) as storm:
         await storm.says("have dialled *11")
         # in the menu, in line, ringing, talking; the later it is, the more wrap-ups are late, and
         # the storm is played again
