@@ -192,9 +192,19 @@ def missing(
         record = one.record
         if record.ended_at is None or record.ended_by in no_end or record.outcome is None:
             wrong.append(f"the record {record.call_id} has no end ({record.ended_by})")
-        elif not _alike(fold(record.call_id, one.events).row(), record.row()):
-            wrong.append(f"the record {record.call_id} is not what its events say")
+        elif different := _differences(fold(record.call_id, one.events).row(), record.row()):
+            what = f"the record {record.call_id} is not what its events say"
+            wrong.append(f"{what} ({', '.join(different)})")
     return wrong
+
+
+def _differences(told: Mapping[str, object], kept: Mapping[str, object]) -> list[str]:
+    """Name the fields that are not alike, with what the record has and what its events say."""
+    return [
+        f"{name}: {kept.get(name)!r}, by its events {told.get(name)!r}"
+        for name in {**told, **kept}
+        if (name in told) != (name in kept) or not _alike({name: told[name]}, {name: kept[name]})
+    ]
 
 
 def _alike(one: object, other: object) -> bool:

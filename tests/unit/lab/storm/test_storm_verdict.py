@@ -282,3 +282,13 @@ def test_what_was_late_while_the_machine_stood_still_was_not() -> None:
     assert wrap_ups(slow, stalls=[(0.0, slow[-1].at - 1.0)]) == (1000, set())
     early = a_wrap_up(0.4)
     assert wrap_ups(early, stalls=[(0.0, early[0].at)]) == (600, set()), "it did not end late"
+
+
+def test_what_differs_between_a_record_and_its_events_is_told() -> None:
+    call = a_call("081")
+    other = msgspec.structs.replace(call.record, category="flood", withheld=True)
+    (told,) = missing(["081"], [msgspec.structs.replace(call, record=other)])
+    assert (
+        "category: 'flood', by its events " in told and "withheld: True, by its events None" in told
+    )
+    assert "talk_ms" not in told
