@@ -27,9 +27,9 @@ class Entry(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
 
 
 class _Whom(msgspec.Struct, frozen=True):
-    # what is named by `id` may point to a call too
-    call_id: str = ""
-    id: str = ""
+    # what is named by `id` may point to a call too, or to none; what else it is, is not read here
+    call_id: Any = ""
+    id: Any = ""
 
 
 class Glance(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
@@ -41,7 +41,8 @@ class Glance(msgspec.Struct, frozen=True, array_like=True, tag="rows"):
     @property
     def ids(self) -> set[str]:
         """The ids of the rows that the entry tells of."""
-        return {whom.id or whom.call_id for _, whom in self.rows}
+        named = (whom.id or whom.call_id for _, whom in self.rows)
+        return {one for one in named if one and isinstance(one, str)}
 
 
 class Summary(msgspec.Struct, frozen=True, array_like=True, tag="summary"):

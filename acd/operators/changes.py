@@ -82,6 +82,7 @@ class OperatorChanges:
             "state": one.state,
             "pause_reason": one.pause_reason,
             "phone": one.phone,
-            "call_id": one.call,
+            # none is "": an engine of before this table does not count an entry with null there
+            "call_id": one.call or "",
             "text_id": one.text,
         }

@@ -242,13 +242,13 @@ async def test_the_rest_of_a_wrap_up_and_what_else_is_known_survive_kill_9(line:
     await line.players.dial(line.phones["102"], "*132")
     call_id = (await line.records("0833"))[0].call_id
     expected = [
-        ("logged_out", "idle", None),
-        ("ready", "idle", None),
+        ("logged_out", "idle", ""),
+        ("ready", "idle", ""),
         ("ready", "offered", call_id),
         ("ready", "talking", call_id),
-        *[("ready", "wrap_up", None)] * 3,  # the dead one's; the next one restores it, and says so
-        ("ready", "idle", None),
-        ("paused", "idle", None),
+        *[("ready", "wrap_up", "")] * 3,  # the dead one's; the next one restores it, and says so
+        ("ready", "idle", ""),
+        ("paused", "idle", ""),
     ]
 
     async def paused() -> list[tuple[Any, ...]]:
@@ -256,4 +256,4 @@ async def test_the_rest_of_a_wrap_up_and_what_else_is_known_survive_kill_9(line:
         return found if found[-1][0] == "paused" else []
 
     assert await eventually(paused, what="the pause is in the database") == expected
-    assert await states(line, "1101") == [("logged_out", "idle", None)] * 2, "one of each engine"
+    assert await states(line, "1101") == [("logged_out", "idle", "")] * 2, "one of each engine"

@@ -8,6 +8,7 @@ import pytest
 from factories import a_record
 
 from acd.calls.record import Outcome
+from journal.entries import Entry, decoded, encoded, glanced, summary_of, summed
 from journal.row_kinds import BY_TABLE, CALLS, IN_ORDER
 from models.tables import Base
 
@@ -45,3 +46,18 @@ def test_every_table_that_calls_and_operators_fill_goes_through_the_journal() ->
         assert {key.column.table.name for key in kind.model.__table__.foreign_keys} <= seen
         names = kind.model.__table__.columns.keys()
         assert {kind.key, kind.counter, kind.ended} - {None} <= set(names)
+
+
+@pytest.mark.parametrize("named", [None, "", "x", 7, ["x"], {"id": "x"}])
+@pytest.mark.parametrize("name", ["id", "call_id"])
+def test_every_entry_that_is_read_is_counted_whatever_names_its_rows(name: str, named: Any) -> None:
+    """An entry that is not counted stands in the file, and others are taken for it."""
+    rows = (("operators", {"id": "1001"}), ("operator_states", {"at": 1.0, name: named}))
+    body = encoded(Entry(7, rows))
+    assert decoded(body) == Entry(7, rows)
+    seen = glanced(body)
+    assert seen is not None and seen.n == 7
+    assert seen.ids == {"1001"} | ({"x"} if named == "x" else set())
+    summary = summary_of(summed([body]))
+    assert summary is not None
+    assert (summary.first, summary.last, summary.count, summary.damaged) == (7, 7, 1, 0)

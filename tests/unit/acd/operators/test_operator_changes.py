@@ -46,8 +46,8 @@ def test_an_answered_call_is_kept_from_state_to_state_with_its_call() -> None:
     assert told(desk, "at", "status", "state", "call_id") == [
         (101.0, "ready", "offered", call.id),
         (110.0, "ready", "talking", call.id),
-        (130.0, "ready", "wrap_up", None),
-        (140.0, "ready", "idle", None),
+        (130.0, "ready", "wrap_up", ""),
+        (140.0, "ready", "idle", ""),
     ]
 
 
@@ -131,7 +131,7 @@ def test_what_a_dead_engine_kept_goes_on_or_is_closed_by_the_next_one(talks_on: 
     after.restore_calls(*live, bridges={call.bridge or "": ["c1", leg]}, now=200.0)
     after.roster.changes.restate(after.roster.operators.values(), 200.0)
     last = rows(after)[-1]
-    state, whose = ("talking", call.id) if talks_on else ("idle", None)
+    state, whose = ("talking", call.id) if talks_on else ("idle", "")
     assert (last["at"], last["state"], last["call_id"]) == (200.0, state, whose)
     assert {row["at"] for row in rows(after)} == {200.0}
     assert min(row["id"] for row in rows(after)) > max(row["id"] for row in rows(desk))
