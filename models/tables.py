@@ -246,8 +246,8 @@ class OperatorStateRow(Base):
     """What an operator has chosen and does from `at` on, until their next row; only ever added to.
 
     `state`: as the calls tell (`acd.operators.states.State`). `call_id`: the call or work item
-    that it is about, or the channel of an operator's own call; "" is none. `text_id`: the text conversation
-    that the operator has besides. `id` sorts the changes of one moment.
+    that it is about, or the channel of an operator's own call; "" is none. `text_id`: the text
+    conversation that the operator has besides. `id` sorts the changes of one moment.
     """
 
     __tablename__ = "operator_states"
