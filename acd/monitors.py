@@ -88,8 +88,10 @@ class Monitors(Owner):
             if (monitor.by, monitor.reason) != (by, reason):
                 # from now on it is somebody else's, or for another reason
                 monitor.by, monitor.reason, monitor.noted = by, reason, ""
-            self._change(monitor, mode, now)
-            self._note(monitor, now)
+            if mode is monitor.mode:
+                self._note(monitor, now)
+            else:
+                self._change(monitor, mode, now)
             return monitor
         if monitor is not None:
             raise MonitorRefused(

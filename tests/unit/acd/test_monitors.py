@@ -345,6 +345,16 @@ def test_two_that_cannot_be_brought_together_end() -> None:
     desk.nothing_is_left()
 
 
+def test_another_mode_is_noted_once_it_is_heard_and_not_before() -> None:
+    desk, _ = talking()
+    monitor = desk.begin()
+    desk.answers(monitor)
+    desk.begin(MonitorMode.BARGE, by="budi")
+    assert desk.heard == [("rini", MonitorMode.LISTEN)]
+    desk.handle(ari.StasisStart(["monitor"], a_channel(monitor.snoop)), now=125.0)
+    assert desk.heard[1:] == [("budi", MonitorMode.BARGE)]
+
+
 def test_another_person_or_reason_is_noted_without_another_mode() -> None:
     desk, _ = talking()
     monitor = desk.begin()
