@@ -93,11 +93,18 @@ async def show_call(session: AsyncSession, call_id: str) -> CallHistory:
 
 def arrived(since: datetime | None, until: datetime | None) -> list[ColumnElement[bool]]:
     """Return the conditions for a call to have arrived from `since` on and before `until`."""
+    return within(CallRow.arrived_at, since, until)
+
+
+def within(
+    moment: Any, since: datetime | None, until: datetime | None
+) -> list[ColumnElement[bool]]:
+    """Return the conditions for the moment in a column to be from `since` on and before `until`."""
     conditions = []
     if since is not None:
-        conditions.append(CallRow.arrived_at >= since)
+        conditions.append(moment >= since)
     if until is not None:
-        conditions.append(CallRow.arrived_at < until)
+        conditions.append(moment < until)
     return conditions
 
 

@@ -26,7 +26,7 @@ from models.tables import (
     TextConversationRow,
     WorkItemRow,
 )
-from reports.calls import arrived
+from reports.calls import arrived, within
 from reports.figures import mean, percentile
 from reports.figures_count import takers
 from reports.parts import Cell, Part, part, seconds, share
@@ -36,15 +36,6 @@ from reports.summary import offered
 _ACCEPTED = (DispatchState.ACKNOWLEDGED, DispatchState.DONE)
 
 
-def _within(column: Any, since: datetime | None, until: datetime | None) -> list[Any]:
-    conditions = []
-    if since is not None:
-        conditions.append(column >= since)
-    if until is not None:
-        conditions.append(column < until)
-    return conditions
-
-
 async def beside(
     session: AsyncSession, since: datetime | None, until: datetime | None
 ) -> dict[str, int]:
@@ -52,8 +43,8 @@ async def beside(
     calls = select(func.count()).select_from(CallRow).where(*arrived(since, until))
     tests = calls.where(CallRow.outcome == Outcome.TEST.value)
     made = calls.where(CallRow.callback_of.is_not(None))
-    texts = select(func.count()).where(*_within(TextConversationRow.opened_at, since, until))
-    incidents = select(func.count()).where(*_within(IncidentRow.opened_at, since, until))
+    texts = select(func.count()).where(*within(TextConversationRow.opened_at, since, until))
+    incidents = select(func.count()).where(*within(IncidentRow.opened_at, since, until))
     found = {
         "test calls": tests,
         "calls that the line made": made,
@@ -76,7 +67,7 @@ async def operator_parts(
     event = OperatorEventRow
     found = await session.execute(
         select(event.operator, func.count())
-        .where(*_within(event.at, since, until), event.kind == MISSED)
+        .where(*within(event.at, since, until), event.kind == MISSED)
         .group_by(event.operator)
     )
     misses = {row[0]: row[1] for row in found}
@@ -160,7 +151,7 @@ def _agencies(session: Session, since: datetime | None, until: datetime | None) 
     query = (
         select(one.agency, one.state, one.created_at, one.arrived_at, one.acknowledged_at)
         .join(IncidentRow, IncidentRow.id == DispatchRow.incident_id)
-        .where(*_within(IncidentRow.opened_at, since, until))
+        .where(*within(IncidentRow.opened_at, since, until))
     )
     moment = moments(session)
     states: dict[str, Counter[str]] = defaultdict(Counter)
@@ -205,7 +196,7 @@ async def callback_parts(
 def _callbacks(session: Session, since: datetime | None, until: datetime | None) -> list[Part]:
     one = WorkItemRow.__table__.c
     query = select(one.outcome, one.created_at, one.history).where(
-        *_within(WorkItemRow.created_at, since, until), WorkItemRow.kind == KIND
+        *within(WorkItemRow.created_at, since, until), WorkItemRow.kind == KIND
     )
     moment, json = moments(session), json_values(session)
     outcomes: Counter[str | None] = Counter()

@@ -115,7 +115,7 @@ class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 def call_checkpoints(facts: dict[str, Any]) -> dict[str, CallCheckpoint]:
     """Return the facts of each call, by its id; what makes no sense is left out."""
-    return _of_kind(facts, CALL, CallCheckpoint)
+    return of_kind(facts, CALL, CallCheckpoint)
 
 
 def to_hang_up(calls: dict[str, CallCheckpoint]) -> dict[str, str]:
@@ -125,15 +125,16 @@ def to_hang_up(calls: dict[str, CallCheckpoint]) -> dict[str, str]:
 
 def claim_checkpoints(facts: dict[str, Any]) -> dict[str, ClaimCheckpoint]:
     """Return the claims, by the citizen's channel; what makes no sense is left out."""
-    return _of_kind(facts, CLAIM, ClaimCheckpoint)
+    return of_kind(facts, CLAIM, ClaimCheckpoint)
 
 
 def operator_call_checkpoints(facts: dict[str, Any]) -> dict[str, OperatorCallCheckpoint]:
     """Return the calls that phones have made, by the phone's channel; without what is senseless."""
-    return _of_kind(facts, OPERATOR_CALL, OperatorCallCheckpoint)
+    return of_kind(facts, OPERATOR_CALL, OperatorCallCheckpoint)
 
 
-def _of_kind(facts: dict[str, Any], prefix: str, kind: type[T]) -> dict[str, T]:
+def of_kind(facts: dict[str, Any], prefix: str, kind: type[T]) -> dict[str, T]:
+    """Return the facts whose key begins so, by the rest of it; what makes no sense is left out."""
     found = {}
     for key, value in facts.items():
         if key.startswith(prefix):

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from acd.calls.checkpoint import of_kind
 from acd.switch import MonitorMode
 
 MONITOR = "monitor:"
@@ -50,11 +51,4 @@ class NoSuchMonitor(MonitorRefused):
 
 def monitors_of(facts: dict[str, Any]) -> list[Monitor]:
     """Return the monitors that an earlier engine has kept; what makes no sense is left out."""
-    found = []
-    for key, value in facts.items():
-        if key.startswith(MONITOR):
-            try:
-                found.append(msgspec.convert(value, Monitor))
-            except msgspec.ValidationError:
-                continue
-    return found
+    return list(of_kind(facts, MONITOR, Monitor).values())
