@@ -83,10 +83,14 @@ class RefusalCounts:
         self._lately = {(one.source, one.status): one for one in found} | self._lately
 
     def heard(self, copy: Copy) -> None:
-        """A copy of an INVITE or of a refusal is here; called in the event loop."""
+        """A copy of an INVITE, an ACK or a refusal is here; called in the event loop."""
         self._calls.heard(copy, self._now())
         if self._calls.waiting:
             self._heard.set()
+
+    def unacknowledged(self, call_id: str) -> bool:
+        """Whether a call was answered, as far as is known, and nobody has acknowledged it yet."""
+        return self._calls.unacknowledged(call_id, self._now())
 
     def lately(self) -> list[RefusedFrom]:
         """Return whose calls were refused within a day, the last first."""
