@@ -187,8 +187,7 @@ class Reception:
             # who hung up in the middle of a prompt has not asked for an operator by its end
             return
         after, actions = step(self._tree, session, event, now)
-        silent = any(isinstance(one, Done) and one.silent for one in actions)
-        if silent and self.unacknowledged(call):
+        if session.listens and after.phase is Phase.DONE and self._may_be_nobody(call, actions):
             self._wait_for_ack(call, session, now)
             return
         if session.listens and not after.listens:
@@ -201,6 +200,10 @@ class Reception:
         if (now_in := self._sessions.get(call.id)) is not None:
             call.dialogue = msgspec.to_builtins(now_in)
             call.keep()
+
+    def _may_be_nobody(self, call: Call, actions: list[Action]) -> bool:
+        silent = any(isinstance(one, Done) and one.silent for one in actions)
+        return silent and self.unacknowledged(call)
 
     def _wait_for_ack(self, call: Call, session: Session, now: float) -> None:
         """Who says nothing may be no phone at all, and an operator's would ring for nothing.
