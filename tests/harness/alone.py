@@ -53,6 +53,7 @@ type = endpoint
 context = nowhere
 allow = !all,alaw
 direct_media = no
+rtp_timeout = {silence_s}
 aors = {number}
 [{number}]
 type = aor
@@ -76,6 +77,7 @@ class Alone:
         self.agency_list = home / "agencies.list"
         self.beat = home / "engine.beat"
         self.ring_s = 12  # how long a phone rings alone
+        self.silence_s = 0  # after how long without audio a phone is dead; 0: never
         self.port = free_port()
         self.phones = {"101": free_port(), "102": free_port()}
         self.asterisk = Asterisk(programs, home / "asterisk", writable=[home], readable=[])
@@ -94,7 +96,11 @@ class Alone:
         lists |= {f"{name}dir": self.home / "asterisk" / "lib" for name in ("varlib", "db", "key")}
         folders = "".join(f"ast{name} => {path}\n" for name, path in lists.items())
         phones = "".join(
-            PHONE.format(number=number, contact=f"contact = sip:{number}@127.0.0.1:{port}")
+            PHONE.format(
+                number=number,
+                silence_s=self.silence_s,
+                contact=f"contact = sip:{number}@127.0.0.1:{port}",
+            )
             for number, port in self.phones.items()
         )
         values = {"spool": self.spool, "phones_file": self.list}
@@ -107,7 +113,7 @@ class Alone:
             "asterisk.conf": f"[directories]\nastetcdir => {etc}\n{folders}",
             "pjsip.conf": PJSIP.format(port=self.port)
             + phones
-            + PHONE.format(number="103", contact="max_contacts = 1"),
+            + PHONE.format(number="103", silence_s=0, contact="max_contacts = 1"),
             "rtp.conf": "[general]\nrtpstart = 30000\nrtpend = 31999\n",
         }
         own |= dict.fromkeys(("http.conf", "manager.conf"), "[general]\nenabled = no\n")

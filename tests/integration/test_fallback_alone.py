@@ -102,6 +102,22 @@ async def test_phones_that_nobody_answers_alone_are_rung_together(alone: Alone) 
         await asyncio.gather(calling, return_exceptions=True)
 
 
+async def test_whose_operators_phone_dies_is_served_by_the_next_one(
+    programs: Programs, tmp_path: Path
+) -> None:
+    alone = Alone(tmp_path, programs)
+    alone.silence_s = 3  # the phones of these scenarios send no audio
+    async with alone:
+        first = await alone.phone("101", "phone_answer_until_bye")
+        calling = asyncio.create_task(alone.citizen(LASTING))
+        await eventually(lambda: "ACK sip" in first.messages(), what="101 talks")
+        second = await alone.phone("102", "phone_answer_talk_bye")
+        await calling
+        record = await alone.record("answered")
+    assert (record["phone"], record["ended_by"]) == ("102", "operator")
+    assert second.messages().count("INVITE sip") == 1
+
+
 async def test_with_no_phone_registered_the_citizen_stays_until_he_hangs_up(alone: Alone) -> None:
     await alone.members("103")
     await alone.citizen()
