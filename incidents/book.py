@@ -1,6 +1,7 @@
 """The incidents that an engine has in hand, and everything that is done to one.
 
-Each answered call opens one, in the same write of the journal as the answer. Those of which
+Each answered call opens one, in the same write of the journal as the answer, and each text
+conversation that an operator takes. Those of which
 something follows by itself are kept for the next engine; after a time without a code an incident is
 `uncoded`. What is done to one that is not in hand begins with its row out of the database.
 """
@@ -22,6 +23,7 @@ from acd.calls.states import IllegalMove
 from acd.leaving import Leaving
 from acd.numbers.caller import same_caller
 from acd.rules.incidents import IncidentRules
+from acd.texts.conversation import ConversationRecord
 from acd.timers import Timer, Timers
 from incidents.agreed_times import Due
 from incidents.errors import IncidentChanged, IncidentRefused
@@ -86,10 +88,10 @@ class IncidentBook:
     `on_moved(incident, now)`: it has come to another state; set by who follows its dispatches.
     `on_coded(incident, now)`: somebody has said what it is; set by who tells citizens numbers.
     `on_not_in_hand(said)`: the incident has to be read and coded; set by who knows the database.
-    `country`: where numbers without a country code are from. `lives(call_id)`: whether a call is
-    still up; set by whoever routes events. `category_of(category)`: the incident's category
-    for a call that waited for that one; `priorities`: of incidents, by category, where they are
-    not the usual one. `due(incident)`: the agreed time that runs for it.
+    `country`: where numbers without a country code are from. `lives(id)`: whether a call is still
+    up, or a text conversation open; set by whoever routes events. `category_of(category)`: the
+    incident's category for a call that waited for that one; `priorities`: of incidents, by
+    category, where they are not the usual one. `due(incident)`: the agreed time that runs for it.
     """
 
     def __init__(
@@ -138,24 +140,40 @@ class IncidentBook:
             incident = self.in_hand[before]
             self._keep(incident, EntryKind.CALL_LINKED, at, _BY_THE_LINE, call_id=record.call_id)
             return
-        data: dict[str, Any] = {
-            "number": self.numbers.next(at),
-            "category": self._category_of(record.category),
-            "calls": [record.call_id],
-            "contact": msgspec.to_builtins(
-                Contact(
-                    number=record.caller_number,
-                    name=record.caller_name,
-                    withheld=record.withheld,
-                )
-            ),
-        }
+        contact = Contact(
+            number=record.caller_number, name=record.caller_name, withheld=record.withheld
+        )
+        data = self._told_by(record.call_id, record.category, contact, at)
         if record.place_source is not None:
             data |= {name: getattr(record, name) for name in _PLACE}
             data |= {"source": record.place_source, "place": record.place or ""}
         by = By(record.operator or LINE, "phone" if record.operator else LINE)
         # named by the call, so that no engine opens a second one for it
         self._open(Incident(id=f"{record.call_id}i"), data, by, at)
+
+    def _told_by(
+        self, id: str, category: str | None, contact: Contact, at: float
+    ) -> dict[str, Any]:
+        """An entry OPENED of what this call, or this text conversation, has told."""
+        return {
+            "number": self.numbers.next(at),
+            "category": self._category_of(category),
+            "calls": [id],
+            "contact": msgspec.to_builtins(contact),
+        }
+
+    def text_begun(self, record: ConversationRecord, at: float) -> None:
+        """An operator has taken a text conversation for the first time: that is an incident too."""
+        if record.id in self._of_call:
+            return
+        contact = Contact(number=record.number, name=record.name)
+        data = self._told_by(record.id, record.category, contact, at)
+        by = By(record.operator, "phone") if record.operator else By(LINE, "api")
+        self._open(Incident(id=f"{record.id}i"), data, by, at)
+
+    def text_closed(self, record: ConversationRecord, at: float) -> None:
+        """A text conversation is over: it is so long until its incident is uncoded."""
+        self._over(record.id, at)
 
     def call_ended(self, record: CallRecord, at: float, *, again: bool = False) -> None:
         """A call is over: whoever has answered it has so long to say what it was.
@@ -165,14 +183,17 @@ class IncidentBook:
         if record.operator_answered_at is not None and not record.legs and not again:
             # somebody at the fallback has answered it, and no engine was there
             self._open_for(record, at)
-        incident = self.of_call(record.call_id)
+        self._over(record.call_id, at)
+
+    def _over(self, id: str, at: float) -> None:
+        incident = self.of_call(id)
         if incident is not None and incident.coded_at is None:
             self._limit(incident, at + self._rules.uncoded_after_s)
 
     # --- what people do -----------------------------------------------------------------------
 
     def of_call(self, call_id: str) -> Incident | None:
-        """The incident in hand that a call belongs to."""
+        """The incident in hand that a call, or a text conversation, belongs to."""
         return self.in_hand.get(self._of_call.get(call_id, ""))
 
     def named(self, name: str) -> Incident | None:

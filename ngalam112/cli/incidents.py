@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -185,7 +185,8 @@ def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
         write_json(found)
         return
     zone, say = ZoneInfo(settings.timezone), console().print
-    facts = _facts(found["incident"], zone)
+    texts = [one["id"] for one in found["texts"]]
+    facts = _facts(found["incident"], texts, zone)
     if found["due"] is not None:
         facts.append({"what": "due", "value": _due(found["due"])})
     say(table(facts, (Column("what", "incident"), Column("value", ""))))
@@ -197,6 +198,8 @@ def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
         for one in found["entries"]
     ]
     say(table(entries, _ENTRIES))
+    for one in texts:
+        say(safe(f"What was written: ngalam112 text show {one}"), soft_wrap=True)
     if found["dispatches"]:
         say()
         say(table([_sent(one, zone) for one in found["dispatches"]], _SENT))
@@ -221,7 +224,7 @@ def _due(due: Mapping[str, Any]) -> str:
     return f"{day} ({left}): {_DUE[due['for']]}"
 
 
-def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
+def _facts(row: Mapping[str, Any], texts: Collection[str], zone: ZoneInfo) -> list[dict[str, Any]]:
     values = {
         **row,
         "contacts": ", ".join(
@@ -230,7 +233,8 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
             for one in row["contacts"]
         ),
         "answers": ", ".join(f"{name}: {value}" for name, value in row["answers"].items()),
-        "call_ids": ", ".join(row["call_ids"]),
+        "call_ids": ", ".join(one for one in row["call_ids"] if one not in texts),
+        "texts": ", ".join(texts),
         "publication": (row["publication"] or {}).get("description"),
         "references": ", ".join(_reference(one) for one in row["references"]),
         "verified": _verified(row, zone),
