@@ -87,6 +87,8 @@ class IncidentBook:
 
     `on_moved(incident, now)`: it has come to another state; set by who follows its dispatches.
     `on_coded(incident, now)`: somebody has said what it is; set by who tells citizens numbers.
+    `on_weighed(incident, now)`: its class or its priority is another one; set by who follows its
+    dispatches.
     `on_not_in_hand(said)`: the incident has to be read and coded; set by who knows the database.
     `country`: where numbers without a country code are from. `lives(id)`: whether a call is still
     up, or a text conversation open; set by whoever routes events. `category_of(category)`: the
@@ -117,6 +119,7 @@ class IncidentBook:
         self._settled: dict[str, None] = {}  # in the order in which they came to be so
         self.on_moved: Callable[[Incident, float], None] = lambda incident, now: None
         self.on_coded: Callable[[Incident, float], None] = lambda incident, now: None
+        self.on_weighed: Callable[[Incident, float], None] = lambda incident, now: None
         self.on_not_in_hand: Callable[[Said], None] = lambda said: log.warning(
             "incident_not_in_hand", call_id=said.call_id
         )
@@ -248,6 +251,8 @@ class IncidentBook:
             self.on_moved(now_is, now)
         elif kind is EntryKind.CODED:
             self.on_coded(now_is, now)
+        if kind in (EntryKind.CODED, EntryKind.PRIORITISED):
+            self.on_weighed(now_is, now)
         return now_is
 
     def change_all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -403,8 +403,12 @@ def incident_dispatch(
 ) -> None:
     """Tell agencies of an incident, by all their ways at once, and follow each to its answer."""
     found = _post(incident, "dispatch", {"agencies": agencies, "by": by})["dispatches"]
+    zone = ZoneInfo(load_settings().timezone)
     for one in found:
-        ways = [way["channel"] for way in one["deliveries"]]
+        ways = [
+            f"{way['channel']} ({_state(way, zone)})" if way.get("held") else way["channel"]
+            for way in one["deliveries"]
+        ]
         by_hand = [way["address"] for way in one["deliveries"] if way["channel"] == "operator"]
         said = f"{one['agency']} is told by {', '.join(ways)}."
         if by_hand:
@@ -444,7 +448,7 @@ def _dispatches(which: str, fmt: Format, nothing: str) -> None:
 
 def _sent(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     ways = [
-        " ".join(filter(None, (way["channel"], way.get("state", "waiting"), way.get("reason", ""))))
+        " ".join(filter(None, (way["channel"], _state(way, zone), way.get("reason", ""))))
         for way in row["deliveries"]
     ]
     return {
@@ -454,6 +458,15 @@ def _sent(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "due": on_screen(row["due_at"], zone) if row["due_at"] else "",
         "is": "report is late" if row["late_report"] else row["state"],
     }
+
+
+def _state(way: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """How far a message is; one that waits for the agency's hours says until when."""
+    if not way.get("held") or way.get("state", "waiting") != "waiting":
+        return str(way.get("state", "waiting"))
+    until = datetime.fromisoformat(str(way["try_at"])).astimezone(zone)
+    soon = until - datetime.now(UTC) < timedelta(hours=20)
+    return f"held until {until:%H:%M}" if soon else f"held until {until:%Y-%m-%d %H:%M}"
 
 
 @incidents.command("undelivered")
