@@ -8,7 +8,7 @@ something follows by itself are kept for the next engine; after a time without a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
@@ -21,19 +21,17 @@ from acd.calls.journal import Journal
 from acd.calls.record import CallRecord
 from acd.calls.states import IllegalMove
 from acd.leaving import Leaving
-from acd.numbers.caller import same_caller
 from acd.rules.incidents import IncidentRules
 from acd.texts.conversation import ConversationRecord
 from acd.timers import Timer, Timers
 from incidents.agreed_times import Due
-from incidents.errors import IncidentChanged, IncidentRefused
+from incidents.entry_checks import check_free, check_size, check_version, try_entry
+from incidents.errors import IncidentRefused
+from incidents.found_by import rows_to_find_by
 from incidents.incident import (
-    CALLERS_OF,
-    CALLS_OF,
     INCIDENTS,
     LINE,
     NOT_AT_FIRST,
-    REFERENCES_OF,
     TIMELINE,
     USUAL_PRIORITY,
     Contact,
@@ -53,12 +51,6 @@ MOST_SETTLED = 5000
 
 AGAIN_S = 300.0
 """So long after a new engine's start an incident has a time to be coded in any case."""
-
-MOST_ANSWERS = MOST_CONTACTS = 50
-MOST_REFERENCES = 20
-
-LONGEST_CALLER = 32
-"""Characters of a number by which an incident is found (a column's length)."""
 
 _PLACE = ("place", "kelurahan", "kecamatan", "lat", "lon")
 
@@ -243,9 +235,9 @@ class IncidentBook:
         IncidentRefused if the move is not legal, or another incident stands in the place of this.
         """
         now_is = self._of_hand(incident)
-        _check(now_is, version)
-        _check_free(now_is, kind)
-        _check_size(now_is, kind, data)
+        check_version(now_is, version)
+        check_free(now_is, kind)
+        check_size(now_is, kind, data)
         self._keep(now_is, kind, now, by, **data)
         if kind is EntryKind.MOVED:
             self.on_moved(now_is, now)
@@ -266,12 +258,12 @@ class IncidentBook:
     ) -> Incident:
         """Let several things happen to an incident, all of them or none; else as `change`."""
         incident = self._of_hand(incident)
-        _check(incident, version)
+        check_version(incident, version)
         trial = deepcopy(incident)
         for kind, data in steps:
-            _check_free(trial, kind)
-            _check_size(trial, kind, data)
-            _try(trial, kind, data, now)
+            check_free(trial, kind)
+            check_size(trial, kind, data)
+            try_entry(trial, kind, data, now)
         with self._journal.together():
             for kind, data in steps:
                 incident = self.change(incident, kind, by, now, data)
@@ -485,7 +477,7 @@ class IncidentBook:
         self._journal.rows_together(
             (INCIDENTS, row),
             (TIMELINE, msgspec.structs.asdict(entry)),
-            *self._to_find_by(incident, entry),
+            *rows_to_find_by(incident, entry, self._country),
         )
         self._follow(incident, kind, data)
 
@@ -503,28 +495,6 @@ class IncidentBook:
         if (at, what) != (incident.due_at, incident.due_for):
             incident.due_at, incident.due_for = at, what
             entry.data.update(due_at=at, due_for=what)
-
-    def _to_find_by(self, incident: Incident, entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The rows by which an incident is found: by its calls, and by who has told of it."""
-        data = entry.data
-        if entry.kind is EntryKind.CALL_LINKED:
-            yield CALLS_OF, {"call_id": data["call_id"], "incident_id": incident.id}
-        elif entry.kind is EntryKind.CONTACT:
-            yield from self._caller(incident, data)
-        elif entry.kind is EntryKind.REFERENCED:
-            names = {"system": data["system"], "reference": data["reference"]}
-            yield REFERENCES_OF, {"incident_id": incident.id, **names}
-        elif entry.kind is EntryKind.OPENED:
-            for call_id in data.get("calls", []):
-                yield CALLS_OF, {"call_id": call_id, "incident_id": incident.id}
-            yield from self._caller(incident, data.get("contact", {}))
-
-    def _caller(
-        self, incident: Incident, contact: Mapping[str, Any]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        caller = same_caller(contact.get("number", ""), self._country)
-        if caller is not None:
-            yield CALLERS_OF, {"incident_id": incident.id, "caller": caller[:LONGEST_CALLER]}
 
     def _follow(self, incident: Incident, kind: EntryKind, data: Mapping[str, Any]) -> None:
         """Keep what is in hand in step with what has just happened."""
@@ -550,54 +520,3 @@ class IncidentBook:
         del self._settled[incident_id]
         for call in self.in_hand.pop(incident_id).call_ids:
             self._of_call.pop(call, None)
-
-
-def _check(incident: Incident, version: int | None) -> None:
-    if version is not None and version != incident.version:
-        raise IncidentChanged(
-            f"{incident.name} was changed meanwhile: you have read version {version}, and it is "
-            f"{incident.version} now. Read it again; nothing was changed."
-        )
-
-
-def _check_free(incident: Incident, kind: EntryKind) -> None:
-    """Raise IncidentRefused where another incident stands in the place of this one."""
-    if incident.merged_into is not None and kind is not EntryKind.NOTED:
-        raise IncidentRefused(
-            f"{incident.name} is merged into another one; change that, or unmerge this first."
-        )
-
-
-def _try(trial: Incident, kind: EntryKind, data: Mapping[str, Any], now: float) -> None:
-    """Let a thing happen to a copy that nobody keeps."""
-    apply(
-        trial,
-        Entry(
-            incident_id=trial.id,
-            seq=trial.version + 1,
-            at=now,
-            kind=kind,
-            by=LINE,
-            source=LINE,
-            data=dict(data),
-        ),
-    )
-
-
-def _check_size(incident: Incident, kind: EntryKind, data: Mapping[str, Any]) -> None:
-    """Raise IncidentRefused where a row would grow without end."""
-    if kind is EntryKind.ANSWERED:
-        is_known, count, most = (
-            data["question"] in incident.answers,
-            len(incident.answers),
-            MOST_ANSWERS,
-        )
-    elif kind is EntryKind.CONTACT:
-        numbers = {one.number for one in incident.contacts} - {""}
-        is_known, count, most = data.get("number") in numbers, len(incident.contacts), MOST_CONTACTS
-    elif kind is EntryKind.REFERENCED:
-        is_known, count, most = bool(data.get("removed")), len(incident.references), MOST_REFERENCES
-    else:
-        return
-    if not is_known and count >= most:
-        raise IncidentRefused(f"{incident.name} has {most} of these already; write a note.")
