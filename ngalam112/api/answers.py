@@ -29,6 +29,8 @@ from incidents.incident import Contact as KeptContact
 from incidents.incident import Entry
 from incidents.incident import Incident as KeptIncident
 from incidents.states import IncidentClass
+from ngalam112.accounts.people import Person as KeptPerson
+from ngalam112.accounts.people import Token as KeptToken
 from ngalam112.accounts.places import KeptPlace
 from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
@@ -263,6 +265,27 @@ FoundCategory = answer(
 )
 Place = shown(KeptPlace, "Place", "The place of a fixed number.", without=("caller",))
 Places = answer("Places", "In the order of their numbers.", places=many(Place))
+
+
+Person = shown(
+    KeptPerson,
+    "Person",
+    "Who may use the line by a token.",
+    without=("pin_hash",),
+    has_pin=bool,
+)
+AllPeople = answer("AllPeople", "People, by their ids.", people=many(Person))
+Token = shown(
+    KeptToken,
+    "Token",
+    "A token. `state`: valid, expired or revoked.",
+    without=("digest",),
+    state=str,
+)
+Tokens = answer("Tokens", "By whose they are, the newest first.", tokens=many(Token))
+MadeToken = answer(
+    "MadeToken", "A token and its secret, which is told only here.", token=Token, secret=str
+)
 
 
 class LetGone(msgspec.Struct):

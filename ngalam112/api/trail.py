@@ -11,7 +11,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 import structlog
@@ -20,8 +19,9 @@ from aiohttp import web
 from acd.calls.ids import new_id
 from acd.numbers.caller import same_caller
 from journal.database_writer import DatabaseWriter
+from ngalam112.api.askers import ASKER
 from ngalam112.api.refusals import Handler
-from privacy.trail import TABLE, USER_HEADER, Look, Looked, looked_at
+from privacy.trail import TABLE, Look, Looked, looked_at
 
 log = structlog.get_logger("api")
 
@@ -59,16 +59,14 @@ class AccessTrail:
         )
         if asked is None:
             return
-        user = unquote(request.headers.get(USER_HEADER, ""))
-        kind, target = asked
-        who, now = user[:64] or "api token", self._clock()
-        if self._is_again((who, kind, target), now):
+        asker, (kind, target), now = request[ASKER], asked, self._clock()
+        if self._is_again((asker.who, kind, target), now):
             return
         look = Look(
             id=new_id(now),
             at=now,
-            who=who,
-            source="cli" if user else "api",
+            who=asker.who,
+            source=asker.source,
             kind=Looked(kind),
             target=target[:64],
             command=f"GET {path}"[:64],

@@ -27,6 +27,7 @@ from ngalam112.cli.national import report_national
 from ngalam112.cli.notices import notices
 from ngalam112.cli.one_line import run_command, tell
 from ngalam112.cli.operator_times import report_operator_times
+from ngalam112.cli.people import people, tokens
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
 from ngalam112.cli.privacy import privacy
@@ -79,7 +80,7 @@ app.command()(watch)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
     *(callbacks, monitors, place, notices, public_warnings, menus),
-    *(privacy, reports, exports, database, sounds, api),
+    *(privacy, reports, exports, database, sounds, api, people, tokens),
 ):
     app.add_typer(group)
 
