@@ -34,6 +34,7 @@ from ngalam112.accounts.people import Token as KeptToken
 from ngalam112.accounts.places import KeptPlace
 from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
+from privacy.trail import Look
 from public_warnings.in_force import PublicWarning
 from reports.summary import Summary
 
@@ -282,6 +283,12 @@ Token = shown(
     without=("digest",),
     state=str,
 )
+AuditLine = shown(
+    Look,
+    "AuditLine",
+    "Who has changed, heard, erased or exported what, or was refused it.",
+)
+Audit = answer("Audit", "The last one first.", audit=many(AuditLine))
 Tokens = answer("Tokens", "By whose they are, the newest first.", tokens=many(Token))
 MadeToken = answer(
     "MadeToken", "A token and its secret, which is told only here.", token=Token, secret=str

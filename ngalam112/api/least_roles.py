@@ -89,6 +89,7 @@ _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
         "POST /api/places",
         "DELETE /api/places/{number}",
         "POST /api/privacy/let_go",
+        "GET /api/audit",
         "GET /api/people",
         "POST /api/people",
         "PUT /api/people/{id}",

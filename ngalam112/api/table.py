@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ngalam112.api import answers, incident_queries, queries, text_queries
+from ngalam112.api import answers, audit_queries, incident_queries, queries, text_queries
 from ngalam112.api.agencies import AgencyRoutes
 from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
@@ -202,6 +202,7 @@ _CITY = (
     _get("/api/warnings", WarningRoutes.list, answers.Warnings),
 )
 _PEOPLE = (
+    _list("/api/audit", audit_queries.audit, answers.Audit, fresh=True),
     _get("/api/people", PeopleRoutes.list_people, answers.AllPeople),
     _post("/api/people", PeopleRoutes.add_person, answers.Person, *(409, _AWAY), status=201),
     _put("/api/people/{id}", PeopleRoutes.change_person, answers.Person, 404, _AWAY),

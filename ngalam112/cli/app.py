@@ -13,6 +13,7 @@ from ngalam112 import __version__
 from ngalam112.cli.accounts import operators
 from ngalam112.cli.agencies import agencies
 from ngalam112.cli.api import api
+from ngalam112.cli.audit import audits
 from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
 from ngalam112.cli.categories import categories, category_list
@@ -80,7 +81,7 @@ app.command()(watch)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
     *(callbacks, monitors, place, notices, public_warnings, menus),
-    *(privacy, reports, exports, database, sounds, api, people, tokens),
+    *(privacy, reports, exports, database, sounds, api, people, tokens, audits),
 ):
     app.add_typer(group)
 

@@ -62,7 +62,9 @@ def person_add(
     async def offline(database: Database) -> Answer:
         return _person(await add_person(database, id, name, role, time.time()), id, settings)
 
-    row = _made(settings, lambda client: client.post("/api/people", body), offline)
+    row = _made(
+        settings, ("POST /api/people", id), lambda one: one.post("/api/people", body), offline
+    )
     _tell_person(row, "is added", fmt)
 
 
@@ -120,7 +122,9 @@ def token_create(
         row = shown_tokens([token], ZoneInfo(settings.timezone), now)[0]
         return {"token": row, "secret": secret}
 
-    made = _made(settings, lambda client: client.post("/api/tokens", body), offline)
+    made = _made(
+        settings, ("POST /api/tokens", person), lambda one: one.post("/api/tokens", body), offline
+    )
     if fmt is not Format.TABLE:
         write_one({**made["token"], "secret": made["secret"]}, fmt)
         return
@@ -158,7 +162,7 @@ def token_revoke(
         found = [one for one in kept.tokens if one.id == id]
         return shown_tokens(found, ZoneInfo(settings.timezone), now)[0]
 
-    row = _made(settings, lambda client: client.delete(path), offline)
+    row = _made(settings, ("DELETE /api/tokens/{id}", id), lambda one: one.delete(path), offline)
     if fmt is not Format.TABLE:
         write_one(row, fmt)
     else:
@@ -173,18 +177,23 @@ def _change(id: str, change: PersonChange) -> Answer:
     async def offline(database: Database) -> Answer:
         return _person(await change_person(database, id, change, time.time()), id, settings)
 
-    return _made(settings, lambda client: client.put(path, to_builtins(change)), offline)
+    body, what = to_builtins(change), ("PUT /api/people/{id}", id)
+    return _made(settings, what, lambda one: one.put(path, body), offline)
 
 
 def _made(
     settings: Settings,
+    command: tuple[str, str],
     ask: Callable[[Client], Any],
     offline: Callable[[Database], Coroutine[Any, Any, Answer]],
 ) -> Answer:
-    """Have it done by the engine, or, while it is down, in the database."""
+    """Have it done by the engine, or, while it is down, in the database.
+
+    `command`: what the audit says then, and of what.
+    """
 
     async def in_database() -> Answer:
-        async with kept_database(settings) as database:
+        async with kept_database(settings, *command) as database:
             return await offline(database)
 
     try:
@@ -199,10 +208,11 @@ def _listed(settings: Settings, what: str) -> list[Answer]:
     """All people, or all tokens."""
     from ngalam112.accounts.people_rows import load_people
     from ngalam112.api.people_shown import shown_people, shown_tokens
+    from ngalam112.api.queries import open_stored
 
     async def in_database() -> list[Answer]:
         zone = ZoneInfo(settings.timezone)
-        async with kept_database(settings) as database:
+        async with open_stored(settings, read_only=True) as database:
             kept = await load_people(database)
         if what == "people":
             return shown_people(kept.people, zone)
