@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from ngalam112.accounts.people import Person, Token, digest_of
+from ngalam112.accounts.people import Person, Role, Token, digest_of
+from ngalam112.accounts.person_pins import person_pin_matches
 
 PEOPLE = "people"
 """The key of the fact by which the next engine knows people and tokens, the database being away."""
@@ -74,6 +75,13 @@ class People:
             return "ended"
         state = token.state(now)
         return (person, token) if state == "valid" else state
+
+    def supervisor_pin(self, number: str, pin: str) -> bool | None:
+        """Whether a PIN is that of the supervisor with this number; None: nobody has it."""
+        one = self.by_id.get(number)
+        if one is None or one.pin_hash is None or one.ended_at is not None:
+            return None
+        return one.role.may(Role.SUPERVISOR) and person_pin_matches(one.pin_hash, pin)
 
 
 def of_facts(facts: Mapping[str, Any]) -> Kept:

@@ -14,6 +14,8 @@ from enum import StrEnum
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ngalam112.accounts.pins import LEAST_DIGITS, PinError
+
 MOST_PEOPLE, MOST_TOKENS = 1000, 2000
 USUAL_DAYS, MOST_DAYS = 90, 366
 FORGOTTEN_S = 30 * 86_400.0
@@ -98,11 +100,15 @@ class Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PersonChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What a person is to be from now on; what is not named stays. `ended`: false brings back."""
+    """What a person is to be from now on; what is not named stays. `ended`: false brings back.
+
+    `pin`: with which a supervisor whose id is a number listens by `*19`; null takes it away.
+    """
 
     name: str | UnsetType = UNSET
     role: Role | UnsetType = UNSET
     ended: bool | UnsetType = UNSET
+    pin: str | UnsetType | None = UNSET
 
 
 def digest_of(secret: str) -> str:
@@ -125,16 +131,43 @@ def new_person(there: Mapping[str, Person], id: str, name: str, role: Role, now:
 
 
 def changed_person(
-    there: Mapping[str, Person], id: str, change: PersonChange, now: float
+    there: Mapping[str, Person],
+    id: str,
+    change: PersonChange,
+    now: float,
+    pin_digits: int = LEAST_DIGITS,
 ) -> Person:
-    """Return the person as changed; raises NoSuchPerson or WrongPerson."""
+    """Return the person as changed; raises NoSuchPerson or WrongPerson.
+
+    `pin_digits`: the least of a PIN.
+    """
     one = known(there, id)
     name = one.name if change.name is UNSET else _name(id, change.name)
     role = one.role if change.role is UNSET else change.role
     ended_at = one.ended_at
     if change.ended is not UNSET:
         ended_at = (ended_at or now) if change.ended else None
-    return msgspec.structs.replace(one, name=name, role=role, ended_at=ended_at, changed_at=now)
+    return msgspec.structs.replace(
+        one,
+        name=name,
+        role=role,
+        ended_at=ended_at,
+        changed_at=now,
+        pin_hash=one.pin_hash if change.pin is UNSET else _pin_hash(id, change.pin, pin_digits),
+    )
+
+
+def _pin_hash(id: str, pin: str | None, least: int) -> str | None:
+    if pin is None:
+        return None
+    from ngalam112.accounts.person_pins import hash_person_pin  # the command line seldom needs it
+
+    if not re.fullmatch("[0-9]{1,10}", id):
+        raise WrongPerson(f"Who has a PIN has a number for an id, and {id} is none: it is dialled.")
+    try:
+        return hash_person_pin(pin.strip(), least)
+    except PinError as error:
+        raise WrongPerson(f"The PIN of person {id} cannot be used: {error}") from None
 
 
 def known(there: Mapping[str, Person], id: str) -> Person:

@@ -32,6 +32,7 @@ from ngalam112.accounts.people import (
     new_token,
     revoked,
 )
+from ngalam112.accounts.pins import LEAST_DIGITS
 
 
 async def load_people(database: Database) -> Kept:
@@ -49,10 +50,14 @@ async def add_person(database: Database, id: str, name: str, role: Role, now: fl
         return await _keep(session, kept, person=new_person(kept.by_id(), id, name, role, now))
 
 
-async def change_person(database: Database, id: str, change: PersonChange, now: float) -> Kept:
+async def change_person(
+    database: Database, id: str, change: PersonChange, now: float, pin_digits: int = LEAST_DIGITS
+) -> Kept:
     """Change a person and return all. Raises NoSuchPerson, WrongPerson or a DatabaseError."""
     async with _changing(database) as (session, kept):
-        return await _keep(session, kept, person=changed_person(kept.by_id(), id, change, now))
+        return await _keep(
+            session, kept, person=changed_person(kept.by_id(), id, change, now, pin_digits)
+        )
 
 
 async def add_token(

@@ -55,7 +55,7 @@ class PeopleRoutes:
     """The handlers; they raise what `ngalam112.api.refusals` knows how to refuse."""
 
     def __init__(self, engine: Engine, database: Database, settings: Settings) -> None:
-        self._engine, self._database = engine, database
+        self._engine, self._database, self._settings = engine, database, settings
         self._zone = ZoneInfo(settings.timezone)
         self._writing = asyncio.Lock()
         self._notes: set[asyncio.Task[None]] = set()
@@ -74,9 +74,9 @@ class PeopleRoutes:
 
     async def change_person(self, id: str, body: PersonChange) -> Answer:
         """Change a person; who has ended may do nothing any more, from the next request on."""
-        now = self._engine.clock.now()
+        now, digits = self._engine.clock.now(), self._settings.pin_digits
         async with self._writing:
-            await self._know(await change_person(self._database, id, body, now))
+            await self._know(await change_person(self._database, id, body, now, digits))
         return self._person(id)
 
     async def list_tokens(self) -> Answer:

@@ -28,7 +28,7 @@ from ngalam112.cli.national import report_national
 from ngalam112.cli.notices import notices
 from ngalam112.cli.one_line import run_command, tell
 from ngalam112.cli.operator_times import report_operator_times
-from ngalam112.cli.people import people, tokens
+from ngalam112.cli.people import people
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
 from ngalam112.cli.privacy import privacy
@@ -44,6 +44,7 @@ from ngalam112.cli.staffing import staffing
 from ngalam112.cli.status import write_status
 from ngalam112.cli.supervisor_reports import SUPERVISOR_REPORTS
 from ngalam112.cli.texts import texts
+from ngalam112.cli.tokens import tokens
 from ngalam112.cli.warnings import public_warnings
 from ngalam112.cli.watch import watch
 from ngalam112.config.settings import load_settings

@@ -61,7 +61,7 @@ async def test_a_role_that_is_too_low_is_told_which_is_needed(served: ServedEngi
     await served.post("/api/operators", id="1001", name="Sari", pin="654321")
     await served.post("/api/operators", id="1002", name="Dewi", pin="654321")
     own, others = (f"/api/operators/{id}/logout" for id in ("1001", "1002"))
-    assert (await asked(served, sari, "POST", own))[0] == 200
+    assert (await asked(served, sari, "POST", own))[0] == 409, "logged out already"
     assert (await asked(served, sari, "POST", others))[0] == 403
     assert (await asked(served, sari, "GET", "/api/nothing"))[0] == 404
 
@@ -107,8 +107,8 @@ async def test_a_token_counts_until_it_is_revoked_or_its_person_ends(served: Ser
     assert (await served.refusal("delete", "/api/tokens/x"))[0] == 404
 
 
-async def test_a_use_is_noted_to_a_day_and_no_secret_is_kept_anywhere(
-    served: ServedEngine,
+async def test_a_use_is_noted_to_a_day_and_no_secret_is_kept_or_logged(
+    served: ServedEngine, capfd: pytest.CaptureFixture[str]
 ) -> None:
     token, secret = await a_token(served, "sari", Role.OPERATOR)
     for _ in range(3):
@@ -122,6 +122,10 @@ async def test_a_use_is_noted_to_a_day_and_no_secret_is_kept_anywhere(
     (listed,) = (await served.get("/api/tokens"))["tokens"]
     assert listed["id"] == token and listed["used_at"] is not None and "digest" not in listed
     await served.journal.recorder.flushed()
+    wrong = "n112_wrong"
+    assert (await served.raw("GET", "/api/status", token=wrong))[0] == 401
+    logged = "".join(capfd.readouterr())
+    assert "event=" in logged and secret not in logged and wrong not in logged
     kept = [one for one in served.settings.home.rglob("*") if one.is_file()]
     assert kept and not [one for one in kept if secret.encode() in one.read_bytes()]
 

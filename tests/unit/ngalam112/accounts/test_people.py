@@ -156,3 +156,36 @@ def test_a_use_is_noted_once_a_day_and_an_ended_token_forgotten_after_a_month() 
     assert is_forgotten(token, NOON + DAY + FORGOTTEN_S)
     early = msgspec.structs.replace(token, revoked_at=NOON)
     assert is_forgotten(early, NOON + FORGOTTEN_S)
+
+
+def test_a_supervisors_pin_is_kept_as_argon2_and_opens_nothing_for_others() -> None:
+    def with_pin(**changes: Any) -> People:
+        one = new_person({}, "2001", "Rini", Role.SUPERVISOR, NOON)
+        one = changed_person({"2001": one}, "2001", PersonChange(pin="864213"), NOON)
+        assert one.pin_hash is not None and one.pin_hash.startswith("$argon2id$")
+        assert "864213" not in repr(one)
+        people = People(lambda key, value: None)
+        people.know(Kept(people=[msgspec.structs.replace(one, **changes)]), stored=False)
+        return people
+
+    people = with_pin()
+    assert people.supervisor_pin("2001", "864213") is True
+    assert people.supervisor_pin("2001", "864214") is False
+    assert people.supervisor_pin("2002", "864213") is None
+    assert with_pin(ended_at=NOON).supervisor_pin("2001", "864213") is None
+    assert with_pin(pin_hash=None).supervisor_pin("2001", "864213") is None
+    assert with_pin(role=Role.OPERATOR).supervisor_pin("2001", "864213") is False
+    assert with_pin(pin_hash="nonsense").supervisor_pin("2001", "864213") is False
+
+
+def test_what_is_no_pin_is_refused_and_one_is_taken_away() -> None:
+    one = new_person({}, "2001", "Rini", Role.SUPERVISOR, NOON)
+    for pin, digits in (("12345", 6), ("abcdef", 6), ("1" * 13, 6), ("864213", 8)):
+        with pytest.raises(WrongPerson, match=f"A PIN is {digits} to 12 digits"):
+            changed_person({"2001": one}, "2001", PersonChange(pin=pin), NOON, digits)
+    with pytest.raises(WrongPerson, match="has a number for an id"):
+        changed_person(THERE, "sari", PersonChange(pin="864213"), NOON)
+    has = changed_person({"2001": one}, "2001", PersonChange(pin="864213"), NOON)
+    kept = changed_person({"2001": has}, "2001", PersonChange(name="Rini"), NOON)
+    assert kept.pin_hash == has.pin_hash
+    assert changed_person({"2001": has}, "2001", PersonChange(pin=None), NOON).pin_hash is None
