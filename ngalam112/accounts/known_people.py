@@ -32,11 +32,11 @@ class People:
     """All people and their tokens, in memory; changed as a whole, on the writer's turn.
 
     `keep(key, value)`: keeps a fact for the next engine. `stored`: the database has told who there
-    is.
+    is. `wrong_tokens`: how many were shown since the start of this engine.
     """
 
     def __init__(self, keep: Callable[[str, Any], None]) -> None:
-        self._keep, self.stored = keep, False
+        self._keep, self.stored, self.wrong_tokens = keep, False, 0
         self.by_id: Mapping[str, Person] = {}
         self.tokens: Mapping[str, Token] = {}
         self._by_digest: Mapping[str, Token] = {}

@@ -75,11 +75,9 @@ class WrongTokens:
 
     def __init__(self) -> None:
         self._by_address: OrderedDict[str, tuple[float, int]] = OrderedDict()
-        self.count = 0
 
     def another(self, address: str, now: float) -> bool:
         """Count a wrong token; return whether there were too many of late."""
-        self.count += 1
         since, count = self._by_address.pop(address, (now, 0))
         if not 0 <= now - since < WITHIN_S:
             since, count = now, 0
@@ -100,7 +98,7 @@ class Gate:
         self._line = f"Bearer {api_token}".encode()
         self._people, self._used = people, used
         self._noted: dict[str, float] = {}  # by valid tokens, of which there are few
-        self.wrong = WrongTokens()
+        self._wrong = WrongTokens()
 
     def asker(self, request: web.Request, now: float) -> Asker:
         """Return who asks; raises NotKnown.
@@ -115,7 +113,8 @@ class Gate:
             return Asker(user[:64] or "api token", source)
         found = self._whose(given, now)
         if isinstance(found, str):
-            if self.wrong.another(request.remote or "", now):
+            self._people.wrong_tokens += 1
+            if self._wrong.another(request.remote or "", now):
                 raise NotKnown("Too many wrong tokens came from here; wait a minute.", waits=True)
             raise NotKnown(_WHY.get(found, _WRONG))
         person, token = found

@@ -99,7 +99,8 @@ class Door:
     """A gate, with one person who has a token."""
 
     def __init__(self) -> None:
-        people, self.used = People(lambda key, value: None), []  # type: ignore[var-annotated]
+        self.people = people = People(lambda key, value: None)
+        self.used: list[float] = []
         sari = a_person(Role.OPERATOR)
         token, self.secret = new_token({sari.id: sari}, {}, sari.id, 90, "", NOON)
         people.know(Kept(people=[sari], tokens=[token]), stored=False)
@@ -161,7 +162,7 @@ def test_a_thousand_wrong_tokens_are_made_to_wait_and_a_right_one_is_not(
     assert door.ask(f"Bearer {door.secret}", NOON + 10).who == "1001"
     with pytest.raises(NotKnown) as caught:
         door.ask("Bearer x", NOON + 61)
-    assert not caught.value.waits and door.gate.wrong.count == 1001
+    assert not caught.value.waits and door.people.wrong_tokens == 1001
 
 
 def test_the_memory_of_wrong_tokens_is_bounded() -> None:
