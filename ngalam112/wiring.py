@@ -161,6 +161,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         ),
         warning_feed=WarningFeed(settings, journal, clock.now),
     )
+    router.codes.throttle.supervisor_pin = engine.people.supervisor_pin
     reconnect = Reconnect(engine, requests.tell_full)
     return Parts(engine, reconnect)
 
