@@ -153,6 +153,7 @@ class EventRouter:
         texts.view.number_of = self._number_of
         self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
         self.agency_calls, self.monitors = agency_calls, monitors
+        codes.on_listen = monitors.from_phone
         texts.call_of = self._call_of
         rules, load = dispatcher.rules, dispatcher.load
         self.nuisance = NuisanceNumbers(rules.nuisance, journal.keep, rules.country)
