@@ -10,31 +10,36 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from acd.calls.record import Outcome
 from models.tables import CallRow
-from reports.calls import arrived
+from reports import sums
 from reports.figures import SHORT_S, Figures
 from reports.figures_count import COUNTED_OF, NONE, CallFacts, Tally, takers
-from reports.figures_groups import COLUMNS, SHIFTS, By, Shift, TimeGroups, check_by, zone_of
+from reports.figures_groups import (
+    COLUMNS,
+    OF_HOURS,
+    SHIFTS,
+    By,
+    Shift,
+    TimeGroups,
+    check_by,
+    zone_of,
+)
 from reports.figures_groups import grouping as grouping
-from reports.reading import json_values, moments, raw_rows
+from reports.sums import Period, Sql, add_row, counted_columns, end_after, end_of_name, windows
 
 OFFERED: tuple[ColumnElement[bool], ...] = (
     CallRow.callback_of.is_(None),
     CallRow.outcome.is_distinct_from(Outcome.TEST.value),
 )
 """The conditions for a call to have been offered: a citizen has dialled, and not the line."""
-
-_TABLE = CallRow.__table__
-_READ = (*COUNTED_OF, "operator", "legs")
 
 
 class Summary(Figures, kw_only=True):
@@ -67,7 +72,7 @@ async def summary(
     """Sum up the calls that arrived in a time, which needs a time zone. Raises BadQuestion."""
     zone = zone_of(tz)
     check_by(by)
-    tallies, taken = await session.run_sync(_counted, since, until, by, zone, shifts)
+    tallies, taken = await session.run_sync(_counted, (since, until), by, zone, shifts)
     total = Tally()
     for one in tallies.values():
         total.merge(one)
@@ -88,75 +93,32 @@ async def summary(
     )
 
 
-def offered(since: datetime | None, until: datetime | None, *names: str) -> Select[Any]:
-    """Return the question for these columns of the calls that were offered in a time."""
-    columns = [_TABLE.c[name] for name in names]
-    return select(*columns).where(*arrived(since, until), *OFFERED)
-
-
 def _counted(
-    session: Session,
-    since: datetime | None,
-    until: datetime | None,
-    by: str | None,
-    zone: ZoneInfo,
-    shifts: Sequence[Shift],
+    session: Session, period: Period, by: str | None, zone: ZoneInfo, shifts: Sequence[Shift]
 ) -> tuple[dict[str, Tally], Counter[str]]:
     """What was counted of each group, times in their order; and who has taken how many."""
+    sql = Sql(session)
+    columns, group, end_of = counted_columns(sql), None, end_after(sums.AT_MOST)
     times = None if by is None or by in COLUMNS else TimeGroups(by, zone, shifts)
-    read = (*_READ, by) if by in COLUMNS else _READ
-    moment, json = moments(session), json_values(session)
-    tallies: dict[str, Tally] = {}
+    if by in COLUMNS:
+        group, columns["group"] = "group", by
+    elif by in OF_HOURS:
+        group, columns["group"], end_of = "group", sql.quarter, end_after(sums.DAY)
+    elif times is not None:
+        end_of = end_of_name(times)
+    tallies: dict[str, Tally] = defaultdict(Tally)
     taken: Counter[str] = Counter()
-    for rows in raw_rows(session, offered(since, until, *read)):
-        columns: list[Any] = list(zip(*rows, strict=True))
-        columns[0] = list(map(moment, columns[0]))
-        for n in (1, 2):
-            columns[n] = [None if one is None else moment(one) for one in columns[n]]
-        groups: dict[str, Sequence[int] | None] = {"": None}
-        if by is not None:
-            names = columns[-1] if times is None else map(times.name, columns[0])
-            groups = _places(names)
-        for key, places in groups.items():
-            tally = tallies.setdefault(key, Tally())
-            some = columns
-            if places is not None:
-                some = [[column[n] for n in places] for column in columns]
-            tally.add(some[: len(COUNTED_OF)])
-            operators = _takers(some, json)
-            tally.taken += len(operators)
-            taken.update(operators)
+    for begin, row in windows(session, columns, OFFERED, period, end_of, group):
+        if times is not None:
+            name = times.name(sql.quarter_of(row["group"]) if group else begin)
+        else:
+            name = row["group"] or NONE if group else ""
+        names, own = add_row(tallies[name], sql, row)
+        taken.update(names)
+        taken[name] += own  # which counts by operator
     if times is not None:
         tallies = {one: tallies[one] for one in sorted(tallies, key=times.begins.__getitem__)}
     return tallies, taken
-
-
-def _places(names: Iterable[str | None]) -> dict[str, Sequence[int] | None]:
-    """The places of each name in a column."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for n, name in enumerate(names):
-        found[name or NONE].append(n)
-    return {**found}
-
-
-def _takers(columns: Sequence[Sequence[Any]], json: Callable[[Any], Any]) -> list[str]:
-    """Who has taken these calls, as COUNTED_OF and their legs tell."""
-    found = []
-    answered, outcomes = columns[1], columns[3]
-    operators, legs = columns[len(COUNTED_OF) : len(_READ)]
-    for operator, at, outcome, some in zip(operators, answered, outcomes, legs, strict=True):
-        if some == "[]":
-            continue
-        # of most there is one leg, that of who has answered: their JSON need not be read
-        one = isinstance(some, str) and some.count(_LEG) == 1
-        if one and at is not None and operator and outcome == Outcome.ANSWERED:
-            found.append(operator)
-        else:
-            found += takers(json(some))
-    return found
-
-
-_LEG = '"joined_at":'
 
 
 def grouped(calls: Iterable[CallFacts], key_of: Callable[[CallFacts], str]) -> dict[str, Figures]:

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from acd.calls.record import CallRecord
 from models.database import Database
-from reports import reading
+from reports import reading, sums
 from reports.check import check
 from reports.figures import Figures
 from reports.figures_count import CallFacts
@@ -43,6 +43,8 @@ async def test_what_is_read_in_parts_is_what_the_calls_are(
     database: Database, records: list[CallRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "AT_ONCE", 40)
+    monkeypatch.setattr(sums, "AT_MOST", timedelta(hours=5))
+    monkeypatch.setattr(sums, "DAY", timedelta(hours=3))
     offered = [facts(one) for one in records if not one.callback_of and one.outcome != "test"]
     assert 80 < len(offered) < CALLS
     async with database.session() as session:
