@@ -33,6 +33,7 @@ from ngalam112.accounts.places import KeptPlace
 from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
 from public_warnings.in_force import PublicWarning
+from reports.parts import Report as TablesOfReport
 from reports.summary import Summary
 
 _MAYBE: Any = Optional[Moment]  # noqa: UP045 - a value, not an annotation
@@ -59,6 +60,7 @@ FoundCall = answer(
     "FoundCall", "A call and its events in their order.", call=Call, events=many(CallEvent)
 )
 Totals = Summary
+Report = TablesOfReport
 
 # --- callbacks ------------------------------------------------------------------------------------
 

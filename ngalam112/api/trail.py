@@ -21,7 +21,7 @@ from acd.calls.ids import new_id
 from acd.numbers.caller import same_caller
 from journal.database_writer import DatabaseWriter
 from ngalam112.api.refusals import Handler
-from privacy.trail import TABLE, USER_HEADER, Look, Looked, looked_at
+from privacy.trail import TABLE, USER_HEADER, Look, Looked, looked_at, shows_one
 
 log = structlog.get_logger("api")
 
@@ -53,7 +53,8 @@ class AccessTrail:
     def _note(self, request: web.Request, response: web.StreamResponse) -> None:
         resource = request.match_info.route.resource
         path = "" if resource is None else resource.canonical
-        body = response.body if isinstance(response, web.Response) else None
+        # a list or a report may be long, and to read it would hold up the calls
+        body = response.body if isinstance(response, web.Response) and shows_one(path) else None
         asked = looked_at(
             path, request.query, _decoded(body), lambda one: same_caller(one, self._country)
         )
