@@ -229,6 +229,9 @@ def _within(ordered: Sequence[int], seconds: float) -> int:
 
 
 def _loss(stage: str, times: Sequence[int], offered: int) -> Loss:
+    if not times:  # in most groups of a quarter of an hour
+        none = percent(0, offered)
+        return Loss(stage=stage, calls=0, percent=none, mean_ms=None, p50_ms=None, p95_ms=None)
     return Loss(
         stage=stage,
         calls=len(times),

@@ -12,7 +12,7 @@ from reports.errors import BadQuestion
 from reports.figures import SHORT_S
 from reports.figures_groups import OF_HOURS, SHIFTS, Shift
 from reports.parts import Part, Report
-from reports.summary import Summary, summary
+from reports.summary import Summary, summaries, summary
 from reports.sums import Period
 from reports.supervisor import busiest, group_parts, loss_parts, service_parts, summary_parts
 from reports.supervisor_facts import agency_parts, beside, callback_parts, operator_parts
@@ -102,10 +102,9 @@ def _groups(*groups: str) -> Callable[[AsyncSession, Asked], Awaitable[list[Part
     """What tells a table for each grouping."""
 
     async def parts(session: AsyncSession, asked: Asked) -> list[Part]:
-        found = []
-        for by in groups:
-            found += group_parts(await _summed(session, asked, by), f"by_{by}")
-        return found
+        tz, short_s, shifts = asked.tz, asked.short_s, asked.shifts
+        found = await summaries(session, *asked.period, groups, tz, short_s, shifts)
+        return [part for one in found for part in group_parts(one, f"by_{one.by}")]
 
     return parts
 

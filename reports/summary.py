@@ -7,9 +7,12 @@ Test calls are no citizens' and are in no total.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -73,56 +76,102 @@ async def summary(
     shifts: Sequence[Shift] = SHIFTS,
 ) -> Summary:
     """Sum up the calls that arrived in a time, which needs a time zone. Raises BadQuestion."""
+    return (await summaries(session, since, until, [by], tz, short_s, shifts))[0]
+
+
+async def summaries(
+    session: AsyncSession,
+    since: datetime | None,
+    until: datetime | None,
+    groupings: Sequence[str | None],
+    tz: str,
+    short_s: float,
+    shifts: Sequence[Shift],
+) -> list[Summary]:
+    """Sum up as `summary` does, for each of these groupings; the calls are read once."""
     zone = zone_of(tz)
-    check_by(by)
-    tallies, taken = await session.run_sync(_counted, (since, until), by, zone, shifts)
-    total = Tally()
-    for one in tallies.values():
-        total.merge(one)
-    if by == "operator":
-        for name in {*tallies, *taken}:  # who only took over has a group of no calls
-            tallies.setdefault(name, Tally()).taken = taken[name]
-    if by is None:
-        tallies = {}
-    elif by in COLUMNS:
-        tallies = dict(sorted(tallies.items()))
-    return Summary(
-        **msgspec.structs.asdict(total.figures(short_s)),
-        since=since,
-        until=until,
-        tz=tz,
-        by=by,
-        groups={name: one.figures(short_s) for name, one in tallies.items()},
-        refused_before=await refused_before(session, since, until),
-    )
+    for by in groupings:
+        check_by(by)
+    some = [_Grouping(by, zone, shifts) for by in groupings]
+    refused = await refused_before(session, since, until)
+    with _no_garbage():
+        await session.run_sync(_count, (since, until), some)
+        total = Tally()
+        for tally in some[0].tallies.values():
+            total.merge(tally)
+        whole = msgspec.structs.asdict(total.figures(short_s))
+        return [
+            Summary(
+                **whole,
+                since=since,
+                until=until,
+                tz=tz,
+                by=one.by,  # type: ignore[arg-type]
+                groups={name: tally.figures(short_s) for name, tally in one.in_order()},
+                refused_before=refused,
+            )
+            for one in some
+        ]
 
 
-def _counted(
-    session: Session, period: Period, by: str | None, zone: ZoneInfo, shifts: Sequence[Shift]
-) -> tuple[dict[str, Tally], Counter[str]]:
-    """What was counted of each group, times in their order; and who has taken how many."""
-    sql = Sql(session)
-    columns, group, end_of = counted_columns(sql), None, end_after(sums.AT_MOST)
-    times = None if by is None or by in COLUMNS else TimeGroups(by, zone, shifts)
-    if by in COLUMNS:
-        group, columns["group"] = "group", by
-    elif by in OF_HOURS:
-        group, columns["group"], end_of = "group", sql.quarter, end_after(sums.DAY)
-    elif times is not None:
-        end_of = end_of_name(times)
-    tallies: dict[str, Tally] = defaultdict(Tally)
-    taken: Counter[str] = Counter()
-    for begin, row in windows(session, columns, OFFERED, period, end_of, group):
-        if times is not None:
-            name = times.name(sql.quarter_of(row["group"]) if group else begin)
-        else:
-            name = row["group"] or NONE if group else ""
-        names, own = add_row(tallies[name], sql, row)
-        taken.update(names)
-        taken[name] += own  # which counts by operator
-    if times is not None:
-        tallies = {one: tallies[one] for one in sorted(tallies, key=times.begins.__getitem__)}
-    return tallies, taken
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Look for no garbage meanwhile: many small groups would be looked at again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Grouping:
+    """What was counted of each group of one grouping, and who has taken how many calls."""
+
+    def __init__(self, by: str | None, zone: ZoneInfo, shifts: Sequence[Shift]) -> None:
+        self.by = by
+        self.times = None if by is None or by in COLUMNS else TimeGroups(by, zone, shifts)
+        self.tallies: dict[str, Tally] = defaultdict(Tally)
+        self.taken: Counter[str] = Counter()
+
+    def add(self, sql: Sql, at: datetime, row: Mapping[str, Any]) -> None:
+        """Count what a row has counted of calls that arrived at a time, or at once after it."""
+        name = self.times.name(at) if self.times else row.get(f"by_{self.by}") or NONE
+        names, own = add_row(self.tallies[name], sql, row)
+        self.taken.update(names)
+        self.taken[name] += own  # which counts by operator
+
+    def in_order(self) -> list[tuple[str, Tally]]:
+        """Times in their order, others by their names."""
+        if self.by is None:
+            return []
+        if self.times is not None:
+            begins = self.times.begins
+            return sorted(self.tallies.items(), key=lambda one: begins[one[0]])
+        if self.by == "operator":
+            for name, taken in self.taken.items():  # who only took over has a group of no calls
+                self.tallies[name].taken = taken
+        return sorted(self.tallies.items())
+
+
+def _count(session: Session, period: Period, some: Sequence[_Grouping]) -> None:
+    """Count the calls of a time in each of these groupings."""
+    sql, groups, end_of = Sql(session), list[str](), end_after(sums.AT_MOST)
+    columns, times = counted_columns(sql), [one for one in some if one.times is not None]
+    for one in some:
+        if one.by in COLUMNS:
+            groups.append(f"by_{one.by}")
+            columns[groups[-1]] = one.by
+    if len(times) > 1 or any(one.by in OF_HOURS for one in some):
+        groups.append("quarter")
+        columns["quarter"], end_of = sql.quarter, end_after(sums.DAY)
+    elif times and times[0].times:
+        end_of = end_of_name(times[0].times)
+    for begin, row in windows(session, columns, OFFERED, period, end_of, groups):
+        at = sql.quarter_of(row["quarter"]) if "quarter" in groups else begin
+        for one in some:
+            one.add(sql, at, row)
 
 
 def grouped(calls: Iterable[CallFacts], key_of: Callable[[CallFacts], str]) -> dict[str, Figures]:

@@ -189,19 +189,18 @@ def windows(
     conditions: Iterable[Any],
     period: Period,
     end_of: Callable[[datetime], datetime],
-    group: str | None = None,
+    groups: Sequence[str] = (),
 ) -> Iterator[tuple[datetime, dict[str, Any]]]:
     """Put a question to the calls of one time after the other; yield each one's begin and rows.
 
-    `columns`: what is asked, by name; `group`: the name of the one by which there is a row each.
+    `columns`: what is asked, by name; `groups`: the names of those by which there is a row each.
     `end_of`: where the time ends that begins with a moment. Times without calls cost nothing.
     """
     moment, later = CallRow.arrived_at, CallRow.__table__.alias("later").c.arrived_at
     begin, end = bindparam("begin", type_=UtcDateTime), bindparam("end", type_=UtcDateTime)
     asked: Any = select(*(literal_column(one).label(name) for name, one in columns.items()))
     asked = asked.select_from(CallRow.__table__).where(moment >= begin, moment < end, *conditions)
-    if group is not None:
-        asked = asked.group_by(literal_column(columns[group]))
+    asked = asked.group_by(*(literal_column(columns[one]) for one in groups))
     # with each answer comes when the next call arrived: that need not be a question of its own
     asked = asked.add_columns(_first(later, end, period[1]).scalar_subquery())
     first, names = _first(moment, begin, period[1]), list(columns)

@@ -125,7 +125,7 @@ def _operators(session: Session, period: Period, misses: Mapping[str, int]) -> P
         "held": sql.sum("held_ms"),
         "ring": sql.many("ring_ms", "ring_ms IS NOT NULL"),
     }
-    for _, row in windows(session, first, [*with_legs, *answered], period, every, "operator"):
+    for _, row in windows(session, first, [*with_legs, *answered], period, every, ["operator"]):
         work = found[row["operator"]]
         work.answer.extend(sql.numbers(row["answer"]))
         work.ring.extend(sql.numbers(row["ring"]))

@@ -16,8 +16,8 @@ from reports import reading, sums
 from reports.check import check
 from reports.figures import Figures
 from reports.figures_count import CallFacts
-from reports.figures_groups import By, grouping
-from reports.summary import figures, grouped, summary
+from reports.figures_groups import SHIFTS, By, grouping
+from reports.summary import figures, grouped, summaries, summary
 
 pytest_plugins = ("databases",)
 
@@ -64,6 +64,18 @@ async def test_what_is_read_in_parts_is_what_the_calls_are(
             for name, one in groups.items():
                 one.taken = found.groups[name].taken if by == "operator" else one.taken
                 assert found.groups[name] == one, (by, name)
+
+
+@pytest.mark.parametrize("some", [("day", "category", "kecamatan"), ("shift", "hour", "operator")])
+async def test_several_groupings_at_once_are_what_each_is_alone(
+    database: Database, records: list[CallRecord], some: tuple[By, ...]
+) -> None:
+    async with database.session() as session:
+        found = await summaries(session, DAY, None, some, "Asia/Jakarta", 5.0, SHIFTS)
+        assert found == [await summary(session, DAY, by=by) for by in some]
+        assert [list(one.groups) for one in found] == [
+            list((await summary(session, DAY, by=by)).groups) for by in some
+        ]
 
 
 async def test_records_and_reports_that_are_what_the_events_say_pass_the_check(
