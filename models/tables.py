@@ -31,6 +31,8 @@ from models.marks import (
 )
 
 # they belong to the tables of this version as those below do
+from models.people_tables import PersonRow as PersonRow
+from models.people_tables import TokenRow as TokenRow
 from models.privacy_tables import AccessTrailRow as AccessTrailRow
 from models.privacy_tables import PrivacyBreachRow as PrivacyBreachRow
 from models.privacy_tables import PrivacyEntryRow as PrivacyEntryRow
@@ -465,7 +467,7 @@ class DispatchRow(Base):
 
 
 class IncidentCallRow(Base):
-    """Which incident a call belongs to."""
+    """Which incident a call, or a text conversation, belongs to; `call_id` is the id of either."""
 
     __tablename__ = "incident_calls"
 
@@ -524,6 +526,7 @@ class TextConversationRow(Base):
     waits_since: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
     operator: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
     phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    taken_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     answered_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     citizen_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
     operator_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)

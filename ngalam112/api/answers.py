@@ -29,10 +29,14 @@ from incidents.incident import Contact as KeptContact
 from incidents.incident import Entry
 from incidents.incident import Incident as KeptIncident
 from incidents.states import IncidentClass
+from ngalam112.accounts.people import Person as KeptPerson
+from ngalam112.accounts.people import Token as KeptToken
 from ngalam112.accounts.places import KeptPlace
 from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
+from privacy.trail import Look
 from public_warnings.in_force import PublicWarning
+from reports.parts import Report as TablesOfReport
 from reports.summary import Summary
 
 _MAYBE: Any = Optional[Moment]  # noqa: UP045 - a value, not an annotation
@@ -59,6 +63,7 @@ FoundCall = answer(
     "FoundCall", "A call and its events in their order.", call=Call, events=many(CallEvent)
 )
 Totals = Summary
+Report = TablesOfReport
 
 # --- callbacks ------------------------------------------------------------------------------------
 
@@ -161,14 +166,6 @@ class Phones(msgspec.Struct):
 TextConversation = shown(ConversationRecord, "TextConversation", "A text conversation.")
 TextMessage = shown(KeptMessage, "TextMessage", "A message of a text conversation.")
 Texts = answer("Texts", "The newest conversations first.", texts=many(TextConversation))
-FoundText = answer(
-    "FoundText",
-    "A conversation, its messages in order, and the latest calls of the same number.",
-    text=TextConversation,
-    messages=many(TextMessage),
-    calls=many(Call),
-)
-
 # --- incidents ------------------------------------------------------------------------------------
 
 Contact = shown(KeptContact, "Contact", "Somebody who has told of an incident.")
@@ -216,13 +213,24 @@ AgreedTime = answer(
 )
 FoundIncident = answer(
     "FoundIncident",
-    "All that is known of an incident. `merged`: those that it stands in the place of.",
+    "All that is known of an incident. `texts`: the text conversations among its `call_ids`."
+    " `merged`: those that it stands in the place of.",
     incident=Incident,
     due=AgreedTime | None,
     entries=many(TimelineEntry),
     dispatches=many(Dispatch),
+    texts=many(TextConversation),
     merged=many(Incident),
     proposals=many(Proposal),
+)
+FoundText = answer(
+    "FoundText",
+    "A conversation, its messages in order, the latest calls of the same number, and the incident"
+    " that it belongs to; null before an operator has taken it.",
+    text=TextConversation,
+    messages=many(TextMessage),
+    calls=many(Call),
+    incident=Incident | None,
 )
 Dispatches = answer("Dispatches", "The oldest first.", dispatches=many(ListedDispatch))
 MadeDispatches = answer("MadeDispatches", "The dispatches made.", dispatches=many(Dispatch))
@@ -263,6 +271,33 @@ FoundCategory = answer(
 )
 Place = shown(KeptPlace, "Place", "The place of a fixed number.", without=("caller",))
 Places = answer("Places", "In the order of their numbers.", places=many(Place))
+
+
+Person = shown(
+    KeptPerson,
+    "Person",
+    "Who may use the line by a token.",
+    without=("pin_hash",),
+    has_pin=bool,
+)
+AllPeople = answer("AllPeople", "People, by their ids.", people=many(Person))
+Token = shown(
+    KeptToken,
+    "Token",
+    "A token. `state`: valid, expired or revoked.",
+    without=("digest",),
+    state=str,
+)
+AuditLine = shown(
+    Look,
+    "AuditLine",
+    "Who has changed, heard, erased or exported what, or was refused it.",
+)
+Audit = answer("Audit", "The last one first.", audit=many(AuditLine))
+Tokens = answer("Tokens", "By whose they are, the newest first.", tokens=many(Token))
+MadeToken = answer(
+    "MadeToken", "A token and its secret, which is told only here.", token=Token, secret=str
+)
 
 
 class LetGone(msgspec.Struct):

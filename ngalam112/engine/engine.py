@@ -20,6 +20,7 @@ from acd.timers import Timers
 from incidents.categories import Category
 from incidents.category_changes import CATEGORIES, fact
 from incidents.dispatches import Dispatches
+from ngalam112.accounts.known_people import People
 from ngalam112.config.agencies import doubts, provision_agencies
 from ngalam112.config.provision import phones_read, phones_unread, provision_phones
 from ngalam112.config.routing import RoutingConfig
@@ -76,7 +77,7 @@ class Engine:
         self.ari, self.ami, self.router = ari, ami, router
         self.ban_keeper, self.place_finder, self.refusals = ban_keeper, place_finder, refusals
         self.text_service, self.warning_feed = text_service, warning_feed
-        self.dispatches, self._reports = dispatches, reports
+        self.dispatches, self._reports, self.people = dispatches, reports, People(journal.keep)
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
         self.restored = self.agencies_stored = self.categories_stored = False
@@ -131,6 +132,7 @@ class Engine:
         `stored`: the database has them, so the next engine is told of them.
         """
         self.agencies.know(agencies)
+        self.dispatches.agencies_changed(self.clock.now())
         if not stored:
             return
         self.agencies_stored = True
