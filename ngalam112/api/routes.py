@@ -41,7 +41,8 @@ class Route:
     `turn`: of a question about the past, in which line it waits; None: a part's method.
     `fresh`: it is put after what was recorded has been written. `status`: of the answer that has
     this type. `also`: further statuses, by the types of their answers. `errors`: the statuses of
-    refusals beside those that every route has.
+    refusals beside those that every route has. `events`: server-sent, each with data of the
+    answer's type.
     """
 
     method: str
@@ -54,6 +55,7 @@ class Route:
     turn: Turn | None = None
     fresh: bool = False
     open_to_all: bool = False
+    events: bool = False
 
     @property
     def hints(self) -> dict[str, Any]:
