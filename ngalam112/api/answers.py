@@ -29,9 +29,12 @@ from incidents.incident import Contact as KeptContact
 from incidents.incident import Entry
 from incidents.incident import Incident as KeptIncident
 from incidents.states import IncidentClass
+from ngalam112.accounts.people import Person as KeptPerson
+from ngalam112.accounts.people import Token as KeptToken
 from ngalam112.accounts.places import KeptPlace
 from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
+from privacy.trail import Look
 from public_warnings.in_force import PublicWarning
 from reports.summary import Summary
 
@@ -265,6 +268,33 @@ Place = shown(KeptPlace, "Place", "The place of a fixed number.", without=("call
 Places = answer("Places", "In the order of their numbers.", places=many(Place))
 
 
+Person = shown(
+    KeptPerson,
+    "Person",
+    "Who may use the line by a token.",
+    without=("pin_hash",),
+    has_pin=bool,
+)
+AllPeople = answer("AllPeople", "People, by their ids.", people=many(Person))
+Token = shown(
+    KeptToken,
+    "Token",
+    "A token. `state`: valid, expired or revoked.",
+    without=("digest",),
+    state=str,
+)
+AuditLine = shown(
+    Look,
+    "AuditLine",
+    "Who has changed, heard, erased or exported what, or was refused it.",
+)
+Audit = answer("Audit", "The last one first.", audit=many(AuditLine))
+Tokens = answer("Tokens", "By whose they are, the newest first.", tokens=many(Token))
+MadeToken = answer(
+    "MadeToken", "A token and its secret, which is told only here.", token=Token, secret=str
+)
+
+
 class LetGone(msgspec.Struct):
     """How many calls and incidents the engine has let go of."""
 
@@ -401,6 +431,23 @@ class WarningsState(msgspec.Struct):
     said: str
 
 
+class RefusedFrom(msgspec.Struct):
+    """Calls from an address that Asterisk refused, within a day, before the line heard of them.
+
+    `trunk`: the address is of a trunk's networks. `status`: of SIP; `reason`: what it says here.
+    `dialled`: the number of the last one. `since`, `at`: the first and the last.
+    """
+
+    source: str
+    trunk: bool
+    status: int
+    reason: str
+    dialled: str
+    calls: int
+    since: Moment
+    at: Moment
+
+
 class LineStatus(msgspec.Struct):
     """The line at this moment. `calls`, `phones`, `dispatches`: how many there are in each stage or
     state; of dispatches those from which something follows.
@@ -414,4 +461,5 @@ class LineStatus(msgspec.Struct):
     load: LoadState
     dispatches: dict[DispatchState, int]
     warnings: WarningsState
+    refused_before: list[RefusedFrom]
     living: list[LivingCall]

@@ -32,6 +32,8 @@ SHARE = 50
 MOST_CLIENTS = 16
 READ_WITHIN_S = 20.0
 """A client that has taken nothing for so long is cut off."""
+LONGEST_S = 600.0
+"""An answer ends by then, so that whoever asks is looked at again: a token may be revoked."""
 _KERNEL_BYTES = 64 * 1024
 """So much the machine keeps for a client that does not read; as shipped it would be megabytes."""
 
@@ -162,8 +164,8 @@ class LiveAnswer(web.StreamResponse):
         return writer
 
     async def _push(self, client: LiveClient) -> None:
-        sent = 0
-        while snapshot := await client.take():
+        sent, until = 0, time.monotonic() + LONGEST_S
+        while time.monotonic() < until and (snapshot := await client.take()):
             async with asyncio.timeout(self._within_s):
                 await self.write(snapshot)
             sent += 1

@@ -69,6 +69,7 @@ class LiveSnapshot(msgspec.Struct):
     """The line at one moment. `seq`: counts the snapshots of one engine.
 
     `last_call_s`: so long ago the last call came; None if none has since this engine's start.
+    `trunk_refused`: calls from trunks that Asterisk has refused by itself within a day.
     `categories`: all who wait, ringing or not. `waiting`: the first 50 of the queue, in the order
     of service. `people`: 300 at most, who is on duty first. `untold`: the oldest 20. The others are
     as in the status.
@@ -82,6 +83,7 @@ class LiveSnapshot(msgspec.Struct):
     operators: OperatorsState
     load: LoadState
     last_call_s: float | None
+    trunk_refused: int
     dispatches: dict[DispatchState, int]
     warnings: WarningsState
     categories: list[LiveCategory]

@@ -39,6 +39,7 @@ def live_state(engine: Engine, settings: Settings, health: object, seq: int) -> 
     """Return the snapshot of this number. `health`: what the status tells of the engine."""
     now, state = engine.clock.now(), line_state(engine)
     came = engine.dispatcher.load.came_at
+    refused = (one.calls for one in engine.refusals.lately() if one.trunk)
     jobs = engine.router.callbacks.open()
     return {
         "seq": seq,
@@ -49,6 +50,7 @@ def live_state(engine: Engine, settings: Settings, health: object, seq: int) -> 
         "operators": {"status": state.operators_by_status, "state": state.operators_by_state},
         "load": state.load,
         "last_call_s": None if came is None else round(now - came, 1),
+        "trunk_refused": sum(refused),
         "dispatches": dispatches_by_state(engine.dispatches),
         "warnings": warning_summary(engine, settings),
         "categories": _categories(engine.router.calls.values(), now),

@@ -16,7 +16,9 @@ from typing import Any, get_type_hints
 import msgspec
 from aiohttp import web
 
+from ngalam112.accounts.people import Role
 from ngalam112.api.asked import Misunderstood, NoParameters, understood
+from ngalam112.api.askers import ASKER, check_role, signed
 from ngalam112.api.bodies import json_response, read_body
 from ngalam112.api.refusals import Handler
 
@@ -42,7 +44,8 @@ class Route:
     `fresh`: it is put after what was recorded has been written. `status`: of the answer that has
     this type. `also`: further statuses, by the types of their answers. `errors`: the statuses of
     refusals beside those that every route has. `events`: server-sent, each with data of the
-    answer's type.
+    answer's type. `least`: the least role that a person needs; None: none is enough. `own`: an
+    operator may do it to themselves. Both are filled in by `least_roles`.
     """
 
     method: str
@@ -56,6 +59,8 @@ class Route:
     fresh: bool = False
     open_to_all: bool = False
     events: bool = False
+    least: Role | None = None
+    own: bool = False
 
     @property
     def hints(self) -> dict[str, Any]:
@@ -91,6 +96,18 @@ class Route:
         return " ".join(told.split())
 
 
+def guarded(route: Route, handler: Handler) -> Handler:
+    """Return what serves the route to those whose role allows it."""
+    if route.open_to_all:
+        return handler
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        check_role(request[ASKER], route, request.match_info)
+        return await handler(request)
+
+    return handle
+
+
 def bound(route: Route, parts: Iterable[object]) -> Handler:
     """Return what serves the route: reads what the handler is given, and writes its answer.
 
@@ -108,7 +125,7 @@ def bound(route: Route, parts: Iterable[object]) -> Handler:
         if "query" in takes:
             given["query"] = asked
         if body is not None:
-            given["body"] = await read_body(request, body)
+            given["body"] = signed(request[ASKER], await read_body(request, body))
         answer = await act(**given)
         if isinstance(answer, web.StreamResponse):
             return answer

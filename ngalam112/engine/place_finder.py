@@ -14,7 +14,7 @@ from ngalam112.engine.invite_copies import InviteCopies
 from ngalam112.engine.locations import Locations, Told
 from ngalam112.engine.place_fetch import PlaceFetcher
 from ngalam112.engine.place_worker import PlaceWorker
-from pbx.hep import Copy
+from pbx.hep import LONGEST_CALL_ID, Copy
 from places.finding import Map, of_document
 from places.invite import said
 from places.place import Place, PlaceError, PlaceSource
@@ -25,18 +25,20 @@ MOST_SEEN = 1000
 MOST_OF_A_CALL = 8
 """So many INVITEs of one dialog may say a place; a phone that moves may send some."""
 
-LONGEST_CALL_ID = 255
-"""Asterisk cuts a Call-ID here where it tells it to the engine."""
-
 Post = Callable[[Callable[[float], None]], None]
 
 
 class PlaceFinder:
-    """`post(act)`: have the writer call `act(now)`. `locations` is set by whoever makes both."""
+    """`post(act)`: have the writer call `act(now)`. `locations` is set by whoever makes both.
+
+    `heard(copy)` gets every copy, of INVITEs and of what Asterisk refuses.
+    """
 
     locations: Locations
 
-    def __init__(self, settings: Settings, post: Post) -> None:
+    def __init__(
+        self, settings: Settings, post: Post, heard: Callable[[Copy], None] = lambda copy: None
+    ) -> None:
         self.worker = PlaceWorker(settings.districts_file)
         self._listens = settings.place
         self._post = post
@@ -48,6 +50,7 @@ class PlaceFinder:
             settings.sip_port,
             settings.hep_password,
             settings.trunk_match,
+            heard,
             self.copied,
         )
         self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()

@@ -91,6 +91,7 @@ def a_snapshot(people: int = 8, **changes: Any) -> dict[str, Any]:
             "held_back": 0,
         },
         "last_call_s": 3.0,
+        "trunk_refused": 2,
         "dispatches": {"sending": 1, "sent": 4, "overdue": 1},
         "warnings": {
             "feed": "up",

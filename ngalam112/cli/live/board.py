@@ -189,6 +189,8 @@ def _bottom(snapshot: Snapshot, words: Words, height: int) -> Iterator[Row]:
         for one in totals_in_words(snapshot, words):
             yield [Span(one)]
         return
+    if refused := snapshot["trunk_refused"]:
+        yield [Span(words("refused", n=refused), "yellow")]
     jobs = snapshot["callbacks"]
     age = clock(jobs["oldest_s"])
     said = words("callbacks", n=jobs["open"], age=age) if jobs["open"] else words("no_callbacks")

@@ -12,6 +12,7 @@ import aiohttp
 
 from ngalam112.cli.client import HOST, EngineDown, EngineRefused
 from ngalam112.cli.live.view import Silent, Snapshot
+from ngalam112.cli.own_token import personal_token
 from ngalam112.cli.person import person
 from ngalam112.config.settings import Settings
 from privacy.trail import USER_HEADER
@@ -27,13 +28,14 @@ async def looks(settings: Settings) -> AsyncGenerator[Snapshot | Silent, None]:
 
     Raises EngineDown where no line has ever run, EngineRefused if the engine says no.
     """
-    if not (settings.home / "secrets.json").exists():
+    own = personal_token()
+    if own is None and not (settings.home / "secrets.json").exists():
         raise EngineDown(f"No line has ever run in {settings.home}; start the line: ngalam112 up.")
     timeout = aiohttp.ClientTimeout(
         total=None, sock_connect=ANSWERS_WITHIN_S, sock_read=ANSWERS_WITHIN_S
     )
     headers = {
-        "Authorization": f"Bearer {settings.secrets.api_token}",
+        "Authorization": f"Bearer {own or settings.secrets.api_token}",
         USER_HEADER: quote(person()),
     }
     last: dict[str, str] = {}  # of the event that was read last
@@ -41,9 +43,13 @@ async def looks(settings: Settings) -> AsyncGenerator[Snapshot | Silent, None]:
         headers=headers, timeout=timeout, read_bufsize=_LONGEST_LINE
     ) as session:
         while True:
+            came = False
             try:
                 async for one in _events(session, settings.api_port, last):
+                    came = True
                     yield one
+                if came:  # it ends now and then, to look again at whose token it is
+                    continue
                 yield Silent("the engine has ended the answer")
             except (OSError, aiohttp.ClientError, TimeoutError, ValueError) as error:
                 yield Silent(str(error) or type(error).__name__)

@@ -23,6 +23,10 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "last_call": ("last call {ago} ago", "panggilan terakhir {ago} lalu"),
     "no_call": ("no call yet", "belum ada panggilan"),
+    "refused": (
+        "Trunk: Asterisk has refused {n} calls within a day: ngalam112 doctor",
+        "Trunk: Asterisk menolak {n} panggilan dalam sehari: ngalam112 doctor",
+    ),
     "no_alarm": ("No alarm.", "Tidak ada alarm."),
     "alarm": ("ALARM", "ALARM"),
     "more_alarms": ("and {n} more alarms", "dan {n} alarm lagi"),
