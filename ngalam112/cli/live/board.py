@@ -146,18 +146,22 @@ def _queue(snapshot: Snapshot, words: Words, width: int, rows: int) -> Iterator[
         yield [Span(cells(shown, columns), _of_wait(one["longest_wait_s"]))]
     if len(found) > most:
         yield [Span(words("more", n=len(found) - most), "dim")]
+    yield from _next(snapshot, words, width)
+
+
+def _next(snapshot: Snapshot, words: Words, width: int) -> Iterator[Row]:
+    """The first of the queue, in the order of service; calls with their numbers."""
     if snapshot["waiting"]:
         yield []
         yield [Span(words("next"), "bold")]
     caller = 13 if width < 50 else 30
     columns = (Column(1), Column(width - caller - 10), Column(caller), Column(6, right=True))
     for n, one in enumerate(snapshot["waiting"], 1):
-        who = one["caller"] if one["kind"] == "call" else _kind(one, words)
-        number = str(n) if n <= NUMBERED and one["kind"] == "call" else ""
+        is_call = one["kind"] == "call"
+        number = str(n) if n <= NUMBERED and is_call else ""
+        who = one["caller"] if is_call else _kind(one, words)
         shown = (number, one["category"] or words("no_category"), who, clock(one["wait_s"]))
-        yield [
-            Span(cells(shown, columns), _of_wait(one["wait_s"]) if one["kind"] == "call" else "")
-        ]
+        yield [Span(cells(shown, columns), _of_wait(one["wait_s"]) if is_call else "")]
 
 
 def _kind(one: dict[str, Any], words: Words) -> str:
