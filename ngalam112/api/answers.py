@@ -36,6 +36,7 @@ from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
 from privacy.trail import Look
 from public_warnings.in_force import PublicWarning
+from reports.parts import Report as TablesOfReport
 from reports.summary import Summary
 
 _MAYBE: Any = Optional[Moment]  # noqa: UP045 - a value, not an annotation
@@ -62,6 +63,7 @@ FoundCall = answer(
     "FoundCall", "A call and its events in their order.", call=Call, events=many(CallEvent)
 )
 Totals = Summary
+Report = TablesOfReport
 
 # --- callbacks ------------------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ from ngalam112.api import (
     incident_queries,
     live_answers,
     queries,
+    report_kinds,
     text_queries,
 )
 from ngalam112.api.agencies import AgencyRoutes
@@ -158,6 +159,7 @@ _CALLS = (
     _post("/api/calls/{id}/first", WaitingCalls.put_first, answers.Call, 404, 409),
     _post("/api/calls/{id}/category", WaitingCalls.move_call, answers.Call, 404, 409),
     _list("/api/summary", queries.totals, answers.Totals, Turn.REPORT),
+    _list("/api/reports/{kind}", report_kinds.report, answers.Report, Turn.REPORT),
     _list("/api/callbacks", queries.lost_calls, answers.Callbacks),
     _one("/api/callbacks/{id}", queries.lost_call, answers.FoundCallback),
     _post("/api/callbacks/{id}/take", Changes.take_callback, answers.Callback, 404, 409),

@@ -54,6 +54,7 @@ LONGEST_S = {
     "operator_paused": 2.5,
     "operator_ready": 2.5,
     "operator_unknown": 2.5,
+    "monitor_no_talk": 3.5,
     "operator_not_logged_in": 2.5,
     "code_unknown": 2.5,
     "callback_nobody": 4.0,
