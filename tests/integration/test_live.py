@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
+import os
+import pty
 import socket
+import struct
+import sys
+import termios
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +28,7 @@ from ngalam112.api.live_state import MOST_WAITING
 from ngalam112.cli.client import EngineRefused
 from ngalam112.cli.live.stream import looks
 from ngalam112.cli.live.view import Silent
+from ngalam112.config.settings import PROJECT
 
 
 @pytest.fixture
@@ -217,3 +224,42 @@ async def test_a_supervisor_puts_a_citizen_first_or_in_another_category(
     await served.journal.recorder.flushed()
     kept = [event["kind"] for event in (await served.get(f"/api/calls/{last}"))["events"]]
     assert "put_first" in kept and "moved" in kept
+
+
+async def test_on_a_terminal_it_is_a_screen_and_elsewhere_lines(served: ServedEngine) -> None:
+    await served.post("/api/operators", id="1001", name="Sari", pin="654321")
+    environment = {**os.environ, **served.settings.environment(), "TERM": "xterm", "LANG": "id_ID"}
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    command = (sys.executable, "-m", "ngalam112", "live")
+    screen = await asyncio.create_subprocess_exec(
+        *command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, cwd=PROJECT
+    )
+    lines = await asyncio.create_subprocess_exec(
+        *command, stdout=asyncio.subprocess.PIPE, env=environment, cwd=PROJECT
+    )
+    try:
+        os.set_blocking(ours, False)
+        seen = bytearray()
+
+        def has_come() -> bool:
+            with suppress(BlockingIOError):
+                seen.extend(os.read(ours, 65_536))
+            return b"1001" in seen and "Sari" in seen.decode(errors="replace")
+
+        await eventually(has_come, within=30, what="the operators are on the screen")
+        os.write(ours, b"q")
+        # who does not read its farewell would hold it up
+        await eventually(lambda: has_come() and screen.returncode is not None, within=20)
+        assert screen.returncode == 0 and b"ANTREAN" in seen
+        assert lines.stdout is not None
+        async with asyncio.timeout(30):
+            first = await lines.stdout.readline()
+        assert b"ANTREAN 0" in first and b"\x1b" not in first
+    finally:
+        for process in (screen, lines):
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+        os.close(ours)
+        os.close(theirs)
