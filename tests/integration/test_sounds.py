@@ -31,7 +31,7 @@ LONGEST_S = {
     "menu": 6.5,
     "menu_retry": 2.5,
     "menu_covid": 3.5,
-    "menu_malang": 8.0,
+    "menu_malang": 8.5,
     "menu_malang_retry": 2.5,
     "menu_animal": 4.0,
     "choose_id": 1.5,
