@@ -48,6 +48,7 @@ from ngalam112.engine.engine import Engine
 from ngalam112.engine.event_router import Do, EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
+from ngalam112.engine.recording_pauses import RecordingPauses
 from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_sender import TextSender
 from ngalam112.engine.text_service import TextService, own_address
@@ -122,6 +123,9 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     reports, dispatches = _dispatches(settings, journal, routing, inbox, timers, router)
     agencies = router.dispatcher.transfers.directory.agencies
     router.dispatch_codes.on_dispatch = DispatchByPhone(router.incidents, dispatches, agencies)
+    tell = router.dispatcher.operator_legs.switch.tell
+    pauses = RecordingPauses(ami, tell, journal, clock.now)
+    router.dispatcher.transfers.record = pauses.pressed
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,
@@ -151,6 +155,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
             ahead=clock.ahead,
         ),
         warning_feed=WarningFeed(settings, journal, clock.now),
+        recording_pauses=pauses,
     )
     reconnect = Reconnect(engine, requests.tell_full)
     return Parts(engine, reconnect)

@@ -401,6 +401,29 @@ class WarningsState(msgspec.Struct):
     said: str
 
 
+class RecordingsState(msgspec.Struct):
+    """Recordings of calls. `stop`: why further ones are not made; `alarms`: what is wrong."""
+
+    at: float
+    stop: str
+    growing: int
+    stalled: int
+    waiting: int
+    filed: int
+    incomplete: int
+    free_mb: int
+    failing: str
+    alarms: list[str]
+
+
+class RecordedTalk(msgspec.Struct):
+    """Whether what is said in an operator's talk is recorded from now on."""
+
+    operator: str
+    call: str
+    recorded: bool
+
+
 class LineStatus(msgspec.Struct):
     """The line at this moment. `calls`, `phones`, `dispatches`: how many there are in each stage or
     state; of dispatches those from which something follows.
@@ -414,4 +437,5 @@ class LineStatus(msgspec.Struct):
     load: LoadState
     dispatches: dict[DispatchState, int]
     warnings: WarningsState
+    recordings: RecordingsState | None
     living: list[LivingCall]

@@ -37,6 +37,7 @@ from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.openapi import Document
 from ngalam112.api.places import Places
 from ngalam112.api.privacy import PrivacyRoutes
+from ngalam112.api.recordings import RecordingRoutes
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
 from ngalam112.api.report_worker import ReportWorker
 from ngalam112.api.routes import Route, Turn, bound, in_turn
@@ -89,6 +90,7 @@ class Api:
             PrivacyRoutes(engine, database, journal),
             NoticeRoutes(engine, settings),
             MonitorRoutes(engine),
+            RecordingRoutes(engine),
             WarningRoutes(engine, settings),
         )
         self._late_codes = LateCodes(engine, self.lookup)

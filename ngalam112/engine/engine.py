@@ -29,6 +29,7 @@ from ngalam112.engine.clock import SteadyClock
 from ngalam112.engine.event_router import EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
+from ngalam112.engine.recording_pauses import RecordingPauses
 from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_service import TextService
 from ngalam112.engine.warning_feed import WarningFeed
@@ -66,6 +67,7 @@ class Engine:
         dispatches: Dispatches,
         text_service: TextService,
         warning_feed: WarningFeed,
+        recording_pauses: RecordingPauses,
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = routing.menu, routing.distribution
@@ -74,6 +76,7 @@ class Engine:
         self.ari, self.ami, self.router = ari, ami, router
         self.ban_keeper, self.place_finder = ban_keeper, place_finder
         self.text_service, self.warning_feed = text_service, warning_feed
+        self.recording_pauses = recording_pauses
         self.dispatches, self._reports = dispatches, reports
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
