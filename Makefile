@@ -41,7 +41,7 @@ test: ready ## every test, with a real Asterisk and real databases; ROUNDS=5 LOA
 	@$(if $(FULL),NGALAM112_TESTS=full )$(BIN)/python -m tests.rounds \
 		--rounds $(or $(ROUNDS),1) --load $(or $(LOAD),0) \
 		-n $(PROCESSES) $(if $(ROUNDS)$(LOAD),-m integration) $(ARGS)
-PROCESSES ?= 3
+PROCESSES ?= 5
 
 lint: ready ## style, types, and the direction of imports
 	@$(BIN)/ruff check .

@@ -24,6 +24,7 @@ from models.tables import (
     OperatorEventRow,
     OperatorRow,
     OperatorStateRow,
+    RefusedCallsRow,
     TextConversationRow,
     TextMessageRow,
     WorkItemRow,
@@ -105,6 +106,7 @@ INCIDENT_CONTACTS = RowKind(IncidentContactRow)
 INCIDENT_REFERENCES = RowKind(IncidentReferenceRow)
 DISPATCHES = RowKind(DispatchRow, "id", counter="changes", ended="settled_at")
 ACCESS_TRAIL = RowKind(AccessTrailRow)
+REFUSED_CALLS = RowKind(RefusedCallsRow, "id", counter="calls", needed=False)
 
 IN_ORDER = (
     CALLS,
@@ -122,6 +124,7 @@ IN_ORDER = (
     INCIDENT_REFERENCES,
     DISPATCHES,
     ACCESS_TRAIL,
+    REFUSED_CALLS,
 )
 """All of them, in the order in which they are written: what is pointed to before what points."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import sqlite3
 import time
 from pathlib import Path
@@ -178,7 +179,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, read_only: bool = False) -> None:
-        self._url = driver_url(url)
+        self._url, self._read_only = driver_url(url), read_only
         self.engine = _engine(self._url, read_only)
         self._sessions = async_sessionmaker(self.engine, expire_on_commit=False)
 
@@ -218,6 +219,7 @@ class Database:
 
     async def check_connection(self) -> None:
         """Raise Unreachable or WrongUrl if the database does not answer."""
+        self._check_file()
         try:
             async with self.engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
@@ -225,6 +227,21 @@ class Database:
             raise WrongUrl(f"The database URL {self.name} cannot be used: {error}.") from None
         except (OSError, SQLAlchemyError) as error:
             raise self.unreachable(error) from None
+
+    def _check_file(self) -> None:
+        """Raise Unreachable where SQLite has nothing to open.
+
+        aiosqlite would say so too, and now and then print that its thread has failed: the thread
+        of a connection that could not be opened ends after the event loop
+        (`aiosqlite.core._connection_worker_thread`).
+        """
+        path = self._url.database or ""
+        if self.file is None or path.startswith("file:"):  # a URI is SQLite's to read
+            return
+        # os.path says no, and raises nothing, of what may not be looked into
+        wanted = os.path.isfile(path) if self._read_only else os.path.isdir(self.file.parent)  # noqa: PTH112, PTH113
+        if not wanted:
+            raise self.unreachable(OSError("unable to open database file"))
 
     def unreachable(self, error: Exception) -> Unreachable:
         """Return what to raise when the driver failed with `error`."""

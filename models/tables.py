@@ -265,6 +265,22 @@ class OperatorStateRow(Base):
     text_id: Mapped[str | None] = mapped_column(String(ID), info=NOT_PERSONAL)
 
 
+class RefusedCallsRow(Base):
+    """The calls of an hour that Asterisk refused before any engine heard of them, as sums.
+
+    `source`: an address of the trunks' networks; `elsewhere` is everybody else, and `trunk` the
+    addresses that were too many. `status`: of SIP. Each engine has rows of its own.
+    """
+
+    __tablename__ = "refused_calls"
+
+    id: Mapped[str] = mapped_column(String(ID), primary_key=True, info=NOT_PERSONAL)
+    hour: Mapped[datetime] = mapped_column(index=True, info=NOT_PERSONAL)
+    source: Mapped[str] = mapped_column(String(NUMBER), info=NOT_PERSONAL)
+    status: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+    calls: Mapped[int] = mapped_column(info=NOT_PERSONAL)
+
+
 class RegisteredPlaceRow(Base):
     """Where a fixed number is, as the city has listed it.
 

@@ -49,6 +49,7 @@ from ngalam112.engine.event_router import Do, EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
 from ngalam112.engine.recording_pauses import RecordingPauses
+from ngalam112.engine.refusal_counts import RefusalCounts
 from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_sender import TextSender
 from ngalam112.engine.text_service import TextService, own_address
@@ -102,7 +103,13 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     etc = settings.asterisk_home / "etc"
     ban_keeper = BanKeeper(bans, etc, ari, journal, clock.now)
     requests = AsteriskRequests(ari, inbox, settings.door_file)
-    place_finder = PlaceFinder(settings, lambda act: inbox.post(Do(act)))
+    refusals = RefusalCounts(
+        (one for one in (settings.number, settings.test_number) if one),
+        [*settings.trunk_match, *settings.untrusted_match],
+        journal,
+        clock.now,
+    )
+    place_finder = PlaceFinder(settings, lambda act: inbox.post(Do(act)), refusals.heard)
     messages = SipMessages(settings.number)
     sender = TextSender(
         ari,
@@ -139,6 +146,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         router=router,
         ban_keeper=ban_keeper,
         place_finder=place_finder,
+        refusals=refusals,
         reports=reports,
         dispatches=dispatches,
         text_service=TextService(

@@ -2,8 +2,9 @@
 
 Asterisk hands the body of an INVITE to nobody: not to the dialplan, not to ARI and not to AMI. But
 it copies each SIP message to a UDP socket. The socket of `listening_socket` has a filter in the
-kernel that lets through only the INVITEs that come in, one for each call; the others cost the
-program nothing. Source: HEP3 specification rev. 12 (sipcapture), res/res_hep.c.
+kernel that lets through only the INVITEs that come in, one for each call, and what Asterisk
+refuses; the others cost the program nothing. Source: HEP3 specification rev. 12 (sipcapture),
+res/res_hep.c.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _BUFFER = 1 << 20
 # Offsets in a copy, which begins with chunks of fixed length. In a filter they count from the
 # header of UDP, which has 8 bytes.
 _UDP = 8
-_FAMILY, _DST_PORT, _ADDRESSES = 12, 34, 73
+_FAMILY, _SRC_PORT, _DST_PORT, _ADDRESSES = 12, 26, 34, 73
 _V4, _V6 = 2, 10  # as Linux numbers them; in each of them Asterisk sends two addresses
 _SO_ATTACH_FILTER = 26
 
@@ -70,7 +71,9 @@ def read_copy(datagram: bytes, password: str) -> Copy | None:
 
 
 def listening_socket(port: int, sip_port: int) -> socket.socket:
-    """Return a bound socket that gets copies of INVITEs to `sip_port`; raises OSError.
+    """Return a bound socket that gets copies of INVITEs to `sip_port`, and of its refusals.
+
+    A refusal is an answer from 400 on to whatever request. Raises OSError.
 
     Where the kernel knows no filters it gets all copies, and `read_copy` has more to do.
     """
@@ -91,35 +94,42 @@ def listening_socket(port: int, sip_port: int) -> socket.socket:
 _Instruction = tuple[int, int, int, int]
 """Of a classic BPF program: code, how many to skip if equal, how many if not, constant."""
 
-_LOAD_BYTE, _LOAD_HALF, _TO_X, _LOAD_BEHIND_X = 0x30, 0x28, 0x07, 0x40
-_IF_EQUAL, _RETURN = 0x15, 0x06
+_LOAD_BYTE, _LOAD_HALF, _ADD, _TO_X = 0x30, 0x28, 0x04, 0x07
+_WORD_BEHIND_X, _BYTE_BEHIND_X = 0x40, 0x50
+_SKIP, _IF_EQUAL, _IF_AT_LEAST, _RETURN = 0x05, 0x15, 0x35, 0x06
 _ALL = 0xFFFF_FFFF
 
 
 def _filter(sip_port: int) -> list[_Instruction]:
-    """The program: INVITEs to our port, with addresses of IPv4 or of IPv6.
+    """The program: INVITEs to our port, and what our port answers from 400 on.
 
-    Behind the addresses stand the password, the Call-ID, which may have any length, and the
-    message. Each is behind a header of 6 bytes, of which the last two are the length of both.
+    Behind the addresses, of IPv4 or of IPv6, stand the password, the Call-ID, which may have any
+    length, and the message. Each is behind a header of 6 bytes, of which the last two are the
+    length of both.
     """
-    invite = int.from_bytes(b"INVI", "big")
+    invite, answer = (int.from_bytes(word, "big") for word in (b"INVI", b"SIP/"))
     call_id_4, call_id_6 = (
         _UDP + _ADDRESSES + 2 * (6 + length) + 6 + PASSWORD_LENGTH for length in (4, 16)
     )
+    message = call_id_4 + 6
     return [
-        (_LOAD_HALF, 0, 0, _UDP + _DST_PORT),
-        (_IF_EQUAL, 0, 12, sip_port),
         (_LOAD_BYTE, 0, 0, _UDP + _FAMILY),
-        (_IF_EQUAL, 0, 4, _V4),
+        (_IF_EQUAL, 0, 2, _V4),
         (_LOAD_HALF, 0, 0, call_id_4 + 4),
-        (_TO_X, 0, 0, 0),
-        (_LOAD_BEHIND_X, 0, 0, call_id_4 + 6),
-        (_IF_EQUAL, 5, 6, invite),
-        (_IF_EQUAL, 0, 5, _V6),
+        (_SKIP, 0, 0, 3),
+        (_IF_EQUAL, 0, 13, _V6),
         (_LOAD_HALF, 0, 0, call_id_6 + 4),
+        (_ADD, 0, 0, call_id_6 - call_id_4),
         (_TO_X, 0, 0, 0),
-        (_LOAD_BEHIND_X, 0, 0, call_id_6 + 6),
-        (_IF_EQUAL, 0, 1, invite),
+        (_WORD_BEHIND_X, 0, 0, message),
+        (_IF_EQUAL, 0, 2, invite),
+        (_LOAD_HALF, 0, 0, _UDP + _DST_PORT),
+        (_IF_EQUAL, 5, 6, sip_port),
+        (_IF_EQUAL, 0, 5, answer),
+        (_LOAD_HALF, 0, 0, _UDP + _SRC_PORT),
+        (_IF_EQUAL, 0, 3, sip_port),
+        (_BYTE_BEHIND_X, 0, 0, message + len("SIP/2.0 ")),
+        (_IF_AT_LEAST, 0, 1, ord("4")),
         (_RETURN, 0, 0, _ALL),
         (_RETURN, 0, 0, 0),
     ]

@@ -26,6 +26,7 @@ from reports.figures_count import COUNTED_OF, NONE, CallFacts, Tally, takers
 from reports.figures_groups import COLUMNS, SHIFTS, By, Shift, TimeGroups, check_by, zone_of
 from reports.figures_groups import grouping as grouping
 from reports.reading import json_values, moments, raw_rows
+from reports.refused import RefusedBefore, refused_before
 
 OFFERED: tuple[ColumnElement[bool], ...] = (
     CallRow.callback_of.is_(None),
@@ -43,8 +44,9 @@ class Summary(Figures, kw_only=True):
     `groups`: by category, operator or kecamatan in the order of their names, and a call is of the
     operator who answered it first, while `taken` is of whoever took it; by a time in the order of
     time, named after its begin in the time zone `tz`: 2026-04-13T07:00+07:00, 2026-04-13, 2026-04,
-    or 2026-04-13 21-05 for a shift, after the day on which it begins. `behind`: so many entries of
-    the journal the database did not have yet.
+    or 2026-04-13 21-05 for a shift, after the day on which it begins. `refused_before`: what never
+    came to the line, by hours, and in no other figure. `behind`: so many entries of the journal the
+    database did not have yet.
     """
 
     since: datetime | None
@@ -52,6 +54,7 @@ class Summary(Figures, kw_only=True):
     tz: str
     by: By | None
     groups: dict[str, Figures]
+    refused_before: list[RefusedBefore] = msgspec.field(default_factory=list)
     behind: int = 0
 
 
@@ -85,6 +88,7 @@ async def summary(
         tz=tz,
         by=by,
         groups={name: one.figures(short_s) for name, one in tallies.items()},
+        refused_before=await refused_before(session, since, until),
     )
 
 

@@ -41,6 +41,7 @@ def summary_parts(found: Summary, beside: Mapping[str, int]) -> list[Part]:
         *service_parts(found, groups=False),
         _talks(found),
         _beside(beside),
+        *_refused(found),
         *group_parts(found),
     ]
 
@@ -183,6 +184,15 @@ def _talks(found: Figures) -> Part:
 def _beside(beside: Mapping[str, int]) -> Part:
     rows: list[list[Cell]] = [[name, count] for name, count in beside.items()]
     return part("beside", "Beside the calls", "what, count", rows)
+
+
+def _refused(found: Summary) -> Iterable[Part]:
+    rows: list[list[Cell]] = [
+        [one.source, one.status, one.reason, one.calls] for one in found.refused_before
+    ]
+    if rows:
+        columns = "source=from, status=SIP status, reason, calls"
+        yield part("refused_before", "Refused before the line", columns, rows)
 
 
 def _answer(one: Figures) -> list[int | None]:

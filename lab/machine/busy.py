@@ -10,7 +10,7 @@ import os
 import time
 from pathlib import Path
 
-MOST_A_CORE = 1.5
+MOST_A_CORE = 2.0
 """So many programs that want to run, for each processor, slow nobody down for long."""
 _LOOKS, _APART_S = 12, 0.025
 

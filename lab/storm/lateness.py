@@ -6,6 +6,7 @@ Of a delay only the time counts in which the machine ran: while it stood still n
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -29,6 +30,15 @@ class Outage(msgspec.Struct, frozen=True, kw_only=True):
     until: float
     why: str
     item: str = ""
+
+
+class StateChange(msgspec.Struct, frozen=True, kw_only=True):
+    """What an operator does from `at` on, as the line keeps it; epoch seconds."""
+
+    operator: str
+    at: float
+    state: str
+    call_id: str | None = None
 
 
 Stall = tuple[float, float]
@@ -105,11 +115,13 @@ def late_as_kept(
     calls: Iterable[CallHistory],
     outages: Sequence[Outage] = (),
     stalls: Sequence[Stall] = (),
+    talked_on: Mapping[str, float] = MappingProxyType({}),
 ) -> int:
     """Return by how many milliseconds, at worst, a wrap-up began beside the end of its talk.
 
     `wrap_ups`: when the wrap-ups of each operator began. A talk that ended in an outage has one
-    whenever the next engine knows of it.
+    whenever the next engine knows of it. `talked_on`: until when the operator of a leg talked on
+    with an agency after the citizen had gone (`talks_on`).
     """
     late = (
         min(
@@ -119,12 +131,42 @@ def late_as_kept(
         for one in calls
         for leg in one.record.legs
         if leg.operator is not None
-        and (end := _end(leg, one)) is not None
+        and (end := _end(leg, one, talked_on)) is not None
         and end - leg.joined_at >= AT_ONCE_S
         and not in_outage(end - AFTER_S, end, outages)
     )
     return max((NEVER_MS if one is None else round(one * 1000) for one in late), default=0)
 
 
-def _end(leg: LegRecord, call: CallHistory) -> float | None:
+def _end(leg: LegRecord, call: CallHistory, talked_on: Mapping[str, float]) -> float | None:
+    if _has_an_agency(call):
+        return talked_on.get(leg.leg, leg.left_at or call.record.ended_at)
     return leg.left_at if leg.left_at is not None else call.record.ended_at
+
+
+def _has_an_agency(call: CallHistory) -> bool:
+    """Whether an agency was rung or in the talk when the citizen's call ended."""
+    legs: set[str] = set()
+    for event in call.events:
+        leg = str(event.data.get("leg"))
+        if event.kind in _ENDS:
+            legs.discard(leg)
+        elif event.kind is EventKind.OFFERED and event.data.get("operator") is None:
+            legs.add(leg)
+    return bool(legs)
+
+
+def talks_on(states: Iterable[StateChange]) -> dict[str, float]:
+    """Return until when operators talked on, by the legs that they had in the citizen's call.
+
+    `states`: of all operators, each one's in their order. While an operator talks on, the state is
+    `calling`, with that leg.
+    """
+    until: dict[str, float] = {}
+    leg: dict[str, str] = {}  # by the operator
+    for one in states:
+        if one.operator in leg:
+            until[leg.pop(one.operator)] = one.at
+        if one.state == "calling" and one.call_id:
+            leg[one.operator] = one.call_id
+    return until

@@ -17,13 +17,13 @@ from lab.machine.waiting import comes_true
 from lab.storm.incidents import KeptIncident
 from lab.storm.incidents import wrong as incidents_wrong
 from lab.storm.kinds import CITIZENS, REFERS
-from lab.storm.lateness import Outage, Sighting, Stall
+from lab.storm.lateness import Outage, Sighting, Stall, StateChange
 from lab.storm.ledger import Heard, Ledger, ledger, wrong
 from lab.storm.plan import Plan
 from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, stuck, wrap_ups
 from models.database import Database
 from models.rows import plain
-from models.tables import OperatorEventRow
+from models.tables import OperatorEventRow, OperatorStateRow
 from ngalam112.cli.client import Client
 from ngalam112.config.settings import Settings
 from ngalam112.process.running_line import RunningLine
@@ -66,6 +66,7 @@ class Kept(msgspec.Struct, frozen=True, kw_only=True):
 
     calls: Sequence[CallHistory]
     events: Sequence[OperatorEvent]
+    states: Sequence[StateChange]
     items: Sequence[WorkItem]
     incidents: Sequence[KeptIncident] = ()
 
@@ -117,6 +118,15 @@ async def what_is_kept(settings: Settings) -> tuple[list[CallHistory], list[Oper
         return calls, [msgspec.convert(plain(dict(row)), OperatorEvent) for row in rows]
 
 
+async def states_kept(settings: Settings) -> list[StateChange]:
+    """Read what operators did, in its order."""
+    row = OperatorStateRow
+    states = select(row.operator, row.at, row.state, row.call_id).order_by(row.at, row.id)
+    async with Database(settings.url) as database, database.session() as session:
+        rows = (await session.execute(states)).mappings()
+        return [msgspec.convert(plain(dict(one)), StateChange) for one in rows]
+
+
 async def callbacks_kept(settings: Settings) -> list[WorkItem]:
     """Read all callbacks, open or closed."""
     async with Database(settings.url) as database, database.session() as session:
@@ -151,6 +161,7 @@ def report(
         late_answers=late_answers,
         outages=played.outages,
         stalls=played.stalls,
+        states=kept.states,
         callbacks=wrong(records, kept.items, played.heard, counts),
         incidents=list(incidents_wrong(records, kept.incidents)),
     )

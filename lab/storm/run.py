@@ -38,6 +38,7 @@ from lab.storm.report import (
     Report,
     callbacks_kept,
     report,
+    states_kept,
     what_is_kept,
     what_is_left,
 )
@@ -218,6 +219,7 @@ async def play(plan: Plan, settings: Settings, say: Say, *, kills: bool = True) 
     kept = Kept(
         calls=calls,
         events=events,
+        states=await states_kept(settings),
         items=await callbacks_kept(settings),
         incidents=await incidents_kept(settings),
     )

@@ -18,10 +18,12 @@ from lab.storm.lateness import (
     Outage,
     Sighting,
     Stall,
+    StateChange,
     in_outage,
     late_as_kept,
     late_as_seen,
     ran_s,
+    talks_on,
 )
 from reports.calls import CallHistory
 
@@ -50,7 +52,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     engine. `refers_accepted`: REFERs of citizens that were not refused. `events`: of operators,
     in their order. `seen`: who was busy with what, as the API told during the storm. `complaints`:
     lines of the logs that should not be there; `late_answers`: those by which the database was
-    late. `outages`: when the engine was killed. `stalls`: when the machine stood still.
+    late. `outages`: when the engine was killed. `stalls`: when the machine stood still. `states`:
+    what operators did, in their order.
     `callbacks`: what is wrong with them (`lab.storm.ledger`), one sentence each; `incidents`: with
     those (`lab.storm.incidents`).
     """
@@ -69,6 +72,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     late_answers: Sequence[str] = ()
     outages: Sequence[Outage] = ()
     stalls: Sequence[Stall] = ()
+    states: Sequence[StateChange] = ()
     callbacks: Sequence[str] = ()
     incidents: Sequence[str] = ()
 
@@ -147,7 +151,9 @@ def judge(facts: Facts) -> Verdict:
     worst, unended = wrap_ups(facts.events, *when)
     late = max(
         late_as_seen(facts.seen, facts.calls, *when),
-        late_as_kept(_wrap_ups_of(facts.events), facts.calls, *when),
+        late_as_kept(
+            _wrap_ups_of(facts.events), facts.calls, *when, talked_on=talks_on(facts.states)
+        ),
     )
     return Verdict(
         stuck_operators=len(stuck(facts.operators, facts.phones) | unended),

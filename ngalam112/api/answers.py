@@ -424,6 +424,23 @@ class RecordedTalk(msgspec.Struct):
     recorded: bool
 
 
+class RefusedFrom(msgspec.Struct):
+    """Calls from an address that Asterisk refused, within a day, before the line heard of them.
+
+    `trunk`: the address is of a trunk's networks. `status`: of SIP; `reason`: what it says here.
+    `dialled`: the number of the last one. `since`, `at`: the first and the last.
+    """
+
+    source: str
+    trunk: bool
+    status: int
+    reason: str
+    dialled: str
+    calls: int
+    since: Moment
+    at: Moment
+
+
 class LineStatus(msgspec.Struct):
     """The line at this moment. `calls`, `phones`, `dispatches`: how many there are in each stage or
     state; of dispatches those from which something follows.
@@ -438,4 +455,5 @@ class LineStatus(msgspec.Struct):
     dispatches: dict[DispatchState, int]
     warnings: WarningsState
     recordings: RecordingsState | None
+    refused_before: list[RefusedFrom]
     living: list[LivingCall]

@@ -19,6 +19,7 @@ from ngalam112.api.state import dispatches_by_state, line_state, living_calls
 from ngalam112.api.warnings import warning_summary
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
+from reports.refused import reason
 
 
 class LineNow:
@@ -70,6 +71,7 @@ class LineNow:
             "dispatches": dispatches_by_state(engine.dispatches),
             "warnings": warning_summary(engine, self._settings),
             "recordings": recording_summary(standing),
+            "refused_before": self._refused_before(),
             "living": living_calls(engine),
         }
 
@@ -84,6 +86,23 @@ class LineNow:
         roster = self._engine.roster
         phones, operators = roster.phones.values(), roster.operators.values()
         return {"phones": queries.phone_rows(phones, operators)}
+
+    def _refused_before(self) -> list[dict[str, Any]]:
+        """Whose calls Asterisk refused within a day, the last first."""
+        zone = ZoneInfo(self._settings.timezone)
+        return [
+            {
+                "source": one.source,
+                "trunk": one.trunk,
+                "status": one.status,
+                "reason": reason(one.status),
+                "dialled": one.dialled,
+                "calls": one.calls,
+                "since": _iso(one.since, zone),
+                "at": _iso(one.at, zone),
+            }
+            for one in self._engine.refusals.lately()
+        ]
 
     def _links(self) -> dict[str, bool]:
         engine, recorder = self._engine, self._recorder

@@ -27,6 +27,7 @@ from journal.database_writer import DatabaseWriter
 from ngalam112 import __version__
 from ngalam112.api.state import LoadState, dispatches_by_state, line_state
 from ngalam112.engine.engine import Engine
+from ngalam112.engine.refusal_counts import RefusalCounts
 from ngalam112.engine.warning_feed import WarningFeed
 
 log = structlog.get_logger("journal")
@@ -160,6 +161,7 @@ class EngineCollector(Collector):
         yield _counter("test_calls_refused", "... that were one too many", tests.refused)
         bans = self._engine.ban_keeper.bans
         yield _counter("sip_refused", "SIP requests with a wrong name or password", bans.refused)
+        yield _refused_before(self._engine.refusals)
         yield _gauge("banned_addresses", "Addresses that may send no SIP", len(bans.banned(now)))
         yield _gauge("pin_waits", "Phones and operators that wait after wrong PINs", waiting)
 
@@ -196,6 +198,17 @@ def _warnings(feed: WarningFeed, now: float) -> Iterator[Metric]:
     yield _gauge("warning_feed_age_seconds", text, age)
     yield _gauge("warnings", "Warnings for the city that are not over", len(feed.warnings()))
     yield _counter("warning_requests", "Requests to the feed since the start", feed.requests)
+
+
+def _refused_before(counts: RefusalCounts) -> Metric:
+    family = CounterMetricFamily(
+        "ngalam112_calls_refused_before",
+        "Calls that Asterisk refused before the line heard of them, since the start",
+        labels=["source", "status"],
+    )
+    for (source, status), count in counts.totals.items():
+        family.add_metric([source, str(status)], count)
+    return family
 
 
 def _load(load: LoadState) -> Iterator[Metric]:

@@ -31,6 +31,7 @@ from ngalam112.cli.doctor_links import (
     wrong,
 )
 from ngalam112.cli.doctor_privacy import check_privacy
+from ngalam112.cli.doctor_refused import check_refused
 from ngalam112.config.routing import (
     OWN_PROMPTS,
     load_checked_distribution,
@@ -73,7 +74,8 @@ async def examine() -> list[Check]:
     ari, ami = await check_ari(settings), await check_ami(settings)
     ours, engine, phones = await asyncio.to_thread(check_engine, settings)
     checks += check_ports_of_line(settings, ari.state == "ok", ami.state == "ok", ours)
-    return [*checks, ari, ami, engine, phones]
+    refused = await asyncio.to_thread(check_refused, settings)
+    return [*checks, ari, ami, engine, phones, *refused]
 
 
 def _programs() -> Iterator[Check]:

@@ -117,7 +117,7 @@ def print_summary(totals: Summary, to: Console, counts: Mapping[str, int] | None
         to.print(table(rows, (Column("name", totals.by or ""), *_GROUPS)))
 
 
-_BELOW = ("service_level", "answer_time", "talks", "beside")
+_BELOW = ("service_level", "answer_time", "talks", "beside", "refused_before")
 """The tables below the first two."""
 
 _COUNTS = (Column("calls", "calls", right=True), Column("share", "%", right=True))

@@ -17,6 +17,7 @@ _LIVING = (
     Column("place", "place", spare=True),
     Column("seconds", "for s", right=True),
 )
+_LISTS = ("living", "refused_before")
 
 
 def write_status(found: Mapping[str, Any], fmt: Format) -> None:
@@ -25,7 +26,7 @@ def write_status(found: Mapping[str, Any], fmt: Format) -> None:
         case Format.JSON:
             write_json(found)
         case Format.CSV:
-            figures = {name: value for name, value in found.items() if name != "living"}
+            figures = {name: value for name, value in found.items() if name not in _LISTS}
             write_csv(_figures(figures), ("figure", "value"))
         case Format.TABLE:
             say = console().print
@@ -61,6 +62,8 @@ def _serving(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "agencies", _counts(found["dispatches"])
     yield from _warnings(found["warnings"])
     yield from _recordings(found.get("recordings"))
+    if refused := sum(one["calls"] for one in found.get("refused_before", ()) if one["trunk"]):
+        yield "refused", f"{refused} calls of trunks within a day: see ngalam112 doctor"
     yield "operators", _counts(operators["status"])
     yield "on duty", _counts(operators["state"])
     yield "phones", _counts(found["phones"])

@@ -30,6 +30,7 @@ from ngalam112.engine.event_router import EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
 from ngalam112.engine.recording_pauses import RecordingPauses
+from ngalam112.engine.refusal_counts import RefusalCounts
 from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_service import TextService
 from ngalam112.engine.warning_feed import WarningFeed
@@ -63,6 +64,7 @@ class Engine:
         router: EventRouter,
         ban_keeper: BanKeeper,
         place_finder: PlaceFinder,
+        refusals: RefusalCounts,
         reports: ReportSender,
         dispatches: Dispatches,
         text_service: TextService,
@@ -74,7 +76,7 @@ class Engine:
         self.categories, self.agreed_times = routing.categories, routing.agreed_times
         self.clock, self.inbox, self.timers = clock, inbox, timers
         self.ari, self.ami, self.router = ari, ami, router
-        self.ban_keeper, self.place_finder = ban_keeper, place_finder
+        self.ban_keeper, self.place_finder, self.refusals = ban_keeper, place_finder, refusals
         self.text_service, self.warning_feed = text_service, warning_feed
         self.recording_pauses = recording_pauses
         self.dispatches, self._reports = dispatches, reports
@@ -97,6 +99,7 @@ class Engine:
             tasks.create_task(self.ami.run(), name="ami")
             tasks.create_task(self.ban_keeper.run(), name="bans")
             tasks.create_task(self.place_finder.run(), name="places")
+            tasks.create_task(self.refusals.run(), name="refusals")
             tasks.create_task(self.text_service.run(), name="texts")
             tasks.create_task(self._reports.run(), name="reports")
             tasks.create_task(self.warning_feed.run(), name="warnings")

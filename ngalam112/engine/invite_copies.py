@@ -1,4 +1,4 @@
-"""Hears the copies of INVITEs that Asterisk sends, and passes on those that name a place."""
+"""Hears the copies that Asterisk sends of INVITEs and of what it refuses, and passes them on."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ AGAIN_S = 0.2
 
 
 class InviteCopies(asyncio.DatagramProtocol):
-    """`on_copy(copy)` gets an INVITE of the trunk's networks that has a Geolocation header.
+    """`on_copy(copy)` gets each, `on_place(copy)` an INVITE that has a Geolocation header.
 
-    `port`: the UDP port of the number that the API has for TCP. An engine that cannot have it
-    serves without places, and tries again.
+    The latter only from the trunk's networks. `port`: the UDP port of the number that the API has
+    for TCP. An engine that cannot have it serves without places, and tries again.
     """
 
     def __init__(
@@ -30,24 +30,26 @@ class InviteCopies(asyncio.DatagramProtocol):
         password: str,
         networks: Sequence[str],
         on_copy: Callable[[Copy], None],
+        on_place: Callable[[Copy], None],
     ) -> None:
         self._port, self._sip_port, self._password = port, sip_port, password
         self._networks = [ipaddress.ip_network(one) for one in networks]
-        self._on_copy = on_copy
+        self._on_copy, self._on_place = on_copy, on_place
         self._lost: asyncio.Future[None] | None = None
 
     def datagram_received(self, data: bytes, addr: object) -> None:
-        """A copy is here; one of a call without a place goes no further."""
-        if NAMES_A_PLACE.search(data) is None:
-            return
+        """A copy is here; most name no place."""
         copy = read_copy(data, self._password)
         if copy is None:
+            return
+        self._on_copy(copy)
+        if not copy.packet.startswith(b"INVITE ") or NAMES_A_PLACE.search(copy.packet) is None:
             return
         # whom Asterisk is going to refuse has been copied as well
         sender = ipaddress.ip_address(copy.sender)
         sender = getattr(sender, "ipv4_mapped", None) or sender
         if any(sender in network for network in self._networks):
-            self._on_copy(copy)
+            self._on_place(copy)
 
     def error_received(self, exc: Exception) -> None:
         """Nothing is sent from here, so nothing can fail."""

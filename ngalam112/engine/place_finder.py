@@ -32,11 +32,16 @@ Post = Callable[[Callable[[float], None]], None]
 
 
 class PlaceFinder:
-    """`post(act)`: have the writer call `act(now)`. `locations` is set by whoever makes both."""
+    """`post(act)`: have the writer call `act(now)`. `locations` is set by whoever makes both.
+
+    `heard(copy)` gets every copy, of INVITEs and of what Asterisk refuses.
+    """
 
     locations: Locations
 
-    def __init__(self, settings: Settings, post: Post) -> None:
+    def __init__(
+        self, settings: Settings, post: Post, heard: Callable[[Copy], None] = lambda copy: None
+    ) -> None:
         self.worker = PlaceWorker(settings.districts_file)
         self._listens = settings.place
         self._post = post
@@ -48,6 +53,7 @@ class PlaceFinder:
             settings.sip_port,
             settings.hep_password,
             settings.trunk_match,
+            heard,
             self.copied,
         )
         self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()

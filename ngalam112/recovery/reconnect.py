@@ -80,6 +80,7 @@ class Reconnect:
         self._router.locations.remember(facts)
         self._router.nuisance.remember(facts, self._engine.clock.now())
         self._engine.ban_keeper.remember(facts)
+        self._engine.refusals.remember(facts)
         self._engine.warning_feed.remember(facts)
         self._asterisk = str(facts.get(ASTERISK, ""))
         # a beat of before the machine's start says nothing

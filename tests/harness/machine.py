@@ -125,7 +125,7 @@ class Turns:
     """Says when a test begins: how many may run beside each other is what the machine can bear.
 
     No test runs beside a play that fills the machine: each would hear what is not its own. Of the
-    others, one with lines of its own begins once few programs wait for a processor, or nobody else
+    others, one that starts Asterisk, SIPp or the like begins once few programs wait for a processor, or nobody else
     runs, or it has waited for `_MOST_WAIT_S`; so the suite slows down beside other work instead of
     failing. Around everything else that is done for a test, so that its time limit does not count
     the wait.
@@ -142,7 +142,7 @@ class Turns:
             with self._gate.open("a") as gate:
                 fcntl.flock(gate, fcntl.LOCK_EX)
                 fcntl.flock(room, fcntl.LOCK_EX if _fills_the_machine(item) else fcntl.LOCK_SH)
-                if item.get_closest_marker("integration") is not None:
+                if _starts_programs(item):
                     self._wait_for_room(room)
             return (yield)
 
@@ -168,6 +168,11 @@ class Turns:
 def _fills_the_machine(item: pytest.Item) -> bool:
     play = item.get_closest_marker("play")
     return play is not None and bool(play.kwargs.get("fills_the_machine"))
+
+
+def _starts_programs(item: pytest.Item) -> bool:
+    """Whether a test has an Asterisk; one with databases alone is over sooner than it is asked."""
+    return "programs" in getattr(item, "fixturenames", ())
 
 
 @functools.cache

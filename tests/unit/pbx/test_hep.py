@@ -1,4 +1,4 @@
-"""Copies of SIP messages: only INVITEs that come in get through, and only Asterisk's count."""
+"""Copies of SIP messages: INVITEs that come in and refusals get through; only Asterisk's count."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def copied(
     packet: bytes = INVITE,
     *,
     sender: str = "192.0.2.1",
+    from_port: int = 5080,
     to_port: int = 5060,
     call_id: str = "a@b",
     password: str = PASSWORD,
@@ -35,7 +36,7 @@ def copied(
     chunks = [
         chunk(1, bytes([2 if version == 4 else 10])),
         chunk(2, b"\x11"),
-        chunk(7, struct.pack("!H", 5080)),
+        chunk(7, struct.pack("!H", from_port)),
         chunk(8, struct.pack("!H", to_port)),
         chunk(9, bytes(4)),
         chunk(10, bytes(4)),
@@ -70,7 +71,7 @@ def test_whatever_comes_is_a_copy_or_nothing(noise: bytes, at: int) -> None:
 
 
 @pytest.mark.parametrize("sender", ["192.0.2.1", "2001:db8::1"])
-def test_the_kernel_lets_through_nothing_but_invites_that_come_in(sender: str) -> None:
+def test_the_kernel_lets_through_nothing_but_invites_that_come_in_and_refusals(sender: str) -> None:
     port = free_port()
     with (
         listening_socket(port, 5060) as link,
@@ -78,7 +79,10 @@ def test_the_kernel_lets_through_nothing_but_invites_that_come_in(sender: str) -
     ):
         for datagram in (
             copied(b"ACK sip:112@127.0.0.1 SIP/2.0\r\n\r\n", sender=sender),
-            copied(b"SIP/2.0 200 OK\r\n\r\n", sender=sender),
+            copied(b"SIP/2.0 200 OK\r\n\r\n", sender=sender, from_port=5060, to_port=5080),
+            copied(b"SIP/2.0 180 Ringing\r\n\r\n", sender=sender, from_port=5060),
+            copied(b"SIP/2.0 486 Busy\r\n\r\n", sender=sender),  # of a phone
+            copied(b"SIP/", sender=sender, from_port=5060),
             copied(b"OPTIONS sip:x SIP/2.0\r\n\r\n", sender=sender),
             copied(sender=sender, to_port=5070),  # one of ours, to a phone
             b"HEP3",
@@ -86,12 +90,14 @@ def test_the_kernel_lets_through_nothing_but_invites_that_come_in(sender: str) -
             b"INVI" * 100,
             copied(sender=sender, call_id="x" * 1000),
             copied(sender=sender),
+            copied(b"SIP/2.0 401 x\r\n\r\n", sender=sender, from_port=5060, to_port=5080),
+            copied(b"SIP/2.0 603 x\r\n\r\n", sender=sender, from_port=5060, call_id="xx"),
         ):
             asterisk.sendto(datagram, (HOST, port))
         link.setblocking(True)
         link.settimeout(5.0)
-        got = [read_copy(link.recv(65535), PASSWORD) for _ in range(2)]
-        assert [one and len(one.call_id) for one in got] == [1000, 3]
+        got = [read_copy(link.recv(65535), PASSWORD) for _ in range(4)]
+        assert [one and len(one.call_id) for one in got] == [1000, 3, 3, 2]
         link.setblocking(False)
         with pytest.raises(BlockingIOError):
             link.recv(65535)

@@ -14,10 +14,10 @@ from lab.machine import busy
     ("wanting", "room"),
     [
         ((0,), True),
-        ((1.4,), True),
-        ((1.5,), False),
-        ((0, 4), False),  # on the average of the looks
-        ((0, 0, 0, 4), True),  # a moment with many is no reason to wait
+        ((1.9,), True),
+        ((2.0,), False),
+        ((0, 5), False),  # on the average of the looks
+        ((0, 0, 0, 6), True),  # a moment with many is no reason to wait
     ],
 )
 def test_there_is_room_while_few_want_to_run(

@@ -8,7 +8,15 @@ import msgspec
 import pytest
 
 from acd.calls.record import CallEvent, EventKind, fold
-from lab.storm.lateness import NEVER_MS, Sighting, late_as_kept, late_as_seen, ran_s
+from lab.storm.lateness import (
+    NEVER_MS,
+    Sighting,
+    StateChange,
+    late_as_kept,
+    late_as_seen,
+    ran_s,
+    talks_on,
+)
 from lab.storm.report import unended
 from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, missing, wrap_ups
 from reports.calls import CallHistory
@@ -251,6 +259,27 @@ def test_a_wrap_up_begins_when_its_talk_ends() -> None:
     shorter = a_call("081")
     shorter.record.legs[0].left_at = 103.2
     assert late_as_kept({}, [shorter]) == 0, "nobody was helped in so short a time"
+
+
+def test_whoever_talks_on_with_an_agency_wraps_up_after_that() -> None:
+    call = a_call("081")
+    leg = call.record.legs[0].leg
+    rung = {"operator": None, "phone": "sip:908@agency", "leg": "agency"}
+    offered = CallEvent(call_id="081", seq=4, at=107.0, kind=EventKind.OFFERED, data=rung)
+    failed = CallEvent(call_id="081", seq=5, at=108.0, kind=EventKind.OFFER_FAILED, data=rung)
+    states = [
+        StateChange(operator="1001", at=103.0, state="talking", call_id="081"),
+        StateChange(operator="1001", at=110.0, state="calling", call_id=leg),
+        StateChange(operator="1002", at=111.0, state="wrap_up", call_id=""),
+        StateChange(operator="1001", at=112.0, state="wrap_up", call_id=""),
+        StateChange(operator="1001", at=120.0, state="calling", call_id="other"),
+    ]
+    until = talks_on(states)
+    assert until == {leg: 112.0}
+    consulting = msgspec.structs.replace(call, events=[*call.events[:3], offered])
+    gone = msgspec.structs.replace(call, events=[*call.events[:3], offered, failed])
+    late = [late_as_kept({"1001": [113.5]}, [one], talked_on=until) for one in (consulting, gone)]
+    assert late == [1500, 3500], "with no agency left there was nobody to talk on with"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,113 @@
+"""Decides which calls Asterisk has refused by itself, from copies of INVITEs and of answers. Pure.
+
+Such a call never reaches the dialplan: no engine hears of it, and it has no record. Told apart are
+answers to what was asked within a call (To has a tag), of a call that got a channel (Asterisk adds
+`Reason` to its answers then), to one whose caller has hung up (487), and answers that are followed
+by another try of the same call: with a password (401), without the extension (420). Source: RFC
+3261, sections 8.1.3.5 and 22.2.
+"""
+
+from __future__ import annotations
+
+import re
+
+import msgspec
+
+from pbx.hep import Copy
+
+SURE_AFTER_S = 5.0
+"""Who has not tried again by then has not got in."""
+MOST_REMEMBERED = 4096
+LONGEST_DIALLED = 32
+
+_INVITE, _CANCELLED = b"INVITE ", 487
+_NUMBER = re.compile(rb"^CSeq[ \t]*:\s*(\d{1,10})\s+INVITE\b", re.IGNORECASE | re.MULTILINE)
+_IN_A_CALL = re.compile(rb"^(?:To|t)[ \t]*:.*;\s*tag\s*=", re.IGNORECASE | re.MULTILINE)
+_HAS_CHANNEL = re.compile(rb"^Reason[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_STATUS = re.compile(rb"SIP/2\.0 ([4-6]\d\d)\b")
+_DIALLED = re.compile(rb"INVITE\s+(?:sips?:([^@\s;]*)[^@\s]*@|tel:([^\s;]*))", re.IGNORECASE)
+_STRANGE = re.compile(r"[^0-9A-Za-z+*#._-]")
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """A call from the address `source` to the number `dialled` was refused with this SIP status."""
+
+    source: str
+    status: int
+    dialled: str
+
+
+class _Invite(msgspec.Struct):
+    """An INVITE for a new call. `status`: with what it was refused, 0: it was not; `at`: when."""
+
+    number: int
+    source: str
+    dialled: str
+    status: int = 0
+    at: float = 0.0
+
+
+class RefusedCalls:
+    """The calls of the last moments, by Call-ID; the oldest are forgotten for newer ones."""
+
+    def __init__(self) -> None:
+        self._calls: dict[str, _Invite] = {}
+        self._doubtful: dict[str, _Invite] = {}  # refused, the longest ago first
+        self._sure: list[Refusal] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether `sure` has or will have something to tell."""
+        return bool(self._doubtful or self._sure)
+
+    def heard(self, copy: Copy, now: float) -> None:
+        """A copy is here: of an INVITE that came in, or of a refusal."""
+        head = copy.packet.partition(b"\r\n\r\n")[0]
+        found = _NUMBER.search(head)
+        if found is None:
+            return
+        if head.startswith(_INVITE):
+            self._invited(copy, head, int(found[1]))
+        else:
+            self._refused(copy.call_id, head, int(found[1]), now)
+
+    def sure(self, now: float) -> list[Refusal]:
+        """Return the calls that have not got in, each once."""
+        for call_id, call in list(self._doubtful.items()):
+            if now - call.at < SURE_AFTER_S:
+                break
+            self._settle(call_id)
+        found, self._sure = self._sure, []
+        return found
+
+    def _invited(self, copy: Copy, head: bytes, number: int) -> None:
+        before = self._calls.get(copy.call_id)
+        if _IN_A_CALL.search(head) or (before is not None and before.number == number):
+            return
+        # another try of a call that was refused
+        self._doubtful.pop(copy.call_id, None)
+        self._calls.pop(copy.call_id, None)
+        self._calls[copy.call_id] = _Invite(number, copy.sender, _dialled(head))
+        if len(self._calls) > MOST_REMEMBERED:
+            oldest = next(iter(self._calls))
+            self._settle(oldest)
+            del self._calls[oldest]
+
+    def _refused(self, call_id: str, head: bytes, number: int, now: float) -> None:
+        call, status = self._calls.get(call_id), _STATUS.match(head)
+        if call is None or status is None or call.number != number or call.status:
+            return
+        if int(status[1]) == _CANCELLED or _HAS_CHANNEL.search(head):
+            return
+        call.status, call.at = int(status[1]), now
+        self._doubtful[call_id] = call
+
+    def _settle(self, call_id: str) -> None:
+        if (call := self._doubtful.pop(call_id, None)) is not None:
+            self._sure.append(Refusal(call.source, call.status, call.dialled))
+
+
+def _dialled(head: bytes) -> str:
+    found = _DIALLED.match(head)
+    dialled = (found[1] or found[2] or b"") if found is not None else b""
+    return _STRANGE.sub("?", dialled[:LONGEST_DIALLED].decode("ascii", "replace"))

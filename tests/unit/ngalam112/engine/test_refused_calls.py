@@ -1,0 +1,107 @@
+"""Which calls Asterisk has refused by itself, and which it only seems to have."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ngalam112.engine import refused_calls
+from ngalam112.engine.refused_calls import SURE_AFTER_S, Refusal, RefusedCalls
+from pbx.hep import Copy
+
+LATER = SURE_AFTER_S
+
+
+def invite(
+    call_id: str = "a", number: int = 1, to_tag: str = "", uri: str = "sip:112@10.0.0.1"
+) -> Copy:
+    tag = f";tag={to_tag}" if to_tag else ""
+    head = f"INVITE {uri} SIP/2.0\r\nTo: <{uri}>{tag}\r\nCSeq: {number} INVITE\r\n\r\nv=0\r\n"
+    return Copy("192.0.2.1", call_id, head.encode())
+
+
+def answer(
+    status: int, call_id: str = "a", number: int = 1, *headers: str, method: str = "INVITE"
+) -> Copy:
+    lines = (f"SIP/2.0 {status} No", "To: <sip:112@x>;tag=1", f"CSeq: {number} {method}", *headers)
+    return Copy("10.0.0.1", call_id, ("\r\n".join(lines) + "\r\n\r\n").encode())
+
+
+def told(*copies: Copy, at: float = LATER) -> list[Refusal]:
+    calls = RefusedCalls()
+    for copy in copies:
+        calls.heard(copy, 0.0)
+    return calls.sure(at)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 420, 488, 500, 503, 603])
+def test_a_call_that_is_refused_and_not_tried_again_is_told_once(status: int) -> None:
+    calls = RefusedCalls()
+    # both are sent again as long as one of the two has not come
+    for copy in (invite(), invite(), answer(status), invite(), answer(status)):
+        calls.heard(copy, 0.0)
+    assert calls.sure(LATER - 0.1) == []
+    assert calls.sure(LATER) == [Refusal("192.0.2.1", status, "112")]
+    calls.heard(answer(status), LATER)
+    assert not calls.waiting
+    assert calls.sure(2 * LATER) == []
+
+
+@pytest.mark.parametrize(
+    ("what", "copies"),
+    [
+        ("it has a channel", (invite(), answer(486, "a", 1, "Reason: Q.850;cause=17"))),
+        ("the caller hung up", (invite(), answer(487))),
+        ("it came in the second try", (invite(), answer(401), invite(number=2))),
+        ("it is a change in a call", (invite(), invite(number=2, to_tag="x"), answer(488, "a", 2))),
+        ("it is of a call that is gone", (invite(to_tag="x"), answer(481))),
+        ("it is of another request", (invite(), answer(401, method="REGISTER"))),
+        ("a phone refused us", (answer(486, "ours"),)),
+        ("it is no refusal", (invite(), answer(200), answer(180))),
+    ],
+)
+def test_what_is_no_refused_call(what: str, copies: tuple[Copy, ...]) -> None:
+    assert told(*copies) == [], what
+
+
+def test_who_shows_a_wrong_password_twice_is_one_call() -> None:
+    tries = (invite(), answer(401), invite(number=2), answer(401, number=2))
+    assert told(*tries) == [Refusal("192.0.2.1", 401, "112")]
+
+
+@pytest.mark.parametrize(
+    ("uri", "dialled"),
+    [
+        ("sip:112;phone-context=x@h", "112"),
+        ("sips:+62112@h:5061;a=b", "+62112"),
+        ("tel:1-1-2;x=y", "1-1-2"),
+        ("sip:10.0.0.1", ""),
+        ("sip:" + "9" * 99 + "@h", "9" * 32),
+        ("sip:a'\x1b[2J\xff@h", "a??"),
+    ],
+)
+def test_what_was_dialled_is_short_and_harmless(uri: str, dialled: str) -> None:
+    (found,) = told(invite(uri=uri), answer(404))
+    assert found.dialled.startswith(dialled) and len(found.dialled) <= 32
+    assert found.dialled.isascii() and found.dialled.isprintable()
+
+
+def test_a_flood_is_counted_and_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(refused_calls, "MOST_REMEMBERED", 10)
+    calls = RefusedCalls()
+    for number in range(100):
+        calls.heard(invite(f"c{number}"), 0.0)
+        calls.heard(answer(401, f"c{number}"), 0.0)
+    assert len(calls.sure(0.0)) == 90
+    assert len(calls.sure(LATER)) == 10
+
+
+@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=80)), max_size=20))
+def test_whatever_is_said_breaks_nothing(packets: list[tuple[bool, bytes]]) -> None:
+    calls = RefusedCalls()
+    for is_invite, noise in packets:
+        begin = b"INVITE sip:1@h SIP/2.0\r\n" if is_invite else b"SIP/2.0 488 x\r\n"
+        calls.heard(Copy("192.0.2.1", "a", begin + noise + b"\r\nCSeq: 1 INVITE\r\n"), 0.0)
+        calls.heard(Copy("192.0.2.1", "a", noise), 0.0)
+    assert len(calls.sure(LATER)) <= 1
