@@ -28,6 +28,7 @@ from acd.calls.monitor import (
 from acd.calls.owners import Owner, Owners
 from acd.calls.states import LegStage
 from acd.dispatcher import Dispatcher
+from acd.feature_codes.code_calls import NO_TALK
 from acd.legs import NO_ANSWER, NORMAL
 from acd.operators.operator import Device, Phone
 from acd.operators.roster import NoSuchPhone
@@ -123,6 +124,32 @@ class Monitors(Owner):
         self._dispatcher.switch.ring(channel, phone, (f"{mode} {one.name}", operator), channel)
         log.info("monitor_rings", call_id=leg.call.id, operator=operator, phone=phone, mode=mode)
         return monitor
+
+    def from_phone(self, channel: str, phone: str, operator: str, by: str, now: float) -> str:
+        """Let the channel of a phone that has dialled for it hear a talk; "" or why not, a prompt.
+
+        `by`: the supervisor, who has shown the PIN.
+        """
+        leg = self._talk_of(operator)
+        busy = phone in self._by_phone or len(self._by_phone) >= MOST
+        if leg is None or busy or leg.phone == phone:
+            log.warning("monitor_refused", operator=operator, phone=phone, talks=leg is not None)
+            return NO_TALK
+        monitor = Monitor(
+            channel=channel,
+            phone=phone,
+            operator=operator,
+            leg=leg.id,
+            call_id=leg.call.id,
+            mode=MonitorMode.LISTEN,
+            by=by,
+            reason=f"*19 at phone {phone}",
+            rings_until=now,
+        )
+        self._know(monitor)
+        self._keep(monitor)
+        self.answered(channel, now)
+        return ""
 
     def end(self, phone: str, now: float) -> Monitor:
         """Hang up on a phone that hears a talk; raises NoSuchMonitor."""

@@ -43,6 +43,8 @@ from ivr.status_dialogue import Found, Hush, LookUp
 
 log = structlog.get_logger("ivr")
 
+LOOK_AGAIN_S = 2.0
+
 
 class Reception:
     """Owns the sessions of all citizens in the menu; the pure `step` decides, this one acts."""
@@ -56,6 +58,8 @@ class Reception:
         self._languages = tree.languages()
         # (call, digits): how it stands with this number; `found` is told. Set by who can look
         self.look_up: Callable[[Call, str], None] = self._nobody_can_look
+        # whether nobody has acknowledged the answer to a call yet; set by who can know
+        self.unacknowledged: Callable[[Call], bool] = lambda call: False
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -183,6 +187,10 @@ class Reception:
             # who hung up in the middle of a prompt has not asked for an operator by its end
             return
         after, actions = step(self._tree, session, event, now)
+        silent = any(isinstance(one, Done) and one.silent for one in actions)
+        if silent and self.unacknowledged(call):
+            self._wait_for_ack(call, session, now)
+            return
         if session.listens and not after.listens:
             self._switch.unlisten(call.channel)
         if after != session:
@@ -193,6 +201,15 @@ class Reception:
         if (now_in := self._sessions.get(call.id)) is not None:
             call.dialogue = msgspec.to_builtins(now_in)
             call.keep()
+
+    def _wait_for_ack(self, call: Call, session: Session, now: float) -> None:
+        """Who says nothing may be no phone at all, and an operator's would ring for nothing.
+
+        A key or a voice counts meanwhile as before; who waits is owed a callback as anybody.
+        """
+        if now < session.due + LOOK_AGAIN_S:  # the first time
+            log.info("call_not_acknowledged", call_id=call.id)
+        call.rearm(self._timers.at(now + LOOK_AGAIN_S, lambda at: self._step(call, Tick(), at)))
 
     def _act(self, call: Call, action: Action, now: float) -> None:
         match action:

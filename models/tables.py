@@ -31,6 +31,8 @@ from models.marks import (
 )
 
 # they belong to the tables of this version as those below do
+from models.people_tables import PersonRow as PersonRow
+from models.people_tables import TokenRow as TokenRow
 from models.privacy_tables import AccessTrailRow as AccessTrailRow
 from models.privacy_tables import PrivacyBreachRow as PrivacyBreachRow
 from models.privacy_tables import PrivacyEntryRow as PrivacyEntryRow

@@ -126,6 +126,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     )
     router = _router(settings, journal, routing, inbox, timers, ari, requests, place_finder, sender)
     place_finder.locations = router.locations
+    router.reception.unacknowledged = lambda call: refusals.unacknowledged(call.sip_id)
     spool = TextSpool(settings.texts_file, peer_check(settings.trunk_match))
     reports, dispatches = _dispatches(settings, journal, routing, inbox, timers, router)
     agencies = router.dispatcher.transfers.directory.agencies
@@ -165,6 +166,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         warning_feed=WarningFeed(settings, journal, clock.now),
         recording_pauses=pauses,
     )
+    router.codes.throttle.supervisor_pin = engine.people.supervisor_pin
     reconnect = Reconnect(engine, requests.tell_full)
     return Parts(engine, reconnect)
 

@@ -2,7 +2,7 @@
 
 Asterisk hands the body of an INVITE to nobody: not to the dialplan, not to ARI and not to AMI. But
 it copies each SIP message to a UDP socket. The socket of `listening_socket` has a filter in the
-kernel that lets through only the INVITEs that come in, one for each call, and what Asterisk
+kernel that lets through only the INVITEs and ACKs that come in, of each call one, and what Asterisk
 refuses; the others cost the program nothing. Source: HEP3 specification rev. 12 (sipcapture),
 res/res_hep.c.
 """
@@ -21,6 +21,8 @@ import msgspec
 HOST = "127.0.0.1"
 PASSWORD_LENGTH = 32
 """Of the password in each copy; the filter counts on it."""
+LONGEST_CALL_ID = 255
+"""A copy has all of a Call-ID; where Asterisk tells it to the engine, it is cut here."""
 
 _MOST_CHUNKS = 32
 _SRC = {3: 4, 5: 16}  # chunk types of the sender's address, and their lengths
@@ -71,7 +73,7 @@ def read_copy(datagram: bytes, password: str) -> Copy | None:
 
 
 def listening_socket(port: int, sip_port: int) -> socket.socket:
-    """Return a bound socket that gets copies of INVITEs to `sip_port`, and of its refusals.
+    """Return a bound socket that gets copies of INVITEs and ACKs to `sip_port`, and its refusals.
 
     A refusal is an answer from 400 on to whatever request. Raises OSError.
 
@@ -101,13 +103,14 @@ _ALL = 0xFFFF_FFFF
 
 
 def _filter(sip_port: int) -> list[_Instruction]:
-    """The program: INVITEs to our port, and what our port answers from 400 on.
+    """The program: INVITEs and ACKs to our port, and what our port answers from 400 on.
 
     Behind the addresses, of IPv4 or of IPv6, stand the password, the Call-ID, which may have any
     length, and the message. Each is behind a header of 6 bytes, of which the last two are the
     length of both.
     """
-    invite, answer = (int.from_bytes(word, "big") for word in (b"INVI", b"SIP/"))
+    words = (b"INVI", b"ACK ", b"SIP/")
+    invite, ack, answer = (int.from_bytes(word, "big") for word in words)
     call_id_4, call_id_6 = (
         _UDP + _ADDRESSES + 2 * (6 + length) + 6 + PASSWORD_LENGTH for length in (4, 16)
     )
@@ -117,12 +120,13 @@ def _filter(sip_port: int) -> list[_Instruction]:
         (_IF_EQUAL, 0, 2, _V4),
         (_LOAD_HALF, 0, 0, call_id_4 + 4),
         (_SKIP, 0, 0, 3),
-        (_IF_EQUAL, 0, 13, _V6),
+        (_IF_EQUAL, 0, 14, _V6),
         (_LOAD_HALF, 0, 0, call_id_6 + 4),
         (_ADD, 0, 0, call_id_6 - call_id_4),
         (_TO_X, 0, 0, 0),
         (_WORD_BEHIND_X, 0, 0, message),
-        (_IF_EQUAL, 0, 2, invite),
+        (_IF_EQUAL, 1, 0, invite),
+        (_IF_EQUAL, 0, 2, ack),
         (_LOAD_HALF, 0, 0, _UDP + _DST_PORT),
         (_IF_EQUAL, 5, 6, sip_port),
         (_IF_EQUAL, 0, 5, answer),

@@ -1,8 +1,8 @@
-"""Who has looked at what: what one line of the access trail says. Pure."""
+"""Who has looked at what, or changed it: what one line of the access trail says. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -18,6 +18,9 @@ class Looked(StrEnum):
     CALLBACK = "callback"
     NUMBER = "number"
     LIST = "list"
+    CHANGE = "change"  # looked at nothing, changed it: the target says what
+    REFUSED = "refused"  # wanted it, and had no role for it
+    EXPORT = "export"
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,3 +79,25 @@ def looked_at(
     if key is not None:
         return Looked.NUMBER, key
     return Looked.LIST, path.removeprefix("/api/")
+
+
+LOOK = "GET "
+"""With this begins the command of who only looks; all others are in the audit."""
+
+_OF_CITIZENS = frozenset({"/api/places/{number}"})
+"""Paths whose part is a citizen's number, which the audit does not repeat."""
+
+
+def changed_what(path: str, parts: Iterable[str], answer: Mapping[str, Any]) -> str:
+    """Return what a request has changed, by ids alone: of its path, else of what was made."""
+    if path in _OF_CITIZENS:
+        return ""
+    if found := ",".join(parts):
+        return found
+    made = answer.get("token", answer)
+    for name in ("id", "number", "phone"):
+        if isinstance(made, Mapping) and isinstance(made.get(name), str):
+            return str(made[name])
+    # several at once
+    rows = next((one for one in answer.values() if isinstance(one, list)), [])
+    return ",".join(str(one["id"]) for one in rows if isinstance(one, Mapping) and "id" in one)

@@ -1,6 +1,7 @@
 """What operators dial on their phones: *11 log in, *12 log out, *13 pause, *14 ready, *15 longer
-wrap-up, *4 what the last call was, *5 which agency is told of it. A code is answered in words: the
-call is answered, a prompt played, and hung up.
+wrap-up, *4 what the last call was, *5 which agency is told of it; *19 and an operator's number, for
+supervisors: hear that operator's talk. A code is answered in words: the call is answered, a prompt
+played, and hung up.
 
 *11 alone logs in the one operator whose own phone it is; at any other phone it begins a dialogue.
 `login_dialogue` decides how it continues, `commands` what a code does; this module acts.
@@ -54,6 +55,7 @@ PROMPTS = (
     *dispositions.PROMPTS,
     *dispatch_codes.PROMPTS,
     *recording_codes.PROMPTS,
+    "monitor_no_talk",
     "callback_nobody",
     "callback_no_carrier",
     "callback_forbidden",
@@ -65,9 +67,16 @@ PROMPTS = (
 )
 
 
+NO_TALK = "monitor_no_talk"
+OnListen = Callable[[str, str, str, str, float], str]
+"""(channel, phone, operator, supervisor, now): let the channel hear the operator's talk; else says
+which prompt tells why not.
+"""
+
 LONGEST_PIECE_S = 2.0
 """Of several prompts each further one takes so long at most, as a digit does."""
 
+_LISTEN = re.compile(r"\*19([0-9]{1,10})#?")
 _DISPOSE, _TELL_AGENCY = re.compile(r"\*4([0-9]{1,8})#?"), re.compile(r"\*5([0-9]{1,10})#?")
 
 
@@ -78,6 +87,7 @@ class _CodeCall:
     channel: str
     phone: str
     dialogue: Dialogue | None = None
+    listens_to: str = ""
     playback: str | None = None
     timer: Timer | None = None
 
@@ -110,6 +120,7 @@ class CodeCalls(Owner):
         # set by whoever routes events
         self.dispositions: Dispositions | None = None
         self.dispatch_codes: DispatchCodes | None = None
+        self.on_listen: OnListen = lambda channel, phone, operator, by, now: NO_TALK
         self._commands = Commands(roster, self.throttle, wrap_ups, reasons, extension_s)
         self._calls: dict[str, _CodeCall] = {}  # by channel
 
@@ -126,10 +137,14 @@ class CodeCalls(Owner):
         """A phone dialled a code: do it and say what came of it, or begin the dialogue."""
         call = self._begin(channel, phone)
         self._switch.answer(channel)
+        if listens := _LISTEN.fullmatch(code):
+            call.listens_to = listens[1]
         prompt = self._of_a_call(phone, code, now)
+        if prompt is None and listens:
+            prompt = WAITS if self.throttle.waits(phone, now) else ""
         if prompt is None:
             prompt = self._commands.do(phone, code.rstrip("#"), now)
-        if prompt is None:
+        if not prompt:
             call.dialogue = begin(now)
             self._step(call, Started(), now)
         else:
@@ -199,13 +214,26 @@ class CodeCalls(Owner):
         self._step(call, Tick(), now)
 
     def _prove(self, call: _CodeCall, operator: str, pin: str, now: float) -> None:
-        answer = self.throttle.prove(call.phone, operator, pin, now)
+        listens = call.listens_to
+        prove = self.throttle.prove_supervisor if listens else self.throttle.prove
+        answer = prove(call.phone, operator, pin, now)
         if answer is Answer.WRONG:
             self._step(call, Refused(), now)
             return
         right = answer is Answer.RIGHT
+        if right and listens:
+            self._listen(call, operator, now)
+            return
         prompt = self._commands.login(operator, call.phone, now) if right else WAITS
         self._last_words(call, prompt, now)
+
+    def _listen(self, call: _CodeCall, supervisor: str, now: float) -> None:
+        """Give the call to what it is to hear; or say that there is nothing."""
+        self._hush(call)
+        self._forget(call.channel)
+        refused = self.on_listen(call.channel, call.phone, call.listens_to, supervisor, now)
+        if refused:
+            self.say(call.channel, refused, now)
 
     # --- what is heard ------------------------------------------------------------------------
 

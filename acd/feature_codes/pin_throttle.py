@@ -29,7 +29,12 @@ FORGOTTEN_S = 86_400.0
 GUESSES = "pins"
 """The key of the fact that is kept for the next engine."""
 
+SUPERVISOR = "supervisor "
+"""Before the number under which a supervisor's wrong PINs are counted: it may be an operator's."""
+
 PinMatches = Callable[[Operator, str], bool]
+SupervisorPin = Callable[[str, str], bool | None]
+"""Whether a PIN is that of the supervisor with this number; None: nobody has it."""
 
 
 class Answer(Enum):
@@ -75,6 +80,8 @@ class PinThrottle:
         self._roster, self._pin_matches, self._journal = roster, pin_matches, journal
         self._kept = _Kept()
         self.wrong = 0
+        # set by whoever knows the line's people
+        self.supervisor_pin: SupervisorPin = lambda number, pin: None
 
     def remember(self, facts: dict[str, Any]) -> None:
         """Know what an earlier engine kept; what makes no sense is left out."""
@@ -103,6 +110,18 @@ class PinThrottle:
             self._forgive(phone, one.id)
             return Answer.RIGHT
         return self._refuse(phone, "" if one is None else one.id, now)
+
+    def prove_supervisor(self, phone: str, number: str, pin: str, now: float) -> Answer:
+        """Judge the PIN of a supervisor, who need be no operator, and is counted apart."""
+        key = f"{SUPERVISOR}{number}"
+        if self.waits(phone, now) or _waits(self._kept.operators.get(key, 0.0), now):
+            log.warning("phone_waits", phone=phone)
+            return Answer.WAITS
+        right = self.supervisor_pin(number, pin)
+        if right:
+            self._forgive(phone, key)
+            return Answer.RIGHT
+        return self._refuse(phone, "" if right is None else key, now)
 
     def _forgive(self, phone: str, operator: str) -> None:
         kept = self._kept

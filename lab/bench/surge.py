@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from acd.rules.rules import LABELS
 from lab.actors.sipp import SippRun
 from lab.bench.load import CITIZEN, KEY, Play, phones_of, read_run
 from lab.bench.peers import Ground, OurLine, Peer, PlainAsterisk
@@ -29,6 +30,8 @@ PATIENCE_MS = (10_000, 30_000)
 IMPATIENT = "citizen_noted_impatient_until_bye"
 OUT_OF_TURN_S = 2.0
 """Who dialled so much later than the next one who was served was served out of turn."""
+BACK_S = 0.5
+"""So long a call takes, at most, from being dialled again to an operator's talk."""
 _LOOK_S = 0.5
 _SLOWEST_CPS = 4.0  # what is served more slowly than that is not waited for
 
@@ -66,8 +69,9 @@ QUICK_SURGES = (Wave(rate=40.0, seconds=5.0),)
 class Surge(msgspec.Struct, frozen=True, kw_only=True):
     """How one surge went. Seconds are from the first call dialled to the last one's end.
 
-    `out_of_turn`: by each citizen's first call. `gave_up`: how often somebody hung up to dial
-    again. `rings_of_fallback`: at the phones. `stalls_s`: for how long the machine stood still.
+    `out_of_turn`: by each citizen's first call (`out_of_turn`). `gave_up`: how often
+    somebody hung up to dial again. `rings_of_fallback`: at the phones. `stalls_s`: for how long
+    the machine stood still.
     """
 
     offered: int
@@ -92,7 +96,7 @@ def judge(
     return Surge(
         offered=len(dialled),
         served=len(talked),
-        out_of_turn=len(passed(citizens, phones, OUT_OF_TURN_S)),
+        out_of_turn=len(out_of_turn(citizens, phones)),
         rings_of_fallback=rings,
         seconds=round(max(over.values(), default=began) - began, 1),
         asterisk_lives=lives,
@@ -103,6 +107,38 @@ def judge(
         ),
         stalls_s=stalls_s,
     )
+
+
+def out_of_turn(citizens: Sequence[Note], phones: Sequence[Note]) -> list[str]:
+    """Say who was served although the next one had dialled earlier, and was in line. Pure.
+
+    Who had hung up when the other began to talk, or had dialled again less than `BACK_S` before,
+    was not there to be served; nor was who said nothing to the menu, which asks for ten seconds.
+    """
+    talked, away = times(phones, "talks"), _away(citizens)
+    silent = {one.citizen for one in phones if LABELS["silent"] in one.shown.split()}
+
+    def was_in_line(who: str, at: float) -> bool:
+        left = any(since <= at <= until + BACK_S for since, until in away.get(who, ()))
+        return not left and who not in silent
+
+    return [
+        f"{one} was served before {other}, who had dialled {earlier_s:.1f} s earlier"
+        for one, other, earlier_s in passed(citizens, phones, OUT_OF_TURN_S)
+        if was_in_line(other, talked[one])
+    ]
+
+
+def _away(citizens: Sequence[Note]) -> dict[str, list[tuple[float, float]]]:
+    """From when to when each citizen had hung up to dial again."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    gone: dict[str, float] = {}
+    for one in sorted(citizens, key=lambda note: note.at):
+        if one.what == "gave_up":
+            gone[one.citizen] = one.at
+        elif one.what == "dialled" and one.citizen in gone:
+            found.setdefault(one.citizen, []).append((gone.pop(one.citizen), one.at))
+    return found
 
 
 async def measure(stage: Stage) -> Figures:

@@ -142,13 +142,17 @@ def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
     ]
 
 
-def passed(citizens: Sequence[Note], phones: Sequence[Note], by_s: float) -> list[str]:
-    """Say who was served although the next one had dialled more than `by_s` earlier."""
+def passed(
+    citizens: Sequence[Note], phones: Sequence[Note], by_s: float
+) -> list[tuple[str, str, float]]:
+    """Return who was served although the next one had dialled more than `by_s` earlier.
+
+    That is: whose number, who came next, and how many seconds earlier that one had dialled.
+    """
     dialled, talked = times(citizens, "dialled"), times(phones, "talks")
     order = sorted(talked.keys() & dialled.keys(), key=lambda who: talked[who])
     return [
-        f"{one} was served before {other}, who had dialled {dialled[one] - dialled[other]:.1f} s "
-        "earlier"
+        (one, other, dialled[one] - dialled[other])
         for one, other in itertools.pairwise(order)
         if dialled[one] > dialled[other] + by_s
     ]

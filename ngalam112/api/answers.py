@@ -29,9 +29,12 @@ from incidents.incident import Contact as KeptContact
 from incidents.incident import Entry
 from incidents.incident import Incident as KeptIncident
 from incidents.states import IncidentClass
+from ngalam112.accounts.people import Person as KeptPerson
+from ngalam112.accounts.people import Token as KeptToken
 from ngalam112.accounts.places import KeptPlace
 from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
+from privacy.trail import Look
 from public_warnings.in_force import PublicWarning
 from reports.summary import Summary
 
@@ -263,6 +266,33 @@ FoundCategory = answer(
 )
 Place = shown(KeptPlace, "Place", "The place of a fixed number.", without=("caller",))
 Places = answer("Places", "In the order of their numbers.", places=many(Place))
+
+
+Person = shown(
+    KeptPerson,
+    "Person",
+    "Who may use the line by a token.",
+    without=("pin_hash",),
+    has_pin=bool,
+)
+AllPeople = answer("AllPeople", "People, by their ids.", people=many(Person))
+Token = shown(
+    KeptToken,
+    "Token",
+    "A token. `state`: valid, expired or revoked.",
+    without=("digest",),
+    state=str,
+)
+AuditLine = shown(
+    Look,
+    "AuditLine",
+    "Who has changed, heard, erased or exported what, or was refused it.",
+)
+Audit = answer("Audit", "The last one first.", audit=many(AuditLine))
+Tokens = answer("Tokens", "By whose they are, the newest first.", tokens=many(Token))
+MadeToken = answer(
+    "MadeToken", "A token and its secret, which is told only here.", token=Token, secret=str
+)
 
 
 class LetGone(msgspec.Struct):

@@ -144,6 +144,10 @@ class EngineCollector(Collector):
         yield from _load(state.load)
         throttle, now = self._engine.router.codes.throttle, self._engine.clock.now()
         yield _counter("wrong_pins", "Wrong PINs since the start", throttle.wrong)
+        wrong_tokens = self._engine.people.wrong_tokens
+        yield _counter(
+            "wrong_tokens", "Wrong tokens shown to the API since the start", wrong_tokens
+        )
         waiting = throttle.waiting(now)
         tests = self._engine.router.line_tests
         yield _gauge("test_calls", "Test calls now", len(tests))

@@ -18,20 +18,25 @@ DOCUMENT_PATH = "/api/openapi.json"
 
 _ABOUT = """\
 What the engine of an emergency line (112) knows, and what can be done with it. Everything but \
-`/healthz` needs the line's token. A request that cannot be done changes nothing, and is answered \
-with one sentence (`Error`). Fields may be added to answers; whoever reads passes over those that \
-it does not know. Parameters and fields of requests that the line does not know are refused.\
+`/healthz` needs a token: the line's own, or that of a person, whose role has to be the least \
+one of the operation (`x-least-role`) or one behind it: read_only, operator, supervisor, \
+administrator. A request that cannot be done changes nothing, and is answered with one sentence \
+(`Error`). Fields may be added to answers; whoever reads passes over those that it does not know. \
+Parameters and fields of requests that the line does not know are refused.\
 """
 _REFUSED = {
     400: "What was asked for cannot be understood, or is not possible; the sentence says why.",
-    401: "The token is missing or wrong.",
+    401: "The token is missing, wrong, expired or revoked.",
+    403: "The role of whose token it is does not allow it; the sentence says which does.",
     404: "There is no such thing.",
     408: "The body did not come in time.",
     409: "It cannot be done as things are now, or the name stands for several.",
+    429: "Too many wrong tokens came from this address; a right one is answered all the same.",
     500: "A fault of ours; the engine's log tells which.",
     503: "The database is away; the line serves calls, and this can be asked again later.",
 }
-_ALWAYS = (400, 401, 408, 500)
+_ALWAYS = (400, 401, 403, 408, 429, 500)
+_OF_TOKENS = {401, 403, 429}
 _TEMPLATE = "#/components/schemas/{name}"
 
 
@@ -74,7 +79,8 @@ def document(routes: Sequence[Route]) -> Answer:
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "`api_token` of `secrets.json` in the line's state folder.",
+                    "description": "A person's token (`ngalam112 token create`); the line's own "
+                    "processes have `api_token` of `secrets.json` in the state folder.",
                 }
             },
         },
@@ -109,6 +115,8 @@ def _operation(route: Route, schema_of: dict[Any, Any], fields: dict[str, Any]) 
         }
     if route.open_to_all:
         made["security"] = []
+    elif route.least is not None:
+        made["x-least-role"] = route.least.value
     return {name: value for name, value in made.items() if value or name == "security"}
 
 
@@ -127,7 +135,7 @@ def _answers(route: Route, schema_of: dict[Any, Any]) -> dict[int, Any]:
 
 
 def _refusals(route: Route) -> dict[int, Any]:
-    statuses = {*_ALWAYS, *route.errors} - ({401} if route.open_to_all else set())
+    statuses = {*_ALWAYS, *route.errors} - (_OF_TOKENS if route.open_to_all else set())
     return {one: {"$ref": f"#/components/responses/Refused{one}"} for one in statuses}
 
 

@@ -21,9 +21,11 @@ from incidents.category_changes import CategoryError, NoSuchCategory
 from incidents.errors import BadIncident, IncidentError
 from models.database import DatabaseError
 from ngalam112.accounts.admin import AdminError, AlreadyThere
+from ngalam112.accounts.people import NoSuchPerson, PeopleError, PersonThere
 from ngalam112.accounts.places import NoSuchPlace
 from ngalam112.accounts.skills import WrongSkill
 from ngalam112.api.asked import Misunderstood
+from ngalam112.api.askers import WITHIN_S, NotAllowed, NotKnown
 from ngalam112.api.bodies import BadBody, reply
 from ngalam112.api.time_ranges import TimeError
 from ngalam112.config.notice_audio import NoticeError
@@ -84,6 +86,9 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (CategoryError, 400),
     (NoSuchPlace, 404),
     (PlaceError, 400),
+    (NoSuchPerson, 404),
+    (PersonThere, 409),
+    (PeopleError, 400),
     (AlreadyThere, 409),
     (AdminError, 400),
     (BadBody, 400),
@@ -92,6 +97,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (WrongSkill, 400),
     (TimeError, 400),
     (Misunderstood, 400),
+    (NotAllowed, 403),
     (DatabaseError, 503),
 )
 
@@ -131,6 +137,11 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return response
     except web.HTTPException as error:
         return refusal(error.status, f"The request cannot be used: {error.reason}.")
+    except NotKnown as error:
+        response = refusal(429 if error.waits else 401, str(error))
+        if error.waits:
+            response.headers["Retry-After"] = f"{WITHIN_S:.0f}"
+        return response
     except Exception as error:
         for kind, status in _STATUS:
             if isinstance(error, kind):

@@ -16,7 +16,9 @@ from typing import Any, get_type_hints
 import msgspec
 from aiohttp import web
 
+from ngalam112.accounts.people import Role
 from ngalam112.api.asked import Misunderstood, NoParameters, understood
+from ngalam112.api.askers import ASKER, check_role, signed
 from ngalam112.api.bodies import json_response, read_body
 from ngalam112.api.refusals import Handler
 
@@ -41,7 +43,8 @@ class Route:
     `turn`: of a question about the past, in which line it waits; None: a part's method.
     `fresh`: it is put after what was recorded has been written. `status`: of the answer that has
     this type. `also`: further statuses, by the types of their answers. `errors`: the statuses of
-    refusals beside those that every route has.
+    refusals beside those that every route has. `least`: the least role that a person needs; None:
+    none is enough. `own`: an operator may do it to themselves. Both are filled in by `least_roles`.
     """
 
     method: str
@@ -54,6 +57,8 @@ class Route:
     turn: Turn | None = None
     fresh: bool = False
     open_to_all: bool = False
+    least: Role | None = None
+    own: bool = False
 
     @property
     def hints(self) -> dict[str, Any]:
@@ -89,6 +94,18 @@ class Route:
         return " ".join(told.split())
 
 
+def guarded(route: Route, handler: Handler) -> Handler:
+    """Return what serves the route to those whose role allows it."""
+    if route.open_to_all:
+        return handler
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        check_role(request[ASKER], route, request.match_info)
+        return await handler(request)
+
+    return handle
+
+
 def bound(route: Route, parts: Iterable[object]) -> Handler:
     """Return what serves the route: reads what the handler is given, and writes its answer.
 
@@ -106,7 +123,7 @@ def bound(route: Route, parts: Iterable[object]) -> Handler:
         if "query" in takes:
             given["query"] = asked
         if body is not None:
-            given["body"] = await read_body(request, body)
+            given["body"] = signed(request[ASKER], await read_body(request, body))
         answer = await act(**given)
         if isinstance(answer, web.StreamResponse):
             return answer

@@ -1,15 +1,15 @@
 """The engine's HTTP API on loopback: what the command line and Prometheus ask and want done.
 
 What there is says `ngalam112.api.table`. Everything but /healthz needs `Authorization: Bearer
-<api_token>`. Answers are JSON; what cannot be done is {"error": one sentence}. Changes go through
-the engine's one writer; questions about the past are answered in a thread with a database
-connection of its own, and reports in a process of their own, so that no call waits for one.
+TOKEN`: the line's own, or a person's (`askers`). Answers are JSON; what cannot be done is
+{"error": one sentence}. Changes go through the engine's one writer; questions about the past are
+answered in a thread with a database connection of its own, and reports in a process of their own,
+so that no call waits for one.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hmac
 
 import msgspec
 import structlog
@@ -18,6 +18,7 @@ from aiohttp import web
 from models.database import Database
 from ngalam112.api import queries
 from ngalam112.api.agencies import AgencyRoutes
+from ngalam112.api.askers import ASKER, Gate
 from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
 from ngalam112.api.complaint_closing import ComplaintClosing
@@ -35,12 +36,13 @@ from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.monitors import MonitorRoutes
 from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.openapi import Document
+from ngalam112.api.people import PeopleRoutes
 from ngalam112.api.places import Places
 from ngalam112.api.privacy import PrivacyRoutes
 from ngalam112.api.recordings import RecordingRoutes
-from ngalam112.api.refusals import LARGEST_BODY, Handler, errors, refusal
+from ngalam112.api.refusals import LARGEST_BODY, Handler, errors
 from ngalam112.api.report_worker import ReportWorker
-from ngalam112.api.routes import Route, Turn, bound, in_turn
+from ngalam112.api.routes import Route, Turn, bound, guarded, in_turn
 from ngalam112.api.status_questions import StatusQuestions
 from ngalam112.api.table import ROUTES
 from ngalam112.api.texts import TextChanges
@@ -72,7 +74,8 @@ class Api:
         self._settings, self._journal = settings, journal
         self.listening = asyncio.Event()
         self._limit: ConnectionLimit | None = None
-        self._authorization = f"Bearer {settings.secrets.api_token}".encode()
+        self._clock, people = engine.clock, PeopleRoutes(engine, database, settings)
+        self._gate = Gate(settings.secrets.api_token, engine.people, people.note_use)
         # one report and one look-up at a time: look-ups share the interpreter with the calls
         self._turns = {one: asyncio.Semaphore(1) for one in Turn}
         self.reports = ReportWorker(settings)
@@ -87,6 +90,7 @@ class Api:
             AgencyRoutes(engine, database, settings),
             CategoryRoutes(engine, database, settings),
             Places(engine, database, settings),
+            people,
             PrivacyRoutes(engine, database, journal),
             NoticeRoutes(engine, settings),
             MonitorRoutes(engine),
@@ -136,7 +140,7 @@ class Api:
             client_max_size=LARGEST_BODY,
         )
         for route in ROUTES:
-            handler = self._handler(route)
+            handler = guarded(route, self._handler(route))
             if route.method == "GET":  # and HEAD
                 application.router.add_get(route.path, handler)
             else:
@@ -163,8 +167,7 @@ class Api:
     async def _authorize(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if self._limit is not None:
             self._limit.has_asked(request)
-        given = request.headers.get("Authorization", "").encode("utf-8", "surrogateescape")
-        if request.path != "/healthz" and not hmac.compare_digest(given, self._authorization):
-            return refusal(401, "Give the line's API token: Authorization: Bearer TOKEN.")
+        if request.path != "/healthz":
+            request[ASKER] = self._gate.asker(request, self._clock.now())
         await body_in_time(request)
         return await handler(request)

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ngalam112.api import answers, incident_queries, queries, text_queries
+from ngalam112.api import answers, audit_queries, incident_queries, queries, text_queries
 from ngalam112.api.agencies import AgencyRoutes
 from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
 from ngalam112.api.incidents import IncidentChanges
+from ngalam112.api.least_roles import with_roles
 from ngalam112.api.line import LineNow
 from ngalam112.api.monitors import MonitorRoutes
 from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.openapi import DOCUMENT_PATH, Document
+from ngalam112.api.people import PeopleRoutes
 from ngalam112.api.places import Places
 from ngalam112.api.privacy import PrivacyRoutes
 from ngalam112.api.recordings import RecordingRoutes
@@ -201,6 +203,15 @@ _CITY = (
     _delete("/api/notices/{name}", NoticeRoutes.clear, answers.Notices, 404),
     _get("/api/warnings", WarningRoutes.list, answers.Warnings),
 )
+_PEOPLE = (
+    _list("/api/audit", audit_queries.audit, answers.Audit, fresh=True),
+    _get("/api/people", PeopleRoutes.list_people, answers.AllPeople),
+    _post("/api/people", PeopleRoutes.add_person, answers.Person, *(409, _AWAY), status=201),
+    _put("/api/people/{id}", PeopleRoutes.change_person, answers.Person, 404, _AWAY),
+    _get("/api/tokens", PeopleRoutes.list_tokens, answers.Tokens),
+    _post("/api/tokens", PeopleRoutes.add_token, answers.MadeToken, *(404, _AWAY), status=201),
+    _delete("/api/tokens/{id}", PeopleRoutes.revoke_token, answers.Token, 404, _AWAY),
+)
 
-ROUTES = (*_INCIDENTS, *_CALLS, *_TEXTS, *_OPERATORS, *_CITY, *_LINE)
+ROUTES = with_roles((*_INCIDENTS, *_CALLS, *_TEXTS, *_OPERATORS, *_CITY, *_PEOPLE, *_LINE))
 """All of them; incidents first, as the document has them."""

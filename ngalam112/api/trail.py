@@ -1,8 +1,8 @@
-"""Writes down who has asked for which call, incident, conversation or list.
+"""Writes down who has asked for which call, incident, conversation or list, or changed anything.
 
 Nobody waits for it and no answer fails by it: a look is one more entry of the journal, which has
 its own alarms. A program that asks for the same thing again and again is written down once a
-minute.
+minute; a change each time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 import structlog
@@ -20,8 +19,9 @@ from aiohttp import web
 from acd.calls.ids import new_id
 from acd.numbers.caller import same_caller
 from journal.database_writer import DatabaseWriter
+from ngalam112.api.askers import ASKER, Asker, NotAllowed
 from ngalam112.api.refusals import Handler
-from privacy.trail import TABLE, USER_HEADER, Look, Looked, looked_at
+from privacy.trail import LOOK, TABLE, Look, Looked, changed_what, looked_at
 
 log = structlog.get_logger("api")
 
@@ -41,37 +41,57 @@ class AccessTrail:
     @web.middleware
     async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Answer, and write down who got it."""
-        response = await handler(request)
+        try:
+            response = await handler(request)
+        except NotAllowed:
+            self._leave(self._note_change, request, None)
+            raise
         if request.method == "GET" and response.status == 200:
-            try:
-                self._note(request, response)
-            except Exception as error:
-                # whoever answers a call needs the answer, trail or no trail
-                log.error("access_trail_fails", error=type(error).__name__)
+            self._leave(self._note, request, response)
+        elif request.method not in ("GET", "HEAD") and response.status < 400:
+            self._leave(self._note_change, request, response)
         return response
 
+    @staticmethod
+    def _leave(note: Callable[..., None], *about: Any) -> None:
+        try:
+            note(*about)
+        except Exception as error:
+            # whoever answers a call needs the answer, trail or no trail
+            log.error("access_trail_fails", error=type(error).__name__)
+
     def _note(self, request: web.Request, response: web.StreamResponse) -> None:
-        resource = request.match_info.route.resource
-        path = "" if resource is None else resource.canonical
-        body = response.body if isinstance(response, web.Response) else None
+        path = _path(request)
         asked = looked_at(
-            path, request.query, _decoded(body), lambda one: same_caller(one, self._country)
+            path, request.query, _decoded(response), lambda one: same_caller(one, self._country)
         )
         if asked is None:
             return
-        user = unquote(request.headers.get(USER_HEADER, ""))
-        kind, target = asked
-        who, now = user[:64] or "api token", self._clock()
-        if self._is_again((who, kind, target), now):
-            return
+        asker, (kind, target), now = request[ASKER], asked, self._clock()
+        if not self._is_again((asker.who, kind, target), now):
+            self._write(asker, kind, target, f"{LOOK}{path}", now)
+
+    def _note_change(self, request: web.Request, response: web.StreamResponse | None) -> None:
+        """Write down who has changed what, each time; or was refused it, once a minute."""
+        path, asker, now = _path(request), request[ASKER], self._clock()
+        answer = {} if response is None else _decoded(response)
+        target = changed_what(path, request.match_info.values(), answer)
+        kind, command = Looked.CHANGE, f"{request.method} {path}"
+        if response is None:
+            kind, command = Looked.REFUSED, f"refused: {command}"
+            if self._is_again((asker.who, command, target), now):
+                return
+        self._write(asker, kind, target, command, now)
+
+    def _write(self, asker: Asker, kind: Looked, target: str, command: str, now: float) -> None:
         look = Look(
             id=new_id(now),
             at=now,
-            who=who,
-            source="cli" if user else "api",
-            kind=Looked(kind),
+            who=asker.who,
+            source=asker.source,
+            kind=kind,
             target=target[:64],
-            command=f"GET {path}"[:64],
+            command=command[:64],
         )
         self._recorder.row(TABLE, msgspec.to_builtins(look))
 
@@ -86,8 +106,14 @@ class AccessTrail:
         return False
 
 
-def _decoded(body: Any) -> Mapping[str, Any]:
+def _path(request: web.Request) -> str:
+    resource = request.match_info.route.resource
+    return "" if resource is None else resource.canonical
+
+
+def _decoded(response: web.StreamResponse) -> Mapping[str, Any]:
     """The answer as far as it says what was shown; a list may be long, and is not needed."""
+    body = response.body if isinstance(response, web.Response) else None
     if not isinstance(body, bytes | bytearray) or len(body) > 1_000_000:
         return {}
     found = msgspec.json.decode(body)

@@ -84,7 +84,7 @@ def operator_add(
 
         _check(settings, skills, weight)
         check_owner(settings.journal)
-        async with kept_database(settings) as database:
+        async with kept_database(settings, "POST /api/operators", id) as database:
             one = await add_operator(
                 database,
                 id,
@@ -204,7 +204,7 @@ def operator_skills(
 
         _check(settings, skills, weight)
         check_owner(settings.journal)
-        async with kept_database(settings) as database:
+        async with kept_database(settings, "POST /api/operators/{id}/skills", id) as database:
             one = await set_skills(database, id, skills, weight)
         tell_journal(settings.journal, one)
         return operator_rows([one], ZoneInfo(settings.timezone))[0]

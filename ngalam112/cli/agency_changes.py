@@ -43,7 +43,8 @@ async def _offline(settings: Settings, changes: Sequence[Change]) -> list[dict[s
     from ngalam112.api.agency_queries import agency_row
 
     sources = _sources(settings)
-    async with kept_database(settings) as database:
+    about = ",".join(one.id for one in changes)
+    async with kept_database(settings, f"PUT {_PATH}", about) as database:
         found = by_id(await change_agencies(database, sources, changes, time.time()))
     return [agency_row(found[one.id], settings) for one in changes]
 

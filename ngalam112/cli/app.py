@@ -13,6 +13,7 @@ from ngalam112 import __version__
 from ngalam112.cli.accounts import operators
 from ngalam112.cli.agencies import agencies
 from ngalam112.cli.api import api
+from ngalam112.cli.audit import audits
 from ngalam112.cli.callbacks import callbacks
 from ngalam112.cli.calls import calls
 from ngalam112.cli.categories import categories, category_list
@@ -27,6 +28,7 @@ from ngalam112.cli.national import report_national
 from ngalam112.cli.notices import notices
 from ngalam112.cli.one_line import run_command, tell
 from ngalam112.cli.operator_times import report_operator_times
+from ngalam112.cli.people import people
 from ngalam112.cli.phones import phones
 from ngalam112.cli.places import place
 from ngalam112.cli.privacy import privacy
@@ -43,6 +45,7 @@ from ngalam112.cli.staffing import staffing
 from ngalam112.cli.status import write_status
 from ngalam112.cli.supervisor_reports import SUPERVISOR_REPORTS
 from ngalam112.cli.texts import texts
+from ngalam112.cli.tokens import tokens
 from ngalam112.cli.warnings import public_warnings
 from ngalam112.cli.watch import watch
 from ngalam112.config.settings import load_settings
@@ -80,7 +83,7 @@ app.command()(watch)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
     *(callbacks, monitors, place, notices, public_warnings, menus),
-    *(privacy, recordings, reports, exports, database, sounds, api),
+    *(privacy, recordings, reports, exports, database, sounds, api, people, tokens, audits),
 ):
     app.add_typer(group)
 

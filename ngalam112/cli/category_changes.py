@@ -61,7 +61,8 @@ async def _offline(settings: Settings, changes: Sequence[Change]) -> list[dict[s
     from ngalam112.api.category_queries import category_row
 
     first, taken = load_categories(settings.categories_file), taken_digits(settings)
-    async with kept_database(settings) as database:
+    about = ",".join(one.id for one in changes)
+    async with kept_database(settings, f"PUT {PATH}", about) as database:
         rows = first.own.values()
         found = await change_categories(database, rows, changes, taken, time.time())
     by_id = {one.id: one for one in found}

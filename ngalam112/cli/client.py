@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ngalam112.cli.own_token import personal_token
 from ngalam112.cli.person import person
 from ngalam112.config.settings import Settings
 from privacy.trail import USER_HEADER
@@ -64,14 +65,15 @@ class Client:
 
     def _request(self, method: str, target: str, body: str | None) -> Any:
         port = self._settings.api_port
-        if not (self._settings.home / "secrets.json").exists():
+        own = personal_token()
+        if own is None and not (self._settings.home / "secrets.json").exists():
             # to ask is no reason to make the secrets of a line that was never started
             raise EngineDown(
                 f"The engine is down (no line has ever run in {self._settings.home}); {_START}."
             )
         connection = http.client.HTTPConnection(HOST, port, timeout=self._timeout_s)
         headers = {
-            "Authorization": f"Bearer {self._settings.secrets.api_token}",
+            "Authorization": f"Bearer {own or self._settings.secrets.api_token}",
             USER_HEADER: quote(person()),  # for the access trail
         }
         try:
@@ -96,7 +98,7 @@ class Client:
             ) from None
         finally:
             connection.close()
-        if status == 401:
+        if status == 401 and own is None:
             raise EngineRefused(
                 f"The engine at port {port} is another line's; "
                 "check NGALAM112_API_PORT and NGALAM112_HOME.",

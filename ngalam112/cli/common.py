@@ -19,6 +19,7 @@ from ngalam112.cli.one_line import tell as tell
 from ngalam112.cli.person import person
 from ngalam112.config.settings import Settings
 from ngalam112.terminal import Format
+from privacy.trail import Looked
 
 if TYPE_CHECKING:
     from models.database import Database
@@ -54,6 +55,7 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
         tell(f"engine does not answer: read from the database ({error})")
     from ngalam112.api import (
         agency_queries,
+        audit_queries,
         category_queries,
         incident_queries,
         queries,
@@ -63,6 +65,7 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
     parts = (queries, text_queries, incident_queries, agency_queries, category_queries)
     given = dict(params or {})
     stored = {path: question for part in parts for path, question in part.STORED.items()}
+    stored |= audit_queries.STORED
     question = stored.get(path)
     if question is None:
         group, _, name = path.rpartition("/")
@@ -97,14 +100,34 @@ def _leave_trail(
 
 
 @asynccontextmanager
-async def kept_database(settings: Settings) -> AsyncIterator[Database]:
-    """Open the line's database for writing; make it, or bring it up to date, where need be."""
+async def kept_database(
+    settings: Settings, command: str, about: str = ""
+) -> AsyncIterator[Database]:
+    """Open the line's database for writing; make it, or bring it up to date, where need be.
+
+    `command`, `about`: what is written into the audit then, as the engine does: the method and
+    path of the API, and ids.
+    """
     from models.database import Database, upgrade
 
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     await upgrade(settings.url)
     async with Database(settings.url) as database:
         yield database
+        await leave_audit(database, command, about)
+
+
+async def leave_audit(
+    database: Database, command: str, about: str, kind: Looked = Looked.CHANGE
+) -> None:
+    """Write down what was changed by the command line alone; what is done stays done."""
+    from models.database import DatabaseError
+    from ngalam112.personal_data.trail import write_look
+
+    try:
+        await write_look(database, person(), kind, about[:64], command[:64], time.time())
+    except DatabaseError as error:
+        tell(f"the audit has not been written: {error}")
 
 
 def period(

@@ -17,8 +17,9 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngalam112.api import time_ranges
-from ngalam112.cli.common import FromOption, ToOption, make_group
+from ngalam112.cli.common import FromOption, ToOption, leave_audit, make_group
 from ngalam112.config.settings import Settings, load_settings
+from privacy.trail import Looked
 
 exports = make_group("export", "The records in the formats of other programs.")
 
@@ -48,6 +49,10 @@ async def _write(
     settings: Settings, since: datetime | None, until: datetime | None, output: Path | None
 ) -> None:
     """Read the database itself, engine or not: months of lines are no work for an engine."""
+    from ngalam112.api.queries import open_stored
+
+    async with open_stored(settings) as database:
+        await leave_audit(database, "export queue_log", "", Looked.EXPORT)
     with written(output) as file:
         async with aclosing(_lines(settings, since, until)) as lines:
             async for line in lines:

@@ -51,7 +51,7 @@ def phone_add(
         from ngalam112.accounts.admin import add_phone, check_free
 
         check_free(number, settings.number, settings.test_number)
-        async with kept_database(settings) as database:
+        async with kept_database(settings, "POST /api/phones", number) as database:
             phone = await add_phone(database, number, given, contact, replace=replace)
         return {**body, "password": phone.password, "in_effect": False}
 

@@ -72,7 +72,7 @@ async def _keep(settings: Settings, found: list[Registered]) -> None:
     from places.districts import load_districts
 
     city = load_districts(settings.districts_file)
-    async with kept_database(settings) as database:
+    async with kept_database(settings, "POST /api/places") as database:
         await keep_places(database, named(found, city))
 
 

@@ -80,7 +80,9 @@ def privacy_request(
 
     said = {"caller": caller, "number": number, "verified": verified, "text": text}
     made = with_database(
-        settings, lambda database: take_down(database, wanted, **said, by=person(), now=at)
+        settings,
+        lambda database: take_down(database, wanted, **said, by=person(), now=at),
+        "privacy request",
     )
     due = shown_time(made.due_at, ZoneInfo(settings.timezone))
     console().print(f"Request {made.id} ({made.kind}) is taken down; it is due {due}.")
@@ -168,7 +170,7 @@ def _move(request_id: int, state: RequestState, reason: str) -> None:
             check_by_hand(await find_request(session, request_id), state)
         return await move(database, request_id, state, person(), now, reason)
 
-    made = with_database(settings, work)
+    made = with_database(settings, work, f"privacy {state} {request_id}")
     if made.kind is RequestKind.RESTRICTION and state is RequestState.DONE:
         _restrict(settings, made, now)
     late = f", {span(now - made.due_at)} late" if now > made.due_at else ""

@@ -67,6 +67,7 @@ def breach_add(
     made = with_database(
         settings,
         lambda one: add_breach(one, what, found_at=found_at, people=people, by=person(), now=now),
+        "privacy breach add",
     )
     due = shown_time(made.due_at, ZoneInfo(settings.timezone))
     console().print(f"Breach {made.id} is written down; all are to be told by {due}.")
@@ -143,6 +144,7 @@ def breach_notify(
     made = with_database(
         settings,
         lambda one: tell(one, breach_id, Told(whom), how, told_at=told_at, by=person(), now=now),
+        f"privacy breach notify {breach_id}",
     )
     late = f", {span(told_at - made.due_at)} late" if told_at > made.due_at else ""
     untold = f" Still to be told: {', '.join(made.untold)}." if made.untold else ""
@@ -158,7 +160,9 @@ def breach_close(
     from ngalam112.personal_data.breaches import close
 
     made = with_database(
-        load_settings(), lambda one: close(one, breach_id, reason, by=person(), now=time.time())
+        load_settings(),
+        lambda one: close(one, breach_id, reason, by=person(), now=time.time()),
+        f"privacy breach close {breach_id}",
     )
     more = f" Not told: {', '.join(made.untold)}." if made.untold else ""
     console().print(f"Breach {made.id} is closed.{more}")

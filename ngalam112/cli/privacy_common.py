@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy.exc import SQLAlchemyError
 
 from ngalam112.api.time_ranges import begin, local, on_screen
+from ngalam112.cli.common import leave_audit
 from ngalam112.config.settings import Settings
 from privacy.errors import NotLegal
 
@@ -32,16 +33,24 @@ FIRST_DAY = datetime(2022, 10, 17, tzinfo=UTC)
 """Since when UU 27/2022 is in force: nobody has asked, and nothing was reported, by it before."""
 
 
-def with_database(settings: Settings, work: Callable[[Database], Awaitable[T]]) -> T:
-    """Do some work with the line's database; raises a DatabaseError."""
+def with_database(
+    settings: Settings, work: Callable[[Database], Awaitable[T]], audited: str = ""
+) -> T:
+    """Do some work with the line's database; raises a DatabaseError.
+
+    `audited`: the command, for the audit, of what changes something and leaves no other line there.
+    """
     from ngalam112.api.queries import open_stored
 
     async def opened() -> T:
         async with open_stored(settings) as database:
             try:
-                return await work(database)
+                done = await work(database)
             except (OSError, SQLAlchemyError) as error:
                 raise database.unreachable(error) from None
+            if audited:
+                await leave_audit(database, audited, "")
+            return done
 
     return asyncio.run(opened())
 

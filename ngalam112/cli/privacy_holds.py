@@ -52,7 +52,9 @@ def hold_add(
     settings = load_settings()
     kind, target = _target(settings, call, incident, number)
     made = with_database(
-        settings, lambda one: place_hold(one, kind, target, reason, person(), time.time())
+        settings,
+        lambda one: place_hold(one, kind, target, reason, person(), time.time()),
+        "privacy hold add",
     )
     console().print(safe(f"Hold {made.id} is placed on {made.kind} {made.target}."))
 
@@ -110,7 +112,9 @@ def hold_release(
     from ngalam112.personal_data.holds import release_hold
 
     made = with_database(
-        load_settings(), lambda one: release_hold(one, hold_id, reason, person(), time.time())
+        load_settings(),
+        lambda one: release_hold(one, hold_id, reason, person(), time.time()),
+        f"privacy hold release {hold_id}",
     )
     console().print(safe(f"Hold {made.id} on {made.kind} {made.target} is released."))
 

@@ -68,7 +68,11 @@ def privacy_purge(
     if now is not None:
         at = begin(now, zone, at)
     rules = load_distribution(settings.distribution_file).retention
-    found = with_database(settings, lambda one: _purged(one, settings, rules, at, apply))
+    found = with_database(
+        settings,
+        lambda one: _purged(one, settings, rules, at, apply),
+        "privacy purge" if apply else "",
+    )
     found += _logs(settings, rules, at, apply)
     rows = [_row(one, zone) for one in found]
     shown = [

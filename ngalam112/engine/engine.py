@@ -20,6 +20,7 @@ from acd.timers import Timers
 from incidents.categories import Category
 from incidents.category_changes import CATEGORIES, fact
 from incidents.dispatches import Dispatches
+from ngalam112.accounts.known_people import People
 from ngalam112.config.agencies import doubts, provision_agencies
 from ngalam112.config.provision import phones_read, phones_unread, provision_phones
 from ngalam112.config.routing import RoutingConfig
@@ -79,7 +80,7 @@ class Engine:
         self.ban_keeper, self.place_finder, self.refusals = ban_keeper, place_finder, refusals
         self.text_service, self.warning_feed = text_service, warning_feed
         self.recording_pauses = recording_pauses
-        self.dispatches, self._reports = dispatches, reports
+        self.dispatches, self._reports, self.people = dispatches, reports, People(journal.keep)
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
         self.restored = self.agencies_stored = self.categories_stored = False

@@ -150,6 +150,7 @@ class EventRouter:
         incidents.lives = self.live.lives
         self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
         self.agency_calls, self.monitors = agency_calls, monitors
+        codes.on_listen = monitors.from_phone
         texts.call_of = self._call_of
         rules, load = dispatcher.rules, dispatcher.load
         self.nuisance = NuisanceNumbers(rules.nuisance, journal.keep, rules.country)

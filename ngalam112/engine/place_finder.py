@@ -14,7 +14,7 @@ from ngalam112.engine.invite_copies import InviteCopies
 from ngalam112.engine.locations import Locations, Told
 from ngalam112.engine.place_fetch import PlaceFetcher
 from ngalam112.engine.place_worker import PlaceWorker
-from pbx.hep import Copy
+from pbx.hep import LONGEST_CALL_ID, Copy
 from places.finding import Map, of_document
 from places.invite import said
 from places.place import Place, PlaceError, PlaceSource
@@ -24,9 +24,6 @@ log = structlog.get_logger("place")
 MOST_SEEN = 1000
 MOST_OF_A_CALL = 8
 """So many INVITEs of one dialog may say a place; a phone that moves may send some."""
-
-LONGEST_CALL_ID = 255
-"""Asterisk cuts a Call-ID here where it tells it to the engine."""
 
 Post = Callable[[Callable[[float], None]], None]
 

@@ -70,6 +70,7 @@ class RefusalCounts:
         self._calls, self._heard = RefusedCalls(), asyncio.Event()
         self._rows: dict[tuple[float, str, int], _Row] = {}
         self._lately: dict[tuple[str, int], RefusedFrom] = {}
+        self._told, self._told_since = 0, 0.0
         self.totals: Counter[tuple[str, int]] = Counter()
 
     def remember(self, facts: dict[str, Any]) -> None:
@@ -82,10 +83,14 @@ class RefusalCounts:
         self._lately = {(one.source, one.status): one for one in found} | self._lately
 
     def heard(self, copy: Copy) -> None:
-        """A copy of an INVITE or of a refusal is here; called in the event loop."""
+        """A copy of an INVITE, an ACK or a refusal is here; called in the event loop."""
         self._calls.heard(copy, self._now())
         if self._calls.waiting:
             self._heard.set()
+
+    def unacknowledged(self, call_id: str) -> bool:
+        """Whether a call was answered, as far as is known, and nobody has acknowledged it yet."""
+        return self._calls.unacknowledged(call_id, self._now())
 
     def lately(self) -> list[RefusedFrom]:
         """Return whose calls were refused within a day, the last first."""
@@ -129,29 +134,35 @@ class RefusalCounts:
         key = source, refusal.status
         one = self._lately.get(key)
         if one is None or one.at < now - DAY_S:
-            if one is None and len(self._lately) >= MOST_SOURCES and not self._make_room(trunk):
+            if one is None and len(self._lately) >= MOST_SOURCES and not self._make_room(now):
                 return
             one = RefusedFrom(
                 source=source, trunk=trunk, status=refusal.status, dialled="", since=now, at=now
             )
             self._lately[key] = one
-            log.warning(
-                "call_refused_before_line",
-                source=source,
-                trunk=trunk,
-                status=refusal.status,
-                dialled=refusal.dialled,
-            )
+            self._tell(one, refusal.dialled)
         one.dialled, one.at, one.calls = refusal.dialled, now, one.calls + 1
 
-    def _make_room(self, trunk: bool) -> bool:
-        """Forget the oldest address; one of a trunk never for a stranger's."""
-        others = [key for key, one in self._lately.items() if trunk or not one.trunk]
-        if not others:
-            return False
-        strangers = [key for key in others if not self._lately[key].trunk]
-        del self._lately[min(strangers or others, key=lambda key: self._lately[key].at)]
-        return True
+    def _tell(self, one: RefusedFrom, dialled: str) -> None:
+        """Say it in the log; strangers with ever new addresses are no reason for ever new lines."""
+        if one.since >= self._told_since + HOUR_S:
+            self._told, self._told_since = 0, one.since
+        self._told += 1
+        if self._told <= MOST_SOURCES:
+            log.warning(
+                "call_refused_before_line",
+                source=one.source,
+                trunk=one.trunk,
+                status=one.status,
+                dialled=dialled,
+            )
+
+    def _make_room(self, now: float) -> bool:
+        """Forget the stranger that was refused the longest ago; a trunk only after its day."""
+        dull = [key for key, one in self._lately.items() if not one.trunk or one.at < now - DAY_S]
+        if dull:
+            del self._lately[min(dull, key=lambda key: self._lately[key].at)]
+        return bool(dull)
 
     def _keep(self, now: float) -> None:
         with self._journal.together():

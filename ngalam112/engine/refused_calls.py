@@ -1,10 +1,15 @@
-"""Decides which calls Asterisk has refused by itself, from copies of INVITEs and of answers. Pure.
+"""Decides which calls Asterisk has refused by itself, and which were never acknowledged. Pure.
+
+Both are told by copies: of INVITEs, of refusals and of ACKs.
 
 Such a call never reaches the dialplan: no engine hears of it, and it has no record. Told apart are
 answers to what was asked within a call (To has a tag), of a call that got a channel (Asterisk adds
 `Reason` to its answers then), to one whose caller has hung up (487), and answers that are followed
 by another try of the same call: with a password (401), without the extension (420). Source: RFC
 3261, sections 8.1.3.5 and 22.2.
+
+Who never acknowledges the answer (200) is no phone, or has lost the way to us: Asterisk sends the
+answer again, each time waiting for ACK, and ends the call after 32 s (section 13.3.1.4).
 """
 
 from __future__ import annotations
@@ -13,14 +18,16 @@ import re
 
 import msgspec
 
-from pbx.hep import Copy
+from pbx.hep import LONGEST_CALL_ID, Copy
 
 SURE_AFTER_S = 5.0
 """Who has not tried again by then has not got in."""
 MOST_REMEMBERED = 4096
 LONGEST_DIALLED = 32
+UNACKNOWLEDGED_S = 40.0
+"""By then Asterisk has ended who never acknowledged an answer, late as it may have come."""
 
-_INVITE, _CANCELLED = b"INVITE ", 487
+_INVITE, _ACK, _CANCELLED = b"INVITE ", b"ACK ", 487
 _NUMBER = re.compile(rb"^CSeq[ \t]*:\s*(\d{1,10})\s+INVITE\b", re.IGNORECASE | re.MULTILINE)
 _IN_A_CALL = re.compile(rb"^(?:To|t)[ \t]*:.*;\s*tag\s*=", re.IGNORECASE | re.MULTILINE)
 _HAS_CHANNEL = re.compile(rb"^Reason[ \t]*:", re.IGNORECASE | re.MULTILINE)
@@ -38,13 +45,18 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class _Invite(msgspec.Struct):
-    """An INVITE for a new call. `status`: with what it was refused, 0: it was not; `at`: when."""
+    """An INVITE for a new call, of `heard`. `status`: with what it was refused `at`, 0: it was not.
+
+    `acknowledged`: the caller has got an answer.
+    """
 
     number: int
     source: str
     dialled: str
+    heard: float
     status: int = 0
     at: float = 0.0
+    acknowledged: bool = False
 
 
 class RefusedCalls:
@@ -61,15 +73,28 @@ class RefusedCalls:
         return bool(self._doubtful or self._sure)
 
     def heard(self, copy: Copy, now: float) -> None:
-        """A copy is here: of an INVITE that came in, or of a refusal."""
+        """A copy is here: of an INVITE or an ACK that came in, or of a refusal."""
+        call_id = copy.call_id[:LONGEST_CALL_ID]
+        if copy.packet.startswith(_ACK):
+            if (call := self._calls.get(call_id)) is not None:
+                call.acknowledged = True
+            return
         head = copy.packet.partition(b"\r\n\r\n")[0]
         found = _NUMBER.search(head)
         if found is None:
             return
         if head.startswith(_INVITE):
-            self._invited(copy, head, int(found[1]))
+            self._invited(call_id, head, _Invite(int(found[1]), copy.sender, _dialled(head), now))
         else:
-            self._refused(copy.call_id, head, int(found[1]), now)
+            self._refused(call_id, head, int(found[1]), now)
+
+    def unacknowledged(self, call_id: str, now: float) -> bool:
+        """Whether this call may be one that is never acknowledged; no, if nothing is known of it.
+
+        A copy that is lost makes nobody wait for longer than Asterisk lets such a call live.
+        """
+        call = self._calls.get(call_id)
+        return call is not None and not call.acknowledged and now < call.heard + UNACKNOWLEDGED_S
 
     def sure(self, now: float) -> list[Refusal]:
         """Return the calls that have not got in, each once."""
@@ -80,14 +105,14 @@ class RefusedCalls:
         found, self._sure = self._sure, []
         return found
 
-    def _invited(self, copy: Copy, head: bytes, number: int) -> None:
-        before = self._calls.get(copy.call_id)
-        if _IN_A_CALL.search(head) or (before is not None and before.number == number):
+    def _invited(self, call_id: str, head: bytes, invite: _Invite) -> None:
+        before = self._calls.get(call_id)
+        if _IN_A_CALL.search(head) or (before is not None and before.number == invite.number):
             return
         # another try of a call that was refused
-        self._doubtful.pop(copy.call_id, None)
-        self._calls.pop(copy.call_id, None)
-        self._calls[copy.call_id] = _Invite(number, copy.sender, _dialled(head))
+        self._doubtful.pop(call_id, None)
+        self._calls.pop(call_id, None)
+        self._calls[call_id] = invite
         if len(self._calls) > MOST_REMEMBERED:
             oldest = next(iter(self._calls))
             self._settle(oldest)

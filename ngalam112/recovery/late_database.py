@@ -45,6 +45,7 @@ def remember(
         engine.know_agencies(known.agencies, stored=is_stored)
     if known.categories:
         engine.know_categories(known.categories, stored=is_stored)
+    engine.people.know(known.people, stored=is_stored)
     reconnect.remember(known.calls, kept.facts, seen_at)
     # somebody has set the machine's clock since: what had to happen in an hour has to then as well
     items = items_of(known, engine.clock.stepped(kept.facts.get(CLOCK)))
@@ -116,6 +117,8 @@ def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
         engine.know_agencies(stored.agencies, stored=True)
     if stored.categories and not engine.categories_stored:
         engine.know_categories(stored.categories, stored=True)
+    if not engine.people.stored:
+        engine.people.know(stored.people, stored=True)
     engine.doubt_agencies()
     engine.doubt_categories()
     in_journal = local.kept.others.get(TABLE, {}).keys() | local.kept.newer

@@ -35,6 +35,9 @@ from models.tables import IncidentRow
 from ngalam112.accounts.admin import load_roster
 from ngalam112.accounts.agencies import filled_agencies
 from ngalam112.accounts.categories import filled_categories
+from ngalam112.accounts.known_people import Kept as KeptPeople
+from ngalam112.accounts.known_people import of_facts as people_of_facts
+from ngalam112.accounts.people_rows import load_people
 from ngalam112.recovery.snapshot import open_calls
 
 log = structlog.get_logger("startup")
@@ -65,6 +68,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     incident_number: str | None = None
     agencies: list[Agency] = []
     categories: list[Category] = []
+    people: KeptPeople = msgspec.field(default_factory=KeptPeople)
 
 
 def known_by(kept: Kept, stored: Known | None = None) -> Known:
@@ -78,6 +82,7 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
             others={table: list(some.values()) for table, some in kept.others.items()},
             agencies=of_facts(kept.facts),
             categories=category_changes.of_facts(kept.facts),
+            people=people_of_facts(kept.facts),
         )
     operators = []
     for one in stored.operators:
@@ -93,6 +98,7 @@ def known_by(kept: Kept, stored: Known | None = None) -> Known:
         incident_number=stored.incident_number,
         agencies=stored.agencies,
         categories=stored.categories,
+        people=stored.people,
     )
 
 
@@ -237,6 +243,7 @@ async def read_stored(
                 categories=await filled_categories(
                     database, categories, time.time(), told_categories
                 ),
+                people=await load_people(database),
             )
 
     return await in_thread(read)

@@ -125,8 +125,8 @@ class Turns:
     """Says when a test begins: how many may run beside each other is what the machine can bear.
 
     No test runs beside a play that fills the machine: each would hear what is not its own. Of the
-    others, one that starts Asterisk, SIPp or the like begins once few programs wait for a processor, or nobody else
-    runs, or it has waited for `_MOST_WAIT_S`; so the suite slows down beside other work instead of
+    others, one that starts Asterisk, SIPp or the like begins once few programs wait for a
+    processor, or nobody else runs, or it has waited for `_MOST_WAIT_S`; so the suite slows down beside other work instead of
     failing. Around everything else that is done for a test, so that its time limit does not count
     the wait.
     """

@@ -109,7 +109,11 @@ class Asking:
 
 
 @pytest.mark.filterwarnings("ignore")
-async def test_whatever_is_asked_is_answered_as_the_document_says(tmp_path: Path) -> None:
+async def test_whatever_is_asked_is_answered_as_the_document_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # it shows hundreds of wrong tokens, each of which is to be answered 401
+    monkeypatch.setattr("ngalam112.api.askers.WRONG_TOKENS", 100_000)
     async with an_engine(tmp_path) as served:
         await with_something_in_it(served)
         port, token = served.settings.api_port, served.settings.secrets.api_token

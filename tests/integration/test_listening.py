@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import time
@@ -131,3 +132,28 @@ async def test_a_hold_and_a_conference_are_heard_as_well(floor: Floor) -> None:
         await goes_on(0.2)
         await scene.over()
         await eventually(supervisor.has_no_call, what="the supervisor's call ends with the talk")
+
+
+async def test_a_supervisor_listens_by_star_code_and_pin(floor: Floor) -> None:
+    async with floor.scene("101") as scene, a_supervisor(scene) as supervisor:
+        await scene.line.post("/api/people", {"id": "2001", "name": "Rini", "role": "supervisor"})
+        client, pin = scene.line.client, {"pin": "864213"}
+        await asyncio.to_thread(client.put, "/api/people/2001", pin)
+        await scene.talk()
+        since, lines_before = time.monotonic(), len(await trail(scene))
+        await supervisor.dial("*191101")
+        await supervisor.press("2001#")
+        await goes_on(0.3)
+        await supervisor.press("864213#")
+        await heard(scene, supervisor, "listen")
+        await engine_dies(scene)
+        await heard(scene, supervisor, "listen")
+        await supervisor.press("5")
+        await heard(scene, supervisor, "whisper")
+        gap = scene.citizen_phone.longest_silence(since)
+        await scene.over()
+        await eventually(supervisor.has_no_call, what="the supervisor's call ends with the talk")
+        assert gap <= 0.02 + GAP_S, f"the citizen heard nothing for {gap * 1000:.0f} ms"
+        said = [f"monitor {mode} 1101" for mode in ("listen", "whisper")]
+        found = (await trail(scene))[lines_before:]
+        assert found == [("2001", one, f"*19 at phone {SUPERVISOR}") for one in said]

@@ -133,8 +133,9 @@ async def test_the_command_writes_two_files_that_only_their_owner_reads(tmp_path
     async with Database(settings.url) as database:
         looks = await rows_of(database, AccessTrailRow)
     assert [(one["kind"], one["target"], one["command"]) for one in looks] == [
-        ("number", SRI_KEY, "privacy export")
-    ] * 2
+        ("change", "", "privacy request"),
+        *[("number", SRI_KEY, "privacy export")] * 2,
+    ]
     assert looks[0]["at"] > NOON and looks[0]["who"]
     shown = await run(settings, "privacy", "show", "1")
     assert "exported" in shown.out and "sri.json, sri.txt" in shown.out

@@ -21,7 +21,7 @@ from pbx.programs import Programs
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 TRUNK, UNTRUSTED, STRANGER = "127.0.0.2", "127.0.0.3", "127.0.0.4"
-NUMBER = "sip:112@127.0.0.1"
+NUMBER, TESTS = "sip:112@127.0.0.1", "1129"
 AUDIO = SDP.format(host=TRUNK, port=free_port())
 VIDEO_ONLY = AUDIO.replace("audio", "video")
 ITU_ONLY = AUDIO.replace("AVP 8", "AVP 18") + "a=rtpmap:18 G729/8000\r\n"
@@ -39,8 +39,9 @@ async def line(
     programs: Programs, brief_sounds: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Line]:
     home = tmp_path_factory.mktemp("line")
-    changes = {"trunk_match": [f"{TRUNK}/32"], "untrusted_match": [f"{UNTRUSTED}/32"]}
-    async with open_line(home, programs, brief_sounds, desks=1, **changes) as line:
+    trunks = {"trunk_match": [f"{TRUNK}/32"], "untrusted_match": [f"{UNTRUSTED}/32"]}
+    tests = {"test_number": TESTS, "test_most": 0}
+    async with open_line(home, programs, brief_sounds, desks=1, **trunks, **tests) as line:
         yield line
 
 
@@ -51,24 +52,8 @@ async def dial(line: Line, host: str, uri: str, body: str, *headers: str) -> int
 
 
 async def calls_that_came_in(line: Line) -> None:
-    """A phone that is challenged first, a hang-up while it rings, refusals within a call."""
+    """A phone that is challenged first, refusals within a call, and one by the engine."""
     await line.operators_ready("101")
-    port = line.settings.sip_port
-    with Caller(line, "0812", TRUNK) as one:
-        one.send("INVITE", NUMBER, body=AUDIO)
-        via = f"Via: SIP/2.0/UDP {TRUNK}:{one.port};branch=z9hG4bK{one.port}INVITE1"
-        rows = (
-            f"CANCEL {NUMBER} SIP/2.0",
-            via,
-            f"From: <sip:0812@{TRUNK}>;tag={one.tag}",
-            f"To: <{NUMBER}>",
-            f"Call-ID: {one.call_id}",
-            "CSeq: 1 CANCEL",
-            "Max-Forwards: 70",
-            "Content-Length: 0",
-        )
-        one.link.sendto(("\r\n".join(rows) + "\r\n\r\n").encode(), ("127.0.0.1", port))
-        await line.ended(1, "0812")
     with Caller(line, "0813", TRUNK) as one:
         assert " 200 " in await asyncio.to_thread(one.asks, "INVITE", NUMBER, body=AUDIO)
         one.send("INVITE", NUMBER, to_tag=one.to_tag, body=ITU_ONLY)
@@ -78,6 +63,7 @@ async def calls_that_came_in(line: Line) -> None:
     with Caller(line, "0814", TRUNK) as one:
         one.send("INVITE", NUMBER, to_tag="nobody", body=AUDIO)
         assert " 481 " in await asyncio.to_thread(one.final)
+    assert await dial(line, TRUNK, f"sip:{TESTS}@127.0.0.1", AUDIO) == 503
 
 
 async def test_who_is_refused_by_asterisk_is_counted_and_named(line: Line) -> None:
@@ -110,7 +96,7 @@ async def test_who_is_refused_by_asterisk_is_counted_and_named(line: Line) -> No
 async def test_the_report_says_what_never_came_to_the_line(line: Line) -> None:
     await line.is_written()
     summary = await line.get("/api/summary")
-    assert (summary["offered"], summary["adds_up"]) == (2, True)
+    assert (summary["offered"], summary["adds_up"]) == (1, True)
     assert [tuple(one.values()) for one in summary["refused_before"]] == [
         (TRUNK, 488, "no audio in common", 2),
         (TRUNK, 401, "address or number not known", 1),

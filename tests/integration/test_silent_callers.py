@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,10 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from lines import Line, eventually, open_line
+from test_who_gets_in import SDP, Caller
 
 from acd.calls.record import CallEvent
+from lab.actors.sipp import free_port
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -115,6 +119,35 @@ async def test_one_who_presses_nothing_still_gets_an_operator_in_time_who_sees_i
     (record,) = await line.ended(1, "08133")
     assert (record.silent, record.outcome) == (True, "answered")
     assert (record.first_offer_at or 99e9) - record.arrived_at < 12.0
+
+
+async def test_one_whose_phone_acknowledges_nothing_rings_no_operator_until_it_does(
+    line: Line,
+) -> None:
+    uri, host = "sip:112@127.0.0.1", "127.0.0.1"
+
+    async def stage(least_s: float) -> str | None:
+        for one in await living(line):
+            if one["caller"] == "08139" and one["seconds"] >= least_s:
+                return str(one["stage"])
+        return None
+
+    with Caller(line, "08139") as one:
+        one.send("INVITE", uri, body=SDP.format(host=host, port=free_port()))
+        tag = re.search(r"^To:.*;tag=(\S+)", await asyncio.to_thread(one.final), re.MULTILINE)
+        assert tag is not None
+        waits = partial(stage, SILENCE_S + 3.0)
+        assert await eventually(waits, what="the silence is over") == "menu"
+        one.send("ACK", uri, to_tag=tag[1], ack=1)
+
+        async def is_served() -> bool:
+            return await stage(0.0) in ("ringing", "talking")
+
+        await eventually(is_served, what="an operator has the call")
+        one.send("BYE", uri, to_tag=tag[1])
+        (record,) = await line.ended(1, "08139")
+    assert record.silent
+    await line.is_empty()
 
 
 async def test_one_who_speaks_is_not_silent_and_no_longer_listened_to(line: Line) -> None:

@@ -6,6 +6,8 @@ import pytest
 from factories import LineDesk, a_channel, a_leg, a_phone
 
 from acd.calls.monitor import MONITOR, Monitor, MonitorRefused, NoSuchMonitor
+from acd.feature_codes.code_calls import NO_TALK
+from acd.feature_codes.pin_throttle import Answer
 from acd.monitors import MOST
 from acd.operators.operator import Device
 from acd.operators.roster import NoSuchOperator, NoSuchPhone
@@ -422,3 +424,79 @@ def test_facts_that_make_no_sense_are_passed_over() -> None:
     desk = Desk()
     desk.router.monitors.remember({f"{MONITOR}x": {"phone": 1}, "other": 2})
     assert desk.router.monitors.all() == []
+
+
+# --- by star code ---------------------------------------------------------------------------------
+
+
+def pin_of(number: str, pin: str) -> bool | None:
+    return {"2001": pin == "864213", "2002": False}.get(number)
+
+
+def dials(desk: Desk, keys: str, code: str = "*191001", phone: str = "901") -> str:
+    """Phone 901 dials, and shows a number and a PIN; returns the last prompt that was begun."""
+    desk.codes.throttle.supervisor_pin = pin_of
+    desk.phone(phone).device = Device.IN_USE
+    desk.handle(ari.StasisStart(["code", phone, code], a_channel("s1")), now=120.0)
+    for key in keys:
+        if "s1" in desk.router.codes.channels():
+            desk.handle(ari.ChannelDtmfReceived(key, a_channel("s1")), now=121.0)
+    return str(desk.switch.last("say").more[1])
+
+
+def test_a_supervisor_hears_a_talk_by_star_code_and_pin_without_being_rung() -> None:
+    desk, leg = talking()
+    rung = desk.switch.all("ring")
+    assert dials(desk, "2001#864213#") == "code_pin"
+    assert desk.switch.all("ring") == rung and len(desk.codes) == 0
+    (did,) = desk.switch.all("snoop")
+    assert (did.to, did.more[1]) == (leg, MonitorMode.LISTEN)
+    desk.handle(ari.StasisStart(["monitor"], a_channel(str(did.more[0]))), now=122.0)
+    assert [one.more[0] for one in desk.switch.all("join")] == ["s1", did.more[0]]
+    assert desk.heard == [("2001", MonitorMode.LISTEN)]
+    (monitor,) = desk.router.monitors.all()
+    assert (monitor.phone, monitor.by, monitor.reason) == ("901", "2001", "*19 at phone 901")
+    desk.handle(ari.ChannelDtmfReceived("5", a_channel("s1")), now=123.0)
+    assert desk.switch.last("snoop").more[1] is MonitorMode.WHISPER
+    whispers = str(desk.switch.last("snoop").more[0])
+    for channel in (str(did.more[0]), "s1", whispers):
+        desk.gone(channel)
+    desk.nothing_is_left()
+
+
+@pytest.mark.parametrize("shown", ["2001#111111#", "2002#864213#", "2009#864213#", "1001#4321#"])
+def test_a_wrong_pin_hears_nothing_and_is_asked_again(shown: str) -> None:
+    desk, _ = talking()
+    assert dials(desk, shown) == "code_again"
+    assert desk.switch.all("snoop") == [] and desk.router.monitors.all() == []
+
+
+def test_who_guesses_supervisors_pins_waits_and_operators_do_not() -> None:
+    desk, _ = talking()
+    assert dials(desk, "2001#111111#" * 3) == "code_waits"
+    desk.gone("s1")
+    assert dials(desk, "") == "code_waits", "before anything is asked"
+    throttle = desk.codes.throttle
+    assert throttle.waiting(122.0) == 1
+    for index in range(6):
+        throttle.prove_supervisor(f"80{index}", "1001", "111111", 122.0)
+        throttle.prove_supervisor(f"80{index}", "2001", "111111", 122.0)
+    assert throttle.prove_supervisor("990", "2001", "864213", 150.0) is Answer.WAITS
+    own = desk.operator().pin_hash
+    assert throttle.prove("101", "1001", own, 150.0) is Answer.RIGHT
+
+
+def test_where_there_is_nothing_to_hear_a_prompt_says_so() -> None:
+    for code, phone in (("*191009", "901"), ("*191001", "101")):
+        desk, _ = talking()
+        assert dials(desk, "2001#864213#", code, phone) == NO_TALK
+        assert desk.switch.all("snoop") == [] and desk.router.monitors.all() == []
+    desk = Desk()
+    assert dials(desk, "2001#864213#") == NO_TALK
+    desk.gone("s1")
+    assert (len(desk.codes), desk.router.monitors.channels()) == (0, set())
+
+
+def test_a_code_without_an_operator_is_unknown() -> None:
+    desk, _ = talking()
+    assert dials(desk, "", "*19") in ("code_unknown", "operator_not_logged_in")

@@ -58,6 +58,43 @@ def test_silence_after_the_prompt_leads_to_an_operator_when_its_time_is_up() -> 
     assert call.record.menu_done_at == 107.0
 
 
+def in_silence(desk: LineDesk) -> Call:
+    """Nobody acknowledges, and the prompt is over; the silence after it ends at 107.0."""
+    desk.reception.unacknowledged = lambda call: desk.journal.facts.get("acked") is None
+    call = desk.citizen()
+    ended(desk, now=105.0)
+    desk.timers.fire(107.0)
+    assert (call.stage, call.record.menu_done_at) == (Stage.MENU, None)
+    assert desk.switch.told("ring") == []
+    return call
+
+
+def test_who_is_silent_and_never_acknowledges_rings_nobody_until_that_is_over() -> None:
+    desk = LineDesk()
+    call = in_silence(desk)
+    for now in (109.0, 111.0):
+        assert desk.timers.next() == now
+        desk.timers.fire(now)
+        assert call.stage is Stage.MENU
+    desk.journal.keep("acked", True)
+    desk.timers.fire(113.0)
+    assert call.stage is Stage.RINGING
+    assert (call.silent, call.record.menu_done_at) == (True, 113.0)
+
+
+@pytest.mark.parametrize("how", ["a key", "a voice"])
+def test_whoever_gives_a_sign_is_no_longer_waited_for(how: str) -> None:
+    desk = LineDesk()
+    call = in_silence(desk)
+    if how == "a key":
+        desk.press("3", now=108.0)
+    else:
+        desk.reception.heard(call, 108.0)
+        desk.timers.fire(108.0)
+    assert call.stage is Stage.RINGING
+    assert not call.silent
+
+
 def test_a_wrong_digit_stops_the_prompt_whose_end_then_means_nothing() -> None:
     desk = LineDesk()
     call = desk.citizen()

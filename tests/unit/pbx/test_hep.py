@@ -78,7 +78,8 @@ def test_the_kernel_lets_through_nothing_but_invites_that_come_in_and_refusals(s
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asterisk,
     ):
         for datagram in (
-            copied(b"ACK sip:112@127.0.0.1 SIP/2.0\r\n\r\n", sender=sender),
+            copied(b"BYE sip:112@127.0.0.1 SIP/2.0\r\n\r\n", sender=sender),
+            copied(b"ACK sip:101@phone SIP/2.0\r\n\r\n", sender=sender, to_port=5070),
             copied(b"SIP/2.0 200 OK\r\n\r\n", sender=sender, from_port=5060, to_port=5080),
             copied(b"SIP/2.0 180 Ringing\r\n\r\n", sender=sender, from_port=5060),
             copied(b"SIP/2.0 486 Busy\r\n\r\n", sender=sender),  # of a phone
@@ -92,12 +93,13 @@ def test_the_kernel_lets_through_nothing_but_invites_that_come_in_and_refusals(s
             copied(sender=sender),
             copied(b"SIP/2.0 401 x\r\n\r\n", sender=sender, from_port=5060, to_port=5080),
             copied(b"SIP/2.0 603 x\r\n\r\n", sender=sender, from_port=5060, call_id="xx"),
+            copied(b"ACK sip:112@127.0.0.1 SIP/2.0\r\n\r\n", sender=sender, call_id="ack"),
         ):
             asterisk.sendto(datagram, (HOST, port))
         link.setblocking(True)
         link.settimeout(5.0)
-        got = [read_copy(link.recv(65535), PASSWORD) for _ in range(4)]
-        assert [one and len(one.call_id) for one in got] == [1000, 3, 3, 2]
+        got = [read_copy(link.recv(65535), PASSWORD) for _ in range(5)]
+        assert [one and len(one.call_id) for one in got] == [1000, 3, 3, 2, 3]
         link.setblocking(False)
         with pytest.raises(BlockingIOError):
             link.recv(65535)

@@ -12,7 +12,7 @@ from ngalam112.api.incident_queries import STORED_ONE as OF_ONE_INCIDENT
 from ngalam112.api.queries import STORED, STORED_ONE
 from ngalam112.api.text_queries import STORED as OF_TEXTS
 from ngalam112.api.text_queries import STORED_ONE as OF_ONE_TEXT
-from privacy.trail import Looked, looked_at
+from privacy.trail import Looked, changed_what, looked_at
 
 NOBODYS = {"/api/summary", "/api/operators", "/api/phones", "/api/status"}
 
@@ -51,3 +51,22 @@ def test_every_question_about_citizens_leaves_a_trail() -> None:
     for path in (*STORED_ONE, *OF_ONE_INCIDENT, *OF_ONE_TEXT):
         answer = {names[path]: {"id": "x", "call_id": "x"}}
         assert seen(f"{path}/{{id}}", answer=answer) is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "parts", "answer", "what"),
+    [
+        ("/api/operators/{id}/login", ["1001"], {"id": "1001"}, "1001"),
+        ("/api/operators", [], {"id": "1001", "name": "Sari"}, "1001"),
+        ("/api/phones", [], {"number": "101", "password": "x"}, "101"),
+        ("/api/tokens", [], {"token": {"id": "ab12"}, "secret": "n112_x"}, "ab12"),
+        ("/api/agencies", [], {"agencies": [{"id": "pmi"}, {"id": "pln"}]}, "pmi,pln"),
+        ("/api/places/{number}", ["0341366444"], {"number": "0341366444"}, ""),
+        ("/api/places", [], {"places": 3}, ""),
+        ("/api/incidents", [], {}, ""),
+    ],
+)
+def test_a_change_names_what_it_changed_and_no_more(
+    path: str, parts: list[str], answer: Any, what: str
+) -> None:
+    assert changed_what(path, parts, answer) == what

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
+import pytest
+
 from lab.bench.bounds import verdicts
 from lab.bench.busy import Busy, served, summed_up
 from lab.bench.surge import Surge, both, judge
@@ -46,15 +49,28 @@ def test_who_talked_with_nobody_was_not_served_and_the_fallbacks_rings_are_count
     assert not found.asterisk_lives
 
 
-def test_who_has_dialled_again_has_the_place_of_the_first_call() -> None:
+@pytest.mark.parametrize(("again", "out_of_turn"), [(18.9, 1), (19.6, 0), (20.5, 0)])
+def test_who_has_dialled_again_has_the_place_of_the_first_call_once_back(
+    again: float, out_of_turn: int
+) -> None:
     impatient = citizens(10.0, 12.5)
-    again = [
+    more = [
         Note(at=18.0, what="gave_up", citizen="c0"),
-        Note(at=20.0, what="dialled", citizen="c0"),
+        Note(at=again, what="dialled", citizen="c0"),
         Note(at=21.5, what="gave_up", citizen="c0"),  # half a second after the talk has begun
     ]
-    found = judge([*impatient, *again], talks("c1", "c0"), lives=True)
-    assert (found.offered, found.served, found.gave_up, found.out_of_turn) == (2, 2, 1, 1)
+    found = judge([*impatient, *more], talks("c1", "c0"), lives=True)
+    assert (found.offered, found.served, found.gave_up) == (2, 2, 1)
+    assert found.out_of_turn == out_of_turn
+
+
+def test_who_says_nothing_to_the_menu_is_passed_by_those_who_are_in_line() -> None:
+    silent = [msgspec.structs.replace(one, shown="UMUM DIAM 0811") for one in talks("c1", "c0")]
+    kept = [
+        one if one.citizen == "c0" else msgspec.structs.replace(one, shown="") for one in silent
+    ]
+    assert judge(citizens(10.0, 12.5), kept, lives=True).out_of_turn == 0
+    assert judge(citizens(10.0, 12.5), talks("c1", "c0"), lives=True).out_of_turn == 1
 
 
 def a_surge(**changes: Any) -> Surge:

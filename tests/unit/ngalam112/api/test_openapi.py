@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
+from ngalam112.accounts.people import Role
 from ngalam112.api.openapi import document
 from ngalam112.api.routes import Route
 from ngalam112.api.table import ROUTES
@@ -110,3 +111,15 @@ def test_a_moment_is_a_text_in_every_answer(told: dict[str, Any]) -> None:
 def test_no_name_is_one_of_the_codes_own(told: dict[str, Any]) -> None:
     for name in told["components"]["schemas"]:
         assert name.isidentifier() and name[0].isupper(), name
+
+
+def test_it_says_who_may_ask(told: dict[str, Any]) -> None:
+    assert told["security"] == [{"token": []}]
+    scheme = told["components"]["securitySchemes"]["token"]
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    for name, one in operations(told).items():
+        if name == "GET /healthz":
+            assert one["security"] == [] and not {"401", "403", "429"} & set(one["responses"])
+        else:
+            assert one["x-least-role"] in [role.value for role in Role], name
+            assert {"401", "403", "429"} <= set(one["responses"]), name

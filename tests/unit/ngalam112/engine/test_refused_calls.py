@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ngalam112.engine import refused_calls
-from ngalam112.engine.refused_calls import SURE_AFTER_S, Refusal, RefusedCalls
+from ngalam112.engine.refused_calls import SURE_AFTER_S, UNACKNOWLEDGED_S, Refusal, RefusedCalls
 from pbx.hep import Copy
 
 LATER = SURE_AFTER_S
@@ -85,6 +85,31 @@ def test_what_was_dialled_is_short_and_harmless(uri: str, dialled: str) -> None:
     (found,) = told(invite(uri=uri), answer(404))
     assert found.dialled.startswith(dialled) and len(found.dialled) <= 32
     assert found.dialled.isascii() and found.dialled.isprintable()
+
+
+def ack(call_id: str = "a") -> Copy:
+    return Copy("192.0.2.1", call_id, b"ACK sip:112@h SIP/2.0\r\nCSeq: 1 ACK\r\n\r\n")
+
+
+def test_a_call_is_doubtful_until_its_answer_is_acknowledged_and_not_for_ever() -> None:
+    calls, long_id = RefusedCalls(), "x" * 1000
+    assert not calls.unacknowledged("a", 0.0), "of an earlier engine, or without copies"
+    for call_id in ("a", "b", long_id):
+        calls.heard(invite(call_id), 0.0)
+    assert calls.unacknowledged("a", 32.0)
+    assert calls.unacknowledged(long_id[:255], 32.0), "as ARI tells it"
+    calls.heard(ack(), 32.0)
+    calls.heard(ack("nobody's"), 32.0)
+    assert not calls.unacknowledged("a", 32.0)
+    assert calls.unacknowledged("b", 32.0)
+    assert not calls.unacknowledged("b", UNACKNOWLEDGED_S)
+
+
+def test_the_ack_of_a_refusal_says_nothing_of_the_next_try() -> None:
+    calls = RefusedCalls()
+    for copy in (invite(), answer(401), ack(), invite(number=2)):
+        calls.heard(copy, 0.0)
+    assert calls.unacknowledged("a", 1.0)
 
 
 def test_a_flood_is_counted_and_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
