@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
+from kept import kept_line
 from lines import Line, eventually
 from sqlalchemy import select
 from test_commands import run
@@ -27,8 +28,10 @@ from acd.calls.record import CallRecord
 from models.database import Database
 from models.rows import plain
 from models.tables import AccessTrailRow, RecordingRow
+from ngalam112.process import pidfiles
 from ngalam112.recordings.audio import RATE
 from ngalam112.recordings.chain import BEGIN, link
+from ngalam112.recordings.standing import read_standing
 from pbx.programs import Programs
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -348,3 +351,22 @@ def fill(file: Any) -> bool:
         return bool(os.write(file.fileno(), bytes(4 * KIB)))
     except OSError:
         return False
+
+
+async def test_up_keeps_who_files_recordings_and_ends_it_with_the_line(
+    programs: Programs, brief_sounds: Path, tmp_path: Path
+) -> None:
+    async with kept_line(tmp_path, programs, brief_sounds, desks=1, recordings="wav") as (line, up):
+        file = line.settings.run / "recordings.pid"
+
+        async def files_since(at: float) -> bool:
+            return read_standing(line.settings.recordings_standing).at > at
+
+        await eventually(lambda: files_since(0.0), 20.0, "somebody looks after recordings")
+        first = pidfiles.read(file)
+        assert first is not None
+        os.kill(first.pid, signal.SIGKILL)
+        killed_at = time.time()
+        await eventually(lambda: files_since(killed_at), 20.0, "another one does")
+        assert await up.end(signal.SIGTERM) == 0
+        assert up.parts() == []
