@@ -1,13 +1,14 @@
 """The incidents that an engine has in hand, and everything that is done to one.
 
-Each answered call opens one, in the same write of the journal as the answer. Those of which
+Each answered call opens one, in the same write of the journal as the answer, and each text
+conversation that an operator takes. Those of which
 something follows by itself are kept for the next engine; after a time without a code an incident is
 `uncoded`. What is done to one that is not in hand begins with its row out of the database.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from types import MappingProxyType
 from typing import Any
@@ -20,18 +21,17 @@ from acd.calls.journal import Journal
 from acd.calls.record import CallRecord
 from acd.calls.states import IllegalMove
 from acd.leaving import Leaving
-from acd.numbers.caller import same_caller
 from acd.rules.incidents import IncidentRules
+from acd.texts.conversation import ConversationRecord
 from acd.timers import Timer, Timers
 from incidents.agreed_times import Due
-from incidents.errors import IncidentChanged, IncidentRefused
+from incidents.entry_checks import check_free, check_size, check_version, try_entry
+from incidents.errors import IncidentRefused
+from incidents.found_by import rows_to_find_by
 from incidents.incident import (
-    CALLERS_OF,
-    CALLS_OF,
     INCIDENTS,
     LINE,
     NOT_AT_FIRST,
-    REFERENCES_OF,
     TIMELINE,
     USUAL_PRIORITY,
     Contact,
@@ -51,12 +51,6 @@ MOST_SETTLED = 5000
 
 AGAIN_S = 300.0
 """So long after a new engine's start an incident has a time to be coded in any case."""
-
-MOST_ANSWERS = MOST_CONTACTS = 50
-MOST_REFERENCES = 20
-
-LONGEST_CALLER = 32
-"""Characters of a number by which an incident is found (a column's length)."""
 
 _PLACE = ("place", "kelurahan", "kecamatan", "lat", "lon")
 
@@ -85,11 +79,13 @@ class IncidentBook:
 
     `on_moved(incident, now)`: it has come to another state; set by who follows its dispatches.
     `on_coded(incident, now)`: somebody has said what it is; set by who tells citizens numbers.
+    `on_weighed(incident, now)`: its class or its priority is another one; set by who follows its
+    dispatches.
     `on_not_in_hand(said)`: the incident has to be read and coded; set by who knows the database.
-    `country`: where numbers without a country code are from. `lives(call_id)`: whether a call is
-    still up; set by whoever routes events. `category_of(category)`: the incident's category
-    for a call that waited for that one; `priorities`: of incidents, by category, where they are
-    not the usual one. `due(incident)`: the agreed time that runs for it.
+    `country`: where numbers without a country code are from. `lives(id)`: whether a call is still
+    up, or a text conversation open; set by whoever routes events. `category_of(category)`: the
+    incident's category for a call that waited for that one; `priorities`: of incidents, by
+    category, where they are not the usual one. `due(incident)`: the agreed time that runs for it.
     """
 
     def __init__(
@@ -115,6 +111,7 @@ class IncidentBook:
         self._settled: dict[str, None] = {}  # in the order in which they came to be so
         self.on_moved: Callable[[Incident, float], None] = lambda incident, now: None
         self.on_coded: Callable[[Incident, float], None] = lambda incident, now: None
+        self.on_weighed: Callable[[Incident, float], None] = lambda incident, now: None
         self.on_not_in_hand: Callable[[Said], None] = lambda said: log.warning(
             "incident_not_in_hand", call_id=said.call_id
         )
@@ -138,24 +135,40 @@ class IncidentBook:
             incident = self.in_hand[before]
             self._keep(incident, EntryKind.CALL_LINKED, at, _BY_THE_LINE, call_id=record.call_id)
             return
-        data: dict[str, Any] = {
-            "number": self.numbers.next(at),
-            "category": self._category_of(record.category),
-            "calls": [record.call_id],
-            "contact": msgspec.to_builtins(
-                Contact(
-                    number=record.caller_number,
-                    name=record.caller_name,
-                    withheld=record.withheld,
-                )
-            ),
-        }
+        contact = Contact(
+            number=record.caller_number, name=record.caller_name, withheld=record.withheld
+        )
+        data = self._told_by(record.call_id, record.category, contact, at)
         if record.place_source is not None:
             data |= {name: getattr(record, name) for name in _PLACE}
             data |= {"source": record.place_source, "place": record.place or ""}
         by = By(record.operator or LINE, "phone" if record.operator else LINE)
         # named by the call, so that no engine opens a second one for it
         self._open(Incident(id=f"{record.call_id}i"), data, by, at)
+
+    def _told_by(
+        self, id: str, category: str | None, contact: Contact, at: float
+    ) -> dict[str, Any]:
+        """An entry OPENED of what this call, or this text conversation, has told."""
+        return {
+            "number": self.numbers.next(at),
+            "category": self._category_of(category),
+            "calls": [id],
+            "contact": msgspec.to_builtins(contact),
+        }
+
+    def text_begun(self, record: ConversationRecord, at: float) -> None:
+        """An operator has taken a text conversation for the first time: that is an incident too."""
+        if record.id in self._of_call:
+            return
+        contact = Contact(number=record.number, name=record.name)
+        data = self._told_by(record.id, record.category, contact, at)
+        by = By(record.operator, "phone") if record.operator else By(LINE, "api")
+        self._open(Incident(id=f"{record.id}i"), data, by, at)
+
+    def text_closed(self, record: ConversationRecord, at: float) -> None:
+        """A text conversation is over: it is so long until its incident is uncoded."""
+        self._over(record.id, at)
 
     def call_ended(self, record: CallRecord, at: float, *, again: bool = False) -> None:
         """A call is over: whoever has answered it has so long to say what it was.
@@ -165,14 +178,17 @@ class IncidentBook:
         if record.operator_answered_at is not None and not record.legs and not again:
             # somebody at the fallback has answered it, and no engine was there
             self._open_for(record, at)
-        incident = self.of_call(record.call_id)
+        self._over(record.call_id, at)
+
+    def _over(self, id: str, at: float) -> None:
+        incident = self.of_call(id)
         if incident is not None and incident.coded_at is None:
             self._limit(incident, at + self._rules.uncoded_after_s)
 
     # --- what people do -----------------------------------------------------------------------
 
     def of_call(self, call_id: str) -> Incident | None:
-        """The incident in hand that a call belongs to."""
+        """The incident in hand that a call, or a text conversation, belongs to."""
         return self.in_hand.get(self._of_call.get(call_id, ""))
 
     def named(self, name: str) -> Incident | None:
@@ -219,14 +235,16 @@ class IncidentBook:
         IncidentRefused if the move is not legal, or another incident stands in the place of this.
         """
         now_is = self._of_hand(incident)
-        _check(now_is, version)
-        _check_free(now_is, kind)
-        _check_size(now_is, kind, data)
+        check_version(now_is, version)
+        check_free(now_is, kind)
+        check_size(now_is, kind, data)
         self._keep(now_is, kind, now, by, **data)
         if kind is EntryKind.MOVED:
             self.on_moved(now_is, now)
         elif kind is EntryKind.CODED:
             self.on_coded(now_is, now)
+        if kind in (EntryKind.CODED, EntryKind.PRIORITISED):
+            self.on_weighed(now_is, now)
         return now_is
 
     def change_all(
@@ -240,12 +258,12 @@ class IncidentBook:
     ) -> Incident:
         """Let several things happen to an incident, all of them or none; else as `change`."""
         incident = self._of_hand(incident)
-        _check(incident, version)
+        check_version(incident, version)
         trial = deepcopy(incident)
         for kind, data in steps:
-            _check_free(trial, kind)
-            _check_size(trial, kind, data)
-            _try(trial, kind, data, now)
+            check_free(trial, kind)
+            check_size(trial, kind, data)
+            try_entry(trial, kind, data, now)
         with self._journal.together():
             for kind, data in steps:
                 incident = self.change(incident, kind, by, now, data)
@@ -459,7 +477,7 @@ class IncidentBook:
         self._journal.rows_together(
             (INCIDENTS, row),
             (TIMELINE, msgspec.structs.asdict(entry)),
-            *self._to_find_by(incident, entry),
+            *rows_to_find_by(incident, entry, self._country),
         )
         self._follow(incident, kind, data)
 
@@ -477,28 +495,6 @@ class IncidentBook:
         if (at, what) != (incident.due_at, incident.due_for):
             incident.due_at, incident.due_for = at, what
             entry.data.update(due_at=at, due_for=what)
-
-    def _to_find_by(self, incident: Incident, entry: Entry) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The rows by which an incident is found: by its calls, and by who has told of it."""
-        data = entry.data
-        if entry.kind is EntryKind.CALL_LINKED:
-            yield CALLS_OF, {"call_id": data["call_id"], "incident_id": incident.id}
-        elif entry.kind is EntryKind.CONTACT:
-            yield from self._caller(incident, data)
-        elif entry.kind is EntryKind.REFERENCED:
-            names = {"system": data["system"], "reference": data["reference"]}
-            yield REFERENCES_OF, {"incident_id": incident.id, **names}
-        elif entry.kind is EntryKind.OPENED:
-            for call_id in data.get("calls", []):
-                yield CALLS_OF, {"call_id": call_id, "incident_id": incident.id}
-            yield from self._caller(incident, data.get("contact", {}))
-
-    def _caller(
-        self, incident: Incident, contact: Mapping[str, Any]
-    ) -> Iterator[tuple[str, dict[str, Any]]]:
-        caller = same_caller(contact.get("number", ""), self._country)
-        if caller is not None:
-            yield CALLERS_OF, {"incident_id": incident.id, "caller": caller[:LONGEST_CALLER]}
 
     def _follow(self, incident: Incident, kind: EntryKind, data: Mapping[str, Any]) -> None:
         """Keep what is in hand in step with what has just happened."""
@@ -524,54 +520,3 @@ class IncidentBook:
         del self._settled[incident_id]
         for call in self.in_hand.pop(incident_id).call_ids:
             self._of_call.pop(call, None)
-
-
-def _check(incident: Incident, version: int | None) -> None:
-    if version is not None and version != incident.version:
-        raise IncidentChanged(
-            f"{incident.name} was changed meanwhile: you have read version {version}, and it is "
-            f"{incident.version} now. Read it again; nothing was changed."
-        )
-
-
-def _check_free(incident: Incident, kind: EntryKind) -> None:
-    """Raise IncidentRefused where another incident stands in the place of this one."""
-    if incident.merged_into is not None and kind is not EntryKind.NOTED:
-        raise IncidentRefused(
-            f"{incident.name} is merged into another one; change that, or unmerge this first."
-        )
-
-
-def _try(trial: Incident, kind: EntryKind, data: Mapping[str, Any], now: float) -> None:
-    """Let a thing happen to a copy that nobody keeps."""
-    apply(
-        trial,
-        Entry(
-            incident_id=trial.id,
-            seq=trial.version + 1,
-            at=now,
-            kind=kind,
-            by=LINE,
-            source=LINE,
-            data=dict(data),
-        ),
-    )
-
-
-def _check_size(incident: Incident, kind: EntryKind, data: Mapping[str, Any]) -> None:
-    """Raise IncidentRefused where a row would grow without end."""
-    if kind is EntryKind.ANSWERED:
-        is_known, count, most = (
-            data["question"] in incident.answers,
-            len(incident.answers),
-            MOST_ANSWERS,
-        )
-    elif kind is EntryKind.CONTACT:
-        numbers = {one.number for one in incident.contacts} - {""}
-        is_known, count, most = data.get("number") in numbers, len(incident.contacts), MOST_CONTACTS
-    elif kind is EntryKind.REFERENCED:
-        is_known, count, most = bool(data.get("removed")), len(incident.references), MOST_REFERENCES
-    else:
-        return
-    if not is_known and count >= most:
-        raise IncidentRefused(f"{incident.name} has {most} of these already; write a note.")

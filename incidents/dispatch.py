@@ -36,8 +36,14 @@ class DispatchState(StrEnum):
 _LATER = (DispatchState.ACKNOWLEDGED, DispatchState.DECLINED, DispatchState.CANCELLED)
 DISPATCH_MOVES = moves(
     {
-        DispatchState.SENDING: (DispatchState.SENT, DispatchState.OVERDUE, *_LATER),
-        DispatchState.SENT: (DispatchState.OVERDUE, *_LATER),
+        # one that is closed can be relieved by the next of its chain, which was told with it
+        DispatchState.SENDING: (
+            DispatchState.SENT,
+            DispatchState.OVERDUE,
+            DispatchState.RELIEVED,
+            *_LATER,
+        ),
+        DispatchState.SENT: (DispatchState.OVERDUE, DispatchState.RELIEVED, *_LATER),
         DispatchState.OVERDUE: (DispatchState.RELIEVED, *_LATER),
         # who has declined with nobody left to be told is the supervisor's
         DispatchState.DECLINED: (DispatchState.OVERDUE, DispatchState.RELIEVED),
@@ -74,6 +80,7 @@ class DeliveryState(StrEnum):
 class Delivery(msgspec.Struct, kw_only=True, omit_defaults=True):
     """One message by one way. `try_at`: when it is tried next. `receipt`: what the receiver said.
 
+    `held`: the first attempt waits for the agency's opening hours (`incidents.held`).
     `reason`, `detail`: why the last attempt has failed. A report that was heard by telephone has
     `delivered_at`, and may still be waiting: to be rung again, for nobody has accepted it.
     """
@@ -83,6 +90,7 @@ class Delivery(msgspec.Struct, kw_only=True, omit_defaults=True):
     state: DeliveryState = DeliveryState.WAITING
     attempts: int = 0
     try_at: float | None = None
+    held: bool = False
     delivered_at: float | None = None
     receipt: str = ""
     reason: str = ""

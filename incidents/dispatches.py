@@ -6,6 +6,7 @@ may arrive twice (with the same id), and none is forgotten.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
@@ -32,6 +33,7 @@ from incidents.dispatch import (
     next_of_chain,
 )
 from incidents.errors import IncidentRefused
+from incidents.held import Opens, always_open, held_deliveries, hold, may_wait, release
 from incidents.incident import EntryKind, Incident
 from incidents.open_dispatches import OpenDispatches
 from incidents.states import INCIDENT_MOVES, IncidentState
@@ -41,6 +43,8 @@ log = structlog.get_logger("incidents")
 _BY_THE_LINE = By()
 _DONE = (IncidentState.RESOLVED, IncidentState.CLOSED, IncidentState.CANCELLED)
 _GIVEN_BACK = (DispatchState.DECLINED, DispatchState.RELIEVED)
+_WAITED_FOR = (DispatchState.SENDING, DispatchState.SENT)
+_LOOKED_AT_ONCE, _LOOK_ON_S = 50, 0.1
 _ANSWERED = (DispatchState.ACKNOWLEDGED, DispatchState.DONE, *_GIVEN_BACK)
 RETRIES = RetryRules()
 VOICE_RETRIES = RetryRules(gaps_s=(20, 40, 60, 120))
@@ -78,15 +82,17 @@ class Dispatches:
         *,
         directory: Directory | None = None,
         voice_retries: RetryRules = VOICE_RETRIES,
+        opens: Opens = always_open,
     ) -> None:
-        self._journal, self._book = journal, book
+        self._journal, self._book, self._timers = journal, book, timers
+        self._opens = opens
         self._agencies, self._sender, self._retries = agencies, sender, retries
         self._directory = directory or Directory(agencies=agencies)
         self._voice_retries = voice_retries
         self._known = OpenDispatches(timers, self._send, self._due)
         self.open = self._known.by_id
         self.overdue = self.left_to_supervisor = 0
-        book.on_moved = self.moved
+        book.on_moved, book.on_weighed = self.moved, self._weighed
 
     # --- what people do -----------------------------------------------------------------------
 
@@ -101,6 +107,8 @@ class Dispatches:
     ) -> Dispatch:
         """Tell an agency of an incident, by all its ways at once.
 
+        Outside its hours a complaint or a question waits for them, but for the fallback that is
+        rung then. Of all else the next of the chain is told as well, if there is no such fallback.
         `origin`: the agency in whose place. Raises IncidentRefused if the incident is over or
         merged, or the agency has it already.
         """
@@ -116,14 +124,74 @@ class Dispatches:
             created_by=by.who,
             due_at=now + agency.acknowledge_s,
         )
+        if may_wait(incident) and (opens := self._opens(agency, now)) is not None:
+            self._hold(made, agency, made.deliveries, opens)
+            made.due_at = opens + agency.acknowledge_s
         ways = [one.channel.value for one in made.deliveries]
         with self._journal.together():
             self._note(made, EntryKind.DISPATCHED, by, now, ways=ways, origin=origin)
             self._bring(incident, IncidentState.DISPATCHED, by, now)
             self._known.hold(made)
+            self._hurry(made, incident, agency, now)
             self._keep(made)
         self._known.arm(made, now)
         return made
+
+    def _hold(self, one: Dispatch, agency: Agency, some: list[Delivery], opens: float) -> None:
+        """Let what has not been sent yet wait until the agency opens; its fallback is rung."""
+        night = self._directory.can_ring(agency.fallback)
+        waiting = [each for each in some if each.try_at is not None]
+        hold(
+            one, [each for each in waiting if not (night and each.channel is Channel.VOICE)], opens
+        )
+
+    def _hurry(self, one: Dispatch, incident: Incident, agency: Agency, now: float) -> None:
+        """Nobody may be at a closed agency: the next of its chain need not wait for its answer."""
+        waits = may_wait(incident) or self._opens(agency, now) is None
+        if waits or self._directory.can_ring(agency.fallback):
+            return
+        due_at = one.due_at
+        if not self._tell_next(one, now, closed=True):
+            one.due_at = due_at
+
+    def _weighed(self, incident: Incident, now: float) -> None:
+        """The incident has another class or priority: what was held may not wait any more."""
+        for one in self.of_incident(incident.id):
+            self._look_at_held(one, now)
+
+    def agencies_changed(self, now: float) -> None:
+        """Agencies may have other hours: look at what is held, a few at a time."""
+        self._look_at_some(deque(one for one in self.open.values() if held_deliveries(one)), now)
+
+    def _look_at_some(self, some: deque[Dispatch], now: float) -> None:
+        for _ in range(min(_LOOKED_AT_ONCE, len(some))):
+            one = some.popleft()
+            if self.open.get(one.id) is one:
+                self._look_at_held(one, now)
+        if some:
+            self._timers.at(now + _LOOK_ON_S, lambda at: self._look_at_some(some, at))
+
+    def _look_at_held(self, one: Dispatch, now: float) -> None:
+        """Send what is held and need not be any more; what is to be held on gets its new time."""
+        held = held_deliveries(one)
+        agency, incident = self._agencies.by_id.get(one.agency), self._incident(one)
+        if not held or agency is None or incident is None:
+            return  # an engine that does not know the agency yet keeps to what is stored
+        opens = self._opens(agency, now) if may_wait(incident) else None
+        before = [each.try_at for each in held]
+        with self._journal.together():
+            if opens is None:
+                release(held, now)
+            else:
+                self._hold(one, agency, held, opens)
+            if before == [each.try_at for each in held]:
+                return
+            if one.state in _WAITED_FOR and not one.step:
+                one.due_at = (opens or now) + agency.acknowledge_s
+                if opens is None:
+                    self._hurry(one, incident, agency, now)
+            self._keep(one)
+        self._known.arm(one, now)
 
     def check(self, incident: Incident, agencies: Iterable[Agency]) -> None:
         """Raise IncidentRefused unless all these agencies can be told of the incident."""
@@ -166,7 +234,8 @@ class Dispatches:
         for other in self.of_incident(one.incident_id):
             if other.agency != one.origin or other.id == one.id:
                 continue
-            if other.state in (DispatchState.OVERDUE, DispatchState.DECLINED):
+            hurried = other.step > 0 and other.state in _WAITED_FOR
+            if hurried or other.state in (DispatchState.OVERDUE, DispatchState.DECLINED):
                 self._move(other, DispatchState.RELIEVED)
                 other.due_at = None
                 self._call_off(other)
@@ -276,7 +345,7 @@ class Dispatches:
         delivery = one.deliveries[index]
         if delivery.state is not DeliveryState.WAITING:
             return
-        delivery.attempts += 1
+        delivery.attempts, delivery.held = delivery.attempts + 1, False
         with self._journal.together():
             if isinstance(attempt, Delivered):
                 if delivery.delivered_at is None:
@@ -356,33 +425,42 @@ class Dispatches:
 
     def _escalate(self, one: Dispatch, now: float) -> None:
         """Tell the next of the chain; with nobody left it is the supervisor's."""
+        if self._tell_next(one, now):
+            return
+        if one.state is DispatchState.DECLINED:
+            self._move(one, DispatchState.OVERDUE)
+        self.left_to_supervisor += 1
+        self._note(one, EntryKind.ESCALATED, _BY_THE_LINE, now, to=None)
+        log.warning("nobody_has_accepted", incident=one.incident_id, agency=one.agency)
+
+    def _tell_next(self, one: Dispatch, now: float, **why: bool) -> bool:
+        """Tell the next of the chain who can be told; False, and no time runs, if nobody is left.
+
+        `why`: what the timeline says beside whom.
+        """
         agency, incident = self._agencies.by_id.get(one.agency), self._incident(one)
         one.due_at = None
         carrier = self._directory.carrier
         contact = None if agency is None else next_of_chain(agency, one.step, carrier, now)
         if contact is None or agency is None or incident is None:
-            if one.state is DispatchState.DECLINED:
-                self._move(one, DispatchState.OVERDUE)
-            self.left_to_supervisor += 1
-            self._note(one, EntryKind.ESCALATED, _BY_THE_LINE, now, to=None)
-            log.warning("nobody_has_accepted", incident=one.incident_id, agency=one.agency)
-            return
+            return False
         one.step += 1
         told = contact if isinstance(contact, str) else contact.address
-        self._note(one, EntryKind.ESCALATED, _BY_THE_LINE, now, to=told)
+        self._note(one, EntryKind.ESCALATED, _BY_THE_LINE, now, to=told, **why)
         if isinstance(contact, Delivery):
             one.deliveries = [*one.deliveries, contact]
             one.due_at = now + agency.acknowledge_s
-            return
+            return True
         other = self._agencies.find(contact)
         try:
             if other is None:
                 raise IncidentRefused(f"There is no agency {contact}.")
-            self.dispatch(incident, other, _BY_THE_LINE, now, origin=one.agency)
-            one.due_at = now + other.acknowledge_s  # then the one behind it in the chain
+            made = self.dispatch(incident, other, _BY_THE_LINE, now, origin=one.agency)
+            one.due_at = made.due_at  # then the one behind it in the chain
         except IncidentRefused as refused:
             log.warning("not_escalated", dispatch=one.id, to=contact, error=str(refused))
-            self._escalate(one, now)
+            return self._tell_next(one, now, **why)
+        return True
 
     # --- what is open -------------------------------------------------------------------------
 
@@ -397,6 +475,7 @@ class Dispatches:
             if self._known.is_new(one):
                 self._known.hold(one)
                 self._known.arm(one, now)
+        self.agencies_changed(now)  # while no engine served
 
     def of_incident(self, incident_id: str) -> list[Dispatch]:
         """The open ones of an incident, the oldest first."""

@@ -134,13 +134,13 @@ class Incident(msgspec.Struct, kw_only=True):
 
     `number`: what a person says, as 2026-000123; "" where it could not be given. `incident_class`:
     None until somebody has said what it is (`coded_at`). `category`: an id of the city's tree.
-    `priority`: 1 (first) to 5. `answers`: by the ids of the questions. `call_ids`: the calls that
-    told of it. `merged_into`: the incident that is worked on in the place of this one.
-    `dispatches`: the ids of those of which something follows by itself. `verification`: the work
-    item by which its caller is to confirm it, while that is open; `verified_at`, `verified_by`:
-    when, and by which operator, its caller was talked with for that last. `settled_at`: coded, and
-    nothing of this is open; None while an engine has to have it in hand. `version`: of how many
-    entries of the timeline this is the state.
+    `priority`: 1 (first) to 5. `answers`: by the ids of the questions. `call_ids`: the calls and
+    the text conversations that told of it, by their ids. `merged_into`: the incident that is worked
+    on in the place of this one. `dispatches`: the ids of those of which something follows by
+    itself. `verification`: the work item by which its caller is to confirm it, while that is open;
+    `verified_at`, `verified_by`: when, and by which operator, its caller was talked with for that
+    last. `settled_at`: coded, and nothing of this is open; None while an engine has to have it in
+    hand. `version`: of how many entries of the timeline this is the state.
 
     `forwarded_at`: an agency was told for the first time, by the line or as a state says.
     `reported_at`: one has reported, and `followed_up_at`: the citizen was told what came of it,

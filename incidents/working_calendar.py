@@ -67,9 +67,13 @@ class WorkingCalendar(msgspec.Struct, frozen=True, kw_only=True):
         """Return the working hours of a day, as the clock shows them."""
         if day in self.half_days:
             return self.half_days[day]
-        if day in self.holidays or (day.month, day.day) in self.yearly_holidays:
+        if self.is_holiday(day):
             return ()
         return self.weekly[day.weekday()]
+
+    def is_holiday(self, day: date) -> bool:
+        """Whether a day is a holiday, also one that has hours of its own."""
+        return day in self.holidays or (day.month, day.day) in self.yearly_holidays
 
     def knows(self, year: int) -> bool:
         """Whether any holiday of this very year has been entered, beside the yearly ones."""

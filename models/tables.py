@@ -468,7 +468,7 @@ class DispatchRow(Base):
 
 
 class IncidentCallRow(Base):
-    """Which incident a call belongs to."""
+    """Which incident a call, or a text conversation, belongs to; `call_id` is the id of either."""
 
     __tablename__ = "incident_calls"
 
@@ -527,6 +527,7 @@ class TextConversationRow(Base):
     waits_since: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
     operator: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
     phone: Mapped[str | None] = mapped_column(String(WORD), info=OF_OPERATOR)
+    taken_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     answered_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
     citizen_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
     operator_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)

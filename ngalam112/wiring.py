@@ -24,6 +24,7 @@ from incidents.book import IncidentBook
 from incidents.by_phone import DispatchByPhone
 from incidents.categories import Categories
 from incidents.dispatches import Dispatches
+from incidents.held import opens_in
 from incidents.numbers import Numbers
 from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
@@ -297,7 +298,13 @@ def _dispatches(
     )
     reports = ReportSender(settings, routing.categories, attempted, voice)
     dispatches = Dispatches(
-        journal, timers, router.incidents, directory.agencies, reports, directory=directory
+        journal,
+        timers,
+        router.incidents,
+        directory.agencies,
+        reports,
+        directory=directory,
+        opens=opens_in(ZoneInfo(settings.timezone), routing.agreed_times.calendar.is_holiday),
     )
     calls.attempted, calls.heard = dispatches.attempted, dispatches.heard
     calls.accept = dispatches.accepted_by_phone

@@ -156,7 +156,7 @@ _KEYS_OF_ENTRIES: Mapping[EntryKind, Keys] = MappingProxyType(
         EntryKind.RUNG: {**_TOLD, "to": _AGENCY, "reason": PLAIN, "detail": _AGENCY},
         EntryKind.NOT_DELIVERED: {**_TOLD, "way": PLAIN, "reason": PLAIN, "detail": _AGENCY},
         EntryKind.OVERDUE: _TOLD,
-        EntryKind.ESCALATED: {**_TOLD, "to": _AGENCY},
+        EntryKind.ESCALATED: {**_TOLD, "to": _AGENCY, "closed": PLAIN},
         EntryKind.ACKNOWLEDGED: _TOLD,
         EntryKind.DECLINED: {**_TOLD, "reason": _TEXT},
         EntryKind.PART_DONE: _TOLD,
@@ -192,7 +192,7 @@ COLUMN_KEYS: Mapping[tuple[str, str], Keys] = MappingProxyType(
         ("incidents", "references"): {"system": PLAIN, "reference": _TEXT},
         ("dispatches", "deliveries"): {
             **dict.fromkeys(
-                ("channel", "state", "attempts", "try_at", "delivered_at", "reason"), PLAIN
+                ("channel", "state", "attempts", "try_at", "held", "delivered_at", "reason"), PLAIN
             ),
             **dict.fromkeys(("address", "receipt", "detail"), _AGENCY),
         },

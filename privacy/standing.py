@@ -44,11 +44,18 @@ def item_stays(item: WorkItem, hold: Hold | None, now: float) -> str | None:
     return _stays(item.ended_at, hold, now)
 
 
-def text_stays(record: ConversationRecord, hold: Hold | None, now: float) -> str | None:
-    """... of a text conversation."""
+def text_stays(
+    record: ConversationRecord, hold: Hold | None, now: float, standing: Incident | None = None
+) -> str | None:
+    """... of a text conversation. `standing`: as of a call."""
     if record.closed_at is None:
         return "is open"
-    return _stays(record.closed_at, hold, now)
+    closed_at = record.closed_at
+    if standing is not None:
+        if standing.over_at is None:
+            return f"belongs to an incident that is not over ({standing.state})"
+        closed_at = max(closed_at, standing.over_at)
+    return _stays(closed_at, hold, now)
 
 
 def incident_stays(

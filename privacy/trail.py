@@ -56,6 +56,11 @@ _LISTS = (
 )
 
 
+def shows_one(path: str) -> bool:
+    """Whether only the answer tells what was seen: by this path one is asked for by its id."""
+    return path in _ONE
+
+
 def looked_at(
     path: str,
     params: Mapping[str, str],

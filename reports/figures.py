@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -105,6 +106,7 @@ class Figures(msgspec.Struct, kw_only=True):
         return self.lost_menu + self.lost_queue + self.lost_ringing + self.lost_fallback
 
 
+@lru_cache(10_000)  # in a report by hours there are many small groups
 def percent(part: int, whole: int) -> float | None:
     """Return how many per cent of the whole a part is; None of nothing."""
     return round(100 * part / whole, 2) if whole else None

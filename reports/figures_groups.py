@@ -15,6 +15,9 @@ By = Literal["hour", "category", "operator", "15min", "shift", "day", "month", "
 COLUMNS = ("category", "operator", "kecamatan")
 """The groupings by what a column of the call says."""
 
+OF_HOURS = ("hour", "15min")
+"""The groupings by parts of a day that are so many that they are read many at once."""
+
 QUARTER = timedelta(minutes=15)
 
 

@@ -131,7 +131,7 @@ async def _incidents(
         entry = msgspec.convert(plain(row), Entry)
         timelines[entry.incident_id].append(entry)
     found = []
-    mine = set(subject.calls)
+    mine = {*subject.calls, *subject.texts}
     of_incidents = IncidentRow.__table__
     async for row in rows_of(session, of_incidents, of_incidents.c.id, subject.incidents):
         below = await merged_in(session, row["id"])

@@ -7,35 +7,43 @@ Test calls are no citizens' and are in no total.
 
 from __future__ import annotations
 
+import gc
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
 from acd.calls.record import Outcome
 from models.tables import CallRow
-from reports.calls import arrived
+from reports import sums
 from reports.figures import SHORT_S, Figures
 from reports.figures_count import COUNTED_OF, NONE, CallFacts, Tally, takers
-from reports.figures_groups import COLUMNS, SHIFTS, By, Shift, TimeGroups, check_by, zone_of
+from reports.figures_groups import (
+    COLUMNS,
+    OF_HOURS,
+    SHIFTS,
+    By,
+    Shift,
+    TimeGroups,
+    check_by,
+    zone_of,
+)
 from reports.figures_groups import grouping as grouping
-from reports.reading import json_values, moments, raw_rows
 from reports.refused import RefusedBefore, refused_before
+from reports.sums import Period, Sql, add_row, counted_columns, end_after, end_of_name, windows
 
 OFFERED: tuple[ColumnElement[bool], ...] = (
     CallRow.callback_of.is_(None),
     CallRow.outcome.is_distinct_from(Outcome.TEST.value),
 )
 """The conditions for a call to have been offered: a citizen has dialled, and not the line."""
-
-_TABLE = CallRow.__table__
-_READ = (*COUNTED_OF, "operator", "legs")
 
 
 class Summary(Figures, kw_only=True):
@@ -68,99 +76,102 @@ async def summary(
     shifts: Sequence[Shift] = SHIFTS,
 ) -> Summary:
     """Sum up the calls that arrived in a time, which needs a time zone. Raises BadQuestion."""
-    zone = zone_of(tz)
-    check_by(by)
-    tallies, taken = await session.run_sync(_counted, since, until, by, zone, shifts)
-    total = Tally()
-    for one in tallies.values():
-        total.merge(one)
-    if by == "operator":
-        for name in {*tallies, *taken}:  # who only took over has a group of no calls
-            tallies.setdefault(name, Tally()).taken = taken[name]
-    if by is None:
-        tallies = {}
-    elif by in COLUMNS:
-        tallies = dict(sorted(tallies.items()))
-    return Summary(
-        **msgspec.structs.asdict(total.figures(short_s)),
-        since=since,
-        until=until,
-        tz=tz,
-        by=by,
-        groups={name: one.figures(short_s) for name, one in tallies.items()},
-        refused_before=await refused_before(session, since, until),
-    )
+    return (await summaries(session, since, until, [by], tz, short_s, shifts))[0]
 
 
-def offered(since: datetime | None, until: datetime | None, *names: str) -> Select[Any]:
-    """Return the question for these columns of the calls that were offered in a time."""
-    columns = [_TABLE.c[name] for name in names]
-    return select(*columns).where(*arrived(since, until), *OFFERED)
-
-
-def _counted(
-    session: Session,
+async def summaries(
+    session: AsyncSession,
     since: datetime | None,
     until: datetime | None,
-    by: str | None,
-    zone: ZoneInfo,
+    groupings: Sequence[str | None],
+    tz: str,
+    short_s: float,
     shifts: Sequence[Shift],
-) -> tuple[dict[str, Tally], Counter[str]]:
-    """What was counted of each group, times in their order; and who has taken how many."""
-    times = None if by is None or by in COLUMNS else TimeGroups(by, zone, shifts)
-    read = (*_READ, by) if by in COLUMNS else _READ
-    moment, json = moments(session), json_values(session)
-    tallies: dict[str, Tally] = {}
-    taken: Counter[str] = Counter()
-    for rows in raw_rows(session, offered(since, until, *read)):
-        columns: list[Any] = list(zip(*rows, strict=True))
-        columns[0] = list(map(moment, columns[0]))
-        for n in (1, 2):
-            columns[n] = [None if one is None else moment(one) for one in columns[n]]
-        groups: dict[str, Sequence[int] | None] = {"": None}
-        if by is not None:
-            names = columns[-1] if times is None else map(times.name, columns[0])
-            groups = _places(names)
-        for key, places in groups.items():
-            tally = tallies.setdefault(key, Tally())
-            some = columns
-            if places is not None:
-                some = [[column[n] for n in places] for column in columns]
-            tally.add(some[: len(COUNTED_OF)])
-            operators = _takers(some, json)
-            tally.taken += len(operators)
-            taken.update(operators)
-    if times is not None:
-        tallies = {one: tallies[one] for one in sorted(tallies, key=times.begins.__getitem__)}
-    return tallies, taken
+) -> list[Summary]:
+    """Sum up as `summary` does, for each of these groupings; the calls are read once."""
+    zone = zone_of(tz)
+    for by in groupings:
+        check_by(by)
+    some = [_Grouping(by, zone, shifts) for by in groupings]
+    refused = await refused_before(session, since, until)
+    with _no_garbage():
+        await session.run_sync(_count, (since, until), some)
+        total = Tally()
+        for tally in some[0].tallies.values():
+            total.merge(tally)
+        whole = msgspec.structs.asdict(total.figures(short_s))
+        return [
+            Summary(
+                **whole,
+                since=since,
+                until=until,
+                tz=tz,
+                by=one.by,  # type: ignore[arg-type]
+                groups={name: tally.figures(short_s) for name, tally in one.in_order()},
+                refused_before=refused,
+            )
+            for one in some
+        ]
 
 
-def _places(names: Iterable[str | None]) -> dict[str, Sequence[int] | None]:
-    """The places of each name in a column."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for n, name in enumerate(names):
-        found[name or NONE].append(n)
-    return {**found}
+@contextmanager
+def _no_garbage() -> Iterator[None]:
+    """Look for no garbage meanwhile: many small groups would be looked at again and again."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
-def _takers(columns: Sequence[Sequence[Any]], json: Callable[[Any], Any]) -> list[str]:
-    """Who has taken these calls, as COUNTED_OF and their legs tell."""
-    found = []
-    answered, outcomes = columns[1], columns[3]
-    operators, legs = columns[len(COUNTED_OF) : len(_READ)]
-    for operator, at, outcome, some in zip(operators, answered, outcomes, legs, strict=True):
-        if some == "[]":
-            continue
-        # of most there is one leg, that of who has answered: their JSON need not be read
-        one = isinstance(some, str) and some.count(_LEG) == 1
-        if one and at is not None and operator and outcome == Outcome.ANSWERED:
-            found.append(operator)
-        else:
-            found += takers(json(some))
-    return found
+class _Grouping:
+    """What was counted of each group of one grouping, and who has taken how many calls."""
+
+    def __init__(self, by: str | None, zone: ZoneInfo, shifts: Sequence[Shift]) -> None:
+        self.by = by
+        self.times = None if by is None or by in COLUMNS else TimeGroups(by, zone, shifts)
+        self.tallies: dict[str, Tally] = defaultdict(Tally)
+        self.taken: Counter[str] = Counter()
+
+    def add(self, sql: Sql, at: datetime, row: Mapping[str, Any]) -> None:
+        """Count what a row has counted of calls that arrived at a time, or at once after it."""
+        name = self.times.name(at) if self.times else row.get(f"by_{self.by}") or NONE
+        names, own = add_row(self.tallies[name], sql, row)
+        self.taken.update(names)
+        self.taken[name] += own  # which counts by operator
+
+    def in_order(self) -> list[tuple[str, Tally]]:
+        """Times in their order, others by their names."""
+        if self.by is None:
+            return []
+        if self.times is not None:
+            begins = self.times.begins
+            return sorted(self.tallies.items(), key=lambda one: begins[one[0]])
+        if self.by == "operator":
+            for name, taken in self.taken.items():  # who only took over has a group of no calls
+                self.tallies[name].taken = taken
+        return sorted(self.tallies.items())
 
 
-_LEG = '"joined_at":'
+def _count(session: Session, period: Period, some: Sequence[_Grouping]) -> None:
+    """Count the calls of a time in each of these groupings."""
+    sql, groups, end_of = Sql(session), list[str](), end_after(sums.AT_MOST)
+    columns, times = counted_columns(sql), [one for one in some if one.times is not None]
+    for one in some:
+        if one.by in COLUMNS:
+            groups.append(f"by_{one.by}")
+            columns[groups[-1]] = one.by
+    if len(times) > 1 or any(one.by in OF_HOURS for one in some):
+        groups.append("quarter")
+        columns["quarter"], end_of = sql.quarter, end_after(sums.DAY)
+    elif times and times[0].times:
+        end_of = end_of_name(times[0].times)
+    for begin, row in windows(session, columns, OFFERED, period, end_of, groups):
+        at = sql.quarter_of(row["quarter"]) if "quarter" in groups else begin
+        for one in some:
+            one.add(sql, at, row)
 
 
 def grouped(calls: Iterable[CallFacts], key_of: Callable[[CallFacts], str]) -> dict[str, Figures]:

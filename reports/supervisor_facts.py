@@ -6,9 +6,11 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
-from sqlalchemy import func, select
+import msgspec
+from sqlalchemy import func, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
@@ -26,12 +28,14 @@ from models.tables import (
     TextConversationRow,
     WorkItemRow,
 )
+from reports import sums
 from reports.calls import arrived, within
 from reports.figures import mean, percentile
-from reports.figures_count import takers
+from reports.figures_count import has_taken
 from reports.parts import Cell, Part, part, seconds, share
 from reports.reading import json_values, moments, raw_rows
-from reports.summary import offered
+from reports.summary import OFFERED
+from reports.sums import Period, Sql, end_after, windows
 
 _ACCEPTED = (DispatchState.ACKNOWLEDGED, DispatchState.DONE)
 
@@ -71,53 +75,61 @@ async def operator_parts(
         .group_by(event.operator)
     )
     misses = {row[0]: row[1] for row in found}
-    return [await session.run_sync(_operators, since, until, misses)]
+    return [await session.run_sync(_operators, (since, until), misses)]
 
 
 class _Work:
     """What was counted of an operator."""
 
     def __init__(self) -> None:
-        self.taken = self.spoke = 0
-        self.spoke_ms = self.held_ms = 0.0
+        self.taken = self.spoke = self.held_ms = 0
+        self.spoke_ms = 0.0
         self.answer, self.ring = array("q"), array("q")
 
 
-def _operators(
-    session: Session,
-    since: datetime | None,
-    until: datetime | None,
-    misses: Mapping[str, int],
-) -> Part:
-    read = (
-        "operator",
-        "arrived_at",
-        "operator_answered_at",
-        "outcome",
-        "ring_ms",
-        "held_ms",
-        "legs",
-    )
-    moment, json = moments(session), json_values(session)
+class _Leg(msgspec.Struct, gc=False):
+    """What is read of a leg; the defaults are those of `LegRecord`."""
+
+    operator: str | None = None
+    how: str = "answered"
+    joined_at: float = 0.0
+    left_at: float | None = None
+    reason: str | None = None
+
+
+_LEGS = msgspec.json.Decoder(list[list[_Leg]]).decode
+
+
+def _operators(session: Session, period: Period, misses: Mapping[str, int]) -> Part:
+    sql = Sql(session)
     found: dict[str, _Work] = defaultdict(_Work)
-    for rows in raw_rows(session, offered(since, until, *read)):
-        for operator, arrived_at, answered, outcome, ring, held, legs in rows:
-            if legs == "[]":
-                continue
-            for leg in json(legs):
-                for name in takers([leg]):
-                    work = found[name]
-                    work.taken += 1
-                    if leg["left_at"] is not None:
-                        work.spoke += 1
-                        work.spoke_ms += 1000 * (leg["left_at"] - leg["joined_at"])
-            if operator and answered is not None and outcome == Outcome.ANSWERED:
-                work = found[operator]
-                took = (moment(answered) - moment(arrived_at)).total_seconds()
-                work.answer.append(max(0, round(took * 1000)))
-                work.held_ms += held or 0
-                if ring is not None:
-                    work.ring.append(ring)
+    every, with_legs = end_after(sums.AT_MOST), [*OFFERED, literal_column(sql.some_legs)]
+    # without groups: for them SQLite would sort the legs
+    legs = {"legs": sql.legs(sql.some_legs)}
+    for _, row in windows(session, legs, with_legs, period, every):
+        for leg in chain.from_iterable(sql.lists(row["legs"], _LEGS)):
+            if has_taken(leg.operator, leg.how, leg.reason):
+                work = found[leg.operator]
+                work.taken += 1
+                if leg.left_at is not None:
+                    work.spoke += 1
+                    work.spoke_ms += 1000 * (leg.left_at - leg.joined_at)
+    answered = [
+        CallRow.operator != "",
+        CallRow.operator_answered_at.is_not(None),
+        CallRow.outcome == Outcome.ANSWERED,
+    ]
+    first = {
+        "operator": "operator",
+        "answer": sql.many(sql.ms("arrived_at", "operator_answered_at"), "0 = 0"),
+        "held": sql.sum("held_ms"),
+        "ring": sql.many("ring_ms", "ring_ms IS NOT NULL"),
+    }
+    for _, row in windows(session, first, [*with_legs, *answered], period, every, ["operator"]):
+        work = found[row["operator"]]
+        work.answer.extend(sql.numbers(row["answer"]))
+        work.ring.extend(sql.numbers(row["ring"]))
+        work.held_ms += row["held"] or 0
     rows = [
         [
             name,

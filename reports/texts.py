@@ -10,11 +10,13 @@ from acd.calls.record import CallRecord
 from acd.numbers.caller import COUNTRY
 from acd.texts.conversation import ConversationRecord, TextMessage
 from acd.texts.states import TextState
+from incidents.incident import Incident
 from models.rows import plain
 from models.tables import TextConversationRow, TextMessageRow
 from privacy.erasing import ERASED
 from reports.calls import list_calls, searchable
 from reports.errors import BadQuestion, NoSuchText, SeveralTexts
+from reports.incidents import of_call
 from reports.pages import behind
 
 OPEN = "open"
@@ -25,11 +27,15 @@ _LATEST_CALLS = 5
 
 
 class TextHistory(msgspec.Struct, frozen=True, kw_only=True):
-    """A conversation, its messages in order, and the latest calls of the same number."""
+    """A conversation, its messages in order, and the latest calls of the same number.
+
+    `incident`: the one that it belongs to; None before an operator has taken it.
+    """
 
     conversation: ConversationRecord
     messages: list[TextMessage]
     calls: list[CallRecord]
+    incident: Incident | None
 
 
 async def list_texts(
@@ -85,4 +91,16 @@ async def show_text(session: AsyncSession, text_id: str, country: str = COUNTRY)
         conversation=record,
         messages=[msgspec.convert(plain(dict(row)), TextMessage) for row in rows],
         calls=calls,
+        incident=await of_call(session, record.id),
     )
+
+
+async def texts_of(session: AsyncSession, incident: Incident) -> list[ConversationRecord]:
+    """Return the conversations that told of an incident, the oldest first."""
+    query = (
+        select(_CONVERSATION)
+        .where(TextConversationRow.id.in_(incident.call_ids))
+        .order_by(TextConversationRow.opened_at, TextConversationRow.id)
+    )
+    rows = (await session.execute(query)).mappings()
+    return [msgspec.convert(plain(dict(row)), ConversationRecord) for row in rows]

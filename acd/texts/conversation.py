@@ -74,9 +74,10 @@ class ConversationRecord(msgspec.Struct, kw_only=True):
 
     `number`: who writes, as a telephone number or the user of a SIP address; `address`: the SIP
     address that answers go to, and `peer` the host and port over which (""; the carrier's).
-    `call_id`: a voice call of the same number. `citizen_at`, `operator_at`: the last word of each.
-    `waits_since`: when the citizen began to wait for an answer. `received`, `dropped`: messages of
-    the citizen that were kept, and that were too many.
+    `call_id`: a voice call of the same number. `taken_at`: when an operator took or answered it for
+    the first time, which opened an incident; None until then. `citizen_at`, `operator_at`: the last
+    word of each. `waits_since`: when the citizen began to wait for an answer. `received`,
+    `dropped`: messages of the citizen that were kept, and that were too many.
     """
 
     id: str
@@ -91,6 +92,7 @@ class ConversationRecord(msgspec.Struct, kw_only=True):
     waits_since: float = 0.0
     operator: str | None = None
     phone: str | None = None
+    taken_at: float | None = None
     answered_at: float | None = None
     citizen_at: float = 0.0
     operator_at: float | None = None

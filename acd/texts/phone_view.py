@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from acd.calls.journal import Journal
 from acd.texts import words
 from acd.texts.conversation import CITIZEN, LINE, Conversation, TextMessage
@@ -13,11 +15,15 @@ MOST_SHOWN = 20
 
 
 class PhoneView:
-    """Shows conversations on the phones of who has them."""
+    """Shows conversations on the phones of who has them.
+
+    `number_of(conversation)`: the number of its incident, "" if none is known; set by who knows.
+    """
 
     def __init__(self, sender: TextSender, journal: Journal) -> None:
         self._sender, self._journal = sender, journal
         self._unread: dict[str, Conversation] = {}  # by the message
+        self.number_of: Callable[[str], str] = lambda _: ""
 
     def say(self, conversation: Conversation, text: str) -> None:
         """Write in the line's own name to who has the conversation."""
@@ -27,7 +33,8 @@ class PhoneView:
 
     def taken(self, conversation: Conversation) -> None:
         """Show to who has taken it what it is about."""
-        self.say(conversation, words.taken(conversation.record.number, CLOSE))
+        number = self.number_of(conversation.id)
+        self.say(conversation, words.taken(conversation.record.number, number, CLOSE))
         for message in conversation.messages:
             if message.author != LINE and message.id not in conversation.unread:
                 self.show(conversation, message)

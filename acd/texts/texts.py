@@ -36,6 +36,8 @@ log = structlog.get_logger("texts")
 LONGEST_ANSWER = 1200
 """Bytes: what is longer does not go into one packet (RFC 3261, 18.1.1)."""
 
+OfText = Callable[[ConversationRecord, float], None]
+
 # why an operator has a conversation no more
 NO_ANSWER, UNREACHABLE, LOGGED_OUT = "no_answer", "unreachable", "logged_out"
 
@@ -45,6 +47,8 @@ class Texts:
 
     `category`: what a conversation is about until somebody knows. `call_of(number)`: the id of a
     voice call of the same caller that is up, or None. `holders`: which operator has which.
+    `on_begun(record, now)`: an operator has taken or answered a conversation for the first time,
+    once for each; `on_closed(record, now)`: it is over.
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class Texts:
         self._roster, self._timers, self._rules = roster, timers, rules
         self.limits, self._category = limits or TextLimits(), category
         self.call_of: Callable[[str], str | None] = lambda _: None
+        self.on_begun: OfText = lambda record, now: None
+        self.on_closed: OfText = lambda record, now: None
         self.places = Places()
         self.holders = Holders(roster, self.places)
         roster.moved = self._moved
@@ -163,7 +169,7 @@ class Texts:
         self.holders.give(conversation, operator, phone, now)
         record.call_id = record.call_id or self.call_of(record.number)
         operator.misses = 0
-        conversation.keep()
+        self._keep_begun(conversation, now)
         self.view.taken(conversation)
         self.watch(conversation, now)
 
@@ -185,9 +191,18 @@ class Texts:
         record.answered_at = now if record.answered_at is None else record.answered_at
         self.view.read(conversation, list(conversation.unread), now)
         message = self._send(conversation, operator_id, text, now, message_id)
-        conversation.keep()
+        self._keep_begun(conversation, now)
         self.watch(conversation, now)
         return message
+
+    def _keep_begun(self, conversation: Conversation, now: float) -> None:
+        """Keep the row, with all that follows from a first answer in the same write."""
+        record = conversation.record
+        with self._journal.together():
+            if record.taken_at is None:
+                record.taken_at = now
+                self.on_begun(record, now)
+            conversation.keep()
 
     def close(self, text_id: str, by: str, note: str, now: float) -> Conversation:
         """An operator is done with a conversation; raises NoOpenText."""
@@ -322,6 +337,7 @@ class Texts:
         record.call_id = record.call_id or self.call_of(record.number)
         record.closed_at, record.closed_by, record.outcome, record.note = now, by, outcome, note
         conversation.keep()
+        self.on_closed(record, now)
         operator = self.holders.take_back(conversation, now)
         if operator is not None and operator.state is State.IDLE:
             self._roster.idle(operator, now)  # last in line for the next call, as after one
@@ -375,3 +391,5 @@ class Texts:
             self._give_back(conversation, LOGGED_OUT, now)
         else:
             self.holders.give(conversation, operator, operator.phone, now)
+            if conversation.record.taken_at is None:  # taken under an engine of an older version
+                self._keep_begun(conversation, now)

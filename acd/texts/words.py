@@ -50,9 +50,10 @@ def to_phone(number: str, text: str) -> str:
     return f"{number}: {text}"
 
 
-def taken(number: str, close: str) -> str:
-    """The operator has the conversation from now on."""
-    return f"[112] Percakapan dengan {number}. Balas di sini. Tutup: kirim atau putar {close}."
+def taken(number: str, incident: str, close: str) -> str:
+    """The operator has the conversation from now on; `incident`: its number, "" if not known."""
+    of = f", insiden {incident}" if incident else ""
+    return f"[112] Percakapan dengan {number}{of}. Balas di sini. Tutup: kirim atau putar {close}."
 
 
 def undelivered(text: str, status: int, again: bool) -> str:

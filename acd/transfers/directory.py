@@ -64,12 +64,16 @@ class Directory:
             return refusal
         return Target(Kind.OPERATOR, one.id, one.name, (one.phone or "",), one.id)
 
+    def can_ring(self, address: str) -> bool:
+        """Whether the line can dial it, if there is one: digits by a carrier alone."""
+        return bool(address) and (self.carrier or not address.isdigit())
+
     def addresses(self, agency: Agency, now: float) -> tuple[str, ...]:
         """What to ring for an agency at this moment, one after the other; digits by a carrier."""
         both = tuple(
             one if one.startswith("sip:") else f"tel:{one}"
             for one in (agency.voice, agency.fallback)
-            if one and (self.carrier or not one.isdigit())
+            if self.can_ring(one)
         )
         return both if open_at(agency.hours, self.local_minute(now)) else both[-1:]
 

@@ -224,6 +224,12 @@ BOUNDS = (
         for span, most in (("month", 2.0), ("year", 10.0))
     ),
     Bound(
+        name="the engine's loop beside ten reports at once, p95 against without",
+        read=_at("report_crowd", "p95_ratio"),
+        most=1.5,
+        wish=1.0,
+    ),
+    Bound(
         name="engine memory, 2,000 waiting, in MB",
         read=_at("growth", "ours", "2000", "engine_mb"),
         most=150.0,

@@ -29,6 +29,7 @@ from models.database import Database, upgrade
 from models.tables import Base, CallRow, WorkItemRow
 from models.writing import upsert
 from reports.figures_groups import By
+from reports.kinds import Asked, report_of
 from reports.summary import summary
 from reports.supervisor_facts import agency_parts, callback_parts, operator_parts
 
@@ -58,12 +59,17 @@ async def _summary(
     return await summary(session, since, until, by)
 
 
+async def _month(session: AsyncSession, since: datetime | None, until: datetime | None) -> Any:
+    return await report_of(session, "month", Asked(period=(since, until)))
+
+
 REPORTS: dict[str, Ask] = {
     "summary, service-level, losses": _summed(None),
     "... by category": _summed("category"),
     "... by operator": _summed("operator"),
     "... by 15 minutes": _summed("15min"),
     "... by day": _summed("day"),
+    "month": _month,
     "operators": operator_parts,
     "callbacks": callback_parts,
     "agencies": agency_parts,

@@ -29,6 +29,7 @@ from lab.bench import (
     incidents,
     machine,
     offered,
+    report_crowd,
     reports,
     setup_times,
     surge,
@@ -59,6 +60,7 @@ MEASURES: dict[str, Callable[[Stage], Awaitable[Figures]]] = {
     "busy": busy.measure,
     "incidents": incidents.measure,
     "reports": reports.measure,
+    "report_crowd": report_crowd.measure,
 }
 """Every measure, in the order in which they are played."""
 

@@ -59,6 +59,7 @@ def _tables(found: Figures) -> Iterator[tuple[str, list[Row]]]:
             f"Reports of {one['month_calls']:,} and {one['year_calls']:,} calls on {database}, s"
         )
         yield title, list(_reports(one["reports"]))
+    yield "An answer of the engine's loop beside ten reports at once, ms", list(_crowd(found))
     yield "The engine alone, on one core against a recorded Asterisk", list(_alone(found))
 
 
@@ -148,6 +149,13 @@ def _reports(asked: Figures) -> Iterator[Row]:
         for name in ("month", "year"):
             row |= {name: f"{one[f'{name}_s']:.1f}", f"{name}, CPU": f"{one[f'{name}_cpu_s']:.1f}"}
         yield row
+
+
+def _crowd(found: Figures) -> Iterator[Row]:
+    one = found.get("report_crowd", {})
+    for name in ("without", "with") if one else ():
+        row: Row = {"reports": one["reports"] if name == "with" else 0}
+        yield row | {part: f"{one[name][f'{part}_ms']:.2f}" for part in ("p50", "p95", "p99")}
 
 
 def _alone(found: Figures) -> Iterator[Row]:

@@ -36,6 +36,7 @@ from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
 from privacy.trail import Look
 from public_warnings.in_force import PublicWarning
+from reports.parts import Report as TablesOfReport
 from reports.summary import Summary
 
 _MAYBE: Any = Optional[Moment]  # noqa: UP045 - a value, not an annotation
@@ -62,6 +63,7 @@ FoundCall = answer(
     "FoundCall", "A call and its events in their order.", call=Call, events=many(CallEvent)
 )
 Totals = Summary
+Report = TablesOfReport
 
 # --- callbacks ------------------------------------------------------------------------------------
 
@@ -164,14 +166,6 @@ class Phones(msgspec.Struct):
 TextConversation = shown(ConversationRecord, "TextConversation", "A text conversation.")
 TextMessage = shown(KeptMessage, "TextMessage", "A message of a text conversation.")
 Texts = answer("Texts", "The newest conversations first.", texts=many(TextConversation))
-FoundText = answer(
-    "FoundText",
-    "A conversation, its messages in order, and the latest calls of the same number.",
-    text=TextConversation,
-    messages=many(TextMessage),
-    calls=many(Call),
-)
-
 # --- incidents ------------------------------------------------------------------------------------
 
 Contact = shown(KeptContact, "Contact", "Somebody who has told of an incident.")
@@ -219,13 +213,24 @@ AgreedTime = answer(
 )
 FoundIncident = answer(
     "FoundIncident",
-    "All that is known of an incident. `merged`: those that it stands in the place of.",
+    "All that is known of an incident. `texts`: the text conversations among its `call_ids`."
+    " `merged`: those that it stands in the place of.",
     incident=Incident,
     due=AgreedTime | None,
     entries=many(TimelineEntry),
     dispatches=many(Dispatch),
+    texts=many(TextConversation),
     merged=many(Incident),
     proposals=many(Proposal),
+)
+FoundText = answer(
+    "FoundText",
+    "A conversation, its messages in order, the latest calls of the same number, and the incident"
+    " that it belongs to; null before an operator has taken it.",
+    text=TextConversation,
+    messages=many(TextMessage),
+    calls=many(Call),
+    incident=Incident | None,
 )
 Dispatches = answer("Dispatches", "The oldest first.", dispatches=many(ListedDispatch))
 MadeDispatches = answer("MadeDispatches", "The dispatches made.", dispatches=many(Dispatch))

@@ -20,6 +20,7 @@ from ngalam112.config.settings import Settings
 from reports.callbacks import ALL, OPEN
 from reports.calls import LIVE
 from reports.figures_groups import By
+from reports.kinds import KINDS
 
 MOST_CALLS = 10_000
 """The most rows of one list."""
@@ -103,6 +104,13 @@ class OfCallbacks(OfPeriod, forbid_unknown_fields=True):
 class OfTotals(OfPeriod, forbid_unknown_fields=True):
     """Totals of a time."""
 
+    by: Annotated[str, one_of(*get_args(By))] | None = None
+
+
+class OfReport(OfPeriod, forbid_unknown_fields=True, kw_only=True):
+    """A report of a time; `from` may also be `last shift` or `this month`."""
+
+    kind: Annotated[str, one_of(*KINDS)]
     by: Annotated[str, one_of(*get_args(By))] | None = None
 
 

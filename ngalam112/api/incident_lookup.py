@@ -19,6 +19,7 @@ from ngalam112.engine.engine import Engine
 from reports.calls import show_call
 from reports.dispatches import dispatch_by_id, dispatches_of
 from reports.incidents import by_id, find_incident, of_call
+from reports.texts import texts_of
 
 
 class IncidentLookup:
@@ -75,6 +76,16 @@ class IncidentLookup:
         """Return the call of that id. Raises as `show_call` does."""
         async with self._reading() as session:
             return (await show_call(session, call_id)).record
+
+    async def last_call(self, incident: Incident) -> str | None:
+        """Return the id of the last call of an incident; its text conversations are none."""
+        ids = incident.call_ids
+        if not ids or self._engine.router.known_call(ids[-1]) is not None:
+            return ids[-1] if ids else None
+        async with self._reading() as session:
+            texts = {one.id for one in await texts_of(session, incident)}
+        calls = [one for one in ids if one not in texts]
+        return calls[-1] if calls else None
 
     async def of_call(self, call_id: str) -> Incident | None:
         """Return the incident that the database has for the call with exactly this id."""

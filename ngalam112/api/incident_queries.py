@@ -25,6 +25,7 @@ from reports.dispatches import dispatches_of, list_dispatches
 from reports.duplicates import proposed
 from reports.incidents import Which, list_incidents, show_incident
 from reports.privacy_holds import restricted_callers
+from reports.texts import texts_of
 
 
 class OfIncidents(OfPeriod, forbid_unknown_fields=True):
@@ -83,11 +84,15 @@ async def incident(database: Database, settings: Settings, asked: ById) -> Answe
         found = await show_incident(session, asked.id)
         sent = await dispatches_of(session, found.incident.id)
         same = await proposed(session, found.incident, settings.country)
+        texts = await texts_of(session, found.incident)
     return {
         "incident": incident_row(found.incident, settings),
         "due": _due(found.incident, settings),
         "entries": [_entry_row(one, settings) for one in found.entries],
         "dispatches": [dispatch_row(one, settings) for one in sent],
+        "texts": [
+            with_times(msgspec.to_builtins(one), ZoneInfo(settings.timezone)) for one in texts
+        ],
         "merged": [incident_row(one, settings) for one in found.merged],
         "proposals": [
             {"because": one.because, "incident": incident_row(one.incident, settings)}

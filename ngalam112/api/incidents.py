@@ -332,9 +332,10 @@ class IncidentChanges:
             self._engine.roster.operator(body.operator)
         async with self._changing:
             incident = await self._lookup.find(id)
-            if not incident.call_ids:
+            last = await self._lookup.last_call(incident)
+            if last is None:
                 raise IncidentRefused(f"{incident.name} has no call, so nobody can be rung.")
-            record = await self._record(incident.call_ids[-1])
+            record = await self._record(last)
             ask = self._engine.router.incident_verifications.ask
             return self._row(
                 await self._engine.do(

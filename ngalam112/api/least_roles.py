@@ -61,6 +61,7 @@ _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
     ),
     # what is done to others who work here, and to what all callers hear
     Role.SUPERVISOR: (
+        "GET /api/reports/{kind}",
         "POST /api/operators/{id}/login",
         "POST /api/operators/{id}/logout",
         "POST /api/operators/{id}/pause",

@@ -61,7 +61,7 @@ class ReportWorker:
             self._stay()
             try:
                 async with asyncio.timeout(self._longest_s):
-                    told = await self._told(asked)
+                    told, answer = await self._told(asked)
             except TimeoutError:
                 await self._end()
                 raise ReportFailed(
@@ -74,7 +74,7 @@ class ReportWorker:
             finally:
                 self._leave_later()
         if not told.error:
-            return bytes(told.answer)
+            return answer
         error = known_error(told.kind, told.error)
         if error is None:
             log.error("report_failed", path=path, error=told.error)
@@ -86,7 +86,7 @@ class ReportWorker:
         self._stay()
         await self._end()
 
-    async def _told(self, asked: Asked) -> Told:
+    async def _told(self, asked: Asked) -> tuple[Told, bytes]:
         line = msgspec.json.encode(asked) + b"\n"
         for _ in range(2):  # a process that has died meanwhile is replaced once
             process = await self._running()
@@ -94,11 +94,12 @@ class ReportWorker:
             try:
                 process.stdin.write(line)
                 await process.stdin.drain()
+                told = await process.stdout.readline()
                 answer = await process.stdout.readline()
             except ConnectionError:
                 answer = b""
             if answer.endswith(b"\n"):
-                return msgspec.json.decode(answer, type=Told)
+                return msgspec.json.decode(told, type=Told), answer[:-1]
             await self._end()
         raise ReportFailed("The process that computes reports has died; see the engine's log.")
 

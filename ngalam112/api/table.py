@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from ngalam112.api import answers, audit_queries, incident_queries, queries, text_queries
+from ngalam112.api import (
+    answers,
+    audit_queries,
+    incident_queries,
+    queries,
+    report_kinds,
+    text_queries,
+)
 from ngalam112.api.agencies import AgencyRoutes
 from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
@@ -140,6 +147,7 @@ _CALLS = (
     _one("/api/calls/{id}", queries.call, answers.FoundCall),
     _post("/api/calls/{id}/disposition", Changes.dispose_call, answers.Call, 404, 409, _AWAY),
     _list("/api/summary", queries.totals, answers.Totals, Turn.REPORT),
+    _list("/api/reports/{kind}", report_kinds.report, answers.Report, Turn.REPORT),
     _list("/api/callbacks", queries.lost_calls, answers.Callbacks),
     _one("/api/callbacks/{id}", queries.lost_call, answers.FoundCallback),
     _post("/api/callbacks/{id}/take", Changes.take_callback, answers.Callback, 404, 409),

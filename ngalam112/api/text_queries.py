@@ -10,6 +10,7 @@ import msgspec
 from acd.texts.states import TextState
 from models.database import Database
 from ngalam112.api.asked import Before, ById, Limit, one_of
+from ngalam112.api.incident_queries import incident_row
 from ngalam112.api.queries import Answer, call_row, with_times
 from ngalam112.config.settings import Settings
 from reports.texts import OPEN, list_texts, show_text
@@ -32,7 +33,7 @@ async def texts(database: Database, settings: Settings, asked: OfTexts) -> Answe
 
 
 async def text(database: Database, settings: Settings, asked: ById) -> Answer:
-    """One conversation with its messages, and the latest calls of the same number."""
+    """One conversation with its messages, its incident, and the latest calls of the number."""
     zone = ZoneInfo(settings.timezone)
     async with database.session() as session:
         found = await show_text(session, asked.id, settings.country)
@@ -40,6 +41,7 @@ async def text(database: Database, settings: Settings, asked: ById) -> Answer:
         "text": with_times(msgspec.to_builtins(found.conversation), zone),
         "messages": [with_times(msgspec.to_builtins(one), zone) for one in found.messages],
         "calls": [call_row(one, settings) for one in found.calls],
+        "incident": None if found.incident is None else incident_row(found.incident, settings),
     }
 
 

@@ -21,7 +21,7 @@ from acd.numbers.caller import same_caller
 from journal.database_writer import DatabaseWriter
 from ngalam112.api.askers import ASKER, Asker, NotAllowed
 from ngalam112.api.refusals import Handler
-from privacy.trail import LOOK, TABLE, Look, Looked, changed_what, looked_at
+from privacy.trail import LOOK, TABLE, Look, Looked, changed_what, looked_at, shows_one
 
 log = structlog.get_logger("api")
 
@@ -62,9 +62,9 @@ class AccessTrail:
 
     def _note(self, request: web.Request, response: web.StreamResponse) -> None:
         path = _path(request)
-        asked = looked_at(
-            path, request.query, _decoded(response), lambda one: same_caller(one, self._country)
-        )
+        # a list or a report may be long, and to read it would hold up the calls
+        answer = _decoded(response) if shows_one(path) else {}
+        asked = looked_at(path, request.query, answer, lambda one: same_caller(one, self._country))
         if asked is None:
             return
         asker, (kind, target), now = request[ASKER], asked, self._clock()

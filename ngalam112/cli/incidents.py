@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -185,7 +185,8 @@ def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
         write_json(found)
         return
     zone, say = ZoneInfo(settings.timezone), console().print
-    facts = _facts(found["incident"], zone)
+    texts = [one["id"] for one in found["texts"]]
+    facts = _facts(found["incident"], texts, zone)
     if found["due"] is not None:
         facts.append({"what": "due", "value": _due(found["due"])})
     say(table(facts, (Column("what", "incident"), Column("value", ""))))
@@ -197,6 +198,8 @@ def incident_show(name: Name, fmt: FormatOption = Format.TABLE) -> None:
         for one in found["entries"]
     ]
     say(table(entries, _ENTRIES))
+    for one in texts:
+        say(safe(f"What was written: ngalam112 text show {one}"), soft_wrap=True)
     if found["dispatches"]:
         say()
         say(table([_sent(one, zone) for one in found["dispatches"]], _SENT))
@@ -221,7 +224,7 @@ def _due(due: Mapping[str, Any]) -> str:
     return f"{day} ({left}): {_DUE[due['for']]}"
 
 
-def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
+def _facts(row: Mapping[str, Any], texts: Collection[str], zone: ZoneInfo) -> list[dict[str, Any]]:
     values = {
         **row,
         "contacts": ", ".join(
@@ -230,7 +233,8 @@ def _facts(row: Mapping[str, Any], zone: ZoneInfo) -> list[dict[str, Any]]:
             for one in row["contacts"]
         ),
         "answers": ", ".join(f"{name}: {value}" for name, value in row["answers"].items()),
-        "call_ids": ", ".join(row["call_ids"]),
+        "call_ids": ", ".join(one for one in row["call_ids"] if one not in texts),
+        "texts": ", ".join(texts),
         "publication": (row["publication"] or {}).get("description"),
         "references": ", ".join(_reference(one) for one in row["references"]),
         "verified": _verified(row, zone),
@@ -399,8 +403,12 @@ def incident_dispatch(
 ) -> None:
     """Tell agencies of an incident, by all their ways at once, and follow each to its answer."""
     found = _post(incident, "dispatch", {"agencies": agencies, "by": by})["dispatches"]
+    zone = ZoneInfo(load_settings().timezone)
     for one in found:
-        ways = [way["channel"] for way in one["deliveries"]]
+        ways = [
+            f"{way['channel']} ({_state(way, zone)})" if way.get("held") else way["channel"]
+            for way in one["deliveries"]
+        ]
         by_hand = [way["address"] for way in one["deliveries"] if way["channel"] == "operator"]
         said = f"{one['agency']} is told by {', '.join(ways)}."
         if by_hand:
@@ -440,7 +448,7 @@ def _dispatches(which: str, fmt: Format, nothing: str) -> None:
 
 def _sent(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     ways = [
-        " ".join(filter(None, (way["channel"], way.get("state", "waiting"), way.get("reason", ""))))
+        " ".join(filter(None, (way["channel"], _state(way, zone), way.get("reason", ""))))
         for way in row["deliveries"]
     ]
     return {
@@ -450,6 +458,15 @@ def _sent(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
         "due": on_screen(row["due_at"], zone) if row["due_at"] else "",
         "is": "report is late" if row["late_report"] else row["state"],
     }
+
+
+def _state(way: Mapping[str, Any], zone: ZoneInfo) -> str:
+    """How far a message is; one that waits for the agency's hours says until when."""
+    if not way.get("held") or way.get("state", "waiting") != "waiting":
+        return str(way.get("state", "waiting"))
+    until = datetime.fromisoformat(str(way["try_at"])).astimezone(zone)
+    soon = until - datetime.now(UTC) < timedelta(hours=20)
+    return f"held until {until:%H:%M}" if soon else f"held until {until:%Y-%m-%d %H:%M}"
 
 
 @incidents.command("undelivered")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +19,9 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from reports.summary import Summary
+
+_NICE = 10
+"""As the process that computes reports for the API: the processors are for the calls."""
 
 Period = tuple[datetime | None, datetime | None]
 
@@ -52,6 +57,8 @@ def read_only(
             except (OSError, SQLAlchemyError) as error:
                 raise database.unreachable(error) from None
 
+    with contextlib.suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, 0, max(_NICE, os.getpriority(os.PRIO_PROCESS, 0)))
     behind = entries_behind(settings)
     if behind:
         tell(behind_sentence(behind))

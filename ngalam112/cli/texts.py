@@ -92,6 +92,8 @@ def text_show(text_id: IdArgument, fmt: FormatOption = Format.TABLE) -> None:
             record = found["text"]
             facts = ("id", "number", "name", "state", "operator", "outcome", "call_id", "note")
             rows = [{"what": name, "value": record[name]} for name in facts if record[name]]
+            if (of := found["incident"]) is not None:
+                rows.append({"what": "incident", "value": of["number"] or of["id"]})
             say(table(rows, (Column("what", "record"), Column("value", ""))))
             say()
             say(table([_shown(one, zone) for one in messages], _MESSAGES))

@@ -135,6 +135,7 @@ class Engine:
         `stored`: the database has them, so the next engine is told of them.
         """
         self.agencies.know(agencies)
+        self.dispatches.agencies_changed(self.clock.now())
         if not stored:
             return
         self.agencies_stored = True

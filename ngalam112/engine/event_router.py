@@ -43,6 +43,7 @@ from acd.work_offers import WorkOffers
 from incidents.book import IncidentBook
 from incidents.categories import Categories
 from incidents.incident import EntryKind
+from incidents.numbers import short_number
 from incidents.verifications import IncidentVerifications
 from ivr.agency_calls import AgencyCalls
 from ivr.line_tests import LineTests
@@ -147,7 +148,9 @@ class EventRouter:
         journal.on_answered = incidents.call_answered
         journal.on_ended = self._call_ended
         self.incidents = incidents
-        incidents.lives = self.live.lives
+        incidents.lives = lambda id: self.live.lives(id) or id in texts.places.by_id
+        texts.on_begun, texts.on_closed = incidents.text_begun, incidents.text_closed
+        texts.view.number_of = self._number_of
         self.line_tests, self.texts, self.text_offers = line_tests, texts, text_offers
         self.agency_calls, self.monitors = agency_calls, monitors
         codes.on_listen = monitors.from_phone
@@ -378,6 +381,11 @@ class EventRouter:
             self.music_lost.add(channel_id)  # until it is known who is still there
         elif call is not None and call.stage in (Stage.QUEUED, Stage.RINGING):
             self.dispatcher.announcements.resume(call, now)
+
+    def _number_of(self, text_id: str) -> str:
+        """The number of a text conversation's incident, as people say it."""
+        incident = self.incidents.of_call(text_id)
+        return short_number(incident.number) if incident is not None else ""
 
     def _call_of(self, number: str) -> str | None:
         """The id of the call of this number that is up."""

@@ -45,7 +45,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
 
 class _Invite(msgspec.Struct):
-    """An INVITE for a new call, of `heard`. `status`: with what it was refused `at`, 0: it was not.
+    """An INVITE for a new call, of `heard`. `answer`: with what it was refused `at`, 0: it was not.
 
     `acknowledged`: the caller has got an answer.
     """
@@ -54,7 +54,7 @@ class _Invite(msgspec.Struct):
     source: str
     dialled: str
     heard: float
-    status: int = 0
+    answer: int = 0
     at: float = 0.0
     acknowledged: bool = False
 
@@ -120,16 +120,16 @@ class RefusedCalls:
 
     def _refused(self, call_id: str, head: bytes, number: int, now: float) -> None:
         call, status = self._calls.get(call_id), _STATUS.match(head)
-        if call is None or status is None or call.number != number or call.status:
+        if call is None or status is None or call.number != number or call.answer:
             return
         if int(status[1]) == _CANCELLED or _HAS_CHANNEL.search(head):
             return
-        call.status, call.at = int(status[1]), now
+        call.answer, call.at = int(status[1]), now
         self._doubtful[call_id] = call
 
     def _settle(self, call_id: str) -> None:
         if (call := self._doubtful.pop(call_id, None)) is not None:
-            self._sure.append(Refusal(call.source, call.status, call.dialled))
+            self._sure.append(Refusal(call.source, call.answer, call.dialled))
 
 
 def _dialled(head: bytes) -> str:

@@ -52,9 +52,11 @@ async def _held(connection: AsyncConnection, kind: str, target: str, how: Erasin
     id, call, number = _OF_CALLS[kind]
     found: Any = (await connection.execute(select(call, number).where(id == target))).first()
     call_id, said = found if found is not None else (None, "")
-    chain = (await chains_of_calls(connection, [call_id])).get(call_id, [])
+    # a text conversation has an incident of its own, beside that of a call of the same number
+    its = {call_id, target if kind == Looked.TEXT else call_id}
+    chains = (await chains_of_calls(connection, its)).values()
     return how.holds.over(
         calls=[call_id, target if kind == Looked.CALL else None],
-        incidents=[one.id for one in chain],
+        incidents=[one.id for chain in chains for one in chain],
         callers=[how.key(said)],
     )

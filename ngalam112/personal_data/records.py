@@ -173,16 +173,18 @@ async def erase_texts(connection: AsyncConnection, ids: Sequence[str], how: Eras
     chosen = []
     of, locks = TextConversationRow, how.writes
     rows = await _rows(connection, of, of.id, ids, locks=locks)
-    chains = await chains_of_calls(connection, [row["call_id"] for row in rows])
+    told = [row[name] for row in rows for name in ("id", "call_id")]
+    chains = await chains_of_calls(connection, told)
     for row in rows:
         record = msgspec.convert(row, ConversationRecord)
         if record.number == ERASED and not how.again:
             continue
-        above = [one.id for one in chains.get(record.call_id, [])]
+        above = [one.id for id in (record.id, record.call_id) for one in chains.get(id, [])]
         hold = how.holds.over(
             calls=[record.call_id], incidents=above, callers=[how.key(record.number)]
         )
-        if not how.stays("text", record.id, text_stays(record, hold, how.now)):
+        standing = chains[record.id][-1] if record.id in chains else None
+        if not how.stays("text", record.id, text_stays(record, hold, how.now, standing)):
             chosen.append(record.id)
     how.erased["texts"] += chosen
     if not how.writes or not chosen:

@@ -60,9 +60,10 @@ async def remove_items(connection: AsyncConnection, ids: Sequence[str]) -> Colle
 
 
 async def remove_texts(connection: AsyncConnection, ids: Sequence[str]) -> Collection[str]:
-    """Remove conversations with their messages."""
+    """Remove conversations with their messages, and with their place in an incident."""
     messages = TextMessageRow.conversation_id.in_(ids)
     await connection.execute(delete(TextMessageRow).where(messages))
+    await connection.execute(delete(IncidentCallRow).where(IncidentCallRow.call_id.in_(ids)))
     await connection.execute(delete(TextConversationRow).where(TextConversationRow.id.in_(ids)))
     return ()
 

@@ -126,9 +126,9 @@ class Turns:
 
     No test runs beside a play that fills the machine: each would hear what is not its own. Of the
     others, one that starts Asterisk, SIPp or the like begins once few programs wait for a
-    processor, or nobody else runs, or it has waited for `_MOST_WAIT_S`; so the suite slows down beside other work instead of
-    failing. Around everything else that is done for a test, so that its time limit does not count
-    the wait.
+    processor, or nobody else runs, or it has waited for `_MOST_WAIT_S`; so the suite slows down
+    beside other work instead of failing. Around everything else that is done for a test, so that
+    its time limit does not count the wait.
     """
 
     def __init__(self, file: Path) -> None:

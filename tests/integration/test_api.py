@@ -22,6 +22,7 @@ from ngalam112.accounts.admin import load_roster
 from ngalam112.api import written
 from ngalam112.recovery.startup_state import known_by
 from pbx.render import password_digest
+from reports.kinds import KINDS
 
 PATHS = (
     ("GET", "/metrics"),
@@ -301,6 +302,24 @@ async def test_calls_and_totals_are_those_of_the_database(served: ServedEngine) 
     assert (totals["offered"], totals["answered"], totals["adds_up"]) == (2, 1, True)
     by_hour = await served.get("/api/summary", by="hour")
     assert list(by_hour["groups"]) == ["2026-04-13T12:00+07:00", "2026-04-14T12:00+07:00"]
+
+
+async def test_each_report_is_given_as_tables_of_the_same_numbers(served: ServedEngine) -> None:
+    noon = 1_776_056_400.0
+    answered = {"outcome": Outcome.ANSWERED, "operator": "1101", "operator_answered_at": noon + 9}
+    await keep(served.database, a_record("aa1", noon), a_record("aa2", noon, **answered))
+    day = {"from": "2026-04-13", "to": "2026-04-13"}
+    for name, kind in KINDS.items():
+        told = await served.get(f"/api/reports/{name}", **day)
+        assert (told["title"], told["since"]) == (kind.title, "2026-04-13T00:00:00+07:00"), name
+    told = await served.get("/api/reports/hours", **day)
+    hours, busiest = told["parts"]
+    assert [one["name"] for one in hours["columns"]][:3] == ["group", "offered", "answered"]
+    assert hours["rows"][0][:3] == ["2026-04-13 12:00", 2, 1] and busiest["rows"][0][1] == 2
+    told = await served.get("/api/reports/losses", by="day", **day)
+    assert told["parts"][1]["rows"][-1][:2] == ["total", 2]
+    assert (await served.get("/api/reports/day"))["until"] is not None, "of yesterday"
+    assert (await served.get("/api/reports/operators", **{"from": "last shift"}))["until"]
 
 
 async def test_a_report_that_takes_long_holds_up_no_look_at_a_call(

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import pytest
 from agency_server import AgencyServer, agency_server
@@ -128,6 +130,26 @@ async def test_what_no_agency_can_get_is_on_the_list_and_the_next_one_is_told(ci
     assert number in await ok(served, "incident", "alarms")
     await ok(served, "incident", "resolve", number)
     assert await ok(served, "incident", "alarms") == "All agencies are within their times.\n"
+
+
+async def test_a_complaint_waits_for_the_agencys_hours_and_other_hours_count_at_once(
+    city: City,
+) -> None:
+    served, _, mail = city
+    zone = ZoneInfo(served.settings.timezone)
+    opens = datetime.fromtimestamp(served.engine.clock.now(), zone) + timedelta(hours=2)
+    hours = f"{opens:%H:%M}-{opens + timedelta(hours=1):%H:%M}"
+    await set_agency(served, "pmi", hours=hours)
+    number = await opened(served)
+    await served.post(f"/api/incidents/{number}/change", category="road_damage")
+    held = f"mail (held until {opens:%H:%M})"
+    assert await ok(served, "incident", "dispatch", number, "pmi") == f"pmi is told by {held}.\n"
+    for command in (("show", number), ("undelivered",)):
+        screen = " ".join((await ok(served, "incident", *command)).split())
+        assert f"held until {opens:%H:%M}" in screen, command
+    assert mail.taken == []
+    await set_agency(served, "pmi", hours="")
+    await eventually(lambda: bool(mail.taken), what="it is sent")
 
 
 async def test_a_receiver_that_is_away_gets_it_later_and_the_same(city: City) -> None:

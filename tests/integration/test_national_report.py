@@ -242,6 +242,23 @@ async def test_a_months_agencies_and_times_are_those_of_its_incidents(database: 
     }
 
 
+async def test_an_incident_of_a_text_conversation_counts_and_adds_no_call(
+    database: Database,
+) -> None:
+    await fill(database)
+    before = await counted(database)
+    written = an_incident("written", call_ids=["text"], category="flood", state="resolved")
+    async with database.engine.begin() as connection:
+        await upsert(connection, IncidentRow, [written.row()])
+        link = {"call_id": "text", "incident_id": "written"}
+        await upsert(connection, IncidentCallRow, [link])
+    report = await counted(database)
+    assert report.adds_up and report.offered == before.offered
+    assert (report.incidents, report.progress["handled"]) == (before.incidents + 1, 2)
+    assert of(report.categories, "incidents")["flood"] == 1
+    assert of(report.classes, "calls") == of(before.classes, "calls")
+
+
 async def test_a_report_read_in_pages_of_two_is_the_same(database: Database) -> None:
     await fill(database)
     assert await counted(database, page=2) == await counted(database)

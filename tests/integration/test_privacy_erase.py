@@ -270,6 +270,22 @@ async def test_a_call_stays_while_its_incident_is_not_over(database: Database) -
     assert SRI in repr(await rows_of(database, CallRow))
 
 
+@pytest.mark.parametrize("is_over", [False, True])
+async def test_what_was_written_stays_as_long_as_the_incident_that_it_opened_is_not_over(
+    database: Database, is_over: bool
+) -> None:
+    opened = {"number": "2026-000007", "calls": ["t7"], "contact": SRI_CONTACT}
+    steps = ((EntryKind.OPENED, opened), *(OVER if is_over else ()))
+    await add_incident(database, entries_of("i7", NOON, *steps), [SRI_KEY], ["t7"])
+    async with database.engine.begin() as connection:
+        await upsert(connection, TextConversationRow, [row_of(a_text("t7", SRI))])
+    made = await erased(database)
+    left = Left("text", "t7", "belongs to an incident that is not over (opened)")
+    assert (left in made.left) is not is_over
+    assert made.erased == ({"texts": 1, "incidents": 1} if is_over else {})
+    assert (SRI in repr(await rows_of(database, TextConversationRow))) is not is_over
+
+
 async def test_what_an_engine_writes_late_does_not_bring_it_back(database: Database) -> None:
     await fill(database)
     kinds = ((CallRow, CALLS), (IncidentRow, INCIDENTS))

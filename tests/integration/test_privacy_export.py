@@ -12,9 +12,24 @@ import msgspec
 import pytest
 from databases import with_tables
 from lines import line_settings
-from personal import BUDI_KEY, LATER, NOON, OF_BUDI, OPERATOR, SRI, SRI_KEY, fill, rows_of
+from personal import (
+    BUDI_CONTACT,
+    BUDI_KEY,
+    LATER,
+    NOON,
+    OF_BUDI,
+    OPERATOR,
+    SRI,
+    SRI_CONTACT,
+    SRI_KEY,
+    add_incident,
+    entries_of,
+    fill,
+    rows_of,
+)
 from test_commands import failed_in_one_line, run
 
+from incidents.incident import EntryKind
 from models.database import Database
 from models.tables import AccessTrailRow
 from ngalam112.cli.privacy_files import as_text
@@ -78,6 +93,18 @@ async def test_the_person_gets_everything_of_theirs(database: Database) -> None:
     assert alone["description"] == f"Sri has diabetes, her son is {MASKED}"
     assert alone["answers"] == {"inside": "Sri's mother"}
     assert {"text": f"call her back: {SRI}"} in [one["data"] for one in alone["timeline"]]
+
+
+async def test_the_incident_of_what_they_wrote_names_that_and_not_what_others_wrote(
+    database: Database,
+) -> None:
+    await fill(database)
+    opened = {"number": "2026-000007", "calls": ["t1"], "contact": SRI_CONTACT}
+    linked = (EntryKind.CALL_LINKED, {"call_id": "t2"})
+    steps = ((EntryKind.OPENED, opened), linked, (EntryKind.CONTACT, BUDI_CONTACT))
+    await add_incident(database, entries_of("i7", NOON + 900, *steps), [SRI_KEY, BUDI_KEY])
+    found = (await of(database)).incidents[-1]
+    assert (found["number"], found["call_ids"]) == ("2026-000007", ["t1"])
 
 
 async def test_nothing_of_others_is_in_it(database: Database) -> None:

@@ -44,6 +44,7 @@ from models.tables import (
     AccessTrailRow,
     CallEventRow,
     CallRow,
+    IncidentCallRow,
     IncidentEntryRow,
     IncidentReferenceRow,
     IncidentRow,
@@ -161,10 +162,12 @@ async def test_a_class_has_its_own_days(database: Database) -> None:
 async def test_rows_go_with_all_that_belongs_to_them(database: Database) -> None:
     await fill(database)
     await write_look(database, "sari", Looked.CALL, "s1", "calls show", NOON)
+    async with database.engine.begin() as connection:
+        await upsert(connection, IncidentCallRow, [{"call_id": "t1", "incident_id": "gone"}])
     found = await purged(database, rules(90, row=100))
     assert found["calls.answered/row"].done == 2 and found["trail/row"].done == 1
     for model in (
-        *(CallRow, CallEventRow, IncidentRow, IncidentEntryRow),
+        *(CallRow, CallEventRow, IncidentRow, IncidentEntryRow, IncidentCallRow),
         *(WorkItemRow, TextMessageRow, AccessTrailRow),
     ):
         assert await rows_of(database, model) == []

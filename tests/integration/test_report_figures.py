@@ -12,12 +12,12 @@ from sqlalchemy import text
 
 from acd.calls.record import CallRecord
 from models.database import Database
-from reports import reading
+from reports import reading, sums
 from reports.check import check
 from reports.figures import Figures
 from reports.figures_count import CallFacts
-from reports.figures_groups import By, grouping
-from reports.summary import figures, grouped, summary
+from reports.figures_groups import SHIFTS, By, grouping
+from reports.summary import figures, grouped, summaries, summary
 
 pytest_plugins = ("databases",)
 
@@ -43,6 +43,8 @@ async def test_what_is_read_in_parts_is_what_the_calls_are(
     database: Database, records: list[CallRecord], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "AT_ONCE", 40)
+    monkeypatch.setattr(sums, "AT_MOST", timedelta(hours=5))
+    monkeypatch.setattr(sums, "DAY", timedelta(hours=3))
     offered = [facts(one) for one in records if not one.callback_of and one.outcome != "test"]
     assert 80 < len(offered) < CALLS
     async with database.session() as session:
@@ -62,6 +64,18 @@ async def test_what_is_read_in_parts_is_what_the_calls_are(
             for name, one in groups.items():
                 one.taken = found.groups[name].taken if by == "operator" else one.taken
                 assert found.groups[name] == one, (by, name)
+
+
+@pytest.mark.parametrize("some", [("day", "category", "kecamatan"), ("shift", "hour", "operator")])
+async def test_several_groupings_at_once_are_what_each_is_alone(
+    database: Database, records: list[CallRecord], some: tuple[By, ...]
+) -> None:
+    async with database.session() as session:
+        found = await summaries(session, DAY, None, some, "Asia/Jakarta", 5.0, SHIFTS)
+        assert found == [await summary(session, DAY, by=by) for by in some]
+        assert [list(one.groups) for one in found] == [
+            list((await summary(session, DAY, by=by)).groups) for by in some
+        ]
 
 
 async def test_records_and_reports_that_are_what_the_events_say_pass_the_check(

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from lines import Line, eventually, open_line
 
-from acd.calls.record import CallRecord
+from acd.calls.record import CallRecord, EventKind
 from ivr.menu import load_menu
 from ngalam112.config.settings import PROJECT
 from pbx.programs import Programs
@@ -54,6 +54,16 @@ async def test_animals_have_a_menu_of_their_own(line: Line) -> None:
         *("answered", "animal"),
         "menu",
     )
+
+
+async def test_who_asks_how_it_stands_with_a_report_may_have_an_operator(line: Line) -> None:
+    record = await one(line, "citizen_keys_talk_until_bye", "08816", key="6", key2="0")
+    assert (record.outcome, record.category, record.category_source) == (
+        *("answered", "general"),
+        "menu",
+    )
+    kinds = [one.kind for one in (await line.history(record.call_id)).events]
+    assert EventKind.INFORMATION_STARTED in kinds, "the number was asked for before"
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ import pytest
 import pytest_asyncio
 from lines import FULL, PASSWORD, Line, open_line
 from plain_sip import ask
+from test_commands import failed_in_one_line, run
 
+from incidents.numbers import short_number
 from lab.actors.sipp import SippRun, credentials, free_port, run_sipp
 from lab.machine.waiting import eventually
 from pbx.programs import Programs
@@ -136,6 +138,20 @@ async def phone_writes(line: Line, number: str, text: str) -> None:
     assert played.successful == 1, played.why
 
 
+async def incident_of(line: Line, found: dict[str, Any]) -> dict[str, Any]:
+    """The incident of a conversation, which is its only one."""
+
+    async def opened() -> dict[str, Any] | None:
+        incident = (await line.get(f"/api/texts/{found['id']}"))["incident"]
+        return dict(incident) if incident is not None else None
+
+    incident = dict(await eventually(opened, what="its incident"))
+    assert incident["call_ids"] == [found["id"]]
+    (text,) = (await line.get(f"/api/incidents/{incident['number']}"))["texts"]
+    assert text["id"] == found["id"]
+    return incident
+
+
 async def at_phone(line: Line) -> SippRun:
     """Phone 101, which answers and notes texts, with its operator logged in and idle."""
     phone = phones.get(line)
@@ -182,6 +198,8 @@ async def test_an_operator_reads_and_answers_by_phone_until_the_code_closes(line
         await write(line, "08122", "Saya tidak bisa bicara")
         found = await taken(line, "08122")
         await shows(phone, "Saya tidak bisa bicara")
+        incident = await incident_of(line, found)
+        await shows(phone, f"insiden {short_number(incident['number'])}.")
         await write(line, "08122", "Ada pencuri")
         await shows(phone, "08122: Ada pencuri")
         await phone_writes(line, "08122", "Polisi datang. Alamat?")
@@ -195,6 +213,16 @@ async def test_an_operator_reads_and_answers_by_phone_until_the_code_closes(line
         assert "Salah orang" not in {body for _, body, _ in said}
         assert "Polisi datang. Alamat?" in {note.body for note in notes(reads)}
         await eventually(lambda: line.idle(("101",)), what="the operator idle after the wrap-up")
+    # it is coded by the conversation's id, and is one incident still
+    await line.post(f"/api/incidents/{found['id']}/change", {"class": "emergency"})
+    await line.is_written()
+    again = await incident_of(line, found)
+    assert (again["id"], again["incident_class"]) == (incident["id"], "emergency")
+    assert incident["number"] in (await run(line.settings, "text", "show", found["id"])).out
+    shown = await run(line.settings, "incident", "show", incident["number"])
+    assert f"ngalam112 text show {found['id']}" in shown.out
+    refused = await run(line.settings, "incident", "verify", incident["number"])
+    failed_in_one_line(refused, "has no call")
 
 
 async def test_an_answer_that_is_not_delivered_is_tried_again_and_told(line: Line) -> None:
@@ -309,6 +337,7 @@ async def test_who_has_a_text_takes_a_call_too_and_an_engine_that_dies_loses_nei
         await line.running.engine.start()
         await shows(phone, "08130: dua")
         found = await conversation(line, "08130", state="talking", operator="1101", received=2)
+        assert (await incident_of(line, found))["version"] == 1, "the one that the dead engine made"
         await phone_writes(line, "08130", "tiga")
         said = await settled(line, found["id"], 4)
         assert [body for author, body, _ in said if author != "line"] == ["satu", "dua", "tiga"]

@@ -143,6 +143,7 @@ def test_there_is_a_limit_a_day_which_the_next_engine_knows() -> None:
         dispatcher=after.dispatcher,
         clock=SteadyClock(),
         ban_keeper=SimpleNamespace(remember=lambda facts: None),
+        refusals=SimpleNamespace(remember=lambda facts: None),
         warning_feed=SimpleNamespace(remember=lambda facts: None),
     )
     Reconnect(engine, lambda _: None).remember([], desk.journal.facts)  # type: ignore[arg-type]

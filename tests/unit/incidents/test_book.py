@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from acd.calls.call import Call
 from acd.feature_codes.dispositions import CATEGORY
-from incidents.book import AGAIN_S, MOST_CONTACTS, MOST_SETTLED, By, Said
+from incidents.book import AGAIN_S, MOST_SETTLED, By, Said
 from incidents.categories import Categories, Category
+from incidents.entry_checks import MOST_CONTACTS
 from incidents.errors import IncidentChanged, IncidentRefused
 from incidents.incident import (
     CALLERS_OF,

@@ -107,7 +107,7 @@ class Room:
     def next_engine(self, now: float) -> Room:
         """The engine dies; the next one knows the rows that are not settled, and nothing else."""
         agencies = self.agencies.by_id.values()
-        after = Room(self.desk.next_engine(now), *agencies, carrier=self.carrier)
+        after = type(self)(self.desk.next_engine(now), *agencies, carrier=self.carrier)
         after.desk.journal.tables = deepcopy(self.desk.journal.tables)
         rows = self.desk.journal.tables.get(DISPATCHES, {}).values()
         after.dispatches.remember([row for row in rows if row["settled_at"] is None], now)
