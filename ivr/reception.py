@@ -187,10 +187,8 @@ class Reception:
             # who hung up in the middle of a prompt has not asked for an operator by its end
             return
         after, actions = step(self._tree, session, event, now)
-        silent = any(isinstance(one, Done) and one.silent for one in actions)
-        if silent and self.unacknowledged(call):
-            self._wait_for_ack(call, session, now)
-            return
+        if event.__class__ is Tick and self._waits_for_ack(call, session, actions, now):
+            return  # only a time that is over makes a silent caller
         if session.listens and not after.listens:
             self._switch.unlisten(call.channel)
         if after != session:
@@ -202,14 +200,21 @@ class Reception:
             call.dialogue = msgspec.to_builtins(now_in)
             call.keep()
 
-    def _wait_for_ack(self, call: Call, session: Session, now: float) -> None:
-        """Who says nothing may be no phone at all, and an operator's would ring for nothing.
+    def _waits_for_ack(
+        self, call: Call, session: Session, actions: list[Action], now: float
+    ) -> bool:
+        """Let who says nothing wait in the menu until the answer is acknowledged.
 
-        A key or a voice counts meanwhile as before; who waits is owed a callback as anybody.
+        It may be no phone at all, and an operator's would ring for nothing. A key or a voice counts
+        meanwhile as before; who waits is owed a callback as anybody.
         """
+        silent = any(isinstance(one, Done) and one.silent for one in actions)
+        if not silent or not self.unacknowledged(call):
+            return False
         if now < session.due + LOOK_AGAIN_S:  # the first time
             log.info("call_not_acknowledged", call_id=call.id)
         call.rearm(self._timers.at(now + LOOK_AGAIN_S, lambda at: self._step(call, Tick(), at)))
+        return True
 
     def _act(self, call: Call, action: Action, now: float) -> None:
         match action:

@@ -53,6 +53,8 @@ EVENT_KEYS: Mapping[EventKind, Keys] = MappingProxyType(
         EventKind.NOTICE_HEARD: dict.fromkeys(("notice", "ms", "whole", "enough"), PLAIN),
         EventKind.CALLBACK_WANTED: {},
         EventKind.QUEUED: {"category": PLAIN, "position": PLAIN},
+        EventKind.PUT_FIRST: {"by": _OPERATOR},
+        EventKind.MOVED: {"category": PLAIN, "by": _OPERATOR},
         EventKind.OVERFLOW: {"step": PLAIN, "to": PLAIN},
         EventKind.OFFERED: _LEG,
         EventKind.RINGING: _LEG,

@@ -64,6 +64,8 @@ class EventKind(StrEnum):
     NOTICE_HEARD = "notice_heard"  # notice, ms, whole, enough: of a known big incident
     CALLBACK_WANTED = "callback_wanted"  # the citizen has pressed the key for one
     QUEUED = "queued"  # category, position
+    PUT_FIRST = "put_first"  # by: a supervisor lets the call be served before all others
+    MOVED = "moved"  # category, by: a supervisor lets it wait for another category
     OVERFLOW = "overflow"  # step, to: nobody was ready at all
     OFFERED = "offered"  # operator, phone, leg
     RINGING = "ringing"  # operator, phone, leg
@@ -344,6 +346,7 @@ _LEARNED = frozenset(
         EventKind.CALLBACK_WANTED,
         EventKind.LOCATED,
         EventKind.DISPOSITION,
+        EventKind.MOVED,
     )
 )
 
@@ -361,6 +364,8 @@ def _learned(record: CallRecord, kind: EventKind, data: dict[str, Any]) -> None:
             _located(record, data)
         case EventKind.DISPOSITION:
             record.disposition = data.get("disposition")
+        case EventKind.MOVED:
+            record.category = data["category"]
 
 
 def _located(record: CallRecord, data: dict[str, Any]) -> None:

@@ -35,6 +35,8 @@ class OperatorChanges:
         """
         check(OPERATOR_MOVES, one.state, state)
         if state is not one.state or call != one.call:
+            if state is not one.state:
+                one.state_since = now
             one.state, one.call = state, call
             self._journal.rows_together(self._row(one, now))
 
@@ -42,6 +44,8 @@ class OperatorChanges:
         """As `move`, and keep in the same entry what else the next engine has to know of them."""
         check(OPERATOR_MOVES, one.state, state)
         changed = state is not one.state or call != one.call
+        if state is not one.state:
+            one.state_since = now
         one.state, one.call = state, call
         changes = (self._row(one, now),) if changed else ()
         self._journal.operator_state(one.row(), *changes)

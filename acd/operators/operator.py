@@ -73,6 +73,7 @@ class Operator:
     `extensions`: how often it was made longer.
     `skills`: a category or `lang:xx` -> level 1 (some) to 9 (best); who has none takes everything.
     `weight`: the chance among others where a strategy draws lots.
+    `state_since`: by this engine; of what an earlier one began it is when that was taken up.
     `text`: the text conversation that the operator has, beside the calls and apart from `state`.
     Only `acd.operators.changes` writes status, pause_reason, phone, state, call and text.
     """
@@ -88,6 +89,7 @@ class Operator:
     idle_since: float = 0.0
     calls_taken: int = 0
     state: State = State.IDLE
+    state_since: float = 0.0
     call: str | None = None
     not_before: float = 0.0
     wrap_up_until: float = 0.0

@@ -113,7 +113,8 @@ class LoadWatch:
 
     `channels` tells how many legs there are now, `at_door` how many citizens wait to be taken in,
     `backlog` what waits to be done.
-    `shed`: by kind. `held_back`: calls that came when there was no room.
+    `shed`: by kind. `held_back`: calls that came when there was no room. `came_at`: when the last
+    call came, claimed or not; None if none has.
     """
 
     def __init__(self, timers: Timers, limits: Limits) -> None:
@@ -123,6 +124,7 @@ class LoadWatch:
         self.backlog: Callable[[], int] = lambda: 0
         self.shed: Counter[Shed] = Counter()
         self.held_back = 0
+        self.came_at: float | None = None
         self._timers = timers
         self._timer: Timer | None = None
         self._came: deque[float] = deque()
@@ -151,6 +153,7 @@ class LoadWatch:
             del self._refused[next(iter(self._refused))]
         if channel in self._refused:
             return False
+        self.came_at = now
         self._came.append(now)
         load = self.now(now)
         admitted = not load.at_door and admits(load, self.limits)
@@ -165,6 +168,7 @@ class LoadWatch:
     def unclaimed(self, channel: str, now: float) -> None:
         """A call has come that nobody claimed; counted, unless it was broadcast before."""
         if self._refused.pop(channel, None) is None:
+            self.came_at = now
             self._came.append(now)
             self.held_back += 1
         self.look(now)

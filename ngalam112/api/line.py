@@ -50,16 +50,7 @@ class LineNow:
         standing = await standing_of(self._settings)
         engine, state = self._engine, line_state(self._engine)
         return {
-            "engine": {
-                "version": __version__,
-                "pid": os.getpid(),
-                "uptime_s": round(time.monotonic() - self._started, 1),
-                **self._links(),
-                "inbox": len(engine.inbox),
-                **self._keeping(),
-                "event_errors": engine.event_errors,
-                "clock_ahead_s": round(engine.clock.ahead(), 3),
-            },
+            "engine": self.engine_state(),
             "queue": {"length": state.queue_length, "longest_wait_s": state.longest_wait_s},
             "calls": state.calls,
             "operators": {
@@ -73,6 +64,20 @@ class LineNow:
             "recordings": recording_summary(standing),
             "refused_before": self._refused_before(),
             "living": living_calls(engine),
+        }
+
+    def engine_state(self) -> Answer:
+        """The engine that serves: its links, and how it stands with what is kept."""
+        engine = self._engine
+        return {
+            "version": __version__,
+            "pid": os.getpid(),
+            "uptime_s": round(time.monotonic() - self._started, 1),
+            **self._links(),
+            "inbox": len(engine.inbox),
+            **self._keeping(),
+            "event_errors": engine.event_errors,
+            "clock_ahead_s": round(engine.clock.ahead(), 3),
         }
 
     async def operators(self) -> Answer:

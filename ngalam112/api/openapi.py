@@ -124,6 +124,9 @@ def _answers(route: Route, schema_of: dict[Any, Any]) -> dict[int, Any]:
     if route.answer is None:
         content: dict[str, Any] = {"text/plain": {"schema": {"type": "string"}}}
         return {route.status: {"description": "As text.", "content": content}}
+    if route.events:
+        content = {"text/event-stream": {"schema": _event(schema_of[route.answer])}}
+        return {route.status: {"description": "Events, without an end.", "content": content}}
     all_of = {route.status: route.answer, **route.also}
     return {
         status: {
@@ -132,6 +135,14 @@ def _answers(route: Route, schema_of: dict[Any, Any]) -> dict[int, Any]:
         }
         for status, kind in all_of.items()
     }
+
+
+def _event(data: Any) -> dict[str, Any]:
+    """The schema of one server-sent event, whose data is JSON."""
+    text = {"type": "string"}
+    kept = {**text, "contentMediaType": "application/json", "contentSchema": data}
+    properties = {"id": text, "event": text, "data": kept}
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _refusals(route: Route) -> dict[int, Any]:

@@ -16,6 +16,7 @@ from acd.feature_codes.dispositions import NoSuchDisposition
 from acd.leaving import BeingErased
 from acd.operators.roster import NoSuchOperator, NoSuchPhone, RosterError
 from acd.queueing.notices import NoSuchNotice
+from acd.supervision import NotWaiting
 from acd.texts.ports import NoOpenText, TextError
 from incidents.category_changes import CategoryError, NoSuchCategory
 from incidents.errors import BadIncident, IncidentError
@@ -27,6 +28,7 @@ from ngalam112.accounts.skills import WrongSkill
 from ngalam112.api.asked import Misunderstood
 from ngalam112.api.askers import WITHIN_S, NotAllowed, NotKnown
 from ngalam112.api.bodies import BadBody, reply
+from ngalam112.api.live import LiveRefused
 from ngalam112.api.time_ranges import TimeError
 from ngalam112.config.notice_audio import NoticeError
 from ngalam112.config.sounds import SoundError
@@ -63,6 +65,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (NoSuchMonitor, 404),
     (MonitorRefused, 409),
     (NotRecorded, 409),
+    (LiveRefused, 409),
+    (NotWaiting, 409),
     (NoOpenText, 404),
     (TextError, 409),
     (NoSuchCall, 404),

@@ -43,8 +43,9 @@ class Route:
     `turn`: of a question about the past, in which line it waits; None: a part's method.
     `fresh`: it is put after what was recorded has been written. `status`: of the answer that has
     this type. `also`: further statuses, by the types of their answers. `errors`: the statuses of
-    refusals beside those that every route has. `least`: the least role that a person needs; None:
-    none is enough. `own`: an operator may do it to themselves. Both are filled in by `least_roles`.
+    refusals beside those that every route has. `events`: server-sent, each with data of the
+    answer's type. `least`: the least role that a person needs; None: none is enough. `own`: an
+    operator may do it to themselves. Both are filled in by `least_roles`.
     """
 
     method: str
@@ -57,6 +58,7 @@ class Route:
     turn: Turn | None = None
     fresh: bool = False
     open_to_all: bool = False
+    events: bool = False
     least: Role | None = None
     own: bool = False
 

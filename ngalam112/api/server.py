@@ -32,6 +32,7 @@ from ngalam112.api.incident_lookup import IncidentLookup
 from ngalam112.api.incidents import IncidentChanges
 from ngalam112.api.late_codes import LateCodes
 from ngalam112.api.line import LineNow
+from ngalam112.api.live import LiveRoutes
 from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.monitors import MonitorRoutes
 from ngalam112.api.notices import NoticeRoutes
@@ -47,6 +48,7 @@ from ngalam112.api.status_questions import StatusQuestions
 from ngalam112.api.table import ROUTES
 from ngalam112.api.texts import TextChanges
 from ngalam112.api.trail import AccessTrail
+from ngalam112.api.waiting_calls import WaitingCalls
 from ngalam112.api.warnings import WarningRoutes
 from ngalam112.api.written import after_writing
 from ngalam112.config.settings import Settings
@@ -81,8 +83,11 @@ class Api:
         self.reports = ReportWorker(settings)
         self._trail = AccessTrail(journal.recorder, settings.country)
         self.lookup = IncidentLookup(engine, database, journal)
+        line = LineNow(engine, settings, journal)
+        self.live = LiveRoutes(engine, settings, line.engine_state)
         self._parts = (
-            LineNow(engine, settings, journal),
+            line,
+            self.live,
             Document(ROUTES),
             IncidentChanges(engine, settings, journal, self.lookup),
             Changes(engine, database, settings, journal, self.lookup),
@@ -95,6 +100,7 @@ class Api:
             NoticeRoutes(engine, settings),
             MonitorRoutes(engine),
             RecordingRoutes(engine),
+            WaitingCalls(engine, settings),
             WarningRoutes(engine, settings),
         )
         self._late_codes = LateCodes(engine, self.lookup)
@@ -128,6 +134,7 @@ class Api:
             log.info("api_up", port=port)
             await self._late_codes.run()
         finally:
+            self.live.feed.stop()
             if listener is not None:
                 listener.close()
             await runner.cleanup()

@@ -13,6 +13,7 @@ from ngalam112.api import (
     answers,
     audit_queries,
     incident_queries,
+    live_answers,
     queries,
     report_kinds,
     text_queries,
@@ -23,6 +24,7 @@ from ngalam112.api.changes import Changes
 from ngalam112.api.incidents import IncidentChanges
 from ngalam112.api.least_roles import with_roles
 from ngalam112.api.line import LineNow
+from ngalam112.api.live import LiveRoutes
 from ngalam112.api.monitors import MonitorRoutes
 from ngalam112.api.notices import NoticeRoutes
 from ngalam112.api.openapi import DOCUMENT_PATH, Document
@@ -32,6 +34,7 @@ from ngalam112.api.privacy import PrivacyRoutes
 from ngalam112.api.recordings import RecordingRoutes
 from ngalam112.api.routes import Route, Turn
 from ngalam112.api.texts import TextChanges
+from ngalam112.api.waiting_calls import WaitingCalls
 from ngalam112.api.warnings import WarningRoutes
 
 _AWAY = 503  # the database is
@@ -102,6 +105,14 @@ _LINE = (
     _get("/metrics", LineNow.metrics, None),
     _get(DOCUMENT_PATH, Document.openapi, dict[str, Any]),
     _get("/api/status", LineNow.status, answers.LineStatus),
+    Route(
+        method="GET",
+        path="/api/live",
+        handler=LiveRoutes.live,
+        answer=live_answers.LiveSnapshot,
+        errors=(409,),
+        events=True,
+    ),
 )
 _INCIDENTS = (
     _list("/api/incidents", incident_queries.incidents, answers.Incidents, fresh=True),
@@ -146,6 +157,8 @@ _CALLS = (
     _list("/api/calls", queries.calls, answers.Calls),
     _one("/api/calls/{id}", queries.call, answers.FoundCall),
     _post("/api/calls/{id}/disposition", Changes.dispose_call, answers.Call, 404, 409, _AWAY),
+    _post("/api/calls/{id}/first", WaitingCalls.put_first, answers.Call, 404, 409),
+    _post("/api/calls/{id}/category", WaitingCalls.move_call, answers.Call, 404, 409),
     _list("/api/summary", queries.totals, answers.Totals, Turn.REPORT),
     _list("/api/reports/{kind}", report_kinds.report, answers.Report, Turn.REPORT),
     _list("/api/callbacks", queries.lost_calls, answers.Callbacks),

@@ -22,6 +22,7 @@ from ngalam112.cli.common import FormatOption, make_group, read
 from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
 from ngalam112.cli.incidents import incidents
+from ngalam112.cli.live.command import live
 from ngalam112.cli.menus import menus
 from ngalam112.cli.monitors import monitors
 from ngalam112.cli.national import report_national
@@ -80,6 +81,7 @@ privacy.command("trail")(privacy_trail)
 privacy.add_typer(holds)
 privacy.add_typer(breaches)
 app.command()(watch)
+app.command()(live)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
     *(callbacks, monitors, place, notices, public_warnings, menus),

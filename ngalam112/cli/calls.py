@@ -1,4 +1,4 @@
-"""The commands for single calls: `ngalam112 calls list` and `ngalam112 calls show`."""
+"""The commands for single calls: `ngalam112 calls list`, `show`, `mark`, `first`, `move`."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from ngalam112.cli.common import (
     read,
     tell_restricted,
 )
+from ngalam112.cli.person import person
 from ngalam112.config.settings import load_settings
 from ngalam112.terminal import (
     Column,
@@ -140,6 +141,30 @@ def _dispose(call_id: str, disposition: str | None, operator: str | None) -> Non
     row = Client(load_settings()).post(path, body)
     said = row["disposition"] or "nothing any more"
     console().print(safe(f"Call {row['call_id'][:_SHOWN_ID]} is marked as {said}."))
+
+
+@calls.command("first")
+def calls_first(
+    id: Annotated[str, typer.Argument(metavar="ID", help="The id, as `ngalam112 status` has it.")],
+) -> None:
+    """Serve a citizen who waits before all others."""
+    _post(id, "first", {})
+    console().print(f"Call {safe(id)} is the next one.")
+
+
+@calls.command("move")
+def calls_move(
+    id: Annotated[str, typer.Argument(metavar="ID", help="The id, as `ngalam112 status` has it.")],
+    category: Annotated[str, typer.Argument(metavar="CATEGORY", help="One of the menu's.")],
+) -> None:
+    """Let a citizen who waits wait for another category; the waiting time is kept."""
+    _post(id, "category", {"category": category})
+    console().print(f"Call {safe(id)} waits for {safe(category)}.")
+
+
+def _post(id: str, action: str, body: dict[str, Any]) -> None:
+    path = f"/api/calls/{quote(id, safe='', errors='replace')}/{action}"
+    Client(load_settings()).post(path, {**body, "by": person()[:64]})
 
 
 def _shown_call(row: dict[str, Any], zone: ZoneInfo) -> dict[str, Any]:

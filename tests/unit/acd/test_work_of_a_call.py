@@ -158,11 +158,11 @@ def test_a_complete_call_takes_no_more_work_than_it_did() -> None:
 
 def test_what_follows_from_an_answer_and_an_end_takes_no_more_work_than_it_did() -> None:
     totals = []
-    for follows in (False, True):
+    for follows in (False, True, False, True):  # at first libphonenumber compiles its patterns
         desk, _ = a_line(1, follows=follows)
         a_complete_call(desk, "0811", 100.0)
         totals.append(counted(lambda desk=desk: a_complete_call(desk, "0812", 110.0)))  # type: ignore[misc]
-    more = totals[1] - totals[0]
+    more = totals[3] - totals[2]
     assert more.total() <= MOST_THAT_FOLLOWS, f"{more.total()}: {more.most_common(40)}"
 
 

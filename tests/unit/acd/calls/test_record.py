@@ -58,6 +58,8 @@ DATA: dict[EventKind, dict[str, Any]] = {
         "place": "Kauman",
     },
     K.QUALITY: {"leg": "citizen", "loss_percent": 0.5, "jitter_ms": 3.0},
+    K.PUT_FIRST: {"by": "budi"},
+    K.MOVED: {"category": "fire", "by": "budi"},
     K.TROUBLE: {"what": "a prompt did not start"},
     K.ENDED: {"ended_by": "caller", "hangup_cause": 16},
     K.FALLBACK: {"status": "answered", "phone": "101", "answered_at": None},

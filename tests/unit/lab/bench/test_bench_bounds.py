@@ -45,6 +45,7 @@ def measured(**changes: Any) -> dict[str, Any]:
             name: {"reports": {"slow": {"month_s": 2.0, "year_s": 10.0}}}
             for name in ("sqlite", "postgresql")
         },
+        "report_crowd": {"p95_ratio": 1.5},
     }
     return found | changes
 
