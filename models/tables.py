@@ -39,6 +39,7 @@ from models.privacy_tables import PrivacyEntryRow as PrivacyEntryRow
 from models.privacy_tables import PrivacyHoldRow as PrivacyHoldRow
 from models.privacy_tables import PrivacyPurgeRow as PrivacyPurgeRow
 from models.privacy_tables import PrivacyRequestRow as PrivacyRequestRow
+from models.recording_tables import RecordingRow as RecordingRow
 
 # A partial index is used by a question that has its condition word for word, and by no other: what
 # is sent as a parameter is not known when the plan is made.

@@ -49,6 +49,7 @@ from ngalam112.engine.engine import Engine
 from ngalam112.engine.event_router import Do, EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
+from ngalam112.engine.recording_pauses import RecordingPauses
 from ngalam112.engine.refusal_counts import RefusalCounts
 from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_sender import TextSender
@@ -131,6 +132,9 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     reports, dispatches = _dispatches(settings, journal, routing, inbox, timers, router)
     agencies = router.dispatcher.transfers.directory.agencies
     router.dispatch_codes.on_dispatch = DispatchByPhone(router.incidents, dispatches, agencies)
+    tell = router.dispatcher.operator_legs.switch.tell
+    pauses = RecordingPauses(ami, tell, journal, clock.now)
+    router.dispatcher.transfers.record = pauses.pressed
     router.dispatcher.load.backlog = lambda: ari.waiting + len(inbox)
     engine = Engine(
         settings,
@@ -161,6 +165,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
             ahead=clock.ahead,
         ),
         warning_feed=WarningFeed(settings, journal, clock.now),
+        recording_pauses=pauses,
     )
     router.codes.throttle.supervisor_pin = engine.people.supervisor_pin
     reconnect = Reconnect(engine, requests.tell_full)

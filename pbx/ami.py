@@ -227,23 +227,29 @@ class AmiLink:
 
     async def redirect(self, channel: str, context: str, exten: str, priority: str) -> None:
         """Send a channel (by its name) elsewhere in the dialplan; raises an AmiError."""
+        where = {"Context": context, "Exten": exten, "Priority": priority}
+        action = {"Action": "Redirect", "Channel": channel, **where}
+        await self._act(action, f"{channel} cannot be redirected")
+
+    async def pause_recording(self, channel: str, paused: bool) -> None:
+        """Let silence stand in the recording of a channel (by its id) from now on, or sound again.
+
+        Raises an AmiError, also where the channel is not recorded.
+        """
+        state = {"Direction": "both", "State": "1" if paused else "0"}
+        action = {"Action": "MixMonitorMute", "Channel": channel, **state}
+        await self._act(action, f"the recording of {channel} cannot be paused")
+
+    async def _act(self, action: dict[str, str], failed: str) -> None:
         if self._manager is None:
             raise AmiLost("AMI is not connected")
         try:
             async with asyncio.timeout(self._reply_timeout):
-                reply = await self._manager.send_action(
-                    {
-                        "Action": "Redirect",
-                        "Channel": channel,
-                        "Context": context,
-                        "Exten": exten,
-                        "Priority": priority,
-                    }
-                )
+                reply = await self._manager.send_action(action)
         except TimeoutError:
-            raise AmiLost(f"no answer to the redirection of {channel}") from None
+            raise AmiLost(f"{failed}: no answer") from None
         if not reply.success:
-            raise AmiError(f"{channel} cannot be redirected: {reply.message}")
+            raise AmiError(f"{failed}: {reply.message}")
 
     async def _read_states(self, manager: _Manager) -> None:
         """Ask for the states of all devices; the protocol tells them, among the changes."""

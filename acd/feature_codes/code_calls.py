@@ -17,7 +17,13 @@ from acd.calls.ids import new_id
 from acd.calls.journal import Journal
 from acd.calls.owners import Owner, Owners, Playbacks
 from acd.config_file import Distribution
-from acd.feature_codes import commands, dispatch_codes, dispositions, login_dialogue
+from acd.feature_codes import (
+    commands,
+    dispatch_codes,
+    dispositions,
+    login_dialogue,
+    recording_codes,
+)
 from acd.feature_codes.commands import WAITS, Commands
 from acd.feature_codes.dispatch_codes import DispatchCodes
 from acd.feature_codes.dispositions import Dispositions
@@ -48,6 +54,7 @@ PROMPTS = (
     *commands.PROMPTS,
     *dispositions.PROMPTS,
     *dispatch_codes.PROMPTS,
+    *recording_codes.PROMPTS,
     "monitor_no_talk",
     "callback_nobody",
     "callback_no_carrier",

@@ -53,6 +53,7 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     requests: Keep = _PERSONS
     operator_events: Keep = Keep()
     operator_states: Keep = _ROWS
+    recordings: Keep = Keep(personal=A_MONTH)
     trail: Keep = _ROWS
     logs: Keep = Keep(row=A_MONTH)
 
@@ -74,6 +75,7 @@ class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             "requests": self.requests,
             "operator_events": self.operator_events,
             "operator_states": self.operator_states,
+            "recordings": self.recordings,
             "trail": self.trail,
             "logs": self.logs,
         }
@@ -99,5 +101,7 @@ def retention_problems(rules: Retention) -> Iterator[str]:
         is_row = keep.row is not None and 1 <= keep.row <= _LONGEST
         if is_row and keep.personal is None and name not in _ONLY_ROWS:
             yield f"retention.{name}: give personal too; without it persons stay as long as the row"
+        if name == "recordings" and keep.row is not None:
+            yield "retention.recordings: leave row out; each row vouches for those before it"
         if name in _ONLY_ROWS and keep.personal is not None:
             yield f"retention.{name} has rows only; leave personal out"

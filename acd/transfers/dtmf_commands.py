@@ -1,10 +1,11 @@
 """What an operator's keys mean in a talk: `*2` hands over, `*3` makes three, `*0` returns, `*4`
-says what the call is, `*5` has an agency told of it, `*6` the citizen of the number. Pure.
+says what the call is, `*5` has an agency told of it, `*6` the citizen of the number, `*7` and `*8`
+pause its recording and let it go on. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -46,7 +47,22 @@ class TellNumber(msgspec.Struct, frozen=True):
     """`*6`: let the citizen hear the incident's number."""
 
 
-Command = HandOver | Complete | Three | Return | Dispose | TellAgency | TellNumber
+class Record(msgspec.Struct, frozen=True):
+    """`*7`: what is said now is not recorded; `*8`: it is again."""
+
+    on: bool
+
+
+Command = HandOver | Complete | Three | Return | Dispose | TellAgency | TellNumber | Record
+
+
+_AT_ONCE: Mapping[str, Command] = {
+    "*0": Return(),
+    "*3": Three(),
+    "*6": TellNumber(),
+    "*7": Record(on=False),
+    "*8": Record(on=True),
+}
 
 
 class Keys(msgspec.Struct, frozen=True):
@@ -68,12 +84,8 @@ def press(
     if digit == "*":
         return Keys("*", now), None
     match pressed + digit:
-        case "*3":
-            return Keys(), Three()
-        case "*0":
-            return Keys(), Return()
-        case "*6":
-            return Keys(), TellNumber()
+        case whole if whole in _AT_ONCE:
+            return Keys(), _AT_ONCE[whole]
         case "*4":
             return Keys("*4", now), None
         case code if code.startswith("*4") and digit.isdigit():

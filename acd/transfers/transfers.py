@@ -27,6 +27,7 @@ from acd.transfers.dtmf_commands import (
     Dispose,
     HandOver,
     Keys,
+    Record,
     Return,
     TellAgency,
     TellNumber,
@@ -89,6 +90,8 @@ class Transfers:
         self.on_joined: Callable[[Leg, Leg, str, float], None] = lambda leg, by, how, now: None
         # ... and that the citizen hears the incident's number; set likewise
         self.tell_number: Callable[[Leg, float], None] = lambda leg, now: None
+        # ... and that the call's recording pauses, or goes on; set likewise
+        self.record: Callable[[Leg, bool], None] = lambda leg, on: None
         # phones' own channels that are to go once Asterisk has told the phones what became of REFER
         self.seconds: dict[str, str] = {}
 
@@ -117,6 +120,9 @@ class Transfers:
             return
         if isinstance(command, TellNumber):
             self.tell_number(leg, now)
+            return
+        if isinstance(command, Record):
+            self.record(leg, command.on)
             return
         if isinstance(command, HandOver):
             self._begin(leg, command.number, Form.KEYS, now)

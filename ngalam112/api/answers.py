@@ -436,6 +436,29 @@ class WarningsState(msgspec.Struct):
     said: str
 
 
+class RecordingsState(msgspec.Struct):
+    """Recordings of calls. `stop`: why further ones are not made; `alarms`: what is wrong."""
+
+    at: float
+    stop: str
+    growing: int
+    stalled: int
+    waiting: int
+    filed: int
+    incomplete: int
+    free_mb: int
+    failing: str
+    alarms: list[str]
+
+
+class RecordedTalk(msgspec.Struct):
+    """Whether what is said in an operator's talk is recorded from now on."""
+
+    operator: str
+    call: str
+    recorded: bool
+
+
 class RefusedFrom(msgspec.Struct):
     """Calls from an address that Asterisk refused, within a day, before the line heard of them.
 
@@ -466,5 +489,6 @@ class LineStatus(msgspec.Struct):
     load: LoadState
     dispatches: dict[DispatchState, int]
     warnings: WarningsState
+    recordings: RecordingsState | None
     refused_before: list[RefusedFrom]
     living: list[LivingCall]

@@ -69,6 +69,7 @@ _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
         "POST /api/operators/{id}/ready",
         "POST /api/operators/{id}/wrap_up",
         "POST /api/operators/{id}/skills",
+        "POST /api/operators/{id}/recording",
         "POST /api/calls/{id}/first",
         "POST /api/calls/{id}/category",
         "GET /api/monitors",
@@ -104,7 +105,7 @@ _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
 }
 _OWN = frozenset(
     f"POST /api/operators/{{id}}/{name}"
-    for name in ("login", "logout", "pause", "ready", "wrap_up")
+    for name in ("login", "logout", "pause", "ready", "wrap_up", "recording")
 )
 """What a person of the role operator may do where the path names their own number."""
 

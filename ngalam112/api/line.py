@@ -14,6 +14,7 @@ from ngalam112.api import queries, time_ranges
 from ngalam112.api.bodies import reply
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.queries import Answer
+from ngalam112.api.recordings import recording_metrics, recording_summary, standing_of
 from ngalam112.api.state import dispatches_by_state, line_state, living_calls
 from ngalam112.api.warnings import warning_summary
 from ngalam112.config.settings import Settings
@@ -40,11 +41,13 @@ class LineNow:
 
     async def metrics(self) -> web.Response:
         """What has happened, counted, for Prometheus."""
-        body = metrics_text(self._engine, self._journal)
+        standing = await standing_of(self._settings)
+        body = metrics_text(self._engine, self._journal, recording_metrics(standing))
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def status(self) -> Answer:
         """The line as it is now: links, queue, operators, phones, living calls."""
+        standing = await standing_of(self._settings)
         engine, state = self._engine, line_state(self._engine)
         return {
             "engine": self.engine_state(),
@@ -58,6 +61,7 @@ class LineNow:
             "load": state.load,
             "dispatches": dispatches_by_state(engine.dispatches),
             "warnings": warning_summary(engine, self._settings),
+            "recordings": recording_summary(standing),
             "refused_before": self._refused_before(),
             "living": living_calls(engine),
         }

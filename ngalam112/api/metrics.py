@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -107,10 +107,15 @@ class CountingJournal:
 
 
 class EngineCollector(Collector):
-    """Reads an engine whenever Prometheus asks; to be called in the event loop's thread."""
+    """Reads an engine whenever Prometheus asks; to be called in the event loop's thread.
 
-    def __init__(self, engine: Engine, journal: CountingJournal) -> None:
-        self._engine, self._journal = engine, journal
+    `more`: what others tell beside the engine.
+    """
+
+    def __init__(
+        self, engine: Engine, journal: CountingJournal, more: Iterable[Metric] = ()
+    ) -> None:
+        self._engine, self._journal, self._more = engine, journal, list(more)
 
     def collect(self) -> Iterator[Metric]:
         """Yield all numbers as they are now."""
@@ -120,6 +125,7 @@ class EngineCollector(Collector):
         yield from _dispatches(self._engine.dispatches)
         yield from _warnings(self._engine.warning_feed, self._engine.clock.now())
         yield from _kept(self._journal)
+        yield from self._more
 
     def _line(self) -> Iterator[Metric]:
         state = line_state(self._engine)
@@ -263,8 +269,8 @@ def _by(name: str, text: str, label: str, counts: Mapping[str, int]) -> Metric:
     return family
 
 
-def metrics_text(engine: Engine, journal: CountingJournal) -> bytes:
+def metrics_text(engine: Engine, journal: CountingJournal, more: Iterable[Metric] = ()) -> bytes:
     """Return all numbers as Prometheus reads them."""
     registry = CollectorRegistry()
-    registry.register(EngineCollector(engine, journal))
+    registry.register(EngineCollector(engine, journal, more))
     return generate_latest(registry)

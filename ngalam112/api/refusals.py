@@ -32,6 +32,7 @@ from ngalam112.api.live import LiveRefused
 from ngalam112.api.time_ranges import TimeError
 from ngalam112.config.notice_audio import NoticeError
 from ngalam112.config.sounds import SoundError
+from ngalam112.engine.recording_pauses import NotRecorded
 from places.place import PlaceError
 from reports.errors import (
     NoSuchCall,
@@ -63,6 +64,7 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (BeingErased, 409),
     (NoSuchMonitor, 404),
     (MonitorRefused, 409),
+    (NotRecorded, 409),
     (LiveRefused, 409),
     (NotWaiting, 409),
     (NoOpenText, 404),

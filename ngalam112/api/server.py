@@ -40,6 +40,7 @@ from ngalam112.api.openapi import Document
 from ngalam112.api.people import PeopleRoutes
 from ngalam112.api.places import Places
 from ngalam112.api.privacy import PrivacyRoutes
+from ngalam112.api.recordings import RecordingRoutes
 from ngalam112.api.refusals import LARGEST_BODY, Handler, errors
 from ngalam112.api.report_worker import ReportWorker
 from ngalam112.api.routes import Route, Turn, bound, guarded, in_turn
@@ -98,6 +99,7 @@ class Api:
             PrivacyRoutes(engine, database, journal),
             NoticeRoutes(engine, settings),
             MonitorRoutes(engine),
+            RecordingRoutes(engine),
             WaitingCalls(engine, settings),
             WarningRoutes(engine, settings),
         )

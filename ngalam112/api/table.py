@@ -31,6 +31,7 @@ from ngalam112.api.openapi import DOCUMENT_PATH, Document
 from ngalam112.api.people import PeopleRoutes
 from ngalam112.api.places import Places
 from ngalam112.api.privacy import PrivacyRoutes
+from ngalam112.api.recordings import RecordingRoutes
 from ngalam112.api.routes import Route, Turn
 from ngalam112.api.texts import TextChanges
 from ngalam112.api.waiting_calls import WaitingCalls
@@ -195,6 +196,7 @@ _OPERATORS = (
             ("skills", Changes.skills_operator),
         )
     ),
+    _post("/api/operators/{id}/recording", RecordingRoutes.record, answers.RecordedTalk, 404, 409),
     _get("/api/monitors", MonitorRoutes.list, answers.Monitors),
     _post("/api/monitors", MonitorRoutes.begin, answers.Monitor, *(404, 409), status=201),
     _delete("/api/monitors/{phone}", MonitorRoutes.end, answers.Monitor, 404),

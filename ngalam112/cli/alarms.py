@@ -76,6 +76,9 @@ def _found(seen: Seen, limits: Limits) -> Iterator[tuple[str, str]]:
         yield "dispatches", f"{late} agencies have not accepted in time: ngalam112 incident alarms"
     if seen.status["warnings"]["feed"] == "away":
         yield "warnings", "the feed of public warnings is away"
+    # an engine of a version before has no word on it
+    if said := (seen.status.get("recordings") or {}).get("alarms"):
+        yield "recordings", "; ".join(said)
 
 
 def _links(engine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -39,6 +39,7 @@ from ngalam112.cli.privacy_export import privacy_export
 from ngalam112.cli.privacy_holds import holds
 from ngalam112.cli.privacy_purge import privacy_purge, privacy_purges
 from ngalam112.cli.privacy_trail import privacy_trail
+from ngalam112.cli.recordings import recordings
 from ngalam112.cli.report_check import report_check
 from ngalam112.cli.reports import reports
 from ngalam112.cli.staffing import staffing
@@ -84,7 +85,7 @@ app.command()(live)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
     *(callbacks, monitors, place, notices, public_warnings, menus),
-    *(privacy, reports, exports, database, sounds, api, people, tokens, audits),
+    *(privacy, recordings, reports, exports, database, sounds, api, people, tokens, audits),
 ):
     app.add_typer(group)
 

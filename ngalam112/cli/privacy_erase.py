@@ -81,10 +81,11 @@ async def _erase(
 ) -> Outcome:
     from ngalam112.personal_data.erasing import erase
     from ngalam112.personal_data.trail import write_look
+    from ngalam112.recordings.removing import remove_files
     from privacy.trail import Looked
 
     await write_look(database, person(), Looked.NUMBER, caller, "privacy erase", now)
-    return await erase(
+    made = await erase(
         database,
         caller,
         let_go=lambda calls, incidents: let_go(settings, calls, incidents),
@@ -93,6 +94,8 @@ async def _erase(
         now=now,
         country=settings.country,
     )
+    await remove_files(database, settings.recordings_home)
+    return made
 
 
 async def _close(database: Database, request_id: int, made: Outcome) -> Request:

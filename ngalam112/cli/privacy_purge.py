@@ -91,8 +91,9 @@ async def _purged(
     database: Database, settings: Settings, rules: Retention, now: datetime, apply: bool
 ) -> list[Purged]:
     from ngalam112.personal_data.purging import Purge
+    from ngalam112.recordings.removing import remove_files
 
-    return await Purge(
+    found = await Purge(
         database,
         rules,
         let_go=lambda calls, incidents: let_go(settings, calls, incidents),
@@ -101,6 +102,9 @@ async def _purged(
         country=settings.country,
         writes=apply,
     ).run()
+    if apply:
+        await remove_files(database, settings.recordings_home)
+    return found
 
 
 def _logs(settings: Settings, rules: Retention, now: datetime, apply: bool) -> list[Purged]:

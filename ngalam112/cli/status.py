@@ -61,6 +61,7 @@ def _serving(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if any(found["dispatches"].values()):
         yield "agencies", _counts(found["dispatches"])
     yield from _warnings(found["warnings"])
+    yield from _recordings(found.get("recordings"))
     if refused := sum(one["calls"] for one in found.get("refused_before", ()) if one["trunk"]):
         yield "refused", f"{refused} calls of trunks within a day: see ngalam112 doctor"
     yield "operators", _counts(operators["status"])
@@ -71,6 +72,15 @@ def _serving(found: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _warnings(warnings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if warnings["feed"] != "off":
         yield "warnings", warnings["said"]
+
+
+def _recordings(found: Mapping[str, Any] | None) -> Iterator[tuple[str, str]]:
+    if found is None:
+        return
+    for one in found["alarms"]:
+        yield "ALARM", one
+    said = ", ".join(f"{found[name]} {name}" for name in ("growing", "waiting", "filed"))
+    yield "recordings", f"{said}, {found['free_mb']} MB free"
 
 
 def _alarms(engine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

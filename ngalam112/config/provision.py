@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from ivr.line_tests import LONGEST_TEST_S
+from journal.disk_thread import DiskThread
 from ngalam112.config.settings import PROJECT, Settings
 from pbx.render import (
     REALM,
@@ -16,10 +20,14 @@ from pbx.render import (
     render_phones,
 )
 
+log = structlog.get_logger("recordings")
+
 APP = "ngalam112"
 ARI_USER = "engine"
 AMI_USER = "engine"
 TEMPLATES = PROJECT / "asterisk_conf"
+DISK_ANSWERS_S = 5.0
+"""So long a start waits for the disk of the recordings."""
 BEAT_TOO_OLD_S = 4
 """So old is the beat of an engine that does not come back; as in `agi_scripts/rescue.py`."""
 
@@ -80,6 +88,9 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "beat": settings.beat,
         "beat_too_old_s": BEAT_TOO_OLD_S,
         "door_file": settings.door_file,
+        "recordings": settings.recordings != "off",
+        "growing_recordings": settings.growing_recordings,
+        "no_recordings": settings.no_recordings,
         "phones_file": home / "etc" / "phones.list",
         "agencies_file": home / "etc" / "agencies.list",
     }
@@ -92,6 +103,36 @@ def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     render(TEMPLATES, settings.asterisk_home / "etc", asterisk_values(settings, asterisk))
     render_missing_members(settings.asterisk_home / "etc")
+
+
+def recording_folders(settings: Settings) -> list[Path]:
+    """Make the folder in which Asterisk writes recordings, and the link by which it gets there.
+
+    Returns what Asterisk must be able to write; nothing where calls are not recorded. A disk that
+    fails or does not answer is no reason not to start: then nothing is recorded, and who looks
+    after recordings raises the alarm.
+    """
+    link = settings.growing_recordings
+    if settings.recordings == "off":
+        return []
+    folder = settings.recordings_home / link.name
+    try:
+        DiskThread("recordings", DISK_ANSWERS_S).do(lambda: _make_private(folder))
+        link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not (link.is_symlink() and link.readlink() == folder):
+            fresh = link.with_name(f".{link.name}.{os.getpid()}")
+            fresh.unlink(missing_ok=True)
+            fresh.symlink_to(folder)
+            fresh.replace(link)
+    except OSError as error:
+        log.error("calls_not_recorded", folder=str(folder), error=str(error))
+        return []
+    return [folder]
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.parent.chmod(0o700)
 
 
 def provision_phones(settings: Settings, phones: Iterable[PhoneAccount]) -> None:

@@ -175,6 +175,13 @@ class Settings(BaseSettings):
     open311_bind: str = "127.0.0.1"
     open311_jurisdiction: str = Field(default="", pattern=r"^[a-z0-9.-]{0,100}$")
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
+    # whether calls are recorded, and as what (`ngalam112.recordings`)
+    recordings: Literal["off", "wav"] = "off"
+    # where recordings are; a disk of their own is best
+    recordings_folder: Path | None = None
+    # calls that are recorded at once, and what has to stay free on that disk
+    recordings_most: int = Field(default=500, ge=1, le=100_000)
+    recordings_free_mb: int = Field(default=1024, ge=1)
 
     @field_validator(
         "home",
@@ -188,6 +195,7 @@ class Settings(BaseSettings):
         "warning_ca_file",
         "smtp_password_file",
         "agency_ca_file",
+        "recordings_folder",
     )
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
@@ -295,7 +303,12 @@ class Settings(BaseSettings):
         return value
 
     @field_validator(
-        "place_ca_file", "warning_ca_file", "smtp_password_file", "agency_ca_file", mode="before"
+        "place_ca_file",
+        "warning_ca_file",
+        "smtp_password_file",
+        "agency_ca_file",
+        "recordings_folder",
+        mode="before",
     )
     @classmethod
     def _none_if_empty(cls, value: object) -> object:
@@ -432,6 +445,26 @@ class Settings(BaseSettings):
     def door_file(self) -> Path:
         """Exists while citizens wait for admission (`ngalam112.engine.admission`)."""
         return self.run / "door.waits"
+
+    @property
+    def recordings_home(self) -> Path:
+        """Where the recordings of calls are."""
+        return self.recordings_folder or self.home / "recordings"
+
+    @property
+    def growing_recordings(self) -> Path:
+        """What Asterisk writes while calls are up: a link to a folder in `recordings_home`."""
+        return self.asterisk_home / "growing"
+
+    @property
+    def no_recordings(self) -> Path:
+        """Exists while no further call is to be recorded (`ngalam112.recordings.keeper`)."""
+        return self.run / "recordings.stop"
+
+    @property
+    def recordings_standing(self) -> Path:
+        """How it stands with the recordings (`ngalam112.recordings.standing`)."""
+        return self.run / "recordings.json"
 
     @property
     def log_file(self) -> Path:

@@ -30,6 +30,7 @@ from ngalam112.engine.clock import SteadyClock
 from ngalam112.engine.event_router import EventRouter
 from ngalam112.engine.inbox import Inbox
 from ngalam112.engine.place_finder import PlaceFinder
+from ngalam112.engine.recording_pauses import RecordingPauses
 from ngalam112.engine.refusal_counts import RefusalCounts
 from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_service import TextService
@@ -69,6 +70,7 @@ class Engine:
         dispatches: Dispatches,
         text_service: TextService,
         warning_feed: WarningFeed,
+        recording_pauses: RecordingPauses,
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = routing.menu, routing.distribution
@@ -77,6 +79,7 @@ class Engine:
         self.ari, self.ami, self.router = ari, ami, router
         self.ban_keeper, self.place_finder, self.refusals = ban_keeper, place_finder, refusals
         self.text_service, self.warning_feed = text_service, warning_feed
+        self.recording_pauses = recording_pauses
         self.dispatches, self._reports, self.people = dispatches, reports, People(journal.keep)
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, literal, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from acd.rules.retention import CALL_CLASSES, INCIDENT_CLASSES
+from models.recording_tables import KEPT, RecordingRow
 from models.tables import (
     AccessTrailRow,
     CallRow,
@@ -26,6 +27,7 @@ from models.tables import (
     WorkItemRow,
 )
 from ngalam112.personal_data.looks import erase_looks
+from ngalam112.personal_data.recordings import erase_recordings, keep_rows
 from ngalam112.personal_data.records import (
     Erasing,
     erase_calls,
@@ -178,6 +180,15 @@ def record_classes() -> Iterator[RecordClass]:
         id=OperatorStateRow.id,
         erase=_all_of("operator_states"),
         remove=remove_operator_states,
+    )
+    yield RecordClass(
+        name="recordings",
+        what="recordings",
+        moment=RecordingRow.arrived_at,
+        id=RecordingRow.id,
+        erase=erase_recordings,
+        remove=keep_rows,
+        unerased=(RecordingRow.state == KEPT,),
     )
     yield RecordClass(
         name="trail",

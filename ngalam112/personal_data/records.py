@@ -33,6 +33,7 @@ from models.tables import (
     WorkItemRow,
 )
 from models.writing import insert_new
+from ngalam112.personal_data.going import let_go_of_calls
 from privacy.erasing import (
     ERASED,
     erased_entry,
@@ -115,6 +116,7 @@ async def erase_calls(connection: AsyncConnection, ids: Sequence[str], how: Eras
     how.erased["calls"] += chosen
     if not how.writes or not chosen:
         return
+    await let_go_of_calls(connection, [made.asterisk_id for made, _ in chosen.values()], how.why)
     table: Any = CallRow.__table__
     changed = [
         {"of": id, **{f"new_{name}": getattr(made, name) for name in _OF_CALL}}

@@ -13,6 +13,7 @@ from ngalam112.process.open_files import allow_many_files
 from ngalam112.process.rescuer import rescuer_command, rescuer_log
 from ngalam112.process.running_line import line_asterisk, prepare
 from ngalam112.process.supervisor import Part
+from ngalam112.recordings.names import KEEPER
 from pbx.programs import Programs
 
 ENGINES = ("1", "2", "3")
@@ -47,6 +48,16 @@ def rescue_part(settings: Settings) -> Part:
         name="rescue",
         command=lambda: rescuer_command(settings),
         output=rescuer_log(settings),
+    )
+
+
+def recordings_part(settings: Settings) -> Part:
+    """What files the recordings of calls."""
+    return Part(
+        name=KEEPER,
+        command=lambda: [sys.executable, "-m", "ngalam112", "recordings", "keep"],
+        output=settings.log_file.with_name("recordings.out"),
+        environment=settings.environment(),
     )
 
 

@@ -26,6 +26,7 @@ from ngalam112.config.provision import (
     phones_are_rendered,
     provision,
     provision_phones,
+    recording_folders,
     unread_file,
 )
 from ngalam112.config.routing import build_prompts, load_routing
@@ -103,7 +104,7 @@ def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
     return Asterisk(
         programs,
         settings.asterisk_home,
-        writable=[settings.spool],
+        writable=[settings.spool, *recording_folders(settings)],
         readable=[settings.sounds.parent, settings.music, settings.run],
         # else the engine would have them read again at once, while phones register: what Asterisk
         # has challenged them with before counts for nothing then
@@ -186,6 +187,30 @@ async def healthy(settings: Settings) -> bool:
     return b" 200 " in status
 
 
+class KeeperProcess:
+    """What files recordings, as a child process; none where calls are not recorded."""
+
+    def __init__(self, settings: Settings, start: Start = start) -> None:
+        self._settings, self._start = settings, start
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> None:
+        """Start it; nobody waits for it."""
+        if self._settings.recordings != "off":
+            self._process = await self._start(
+                *(sys.executable, "-m", "ngalam112", "recordings", "keep"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                env=self._settings.environment(),
+                start_new_session=True,
+            )
+
+    async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Stop it, by force if it does not go in time."""
+        await end(self._process, number, within=5.0)
+
+
 class RunningLine:
     """Asterisk and engine of one line: `async with RunningLine(...) as line`."""
 
@@ -193,6 +218,7 @@ class RunningLine:
         self.settings, self._start = settings, start
         self.asterisk = line_asterisk(settings, programs)
         self.engine = self.another_engine()
+        self.recordings = KeeperProcess(settings, start)
 
     def another_engine(self) -> EngineProcess:
         """One more engine, not started yet: it stands by while the first one serves."""
@@ -222,6 +248,7 @@ class RunningLine:
         try:
             await self.asterisk.start()
             await self.engine.start()
+            await self.recordings.start()
         except BaseException:
             await self._stop()
             raise
@@ -236,3 +263,4 @@ class RunningLine:
     async def _stop_both(self) -> None:
         await self.engine.stop()
         await self.asterisk.stop()
+        await self.recordings.stop()

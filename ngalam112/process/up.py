@@ -24,7 +24,13 @@ from ngalam112.accounts.admin import add_operator, add_phone, load_roster
 from ngalam112.config.provision import phones_are_rendered, provision_phones
 from ngalam112.config.settings import Settings
 from ngalam112.process.open_files import allow_many_files
-from ngalam112.process.parts import ENGINES, asterisk_part, engine_part, rescue_part
+from ngalam112.process.parts import (
+    ENGINES,
+    asterisk_part,
+    engine_part,
+    recordings_part,
+    rescue_part,
+)
 from ngalam112.process.running_line import EngineFailed, healthy, line_asterisk, prepare
 from ngalam112.process.supervisor import Part, Supervisor, tell
 from ngalam112.terminal import console
@@ -105,10 +111,12 @@ class SupervisedLine:
         self.asterisk = supervised(asterisk_part(settings, programs))
         self.engines = [supervised(engine_part(settings, name)) for name in ENGINES]
         self.rescuer = supervised(rescue_part(settings))
+        records = settings.recordings != "off"
+        self._beside = [supervised(recordings_part(settings))] if records else []
 
     @property
     def _all(self) -> list[Supervisor]:
-        return [self.asterisk, *self.engines, self.rescuer]
+        return [self.asterisk, *self.engines, self.rescuer, *self._beside]
 
     def find(self) -> list[str]:
         """Take on what runs already, left by a supervisor that died; returns the names."""
@@ -155,6 +163,8 @@ class SupervisedLine:
         for one in sorted(self.engines, key=_serves_last):
             await one.end(signal.SIGINT, within=20.0)
         await self.asterisk.end(signal.SIGTERM, within=10.0)
+        for one in self._beside:
+            await one.end(signal.SIGTERM, within=5.0)
 
     def close(self) -> None:
         """Let go of all parts; what runs goes on."""

@@ -74,6 +74,7 @@ BY_INDEX = {
     "ix_operator_events_at",
     "ix_operator_states_at",
     "ix_access_trail_at",
+    "ix_recordings_arrived_at",
     "ix_privacy_holds_kept",
 }
 

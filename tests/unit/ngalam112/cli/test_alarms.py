@@ -29,6 +29,7 @@ def a_status(**changes: Any) -> dict[str, Any]:
         "load": {"at_door": 0},
         "dispatches": {"overdue": 0},
         "warnings": {"feed": "off"},
+        "recordings": {"alarms": []},
     }
     for part, values in changes.items():
         status[part] |= values
@@ -58,6 +59,7 @@ def test_where_all_is_well_there_is_no_alarm() -> None:
         ({"operators": {"status": {"ready": 0, "paused": 2}}}, "operators", "no operator is ready"),
         ({"dispatches": {"overdue": 2}}, "dispatches", "2 agencies have not accepted"),
         ({"warnings": {"feed": "away"}}, "warnings", "is away"),
+        ({"recordings": {"alarms": ["make room"]}}, "recordings", "make room"),
     ],
 )
 def test_each_trouble_is_an_alarm_of_its_own(changes: dict[str, Any], key: str, says: str) -> None:
