@@ -192,8 +192,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
     return Scheduler(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let plays begin first, and what takes milliseconds come last, to fill up."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let plays begin first, and what takes milliseconds come last, to fill up.
+
+    What mounts disks of its own is left to `make test FULL=1`.
+    """
+    if not examples.FULL:
+        left = [item for item in items if item.get_closest_marker("disk") is not None]
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in left]
     for item in items:
         if "unit" not in item.path.parts:
             item.add_marker(pytest.mark.integration)

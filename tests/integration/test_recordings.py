@@ -278,6 +278,7 @@ def hanging(disk: Path) -> Iterator[None]:
         as_root("fsfreeze", "--unfreeze", str(disk))
 
 
+@pytest.mark.disk
 async def test_a_disk_that_hangs_raises_an_alarm_and_touches_no_call(
     programs: Programs, brief_sounds: Path, tmp_path: Path
 ) -> None:
@@ -311,6 +312,7 @@ async def test_a_disk_that_hangs_raises_an_alarm_and_touches_no_call(
             assert CITIZEN_HZ in set().union(*found.tones(found.left))
 
 
+@pytest.mark.disk
 async def test_a_disk_that_is_full_raises_an_alarm_and_touches_no_call(
     programs: Programs, brief_sounds: Path, tmp_path: Path
 ) -> None:
