@@ -82,9 +82,9 @@ class Keeper:
         stop, found = Stop.HANGS, None
         try:
             found = await asyncio.to_thread(self._disk.do, lambda: self._seen(now))
-            stop = decided(
-                found.free, len(found.files), least_free=self._least_free, most=self._most
-            )
+            # what has ended and waits, as while the database is away, is written by nobody
+            growing = sum(not raw.ended for raw in found.files)
+            stop = decided(found.free, growing, least_free=self._least_free, most=self._most)
         except DiskHangs:
             pass
         except OSError as error:

@@ -29,6 +29,7 @@ from ngalam112.recordings.filing import Filed, file_recording
 from ngalam112.recordings.keeper import Keeper
 from ngalam112.recordings.names import GROWING
 from ngalam112.recordings.removing import remove_files
+from ngalam112.recordings.standing import Stop
 from ngalam112.recordings.survey import survey
 from ngalam112.recordings.verifying import Verifying
 from privacy.holds import HoldKind
@@ -213,14 +214,24 @@ async def test_a_file_that_somebody_writes_is_left_alone(
     assert await states(database) == ["kept"]
 
 
-def a_keeper(database: Database, folder: Path) -> Keeper:
+async def test_what_waits_to_be_filed_stops_no_further_recording(
+    database: Database, tmp_path: Path
+) -> None:
+    for name in ("c.1", "c.2"):
+        a_raw(tmp_path, name)
+    keeper = a_keeper(database, tmp_path, most=1)
+    await keeper.look()
+    assert (keeper.standing.waiting, keeper.standing.stop) == (2, Stop.NO)
+
+
+def a_keeper(database: Database, folder: Path, most: int = 100) -> Keeper:
     return Keeper(
         database,
         folder,
         stop_file=folder / "stop",
         standing_file=folder / "standing.json",
         least_free=1,
-        most=100,
+        most=most,
         clock=lambda: LATER,
     )
 
