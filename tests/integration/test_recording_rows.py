@@ -27,7 +27,7 @@ from ngalam112.personal_data.recordings import purge_recordings
 from ngalam112.recordings.audio import BYTES_S
 from ngalam112.recordings.filing import Filed, file_recording
 from ngalam112.recordings.keeper import Keeper
-from ngalam112.recordings.names import GROWING
+from ngalam112.recordings.names import GROWING, Source, filed_name
 from ngalam112.recordings.removing import remove_files
 from ngalam112.recordings.standing import Stop
 from ngalam112.recordings.survey import survey
@@ -212,6 +212,23 @@ async def test_a_file_that_somebody_writes_is_left_alone(
     assert (keeper.standing.growing, keeper.standing.waiting) == (0, 1)
     assert await keeper.file_ended()
     assert await states(database) == ["kept"]
+
+
+async def test_one_that_cannot_be_filed_keeps_no_other_from_it(
+    database: Database, tmp_path: Path
+) -> None:
+    a_raw(tmp_path, "c.1")
+    a_raw(tmp_path, "c.2", arrived_at=NOON + DAY_S / 2)
+    blocked = (tmp_path / filed_name(Source("c.1", NOON))).parent
+    blocked.parent.mkdir(parents=True)
+    blocked.touch()  # a file where the folder of its day is to be
+    keeper = a_keeper(database, tmp_path)
+    await keeper.look()
+    assert not await keeper.file_ended()
+    assert keeper.standing.failing and await states(database) == ["kept"]
+    blocked.unlink()
+    assert await keeper.file_ended()
+    assert not keeper.standing.failing and await states(database) == ["kept", "kept"]
 
 
 async def test_what_waits_to_be_filed_stops_no_further_recording(
