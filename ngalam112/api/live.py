@@ -102,9 +102,8 @@ class LiveFeed:
 
     def _next(self) -> None:
         begun = time.monotonic()
-        self._made_at = begun
         data = msgspec.json.encode(self._make(self.seq + 1))
-        self.seq += 1
+        self._made_at, self.seq = begun, self.seq + 1
         head = f"id: {self.newest_id}\nevent: snapshot\ndata: ".encode()
         self.newest = head + data + b"\n\n"
         self.took_s = time.monotonic() - begun
@@ -152,8 +151,8 @@ class LiveAnswer(web.StreamResponse):
             made: socket.socket = request.get_extra_info("socket")
             made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
         client = LiveClient(self._feed)
-        self._feed.join(client, request.headers.get("Last-Event-ID", ""))
         try:
+            self._feed.join(client, request.headers.get("Last-Event-ID", ""))
             await self._push(client)
         except TimeoutError:
             log.warning("live_client_cut", seconds=self._within_s)
@@ -165,8 +164,10 @@ class LiveAnswer(web.StreamResponse):
 
     async def _push(self, client: LiveClient) -> None:
         sent, until = 0, time.monotonic() + LONGEST_S
-        while time.monotonic() < until and (snapshot := await client.take()):
-            async with asyncio.timeout(self._within_s):
+        while time.monotonic() < until:
+            async with asyncio.timeout(self._within_s):  # to be made, and to be read
+                if not (snapshot := await client.take()):
+                    return
                 await self.write(snapshot)
             sent += 1
             if sent == self._events:

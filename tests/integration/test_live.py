@@ -161,6 +161,20 @@ async def test_who_reads_nothing_costs_nothing_and_is_cut_off(
     assert served.engine.event_errors == 0
 
 
+async def test_a_snapshot_that_cannot_be_made_takes_no_place_of_who_watches(
+    served: ServedEngine, http: aiohttp.ClientSession
+) -> None:
+    assert served.api is not None
+    feed, served.api.live.within_s = feed_of(served), 0.5
+    right, feed._make = feed._make, lambda seq: 1 / 0
+    for _ in range(2):
+        with suppress(aiohttp.ClientError):
+            await (await http.get("/api/live")).read()
+    await eventually(lambda: not feed.clients, within=10, what="they are gone")
+    feed._make = right
+    assert len(await events(http, 1)) == 1
+
+
 async def test_a_question_that_is_none_is_refused(http: aiohttp.ClientSession) -> None:
     for asked in ({"events": "0"}, {"events": "many"}, {"colour": "red"}):
         async with http.get("/api/live", params=asked) as refused:
