@@ -68,10 +68,15 @@ class LiveFeed:
         """The id of the newest snapshot, by which a client says what it had last."""
         return f"{self._series}-{self.seq}"
 
+    @property
+    def _pause_s(self) -> float:
+        """So long after the last snapshot the next one may be made, whoever asks."""
+        return max(self._every_s, SHARE * self.took_s)
+
     def join(self, client: LiveClient, last_id: str) -> None:
         """Push to this client as well; `last_id`: what it had, "" for nothing."""
         self.clients.add(client)
-        if time.monotonic() - self._made_at >= self._every_s:
+        if time.monotonic() - self._made_at >= self._pause_s:
             self._next()
         elif last_id != self.newest_id:
             client.offer(self.newest)
@@ -93,7 +98,7 @@ class LiveFeed:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(max(self._every_s, SHARE * self.took_s))
+            await asyncio.sleep(self._pause_s)
             try:
                 self._next()
             except Exception:
