@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Sequence
@@ -24,13 +25,14 @@ from ngalam112.personal_data.erasing import erase
 from ngalam112.personal_data.holds import place_hold
 from ngalam112.personal_data.purging import Purge
 from ngalam112.personal_data.recordings import purge_recordings
-from ngalam112.recordings.audio import BYTES_S
+from ngalam112.recordings import filing
+from ngalam112.recordings.audio import BYTES_S, Gap, Written
 from ngalam112.recordings.filing import Filed, file_recording
 from ngalam112.recordings.keeper import Keeper
 from ngalam112.recordings.names import GROWING, Source, filed_name
 from ngalam112.recordings.removing import remove_files
 from ngalam112.recordings.standing import Stop
-from ngalam112.recordings.survey import survey
+from ngalam112.recordings.survey import Raw, survey
 from ngalam112.recordings.verifying import Verifying
 from privacy.holds import HoldKind
 
@@ -187,6 +189,47 @@ async def test_who_is_erased_is_not_heard_any_more_nor_filed_later(
     a_raw(tmp_path, one)
     assert await file_all(database, tmp_path) == [None]
     assert list((tmp_path / GROWING).iterdir()) == []
+
+
+def of_nobody(call: str) -> Any:
+    return update(CallRow).where(CallRow.asterisk_id == call).values(caller_number="erased")
+
+
+async def test_who_is_erased_while_a_recording_is_written_is_not_heard_any_more(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(database)
+    a_raw(tmp_path, "s1")
+    right = filing._write
+
+    def slow(raw: Raw, gaps: Sequence[Gap], path: Path) -> tuple[Written, int]:
+        made = right(raw, gaps, path)
+        asyncio.run(erased())
+        return made
+
+    async def erased() -> None:
+        async with Database(database_url) as other:
+            async with other.engine.begin() as connection:
+                await connection.execute(of_nobody("s1"))
+
+    monkeypatch.setattr(filing, "_write", slow)
+    assert await file_all(database, tmp_path) == [None]
+    assert await states(database) == []
+    assert [one for one in tmp_path.rglob("*") if one.suffix in (".wav", ".raw")] == []
+
+
+async def test_what_a_power_cut_left_of_who_is_erased_by_now_goes(
+    database: Database, tmp_path: Path
+) -> None:
+    await fill(database)
+    a_raw(tmp_path, "s1")
+    await file_all(database, tmp_path)
+    async with database.engine.begin() as connection:
+        await connection.execute(delete(RecordingRow))
+        await connection.execute(of_nobody("s1"))
+    a_raw(tmp_path, "s1")
+    assert await file_all(database, tmp_path) == [None]
+    assert [one for one in tmp_path.rglob("*") if one.suffix in (".wav", ".raw")] == []
 
 
 async def test_a_keeper_without_its_database_loses_nothing_and_says_why(tmp_path: Path) -> None:
