@@ -191,6 +191,10 @@ async def test_who_is_erased_is_not_heard_any_more_nor_filed_later(
     assert list((tmp_path / GROWING).iterdir()) == []
 
 
+def sounds(folder: Path) -> list[Path]:
+    return [one for one in folder.rglob("*") if one.suffix in (".wav", ".raw")]
+
+
 def of_nobody(call: str) -> Any:
     return update(CallRow).where(CallRow.asterisk_id == call).values(caller_number="erased")
 
@@ -208,14 +212,13 @@ async def test_who_is_erased_while_a_recording_is_written_is_not_heard_any_more(
         return made
 
     async def erased() -> None:
-        async with Database(database_url) as other:
-            async with other.engine.begin() as connection:
-                await connection.execute(of_nobody("s1"))
+        async with Database(database_url) as other, other.engine.begin() as connection:
+            await connection.execute(of_nobody("s1"))
 
     monkeypatch.setattr(filing, "_write", slow)
     assert await file_all(database, tmp_path) == [None]
     assert await states(database) == []
-    assert [one for one in tmp_path.rglob("*") if one.suffix in (".wav", ".raw")] == []
+    assert sounds(tmp_path) == []
 
 
 async def test_what_a_power_cut_left_of_who_is_erased_by_now_goes(
@@ -229,7 +232,7 @@ async def test_what_a_power_cut_left_of_who_is_erased_by_now_goes(
         await connection.execute(of_nobody("s1"))
     a_raw(tmp_path, "s1")
     assert await file_all(database, tmp_path) == [None]
-    assert [one for one in tmp_path.rglob("*") if one.suffix in (".wav", ".raw")] == []
+    assert sounds(tmp_path) == []
 
 
 async def test_a_keeper_without_its_database_loses_nothing_and_says_why(tmp_path: Path) -> None:
