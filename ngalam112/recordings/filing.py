@@ -54,7 +54,8 @@ async def file_recording(
     async with writing(database) as connection:
         known = await _is_known(connection, raw.source.asterisk_id)
         call = await _call_of(connection, raw.source.asterisk_id)
-    filed, path = None, folder / filed_name(raw.source)
+    filed: Filed | None = None
+    path = folder / filed_name(raw.source)
     if not (known or call.is_erased):
         written, real = await asyncio.to_thread(_write, raw, gaps, path)
         async with writing(database) as connection:
