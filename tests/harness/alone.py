@@ -132,7 +132,7 @@ class Alone:
         )
         values |= {"agencies_file": self.agency_list}
         values |= {"music_class": "fallback", "number": "112", "app": "ngalam112"}
-        values |= {"claim_ms": CLAIM_MS, "place": False, "languages": []}
+        values |= {"claim_ms": CLAIM_MS, "place": False, "languages": [], "recordings": False}
         for name in (f"{one}.conf" for one in shipped):
             own[name] = templates.get_template(name).render(values)
         own["extensions.conf"] += TAKEN
