@@ -331,6 +331,9 @@ async def test_the_commands_list_export_play_hold_verify_and_purge(
         applied = await run(settings, "recordings", "purge", "--apply")
         assert "Done." in applied.out
         assert await states(database) == ["kept"]
+        trail = await rows_of(database, AccessTrailRow)
+        audited = sorted(one["command"] for one in trail if one["kind"] == "change")
+        assert audited == ["recordings hold", "recordings purge"], "the dry run changes nothing"
         good = await run(settings, "recordings", "verify")
         assert good.code == 0 and "1 recordings, 1 files read" in good.out
         noted = await run(settings, "recordings", "verify", "--known", "0" * 63 + "1")
