@@ -154,10 +154,12 @@ class Replayed:
 
     def _await(self, one: _Played, now: float) -> None:
         """Wait for a call's next event; without one its record is as it will stay."""
-        if one.next is not None:
+        if one.next is not None and one.record.ended_at is None:
             # what the fallback tells later is of before; the order of a call's events counts
             heappush(self._due, (max(now, one.next.at), one.record.call_id))
             return
+        while one.next is not None:  # as that it was erased: nobody watches for a month
+            self._count_taken(one.play())
         del self._calls[one.record.call_id]
         _count(self._counted, [one.record])
 

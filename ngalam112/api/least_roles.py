@@ -13,7 +13,8 @@ from ngalam112.accounts.people import Role
 from ngalam112.api.routes import Route
 
 _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
-    # looks, and changes nothing; each look at a citizen's data is in the trail
+    # looks, and changes nothing; each look at a citizen's record is in the trail, and not who calls
+    # now (status, live)
     Role.READ_ONLY: (
         "GET /metrics",
         "GET /api/openapi.json",

@@ -68,10 +68,15 @@ class LiveFeed:
         """The id of the newest snapshot, by which a client says what it had last."""
         return f"{self._series}-{self.seq}"
 
+    @property
+    def _pause_s(self) -> float:
+        """So long after the last snapshot the next one may be made, whoever asks."""
+        return max(self._every_s, SHARE * self.took_s)
+
     def join(self, client: LiveClient, last_id: str) -> None:
         """Push to this client as well; `last_id`: what it had, "" for nothing."""
         self.clients.add(client)
-        if time.monotonic() - self._made_at >= self._every_s:
+        if time.monotonic() - self._made_at >= self._pause_s:
             self._next()
         elif last_id != self.newest_id:
             client.offer(self.newest)
@@ -93,7 +98,7 @@ class LiveFeed:
 
     async def _run(self) -> None:
         while True:
-            await asyncio.sleep(max(self._every_s, SHARE * self.took_s))
+            await asyncio.sleep(self._pause_s)
             try:
                 self._next()
             except Exception:
@@ -102,9 +107,8 @@ class LiveFeed:
 
     def _next(self) -> None:
         begun = time.monotonic()
-        self._made_at = begun
         data = msgspec.json.encode(self._make(self.seq + 1))
-        self.seq += 1
+        self._made_at, self.seq = begun, self.seq + 1
         head = f"id: {self.newest_id}\nevent: snapshot\ndata: ".encode()
         self.newest = head + data + b"\n\n"
         self.took_s = time.monotonic() - begun
@@ -152,8 +156,8 @@ class LiveAnswer(web.StreamResponse):
             made: socket.socket = request.get_extra_info("socket")
             made.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
         client = LiveClient(self._feed)
-        self._feed.join(client, request.headers.get("Last-Event-ID", ""))
         try:
+            self._feed.join(client, request.headers.get("Last-Event-ID", ""))
             await self._push(client)
         except TimeoutError:
             log.warning("live_client_cut", seconds=self._within_s)
@@ -165,8 +169,10 @@ class LiveAnswer(web.StreamResponse):
 
     async def _push(self, client: LiveClient) -> None:
         sent, until = 0, time.monotonic() + LONGEST_S
-        while time.monotonic() < until and (snapshot := await client.take()):
-            async with asyncio.timeout(self._within_s):
+        while time.monotonic() < until:
+            async with asyncio.timeout(self._within_s):  # to be made, and to be read
+                if not (snapshot := await client.take()):
+                    return
                 await self.write(snapshot)
             sent += 1
             if sent == self._events:

@@ -206,7 +206,7 @@ def recordings_purge(
             await remove_files(database, settings.recordings_home)
         return found
 
-    count, stay = with_database(settings, work)
+    count, stay = with_database(settings, work, "recordings purge" if apply else "")
     console().print(f"{count} recordings are older than {days} days.")
     for why, some in stay.items():
         console().print(safe(f"{some} more stay: {why}."), soft_wrap=True)
@@ -254,5 +254,5 @@ def recordings_hold(
             database, HoldKind.CALL, record.call_id, reason, person(), time.time()
         )
 
-    made = with_database(settings, work)
+    made = with_database(settings, work, "recordings hold")
     console().print(safe(f"Hold {made.id} is placed on {made.kind} {made.target}."))

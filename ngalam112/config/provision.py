@@ -117,13 +117,15 @@ def recording_folders(settings: Settings) -> list[Path]:
         return []
     folder = settings.recordings_home / link.name
     try:
-        DiskThread("recordings", DISK_ANSWERS_S).do(lambda: _make_private(folder))
+        # the link first: where there is none, Asterisk makes a folder of its own in its place, on
+        # the disk of the state folder, in which nobody looks for recordings
         link.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if not (link.is_symlink() and link.readlink() == folder):
             fresh = link.with_name(f".{link.name}.{os.getpid()}")
             fresh.unlink(missing_ok=True)
             fresh.symlink_to(folder)
             fresh.replace(link)
+        DiskThread("recordings", DISK_ANSWERS_S).do(lambda: _make_private(folder))
     except OSError as error:
         log.error("calls_not_recorded", folder=str(folder), error=str(error))
         return []

@@ -32,7 +32,8 @@ _NUMBER = re.compile(rb"^CSeq[ \t]*:\s*(\d{1,10})\s+INVITE\b", re.IGNORECASE | r
 _IN_A_CALL = re.compile(rb"^(?:To|t)[ \t]*:.*;\s*tag\s*=", re.IGNORECASE | re.MULTILINE)
 _HAS_CHANNEL = re.compile(rb"^Reason[ \t]*:", re.IGNORECASE | re.MULTILINE)
 _STATUS = re.compile(rb"SIP/2\.0 ([4-6]\d\d)\b")
-_DIALLED = re.compile(rb"INVITE\s+(?:sips?:([^@\s;]*)[^@\s]*@|tel:([^\s;]*))", re.IGNORECASE)
+# what follows the number begins with ;, else an address without @ would be read again and again
+_DIALLED = re.compile(rb"INVITE\s+(?:sips?:([^@\s;]*)(?:;[^@\s]*)?@|tel:([^\s;]*))", re.IGNORECASE)
 _STRANGE = re.compile(r"[^0-9A-Za-z+*#._-]")
 
 

@@ -54,13 +54,18 @@ async def file_recording(
     async with writing(database) as connection:
         known = await _is_known(connection, raw.source.asterisk_id)
         call = await _call_of(connection, raw.source.asterisk_id)
-    filed = None
+    filed: Filed | None = None
+    path = folder / filed_name(raw.source)
     if not (known or call.is_erased):
-        path = folder / filed_name(raw.source)
         written, real = await asyncio.to_thread(_write, raw, gaps, path)
-        filed = Filed(path, written.frames / RATE, _missing_s(raw, call, real))
         async with writing(database) as connection:
-            await _add_row(connection, raw, call, filed, written, now)
+            # to write may take long, and the caller may have been erased meanwhile
+            call = await _call_of(connection, raw.source.asterisk_id)
+            if not call.is_erased:
+                filed = Filed(path, written.frames / RATE, _missing_s(raw, call, real))
+                await _add_row(connection, raw, call, filed, written, now)
+    if filed is None and not known:  # nor may what was written before a power cut stay
+        await asyncio.to_thread(path.unlink, missing_ok=True)
     await asyncio.to_thread(_remove, raw.path)
     return filed
 

@@ -18,6 +18,8 @@ LOOK_S = 0.7
 _LEAST_S = 0.6
 UNEXPLAINED_S = 60.0
 """So much silence at most is put before all that was heard; more is missing for another reason."""
+MOST_SILENCE_S = 3600.0
+"""... and into a whole recording: a clock that was set forward by a year is no year of silence."""
 
 
 class Growth:
@@ -48,7 +50,7 @@ def filled(frames: int, total_s: float, known: Sequence[Gap]) -> list[Gap]:
 
     What `known` does not explain is the time before the answer, at the begin.
     """
-    left = round(total_s * RATE) - frames
+    left = min(round(total_s * RATE) - frames, round(MOST_SILENCE_S * RATE))
     found: list[Gap] = []
     for gap in known:
         if (some := min(gap.frames, left)) > 0:

@@ -82,9 +82,9 @@ class Keeper:
         stop, found = Stop.HANGS, None
         try:
             found = await asyncio.to_thread(self._disk.do, lambda: self._seen(now))
-            stop = decided(
-                found.free, len(found.files), least_free=self._least_free, most=self._most
-            )
+            # what has ended and waits, as while the database is away, is written by nobody
+            growing = sum(not raw.ended for raw in found.files)
+            stop = decided(found.free, growing, least_free=self._least_free, most=self._most)
         except DiskHangs:
             pass
         except OSError as error:
@@ -134,19 +134,25 @@ class Keeper:
             await asyncio.sleep(_REST if await self.file_ended() else _AGAIN_S)
 
     async def file_ended(self) -> bool:
-        """File all that have ended, the oldest first; returns whether that went well."""
+        """File all that have ended, the oldest first; returns whether that went well.
+
+        One that cannot be read, or written, keeps no other from being filed.
+        """
+        failing = ""
         for path, raw in list(self._ended.items()):
             try:
                 await self._file(raw)
             except (DatabaseError, OSError) as error:
-                if not self.standing.failing:
+                if not (failing or self.standing.failing):
                     log.error("recording_not_filed", name=path.name, error=str(error))
-                self.standing.failing = str(error)
-                return False
-            self._ended.pop(path, None)
-        self.standing.failing = ""
+                failing = self.standing.failing = str(error)
+                if isinstance(error, DatabaseError) or error.errno == errno.ENOSPC:
+                    return False  # so it would be with all others
+            else:
+                self._ended.pop(path, None)
+        self.standing.failing = failing
         await self._remove()
-        return True
+        return not failing
 
     async def _remove(self) -> None:
         """What is to go and was not removed by whoever said so."""

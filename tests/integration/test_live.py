@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import termios
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -159,6 +160,33 @@ async def test_who_reads_nothing_costs_nothing_and_is_cut_off(
         assert numbers == list(range(numbers[0], numbers[0] + 40)), "nobody else waits for it"
         await eventually(lambda: client not in feed.clients, within=10, what="it is cut off")
     assert served.engine.event_errors == 0
+
+
+def test_who_comes_again_and_again_has_no_snapshot_made_before_its_time() -> None:
+    made: list[int] = []
+    feed = LiveFeed(lambda seq: made.append(seq), every_s=0.0)
+    feed.took_s = 60.0  # as on a machine that is very slow
+    feed._made_at, feed.newest = time.monotonic(), b"the newest"
+    loop = asyncio.new_event_loop()
+    feed._task = loop.create_task(asyncio.sleep(0))
+    client = LiveClient(feed)
+    feed.join(client, "")
+    assert made == [] and loop.run_until_complete(client.take()) == b"the newest"
+    loop.close()
+
+
+async def test_a_snapshot_that_cannot_be_made_takes_no_place_of_who_watches(
+    served: ServedEngine, http: aiohttp.ClientSession
+) -> None:
+    assert served.api is not None
+    feed, served.api.live.within_s = feed_of(served), 0.5
+    right, feed._make = feed._make, lambda seq: 1 / 0
+    for _ in range(2):
+        with suppress(aiohttp.ClientError):
+            await (await http.get("/api/live")).read()
+    await eventually(lambda: not feed.clients, within=10, what="they are gone")
+    feed._make = right
+    assert len(await events(http, 1)) == 1
 
 
 async def test_a_question_that_is_none_is_refused(http: aiohttp.ClientSession) -> None:

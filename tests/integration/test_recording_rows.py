@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 from collections.abc import Sequence
@@ -24,12 +25,14 @@ from ngalam112.personal_data.erasing import erase
 from ngalam112.personal_data.holds import place_hold
 from ngalam112.personal_data.purging import Purge
 from ngalam112.personal_data.recordings import purge_recordings
-from ngalam112.recordings.audio import BYTES_S
+from ngalam112.recordings import filing
+from ngalam112.recordings.audio import BYTES_S, Gap, Written
 from ngalam112.recordings.filing import Filed, file_recording
 from ngalam112.recordings.keeper import Keeper
-from ngalam112.recordings.names import GROWING
+from ngalam112.recordings.names import GROWING, Source, filed_name
 from ngalam112.recordings.removing import remove_files
-from ngalam112.recordings.survey import survey
+from ngalam112.recordings.standing import Stop
+from ngalam112.recordings.survey import Raw, survey
 from ngalam112.recordings.verifying import Verifying
 from privacy.holds import HoldKind
 
@@ -188,6 +191,50 @@ async def test_who_is_erased_is_not_heard_any_more_nor_filed_later(
     assert list((tmp_path / GROWING).iterdir()) == []
 
 
+def sounds(folder: Path) -> list[Path]:
+    return [one for one in folder.rglob("*") if one.suffix in (".wav", ".raw")]
+
+
+def of_nobody(call: str) -> Any:
+    return update(CallRow).where(CallRow.asterisk_id == call).values(caller_number="erased")
+
+
+async def test_who_is_erased_while_a_recording_is_written_is_not_heard_any_more(
+    database: Database, database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(database)
+    a_raw(tmp_path, "s1")
+    right = filing._write
+
+    def slow(raw: Raw, gaps: Sequence[Gap], path: Path) -> tuple[Written, int]:
+        made = right(raw, gaps, path)
+        asyncio.run(erased())
+        return made
+
+    async def erased() -> None:
+        async with Database(database_url) as other, other.engine.begin() as connection:
+            await connection.execute(of_nobody("s1"))
+
+    monkeypatch.setattr(filing, "_write", slow)
+    assert await file_all(database, tmp_path) == [None]
+    assert await states(database) == []
+    assert sounds(tmp_path) == []
+
+
+async def test_what_a_power_cut_left_of_who_is_erased_by_now_goes(
+    database: Database, tmp_path: Path
+) -> None:
+    await fill(database)
+    a_raw(tmp_path, "s1")
+    await file_all(database, tmp_path)
+    async with database.engine.begin() as connection:
+        await connection.execute(delete(RecordingRow))
+        await connection.execute(of_nobody("s1"))
+    a_raw(tmp_path, "s1")
+    assert await file_all(database, tmp_path) == [None]
+    assert sounds(tmp_path) == []
+
+
 async def test_a_keeper_without_its_database_loses_nothing_and_says_why(tmp_path: Path) -> None:
     a_raw(tmp_path, "c.1")
     database = Database(f"sqlite:///{tmp_path / 'away' / 'line.db'}")
@@ -213,14 +260,41 @@ async def test_a_file_that_somebody_writes_is_left_alone(
     assert await states(database) == ["kept"]
 
 
-def a_keeper(database: Database, folder: Path) -> Keeper:
+async def test_one_that_cannot_be_filed_keeps_no_other_from_it(
+    database: Database, tmp_path: Path
+) -> None:
+    a_raw(tmp_path, "c.1")
+    a_raw(tmp_path, "c.2", arrived_at=NOON + DAY_S / 2)
+    blocked = (tmp_path / filed_name(Source("c.1", NOON))).parent
+    blocked.parent.mkdir(parents=True)
+    blocked.touch()  # a file where the folder of its day is to be
+    keeper = a_keeper(database, tmp_path)
+    await keeper.look()
+    assert not await keeper.file_ended()
+    assert keeper.standing.failing and await states(database) == ["kept"]
+    blocked.unlink()
+    assert await keeper.file_ended()
+    assert not keeper.standing.failing and await states(database) == ["kept", "kept"]
+
+
+async def test_what_waits_to_be_filed_stops_no_further_recording(
+    database: Database, tmp_path: Path
+) -> None:
+    for name in ("c.1", "c.2"):
+        a_raw(tmp_path, name)
+    keeper = a_keeper(database, tmp_path, most=1)
+    await keeper.look()
+    assert (keeper.standing.waiting, keeper.standing.stop) == (2, Stop.NO)
+
+
+def a_keeper(database: Database, folder: Path, most: int = 100) -> Keeper:
     return Keeper(
         database,
         folder,
         stop_file=folder / "stop",
         standing_file=folder / "standing.json",
         least_free=1,
-        most=100,
+        most=most,
         clock=lambda: LATER,
     )
 
@@ -257,6 +331,9 @@ async def test_the_commands_list_export_play_hold_verify_and_purge(
         applied = await run(settings, "recordings", "purge", "--apply")
         assert "Done." in applied.out
         assert await states(database) == ["kept"]
+        trail = await rows_of(database, AccessTrailRow)
+        audited = sorted(one["command"] for one in trail if one["kind"] == "change")
+        assert audited == ["recordings hold", "recordings purge"], "the dry run changes nothing"
         good = await run(settings, "recordings", "verify")
         assert good.code == 0 and "1 recordings, 1 files read" in good.out
         noted = await run(settings, "recordings", "verify", "--known", "0" * 63 + "1")

@@ -29,3 +29,5 @@ def test_a_disk_that_fails_is_no_reason_not_to_start(tmp_path: Path) -> None:
         home=tmp_path, recordings="wav", recordings_folder=tmp_path / "file" / "recordings"
     )
     assert recording_folders(settings) == []
+    link = settings.growing_recordings
+    assert link.is_symlink() and not link.exists(), "else Asterisk would make a folder there"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -85,6 +87,13 @@ def test_what_was_dialled_is_short_and_harmless(uri: str, dialled: str) -> None:
     (found,) = told(invite(uri=uri), answer(404))
     assert found.dialled.startswith(dialled) and len(found.dialled) <= 32
     assert found.dialled.isascii() and found.dialled.isprintable()
+
+
+def test_a_long_address_without_a_number_holds_nobody_up() -> None:
+    began = time.process_time()
+    (found,) = told(invite(uri="sip:" + "a" * 20_000), answer(404))
+    assert found.dialled == ""
+    assert time.process_time() - began < 0.5, "by the square of its length it is seconds"
 
 
 def ack(call_id: str = "a") -> Copy:

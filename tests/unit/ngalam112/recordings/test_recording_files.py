@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 
 from ngalam112.recordings.audio import BYTES_S, FRAME, RATE, Gap, wav_header, write_wav
 from ngalam112.recordings.chain import BEGIN, link
-from ngalam112.recordings.gaps import LOOK_S, LOOKS, UNEXPLAINED_S, Growth, filled
+from ngalam112.recordings.gaps import (
+    LOOK_S,
+    LOOKS,
+    MOST_SILENCE_S,
+    UNEXPLAINED_S,
+    Growth,
+    filled,
+)
 from ngalam112.recordings.names import Source, filed_name, source_of
 
 NOON = 1_796_126_400.0  # 2026-12-01 12:00 UTC
@@ -138,3 +145,12 @@ def test_a_recording_lasts_as_long_as_its_call(
 def test_what_nobody_saw_is_put_before_all_that_was_heard() -> None:
     assert filled(RATE, 1.5, []) == [Gap(0, RATE // 2)]
     assert filled(RATE, 0.9, [Gap(3, 4)]) == []
+
+
+def test_a_clock_that_is_set_forward_fills_no_disk_with_silence() -> None:
+    year_s = 365 * 86_400.0
+    growth = Growth(0.0)
+    for turn in range(LOOKS):
+        growth.look(0, year_s + turn * LOOK_S)
+    gaps = filled(0, year_s + LOOKS * LOOK_S, growth.gaps)
+    assert sum(gap.frames for gap in gaps) == round(MOST_SILENCE_S * RATE)
