@@ -13,6 +13,7 @@ from acd.calls.record import CategorySource, EventKind
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
 from acd.languages import OWN_LANGUAGE, accepted
+from acd.rules.load_shedding import Level
 from acd.switch import Switch
 from acd.timers import Timers
 from ivr.menu import MenuTree
@@ -209,7 +210,9 @@ class Reception:
         meanwhile as before; who waits is owed a callback as anybody.
         """
         silent = any(isinstance(one, Done) and one.silent for one in actions)
-        if not silent or not self.unacknowledged(call):
+        # a line that is late may have lost the ACK, and a silent caller is not to pay for it
+        is_late = self._dispatcher.load.level is not Level.NORMAL
+        if not silent or is_late or not self.unacknowledged(call):
             return False
         if now < session.due + LOOK_AGAIN_S:  # the first time
             log.info("call_not_acknowledged", call_id=call.id)

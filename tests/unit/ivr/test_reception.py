@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from acd.calls.call import Call
 from acd.calls.record import CategorySource, EventKind, Outcome, fold
 from acd.calls.states import Stage
+from acd.rules.load_shedding import Level
 from ngalam112.engine.ari_switch import SayFailed
 from pbx.ari_types import (
     ChannelDestroyed,
@@ -80,6 +81,14 @@ def test_who_is_silent_and_never_acknowledges_rings_nobody_until_that_is_over() 
     desk.timers.fire(113.0)
     assert call.stage is Stage.RINGING
     assert (call.silent, call.record.menu_done_at) == (True, 113.0)
+
+
+def test_a_line_that_is_late_does_not_wait_for_an_ack_that_it_may_have_lost() -> None:
+    desk = LineDesk()
+    call = in_silence(desk)
+    desk.dispatcher.load.level = Level.SHEDDING
+    desk.timers.fire(109.0)
+    assert (call.stage, call.silent) == (Stage.RINGING, True)
 
 
 @pytest.mark.parametrize("how", ["a key", "a voice"])
