@@ -20,7 +20,8 @@ from models.tables import Base, UtcDateTime
 Values = Mapping[str, Any]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST_S = 253_402_214_400.0  # the last day of the year 9999, where datetime ends
+LATEST_S = 253_402_214_400.0
+"""The last day of the year 9999, where datetime ends, in seconds since the epoch."""
 _JSON_TEXT = 1000  # characters of one text inside an event's data
 _JSON_DEPTH = 6
 
@@ -28,14 +29,14 @@ _JSON_DEPTH = 6
 def moment(seconds: float | datetime) -> datetime:
     """Return seconds since the epoch as a moment in UTC; what is no time becomes the epoch."""
     # nearly every one is of this kind, and there are five in a record
-    if type(seconds) is float and 0.0 <= seconds <= _LATEST_S:
+    if type(seconds) is float and 0.0 <= seconds <= LATEST_S:
         return datetime.fromtimestamp(seconds, UTC)
     if isinstance(seconds, datetime):
         return seconds
     value = float(seconds)
     if not math.isfinite(value):
         return _EPOCH
-    return datetime.fromtimestamp(min(max(value, 0.0), _LATEST_S), UTC)
+    return datetime.fromtimestamp(min(max(value, 0.0), LATEST_S), UTC)
 
 
 def seconds(value: datetime) -> float:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import msgspec
 import structlog
 
+from models.rows import LATEST_S
 from ngalam112.engine.clock import Anchor
 
 log = structlog.get_logger("spool")
@@ -145,7 +146,7 @@ def read_record(record: Mapping[str, Any], ended_at: float | None = None) -> Spo
         raise SpoolError("it has no end")
     given = (one.arrived_at, ended_at, one.answered_at, one.began_at)
     times = [at for at in given if at is not None]
-    if not all(math.isfinite(at) and at > 0 for at in times):
+    if not all(0 < at <= LATEST_S for at in times):  # nor any that is no number
         raise SpoolError("it has a time that is none")
     answered_at = None if one.answered_at is None else max(one.answered_at, one.arrived_at)
     return msgspec.structs.replace(one, answered_at=answered_at, ended_at=max(times))

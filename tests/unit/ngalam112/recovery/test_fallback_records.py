@@ -62,6 +62,8 @@ def test_the_same_call_has_the_same_id_and_another_one_another() -> None:
         {"arrived_at": -1},
         {"ended_at": None},
         {"ended_at": float("inf")},
+        {"ended_at": float("nan")},
+        {"ended_at": 1.8e305},
         {"caller_number": None},
         {"phone": 101},
     ],
