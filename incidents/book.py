@@ -46,7 +46,7 @@ from incidents.states import INCIDENT_MOVES, IncidentClass, IncidentState
 
 log = structlog.get_logger("incidents")
 
-MOST_SETTLED = 5000
+MOST_SETTLED = 500
 """So many settled incidents stay in hand, the newest ones, for who changes them."""
 
 AGAIN_S = 300.0

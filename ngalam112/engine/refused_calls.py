@@ -114,8 +114,15 @@ class RefusedCalls:
         self._doubtful.pop(call_id, None)
         self._calls.pop(call_id, None)
         self._calls[call_id] = invite
-        if len(self._calls) > MOST_REMEMBERED:
+        self._forget_old(invite.heard)
+
+    def _forget_old(self, now: float) -> None:
+        """Forget calls of which nothing more is to be known, and the oldest of too many."""
+        while self._calls:
             oldest = next(iter(self._calls))
+            young = now < self._calls[oldest].heard + UNACKNOWLEDGED_S
+            if young and len(self._calls) <= MOST_REMEMBERED:
+                return
             self._settle(oldest)
             del self._calls[oldest]
 

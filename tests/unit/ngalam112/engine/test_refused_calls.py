@@ -131,6 +131,16 @@ def test_a_flood_is_counted_and_not_remembered(monkeypatch: pytest.MonkeyPatch) 
     assert len(calls.sure(LATER)) == 10
 
 
+def test_calls_of_which_nothing_more_is_to_be_known_are_forgotten() -> None:
+    calls = RefusedCalls()
+    for number in range(10):
+        calls.heard(invite(f"c{number}"), 0.0)
+    calls.heard(answer(401, "c9"), 0.0)
+    calls.heard(invite("later"), UNACKNOWLEDGED_S)
+    assert list(calls._calls) == ["later"]
+    assert [one.status for one in calls.sure(UNACKNOWLEDGED_S)] == [401]
+
+
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=80)), max_size=20))
 def test_whatever_is_said_breaks_nothing(packets: list[tuple[bool, bytes]]) -> None:
     calls = RefusedCalls()
