@@ -239,8 +239,8 @@ class Database:
         if self.file is None or path.startswith("file:"):  # a URI is SQLite's to read
             return
         # os.path says no, and raises nothing, of what may not be looked into
-        wanted = os.path.isfile(path) if self._read_only else os.path.isdir(self.file.parent)  # noqa: PTH112, PTH113
-        if not wanted:
+        is_there = os.path.isfile(path) if self._read_only else os.path.isdir(self.file.parent)  # noqa: PTH112, PTH113
+        if not is_there:
             raise self.unreachable(OSError("unable to open database file"))
 
     def unreachable(self, error: Exception) -> Unreachable:

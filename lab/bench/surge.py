@@ -69,7 +69,7 @@ QUICK_SURGES = (Wave(rate=40.0, seconds=5.0),)
 class Surge(msgspec.Struct, frozen=True, kw_only=True):
     """How one surge went. Seconds are from the first call dialled to the last one's end.
 
-    `out_of_turn`: by each citizen's first call (`out_of_turn`). `gave_up`: how often
+    `out_of_turn`: by each citizen's first call, of those who were in line. `gave_up`: how often
     somebody hung up to dial again. `rings_of_fallback`: at the phones. `stalls_s`: for how long
     the machine stood still.
     """
@@ -96,7 +96,7 @@ def judge(
     return Surge(
         offered=len(dialled),
         served=len(talked),
-        out_of_turn=len(out_of_turn(citizens, phones)),
+        out_of_turn=out_of_turn(citizens, phones),
         rings_of_fallback=rings,
         seconds=round(max(over.values(), default=began) - began, 1),
         asterisk_lives=lives,
@@ -109,8 +109,8 @@ def judge(
     )
 
 
-def out_of_turn(citizens: Sequence[Note], phones: Sequence[Note]) -> list[str]:
-    """Say who was served although the next one had dialled earlier, and was in line. Pure.
+def out_of_turn(citizens: Sequence[Note], phones: Sequence[Note]) -> int:
+    """Count who was served although the next one had dialled earlier, and was in line. Pure.
 
     Who had hung up when the other began to talk, or had dialled again less than `BACK_S` before,
     was not there to be served; nor was who said nothing to the menu, which asks for ten seconds.
@@ -122,11 +122,8 @@ def out_of_turn(citizens: Sequence[Note], phones: Sequence[Note]) -> list[str]:
         left = any(since <= at <= until + BACK_S for since, until in away.get(who, ()))
         return not left and who not in silent
 
-    return [
-        f"{one} was served before {other}, who had dialled {earlier_s:.1f} s earlier"
-        for one, other, earlier_s in passed(citizens, phones, OUT_OF_TURN_S)
-        if was_in_line(other, talked[one])
-    ]
+    pairs = passed(citizens, phones, OUT_OF_TURN_S)
+    return sum(was_in_line(other, talked[one]) for one, other in pairs)
 
 
 def _away(citizens: Sequence[Note]) -> dict[str, list[tuple[float, float]]]:

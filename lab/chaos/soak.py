@@ -13,7 +13,6 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
-from typing import Any
 
 import msgspec
 
@@ -49,8 +48,9 @@ class Holdings(msgspec.Struct, frozen=True):
 async def soak(stage: Stage) -> Row:
     """So many calls, ten a second, each served within a second or two."""
     calls = stage.of(5000, 200)
-    rules: dict[str, Any] = {"wrap_up_s": 0.2, "distribution_file": _RULES}
-    async with a_play(stage, desks=24, behaviour=_SHORT, **rules) as play:
+    async with a_play(
+        stage, desks=24, behaviour=_SHORT, wrap_up_s=0.2, distribution_file=_RULES
+    ) as play:
         await play.operators_come()
         await _let_call(play, _WARM_UP)
         start = await _settled(play.line, None)

@@ -142,17 +142,15 @@ def out_of_turn(calls: Sequence[CallHistory], at: float) -> list[str]:
     ]
 
 
-def passed(
-    citizens: Sequence[Note], phones: Sequence[Note], by_s: float
-) -> list[tuple[str, str, float]]:
+def passed(citizens: Sequence[Note], phones: Sequence[Note], by_s: float) -> list[tuple[str, str]]:
     """Return who was served although the next one had dialled more than `by_s` earlier.
 
-    That is: whose number, who came next, and how many seconds earlier that one had dialled.
+    Pairs of numbers: the one who was served, and the one who came next.
     """
     dialled, talked = times(citizens, "dialled"), times(phones, "talks")
     order = sorted(talked.keys() & dialled.keys(), key=lambda who: talked[who])
     return [
-        (one, other, dialled[one] - dialled[other])
+        (one, other)
         for one, other in itertools.pairwise(order)
         if dialled[one] > dialled[other] + by_s
     ]

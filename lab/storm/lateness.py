@@ -139,9 +139,8 @@ def late_as_kept(
 
 
 def _end(leg: LegRecord, call: CallHistory, talked_on: Mapping[str, float]) -> float | None:
-    if _has_an_agency(call):
-        return talked_on.get(leg.leg, leg.left_at or call.record.ended_at)
-    return leg.left_at if leg.left_at is not None else call.record.ended_at
+    end = leg.left_at if leg.left_at is not None else call.record.ended_at
+    return talked_on.get(leg.leg, end) if _has_an_agency(call) else end
 
 
 def _has_an_agency(call: CallHistory) -> bool:
