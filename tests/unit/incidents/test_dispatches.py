@@ -26,6 +26,7 @@ from incidents.dispatch import (
 )
 from incidents.dispatches import RETRIES, VOICE_RETRIES, Dispatches
 from incidents.errors import IncidentRefused
+from incidents.held import Opens, always_open
 from incidents.incident import INCIDENTS, TIMELINE, Contact, Incident
 from incidents.report import report_of
 from incidents.states import IncidentClass, IncidentState
@@ -67,7 +68,11 @@ class Room:
     """A line with an incident, and the dispatches of its engine."""
 
     def __init__(
-        self, desk: LineDesk | None = None, *agencies: Agency, carrier: bool = False
+        self,
+        desk: LineDesk | None = None,
+        *agencies: Agency,
+        carrier: bool = False,
+        opens: Opens = always_open,
     ) -> None:
         self.desk = desk or LineDesk()
         self.carrier = carrier
@@ -81,6 +86,7 @@ class Room:
             self.agencies,
             self.sender,
             directory=Directory(agencies=self.agencies, carrier=carrier),
+            opens=opens,
         )
 
     def fire(self, now: float = 100.0) -> Incident:

@@ -14,7 +14,6 @@ from acd.agencies.agency import Agency
 from deliveries.attempt import Delivered
 from incidents.book import By
 from incidents.dispatch import DeliveryState, Dispatch, DispatchState
-from incidents.dispatches import Dispatches
 from incidents.held import SPREAD_S, may_wait, opens_in
 from incidents.incident import EntryKind, Incident
 from incidents.states import IncidentClass
@@ -43,17 +42,8 @@ class Night(Room):
     """A line that knows hours; its agencies are Damkar, always open, and one with hours."""
 
     def __init__(self, desk: LineDesk | None = None, *agencies: Agency, carrier: bool = False):
-        super().__init__(desk, *(agencies or (WATER, DAMKAR)), carrier=carrier)
-        desk = self.desk
-        self.dispatches = Dispatches(
-            desk.journal,
-            desk.timers,
-            desk.incidents,
-            self.agencies,
-            self.sender,
-            directory=self.dispatches._directory,
-            opens=opens_in(WIB, lambda day: day == date(2026, 12, 25)),
-        )
+        opens = opens_in(WIB, lambda day: day == date(2026, 12, 25))
+        super().__init__(desk, *(agencies or (WATER, DAMKAR)), carrier=carrier, opens=opens)
 
     def complaint(self, now: float = EVENING, what: str = "complaint") -> Incident:
         incident = self.desk.incidents.open({"description": "no water"}, BY, now)
