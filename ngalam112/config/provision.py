@@ -95,6 +95,7 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "recordings": settings.recordings != "off",
         "growing_recordings": settings.growing_recordings,
         "no_recordings": settings.no_recordings,
+        "most_recordings": settings.recordings_most,
         "phones_file": home / "etc" / "phones.list",
         "agencies_file": home / "etc" / "agencies.list",
     }

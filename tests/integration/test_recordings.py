@@ -40,6 +40,8 @@ WITHIN_S = 0.5
 WINDOW_S = 0.2
 LOUD = 1000
 KIB = 1024
+MOST = 3
+"""So many calls of the line that the tests share are recorded at once."""
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -47,7 +49,8 @@ async def floor(
     programs: Programs, brief_sounds: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Floor]:
     home = tmp_path_factory.mktemp("line")
-    async with open_floor(home, programs, brief_sounds, "0883", recordings="wav") as floor:
+    own = {"recordings": "wav", "recordings_most": MOST}
+    async with open_floor(home, programs, brief_sounds, "0883", **own) as floor:
         yield floor
 
 
@@ -219,6 +222,23 @@ async def test_what_is_said_in_a_pause_is_silence_also_over_the_death_of_an_engi
 
 def is_nothing(both: tuple[set[int], set[int]]) -> bool:
     return both == (set(), set())
+
+
+async def test_no_more_calls_are_recorded_at_once_than_are_allowed_also_while_nobody_looks(
+    floor: Floor,
+) -> None:
+    growing = floor.line.settings.growing_recordings
+    await floor.line.running.recordings.stop(signal.SIGKILL)
+    try:
+        async with floor.scene() as scene:
+            for number in range(MOST + 2):
+                await scene.caller_with(f"08830070{number:02}", "2")
+            assert len(list(growing.glob("*.raw"))) == MOST
+    finally:
+        await floor.line.running.recordings.start()
+    async with floor.scene() as scene:
+        await scene.caller_with("0883007099", "2")
+        await recordings_say(floor.line, "there is room again", lambda it: it["growing"] == 1)
 
 
 async def said_in_trail(line: Line, command: str) -> None:
