@@ -11,6 +11,7 @@ import msgspec
 
 from acd.agencies.fields import ID, NUMBER
 from acd.agencies.first import Section, section_problems
+from acd.numbers.caller_limits import CallerLimits, caller_limit_problems
 from acd.numbers.nuisance import Nuisance, nuisance_problems
 from acd.numbers.outbound import Outbound, outbound_problems
 from acd.operators.operator import MISSED
@@ -85,7 +86,8 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers, by number or id. `outbound`: which numbers are dialled at all.
     `callbacks`: when lost calls are called back. `answers`: what a citizen's key means in a talk,
     by the digit. `labels`: what the display says of a call beside its category.
-    `nuisance`: which numbers are served behind others. `dispositions`: what a call was, by the
+    `nuisance`: which numbers are served behind others. `limits`: how many calls at once a number
+    or an address has before that holds for its next ones. `dispositions`: what a call was, by the
     digit that an operator dials behind *4. `incidents`: how long that may take. `complaints`: the
     agreed times of complaints and information. `retention`: how long records are kept.
     """
@@ -103,6 +105,7 @@ class Distribution(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     answers: dict[str, str] = msgspec.field(default_factory=lambda: dict(ANSWERS))
     labels: dict[str, str] = {}
     nuisance: Nuisance = Nuisance()
+    limits: CallerLimits = CallerLimits()
     dispositions: dict[str, Disposition] = msgspec.field(default_factory=lambda: dict(DISPOSITIONS))
     incidents: IncidentRules = IncidentRules()
     complaints: ComplaintRules = ComplaintRules()
@@ -173,6 +176,7 @@ def _problems(found: Distribution) -> Iterator[str]:
     yield from callback_problems(found.callbacks)
     yield from _word_problems(found)
     yield from nuisance_problems(found.nuisance)
+    yield from caller_limit_problems(found.limits)
     yield from disposition_problems(found.dispositions)
     yield from incident_problems(found.incidents)
     yield from complaint_problems(found.complaints)

@@ -78,6 +78,7 @@ class Reception:
         """Answer the call and begin the menu; who has just been through it need not again."""
         if not answered:
             self._switch.answer(call.channel)
+            call.up_since = now
         if call.category_before is None:
             self.begin(call, now)
             return

@@ -55,6 +55,7 @@ from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_sender import TextSender
 from ngalam112.engine.text_service import TextService, own_address
 from ngalam112.engine.text_spool import TextSpool, peer_check
+from ngalam112.engine.unacknowledged import UnacknowledgedCalls
 from ngalam112.engine.voice_sender import VoiceSender
 from ngalam112.engine.warning_feed import WarningFeed
 from ngalam112.recovery.reconnect import Reconnect
@@ -110,7 +111,9 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         journal,
         clock.now,
     )
-    place_finder = PlaceFinder(settings, lambda act: inbox.post(Do(act)), refusals.heard)
+    place_finder = PlaceFinder(
+        settings, lambda act: inbox.post(Do(act)), refusals.heard, refusals.deaf
+    )
     messages = SipMessages(settings.number)
     sender = TextSender(
         ari,
@@ -128,6 +131,8 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
     router = _router(settings, journal, routing, inbox, timers, ari, requests, place_finder, sender)
     place_finder.locations = router.locations
     router.reception.unacknowledged = lambda call: refusals.unacknowledged(call.sip_id)
+    if routing.distribution.limits.at_once_per_address:
+        router.claims.address_of = refusals.address_of
     spool = TextSpool(settings.texts_file, peer_check(settings.trunk_match))
     reports, dispatches = _dispatches(settings, journal, routing, inbox, timers, router)
     agencies = router.dispatcher.transfers.directory.agencies
@@ -166,6 +171,9 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         ),
         warning_feed=WarningFeed(settings, journal, clock.now),
         recording_pauses=pauses,
+        unacknowledged=UnacknowledgedCalls(
+            router, refusals, requests.ask_for_audio, lambda act: inbox.post(Do(act))
+        ),
     )
     router.codes.throttle.supervisor_pin = engine.people.supervisor_pin
     reconnect = Reconnect(engine, requests.tell_full)

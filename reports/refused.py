@@ -29,7 +29,7 @@ REASONS = {
     486: "no room in Asterisk",
     488: "no audio in common",
     500: "Asterisk failed",
-    503: "no room in Asterisk",
+    503: "more calls at once than one address may have",
 }
 """What a SIP status says of a call that it refuses here, in a few words."""
 

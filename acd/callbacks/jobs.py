@@ -7,6 +7,7 @@ record of its own, so it is handed over, held, taken up and counted by the same 
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Collection, Container, Iterable
 
 from acd.callbacks.open_callbacks import WITH_OPERATOR, OpenCallbacks
@@ -21,7 +22,7 @@ from acd.numbers.outbound import Barred
 from acd.operator_calls import OperatorCall, OperatorCalls
 from acd.operators.operator import Operator
 from acd.rules.callbacks import CallbackRules
-from acd.work_items.callbacks import BY_OPERATOR, KIND, is_misdial, next_try_s, owed
+from acd.work_items.callbacks import BY_OPERATOR, KIND, NO_ACK, is_misdial, next_try_s, owed
 from acd.work_items.item import Work, WorkItem
 from acd.work_items.states import ItemOutcome, ItemState
 from acd.work_offers import AGAIN_S, WorkOffers
@@ -34,6 +35,7 @@ _ON_THE_LINE, _NOT_RUNG = "on_the_line", "not_rung"
 had gone already."""
 LIMIT_AGAIN_S = 900.0
 """When a callback is tried again that a limit of the day has kept back."""
+UNHEARD = "nobody has acknowledged the call's answer"
 _BUSY = 17
 
 
@@ -53,6 +55,7 @@ class CallbackJobs:
         self._offers, self._operator_calls, self._say = offers, operator_calls, operator_calls.say
         self._dispatcher, self._live, self._journal = dispatcher, live, journal
         self.known = OpenCallbacks(dispatcher.rules.country)
+        self._unheard: deque[float] = deque()  # when calls were lost that were not acknowledged
         self._ringing = Ringing(offers, operator_calls, dispatcher, live)
         offers.servers[KIND] = self
         operator_calls.callbacks = self
@@ -119,6 +122,10 @@ class CallbackJobs:
             self.close(known, ItemOutcome.DISCHARGED, at, note="the fallback has served the call")
         if again or not _counts(record):
             return
+        if record.ended_by == NO_ACK:  # who forged a number takes nobody's callback away
+            if reason is not None and known is None:
+                self._owe_unheard(record, reason, at)
+            return
         waits_since = self.discharge(record, at)
         if reason is not None and known is None:
             self._owe(record, reason, waits_since, at)
@@ -162,6 +169,22 @@ class CallbackJobs:
             misdial = not self.known.of(record.caller_number)
             due_at = ended_at + rules.misdial_again_s if misdial else due_at
         self.new(record, reason, waits_since, due_at, at, misdial=misdial, note=note)
+
+    def _owe_unheard(self, record: CallRecord, reason: str, at: float) -> None:
+        """A call has ended of which nothing was heard but its INVITE, in which all may be forged.
+
+        A citizen whose network fails is called back; a flood of forged numbers is not.
+        """
+        rules, ended_at, last = self._rules, record.ended_at or at, self._unheard
+        while last and last[0] <= at - rules.misdial_again_s:
+            last.popleft()
+        barred = isinstance(self._dispatcher.rules.dial_string(record.caller_number), Barred)
+        if barred or len(last) >= rules.no_ack_most or self.known.of(record.caller_number):
+            due_at = ended_at + rules.misdial_again_s
+            self.new(record, reason, record.arrived_at, due_at, at, misdial=True, note=UNHEARD)
+            return
+        last.append(at)
+        self.new(record, reason, record.arrived_at, ended_at + rules.first_after_s, at)
 
     def new(
         self,

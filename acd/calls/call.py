@@ -44,6 +44,8 @@ class Call:
     ask_for_key: bool = False  # ... and is to be asked to press a key, if that is so
     keys: int = 0  # how many were noted since the menu, by this engine
     aged: bool = False  # has waited beyond the cap: before all others, to anybody
+    behind: bool = False  # beyond a limit of its number or address (`acd.queueing.calls_at_once`)
+    address: str = ""  # where its SIP comes from, if there is a limit of that
     any_language: bool = False  # nobody on duty has its language as a skill
     preferred: str | None = None  # the operator who spoke with this caller last
     hung_up_by: str | None = None  # who was first to hang up, once somebody has
@@ -61,6 +63,7 @@ class Call:
     cap_s: float | None = None  # so long the citizen waits at most for a turn: as the category says
     rings_several: bool = True  # at once, if its category says so
     is_text: bool = False
+    up_since: float | None = None  # when this engine has seen that the citizen was answered
     sip_id: str = ""  # the Call-ID of the citizen's INVITE; not of a call of an earlier engine
     references: tuple[str, ...] = ()  # where the place of the citizen is being fetched
     checkpoint: CallCheckpoint | None = None  # what was kept last for the next engine
@@ -150,6 +153,8 @@ class Call:
             notice_since=self.notice_since if self.notice else 0.0,
             notice_heard_at=self.notice_heard_at,
             references=list(self.references),
+            behind=self.behind,
+            address=self.address,
         )
         if under_way != self.checkpoint:
             self.checkpoint = under_way
@@ -171,6 +176,7 @@ class Call:
         self.said, self.turns, self.words = kept.said, kept.turns, kept.words
         self.notices, self.notice, self.notice_since = kept.notices, kept.notice, kept.notice_since
         self.notice_heard_at = kept.notice_heard_at
+        self.behind, self.address = kept.behind, kept.address
         self._follow_the_record()
         self.references = tuple(kept.references)
 

@@ -52,7 +52,8 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     heard, of which `notice` plays since `notice_since`; `notice_heard_at`: when enough of one
     was. `held`: legs that hold the citizen, and since when. `refers`: legs whose phones have
     sent REFER and wait to be told what comes of it. `references`: where the place of the
-    citizen is being fetched. `hang_up`: the citizen's channel, if the call has ended and that
+    citizen is being fetched. `behind`: beyond a limit of its number or of its `address`, from which
+    SIP comes. `hang_up`: the citizen's channel, if the call has ended and that
     was asked to be hung up, until it is gone; then nothing else is told.
     """
 
@@ -76,6 +77,8 @@ class CallCheckpoint(msgspec.Struct, kw_only=True, omit_defaults=True):
     notice_since: float = 0.0
     notice_heard_at: float | None = None
     references: list[str] = []
+    behind: bool = False
+    address: str = ""
     hang_up: str = ""
 
 

@@ -20,6 +20,7 @@ COUNTRY = "ID"
 _SEPARATORS = str.maketrans("", "", "-.() ")
 _NUMBER = re.compile(r"\+?[0-9]{3,20}")
 _REMEMBERED = 4096
+_TAIL = 7  # digits that all spellings of a number end with
 
 
 def known_country(code: str) -> bool:
@@ -30,6 +31,17 @@ def known_country(code: str) -> bool:
 def without_separators(text: str) -> str:
     """Return a number without visual separators and parameters (`;cpc=ordinary`, RFC 3966)."""
     return text.partition(";")[0].translate(_SEPARATORS)
+
+
+def tail_of(number: str) -> str:
+    """Return the last signs of a number, which all its spellings share: to find, and no proof.
+
+    Other numbers may end so as well; `same_caller` tells them apart, and costs far more.
+    """
+    tail = number[-_TAIL:]
+    if tail.isdigit() and ";" not in number:
+        return tail  # as of nearly all
+    return without_separators(number)[-_TAIL:]
 
 
 def digits_of(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from acd.numbers.caller import COUNTRY, digits_of, same_caller, without_separators
+from acd.numbers.caller import COUNTRY, digits_of, same_caller, tail_of
 
 CALLER = "caller:"
 """The key of the fact about a number is this and the number (E.164)."""
@@ -23,7 +23,6 @@ CALLS, SHORT_CALLS, MARKS = "calls", "short_calls", "marks"
 REASONS = (CALLS, SHORT_CALLS, MARKS)
 
 MOST_NUMBERS = 10_000
-_TAIL = 7  # digits that all spellings of a number end with
 _LONGEST_S = 86_400.0
 
 
@@ -103,7 +102,7 @@ class NuisanceNumbers:
 
     def arrived(self, number: str, at: float) -> str | None:
         """A call has come; return why it is a nuisance, one of `REASONS`, or None."""
-        tail = without_separators(number)[-_TAIL:]
+        tail = tail_of(number)
         before = self._last.pop(tail, None)
         self._last[tail] = (number, at, False)
         if before is None and tail not in self._tails:  # as nearly all
@@ -129,7 +128,7 @@ class NuisanceNumbers:
         short = seconds < self._rules.short_s
         if not short and not self._callers:
             return
-        tail = without_separators(number)[-_TAIL:]
+        tail = tail_of(number)
         if short and tail in self._last:
             last, then, _ = self._last[tail]
             self._last[tail] = (last, then, True)
@@ -155,7 +154,7 @@ class NuisanceNumbers:
         key = self._key(number)
         if key is None or (ended_at is not None and at - ended_at > self._rules.wears_off_s):
             return
-        rules, last = self._rules, self._last.get(without_separators(number)[-_TAIL:])
+        rules, last = self._rules, self._last.get(tail_of(number))
         caller = self._callers.get(key) or _begun(last if self._is_again(key, last, at) else None)
         if caller.real_call == call_id:
             caller.real_at, caller.real_call = 0.0, ""  # the long talk was no proof
@@ -195,7 +194,7 @@ class NuisanceNumbers:
                     self._keep(key, None)
         for key, caller in sorted(found.items(), key=lambda one: one[1].latest):
             self._callers[key] = caller
-            self._tails[key[-_TAIL:]] = self._tails.get(key[-_TAIL:], 0) + 1
+            self._tails[tail_of(key)] = self._tails.get(tail_of(key), 0) + 1
         self._forget_old(now)
 
     # --- what is known ------------------------------------------------------------------------
@@ -219,7 +218,7 @@ class NuisanceNumbers:
 
     def _know(self, key: str, caller: Caller, now: float) -> None:
         if self._callers.pop(key, None) is None:
-            self._tails[key[-_TAIL:]] = self._tails.get(key[-_TAIL:], 0) + 1
+            self._tails[tail_of(key)] = self._tails.get(tail_of(key), 0) + 1
         self._callers[key] = caller
         self._keep(CALLER + key, caller)
         self._forget_old(now)
@@ -231,7 +230,7 @@ class NuisanceNumbers:
             if now - caller.latest <= longest and len(self._callers) <= MOST_NUMBERS:
                 return
             del self._callers[key]
-            tail = key[-_TAIL:]
+            tail = tail_of(key)
             self._tails[tail] -= 1
             if not self._tails[tail]:
                 del self._tails[tail]

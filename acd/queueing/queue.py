@@ -20,11 +20,15 @@ def head_start(call: Call, rules: Rules) -> float:
     """The priority of a call: it is served as if it had arrived so many seconds earlier.
 
     Below 0 for who is a nuisance (`acd.numbers.nuisance`) until an operator has spoken with them:
-    such a call counts as having arrived later, whatever it is about and whatever they press.
+    such a call counts as having arrived later, whatever it is about and whatever they press. So it
+    is, with its other priority added, for a call that is beyond the limit of its number or address
+    (`acd.queueing.calls_at_once`).
     """
     if call.record.nuisance is not None and call.record.operator_answered_at is None:
         return -rules.nuisance.behind_s
     seconds = rules.category(call.record.category).head_start_s
+    if call.behind and call.record.operator_answered_at is None:
+        seconds -= rules.caller_limits.behind_s
     if call.resource_priority:  # of several the best counts (RFC 4412); the dialplan writes /
         named = call.resource_priority.lower().replace("/", ",").split(",")
         seconds += max(rules.resource_priority.get(name.strip(), 0.0) for name in named)

@@ -108,11 +108,20 @@ def admits(load: Load, limits: Limits) -> bool:
     )
 
 
+def has_spare(load: Load, limits: Limits) -> bool:
+    """Whether there is room within the capacity, above which work is shed."""
+    return (
+        load.claimed_cps < limits.capacity_cps
+        and load.channels < limits.capacity_channels
+        and load.backlog < limits.most_backlog // 2
+    )
+
+
 class LoadWatch:
     """Counts what the line has to do, knows the level, and counts what was left undone.
 
-    `channels` tells how many legs there are now, `at_door` how many citizens wait to be taken in,
-    `backlog` what waits to be done.
+    `channels` tells how many legs there are now, `backlog` what waits to be done, `at_door` how
+    many citizens wait to be taken in, without those beyond a limit of their number or address.
     `shed`: by kind. `held_back`: calls that came when there was no room. `came_at`: when the last
     call came, claimed or not; None if none has.
     """
@@ -176,6 +185,10 @@ class LoadWatch:
     def is_full(self, now: float) -> bool:
         """Whether there is no room for one more call."""
         return not admits(self.now(now), self.limits)
+
+    def has_spare(self, now: float) -> bool:
+        """Whether one more call may be served without any work being shed for it."""
+        return has_spare(self.now(now), self.limits)
 
     def takes_in(self, now: float) -> bool:
         """Whether one who waits for admission may be admitted; counted as admitted if so."""

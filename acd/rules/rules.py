@@ -11,6 +11,7 @@ from urllib.parse import quote
 import msgspec
 
 from acd.numbers.caller import COUNTRY
+from acd.numbers.caller_limits import CallerLimits
 from acd.numbers.nuisance import Nuisance
 from acd.numbers.outbound import Barred, Outbound
 from acd.numbers.withheld import Withheld
@@ -155,8 +156,9 @@ class Rules:
     dialled. `callbacks`: when lost calls are called back. `number`: what citizens dial. `withheld`:
     what people see of a number that its caller withholds. `answers`: what a citizen's key
     means in a talk. `labels`: what an operator's display shows of a call beside its category.
-    `nuisance`: what makes a number one, and what follows. `dispositions`: what a call was, by the
-    digit that an operator dials behind *4. `incidents`: how long that may take. `desk_url`: the
+    `nuisance`: what makes a number one, and what follows. `caller_limits`: how many calls at once a
+    number or an address has before its next ones are behind. `dispositions`: what a call was, by
+    the digit that an operator dials behind *4. `incidents`: how long that may take. `desk_url`: the
     address of a call for phones that open one, with {call_id} where its id belongs; "" is none.
     """
 
@@ -186,6 +188,7 @@ class Rules:
     answers: Mapping[str, str] = field(default_factory=lambda: ANSWERS)
     labels: Mapping[str, str] = field(default_factory=lambda: LABELS)
     nuisance: Nuisance = field(default_factory=Nuisance)
+    caller_limits: CallerLimits = field(default_factory=CallerLimits)
     dispositions: Mapping[str, Disposition] = field(default_factory=lambda: DISPOSITIONS)
     incidents: IncidentRules = field(default_factory=IncidentRules)
     desk_url: str = ""

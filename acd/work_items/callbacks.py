@@ -12,6 +12,10 @@ CUT_OFF = ("cut_off", "asterisk", "line_stopped")
 """`ended_by` of calls that no person has ended: they died with Asterisk (the engine's word, and the
 fallback's), or the line hung them up when it was stopped."""
 
+NO_ACK = "no_ack"
+"""`ended_by` of a call that the line has ended because nobody has acknowledged its answer, and
+nothing was heard either (`ngalam112.engine.unacknowledged`)."""
+
 WAS_CUT_OFF, BY_OPERATOR, BY_CITIZEN = "cut_off", "operator", "asked"
 """`WorkItem.reason` beside the outcomes of lost calls: see `owed`; an operator wanted it; the
 citizen did, by a key after a notice, and hung up informed."""

@@ -177,6 +177,8 @@ class EngineCollector(Collector):
         yield _counter("ari_events", "Events from Asterisk", ari.events_received)
         yield _counter("ari_undecodable", "Events that made no sense", ari.undecodable)
         yield _gauge("ami_connected", "1 while the AMI link is up", engine.ami.connected)
+        text = "Calls ended because nobody acknowledged their answer, since the start"
+        yield _counter("calls_never_acknowledged", text, engine.unacknowledged.ended)
         yield _gauge("inbox_depth", "Events that wait for the writer", len(engine.inbox))
         yield _counter("event_errors", "Events that failed in the engine", engine.event_errors)
         text = "Seconds that the machine's clock is ahead of the engine's"
@@ -229,6 +231,14 @@ def _load(load: LoadState) -> Iterator[Metric]:
     text = "Calls that came when there was no room, since the start: they waited for admission"
     yield _counter("calls_held_back", text, load.held_back)
     yield _gauge("calls_at_door", "Citizens who wait to be taken in", load.at_door)
+    text = "... behind these, for their number or address has too many calls at once"
+    yield _gauge("calls_behind_limit", text, load.behind)
+    beyond = CounterMetricFamily(
+        "ngalam112_calls_beyond_limit", "Calls beyond a limit, since the start", labels=["limit"]
+    )
+    for limit, count in load.beyond_limit.items():
+        beyond.add_metric([limit], count)
+    yield beyond
 
 
 def _kept(journal: CountingJournal) -> Iterator[Metric]:

@@ -18,10 +18,12 @@ from acd.calls.states import Stage
 from acd.numbers.withheld import Withheld, seen
 from acd.operators.operator import Device, Status
 from acd.operators.states import State
-from acd.rules.load_shedding import Level, LoadWatch, Shed
+from acd.queueing.calls_at_once import ADDRESS, NUMBER
+from acd.rules.load_shedding import Level, Shed
 from incidents.dispatch import DispatchState
 from incidents.dispatches import Dispatches
 from ngalam112.engine.engine import Engine
+from ngalam112.engine.event_router import EventRouter
 
 _WAITING = (Stage.QUEUED, Stage.RINGING)
 
@@ -30,7 +32,8 @@ class LoadState(msgspec.Struct, frozen=True, kw_only=True):
     """How busy the line is, and since the start of this engine: work shed, calls held back.
 
     `cps`: calls that came in the last second. `at_door`: citizens who hear the music and wait to be
-    taken in. `held_back`: calls that came when there was no room.
+    taken in, without those `behind` them (`acd.queueing.calls_at_once`). `held_back`: calls that
+    came when there was no room. `beyond_limit`: calls by the limit that they were beyond.
     """
 
     level: Level
@@ -39,6 +42,8 @@ class LoadState(msgspec.Struct, frozen=True, kw_only=True):
     shed: dict[str, int]
     at_door: int
     held_back: int
+    behind: int
+    beyond_limit: dict[str, int]
 
 
 class LineState(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,11 +73,12 @@ def line_state(engine: Engine) -> LineState:
             (one.state for one in operators if one.status is not Status.LOGGED_OUT), State
         ),
         phones=_counted((one.device for one in engine.roster.phones.values()), Device),
-        load=_load(engine.dispatcher.load, now),
+        load=_load(engine.router, now),
     )
 
 
-def _load(watch: LoadWatch, now: float) -> LoadState:
+def _load(router: EventRouter, now: float) -> LoadState:
+    watch = router.dispatcher.load
     load = watch.now(now)
     return LoadState(
         level=watch.level,
@@ -81,6 +87,8 @@ def _load(watch: LoadWatch, now: float) -> LoadState:
         shed={kind.value: watch.shed[kind] for kind in Shed},
         at_door=watch.at_door(),
         held_back=watch.held_back,
+        behind=len(router.admission.order.behind),
+        beyond_limit={by: router.claims.at_once.over[by] for by in (NUMBER, ADDRESS)},
     )
 
 

@@ -19,6 +19,7 @@ from incidents.working_days_file import load_working_days
 from ivr.menu import MenuError, load_menu
 from models.database import Database, DatabaseError
 from ngalam112.cli.doctor_agencies import check_agencies
+from ngalam112.cli.doctor_limits import check_limits
 from ngalam112.cli.doctor_links import (
     START,
     Check,
@@ -67,6 +68,7 @@ async def examine() -> list[Check]:
         _working_days(settings),
         _sounds(settings),
         _place(settings),
+        *check_limits(settings),
     ]
     checks.append(await _database(settings))
     checks += await check_agencies(settings)

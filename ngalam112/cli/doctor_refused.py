@@ -16,6 +16,8 @@ _MEND = {
     404: "have the carrier dial {number} there",
     420: "have the carrier leave out the header Require, or name the extension in Supported",
     422: "have the carrier ask for longer sessions (Session-Expires)",
+    503: "it had more calls at once than NGALAM112_MOST_PER_ADDRESS; if they were real, raise that"
+    " and the audio ports (NGALAM112_RTP_PORTS)",
     488: "have the carrier offer PCMA, PCMU or G722, as RTP/AVP without encryption",
 }
 _LOOK = "look at an INVITE of {source}, such as by tcpdump -A port {port}"

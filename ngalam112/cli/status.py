@@ -108,7 +108,15 @@ def _load(load: Mapping[str, Any]) -> str:
     text = f"{load['level']}, {load['cps']} calls in the last second, {load['channels']} channels"
     text += f"; left undone: {_counts(load['shed'])}"
     waiting = f"{load['at_door']} citizens wait for admission"
-    return f"{text}; {waiting}, {load['held_back']} since the start"
+    text = f"{text}; {waiting}, {load['held_back']} since the start"
+    limits = load.get("beyond_limit", {})
+    if any(limits.values()):
+        beyond = ", ".join(f"{count} of one {by}" for by, count in limits.items() if count)
+        text += (
+            f"; {load['behind']} behind them, for more calls at once than [limits] says: {beyond}"
+        )
+        text += " since the start"
+    return text
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -26,6 +26,8 @@ APP = "ngalam112"
 ARI_USER = "engine"
 AMI_USER = "engine"
 TEMPLATES = PROJECT / "asterisk_conf"
+BOUND_CAUSE = 42
+"""The Q.850 cause of calls beyond the bound of their address, and of no others."""
 DISK_ANSWERS_S = 5.0
 """So long a start waits for the disk of the recordings."""
 BEAT_TOO_OLD_S = 4
@@ -64,6 +66,8 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "qualify_s": settings.qualify_s,
         "phone_silence_s": settings.phone_silence_s,
         "number": settings.number,
+        "most_per_address": settings.calls_per_address,
+        "bound_cause": BOUND_CAUSE,
         "test_number": settings.test_number,
         "test_s": round(LONGEST_TEST_S + settings.test_echo_s),
         "realm": REALM,

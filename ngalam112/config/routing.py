@@ -293,6 +293,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         answers=found.answers,
         labels={**LABELS, **found.labels},
         nuisance=found.nuisance,
+        caller_limits=found.limits,
         dispositions=found.dispositions,
         incidents=found.incidents,
         categories=tree.categories,

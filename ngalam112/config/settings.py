@@ -139,6 +139,9 @@ class Settings(BaseSettings):
     capacity_channels: int = Field(default=300, ge=1)
     most_cps: int = Field(default=40, ge=1, validate_default=True)
     most_channels: int = Field(default=600, ge=2, validate_default=True)
+    # calls at once from one address, beyond which the next one is refused: as many as no carrier
+    # has. 0: no bound; if it is not set, for four fifths of the audio ports
+    most_per_address: int | None = Field(default=None, ge=0, le=1_000_000)
     # so many of those who wait hear music, which costs Asterisk most of all; the others some words
     most_music: int = Field(default=60, ge=0)
     # requests and events that wait; while there are more, who calls waits to be taken in
@@ -314,6 +317,11 @@ class Settings(BaseSettings):
     def _none_if_empty(cls, value: object) -> object:
         return value or None
 
+    @field_validator("most_per_address", mode="before")
+    @classmethod
+    def _by_the_audio_ports(cls, value: object) -> object:
+        return None if value == "" else value
+
     @field_validator("link_url")
     @classmethod
     def _link_base(cls, value: str, info: ValidationInfo) -> str:
@@ -363,6 +371,17 @@ class Settings(BaseSettings):
         """First and last UDP port for audio."""
         first, _, last = self.rtp_ports.partition("-")
         return int(first), int(last)
+
+    @property
+    def calls_per_address(self) -> int:
+        """Calls at once from one address, at most; 0: any number. Each call takes two audio ports.
+
+        What is left is for operators, agencies and other carriers.
+        """
+        if self.most_per_address is not None:
+            return self.most_per_address
+        first, last = self.rtp_range
+        return max(1, (last - first + 1) // 2 * 4 // 5)
 
     @property
     def has_categories_file(self) -> bool:

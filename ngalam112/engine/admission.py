@@ -5,11 +5,13 @@ The dialplan sends here whom no engine claimed in time while one beats: there wa
 are in line, do not hang up", or words (`acd.queueing.music`); nothing more is done for them until
 there is room. Then the oldest is taken in (or whom the carrier gave priority): into the menu, or
 straight into the queue if the line is full.
+
+Who is beyond a limit of the number or address waits behind all others
+(`acd.queueing.admission_order`). For them the line is neither full nor closed.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 
 import structlog
@@ -17,6 +19,7 @@ import structlog
 from acd.calls.call import Call
 from acd.calls.states import Stage
 from acd.dispatcher import Dispatcher
+from acd.queueing.admission_order import AdmissionOrder
 from acd.queueing.queue import head_start
 from acd.rules.load_shedding import Level
 from acd.timers import Timer, Timers
@@ -31,7 +34,7 @@ class Admission:
     """Those who wait to be taken in: `waiting`, by their channels. It takes no longer for more.
 
     `tell` is told when the first one waits and when nobody does any more, for the dialplan need not
-    ask for a claim in between.
+    ask for a claim in between. Those who wait behind all others do not count. `order`: of all.
     """
 
     def __init__(
@@ -44,7 +47,8 @@ class Admission:
         self._dispatcher, self._reception = dispatcher, reception
         self._timers, self._tell = timers, tell
         self.waiting: dict[str, Call] = {}  # by the citizens' channels
-        self._oldest: list[tuple[float, str]] = []  # a heap; may hold who has gone
+        self.order = AdmissionOrder()
+        self._told = False
         self._timer: Timer | None = None
 
     def __len__(self) -> int:
@@ -52,8 +56,6 @@ class Admission:
 
     def came(self, call: Call, now: float) -> None:
         """A citizen whose call has its record is here, answered, and hears the music."""
-        if not self.waiting:
-            self._tell(True)
         self._keep(call)
         self._take_in(now)
         if call.channel in self.waiting:
@@ -61,7 +63,7 @@ class Admission:
 
     def is_closed(self, now: float) -> bool:
         """Whether whoever comes now has to wait, because others do or because there is no room."""
-        return bool(self.waiting) or self._dispatcher.load.is_full(now)
+        return bool(self.order.ahead) or self._dispatcher.load.is_full(now)
 
     def restored(self, call: Call, now: float, *, new: bool = False) -> None:
         """A citizen has waited here while no engine watched, and goes on waiting; answered.
@@ -72,9 +74,8 @@ class Admission:
         if call.channel in self.waiting:
             music.again(call)  # what was asked for last may be lost with the connection
             return
-        if not self.waiting:
-            self._tell(True)
         self._keep(call)
+        self._tell_if_changed()
         self._dispatcher.load.look(now)
         self._look_again(now)
         if new:
@@ -89,32 +90,42 @@ class Admission:
 
     def gone(self, call: Call) -> None:
         """The call is over, or is served in another way."""
-        if self.waiting.pop(call.channel, None) is not None and not self.waiting:
-            self._tell(False)
+        if self.waiting.pop(call.channel, None) is not None:
+            self.order.remove(call.channel)
+            self._tell_if_changed()
+
+    def _tell_if_changed(self) -> None:
+        if self._told is not bool(self.order.ahead):
+            self._told = not self._told
+            self._tell(self._told)
 
     def _keep(self, call: Call) -> None:
         self.waiting[call.channel] = call
         ahead = head_start(call, self._dispatcher.rules)
         since = call.waits_from
-        heapq.heappush(self._oldest, (since - ahead, call.channel))
+        self.order.add(call.channel, since - ahead, behind=call.behind)
 
     def _take_in(self, now: float) -> None:
         """Take in as many as there is room for, the oldest first; look again if some are left."""
-        load = self._dispatcher.load
+        load, order = self._dispatcher.load, self.order
         while self.waiting:
-            call = self.waiting.get(self._oldest[0][1])
-            if call is None or call.stage is not Stage.CLAIMED:
-                # gone, or put into the queue when the line was taken up
-                self.waiting.pop(heapq.heappop(self._oldest)[1], None)
+            channel = order.next(now, spare=not order.ahead and load.has_spare(now))
+            call = self.waiting.get(channel or "")
+            if call is None:
+                self._look_again(now)
+                break
+            if call.stage is not Stage.CLAIMED:
+                # put into the queue when the line was taken up
+                order.remove(call.channel)
+                del self.waiting[call.channel]
                 continue
             if not load.takes_in(now):
                 self._look_again(now)
-                return
-            heapq.heappop(self._oldest)
+                break
+            order.admitted(call.channel, now)
             del self.waiting[call.channel]
             self._serve(call, full=load.level is Level.FULL, now=now)
-        self._oldest.clear()
-        self._tell(False)
+        self._tell_if_changed()
 
     def _serve(self, call: Call, *, full: bool, now: float) -> None:
         log.info("admitted", call_id=call.id, waited_s=round(now - call.record.arrived_at, 1))

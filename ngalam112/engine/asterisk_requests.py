@@ -14,7 +14,7 @@ from ngalam112.engine.event_router import Whereabouts
 from ngalam112.engine.fallback_calls import lives_on
 from ngalam112.engine.inbox import Inbox
 from pbx.ari import AriClient
-from pbx.ari_reply import LOST, Reply
+from pbx.ari_reply import LOST, Reply, Then
 
 log = structlog.get_logger("engine")
 
@@ -35,6 +35,11 @@ class AsteriskRequests:
                 self._inbox.post(Whereabouts(channel, lives_on(reply)))
 
         self._ari.send("GET", f"channels/{channel}", then=then)
+
+    def ask_for_audio(self, channel: str, then: Then) -> None:
+        """Ask how many packets of audio have come from a channel's other end."""
+        question = {"variable": "CHANNEL(rtcp,rxcount,audio)"}
+        self._ari.send("GET", f"channels/{channel}/variable", question, then=then)
 
     def tell_full(self, full: bool) -> None:
         """Tell the dialplan whether to ask for claims: while others wait, who comes waits too."""

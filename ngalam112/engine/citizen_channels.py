@@ -72,15 +72,16 @@ class CitizenChannels:
             self._found_before(call, channel, priority, now)
             return
         # an engine that was late has seen the call's first question late as well
-        call.record.arrived_at = min(call.record.arrived_at, arrived)
+        call.record.arrived_at, call.up_since = min(call.record.arrived_at, arrived), now
         self._arrives(call, channel, priority, languages, now)
         self._admission.came(call, now)
-        self._dispatcher.load.unclaimed(channel.id, now)
+        if not call.behind:
+            self._dispatcher.load.unclaimed(channel.id, now)
 
     def _arrives(
         self, call: Call, channel: Channel, priority: str, languages: str, now: float
     ) -> None:
-        call.resource_priority = priority
+        call.resource_priority, call.sip_id = priority, channel.protocol_id
         call.rearm(None)
         caller, language = channel.caller, OWN_LANGUAGE
         if languages:

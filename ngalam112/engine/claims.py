@@ -22,6 +22,7 @@ from acd.calls.states import Stage
 from acd.languages import OWN_LANGUAGE
 from acd.numbers.caller import COUNTRY
 from acd.numbers.nuisance import NuisanceNumbers
+from acd.queueing.calls_at_once import CallsAtOnce
 from acd.queueing.redials import Redials
 from acd.timers import Timers
 from ivr.line_tests import Caller
@@ -62,7 +63,8 @@ class Claims:
     `country`: where numbers without a country code are from (ISO 3166).
     `pending`: asked for, and not here yet; by the citizens' channels, with what is known of them.
     `redials`: who has hung up while waiting, and may dial again. `nuisance`: who is served behind
-    the others.
+    the others. `at_once`: how many calls each caller has; `address_of(Call-ID)`: where the SIP of a
+    call comes from, "" if that is not known, or there is no limit of it.
     """
 
     def __init__(
@@ -75,10 +77,12 @@ class Claims:
         may_claim: Callable[[str, float], bool],
         ask_where: Callable[[str], None],
         nuisance: NuisanceNumbers,
+        at_once: CallsAtOnce,
         country: str = COUNTRY,
     ) -> None:
         self.pending: dict[str, ClaimCheckpoint] = {}
-        self.redials, self.nuisance = Redials(country), nuisance
+        self.redials, self.nuisance, self.at_once = Redials(country), nuisance, at_once
+        self.address_of: Callable[[str], str] | None = None
         self._live, self._journal, self._timers = live, journal, timers
         self._claim, self._may_claim, self._ask_where = claim, may_claim, ask_where
         self._open: Counter[str] = Counter()
@@ -87,6 +91,9 @@ class Claims:
         """Somebody has dialled 112: claim the call, unless there are too many."""
         call = self._live.calls.get(channel.id)
         if call is None:
+            address = self.address_of(channel.protocol_id) if self.address_of is not None else ""
+            if self.at_once.arrives(channel.id, channel.caller.number, address) is not None:
+                return  # comes unclaimed, and waits behind the others
             if not self._may_claim(channel.id, now):
                 return  # comes unclaimed, and waits
             # if the leg never comes, these are all that is left to call the citizen back by
@@ -94,7 +101,7 @@ class Claims:
             call.record.caller_number = channel.caller.number
             call.record.caller_name = channel.caller.name
             call.record.called_number = channel.dialplan.exten
-            call.sip_id = channel.protocol_id
+            call.sip_id, call.address = channel.protocol_id, address
             call.record.withheld = channel.channelvars.withheld != ""
             self._keep(call.record, channel.id)
         # the dialplan broadcasts a call again until it is claimed; each time needs a claim
@@ -146,6 +153,8 @@ class Claims:
         keeps the place in line, the category and the language (`acd.queueing.redials`).
         """
         number, at = readable(number, 32), call.record.arrived_at
+        if call.channel not in self.pending:
+            self._count(call, number)
         before = self.redials.before(number, at)
         more: dict[str, Any] = {}
         nuisance = self.nuisance.arrived(number, at)
@@ -169,6 +178,15 @@ class Claims:
             **more,
         )
         self.forget(call.channel)
+
+    def _count(self, call: Call, number: str) -> None:
+        """A call has come that this engine has not asked for, or could not ask for in its turn."""
+        if self.address_of is not None:
+            call.address = self.address_of(call.sip_id)
+        beyond = self.at_once.arrives(call.channel, number, call.address)
+        if beyond is not None and not call.aged:
+            call.behind = True
+            self.at_once.is_behind(beyond, call.address, call.record.arrived_at)
 
     def forget(self, channel: str) -> None:
         """The call has a record of its own by now, or is another's."""

@@ -34,6 +34,7 @@ from ngalam112.engine.recording_pauses import RecordingPauses
 from ngalam112.engine.refusal_counts import RefusalCounts
 from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_service import TextService
+from ngalam112.engine.unacknowledged import UnacknowledgedCalls
 from ngalam112.engine.warning_feed import WarningFeed
 from pbx.ami import AmiLink
 from pbx.ari import AriClient
@@ -71,6 +72,7 @@ class Engine:
         text_service: TextService,
         warning_feed: WarningFeed,
         recording_pauses: RecordingPauses,
+        unacknowledged: UnacknowledgedCalls,
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = routing.menu, routing.distribution
@@ -79,7 +81,7 @@ class Engine:
         self.ari, self.ami, self.router = ari, ami, router
         self.ban_keeper, self.place_finder, self.refusals = ban_keeper, place_finder, refusals
         self.text_service, self.warning_feed = text_service, warning_feed
-        self.recording_pauses = recording_pauses
+        self.recording_pauses, self.unacknowledged = recording_pauses, unacknowledged
         self.dispatches, self._reports, self.people = dispatches, reports, People(journal.keep)
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
@@ -101,6 +103,7 @@ class Engine:
             tasks.create_task(self.ban_keeper.run(), name="bans")
             tasks.create_task(self.place_finder.run(), name="places")
             tasks.create_task(self.refusals.run(), name="refusals")
+            tasks.create_task(self.unacknowledged.run(), name="unacknowledged")
             tasks.create_task(self.text_service.run(), name="texts")
             tasks.create_task(self._reports.run(), name="reports")
             tasks.create_task(self.warning_feed.run(), name="warnings")

@@ -31,6 +31,7 @@ from acd.monitors import Monitors
 from acd.numbers.nuisance import NuisanceNumbers
 from acd.operator_calls import OperatorCalls
 from acd.operators.operator import Device, Operator, device_of
+from acd.queueing.calls_at_once import CallsAtOnce
 from acd.rules.load_shedding import Shed
 from acd.switch import Switch
 from acd.text_offers import TextOffers
@@ -177,13 +178,16 @@ class EventRouter:
             may_claim=load.arrives,
             ask_where=ask_where,
             nuisance=self.nuisance,
+            at_once=CallsAtOnce(
+                rules.caller_limits, self.calls, rules.nuisance.never, rules.country
+            ),
             country=dispatcher.rules.country,
         )
         self._notices = dispatcher.announcements.notices
         self.admission = Admission(dispatcher, reception, timers, tell_full)
-        load.at_door = self.admission.__len__
+        load.at_door = self.admission.order.ahead.__len__
         load.channels = lambda: (
-            len(self.calls) - len(self.admission) + len(dispatcher.operator_legs.legs)
+            len(self.calls) - len(self.admission.waiting) + len(dispatcher.operator_legs.legs)
         )
         self.fallback = FallbackCalls(
             self.live, self.claims, self.admission, reception, dispatcher, timers

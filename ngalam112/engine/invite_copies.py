@@ -19,7 +19,8 @@ AGAIN_S = 0.2
 class InviteCopies(asyncio.DatagramProtocol):
     """`on_copy(copy)` gets each, `on_place(copy)` an INVITE that has a Geolocation header.
 
-    The latter only from the trunk's networks. `port`: the UDP port of the number that the API has
+    The latter only from the trunk's networks. `on_deaf()` is called when copies may have been lost.
+    `port`: the UDP port of the number that the API has
     for TCP. An engine that cannot have it serves without places, and tries again.
     """
 
@@ -31,10 +32,11 @@ class InviteCopies(asyncio.DatagramProtocol):
         networks: Sequence[str],
         on_copy: Callable[[Copy], None],
         on_place: Callable[[Copy], None],
+        on_deaf: Callable[[], None] = lambda: None,
     ) -> None:
         self._port, self._sip_port, self._password = port, sip_port, password
         self._networks = [ipaddress.ip_network(one) for one in networks]
-        self._on_copy, self._on_place = on_copy, on_place
+        self._on_copy, self._on_place, self._on_deaf = on_copy, on_place, on_deaf
         self._lost: asyncio.Future[None] | None = None
 
     def datagram_received(self, data: bytes, addr: object) -> None:
@@ -77,3 +79,4 @@ class InviteCopies(asyncio.DatagramProtocol):
                 await self._lost
             finally:
                 transport.close()
+            self._on_deaf()

@@ -31,13 +31,18 @@ Post = Callable[[Callable[[float], None]], None]
 class PlaceFinder:
     """`post(act)`: have the writer call `act(now)`. `locations` is set by whoever makes both.
 
-    `heard(copy)` gets every copy, of INVITEs and of what Asterisk refuses.
+    `heard(copy)` gets every copy, of INVITEs and of what Asterisk refuses; `deaf()` is called when
+    some may have been lost.
     """
 
     locations: Locations
 
     def __init__(
-        self, settings: Settings, post: Post, heard: Callable[[Copy], None] = lambda copy: None
+        self,
+        settings: Settings,
+        post: Post,
+        heard: Callable[[Copy], None] = lambda copy: None,
+        deaf: Callable[[], None] = lambda: None,
     ) -> None:
         self.worker = PlaceWorker(settings.districts_file)
         self._listens = settings.place
@@ -52,6 +57,7 @@ class PlaceFinder:
             settings.trunk_match,
             heard,
             self.copied,
+            deaf,
         )
         self._seen: OrderedDict[str, tuple[int, int]] = OrderedDict()
         self._fetching: dict[str, asyncio.Task[None]] = {}

@@ -92,6 +92,22 @@ class RefusalCounts:
         """Whether a call was answered, as far as is known, and nobody has acknowledged it yet."""
         return self._calls.unacknowledged(call_id, self._now())
 
+    def acknowledged(self, call_id: str) -> None:
+        """Something else than an ACK says that a call's answer has arrived."""
+        self._calls.acknowledged(call_id)
+
+    def open_for(self, seconds: float) -> list[str]:
+        """The Call-IDs of INVITEs of so long ago or longer that nobody has acknowledged."""
+        return self._calls.open_for(seconds, self._now())
+
+    def deaf(self) -> None:
+        """For a moment no copies were heard."""
+        self._calls.forget_open()
+
+    def address_of(self, call_id: str) -> str:
+        """The address from which a call's INVITE came; "" if that is not known."""
+        return self._calls.address_of(call_id)
+
     def lately(self) -> list[RefusedFrom]:
         """Return whose calls were refused within a day, the last first."""
         since = self._now() - DAY_S

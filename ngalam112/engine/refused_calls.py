@@ -4,12 +4,13 @@ Both are told by copies: of INVITEs, of refusals and of ACKs.
 
 Such a call never reaches the dialplan: no engine hears of it, and it has no record. Told apart are
 answers to what was asked within a call (To has a tag), of a call that got a channel (Asterisk adds
-`Reason` to its answers then), to one whose caller has hung up (487), and answers that are followed
-by another try of the same call: with a password (401), without the extension (420). Source: RFC
-3261, sections 8.1.3.5 and 22.2.
+`Reason` to its answers then) unless it was beyond the bound of its address, to one whose caller has
+hung up (487), and answers that are followed by another try of the same call: with a password (401),
+without the extension (420). Source: RFC 3261, sections 8.1.3.5 and 22.2.
 
 Who never acknowledges the answer (200) is no phone, or has lost the way to us: Asterisk sends the
-answer again, each time waiting for ACK, and ends the call after 32 s (section 13.3.1.4).
+answer again, each time waiting for ACK, and ends the call after 32 s (section 13.3.1.4); the engine
+does so earlier (`ngalam112.engine.unacknowledged`).
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import re
 
 import msgspec
 
+from ngalam112.config.provision import BOUND_CAUSE
 from pbx.hep import LONGEST_CALL_ID, Copy
 
 SURE_AFTER_S = 5.0
@@ -30,7 +32,9 @@ UNACKNOWLEDGED_S = 40.0
 _INVITE, _ACK, _CANCELLED = b"INVITE ", b"ACK ", 487
 _NUMBER = re.compile(rb"^CSeq[ \t]*:\s*(\d{1,10})\s+INVITE\b", re.IGNORECASE | re.MULTILINE)
 _IN_A_CALL = re.compile(rb"^(?:To|t)[ \t]*:.*;\s*tag\s*=", re.IGNORECASE | re.MULTILINE)
-_HAS_CHANNEL = re.compile(rb"^Reason[ \t]*:", re.IGNORECASE | re.MULTILINE)
+_HAS_CHANNEL = re.compile(
+    rb"^Reason[ \t]*:(?!.*\bcause=%d\b)" % BOUND_CAUSE, re.IGNORECASE | re.MULTILINE
+)
 _STATUS = re.compile(rb"SIP/2\.0 ([4-6]\d\d)\b")
 # what follows the number begins with ;, else an address without @ would be read again and again
 _DIALLED = re.compile(rb"INVITE\s+(?:sips?:([^@\s;]*)(?:;[^@\s]*)?@|tel:([^\s;]*))", re.IGNORECASE)
@@ -65,6 +69,7 @@ class RefusedCalls:
 
     def __init__(self) -> None:
         self._calls: dict[str, _Invite] = {}
+        self._open: dict[str, float] = {}  # when those that nobody has acknowledged were heard
         self._doubtful: dict[str, _Invite] = {}  # refused, the longest ago first
         self._sure: list[Refusal] = []
 
@@ -77,8 +82,7 @@ class RefusedCalls:
         """A copy is here: of an INVITE or an ACK that came in, or of a refusal."""
         call_id = copy.call_id[:LONGEST_CALL_ID]
         if copy.packet.startswith(_ACK):
-            if (call := self._calls.get(call_id)) is not None:
-                call.acknowledged = True
+            self.acknowledged(call_id)
             return
         head = copy.packet.partition(b"\r\n\r\n")[0]
         found = _NUMBER.search(head)
@@ -97,6 +101,31 @@ class RefusedCalls:
         call = self._calls.get(call_id)
         return call is not None and not call.acknowledged and now < call.heard + UNACKNOWLEDGED_S
 
+    def acknowledged(self, call_id: str) -> None:
+        """The caller has got an answer, for an ACK has come or something else that says so."""
+        if (call := self._calls.get(call_id)) is not None:
+            call.acknowledged = True
+            self._open.pop(call_id, None)
+
+    def open_for(self, seconds: float, now: float) -> list[str]:
+        """The calls that were heard so long ago, and nobody has acknowledged an answer since."""
+        found = []
+        for call_id, heard in self._open.items():
+            if heard > now - seconds:
+                break
+            found.append(call_id)
+        return found
+
+    def forget_open(self) -> None:
+        """What was not heard for a moment may have been ACKs: nobody is unacknowledged by now."""
+        for call_id in list(self._open):
+            self.acknowledged(call_id)
+
+    def address_of(self, call_id: str) -> str:
+        """Where the INVITE of a call came from; "" if that is not known."""
+        call = self._calls.get(call_id)
+        return "" if call is None else call.source
+
     def sure(self, now: float) -> list[Refusal]:
         """Return the calls that have not got in, each once."""
         for call_id, call in list(self._doubtful.items()):
@@ -114,6 +143,8 @@ class RefusedCalls:
         self._doubtful.pop(call_id, None)
         self._calls.pop(call_id, None)
         self._calls[call_id] = invite
+        self._open.pop(call_id, None)
+        self._open[call_id] = invite.heard
         self._forget_old(invite.heard)
 
     def _forget_old(self, now: float) -> None:
@@ -125,6 +156,7 @@ class RefusedCalls:
                 return
             self._settle(oldest)
             del self._calls[oldest]
+            self._open.pop(oldest, None)
 
     def _refused(self, call_id: str, head: bytes, number: int, now: float) -> None:
         call, status = self._calls.get(call_id), _STATUS.match(head)
@@ -133,6 +165,7 @@ class RefusedCalls:
         if int(status[1]) == _CANCELLED or _HAS_CHANNEL.search(head):
             return
         call.answer, call.at = int(status[1]), now
+        self._open.pop(call_id, None)
         self._doubtful[call_id] = call
 
     def _settle(self, call_id: str) -> None:

@@ -71,6 +71,7 @@ class Reconnect:
                 self._router.line_tests.remember(record)
                 continue
             self._router.live.remember(record, calls.pop(record.call_id, None))
+        self._router.claims.at_once.restored(self._router.calls.values())
         self._router.live.to_hang_up.update(to_hang_up(calls))
         self._router.claims.pending.update(claim_checkpoints(facts))
         self._router.operator_calls.remember(facts, self._engine.clock.now())
@@ -151,7 +152,7 @@ class Reconnect:
             self._engine.event_errors += 1
             log.exception("restore_failed")
         await self._restate()
-        self._tell_full(len(self._router.admission) > 0)
+        self._tell_full(bool(self._router.admission.order.ahead))
         self._asterisk, self._lost_at = live.started, None
         self._engine.journal.keep(ASTERISK, live.started)
         log.info("serving", app=APP, legs=len(live.legs), asterisk_is_another=another)

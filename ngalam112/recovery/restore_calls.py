@@ -267,7 +267,7 @@ def _wait(router: EventRouter, call: Call, rings: tuple[str, ...], new: bool, no
     record = call.record
     nowhere = record.category is None and record.queued_at is None
     at_door = nowhere and call.stage is Stage.CLAIMED and not rings
-    if at_door and router.admission.is_closed(now):
+    if at_door and (call.behind or router.admission.is_closed(now)):
         router.admission.restored(call, now, new=new)
     else:
         _to_queue(router, call, rings, now)
@@ -278,7 +278,7 @@ def arrive(router: EventRouter, leg: LiveLeg, now: float) -> None:
     call = router.live.new(leg.id, now - leg.age_s)
     caller = leg.caller_number, leg.caller_name, leg.called_number
     router.claims.note_arrival(call, *caller, withheld=leg.withheld)
-    if router.admission.is_closed(now):
+    if call.behind or router.admission.is_closed(now):
         router.admission.restored(call, now, new=True)
     else:
         call.aged = True  # nobody knows for how long nobody has served this citizen

@@ -133,6 +133,7 @@ class Alone:
         values |= {"agencies_file": self.agency_list}
         values |= {"music_class": "fallback", "number": "112", "app": "ngalam112"}
         values |= {"claim_ms": CLAIM_MS, "place": False, "languages": [], "recordings": False}
+        values |= {"most_per_address": 0}
         for name in (f"{one}.conf" for one in shipped):
             own[name] = templates.get_template(name).render(values)
         own["extensions.conf"] += TAKEN

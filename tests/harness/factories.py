@@ -297,6 +297,7 @@ class LineDesk(Desk):
         for record in self.journal.records.values():
             if record.ended_at is None:
                 after.router.live.remember(deepcopy(record), calls.pop(record.call_id, None))
+        after.router.claims.at_once.restored(after.router.calls.values())
         after.router.live.to_hang_up.update(to_hang_up(calls))
         after.router.claims.pending.update(claim_checkpoints(after.journal.facts))
         after.router.operator_calls.remember(dict(after.journal.facts), now)

@@ -15,6 +15,7 @@ from acd.operators.states import State
 from acd.rules.callbacks import CallbackRules
 from acd.rules.rules import Category
 from acd.transfers.directory import Directory
+from acd.work_items.callbacks import NO_ACK
 from acd.work_items.item import Work
 from ngalam112.engine.ari_switch import Connected, RingFailed
 from pbx.ari_types import Channel, ChannelDestroyed, ChannelHangupRequest, StasisEnd, StasisStart
@@ -579,3 +580,36 @@ def test_who_has_dialled_while_no_engine_watched_is_not_rung_by_the_next_one() -
     assert f"tel:{NUMBER}" not in [did.more[0] for did in after.switch.all("ring")]
     assert (work.item.state, work.item.attempts) == ("waiting", 0)
     assert after.operator().state in (State.IDLE, State.OFFERED)
+
+
+def unheard(desk: LineDesk, channel: str, at: float, number: str = NUMBER) -> None:
+    """A call ends because nobody has acknowledged its answer."""
+    call = desk.citizen(channel, at, number=number)
+    desk.dispatcher.finish(call, NO_ACK, 16, at + 4.0)
+    desk.handle(StasisEnd(a_channel(channel)), now=at + 4.0)
+
+
+def test_a_call_that_was_never_acknowledged_is_called_back_but_a_flood_of_them_is_not() -> None:
+    desk = a_line(0)
+    for n in range(50):
+        unheard(desk, f"c{n}", 100.0 + n, f"08123456{n:04}")
+    works = desk.router.callbacks.open()
+    assert len(works) == 50, "each loss has one, and is on the list"
+    rung = [one for one in works if not one.item.misdial]
+    assert [one.item.due_at for one in rung] == [109.0 + n for n in range(RULES.no_ack_most)]
+    fire(desk, 100.0 + 60 + RULES.misdial_again_s)
+    ends = {one["outcome"] for one in rows(desk) if one["misdial"]}
+    assert ends == {"misdial"}, "nobody is rung for a number that anybody may have forged"
+
+
+def test_a_call_that_was_never_acknowledged_takes_nobodys_callback_away() -> None:
+    desk = a_line(0)
+    give_up(desk, "c1")
+    owed = only(desk)
+    unheard(desk, "c2", 130.0)
+    kept, forged = desk.router.callbacks.open()
+    assert kept is owed and owed.item.outcome is None
+    assert forged.item.misdial
+    give_up(desk, "c3", 140.0)
+    (last,) = desk.router.callbacks.open()
+    assert last.item.call_id not in (kept.item.call_id, forged.item.call_id), "a real one does"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from factories import LineDesk, a_channel
 
 from acd.calls.states import Stage
+from acd.numbers.caller_limits import CallerLimits
 from acd.recovery.reconcile import LiveLeg
 from acd.rules.load_shedding import Level, Limits
 from ngalam112.config.provision import BEAT_TOO_OLD_S
@@ -24,10 +26,11 @@ def unclaimed(
     age_s: float = 2.0,
     now: float = 100.0,
     priority: str = "wps.3",
+    number: str = "08123",
 ) -> None:
     """A citizen who dialled so long ago comes from the dialplan, claimed by nobody."""
     created = datetime.now(UTC) - timedelta(seconds=age_s)
-    one = a_channel(channel, created=created.strftime("%Y-%m-%dT%H:%M:%S.%f%z"))
+    one = a_channel(channel, number=number, created=created.strftime("%Y-%m-%dT%H:%M:%S.%f%z"))
     desk.handle(ari.StasisStart(["unclaimed", priority], one), now=now)
 
 
@@ -190,7 +193,7 @@ def test_whom_nobody_knows_is_told_at_once_to_be_in_line_if_there_is_no_room_for
     limits = Limits(most_channels=100)
     desk = LineDesk(operators=0, limits=limits)
     for index in range(300):
-        unclaimed(desk, f"c{index}", age_s=9.0)
+        unclaimed(desk, f"c{index}", age_s=9.0, number=f"0812{index:07}")
     after = desk.next_engine()
     after.dispatcher.load.limits = limits
     after.restore_calls(*legs(*(f"c{index}" for index in range(300)), "new"))
@@ -234,7 +237,7 @@ def test_thousands_who_wait_are_told_words_one_after_the_other_when_the_line_is_
     limits = Limits(most_channels=100)
     desk = LineDesk(operators=0, limits=limits)
     for index in range(1000):
-        unclaimed(desk, f"c{index}", age_s=2.0)
+        unclaimed(desk, f"c{index}", age_s=2.0, number=f"0812{index:07}")
     after = desk.next_engine()
     after.dispatcher.load.limits = limits
     asked = len(after.switch.did)
@@ -255,3 +258,91 @@ def test_the_door_and_the_rescuer_agree_on_when_no_engine_beats() -> None:
     rescue = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(rescue)
     assert rescue.AFTER_S == BEAT_TOO_OLD_S
+
+
+# --- who is beyond a limit ----------------------------------------------------------------------
+
+TWO_AT_ONCE = CallerLimits(at_once_per_number=2, behind_s=60.0)
+SPARE_FOR_FOUR = Limits(capacity_cps=10, capacity_channels=4, most_cps=20, most_channels=6)
+
+
+def flooded_desk(**more: Any) -> LineDesk:
+    """A line with two calls of a number that has no more in its turn."""
+    desk = LineDesk(operators=0, caller_limits=TWO_AT_ONCE, **more)
+    for channel in ("f1", "f2"):
+        desk.handle(ari.CallBroadcast(a_channel(channel)), Claimed(channel, True))
+        desk.citizen(channel)
+    return desk
+
+
+def test_a_number_with_too_many_calls_is_not_claimed_and_others_are() -> None:
+    desk = flooded_desk(limits=SPARE_FOR_FOUR)
+    desk.handle(ari.CallBroadcast(a_channel("f3")))
+    desk.handle(ari.CallBroadcast(a_channel("c1", number="08999")))
+    assert desk.claims == ["f1", "f2", "c1"]
+    assert desk.dispatcher.load.now(100.0).cps == 3, "who is not served is no reason to shed work"
+
+
+def test_a_call_beyond_the_limit_takes_no_room_that_others_need() -> None:
+    desk = flooded_desk(limits=SPARE_FOR_FOUR)
+    for n in range(3, 9):
+        unclaimed(desk, f"f{n}", priority="")
+    taken = [one for one in desk.router.calls if stage(desk, one) is not Stage.CLAIMED]
+    assert taken == ["f1", "f2", "f3", "f4"], "as many as there is work shed for none"
+    order = desk.router.admission.order
+    assert (len(order.ahead), len(order.behind)) == (0, 4)
+    assert (desk.dispatcher.load.level, desk.door_told) == (Level.NORMAL, [])
+    desk.handle(ari.CallBroadcast(a_channel("c1", number="08999")), now=101.0)
+    assert desk.claims == ["f1", "f2", "c1"]
+    assert desk.citizen("c1", 101.0, number="08999").stage is Stage.MENU
+    assert desk.router.claims.at_once.over == {"number": 6}
+
+
+def test_who_is_beyond_the_limit_is_served_after_those_who_came_within_a_minute() -> None:
+    desk = flooded_desk()
+    unclaimed(desk, "f3", age_s=0.0, priority="")
+    desk.press("2", "f3", now=102.0)
+    for channel, at in (("c1", 130.0), ("c2", 170.0)):
+        desk.citizen(channel, at, number=f"08{channel}")
+        desk.press("2", channel, at + 1)
+    assert [call.channel for call in desk.dispatcher.queue] == ["c1", "f3", "c2"]
+
+
+def test_who_is_beyond_the_limit_is_taken_in_after_a_minute_however_many_others_come() -> None:
+    desk = LineDesk(operators=0, caller_limits=TWO_AT_ONCE, limits=ROOM_FOR_TWO)
+    desk.citizen("f1")
+    desk.citizen("f2")
+    unclaimed(desk, "f3", age_s=0.0, priority="")
+    for n in range(8):
+        unclaimed(desk, f"c{n}", 0.0, 101.0 + n, priority="", number=f"0899{n}")
+    turns, now = list[str](), 170.0
+    for left in ("f1", "f2", "c0", "c1", "c2"):
+        desk.handle(ari.StasisEnd(a_channel(left)), now=now)
+        before = {one for one in desk.router.calls if stage(desk, one) is Stage.CLAIMED}
+        desk.timers.fire(now + 0.1)
+        turns += [one for one in before if stage(desk, one) is not Stage.CLAIMED]
+        now += 2.0
+    assert turns == ["c0", "c1", "c2", "f3", "c3"]
+
+
+def test_the_next_engine_knows_who_is_behind_and_counts_who_is_not() -> None:
+    desk = flooded_desk(limits=ROOM_FOR_TWO)
+    unclaimed(desk, "f3", priority="")
+    after = desk.next_engine()
+    after.dispatcher.load.limits = SPARE_FOR_FOUR
+    after.router.claims.at_once.limits = TWO_AT_ONCE
+    assert after.router.calls["f3"].behind
+    after.restore_calls(*legs("f1", "f2", "f3"))
+    after.handle(ari.CallBroadcast(a_channel("f4")))
+    assert after.claims == []
+
+
+def test_what_nobody_is_behind_for_costs_nothing_with_thousands_waiting() -> None:
+    desk = LineDesk(operators=0, caller_limits=TWO_AT_ONCE, limits=ROOM_FOR_TWO)
+    for n in range(2):
+        desk.citizen(f"f{n}")
+    for n in range(2, 500):
+        unclaimed(desk, f"f{n}", priority="")
+    lists = desk.router.claims.at_once._by_tail
+    assert [len(one) for one in lists.values()] == [2], "no list is longer than its limit"
+    assert len(desk.router.admission.order.behind) == 498

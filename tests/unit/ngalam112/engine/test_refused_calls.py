@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ngalam112.config.provision import BOUND_CAUSE
 from ngalam112.engine import refused_calls
 from ngalam112.engine.refused_calls import SURE_AFTER_S, UNACKNOWLEDGED_S, Refusal, RefusedCalls
 from pbx.hep import Copy
@@ -149,3 +150,32 @@ def test_whatever_is_said_breaks_nothing(packets: list[tuple[bool, bytes]]) -> N
         calls.heard(Copy("192.0.2.1", "a", begin + noise + b"\r\nCSeq: 1 INVITE\r\n"), 0.0)
         calls.heard(Copy("192.0.2.1", "a", noise), 0.0)
     assert len(calls.sure(LATER)) <= 1
+
+
+def test_a_call_is_open_until_it_is_acknowledged_refused_or_not_heard_for_sure() -> None:
+    calls = RefusedCalls()
+    for at, call_id in enumerate("abcd"):
+        calls.heard(invite(call_id), float(at))
+    assert calls.open_for(4.0, 5.0) == ["a", "b"]
+    calls.heard(ack("a"), 5.0)
+    calls.heard(answer(486, "c", 1, "Reason: Q.850;cause=17"), 5.0)
+    calls.heard(answer(404, "d"), 5.0)
+    assert calls.open_for(0.0, 9.0) == ["b", "c"], "who has a channel is told by the ACK"
+    calls.forget_open()  # the socket was gone for a moment, and ACKs with it
+    assert calls.open_for(0.0, 9.0) == []
+    assert not calls.unacknowledged("b", 9.0)
+    calls.heard(invite("e"), 10.0)
+    assert calls.open_for(1.0, 11.0 + UNACKNOWLEDGED_S) == ["e"]
+    calls.heard(invite("f"), 10.0 + UNACKNOWLEDGED_S)
+    assert calls.open_for(0.0, 11.0 + UNACKNOWLEDGED_S) == ["f"]
+
+
+def test_a_call_beyond_the_bound_of_its_address_is_counted_though_it_had_a_channel() -> None:
+    refusal = answer(503, "a", 1, f"Reason: Q.850;cause={BOUND_CAUSE};text=x")
+    assert told(invite(), refusal) == [Refusal("192.0.2.1", 503, "112")]
+
+
+def test_the_address_of_a_call_is_known_while_it_is_young() -> None:
+    calls = RefusedCalls()
+    calls.heard(invite("a"), 0.0)
+    assert (calls.address_of("a"), calls.address_of("b")) == ("192.0.2.1", "")
