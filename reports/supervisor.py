@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from reports.figures import Figures
@@ -132,7 +133,7 @@ def group_parts(found: Summary, called: str = "groups") -> list[Part]:
     """Each group with the figures that are looked at first, and the total."""
     if not found.groups:
         return []
-    rows = [
+    rows: list[list[Cell]] = [
         [
             name,
             one.offered,
@@ -150,6 +151,11 @@ def group_parts(found: Summary, called: str = "groups") -> list[Part]:
         f"{_by(found)}, offered, answered, percent=%, lost, within_10s=% 10 s,"
         " p50=med. s, p95=95 % s, talk_mean=talk s"
     )
+    if found.by == "trunk":
+        refused = _refused_by_source(found)
+        columns += ", refused"
+        for row in rows:
+            row.append(refused[str(row[0])])
     return [part(called, f"By {found.by}", columns, rows)]
 
 
@@ -193,6 +199,15 @@ def _refused(found: Summary) -> Iterable[Part]:
     if rows:
         columns = "source=from, status=SIP status, reason, calls"
         yield part("refused_before", "Refused before the line", columns, rows)
+
+
+def _refused_by_source(found: Summary) -> Counter[str]:
+    """How many calls from each address were refused before the line, and in all."""
+    counts = Counter[str]()
+    for one in found.refused_before:
+        counts[one.source] += one.calls
+        counts[TOTAL] += one.calls
+    return counts
 
 
 def _answer(one: Figures) -> list[int | None]:

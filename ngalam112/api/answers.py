@@ -32,6 +32,7 @@ from incidents.states import IncidentClass
 from ngalam112.accounts.people import Person as KeptPerson
 from ngalam112.accounts.people import Token as KeptToken
 from ngalam112.accounts.places import KeptPlace
+from ngalam112.alarms.alarm import Alarm as KeptAlarm
 from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
 from privacy.trail import Look
@@ -293,6 +294,8 @@ AuditLine = shown(
     "AuditLine",
     "Who has changed, heard, erased or exported what, or was refused it.",
 )
+Alarm = shown(KeptAlarm, "Alarm", "An alarm.")
+Alarms = answer("Alarms", "The last begun first.", alarms=many(Alarm))
 Audit = answer("Audit", "The last one first.", audit=many(AuditLine))
 Tokens = answer("Tokens", "By whose they are, the newest first.", tokens=many(Token))
 MadeToken = answer(
@@ -394,6 +397,13 @@ class QueueState(msgspec.Struct):
     longest_wait_s: float
 
 
+class TrunkState(msgspec.Struct):
+    """`down`: hosts that do not answer OPTIONS. `silent_min`: no call has come for longer."""
+
+    down: list[str]
+    silent_min: float | None
+
+
 class OperatorsState(msgspec.Struct):
     """How many operators there are in each status and state."""
 
@@ -437,7 +447,10 @@ class WarningsState(msgspec.Struct):
 
 
 class RecordingsState(msgspec.Struct):
-    """Recordings of calls. `stop`: why further ones are not made; `alarms`: what is wrong."""
+    """Recordings of calls. `stop`: why further ones are not made; `alarms`: what is wrong.
+
+    `unbound`: Asterisk began while their disk did not answer.
+    """
 
     at: float
     stop: str
@@ -448,6 +461,7 @@ class RecordingsState(msgspec.Struct):
     incomplete: int
     free_mb: int
     failing: str
+    unbound: bool
     alarms: list[str]
 
 
@@ -487,6 +501,7 @@ class LineStatus(msgspec.Struct):
     operators: OperatorsState
     phones: dict[Device, int]
     load: LoadState
+    trunk: TrunkState
     dispatches: dict[DispatchState, int]
     warnings: WarningsState
     recordings: RecordingsState | None

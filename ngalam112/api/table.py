@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ngalam112.api import (
+    alarm_queries,
     answers,
     audit_queries,
     incident_queries,
@@ -19,6 +20,7 @@ from ngalam112.api import (
     text_queries,
 )
 from ngalam112.api.agencies import AgencyRoutes
+from ngalam112.api.alarms import AlarmRoutes
 from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
 from ngalam112.api.incidents import IncidentChanges
@@ -113,6 +115,9 @@ _LINE = (
         errors=(409,),
         events=True,
     ),
+    _list("/api/alarms", alarm_queries.alarms, answers.Alarms, fresh=True),
+    _get("/api/alarms/on", AlarmRoutes.on, answers.Alarms),
+    _post("/api/alarms/{id}/acknowledge", AlarmRoutes.acknowledge, answers.Alarm, 404, 409, _AWAY),
 )
 _INCIDENTS = (
     _list("/api/incidents", incident_queries.incidents, answers.Incidents, fresh=True),

@@ -12,6 +12,7 @@ import typer
 from ngalam112 import __version__
 from ngalam112.cli.accounts import operators
 from ngalam112.cli.agencies import agencies
+from ngalam112.cli.alarms import alarms
 from ngalam112.cli.api import api
 from ngalam112.cli.audit import audits
 from ngalam112.cli.callbacks import callbacks
@@ -84,7 +85,7 @@ app.command()(watch)
 app.command()(live)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
-    *(callbacks, monitors, place, notices, public_warnings, menus),
+    *(callbacks, alarms, monitors, place, notices, public_warnings, menus),
     *(privacy, recordings, reports, exports, database, sounds, api, people, tokens, audits),
 ):
     app.add_typer(group)

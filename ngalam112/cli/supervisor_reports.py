@@ -30,7 +30,7 @@ ReportFormatOption = Annotated[
 ByOption = Annotated[
     str | None,
     typer.Option(
-        help="Also by 15min, hour, shift, day, month, category, operator or kecamatan.",
+        help="Also by 15min, hour, shift, day, month, category, operator, kecamatan, trunk.",
     ),
 ]
 ReportOutputOption = Annotated[

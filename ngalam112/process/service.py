@@ -188,6 +188,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
         backlog=recorder.backlog,
     )
     api = Api(engine, database, settings, journal)
+    api.alarm_watch.remember(kept.facts, seen_at)
     beat = BeatFile(settings.beat)
 
     def serves() -> None:
@@ -206,8 +207,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_until_told(life, engine), name="signals")
             tasks.create_task(api.run(), name="api")
-            tasks.create_task(api.closing.run(), name="complaints")
-            tasks.create_task(api.status_questions.run(), name="status questions")
+            tasks.create_task(api.run_beside(), name="beside the api")
             tasks.create_task(LinkServer(engine, settings, api.lookup).run(), name="links")
             tasks.create_task(Open311Server(engine, settings).run(), name="open311")
             # another program at the port must be told before the line is taken over in Asterisk

@@ -35,6 +35,7 @@ async def test_a_digit_leads_to_its_category_and_an_operator(
         "menu",
     )
     assert record.called_number == "112"
+    assert record.trunk == "127.0.0.1", "where the INVITE came from"
     assert record.caller_number == f"0810{key}1"
     assert record.ended_by == "operator"
     assert record.talk_ms is not None and 1500 <= record.talk_ms <= 3000

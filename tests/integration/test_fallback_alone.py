@@ -38,6 +38,7 @@ async def test_a_phone_rings_at_once_and_the_operator_hangs_up(alone: Alone) -> 
     assert who == ("+62812", "Warga", "112")
     assert (record["phone"], record["ended_by"]) == ("102", "operator")
     assert (record["why"], record["version"]) == ("TIMEOUT", 2)
+    assert record["trunk"] == "127.0.0.1"
     assert '"FALLBACK" <sip:+62812@' in answering.messages()
 
 
