@@ -19,6 +19,7 @@ from ngalam112.cli.calls import calls
 from ngalam112.cli.categories import categories, category_list
 from ngalam112.cli.command_bar import incident_do
 from ngalam112.cli.common import FormatOption, make_group, read
+from ngalam112.cli.desk import desk
 from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
 from ngalam112.cli.incidents import incidents
@@ -84,7 +85,7 @@ app.command()(watch)
 app.command()(live)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
-    *(callbacks, monitors, place, notices, public_warnings, menus),
+    *(desk, callbacks, monitors, place, notices, public_warnings, menus),
     *(privacy, recordings, reports, exports, database, sounds, api, people, tokens, audits),
 ):
     app.add_typer(group)
