@@ -42,6 +42,7 @@ from ngalam112.cli.privacy_purge import privacy_purge, privacy_purges
 from ngalam112.cli.privacy_trail import privacy_trail
 from ngalam112.cli.recordings import recordings
 from ngalam112.cli.report_check import report_check
+from ngalam112.cli.report_schedule import schedules
 from ngalam112.cli.reports import reports
 from ngalam112.cli.staffing import staffing
 from ngalam112.cli.status import write_status
@@ -70,6 +71,7 @@ incidents.command("do")(incident_do)
 incidents.command("categories")(category_list)
 for name, command in SUPERVISOR_REPORTS.items():
     reports.command(name)(command)
+reports.add_typer(schedules)
 reports.command("check")(report_check)
 reports.command("national")(report_national)
 reports.command("operator-times")(report_operator_times)

@@ -75,7 +75,7 @@ def of_reports(reports: list[Report]) -> set[Text]:
 
 def of_commands() -> set[Text]:
     """What the commands say themselves."""
-    names = ("reports", "report_pages", "report_check")
+    names = ("reports", "report_pages", "report_check", "report_mailing")
     texts = {one for name in names for one in literals(name)}
     found = {("", one) for one in texts}
     found |= {(operator_times._CONTEXT, one.template) for one in operator_times._TITLES.values()}
