@@ -236,6 +236,25 @@ FoundText = answer(
 Dispatches = answer("Dispatches", "The oldest first.", dispatches=many(ListedDispatch))
 MadeDispatches = answer("MadeDispatches", "The dispatches made.", dispatches=many(Dispatch))
 AnsweredDispatch = answer("AnsweredDispatch", "The dispatch as it is now.", dispatch=Dispatch)
+DeskDispatch = answer(
+    "DeskDispatch",
+    "A dispatch as the people of its agency see it. `incident`: its number. `standing`: open,"
+    " accepted, declined or over. `actions`: what the agency may do now. `report`: what the agency"
+    " was told, with what is known since; null when it is over or declined.",
+    id=str,
+    incident_id=str,
+    incident=str,
+    incident_state=str,
+    state=DispatchState,
+    standing=str,
+    actions=many(str),
+    created_at=Moment,
+    due_at=_MAYBE,
+    acknowledged_at=_MAYBE,
+    report=dict[str, Any] | None,
+)
+DeskDispatches = answer("DeskDispatches", "The oldest first.", dispatches=many(DeskDispatch))
+DeskFound = answer("DeskFound", "The dispatch as it is now.", dispatch=DeskDispatch)
 
 # --- agencies, places, notices, warnings ----------------------------------------------------------
 

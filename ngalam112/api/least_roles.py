@@ -106,6 +106,16 @@ _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
         "POST /api/tokens",
         "DELETE /api/tokens/{id}",
     ),
+    # what an agency is told of, its own alone (`agency_desk`)
+    Role.AGENCY: (
+        "GET /api/desk/dispatches",
+        "GET /api/desk/dispatches/{id}",
+        "POST /api/desk/dispatches/{id}/accept",
+        "POST /api/desk/dispatches/{id}/decline",
+        "POST /api/desk/dispatches/{id}/on_scene",
+        "POST /api/desk/dispatches/{id}/resolve",
+        "POST /api/desk/dispatches/{id}/note",
+    ),
 }
 _OWN = frozenset(
     f"POST /api/operators/{{id}}/{name}"

@@ -18,6 +18,7 @@ from aiohttp import web
 from models.database import Database
 from ngalam112.api import queries
 from ngalam112.api.agencies import AgencyRoutes
+from ngalam112.api.agency_desk import AgencyDesk
 from ngalam112.api.alarm_watch import AlarmWatch
 from ngalam112.api.alarms import AlarmRoutes
 from ngalam112.api.askers import ASKER, Gate
@@ -93,6 +94,7 @@ class Api:
             self.live,
             Document(ROUTES),
             IncidentChanges(engine, settings, journal, self.lookup),
+            AgencyDesk(engine, settings, self.lookup),
             Changes(engine, database, settings, journal, self.lookup),
             TextChanges(engine, settings),
             AgencyRoutes(engine, database, settings),

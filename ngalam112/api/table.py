@@ -20,6 +20,7 @@ from ngalam112.api import (
     text_queries,
 )
 from ngalam112.api.agencies import AgencyRoutes
+from ngalam112.api.agency_desk import AgencyDesk
 from ngalam112.api.alarms import AlarmRoutes
 from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
@@ -158,6 +159,20 @@ _INCIDENTS = (
         *(404, 409, _AWAY),
     ),
 )
+_DESK = (
+    _get("/api/desk/dispatches", AgencyDesk.desk_list, answers.DeskDispatches, _AWAY),
+    _get("/api/desk/dispatches/{id}", AgencyDesk.desk_show, answers.DeskFound, 404, _AWAY),
+    *(
+        _post(f"/api/desk/dispatches/{{id}}/{name}", handler, answers.DeskFound, 404, 409, _AWAY)
+        for name, handler in (
+            ("accept", AgencyDesk.desk_accept),
+            ("decline", AgencyDesk.desk_decline),
+            ("on_scene", AgencyDesk.desk_on_scene),
+            ("resolve", AgencyDesk.desk_resolve),
+            ("note", AgencyDesk.desk_note),
+        )
+    ),
+)
 _CALLS = (
     _list("/api/calls", queries.calls, answers.Calls),
     _one("/api/calls/{id}", queries.call, answers.FoundCall),
@@ -239,5 +254,5 @@ _PEOPLE = (
     _delete("/api/tokens/{id}", PeopleRoutes.revoke_token, answers.Token, 404, _AWAY),
 )
 
-ROUTES = with_roles((*_INCIDENTS, *_CALLS, *_TEXTS, *_OPERATORS, *_CITY, *_PEOPLE, *_LINE))
+ROUTES = with_roles((*_INCIDENTS, *_DESK, *_CALLS, *_TEXTS, *_OPERATORS, *_CITY, *_PEOPLE, *_LINE))
 """All of them; incidents first, as the document has them."""

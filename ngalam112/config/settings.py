@@ -112,6 +112,8 @@ class Settings(BaseSettings):
     short_abandon_s: float = Field(default=5.0, ge=0, le=60)
     # the shifts of the room, by the clock; each time of a day is in one of them
     shifts: Annotated[list[str], NoDecode] = ["05-13", "13-21", "21-05"]
+    # in which language people read reports, unless --lang says another
+    report_language: Literal["en", "id"] = "en"
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
 
     claim_ms: int = Field(default=1000, ge=50, le=10_000)

@@ -40,6 +40,7 @@ from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, read_beat
 from ngalam112.process.leader_lock import LeaderLock
 from ngalam112.process.log_rotation import keep_logs_short
 from ngalam112.process.open_files import allow_many_files
+from ngalam112.process.report_mails import ReportMails
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, glance, read_spool
 from ngalam112.recovery.last_calls import bring_last_calls
@@ -216,8 +217,12 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
             tasks.create_task(_spool(engine, database, journal), name="spool")
             tasks.create_task(bring_last_calls(engine, database, recorder), name="last calls")
             tasks.create_task(_tend(recorder.local), name="journal")
-            tasks.create_task(know_places(engine, settings), name="registered places")
-            tasks.create_task(keep_logs_short(settings), name="logs")
+            for name, work in {
+                "registered places": know_places(engine, settings),
+                "logs": keep_logs_short(settings),
+                "report mails": ReportMails(settings).run(),
+            }.items():
+                tasks.create_task(work, name=name)
             tasks.create_task(watch_clock(engine, life.next_waits, life.leaves_turn), name="clock")
             tasks.create_task(_unless_it_fails(writing), name="recording")
     finally:

@@ -89,13 +89,13 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "Offered {offered} = {answered} answered + {information} information + {fallback} by"
         " fallback + {live} live | + {lost} lost ({lost_menu} menu, {lost_queue} queue,"
         " {lost_ringing} ringing, {lost_fallback} fallback)",
-        "Masuk {offered} = {answered} dijawab + {information} informasi + {fallback} cadangan"
+        "Masuk {offered} = {answered} terjawab + {information} informasi + {fallback} cadangan"
         " + {live} aktif | + {lost} hilang ({lost_menu} menu, {lost_queue} antrean,"
         " {lost_ringing} berdering, {lost_fallback} cadangan)",
     ),
     "within": (
         "Answered in 10 s {ten} %, in 20 s {twenty} %; median {p50} s, 95 % in {p95} s",
-        "Dijawab dalam 10 d {ten} %, dalam 20 d {twenty} %; median {p50} d, 95 % dalam {p95} d",
+        "Terjawab dalam 10 d {ten} %, dalam 20 d {twenty} %; median {p50} d, 95 % dalam {p95} d",
     ),
     # keys and questions
     "key_pause": ("Pause", "Jeda"),
