@@ -58,7 +58,8 @@ async def line(
     files = {"menu_file": menu_of_this_test(folder), "distribution_file": folder / "own.toml"}
     home = tmp_path_factory.mktemp("line")
     async with open_line(home, programs, built_sounds, desks=2, preferred_s=0, **files) as line:
-        phones.update(await line.operators_ready("101", "102"))
+        for number in ("101", "102"):
+            phones[number] = await line.operators_ready(number)
         skills = {"police": 9, "lang:jv": 5}
         await line.post("/api/operators/1102/skills", {"skills": skills})
         yield line
