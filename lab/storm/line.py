@@ -13,6 +13,7 @@ from ngalam112.config.settings import Settings, load_settings
 
 WRAP_UP_S = 1.0
 RING_TIMEOUT_S = 3.0
+AGENCY_RING_S = 6.0  # some agencies of a storm never answer
 CALLBACK_RING_S = 1.0
 DISTRIBUTION = Path(__file__).with_name("distribution.toml")
 
@@ -34,6 +35,7 @@ def storm_settings(settings: Settings, home: Path) -> Settings:
         wrap_up_s=WRAP_UP_S,
         phone_silence_s=0,  # SIPp's phones send no audio
         ring_timeout_s=RING_TIMEOUT_S,
+        agency_ring_s=AGENCY_RING_S,
         callback_ring_s=CALLBACK_RING_S,
         # SIPp's, which plays the citizens' telephones
         carrier=f"127.0.0.1:{free_port()}",
