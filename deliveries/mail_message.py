@@ -1,4 +1,4 @@
-"""Writes the mail that brings a report to an agency (RFC 5322). Pure.
+"""Writes the mail that brings a report to an agency, or to supervisors (RFC 5322). Pure.
 
 Texts come from citizens and operators: nothing in them becomes a header, and none is without end.
 """
@@ -20,6 +20,7 @@ LONGEST_TEXT = 20_000
 MOST_RECIPIENTS = 20
 _CUT = "\n[...]\n"
 _JOB = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FILE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}")
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATOM}(\.{_ATOM})*@{_LABEL}(\.{_LABEL})*")
@@ -29,6 +30,13 @@ _POLICY = policy.SMTP.clone(cte_type="7bit")
 
 class MailError(ValueError):
     """A mail cannot be written; the message says why."""
+
+
+class Attachment(msgspec.Struct, frozen=True):
+    """A page of HTML beside the text. `name`: of the file: letters, digits, `.`, `_` and `-`."""
+
+    name: str
+    html: str
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +51,7 @@ class Mail(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     text: str
     at: float
+    attachments: tuple[Attachment, ...] = ()
 
 
 def check_address(address: str) -> str:
@@ -70,6 +79,13 @@ def compose(mail: Mail, sender: str, sender_name: str) -> bytes:
     message["Message-ID"] = f"<job-{mail.job}@{sender.partition('@')[2]}>"
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no absence note comes back
     message.set_content(_plain(mail.text), cte="quoted-printable")
+    for one in mail.attachments:
+        if not _FILE.fullmatch(one.name):
+            raise MailError("An attached file is named by letters, digits, '.', '_' and '-'.")
+        content = one.html.encode("utf-8", "replace")
+        message.add_attachment(content, "text", "html", filename=one.name, cte="base64")
+    if mail.attachments:
+        message.set_boundary(f"=_job-{mail.job}")  # not a random one: a retry is the same mail
     return message.as_bytes()
 
 

@@ -18,6 +18,7 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from deploy import promtool
 from deploy.steps import SetupError, as_root, only_one, run, say, trusting_old_lists
 from pbx import root
 from pbx.programs import FOLDERS, ProgramMissing, Programs, faketime
@@ -79,7 +80,8 @@ def ready() -> bool:
     try:
         Programs.find()
         faketime()
-        return not _missing_tools() and STAMP.read_text() == venv_key()
+        has_tools = not _missing_tools() and promtool.find() is not None
+        return has_tools and STAMP.read_text() == venv_key()
     except (ProgramMissing, OSError):
         return False
 
@@ -91,6 +93,8 @@ def set_up() -> None:
         need_space(root.cache_folder())
     if packages := missing_packages(host):
         install(packages)
+    if promtool.find() is None:
+        bring_promtool()
     if not host:
         need_sandbox()
         if not root.root_path().exists():
@@ -179,18 +183,35 @@ def install(packages: list[str]) -> None:
             f"There is no apt-get on this machine; install {names} by its own means, then run "
             "`make setup` again."
         )
-    apt = [*as_root(f"install {names}"), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
-    apt += ["-q", "-o", "DPkg::Lock::Timeout=300"]
+    update_lists()
+    run(f"Installing {names}", [*_apt(), "install", "-y", "--no-install-recommends", *packages])
+
+
+def update_lists() -> None:
+    """Have apt read anew which packages there are."""
 
     def update(*options: str) -> None:
-        run("Reading the lists of packages", [*apt, *options, "update"])
+        run("Reading the lists of packages", [*_apt(), *options, "update"])
 
     try:
         trusting_old_lists(update, "-oAcquire::Check-Valid-Until=false")
     except SetupError as error:
         # one bad source among good ones need not matter
         say(f"{error} Going on with the lists that there are.")
-    run(f"Installing {names}", [*apt, "install", "-y", "--no-install-recommends", *packages])
+
+
+def _apt() -> list[str]:
+    apt = [*as_root("use apt"), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]
+    return [*apt, "-q", "-o", "DPkg::Lock::Timeout=300"]
+
+
+def bring_promtool() -> None:
+    """Bring promtool into the cache; where apt does not know the package, with new lists."""
+    try:
+        promtool.fetch()
+    except SetupError:
+        update_lists()
+        promtool.fetch()
 
 
 def build_root(path: Path) -> None:

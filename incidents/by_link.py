@@ -1,4 +1,7 @@
-"""What an agency may do by its link, and does: accept, decline, be on the scene, be done."""
+"""What an agency may do by itself, and does: accept, decline, be on the scene, be done.
+
+By its link, or its people by their tokens.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +68,19 @@ class AnswersByLink:
         self._journal, self._book, self._dispatches = journal, book, dispatches
 
     def do(
-        self, action: Action, one: Dispatch, incident: Incident, worked_on: Incident, now: float
+        self,
+        action: Action,
+        one: Dispatch,
+        incident: Incident,
+        worked_on: Incident,
+        now: float,
+        *,
+        by: By | None = None,
+        reason: str = DECLINED_BY_LINK,
     ) -> None:
         """Do it, once. All as the database has them; what is in hand counts.
+
+        `by`: a person of the agency; None: whoever has its link. `reason`: why it declines.
 
         Raises IncidentRefused if that is not offered, or not any more.
         """
@@ -75,9 +88,9 @@ class AnswersByLink:
         worked_on = self._book.in_hand.get(worked_on.id, worked_on)
         if action not in offered(one, worked_on):
             raise IncidentRefused(f"{worked_on.name}: {action.value} is not possible now.")
-        by = By(one.agency, BY_LINK)
+        by = by or By(one.agency, BY_LINK)
         if action is Action.DECLINE:
-            self._dispatches.decline(one, incident, by, now, DECLINED_BY_LINK)
+            self._dispatches.decline(one, incident, by, now, reason)
             return
         with self._journal.together():
             if standing(one, worked_on) is Standing.OPEN:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from acd.calls.record import Outcome
 from models.tables import (
     AccessTrailRow,
+    AlarmRow,
     Base,
     CallEventRow,
     CallRow,
@@ -107,6 +108,7 @@ INCIDENT_REFERENCES = RowKind(IncidentReferenceRow)
 DISPATCHES = RowKind(DispatchRow, "id", counter="changes", ended="settled_at")
 ACCESS_TRAIL = RowKind(AccessTrailRow)
 REFUSED_CALLS = RowKind(RefusedCallsRow, "id", counter="calls", needed=False)
+ALARMS = RowKind(AlarmRow, "id", counter="changes", ended="ended_at")
 
 IN_ORDER = (
     CALLS,
@@ -125,6 +127,7 @@ IN_ORDER = (
     DISPATCHES,
     ACCESS_TRAIL,
     REFUSED_CALLS,
+    ALARMS,
 )
 """All of them, in the order in which they are written: what is pointed to before what points."""
 

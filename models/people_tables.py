@@ -23,6 +23,7 @@ class PersonRow(Base):
     made_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
     changed_at: Mapped[datetime] = mapped_column(info=NOT_PERSONAL)
     ended_at: Mapped[datetime | None] = mapped_column(info=NOT_PERSONAL)
+    agency: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
 
 
 class TokenRow(Base):

@@ -13,6 +13,8 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+# they belong to the tables of this version as those below do
+from models.alarm_tables import AlarmRow as AlarmRow
 from models.base import ID as ID
 from models.base import NAME as NAME
 from models.base import NUMBER as NUMBER
@@ -29,8 +31,6 @@ from models.marks import (
     OF_CONTACT,
     OF_OPERATOR,
 )
-
-# they belong to the tables of this version as those below do
 from models.people_tables import PersonRow as PersonRow
 from models.people_tables import TokenRow as TokenRow
 from models.privacy_tables import AccessTrailRow as AccessTrailRow
@@ -144,6 +144,7 @@ class CallRow(Base):
     silent: Mapped[bool] = mapped_column(info=NOT_PERSONAL)
     nuisance: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
     disposition: Mapped[str | None] = mapped_column(String(WORD), info=NOT_PERSONAL)
+    trunk: Mapped[str | None] = mapped_column(String(NUMBER), info=NOT_PERSONAL)
 
 
 class WorkItemRow(Base):

@@ -55,6 +55,7 @@ from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_sender import TextSender
 from ngalam112.engine.text_service import TextService, own_address
 from ngalam112.engine.text_spool import TextSpool, peer_check
+from ngalam112.engine.trunk_probe import TrunkProbe
 from ngalam112.engine.unacknowledged import UnacknowledgedCalls
 from ngalam112.engine.voice_sender import VoiceSender
 from ngalam112.engine.warning_feed import WarningFeed
@@ -174,6 +175,7 @@ def build(settings: Settings, journal: Journal, routing: RoutingConfig | None = 
         unacknowledged=UnacknowledgedCalls(
             router, refusals, requests.ask_for_audio, lambda act: inbox.post(Do(act))
         ),
+        trunk_probe=TrunkProbe(ari, settings.trunk_probe, clock.now),
     )
     router.codes.throttle.supervisor_pin = engine.people.supervisor_pin
     reconnect = Reconnect(engine, requests.tell_full)

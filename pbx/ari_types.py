@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+_LONGEST_ADDRESS = 64
+
 
 class CallerId(msgspec.Struct, frozen=True):
     """A party's name and number as the network gave them: hostile text."""
@@ -26,11 +28,13 @@ class DialplanPlace(msgspec.Struct, frozen=True):
 class ChannelVars(msgspec.Struct, frozen=True):
     """The variables that `ari.conf` names in `channelvars`; empty before they are set.
 
-    `withheld`: not empty if the citizen asked that the number be shown to nobody.
+    `withheld`: not empty if the citizen asked that the number be shown to nobody. `trunk`: the
+    address and port from which a citizen's INVITE came, as Asterisk writes it.
     """
 
     audio_quality: str = msgspec.field(default="", name="RTPAUDIOQOS")
     withheld: str = msgspec.field(default="", name="WITHHELD")
+    trunk: str = msgspec.field(default="", name="TRUNK")
 
 
 class Channel(msgspec.Struct, frozen=True):
@@ -48,6 +52,11 @@ class Channel(msgspec.Struct, frozen=True):
     creationtime: str = ""
     channelvars: ChannelVars = ChannelVars()
     protocol_id: str = ""
+
+
+def address_of(peer: str) -> str:
+    """Return the address of an address and port as Asterisk writes them; "" if none is known."""
+    return peer.rpartition(":")[0].strip("[]").removeprefix("::ffff:")[:_LONGEST_ADDRESS]
 
 
 class Playback(msgspec.Struct, frozen=True):

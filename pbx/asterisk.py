@@ -48,8 +48,10 @@ class Asterisk:
         writable: Sequence[Path],
         readable: Sequence[Path],
         unread: Path | None = None,
+        more_writable: Callable[[], Sequence[Path]] = tuple,
     ) -> None:
         self.home = home
+        self._more_writable = more_writable
         self._unread = unread
         self._programs = programs
         self._writable, self._readable = list(writable), list(readable)
@@ -74,7 +76,7 @@ class Asterisk:
             "-f",
             "-C",
             str(self.home / "etc" / "asterisk.conf"),
-            writable=[self.home, *self._writable],
+            writable=[self.home, *self._writable, *self._more_writable()],
             readable=self._readable,
             die_with_parent=die_with_parent,
         )

@@ -36,6 +36,7 @@ EVENT_KEYS: Mapping[EventKind, Keys] = MappingProxyType(
             "called_number": PLAIN,
             "asterisk_id": PLAIN,
             "language": PLAIN,
+            "trunk": PLAIN,
             "withheld": PLAIN,
             "nuisance": PLAIN,
             "redial_of": PLAIN,

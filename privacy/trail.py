@@ -47,12 +47,13 @@ USER_HEADER = "X-Ngalam112-User"
 _ONE: Mapping[str, tuple[Looked, str, str]] = {
     "/api/calls/{id}": (Looked.CALL, "call", "call_id"),
     "/api/incidents/{id}": (Looked.INCIDENT, "incident", "id"),
+    "/api/desk/dispatches/{id}": (Looked.INCIDENT, "dispatch", "incident_id"),
     "/api/texts/{id}": (Looked.TEXT, "text", "id"),
     "/api/callbacks/{id}": (Looked.CALLBACK, "callback", "id"),
 }
 _LISTS = (
     *("/api/calls", "/api/incidents", "/api/texts", "/api/callbacks", "/api/dispatches"),
-    "/api/places",
+    *("/api/places", "/api/desk/dispatches"),
 )
 
 

@@ -20,6 +20,12 @@ from reports.incidents import AT_WORK, MOST
 _DISPATCH = DispatchRow.__table__
 _INCIDENT = IncidentRow.__table__
 _OLDEST = (DispatchRow.created_at, DispatchRow.id)
+_AT_AGENCY = (
+    DispatchState.SENDING,
+    DispatchState.SENT,
+    DispatchState.OVERDUE,
+    DispatchState.ACKNOWLEDGED,
+)
 _DONE = (IncidentState.RESOLVED, IncidentState.CLOSED, IncidentState.CANCELLED)
 
 
@@ -61,6 +67,23 @@ async def list_dispatches(
 async def dispatches_of(session: AsyncSession, incident_id: str) -> list[Dispatch]:
     """Return all dispatches of one incident, the oldest first."""
     query = select(_DISPATCH).where(DispatchRow.incident_id == incident_id).order_by(*_OLDEST)
+    return [_dispatch(row) for row in (await session.execute(query)).mappings()]
+
+
+async def dispatches_to(session: AsyncSession, agency: str, limit: int) -> list[Dispatch]:
+    """Return the dispatches to one agency that it has not declined, of incidents that are not over,
+    the oldest first.
+    """
+    query = (
+        select(_DISPATCH)
+        .where(
+            DispatchRow.agency == agency,
+            DispatchRow.state.in_([one.value for one in _AT_AGENCY]),
+            DispatchRow.incident_id.in_(_at_work()),
+        )
+        .order_by(*_OLDEST)
+        .limit(min(limit, MOST))
+    )
     return [_dispatch(row) for row in (await session.execute(query)).mappings()]
 
 

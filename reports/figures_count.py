@@ -67,6 +67,7 @@ class CallFacts(NamedTuple):
     legs: Sequence[Mapping[str, Any]] = ()
     held_ms: int = 0
     kecamatan: str | None = None
+    trunk: str | None = None
 
 
 COUNTED_OF = (

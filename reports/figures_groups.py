@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from reports.errors import BadQuestion
 from reports.figures_count import NONE, CallFacts
 
-By = Literal["hour", "category", "operator", "15min", "shift", "day", "month", "kecamatan"]
+By = Literal["hour", "category", "operator", "15min", "shift", "day", "month", "kecamatan", "trunk"]
 
-COLUMNS = ("category", "operator", "kecamatan")
+COLUMNS = ("category", "operator", "kecamatan", "trunk")
 """The groupings by what a column of the call says."""
 
 OF_HOURS = ("hour", "15min")

@@ -12,6 +12,7 @@ from reports.errors import BadQuestion
 from reports.figures import SHORT_S
 from reports.figures_groups import OF_HOURS, SHIFTS, Shift
 from reports.parts import Part, Report
+from reports.said import Said
 from reports.summary import Summary, summaries, summary
 from reports.sums import Period
 from reports.supervisor import busiest, group_parts, loss_parts, service_parts, summary_parts
@@ -45,7 +46,7 @@ async def report_of(session: AsyncSession, name: str, asked: Asked) -> Report:
     since, until = asked.period
     return Report(
         name=name.replace("-", "_"),
-        title=kind.title,
+        title=Said(kind.title),
         since=since,
         until=until,
         tz=asked.tz,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+
+from reports.said import Said
 
 Cell = str | int | float | None
 
@@ -44,13 +46,27 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     behind: int = 0
 
 
-def part(name: str, title: str, columns: str, rows: Iterable[Sequence[Cell]]) -> Part:
-    """Return a table; `columns`: `name=title` or a name that is its title, by commas."""
+def part(
+    name: str, title: str, columns: str, rows: Iterable[Sequence[Cell]], **values: object
+) -> Part:
+    """Return a table; `columns`: `name=title` or a name that is its title, by commas.
+
+    Titles are texts of ours (`Said`); `values`: what stands where they have names in braces.
+    """
     titles = []
     for one in columns.split(","):
         key, _, said = one.strip().partition("=")
-        titles.append(Title(key, said or key))
-    return Part(name=name, title=title, columns=titles, rows=[list(row) for row in rows])
+        titles.append(Title(key.format(**values), _said(said or key, values)))
+    shown = _said(title, values)
+    return Part(name=name, title=shown, columns=titles, rows=[list(row) for row in rows])
+
+
+def _said(template: str, values: Mapping[str, object]) -> Said:
+    whole = values.get(template.strip("{}"))
+    if isinstance(whole, Said):  # it is all that the title says
+        return whole
+    wanted = {name: one for name, one in values.items() if f"{{{name}}}" in template}
+    return Said(template, **wanted)
 
 
 def seconds(ms: float | None) -> float | None:

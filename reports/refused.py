@@ -12,6 +12,9 @@ from models.tables import RefusedCallsRow
 
 _HOUR = timedelta(hours=1)
 
+ELSEWHERE = "elsewhere"
+"""The source of all calls from no trunk, as `ngalam112.engine.refusal_counts` writes it."""
+
 REASONS = {
     400: "makes no sense",
     401: "address or number not known",

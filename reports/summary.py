@@ -49,8 +49,9 @@ OFFERED: tuple[ColumnElement[bool], ...] = (
 class Summary(Figures, kw_only=True):
     """The totals of the calls that arrived from `since` on and before `until`, and of each group.
 
-    `groups`: by category, operator or kecamatan in the order of their names, and a call is of the
-    operator who answered it first, while `taken` is of whoever took it; by a time in the order of
+    `groups`: by category, operator, kecamatan or trunk in the order of their names, and a call is
+    of the operator who answered it first, while `taken` is of whoever took it; a trunk is an
+    address, also one whose calls were all refused before the line; by a time in the order of
     time, named after its begin in the time zone `tz`: 2026-04-13T07:00+07:00, 2026-04-13, 2026-04,
     or 2026-04-13 21-05 for a shift, after the day on which it begins. `refused_before`: what never
     came to the line, by hours, and in no other figure. `behind`: so many entries of the journal the
@@ -96,6 +97,9 @@ async def summaries(
     refused = await refused_before(session, since, until)
     with _no_garbage():
         await session.run_sync(_count, (since, until), some)
+        for one in some:
+            if one.by == "trunk":
+                one.name_all(each.source for each in refused)
         total = Tally()
         for tally in some[0].tallies.values():
             total.merge(tally)
@@ -141,6 +145,11 @@ class _Grouping:
         names, own = add_row(self.tallies[name], sql, row)
         self.taken.update(names)
         self.taken[name] += own  # which counts by operator
+
+    def name_all(self, names: Iterable[str]) -> None:
+        """Let these have groups, if only of no calls."""
+        for name in names:
+            self.tallies[name] = self.tallies[name]
 
     def in_order(self) -> list[tuple[str, Tally]]:
         """Times in their order, others by their names."""

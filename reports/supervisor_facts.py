@@ -34,6 +34,7 @@ from reports.figures import mean, percentile
 from reports.figures_count import has_taken
 from reports.parts import Cell, Part, part, seconds, share
 from reports.reading import json_values, moments, raw_rows
+from reports.said import Said
 from reports.summary import OFFERED
 from reports.sums import Period, Sql, end_after, windows
 
@@ -220,11 +221,11 @@ def _callbacks(session: Session, since: datetime | None, until: datetime | None)
                 begin = moment(lost)
                 delays.append(max(0, round((at - _epoch(begin)) * 1000)))
     owed, ordered = outcomes.total(), sorted(delays)
-    told: list[list[Cell]] = [["owed", owed, share(owed, owed)]]
+    told: list[list[Cell]] = [[Said("owed"), owed, share(owed, owed)]]
     for result in ItemOutcome:
         count = outcomes[result.value]
-        told.append([result.value.replace("_", " "), count, share(count, owed)])
-    told.append(["open", outcomes[None], share(outcomes[None], owed)])
+        told.append([Said(result.value.replace("_", " ")), count, share(count, owed)])
+    told.append([Said("open"), outcomes[None], share(outcomes[None], owed)])
     delay = [seconds(one) for one in (mean(ordered), *(percentile(ordered, p) for p in (50, 95)))]
     return [
         part("callbacks", "Callbacks", "outcome, callbacks, percent=%", told),

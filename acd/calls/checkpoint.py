@@ -114,6 +114,7 @@ class ClaimCheckpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     called: str = ""
     withheld: bool = False
     at: float = 0.0
+    trunk: str = ""
 
 
 def call_checkpoints(facts: dict[str, Any]) -> dict[str, CallCheckpoint]:

@@ -51,8 +51,9 @@ class CategorySource(StrEnum):
 class EventKind(StrEnum):
     """What can happen to a call. The names are those in the events table and in the exports."""
 
-    # caller_number, caller_name, called_number, asterisk_id, language; if it is so: withheld,
-    # nuisance (why), redial_of, callback_of, test (what a test call was told of itself: codec)
+    # caller_number, caller_name, called_number, asterisk_id, language; if it is so: trunk,
+    # withheld, nuisance (why), redial_of, callback_of, test (what a test call was told of itself:
+    # codec)
     ARRIVED = "arrived"
     DIGIT = "digit"  # digit, menu
     # digit, stage (queued, ringing, talking), means (yes, no or "", in a talk): outside the menu
@@ -143,6 +144,7 @@ SELDOM = (
     "silent",
     "nuisance",
     "disposition",
+    "trunk",
 )
 """Fields that most calls do not have.
 
@@ -170,7 +172,8 @@ class CallRecord(msgspec.Struct, kw_only=True):
     citizen is within `radius_m` of there. `withheld`: the caller asked that the number be shown to
     nobody (RFC 3323); who sees it is `acd.numbers.withheld`. `silent`: nothing was pressed and
     nothing heard in the menu. `nuisance`: why it is served behind others (`acd.numbers.nuisance`).
-    `disposition`: what an operator says that it was, such as prank.
+    `disposition`: what an operator says that it was, such as prank. `trunk`: the address from
+    which the INVITE came.
     """
 
     call_id: str
@@ -219,6 +222,7 @@ class CallRecord(msgspec.Struct, kw_only=True):
     silent: bool = False
     nuisance: str | None = None
     disposition: str | None = None
+    trunk: str | None = None
 
     @property
     def latest(self) -> float:
@@ -420,6 +424,7 @@ def apply(record: CallRecord, event: CallEvent) -> None:
             record.withheld = record.withheld or "withheld" in data
             if "nuisance" in data:
                 record.nuisance = data["nuisance"]
+            record.trunk = data.get("trunk")
         case EventKind.MENU_DONE:
             record.menu_done_at = at
             record.category = data["category"]

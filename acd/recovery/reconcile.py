@@ -25,6 +25,7 @@ class LiveLeg(msgspec.Struct, frozen=True, kw_only=True):
     up: bool = True
     caller_number: str = ""
     withheld: bool = False
+    trunk: str = ""
     caller_name: str = ""
     called_number: str = ""
     age_s: float = 0.0

@@ -11,6 +11,8 @@ import msgspec
 from lab.actors.sipp import SippError, SippResult, SippRun, credentials, free_port, run_sipp
 from pbx.programs import Programs
 
+_TOGETHER = 50.0  # phones a second
+
 
 class PlayedPhone(msgspec.Struct, frozen=True, kw_only=True):
     """A SIP account that SIPp plays at `port`."""
@@ -43,31 +45,67 @@ class Players:
         await self._succeed("phone_register_ok", phone)
         return phone
 
+    async def register_together(self, numbers: Sequence[str], password: str) -> list[PlayedPhone]:
+        """Register phones that one SIPp plays: all of them are called at the same port."""
+        port = free_port()
+        phones = [PlayedPhone(number=one, password=password, port=port) for one in numbers]
+        await self._each_succeeds("phone_register_ok", phones)
+        return phones
+
+    async def all_leave(self, phones: Sequence[PlayedPhone]) -> None:
+        """Stop everything that was started, and unregister these phones."""
+        await self._stack.aclose()
+        if phones:
+            await self._each_succeeds("phone_unregister", phones)
+
     async def dial(self, phone: PlayedPhone, code: str) -> None:
         """Dial a code from a phone (with digest) and listen to the answer."""
         await self._succeed("phone_dial_code_until_bye", phone, code)
 
+    async def dial_each(self, phones: Sequence[PlayedPhone], code: str) -> None:
+        """Dial a code from each of these phones, at the same time."""
+        await self._each_succeeds("phone_dial_code_until_bye", phones, code)
+
     async def dial_and_press(
-        self, phone: PlayedPhone, code: str, *keys: str, hang_up: bool = False
+        self,
+        phone: PlayedPhone,
+        code: str,
+        *keys: str,
+        between_s: float = 6.0,
+        hang_up: bool = False,
     ) -> None:
-        """Dial a code and press keys, twice; or once, and `hang_up`."""
-        scenario = "phone_dial_code_keys_bye" if hang_up else "phone_dial_code_keys_until_bye"
-        await self._succeed(scenario, phone, code, *keys)
+        """Dial a code and press keys, twice; or once, and `hang_up`.
+
+        `between_s`: from the beginning of the first keys to that of the others. SIPp plays them
+        beside each other otherwise: five keys take two seconds.
+        """
+        if hang_up:
+            await self._succeed("phone_dial_code_keys_bye", phone, code, *keys)
+        else:
+            between = f"{between_s * 1000:.0f}"
+            await self._succeed("phone_dial_code_keys_until_bye", phone, code, *keys, between)
 
     async def _succeed(self, scenario: str, phone: PlayedPhone, *more: str) -> None:
+        await self._each_succeeds(scenario, [phone], *more)
+
+    async def _each_succeeds(
+        self, scenario: str, phones: Sequence[PlayedPhone], *more: str
+    ) -> None:
         result = await run_sipp(
             self._programs,
             self._work,
             scenario,
             target=self._target,
-            port=phone.port if scenario == "phone_register_ok" else None,
-            calls=1,
+            port=phones[0].port if scenario == "phone_register_ok" else None,
+            calls=len(phones),
+            rate=_TOGETHER,
             limit_s=30,
-            rows=[credentials(phone.number, phone.password, *more)],
+            rows=[credentials(one.number, one.password, *more) for one in phones],
         )
-        if result.successful != 1:
+        if result.successful != len(phones):
+            numbers = ", ".join(one.number for one in phones)
             raise SippError(
-                f"Phone {phone.number} could not do {scenario} {more[:1]}; SIPp says: "
+                f"Phone {numbers} could not do {scenario} {more[:1]}; SIPp says: "
                 f"{result.why or 'nothing.'}"
             )
 
@@ -79,8 +117,12 @@ class Players:
         limit_s: float = 600,
         trace: bool = False,
         noted: bool = False,
+        rows: Sequence[Sequence[str]] | None = None,
     ) -> SippRun:
-        """Let the phone take calls as the scenario says, until it is stopped."""
+        """Let the phone take calls as the scenario says, until it is stopped.
+
+        `rows`: what the scenario reads of its injection file, a row a call and again from the top.
+        """
         run = SippRun(
             self._programs,
             self._work,
@@ -90,6 +132,7 @@ class Players:
             limit_s=limit_s,
             trace=trace,
             noted=noted,
+            rows=rows,
         )
         return await self._stack.enter_async_context(run)
 

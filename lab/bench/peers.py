@@ -9,20 +9,22 @@ from __future__ import annotations
 import asyncio
 import re
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from sqlalchemy import func, select
 
-from acd.operators.operator import Phone
+from acd.operators.operator import Operator, Phone
 from lab.actors.sipp import free_port
 from lab.chaos import processes
 from lab.chaos.line import ChaosFailed, line_settings
 from lab.machine.waiting import eventually
 from models.database import Database, upgrade
-from models.tables import CallRow
-from ngalam112.accounts.admin import add_operator, add_phone, new_password
+from models.tables import CallRow, OperatorRow, PhoneRow
+from ngalam112.accounts.admin import new_password, operator_row, sealed
+from ngalam112.accounts.pins import hash_pin
 from ngalam112.cli.client import Client
 from ngalam112.config.provision import TEMPLATES, asterisk_values, provision, provision_phones
 from ngalam112.config.sounds import reuse_sounds
@@ -198,16 +200,22 @@ class OurLine(Peer):
 
     async def _start(self) -> None:
         await upgrade(self.settings.url)
-        async with Database(self.settings.url) as database:
-            for index, number in enumerate(PHONES):
-                phone = self._phone(number)
-                await add_phone(database, number, phone.password, phone.contact)
-                operator = str(_FIRST_OPERATOR + index)
-                await add_operator(database, operator, f"Petugas {operator}", "654321", number)
+        async with Database(self.settings.url) as database, database.session() as session:
+            session.add_all(self._accounts())
+            await session.commit()
         await prepare(self.settings, self.ground.programs)
         self._mute()
         self._line = RunningLine(self.settings, self.ground.programs)
         await self._line.__aenter__()
+
+    def _accounts(self) -> Iterator[PhoneRow | OperatorRow]:
+        """All phones, and at each an operator with the same PIN: in one go, for they are many."""
+        pin_hash = hash_pin("654321")
+        for index, number in enumerate(PHONES):
+            phone = sealed(self._phone(number))
+            yield PhoneRow(number=number, password=phone.password, contact=phone.contact)
+            operator = str(_FIRST_OPERATOR + index)
+            yield operator_row(Operator(operator, f"Petugas {operator}", pin_hash, number))
 
     async def _stop(self) -> None:
         if self._line is not None:

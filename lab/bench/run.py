@@ -44,7 +44,7 @@ from lab.machine.failure_report import keep_and_say, kept_if_it_breaks
 from lab.machine.interrupts import unless_ended
 from lab.machine.stalls import watched
 from ngalam112.config.settings import Settings, load_settings
-from ngalam112.config.sounds import build_music, build_sounds
+from ngalam112.config.sounds import build_music, build_sounds, reuse_sounds
 from ngalam112.terminal import console
 from pbx.programs import Programs
 
@@ -156,6 +156,7 @@ async def _play(settings: Settings, wanted: Wanted, base: Path, say: Say) -> Fig
     say(", ".join(f"{name} {value}" for name, value in about.items()))
     common = load_settings(home=base / "sounds")
     common.home.mkdir(parents=True, mode=0o700)
+    await asyncio.to_thread(reuse_sounds, settings.home, common.home)
     await asyncio.to_thread(build_sounds, common.prompts, common.sounds, programs)
     await asyncio.to_thread(build_music, common.music, programs)
     ground = Ground(

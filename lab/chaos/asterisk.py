@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +14,6 @@ from lab.chaos.play import Ended, Moment, Play, Stage, a_play, ending
 from lab.chaos.verdict import Row
 from lab.machine.waiting import eventually
 from lab.storm.verdict import missing
-from ngalam112.config.settings import PROJECT
 from pbx.asterisk import Asterisk
 from reports.calls import CallHistory
 
@@ -27,7 +24,7 @@ _NO_END = (None, "line_stopped", "unknown")
 
 async def asterisk_killed(stage: Stage) -> Row:
     """kill -9 of Asterisk with calls in all stages; then new citizens call."""
-    calls = stage.of(50, 15)
+    calls = stage.of(50, 12)
     async with a_play(stage, desks=stage.of(10, 5)) as play:
         await play.operators_come()
         await play.players.crowd(at_once=calls)
@@ -66,14 +63,8 @@ async def _ready(play: Play, killed: int) -> Moment:
 
 async def _callbacks(play: Play) -> list[dict[str, Any]]:
     """What `ngalam112 callbacks list` says."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "ngalam112", "callbacks", "list", "--format", "json"),
-        cwd=PROJECT,
-        env=play.line.settings.environment(),
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await process.communicate()
-    return list(json.loads(out)) if process.returncode == 0 else []
+    out = await play.line.command("callbacks", "list", "--format", "json")
+    return [] if out is None else list(json.loads(out))
 
 
 def were_up(citizens: Iterable[Note], at: float) -> set[str]:

@@ -24,26 +24,25 @@ from reports.calls import CallHistory
 HOUR_S = 3600.0
 STEPS = (HOUR_S, 0.0, -HOUR_S)  # how far ahead: an hour forward, back again, and back once more
 CLOSE_S = 0.5
-_EVERY_S = (15, 4)
+_EVERY_S = (15, 3)
 
 
 async def clock_stepped(stage: Stage) -> Row:
     """Set the clock forward and back with calls in all stages."""
-    calls = stage.of(50, 20)
+    calls = stage.of(50, 14)
     clock = WallClock(stage.base.with_name("clock"))
     faults, up = [], []
-    async with a_play(stage, desks=stage.of(12, 8), pairs=2, clock=clock) as play:
-        await play.line.stands_by(STANDBY_WITHIN_S)
-        await play.talks_begin(stage.of(80, 26))
-        await play.operators_come()
+    async with a_play(stage, desks=stage.of(12, 6), pairs=2, clock=clock) as play:
+        await play.all_come()
         await play.players.crowd(at_once=calls - 2)
+        await play.line.stands_by(STANDBY_WITHIN_S)
         for ahead in STEPS:
             up.append(await all_stages(play, round(calls * 0.9)))
             clock.set_ahead(ahead)
             faults.append(Moment.now())
             stage.say(f"the clock is set to {ahead:+.0f} s: {up[-1]}")
             await asyncio.sleep(stage.of(*_EVERY_S))
-        ended = await ending(play, SERVED_WITHIN_S)
+        ended = await ending(play, SERVED_WITHIN_S, faults)
         # until the last wrap-up is over and written
         await asyncio.sleep(play.line.settings.wrap_up_s + 2.0)
         _, operators = await what_is_kept(play.line.settings)

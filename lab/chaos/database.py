@@ -16,8 +16,8 @@ from lab.chaos.verdict import Row
 
 CALLS_A_SECOND = 5.0
 LATER_LIMIT_S = 0.1
-_BEFORE_S = (20, 6)  # full and quick: what the time of the outage is compared with
-_AFTER_S = (5, 2)  # others call when it is back
+_BEFORE_S = (20, 4)  # full and quick: what the time of the outage is compared with
+_AFTER_S = (5, 1)  # others call when it is back
 _DESKS = 24
 # the same for all, so that what is compared is the line alone
 _SHORT = Behaviour(key_ms=(300, 300), ring_ms=(100, 500), talk_ms=(700, 1500))
@@ -42,7 +42,7 @@ async def postgres_stopped(stage: Stage) -> Row:
                 await asyncio.to_thread(server.start_again)
 
         async with a_play(stage, desks=_DESKS, behaviour=_SHORT, database_url=url) as play:
-            return await _outage("postgres_stopped", play, stopped, stage.of(60, 8))
+            return await _outage("postgres_stopped", play, stopped, stage.of(60, 6))
     finally:
         await asyncio.to_thread(server.stop)
 
@@ -62,7 +62,7 @@ async def sqlite_locked(stage: Stage) -> Row:
             finally:
                 other.close()
 
-        return await _outage("sqlite_locked", play, locked, stage.of(20, 5))
+        return await _outage("sqlite_locked", play, locked, stage.of(20, 4))
 
 
 async def _outage(fault: str, play: Play, outage: Outage, seconds: int) -> Row:

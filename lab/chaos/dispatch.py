@@ -53,10 +53,10 @@ async def dispatch_killed(stage: Stage) -> Row:
             agency_ca_file=ca_file(),
         ) as play,
     ):
-        await play.line.stands_by(STANDBY_WITHIN_S)
         await _agencies_are_known(play, told)
         await play.operators_come()
         await play.players.crowd(at_once=stage.of(12, 6))
+        await play.line.stands_by(STANDBY_WITHIN_S)
         one = _Desk(play)
         faults: list[Moment] = []
         for number in range(kills):

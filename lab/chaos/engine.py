@@ -23,7 +23,9 @@ REPLACED_LIMIT_S = 15.0
 STAGES = ("menu", "queued", "ringing", "talking")
 STANDBY_WITHIN_S = 20.0
 SERVED_WITHIN_S = 180.0
-_KILL_EVERY_S = 6.0  # about, with the start of the engines that stand by next
+# from when another engine stands by until the next kill
+_APART_S, _QUICK_S = (0.5, 4.0), (0.2, 1.5)
+_SERVES_S = 3.0  # others call, whom the next engine serves
 
 
 async def all_stages(play: Play, count: int, within: float = 60.0) -> dict[str, int]:
@@ -106,49 +108,47 @@ def judged(
 
 
 async def engine_killed(stage: Stage) -> Row:
-    """kill -9 of the engine that serves, again and again, with calls in all stages."""
-    kills, calls = stage.of(20, 2), stage.of(100, 24)
+    """kill -9 of the engine that serves, again and again, with calls in all stages.
+
+    In a short play the last kill is followed by one of the next engine, in its recovery.
+    """
+    kills, calls = stage.of(20, 2), stage.of(100, 16)
     faults: list[Moment] = []
     up: list[dict[str, int]] = []
     stood_by = True
-    async with a_play(stage, desks=stage.of(16, 8), pairs=stage.of(4, 2)) as play:
-        await play.line.stands_by(STANDBY_WITHIN_S)
-        await play.talks_begin(kills * _KILL_EVERY_S + stage.of(30, 10))
-        await play.operators_come()
+    async with a_play(stage, desks=stage.of(16, 6), pairs=stage.of(4, 2)) as play:
+        await play.all_come()
         await play.players.crowd(at_once=calls - len(play.endpoints.citizens))
-        for _ in range(kills):
-            await asyncio.sleep(stage.random.uniform(0.5, 4.0))
+        for number in range(1, kills + 1):
+            twice = stage.quick and number == kills
+            stood_by &= await play.line.stands_by(STANDBY_WITHIN_S, count=1 + twice)
+            await asyncio.sleep(stage.random.uniform(*(_QUICK_S if stage.quick else _APART_S)))
             up.append(await all_stages(play, round(calls * 0.9)))
-            moment, _ = await fault(play, signal.SIGKILL)
-            faults.append(moment)
-            stage.say(f"killed: {up[-1]}")
+            if twice:
+                faults.append(await _killed_again(play, up[-1]))
+            else:
+                moment, _ = await fault(play, signal.SIGKILL)
+                faults.append(moment)
+                stage.say(f"killed: {up[-1]}")
             stood_by &= await recovered(play)
-        ended = await ending(play, SERVED_WITHIN_S)
+        if stage.quick:
+            await asyncio.sleep(_SERVES_S)
+        ended = await ending(play, SERVED_WITHIN_S, faults)
         return judged("engine_killed", play, ended, faults, up, BACK_LIMIT_S, stood_by=stood_by)
 
 
 async def engine_killed_again(stage: Stage) -> Row:
     """kill -9 of the engine, and of the next one in the middle of its recovery."""
-    calls = stage.of(100, 24)
-    async with a_play(stage, desks=stage.of(16, 8), pairs=2) as play:
-        await play.line.stands_by(STANDBY_WITHIN_S, count=2)
-        await play.talks_begin(stage.of(60, 20))
-        await play.operators_come()
+    calls = stage.of(100, 16)
+    async with a_play(stage, desks=stage.of(16, 6), pairs=2) as play:
+        await play.all_come()
         await play.players.crowd(at_once=calls - 2)
+        await play.line.stands_by(STANDBY_WITHIN_S, count=2)
         up = await all_stages(play, round(calls * 0.9))
-        first, pid = await fault(play, signal.SIGKILL)
-
-        def next_one() -> bool:
-            return play.line.engine() not in (None, pid)
-
-        what = "another engine serves"
-        await eventually(next_one, 30.0, what, every=0.005, error=ChaosFailed)
-        await asyncio.sleep(stage.random.uniform(0.0, 0.3))
-        second, _ = await fault(play, signal.SIGKILL)
-        stage.say(f"killed, and again {second.steady - first.steady:.2f} s later: {up}")
+        second = await _killed_again(play, up)
         stood_by = await recovered(play)
-        await asyncio.sleep(3.0)  # others call, whom the engine serves
-        ended = await ending(play, SERVED_WITHIN_S)
+        await asyncio.sleep(_SERVES_S)
+        ended = await ending(play, SERVED_WITHIN_S, [second])
         return judged(
             "engine_killed_again",
             play,
@@ -160,14 +160,28 @@ async def engine_killed_again(stage: Stage) -> Row:
         )
 
 
+async def _killed_again(play: Play, up: dict[str, int]) -> Moment:
+    """Kill the engine that serves, and the next one in its recovery; returns when that was."""
+    first, pid = await fault(play, signal.SIGKILL)
+
+    def next_one() -> bool:
+        return play.line.engine() not in (None, pid)
+
+    what = "another engine serves"
+    await eventually(next_one, 30.0, what, every=0.005, error=ChaosFailed)
+    await asyncio.sleep(play.stage.random.uniform(0.0, 0.3))
+    second, _ = await fault(play, signal.SIGKILL)
+    play.stage.say(f"killed, and again {second.steady - first.steady:.2f} s later: {up}")
+    return second
+
+
 async def engine_frozen(stage: Stage) -> Row:
     """SIGSTOP of the engine that serves; a citizen dials in that moment."""
-    calls = stage.of(100, 24)
-    async with a_play(stage, desks=stage.of(16, 8), pairs=stage.of(4, 2)) as play:
-        await play.line.stands_by(STANDBY_WITHIN_S)
-        await play.talks_begin(stage.of(60, 20))
-        await play.operators_come()
+    calls = stage.of(100, 16)
+    async with a_play(stage, desks=stage.of(16, 6), pairs=stage.of(4, 2)) as play:
+        await play.all_come()
         await play.players.crowd(at_once=calls - len(play.endpoints.citizens))
+        await play.line.stands_by(STANDBY_WITHIN_S)
         up = await all_stages(play, round(calls * 0.9))
         moment, pid = await fault(play, signal.SIGSTOP)
         stage.say(f"frozen: {up}")
@@ -178,7 +192,7 @@ async def engine_frozen(stage: Stage) -> Row:
             await recovered(play)
         finally:
             processes.kill(pid, signal.SIGCONT)
-        ended = await ending(play, SERVED_WITHIN_S)
+        ended = await ending(play, SERVED_WITHIN_S, [moment])
         probe = _ring_of_newest(ended, moment)
         losses, late = [], []
         if not replaced:

@@ -23,16 +23,16 @@ async def engine_gone(stage: Stage) -> Row:
 
     There is a phone for each of them: the fallback rings none that is in a talk.
     """
-    waiting, gone_s = stage.of(50, 10), float(stage.of(30, 12))
+    waiting, gone_s = stage.of(50, 8), float(stage.of(30, 12))
     async with a_play(stage, desks=waiting, pairs=2, listeners=waiting) as play:
-        await play.line.stands_by(STANDBY_WITHIN_S)
-        await play.talks_begin(gone_s + stage.of(40, 18))
-        await play.players.phones(play.desks)  # nobody sits there: only the fallback rings them
+        # nobody sits at these phones: only the fallback rings them
+        await asyncio.gather(play.talks_begin(), play.players.phones(play.desks))
         callers = await play.players.heard(play.endpoints.listeners)
 
         async def all_wait() -> bool:
             return (await play.line.stages()).get("queued", 0) >= waiting
 
+        await play.line.stands_by(STANDBY_WITHIN_S)
         await eventually(all_wait, 30.0, f"{waiting} citizens wait", error=ChaosFailed)
         up = await play.line.stages()
         moment = await nobody_serves(play)
@@ -40,7 +40,7 @@ async def engine_gone(stage: Stage) -> Row:
         await asyncio.sleep(gone_s)
         await play.line.start()
         stage.say("the line is up again")
-        ended = await ending(play, SERVED_WITHIN_S)
+        ended = await ending(play, SERVED_WITHIN_S, [moment])
         rang = rang_fallback(ended.phones, callers, moment.wall)
         silences = _silences(ended, callers, moment)
         broken = ended.broken(play.endpoints, [moment])

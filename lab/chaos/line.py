@@ -165,6 +165,17 @@ class ChaosLine:
             else {name: count for name, count in status["calls"].items() if count}
         )
 
+    async def command(self, *words: str) -> bytes | None:
+        """What a command of ours prints about this line; None if it fails."""
+        process = await start(
+            *(sys.executable, "-m", "ngalam112", *words),
+            cwd=PROJECT,
+            env=self.settings.environment(),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        out, _ = await process.communicate()
+        return out if process.returncode == 0 else None
+
     # --- its processes ----------------------------------------------------------------------
 
     def engine(self) -> int | None:

@@ -41,6 +41,7 @@ _DROP = """table inet chaos {{
 """
 _END_WITHIN_S = 60.0
 _NEW_AFTER_S = 1.0
+_CALM_S, _QUICK_S = (4.0, 6.0), (2.0, 3.0)  # others call for so long before the cut
 _AFTER_S = (10, 5)  # how long others call after the cut, in which a gap would be seen
 
 
@@ -155,13 +156,12 @@ async def _cut_ami(stage: Stage) -> Row:
 async def _play(fault: str, stage: Stage, *, by_fallback: bool) -> Row:
     """Cut a link while citizens call, fewer than there are operators."""
     await _run("ip", "link", "set", "lo", "up")
-    seconds, at_once = stage.of(30, 12), stage.of(10, 6)
+    seconds, at_once = stage.of(30, 10), stage.of(10, 5)
     async with a_play(stage, desks=at_once + 6, pairs=2) as play:
-        await play.line.stands_by(STANDBY_WITHIN_S)
-        await play.talks_begin(seconds + stage.of(30, 15))
-        await play.operators_come()
+        await play.all_come()
         await play.players.crowd(at_once=at_once)
-        await asyncio.sleep(stage.random.uniform(4.0, 6.0))
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        await asyncio.sleep(stage.random.uniform(*(_QUICK_S if stage.quick else _CALM_S)))
         up = await play.line.stages()
         settings = play.line.settings
         begun = Moment.now()
@@ -174,7 +174,7 @@ async def _play(fault: str, stage: Stage, *, by_fallback: bool) -> Row:
             over = Moment.now()
         stage.say("whole again")
         await asyncio.sleep(stage.of(*_AFTER_S))
-        ended = await ending(play, SERVED_WITHIN_S)
+        ended = await ending(play, SERVED_WITHIN_S, [begun, over])
         broken = ended.broken(play.endpoints, [begun, over])
     losses, late, fallback = in_the_cut(ended, begun.wall, over.wall)
     back = verdict.back_s(ended.calls, ended.phones, over.wall)

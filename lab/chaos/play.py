@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ EMPTY_WITHIN_S = 15.0
 # what no record may say of its end; "unknown" is not there: who hung up while no engine lived was
 # seen by nobody
 NO_END = (None, "line_stopped")
+_EDGE_S = 0.1
 AROUND_S = (0.5, 5.0)  # before and after a fault: where a gap in a talk is the fault's
 
 
@@ -87,12 +89,24 @@ class Play(msgspec.Struct, frozen=True):
         """The phones that are heard."""
         return list(self.line.operators)[: len(self.endpoints.phones)]
 
-    async def talks_begin(self, talk_s: float) -> None:
-        """Let each heard citizen talk with a heard operator for so long."""
-        await self.players.heard_phones(self.heard_desks, self.endpoints, talk_s)
+    async def talks_begin(self) -> None:
+        """Let each heard citizen talk with a heard operator, until `ending`."""
+        await self.players.heard_phones(self.heard_desks, self.endpoints)
         await self.line.log_in(self.heard_desks)
         await self.players.heard(self.endpoints.citizens)
         await self.players.talking(len(self.endpoints.citizens), 30.0)
+
+    async def talks_end(self, faults: Sequence[Moment]) -> None:
+        """Let the heard talks end, once a gap in them would not be the last fault's any more."""
+        if faults:
+            until = faults[-1].steady + AROUND_S[1] + _EDGE_S
+            await asyncio.sleep(max(0.0, until - time.monotonic()))
+        await self.players.heard_talks_end()
+
+    async def all_come(self) -> None:
+        """Let the heard talks begin, and all other operators come as soon as nobody takes these."""
+        await asyncio.gather(self.talks_begin(), self.players.phones(self.desks))
+        await self.line.log_in(self.desks)
 
     async def operators_come(self) -> None:
         """Register all other phones and log their operators in."""
@@ -178,9 +192,17 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         return gaps.judge(heard, [one.steady for one in faults], AROUND_S, self.stalls)
 
 
-async def ending(play: Play, within: float) -> Ended:
-    """Wait until all have gone and all is written; then read what was noted, kept and heard."""
-    sipp = await play.players.all_served(within)
+async def ending(play: Play, within: float, faults: Sequence[Moment] = ()) -> Ended:
+    """Wait until all have gone and all is written; then read what was noted, kept and heard.
+
+    Those who are heard talk for as long as a gap would be the fault's, while others are served.
+    """
+    serving = asyncio.create_task(play.players.all_served(within))
+    try:
+        await play.talks_end(faults)
+        sipp = await serving
+    finally:
+        serving.cancel()
     play.stage.say("the last citizen has gone")
     citizens = play.players.citizens_notes()
     channels, bridges = await _held(play.line)

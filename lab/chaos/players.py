@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import secrets
+import socket
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
@@ -16,15 +18,26 @@ import msgspec
 
 from lab.actors.sipp import SippResult, SippRun, credentials, free_port, run_sipp
 from lab.chaos.line import ChaosFailed, ChaosLine
-from lab.chaos.notes import Note, read_notes
+from lab.chaos.notes import Note, read_notes, times
 from lab.chaos.rtp_endpoints import RtpEndpoints
-from lab.machine.waiting import eventually
+from lab.machine.waiting import comes_true, eventually
 
 CITIZEN = "citizen_noted_key_talk_until_bye"
 HEARD_CITIZEN = "citizen_heard_noted_talk_until_bye"
 PHONE = "phone_noted_answer_some_talk_bye"
 HEARD_PHONE = "phone_heard_noted_answer_some_talk_bye"
 KEYS = "234"
+_ALL_OVER = """INVITE sip:all-over@127.0.0.1:{port} SIP/2.0\r
+Via: SIP/2.0/UDP 127.0.0.1;branch=z9hG4bK{id}\r
+From: <sip:all-over@127.0.0.1>;tag={id}\r
+To: <sip:all-over@127.0.0.1:{port}>\r
+Call-ID: {id}@127.0.0.1\r
+CSeq: 1 INVITE\r
+Contact: <sip:all-over@127.0.0.1>\r
+Content-Length: 0\r
+\r
+"""
+_TOLD_WITHIN_S = 5.0
 _LIMIT_S = 1500.0
 _BUSY = ("0", "0", "0")  # a phone that has its call takes no other one
 _MANY = 5000  # rows; after the last comes the first again
@@ -42,8 +55,8 @@ class Behaviour(msgspec.Struct, frozen=True, kw_only=True):
     talk_ms: Range = (1500, 6000)
 
 
-QUICK = Behaviour(talk_ms=(1000, 3000))
-"""Where a play is to be short: how long people talk proves nothing."""
+QUICK = Behaviour(key_ms=(300, 1500), ring_ms=(300, 1500), talk_ms=(800, 2200))
+"""Where a play is to be short: how long people think, ring and talk proves nothing."""
 
 
 class Players:
@@ -57,6 +70,7 @@ class Players:
         self._endless: list[SippRun] = []
         self._gone: list[SippRun] = []  # whose calls have been ended by us
         self._phones: list[SippRun] = []
+        self._heard: SippRun | None = None
         self._groups = itertools.count(1)
 
     async def __aenter__(self) -> Players:
@@ -73,16 +87,28 @@ class Players:
         rows = [(self._drawn(one.ring_ms), self._drawn(one.talk_ms)) for one in self._times()]
         await self._take_calls(PHONE, numbers, rows)
 
-    async def heard_phones(
-        self, numbers: Sequence[str], endpoints: RtpEndpoints, talk_s: float
-    ) -> None:
-        """Register phones that answer at once, are heard, and talk `talk_s` with one citizen."""
-        rows = [("200", f"{talk_s * 1000:.0f}", str(port)) for port in endpoints.phones]
-        await self._take_calls(HEARD_PHONE, numbers, rows + [_BUSY] * _MANY)
+    async def heard_phones(self, numbers: Sequence[str], endpoints: RtpEndpoints) -> None:
+        """Register phones that answer at once, are heard, and talk with one citizen until told."""
+        rows = [("200", "0", str(port)) for port in endpoints.phones]
+        self._heard = await self._take_calls(HEARD_PHONE, numbers, rows + [_BUSY] * _MANY)
+
+    async def heard_talks_end(self) -> None:
+        """Let all who are heard hang up; one whose talk is over already does nothing."""
+        if self._heard is None:
+            return
+        phones = self._heard
+
+        def over() -> bool:
+            _tell(phones.port)
+            notes = _notes([phones])
+            return set(times(notes, "talks")) <= set(times(notes, "over"))
+
+        # whose talk was cut notes no end: the verdict says so
+        await comes_true(over, _TOLD_WITHIN_S, every=0.1)
 
     async def _take_calls(
         self, scenario: str, numbers: Sequence[str], rows: Iterable[Sequence[str]]
-    ) -> None:
+    ) -> SippRun:
         port = free_port()
         accounts = [credentials(one, self._line.passwords[one]) for one in numbers]
         done = await run_sipp(
@@ -112,6 +138,7 @@ class Players:
         )
         await run.__aenter__()
         self._phones.append(run)
+        return run
 
     # --- citizens ---------------------------------------------------------------------------
 
@@ -207,6 +234,13 @@ class Players:
 
     def _drawn(self, bounds: Range) -> str:
         return str(self._random.randint(*bounds))
+
+
+def _tell(port: int) -> None:
+    """Tell SIPp's heard phones at this port that all talks are over; nobody answers that."""
+    id = secrets.token_hex(8)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(_ALL_OVER.format(port=port, id=id).encode(), ("127.0.0.1", port))
 
 
 def _notes(runs: Iterable[SippRun]) -> list[Note]:

@@ -24,13 +24,16 @@ from lab.chaos.verdict import Row
 from lab.machine.waiting import comes_true
 from ngalam112.config.settings import Settings
 
-CALLS_A_SECOND = 10.0
+CALLS = (5000, 120)
+CALLS_A_SECOND = (10, 6)
+"""Full, and where it is to be short: then other plays run beside it."""
+
 GROWTH_LIMIT = 0.05
 SAMPLE_S = 1.0
 # a connection over which a claim went is closed 10 to 20 s later
 _RETURNS_WITHIN_S = 40.0
 _RULES = Path(__file__).with_name("soak.toml")
-_WARM_UP = 60  # calls: what is opened at first use is open then
+_WARM_UP = (60, 30)  # calls: what is opened at first use is open then
 # a talk of less than half a second is a refusal, and the citizen waits on
 _SHORT = Behaviour(key_ms=(300, 600), ring_ms=(50, 200), talk_ms=(700, 1200))
 
@@ -46,13 +49,13 @@ class Holdings(msgspec.Struct, frozen=True):
 
 
 async def soak(stage: Stage) -> Row:
-    """So many calls, ten a second, each served within a second or two."""
-    calls = stage.of(5000, 200)
+    """So many calls in a row, each served within a second or two."""
+    calls = stage.of(*CALLS)
     async with a_play(
         stage, desks=24, behaviour=_SHORT, wrap_up_s=0.2, distribution_file=_RULES
     ) as play:
         await play.operators_come()
-        await _let_call(play, _WARM_UP)
+        await _let_call(play, stage.of(*_WARM_UP))
         start = await _settled(play.line, None)
         pid = _engine(play.line)
         begun = Moment.now()
@@ -74,7 +77,7 @@ async def soak(stage: Stage) -> Row:
     return row(
         "soak",
         ended,
-        calls_up=round(CALLS_A_SECOND * seconds),
+        calls_up=round(stage.of(*CALLS_A_SECOND) * seconds),
         back_s=0.0,  # nothing has stopped serving
         losses=wrong,
         details={
@@ -123,7 +126,7 @@ def _engine(line: ChaosLine) -> int:
 
 
 async def _let_call(play: Play, calls: int) -> None:
-    run = await play.players.crowd(calls=calls, rate=CALLS_A_SECOND)
+    run = await play.players.crowd(calls=calls, rate=float(play.stage.of(*CALLS_A_SECOND)))
     await run.result()
 
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+from typing import Any
+
+import msgspec
 
 from lab.chaos import verdict
 from lab.chaos.engine import BACK_LIMIT_S, STANDBY_WITHIN_S, fault, judged, recovered
@@ -20,7 +23,7 @@ from lab.chaos.verdict import Row
 from lab.machine.busy_loops import busy_loops
 from lab.machine.waiting import eventually
 
-CALLS = (2000, 160)
+CALLS = (2000, 100)
 RATE_CPS = (100, 60)
 DESKS = (20, 10)
 KILLS = (2, 1)
@@ -30,7 +33,7 @@ _UP_WITHIN_S = 90.0
 _ALL_HAVE_DIALLED_S = (10, 1)
 
 GONE_S = (60, 8)
-GONE_CALLS = (1200, 40)
+GONE_CALLS = (1200, 30)
 GONE_CPS = (60, 20)
 GONE_DESKS = (20, 6)
 MOST_RINGS = 1.2
@@ -40,23 +43,25 @@ LEAST_SERVED = 0.2
 """So much of what the phones could serve the fallback has to serve, from the kill on."""
 
 LOOPS = 4
-LOOPS_S = (15, 6)
-AT_ONCE = (320, 60)
-_WINDOW_S = (10, 5)
+LOOPS_S = (15, 4)
+AT_ONCE = (320, 40)
+_WINDOW_S = (10, 4)
 BACK_TO_NORMAL_S = 5.0
 AS_BEFORE = 0.7
 """So much of what was served in a second before must be served again."""
 
 
 async def engine_killed_in_a_surge(stage: Stage) -> Row:
-    """kill -9 of the engine while ten times as many citizens wait as there are operators."""
+    """kill -9 of the engine while ten times as many citizens wait as there are operators.
+
+    In a short play the line is starved afterwards, as in `starved`.
+    """
     calls, kills = stage.of(*CALLS), stage.of(*KILLS)
     talk_ms = (1000, 1400) if not stage.quick else (600, 900)
     behaviour = Behaviour(key_ms=(200, 400), ring_ms=(100, 300), talk_ms=talk_ms)
     async with a_play(stage, desks=stage.of(*DESKS), pairs=2, behaviour=behaviour) as play:
+        await play.all_come()
         await play.line.stands_by(STANDBY_WITHIN_S)
-        await play.talks_begin(stage.of(100, 25))
-        await play.operators_come()
         await play.players.crowd(calls=calls, rate=float(stage.of(*RATE_CPS)))
         up = [await _up(play, round(calls * 0.6))]
         await asyncio.sleep(stage.of(*_ALL_HAVE_DIALLED_S))
@@ -68,11 +73,26 @@ async def engine_killed_in_a_surge(stage: Stage) -> Row:
             faults.append(moment)
             stage.say(f"killed: {up[-1]}")
             await recovered(play)
-        ended = await ending(play, _SERVED_WITHIN_S)
+        late, more = [], {}
+        if stage.quick:
+            # talks that go on beside the loops would excuse gaps at the kill
+            await play.talks_end(faults)
+            starving = await _starve(play)
+            late, more = starving.late(), starving.details()
+        ended = await ending(play, _SERVED_WITHIN_S, faults)
         # with those who were in the menu, or not known yet, at the moment of a kill
         passed = verdict.passed(ended.citizens, ended.phones, OUT_OF_TURN_S)
-        name = "engine_killed_in_a_surge"
-        return judged(name, play, ended, faults, up, BACK_LIMIT_S, passed=len(passed))
+        return judged(
+            "engine_killed_in_a_surge",
+            play,
+            ended,
+            faults,
+            up,
+            BACK_LIMIT_S,
+            late=late,
+            passed=len(passed),
+            **more,
+        )
 
 
 async def engine_gone_in_a_surge(stage: Stage) -> Row:
@@ -80,8 +100,8 @@ async def engine_gone_in_a_surge(stage: Stage) -> Row:
     behaviour = Behaviour(key_ms=(200, 400), ring_ms=(100, 300), talk_ms=(1000, 1400))
     gone_s, calls = stage.of(*GONE_S), stage.of(*GONE_CALLS)
     async with a_play(stage, desks=stage.of(*GONE_DESKS), behaviour=behaviour) as play:
-        await play.line.stands_by(STANDBY_WITHIN_S)
         await play.operators_come()
+        await play.line.stands_by(STANDBY_WITHIN_S)
         await play.players.crowd(calls=calls, rate=float(stage.of(*GONE_CPS)))
         up = await _up(play, round(calls * 0.2))
         moment = await nobody_serves(play)
@@ -130,44 +150,69 @@ async def _up(play: Play, count: int) -> dict[str, int]:
     return seen
 
 
+class Starving(msgspec.Struct, frozen=True, kw_only=True):
+    """How many calls were served in a second: before busy loops, during them and after.
+
+    `up`: the calls at the loops' begin, by their stage; `begun`: when that was.
+    """
+
+    before: float
+    during: float
+    after: float
+    up: dict[str, int]
+    begun: Moment
+
+    def late(self) -> list[str]:
+        """Say if the line did not get back to what it served before."""
+        if self.after >= AS_BEFORE * self.before:
+            return []
+        return [
+            f"{self.after:.1f} calls a second were served from {BACK_TO_NORMAL_S:g} s after the "
+            f"loops' end on, and {self.before:.1f} before"
+        ]
+
+    def details(self) -> dict[str, Any]:
+        """The figures, for people."""
+        served = {"before": self.before, "during": self.during, "after": self.after}
+        return {"served_cps": {name: round(value, 1) for name, value in served.items()}}
+
+
+async def _starve(play: Play) -> Starving:
+    """Run processes that never sleep, beside a line in which everybody talks and many wait."""
+    stage = play.stage
+    window_s, loops_s = stage.of(*_WINDOW_S), stage.of(*LOOPS_S)
+    await play.players.crowd(at_once=stage.of(*AT_ONCE), rate=50.0)
+    up = await _up(play, round(stage.of(*AT_ONCE) * 0.9))
+    await asyncio.sleep(window_s)  # what is measured: calls served as ever
+    before = _served(play, window_s)
+    begun = Moment.now()
+    with busy_loops(LOOPS):
+        stage.say(f"{LOOPS} busy loops: {up}")
+        await asyncio.sleep(loops_s)
+        during = _served(play, loops_s)
+    await asyncio.sleep(BACK_TO_NORMAL_S + window_s)
+    after = _served(play, window_s)
+    stage.say(f"served in a second: {before:.1f} before, {during:.1f} during, {after:.1f} after")
+    return Starving(before=before, during=during, after=after, up=up, begun=begun)
+
+
 async def starved(stage: Stage) -> Row:
     """Four processes that never sleep, beside a line in which everybody talks and many wait."""
-    window_s, loops_s = stage.of(*_WINDOW_S), stage.of(*LOOPS_S)
     behaviour = Behaviour(key_ms=(200, 400), ring_ms=(100, 300), talk_ms=(1000, 1400))
     async with a_play(stage, desks=stage.of(60, 16), behaviour=behaviour) as play:
-        await play.line.stands_by(STANDBY_WITHIN_S)
         await play.operators_come()
-        await play.players.crowd(at_once=stage.of(*AT_ONCE), rate=50.0)
-        up = await _up(play, round(stage.of(*AT_ONCE) * 0.9))
-        await asyncio.sleep(window_s)  # what is measured: calls served as ever
-        before = _served(play, window_s)
-        moment = Moment.now()
-        with busy_loops(LOOPS):
-            stage.say(f"{LOOPS} busy loops: {up}")
-            await asyncio.sleep(loops_s)
-            during = _served(play, loops_s)
-        await asyncio.sleep(BACK_TO_NORMAL_S + window_s)
-        after = _served(play, window_s)
+        await play.line.stands_by(STANDBY_WITHIN_S)
+        starving = await _starve(play)
         ended = await ending(play, _SERVED_WITHIN_S)
-    stage.say(f"served in a second: {before:.1f} before, {during:.1f} during, {after:.1f} after")
-    late = []
-    if after < AS_BEFORE * before:
-        late.append(
-            f"{after:.1f} calls a second were served from {BACK_TO_NORMAL_S:g} s after the loops' "
-            f"end on, and {before:.1f} before"
-        )
     return row(
         "starved",
         ended,
-        calls_up=sum(up.values()),
-        back_s=verdict.back_s(ended.calls, ended.phones, moment.wall),
-        late=late,
+        calls_up=sum(starving.up.values()),
+        back_s=verdict.back_s(ended.calls, ended.phones, starving.begun.wall),
+        late=starving.late(),
         details={
-            "served_cps": {
-                "before": round(before, 1),
-                "during": round(during, 1),
-                "after": round(after, 1),
-            },
+            "up": starving.up,
+            **starving.details(),
             "passed": len(verdict.passed(ended.citizens, ended.phones, OUT_OF_TURN_S)),
             "by_fallback": ended.by_fallback(),
         },

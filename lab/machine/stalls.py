@@ -22,16 +22,18 @@ from pathlib import Path
 TICK_S = 0.04
 SHORTEST_S = 0.1
 """What is shorter is how machines are, and every limit has room for it."""
+FINE_S = 0.02
+"""The shortest stall for who measures gaps in audio, of which a packet holds so much."""
 ENDS_WITHIN_S = 5.0
 _MOMENT = struct.Struct("d")
 _STALL = struct.Struct("dd")
 
 
 class Stalls:
-    """The stalls that the sleeping process has written to `file`."""
+    """The stalls of at least `shortest_s` that the sleeping process has written to `file`."""
 
-    def __init__(self, file: Path) -> None:
-        self._file = file
+    def __init__(self, file: Path, shortest_s: float = SHORTEST_S) -> None:
+        self._file, self._shortest_s = file, shortest_s
 
     def between(self, since: float, until: float | None = None) -> list[tuple[float, float]]:
         """Begin and end of each stall from `since` to `until` (now), cut off at these two.
@@ -45,21 +47,21 @@ class Stalls:
         whole = (len(written) - _MOMENT.size) // _STALL.size * _STALL.size
         found = list(_STALL.iter_unpack(written[_MOMENT.size : _MOMENT.size + whole]))
         now = time.monotonic()
-        if now - last - TICK_S > SHORTEST_S:
+        if now - last - TICK_S > self._shortest_s:
             found.append((last, now))
         cut = ((max(begin, since), min(end, until)) for begin, end in found)
-        return _united([(begin, end) for begin, end in cut if begin < end])
+        return united([(begin, end) for begin, end in cut if begin < end])
 
 
-def _united(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
+def united(spans: Iterable[tuple[float, float]]) -> list[tuple[float, float]]:
     """The same time as spans that do not overlap, in their order."""
-    united: list[tuple[float, float]] = []
+    found: list[tuple[float, float]] = []
     for begin, end in sorted(spans):
-        if united and begin <= united[-1][1]:
-            united[-1] = united[-1][0], max(end, united[-1][1])
+        if found and begin <= found[-1][1]:
+            found[-1] = found[-1][0], max(end, found[-1][1])
         else:
-            united.append((begin, end))
-    return united
+            found.append((begin, end))
+    return found
 
 
 _watched: list[Stalls] = []
@@ -82,19 +84,22 @@ def on_the_clock(spans: Iterable[tuple[float, float]]) -> list[tuple[float, floa
 
 
 @contextlib.contextmanager
-def watched(file: Path) -> Iterator[Stalls]:
-    """Watch the machine for as long as the block lasts; `stalls` and `stood_still` tell of it."""
+def watched(file: Path, shortest_s: float = SHORTEST_S) -> Iterator[Stalls]:
+    """Watch the machine for as long as the block lasts; `stalls` and `stood_still` tell of it.
+
+    What is shorter than `shortest_s` is not noted; the sleeps are a quarter of it, or `TICK_S`.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(_MOMENT.pack(time.monotonic()))
     sleeper = subprocess.Popen(
-        [sys.executable, "-I", "-S", __file__, str(file)],
+        [sys.executable, "-I", "-S", __file__, str(file), str(shortest_s)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         start_new_session=True,  # a terminal's Ctrl-C is not for it
     )
     assert sleeper.stdout is not None
     sleeper.stdout.read(1)  # it watches from now on
-    found = Stalls(file)
+    found = Stalls(file, shortest_s)
     _watched.append(found)
     try:
         yield found
@@ -106,7 +111,9 @@ def watched(file: Path) -> Iterator[Stalls]:
 class _Notes:
     """Writes the stalls that the sleeping threads have seen, one after the other."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, shortest_s: float) -> None:
+        self.tick_s = min(TICK_S, shortest_s / 4)
+        self._shortest_s = shortest_s
         self._descriptor = os.open(file, os.O_WRONLY)
         self._at = os.fstat(self._descriptor).st_size
         self._turn = threading.Lock()
@@ -114,7 +121,7 @@ class _Notes:
     def woke(self, before: float) -> float:
         """Note a stall if the sleep since `before` took too long; returns the time."""
         now = time.monotonic()
-        if now - before - TICK_S > SHORTEST_S:
+        if now - before - self.tick_s > self._shortest_s:
             with self._turn:
                 os.pwrite(self._descriptor, _STALL.pack(before, now), self._at)
                 self._at += _STALL.size
@@ -130,21 +137,21 @@ def _sleep_on(processor: int, notes: _Notes) -> None:
     os.sched_setaffinity(0, {processor})  # of this thread
     before = time.monotonic()
     while True:
-        time.sleep(TICK_S)
+        time.sleep(notes.tick_s)
         before = notes.woke(before)
 
 
-def _sleep_and_note(file: Path) -> None:
+def _sleep_and_note(file: Path, shortest_s: float) -> None:
     """Sleep until standard input is closed; note each sleep that took too long."""
-    notes = _Notes(file)
+    notes = _Notes(file, shortest_s)
     for processor in os.sched_getaffinity(0):
         threading.Thread(target=_sleep_on, args=(processor, notes), daemon=True).start()
     before = time.monotonic()
     os.write(1, b"!")
-    while not select.select([0], [], [], TICK_S)[0]:
+    while not select.select([0], [], [], notes.tick_s)[0]:
         before = notes.woke(before)
         notes.awake(before)
 
 
 if __name__ == "__main__":
-    _sleep_and_note(Path(sys.argv[1]))
+    _sleep_and_note(Path(sys.argv[1]), float(sys.argv[2]))

@@ -1,4 +1,9 @@
-"""SIPp as the citizens and the phones of a storm: one process a scenario, one a phone."""
+"""SIPp as the citizens and the phones of a storm: one process a scenario, one for all phones.
+
+Each SIPp looks for something to do some thousand times a second, so few of them leave the line more
+of a processor. All phones are registered at the port of theirs; the next turn is that of whichever
+phone is rung next.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +13,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from lab.actors.players import Players
-from lab.actors.sipp import SCENARIOS, SippError, SippResult, SippRun, credentials, run_sipp
+from lab.actors.sipp import (
+    SCENARIOS,
+    SippError,
+    SippResult,
+    SippRun,
+    credentials,
+    free_port,
+    run_sipp,
+)
 from lab.storm.kinds import AGENCY, PHONES
 from lab.storm.ledger import Heard, read_heard
 from lab.storm.phones import join
@@ -19,7 +31,14 @@ from pbx.programs import Programs
 _ALL_KINDS = "phone_as_told"
 _CARRIER = "carrier_by_number_noted"
 AGENCY_CALLS = "agency"
+_PHONES = "phones"
+_REGISTER_A_SECOND = 100.0
 _STARTS_A_SECOND = 500.0  # the calls wait in SIPp for their time
+
+
+def turns_in_order(plan: Plan) -> list[Turn]:
+    """All turns as they are taken: the first ones of all phones, then the second ones."""
+    return [turn for same in zip(*plan.turns.values(), strict=True) for turn in same]
 
 
 class StormPlayers:
@@ -36,7 +55,6 @@ class StormPlayers:
         self._programs, self._work = programs, work
         self._target = f"127.0.0.1:{line_port}"
         self._passwords, self._limit_s = passwords, limit_s
-        self._players = Players(programs, work, line_port)
         self._runs: dict[str, SippRun] = {}
         self._carrier: SippRun | None = None
 
@@ -54,9 +72,9 @@ class StormPlayers:
         files = [SCENARIOS / f"{kind.scenario}.xml" for kind in PHONES]
         text = join(files)
         (self._work / f"{_ALL_KINDS}.xml").write_text(text, "ascii")
-        for number, password in self._passwords.items():
-            phone = await self._players.register(number, password)
-            await self._take_calls(number, phone.port, plan.turns[number])
+        port = free_port()
+        await self._register(port)
+        await self._take_calls(_PHONES, port, turns_in_order(plan))
         await self._take_calls(AGENCY, agency_port, plan.agency_turns)
 
     async def carrier(self, port: int) -> None:
@@ -72,7 +90,26 @@ class StormPlayers:
         )
         await self._carrier.__aenter__()
 
-    async def _take_calls(self, number: str, port: int, turns: Sequence[Turn]) -> None:
+    async def _register(self, port: int) -> None:
+        """Register all phones at one port."""
+        done = await run_sipp(
+            self._programs,
+            self._work,
+            "phone_register_ok",
+            target=self._target,
+            port=port,
+            calls=len(self._passwords),
+            rate=_REGISTER_A_SECOND,
+            limit_s=30.0,
+            rows=[credentials(*one) for one in self._passwords.items()],
+        )
+        if done.successful != len(self._passwords):
+            raise SippError(
+                f"Only {done.successful} of {len(self._passwords)} phones could register; "
+                f"SIPp says of the first that could not: {done.why or 'nothing.'}"
+            )
+
+    async def _take_calls(self, who: str, port: int, turns: Sequence[Turn]) -> None:
         run = SippRun(
             self._programs,
             self._work,
@@ -84,7 +121,7 @@ class StormPlayers:
             rows=[turn.row() for turn in turns],
         )
         await run.__aenter__()
-        self._runs[number] = run
+        self._runs[who] = run
 
     async def stop_phones(self) -> None:
         """No phone, no agency and no citizen takes calls any more."""
@@ -105,13 +142,10 @@ class StormPlayers:
     async def taken(self, plan: Plan) -> dict[str, int]:
         """Return how many calls were taken in which way, as SIPp counts them; after the stop."""
         counts: Counter[str] = Counter({kind.scenario: 0 for kind in PHONES})
-        for number, run in self._runs.items():
-            if number == AGENCY:
-                counts[AGENCY_CALLS] = (await run.result()).calls
-                continue
-            turns = plan.turns[number]
-            for call in range((await run.result()).calls):
-                counts[turns[call % len(turns)].kind.scenario] += 1
+        counts[AGENCY_CALLS] = (await self._runs[AGENCY].result()).calls
+        turns = turns_in_order(plan)
+        for call in range((await self._runs[_PHONES].result()).calls):
+            counts[turns[call % len(turns)].kind.scenario] += 1
         return dict(counts)
 
     async def citizens(self, plan: Plan, scenario: str) -> SippResult:

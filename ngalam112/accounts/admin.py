@@ -143,11 +143,16 @@ async def add_operator(
     if weight is not None:
         operator.weight = weight
         names.append("weight")
+    await _keep(database, OperatorRow, id, operator_row(operator), names, replace)
+    return operator
+
+
+def operator_row(operator: Operator) -> OperatorRow:
+    """Return the operator as a row of the database."""
     kept = operator.row()
     for column in ("status_since", "idle_since"):
         kept[column] = moment(kept[column])
-    await _keep(database, OperatorRow, id, OperatorRow(**kept), names, replace)
-    return operator
+    return OperatorRow(**kept)
 
 
 async def set_skills(

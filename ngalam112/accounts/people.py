@@ -26,23 +26,32 @@ PREFIX = "n112_"
 LONGEST_SECRET = 128
 
 ID = "[a-z0-9][a-z0-9._-]{0,31}"
+AGENCY_ID = "[A-Za-z0-9_-]{1,32}"
 _DAY_S = 86_400.0
 
 
 class Role(StrEnum):
-    """What a person may do; each may do what those before may."""
+    """What a person may do; each may do what those before may, but for who is of an agency.
+
+    AGENCY: works for an agency, and has to do with nothing but what that is told of.
+    """
 
     READ_ONLY = "read_only"
     OPERATOR = "operator"
     SUPERVISOR = "supervisor"
     ADMINISTRATOR = "administrator"
+    AGENCY = "agency"
 
     def may(self, least: Role) -> bool:
         """Whether this role is enough where `least` is needed."""
+        if Role.AGENCY in (self, least):
+            return self is least
         return _RANK[self] >= _RANK[least]
 
 
-_RANK = {role: rank for rank, role in enumerate(Role)}
+_RANK: Mapping[Role, int] = {
+    role: rank for rank, role in enumerate(Role) if role is not Role.AGENCY
+}
 
 
 class PeopleError(Exception):
@@ -66,6 +75,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
 
     Times are seconds since the epoch. Who has ended may do nothing; the row stays, for the audit
     names it. `pin_hash`: of the PIN with which a supervisor listens by `*19`; None: without one.
+    `agency`: for which one works who has the role AGENCY; None: who has another.
     """
 
     id: str
@@ -75,6 +85,7 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
     changed_at: float
     ended_at: float | None = None
     pin_hash: str | None = None
+    agency: str | None = None
 
 
 class Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,12 +114,14 @@ class PersonChange(msgspec.Struct, kw_only=True, forbid_unknown_fields=True, omi
     """What a person is to be from now on; what is not named stays. `ended`: false brings back.
 
     `pin`: with which a supervisor whose id is a number listens by `*19`; null takes it away.
+    `agency`: its id, for the role agency; another role has none.
     """
 
     name: str | UnsetType = UNSET
     role: Role | UnsetType = UNSET
     ended: bool | UnsetType = UNSET
     pin: str | UnsetType | None = UNSET
+    agency: str | UnsetType | None = UNSET
 
 
 def digest_of(secret: str) -> str:
@@ -116,7 +129,14 @@ def digest_of(secret: str) -> str:
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def new_person(there: Mapping[str, Person], id: str, name: str, role: Role, now: float) -> Person:
+def new_person(
+    there: Mapping[str, Person],
+    id: str,
+    name: str,
+    role: Role,
+    now: float,
+    agency: str | None = None,
+) -> Person:
     """Return a person to be added; raises WrongPerson or PersonThere."""
     if not re.fullmatch(ID, id):
         raise WrongPerson(
@@ -127,7 +147,14 @@ def new_person(there: Mapping[str, Person], id: str, name: str, role: Role, now:
         raise PersonThere(f"Person {id} {said}.")
     if len(there) >= MOST_PEOPLE:
         raise WrongPerson(f"There are {MOST_PEOPLE} people already, the most that the line knows.")
-    return Person(id=id, name=_name(id, name), role=role, made_at=now, changed_at=now)
+    return Person(
+        id=id,
+        name=_name(id, name),
+        role=role,
+        made_at=now,
+        changed_at=now,
+        agency=_agency(id, role, agency),
+    )
 
 
 def changed_person(
@@ -147,14 +174,26 @@ def changed_person(
     ended_at = one.ended_at
     if change.ended is not UNSET:
         ended_at = (ended_at or now) if change.ended else None
+    agency = one.agency if role is Role.AGENCY else None
     return msgspec.structs.replace(
         one,
         name=name,
         role=role,
+        agency=_agency(id, role, agency if change.agency is UNSET else change.agency),
         ended_at=ended_at,
         changed_at=now,
         pin_hash=one.pin_hash if change.pin is UNSET else _pin_hash(id, change.pin, pin_digits),
     )
+
+
+def _agency(id: str, role: Role, agency: str | None) -> str | None:
+    if role is Role.AGENCY and not agency:
+        raise WrongPerson(f"Say for which agency {id} works: the role agency needs one.")
+    if role is not Role.AGENCY and agency:
+        raise WrongPerson(f"Who works for an agency has the role agency, and {id} has {role}.")
+    if agency and not re.fullmatch(AGENCY_ID, agency):
+        raise WrongPerson(f"{agency[:40]!r} is no id of an agency; see `ngalam112 agency list`.")
+    return agency
 
 
 def _pin_hash(id: str, pin: str | None, least: int) -> str | None:

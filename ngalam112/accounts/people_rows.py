@@ -44,10 +44,13 @@ async def load_people(database: Database) -> Kept:
         raise database.unreachable(error) from None
 
 
-async def add_person(database: Database, id: str, name: str, role: Role, now: float) -> Kept:
+async def add_person(
+    database: Database, id: str, name: str, role: Role, now: float, agency: str | None = None
+) -> Kept:
     """Add a person and return all. Raises WrongPerson, PersonThere or a DatabaseError."""
     async with _changing(database) as (session, kept):
-        return await _keep(session, kept, person=new_person(kept.by_id(), id, name, role, now))
+        person = new_person(kept.by_id(), id, name, role, now, agency)
+        return await _keep(session, kept, person=person)
 
 
 async def change_person(

@@ -32,6 +32,7 @@ from incidents.states import IncidentClass
 from ngalam112.accounts.people import Person as KeptPerson
 from ngalam112.accounts.people import Token as KeptToken
 from ngalam112.accounts.places import KeptPlace
+from ngalam112.alarms.alarm import Alarm as KeptAlarm
 from ngalam112.api.shown import Moment, answer, many, shown
 from ngalam112.api.state import LoadState
 from privacy.trail import Look
@@ -235,6 +236,25 @@ FoundText = answer(
 Dispatches = answer("Dispatches", "The oldest first.", dispatches=many(ListedDispatch))
 MadeDispatches = answer("MadeDispatches", "The dispatches made.", dispatches=many(Dispatch))
 AnsweredDispatch = answer("AnsweredDispatch", "The dispatch as it is now.", dispatch=Dispatch)
+DeskDispatch = answer(
+    "DeskDispatch",
+    "A dispatch as the people of its agency see it. `incident`: its number. `standing`: open,"
+    " accepted, declined or over. `actions`: what the agency may do now. `report`: what the agency"
+    " was told, with what is known since; null when it is over or declined.",
+    id=str,
+    incident_id=str,
+    incident=str,
+    incident_state=str,
+    state=DispatchState,
+    standing=str,
+    actions=many(str),
+    created_at=Moment,
+    due_at=_MAYBE,
+    acknowledged_at=_MAYBE,
+    report=dict[str, Any] | None,
+)
+DeskDispatches = answer("DeskDispatches", "The oldest first.", dispatches=many(DeskDispatch))
+DeskFound = answer("DeskFound", "The dispatch as it is now.", dispatch=DeskDispatch)
 
 # --- agencies, places, notices, warnings ----------------------------------------------------------
 
@@ -293,6 +313,8 @@ AuditLine = shown(
     "AuditLine",
     "Who has changed, heard, erased or exported what, or was refused it.",
 )
+Alarm = shown(KeptAlarm, "Alarm", "An alarm.")
+Alarms = answer("Alarms", "The last begun first.", alarms=many(Alarm))
 Audit = answer("Audit", "The last one first.", audit=many(AuditLine))
 Tokens = answer("Tokens", "By whose they are, the newest first.", tokens=many(Token))
 MadeToken = answer(
@@ -394,6 +416,13 @@ class QueueState(msgspec.Struct):
     longest_wait_s: float
 
 
+class TrunkState(msgspec.Struct):
+    """`down`: hosts that do not answer OPTIONS. `silent_min`: no call has come for longer."""
+
+    down: list[str]
+    silent_min: float | None
+
+
 class OperatorsState(msgspec.Struct):
     """How many operators there are in each status and state."""
 
@@ -437,7 +466,10 @@ class WarningsState(msgspec.Struct):
 
 
 class RecordingsState(msgspec.Struct):
-    """Recordings of calls. `stop`: why further ones are not made; `alarms`: what is wrong."""
+    """Recordings of calls. `stop`: why further ones are not made; `alarms`: what is wrong.
+
+    `unbound`: Asterisk began while their disk did not answer.
+    """
 
     at: float
     stop: str
@@ -448,6 +480,7 @@ class RecordingsState(msgspec.Struct):
     incomplete: int
     free_mb: int
     failing: str
+    unbound: bool
     alarms: list[str]
 
 
@@ -487,6 +520,7 @@ class LineStatus(msgspec.Struct):
     operators: OperatorsState
     phones: dict[Device, int]
     load: LoadState
+    trunk: TrunkState
     dispatches: dict[DispatchState, int]
     warnings: WarningsState
     recordings: RecordingsState | None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -17,9 +18,19 @@ from ngalam112.api.metrics import CountingJournal
 from ngalam112.api.written import all_written
 from ngalam112.engine.engine import Engine
 from reports.calls import show_call
-from reports.dispatches import dispatch_by_id, dispatches_of
+from reports.dispatches import dispatch_by_id, dispatches_of, dispatches_to
 from reports.incidents import by_id, find_incident, of_call
 from reports.texts import texts_of
+
+_DEEPEST = 20  # merges of merges
+
+
+class Job(NamedTuple):
+    """A dispatch, its incident, and the one that is worked on in the place of that."""
+
+    dispatch: Dispatch
+    incident: Incident
+    worked_on: Incident
 
 
 class IncidentLookup:
@@ -55,6 +66,27 @@ class IncidentLookup:
             return known
         async with self._reading() as session:
             return await dispatch_by_id(session, dispatch_id)
+
+    async def job(self, dispatch_id: str, agency: str) -> Job | None:
+        """Return the dispatch with exactly this id, if it is one of this agency's."""
+        one = await self.dispatch(dispatch_id)
+        if one is None or one.agency != agency:
+            return None
+        incident = worked_on = await self.exactly(one.incident_id)
+        for _ in range(_DEEPEST):
+            if worked_on is None or worked_on.merged_into is None:
+                break
+            worked_on = await self.exactly(worked_on.merged_into)
+        if incident is None or worked_on is None:
+            return None
+        return Job(one, incident, worked_on)
+
+    async def jobs(self, agency: str, limit: int) -> list[Dispatch]:
+        """Return what an agency has been told of and has not declined, and is not over."""
+        async with self._reading() as session:
+            found = await dispatches_to(session, agency, limit)
+        known = self._engine.dispatches.open
+        return [known.get(one.id, one) for one in found]
 
     async def last_dispatch(self, incident: Incident, agency: str) -> Dispatch | None:
         """Return the last dispatch of the agency with this id to the incident."""

@@ -20,6 +20,8 @@ _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
         "GET /api/openapi.json",
         "GET /api/status",
         "GET /api/live",
+        "GET /api/alarms",
+        "GET /api/alarms/on",
         "GET /api/summary",
         "GET /api/operators",
         "GET /api/phones",
@@ -64,6 +66,7 @@ _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
     # what is done to others who work here, and to what all callers hear
     Role.SUPERVISOR: (
         "GET /api/reports/{kind}",
+        "POST /api/alarms/{id}/acknowledge",
         "POST /api/operators/{id}/login",
         "POST /api/operators/{id}/logout",
         "POST /api/operators/{id}/pause",
@@ -102,6 +105,16 @@ _OF_ROLE: Mapping[Role, tuple[str, ...]] = {
         "GET /api/tokens",
         "POST /api/tokens",
         "DELETE /api/tokens/{id}",
+    ),
+    # what an agency is told of, its own alone (`agency_desk`)
+    Role.AGENCY: (
+        "GET /api/desk/dispatches",
+        "GET /api/desk/dispatches/{id}",
+        "POST /api/desk/dispatches/{id}/accept",
+        "POST /api/desk/dispatches/{id}/decline",
+        "POST /api/desk/dispatches/{id}/on_scene",
+        "POST /api/desk/dispatches/{id}/resolve",
+        "POST /api/desk/dispatches/{id}/note",
     ),
 }
 _OWN = frozenset(

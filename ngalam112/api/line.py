@@ -15,7 +15,7 @@ from ngalam112.api.bodies import reply
 from ngalam112.api.metrics import CONTENT_TYPE, CountingJournal, metrics_text
 from ngalam112.api.queries import Answer
 from ngalam112.api.recordings import recording_metrics, recording_summary, standing_of
-from ngalam112.api.state import dispatches_by_state, line_state, living_calls
+from ngalam112.api.state import dispatches_by_state, line_state, living_calls, trunk_state
 from ngalam112.api.warnings import warning_summary
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
@@ -59,6 +59,7 @@ class LineNow:
             },
             "phones": state.phones,
             "load": state.load,
+            "trunk": trunk_state(engine),
             "dispatches": dispatches_by_state(engine.dispatches),
             "warnings": warning_summary(engine, self._settings),
             "recordings": recording_summary(standing),

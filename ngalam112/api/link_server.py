@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from contextlib import AsyncExitStack
 from datetime import datetime
-from typing import NamedTuple
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
@@ -19,13 +18,11 @@ from aiohttp import web
 
 from deliveries.links import Action, Claim, LinkError, LinkExpired
 from incidents.by_link import AnswersByLink, Standing, offered, standing
-from incidents.dispatch import Dispatch
 from incidents.errors import IncidentError
-from incidents.incident import Incident
 from incidents.report import report_of
 from models.database import DatabaseError
 from ngalam112.api import link_pages as pages
-from ngalam112.api.incident_lookup import IncidentLookup
+from ngalam112.api.incident_lookup import IncidentLookup, Job
 from ngalam112.api.public_server import LARGEST_BODY, PublicServer
 from ngalam112.api.refusals import Handler
 from ngalam112.config.settings import Settings
@@ -37,15 +34,6 @@ log = structlog.get_logger("links")
 FIND_WITHIN_S = 5.0
 """So long a page waits for its turn and the database, then it says: try again."""
 TELL_EVERY_S = 60.0
-_DEEPEST = 20  # merges of merges
-
-
-class _Job(NamedTuple):
-    """A dispatch, its incident, and the one that is worked on in the place of that."""
-
-    dispatch: Dispatch
-    incident: Incident
-    worked_on: Incident
 
 
 class _Says(Exception):
@@ -163,24 +151,16 @@ class LinkServer:
             log.warning("links_not_valid", count=self._forged)
             self._forged, self._told_at = 0, now
 
-    async def _find(self, claim: Claim) -> _Job:
-        lookup = self._lookup
+    async def _find(self, claim: Claim) -> Job:
         async with self._looking_up:
-            one = await lookup.dispatch(claim.job)
-            if one is None or one.agency != claim.agency:
-                raise _Says(404, pages.NOT_VALID)
-            incident = worked_on = await lookup.exactly(one.incident_id)
-            for _ in range(_DEEPEST):
-                if worked_on is None or worked_on.merged_into is None:
-                    break
-                worked_on = await lookup.exactly(worked_on.merged_into)
-        if incident is None or worked_on is None:
+            job = await self._lookup.job(claim.job, claim.agency)
+        if job is None:
             raise _Says(404, pages.NOT_VALID)
-        return _Job(one, incident, worked_on)
+        return job
 
     # --- what is answered ---------------------------------------------------------------------
 
-    def _page_of(self, job: _Job, *, refused: bool = False) -> web.Response:
+    def _page_of(self, job: Job, *, refused: bool = False) -> web.Response:
         one, incident, worked_on = job
         stands = standing(one, worked_on)
         if stands in (Standing.OVER, Standing.DECLINED):

@@ -7,8 +7,15 @@ import msgspec
 from acd.operators.operator import Device, Status
 from acd.operators.states import State
 from incidents.dispatch import DispatchState
-from ngalam112.api.answers import EngineState, OperatorsState, QueueState, WarningsState
-from ngalam112.api.shown import Moment
+from ngalam112.alarms.alarm import Alarm
+from ngalam112.api.answers import (
+    EngineState,
+    OperatorsState,
+    QueueState,
+    TrunkState,
+    WarningsState,
+)
+from ngalam112.api.shown import Moment, many, shown
 from ngalam112.api.state import LoadState
 
 
@@ -65,11 +72,17 @@ class LiveUntold(msgspec.Struct):
     for_s: float
 
 
+LiveAlarm = shown(
+    Alarm, "LiveAlarm", "An alarm that is on. `alarm`: its kind, and what it is about.", alarm=str
+)
+
+
 class LiveSnapshot(msgspec.Struct):
     """The line at one moment. `seq`: counts the snapshots of one engine.
 
     `last_call_s`: so long ago the last call came; None if none has since this engine's start.
-    `trunk_refused`: calls from trunks that Asterisk has refused by itself within a day.
+    `alarms`: the first 50 that are on. `trunk_refused`: calls from trunks that Asterisk has refused
+    by itself within a day.
     `categories`: all who wait, ringing or not. `waiting`: the first 50 of the queue, in the order
     of service. `people`: 300 at most, who is on duty first. `untold`: the oldest 20. The others are
     as in the status.
@@ -82,6 +95,8 @@ class LiveSnapshot(msgspec.Struct):
     calls: dict[str, int]
     operators: OperatorsState
     load: LoadState
+    trunk: TrunkState
+    alarms: many(LiveAlarm)  # type: ignore[valid-type]
     last_call_s: float | None
     trunk_refused: int
     dispatches: dict[DispatchState, int]

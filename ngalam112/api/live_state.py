@@ -20,8 +20,9 @@ from acd.queueing.waiting import Waiting
 from acd.work_items.item import WorkItem
 from incidents.dispatch import Dispatch, DispatchState
 from ngalam112.api import time_ranges
+from ngalam112.api.alarms import shown_alarms
 from ngalam112.api.queries import Answer
-from ngalam112.api.state import dispatches_by_state, line_state
+from ngalam112.api.state import dispatches_by_state, line_state, trunk_state
 from ngalam112.api.warnings import warning_summary
 from ngalam112.config.settings import Settings
 from ngalam112.engine.engine import Engine
@@ -49,6 +50,8 @@ def live_state(engine: Engine, settings: Settings, health: object, seq: int) -> 
         "calls": state.calls,
         "operators": {"status": state.operators_by_status, "state": state.operators_by_state},
         "load": state.load,
+        "trunk": trunk_state(engine),
+        "alarms": shown_alarms(engine, settings),
         "last_call_s": None if came is None else round(now - came, 1),
         "trunk_refused": sum(refused),
         "dispatches": dispatches_by_state(engine.dispatches),

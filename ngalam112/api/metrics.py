@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from itertools import accumulate
 from typing import Any
 
 import structlog
@@ -14,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, gener
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
+    HistogramMetricFamily,
     InfoMetricFamily,
     Metric,
 )
@@ -25,6 +28,7 @@ from acd.rules.load_shedding import Level
 from incidents.dispatches import Dispatches
 from journal.database_writer import DatabaseWriter
 from ngalam112 import __version__
+from ngalam112.alarms.rules import KINDS
 from ngalam112.api.state import LoadState, dispatches_by_state, line_state
 from ngalam112.engine.engine import Engine
 from ngalam112.engine.refusal_counts import RefusalCounts
@@ -32,20 +36,46 @@ from ngalam112.engine.warning_feed import WarningFeed
 
 log = structlog.get_logger("journal")
 
+ANSWER_S = (5.0, 10.0, 15.0, 20.0, 30.0, 60.0, 120.0, 300.0)
+"""The upper limits of the classes of answer times; the first four are those of the reports."""
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
+
+
+class AnswerTimes:
+    """Counts answer times in classes, as Prometheus has histograms. `sum_s`: of all of them."""
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(ANSWER_S) + 1)
+        self.sum_s = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one."""
+        self.counts[bisect_left(ANSWER_S, seconds)] += 1
+        self.sum_s += seconds
+
+    def metric(self) -> Metric:
+        """All of them, each class with those below it."""
+        limits = [*(f"{one:.1f}" for one in ANSWER_S), "+Inf"]
+        buckets = list(zip(limits, accumulate(self.counts), strict=True))
+        text = "From a citizen's arrival to the operator's answer, since the start"
+        return HistogramMetricFamily(
+            "ngalam112_answer_seconds", text, buckets=buckets, sum_value=self.sum_s
+        )
 
 
 class CountingJournal:
     """The journal of the line: counts calls as they arrive and end, and hands all to the recorder.
 
     `offered`, `outcomes`: calls since the start of this engine. A call that an earlier engine took
-    counts here when it ends.
+    counts here when it ends. `answers`: how long citizens waited from their arrival on, whom an
+    operator of this line has answered.
     """
 
     def __init__(self, recorder: DatabaseWriter) -> None:
         self.recorder = recorder
         self.offered = 0
         self.outcomes: Counter[Outcome] = Counter()
+        self.answers = AnswerTimes()
         self.on_arrived: OfCall = lambda record, at: None
         self.on_answered: OfCall = lambda record, at: None
         self.on_ended: OfEnd = lambda record, at, again: None
@@ -75,6 +105,8 @@ class CountingJournal:
         if event.kind is EventKind.ARRIVED:
             self.on_arrived(record, event.at)
         elif event.kind is EventKind.ANSWERED:
+            if record.operator_answered_at == event.at and record.callback_of is None:
+                self.answers.add(event.at - record.arrived_at)
             self.on_answered(record, event.at)
         else:
             self.on_ended(record, event.at, bool(event.data.get("again")))
@@ -122,6 +154,7 @@ class EngineCollector(Collector):
         yield InfoMetricFamily("ngalam112_build", "This version", {"version": __version__})
         yield from self._line()
         yield from self._links()
+        yield from _alarms(self._engine)
         yield from _dispatches(self._engine.dispatches)
         yield from _warnings(self._engine.warning_feed, self._engine.clock.now())
         yield from _kept(self._journal)
@@ -184,6 +217,15 @@ class EngineCollector(Collector):
         text = "Seconds that the machine's clock is ahead of the engine's"
         yield _gauge("clock_ahead_seconds", text, engine.clock.ahead())
         yield _gauge("tasks", "Tasks of the engine's event loop", len(asyncio.all_tasks()))
+
+
+def _alarms(engine: Engine) -> Iterator[Metric]:
+    kinds = Counter(one.kind for one in engine.alarms.on.values())
+    counts = {kind: kinds[kind] for kind in KINDS}
+    yield _by("alarms", "Alarms that are on", "kind", counts)
+    yield _counter("alarms_begun", "Alarms that began since the start", engine.alarms.begun)
+    up = {host: int(is_up) for host, is_up in engine.trunk_probe.up.items()}
+    yield _by("trunk_up", "1 if a host of the trunk answers OPTIONS", "host", up)
 
 
 def _dispatches(dispatches: Dispatches) -> Iterator[Metric]:
@@ -262,6 +304,7 @@ def _kept(journal: CountingJournal) -> Iterator[Metric]:
     for outcome in COUNTED:
         ended.add_metric([outcome.value], journal.outcomes[outcome])
     yield ended
+    yield journal.answers.metric()
 
 
 def _gauge(name: str, text: str, value: float) -> Metric:

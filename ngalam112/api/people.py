@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
+from msgspec import UNSET
 
 from models.database import Database, DatabaseError
 from ngalam112.accounts.known_people import Kept
@@ -19,6 +20,7 @@ from ngalam112.accounts.people import (
     PersonChange,
     Role,
     Token,
+    WrongPerson,
 )
 from ngalam112.accounts.people_rows import (
     add_person,
@@ -36,11 +38,14 @@ log = structlog.get_logger("api")
 
 
 class NewPerson(msgspec.Struct, forbid_unknown_fields=True):
-    """`id`: a word of a-z, 0-9, `.`, `_`, `-`; an operator's number for who is one."""
+    """`id`: a word of a-z, 0-9, `.`, `_`, `-`; an operator's number for who is one. `agency`: its
+    id, for the role agency.
+    """
 
     id: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
     role: Role
+    agency: str | None = None
 
 
 class NewToken(msgspec.Struct, forbid_unknown_fields=True):
@@ -66,14 +71,16 @@ class PeopleRoutes:
 
     async def add_person(self, body: NewPerson) -> Answer:
         """Add a person, who can do nothing before they get a token."""
-        now = self._engine.clock.now()
+        self._check_agency(body.agency)
+        now, agency = self._engine.clock.now(), body.agency
         async with self._writing:
-            kept = await add_person(self._database, body.id, body.name, body.role, now)
+            kept = await add_person(self._database, body.id, body.name, body.role, now, agency)
             await self._know(kept)
         return self._person(body.id)
 
     async def change_person(self, id: str, body: PersonChange) -> Answer:
         """Change a person; who has ended may do nothing any more, from the next request on."""
+        self._check_agency(None if body.agency is UNSET else body.agency)
         now, digits = self._engine.clock.now(), self._settings.pin_digits
         async with self._writing:
             await self._know(await change_person(self._database, id, body, now, digits))
@@ -114,6 +121,10 @@ class PeopleRoutes:
             await note_use(self._database, token.id, now)
         except DatabaseError as error:
             log.warning("use_of_token_not_noted", error=str(error))
+
+    def _check_agency(self, id: str | None) -> None:
+        if id is not None and id not in self._engine.agencies.by_id:
+            raise WrongPerson(f"There is no agency {id[:40]!r}; see `ngalam112 agency list`.")
 
     async def _know(self, kept: Kept) -> None:
         await self._engine.do(lambda _: self._engine.people.know(kept, stored=True))

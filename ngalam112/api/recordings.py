@@ -44,6 +44,7 @@ def recording_metrics(standing: Standing | None) -> Iterator[Metric]:
         ("stalled", "... of which nothing is written", standing.stalled),
         ("waiting", "Recordings that have ended and are not filed yet", standing.waiting),
         ("stopped", "1 while further calls are not recorded", is_stopped),
+        ("unbound", "1 while Asterisk cannot write any, since its start", standing.unbound),
         ("failing", "1 while a recording cannot be filed", bool(standing.failing)),
         ("age_seconds", "Since whoever files recordings was heard of", age),
     ):

@@ -25,6 +25,7 @@ from ngalam112.accounts.admin import AdminError, AlreadyThere
 from ngalam112.accounts.people import NoSuchPerson, PeopleError, PersonThere
 from ngalam112.accounts.places import NoSuchPlace
 from ngalam112.accounts.skills import WrongSkill
+from ngalam112.alarms.alarm import AlarmError, NoSuchAlarm
 from ngalam112.api.asked import Misunderstood
 from ngalam112.api.askers import WITHIN_S, NotAllowed, NotKnown
 from ngalam112.api.bodies import BadBody, reply
@@ -66,6 +67,8 @@ _STATUS: tuple[tuple[type[Exception], int], ...] = (
     (MonitorRefused, 409),
     (NotRecorded, 409),
     (LiveRefused, 409),
+    (NoSuchAlarm, 404),
+    (AlarmError, 409),
     (NotWaiting, 409),
     (NoOpenText, 404),
     (TextError, 409),

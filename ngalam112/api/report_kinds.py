@@ -31,7 +31,7 @@ async def report(database: Database, settings: Settings, asked: OfReport) -> Ans
     period = report_period(settings, begin, end, datetime.now(UTC))
     async with database.session() as session:
         found = await report_of(session, asked.kind, asked_of(settings, period, asked.by))
-    answer: Answer = msgspec.to_builtins(in_zone(found))
+    answer: Answer = msgspec.to_builtins(in_zone(found), enc_hook=str)  # for `Said`
     return answer
 
 

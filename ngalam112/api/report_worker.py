@@ -10,7 +10,7 @@ import asyncio
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 import structlog
@@ -40,6 +40,7 @@ class ReportWorker:
         self, settings: Settings, longest_s: float = LONGEST_S, idle_s: float = IDLE_S
     ) -> None:
         self._settings, self._longest_s, self._idle_s = settings, longest_s, idle_s
+        self.start: Callable[..., Awaitable[Process]] = processes.start
         self._process: Process | None = None
         self._turn = asyncio.Lock()
         self._idle: asyncio.TimerHandle | None = None
@@ -105,7 +106,7 @@ class ReportWorker:
 
     async def _running(self) -> Process:
         if self._process is None or self._process.returncode is not None:
-            self._process = await processes.start(
+            self._process = await self.start(
                 *(sys.executable, "-m", "ngalam112.api.report_process"),
                 stdin=PIPE,
                 stdout=PIPE,

@@ -1,7 +1,8 @@
 """A route of the API: what is asked, what is answered, and how a request becomes one.
 
 What a handler is given says its signature: `id` and the like are parts of the path, `query` the
-parameters, `body` what is posted, each in its type. The same signature makes the document.
+parameters, `body` what is posted, each in its type, and `asker` who asks. The same signature
+makes the document.
 """
 
 from __future__ import annotations
@@ -124,6 +125,8 @@ def bound(route: Route, parts: Iterable[object]) -> Handler:
         asked = None if passes_over else understood(request.query, query)
         if "query" in takes:
             given["query"] = asked
+        if "asker" in takes:
+            given["asker"] = request[ASKER]
         if body is not None:
             given["body"] = signed(request[ASKER], await read_body(request, body))
         answer = await act(**given)

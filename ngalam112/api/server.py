@@ -18,6 +18,9 @@ from aiohttp import web
 from models.database import Database
 from ngalam112.api import queries
 from ngalam112.api.agencies import AgencyRoutes
+from ngalam112.api.agency_desk import AgencyDesk
+from ngalam112.api.alarm_watch import AlarmWatch
+from ngalam112.api.alarms import AlarmRoutes
 from ngalam112.api.askers import ASKER, Gate
 from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
@@ -84,12 +87,14 @@ class Api:
         self._trail = AccessTrail(journal.recorder, settings.country)
         self.lookup = IncidentLookup(engine, database, journal)
         line = LineNow(engine, settings, journal)
+        self.alarm_watch = AlarmWatch(engine, settings, line.engine_state)
         self.live = LiveRoutes(engine, settings, line.engine_state)
         self._parts = (
             line,
             self.live,
             Document(ROUTES),
             IncidentChanges(engine, settings, journal, self.lookup),
+            AgencyDesk(engine, settings, self.lookup),
             Changes(engine, database, settings, journal, self.lookup),
             TextChanges(engine, settings),
             AgencyRoutes(engine, database, settings),
@@ -102,6 +107,7 @@ class Api:
             RecordingRoutes(engine),
             WaitingCalls(engine, settings),
             WarningRoutes(engine, settings),
+            AlarmRoutes(engine, database, settings),
         )
         self._late_codes = LateCodes(engine, self.lookup)
         self.status_questions = StatusQuestions(engine, self.lookup)
@@ -139,6 +145,13 @@ class Api:
                 listener.close()
             await runner.cleanup()
             await self.reports.close()
+
+    async def run_beside(self) -> None:
+        """Do what needs the API's parts and is asked for by nobody, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.closing.run(), name="complaints")
+            tasks.create_task(self.status_questions.run(), name="status questions")
+            tasks.create_task(self.alarm_watch.run(), name="alarms")
 
     def application(self) -> web.Application:
         """Return what serves the routes of the table."""

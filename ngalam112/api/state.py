@@ -105,6 +105,13 @@ def dispatches_by_state(dispatches: Dispatches) -> dict[str, int]:
     return _counted((one.state for one in dispatches.open.values()), DispatchState)
 
 
+def trunk_state(engine: Engine) -> dict[str, Any]:
+    """What is known of the trunk: hosts that do not answer, and whether calls should have come."""
+    probe, came_at = engine.trunk_probe, engine.dispatcher.load.came_at
+    most_min, now = engine.settings.alarm_no_call_min, engine.clock.now()
+    return {"down": probe.down, "silent_min": probe.silent_min(came_at, most_min, now)}
+
+
 def _living(call: Call, how: Withheld, now: float) -> dict[str, Any]:
     return {
         "call_id": call.id,

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ngalam112.api import (
+    alarm_queries,
     answers,
     audit_queries,
     incident_queries,
@@ -19,6 +20,8 @@ from ngalam112.api import (
     text_queries,
 )
 from ngalam112.api.agencies import AgencyRoutes
+from ngalam112.api.agency_desk import AgencyDesk
+from ngalam112.api.alarms import AlarmRoutes
 from ngalam112.api.categories import CategoryRoutes
 from ngalam112.api.changes import Changes
 from ngalam112.api.incidents import IncidentChanges
@@ -113,6 +116,9 @@ _LINE = (
         errors=(409,),
         events=True,
     ),
+    _list("/api/alarms", alarm_queries.alarms, answers.Alarms, fresh=True),
+    _get("/api/alarms/on", AlarmRoutes.on, answers.Alarms),
+    _post("/api/alarms/{id}/acknowledge", AlarmRoutes.acknowledge, answers.Alarm, 404, 409, _AWAY),
 )
 _INCIDENTS = (
     _list("/api/incidents", incident_queries.incidents, answers.Incidents, fresh=True),
@@ -151,6 +157,20 @@ _INCIDENTS = (
         IncidentChanges.decline,
         answers.AnsweredDispatch,
         *(404, 409, _AWAY),
+    ),
+)
+_DESK = (
+    _get("/api/desk/dispatches", AgencyDesk.desk_list, answers.DeskDispatches, _AWAY),
+    _get("/api/desk/dispatches/{id}", AgencyDesk.desk_show, answers.DeskFound, 404, _AWAY),
+    *(
+        _post(f"/api/desk/dispatches/{{id}}/{name}", handler, answers.DeskFound, 404, 409, _AWAY)
+        for name, handler in (
+            ("accept", AgencyDesk.desk_accept),
+            ("decline", AgencyDesk.desk_decline),
+            ("on_scene", AgencyDesk.desk_on_scene),
+            ("resolve", AgencyDesk.desk_resolve),
+            ("note", AgencyDesk.desk_note),
+        )
     ),
 )
 _CALLS = (
@@ -234,5 +254,5 @@ _PEOPLE = (
     _delete("/api/tokens/{id}", PeopleRoutes.revoke_token, answers.Token, 404, _AWAY),
 )
 
-ROUTES = with_roles((*_INCIDENTS, *_CALLS, *_TEXTS, *_OPERATORS, *_CITY, *_PEOPLE, *_LINE))
+ROUTES = with_roles((*_INCIDENTS, *_DESK, *_CALLS, *_TEXTS, *_OPERATORS, *_CITY, *_PEOPLE, *_LINE))
 """All of them; incidents first, as the document has them."""

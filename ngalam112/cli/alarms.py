@@ -1,148 +1,82 @@
-"""Which alarms there are, from what is seen of the line at one moment. Pure.
-
-An alarm is named by its key; it begins with the first look that finds it, and ends with the first
-that does not.
-"""
+"""The commands for alarms that are kept: `ngalam112 alarms ...`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any
+from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
-import msgspec
+import typer
 
-CHANGED_S = 60.0
-"""So long a change of engines is an alarm: nothing has to be done, but somebody should know."""
-CLOCK_S = 1.0
-_SEEN = ("disk", "engine", "change")
-"""What is seen without an engine's answer."""
+from ngalam112.alarms.alarm import Alarm
+from ngalam112.api.time_ranges import on_screen
+from ngalam112.cli.client import Client
+from ngalam112.cli.common import FormatOption, FromOption, ToOption, make_group, period, read
+from ngalam112.cli.person import person
+from ngalam112.config.settings import load_settings
+from ngalam112.terminal import Column, Format, console, safe, write_list
 
+alarms = make_group("alarms", "The line's alarms: begin, end, and who has acknowledged them.")
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """From when on there is an alarm. `wait_s`: a citizen has waited longer. `disk_percent`: less
-    of the disk with the line's state is free.
-    """
-
-    wait_s: float = 20.0
-    disk_percent: float = 5.0
-
-
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One look. `status`, `operators`, `phones`: what the API tells, or None if it does not, for
-    the reason `down`. `disk_percent`: how much is free.
-    """
-
-    status: Mapping[str, Any] | None
-    operators: Sequence[Mapping[str, Any]] = ()
-    phones: Sequence[Mapping[str, Any]] = ()
-    down: str = ""
-    disk_percent: float = 100.0
+_COLUMNS = (
+    Column("began", "began"),
+    Column("ended", "ended"),
+    Column("alarm", "alarm"),
+    Column("acknowledged", "acknowledged"),
+    Column("text", "what", spare=True),
+    Column("id", "id"),
+)
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """An alarm has begun or ended at `at` (epoch seconds). `seconds`: how long it was on."""
-
-    at: float
-    alarm: str
-    began: bool
-    text: str
-    seconds: float = 0.0
-
-
-def found(seen: Seen, limits: Limits) -> dict[str, str]:
-    """Return the alarms of one look: a sentence for each, by its key."""
-    return dict(_found(seen, limits))
-
-
-def _found(seen: Seen, limits: Limits) -> Iterator[tuple[str, str]]:
-    if seen.disk_percent < limits.disk_percent:
-        yield "disk", f"{seen.disk_percent:.1f} % of the disk is free; make room"
-    if seen.status is None:
-        yield "engine", seen.down
-        return
-    engine, queue = seen.status["engine"], seen.status["queue"]
-    yield from _links(engine)
-    yield from _kept(engine)
-    if queue["longest_wait_s"] > limits.wait_s:
-        waits = f"a citizen has waited for more than {limits.wait_s:g} s"
-        yield "wait", f"{waits}; {queue['length']} are in the queue"
-    if seen.status["load"]["at_door"]:
-        waiting = seen.status["load"]["at_door"]
-        yield "admission", f"the line is full: {waiting} citizens wait to be taken in"
-    if not seen.status["operators"]["status"].get("ready"):
-        yield "operators", "no operator is ready"
-    yield from _phones(seen)
-    if late := seen.status["dispatches"].get("overdue"):
-        yield "dispatches", f"{late} agencies have not accepted in time: ngalam112 incident alarms"
-    if seen.status["warnings"]["feed"] == "away":
-        yield "warnings", "the feed of public warnings is away"
-    # an engine of a version before has no word on it
-    if said := (seen.status.get("recordings") or {}).get("alarms"):
-        yield "recordings", "; ".join(said)
+@alarms.command("list")
+def alarms_list(
+    only_open: Annotated[bool, typer.Option("--open", help="Those that are on.")] = False,
+    begin: FromOption = None,
+    end: ToOption = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 100,
+    fmt: FormatOption = Format.TABLE,
+) -> None:
+    """List the alarms that were on in a time, the last begun first."""
+    settings = load_settings()
+    if only_open and (begin or end):
+        raise typer.BadParameter("--open lists what is on now; leave --from and --to out")
+    if only_open:
+        rows = read(settings, "/api/alarms/on")["alarms"][:limit]
+        nothing = "No alarm is on."
+    else:
+        params = period(settings, begin, end, ("from", "to")) | {"limit": str(limit)}
+        rows = read(settings, "/api/alarms", params)["alarms"]
+        nothing = "There was no alarm in that time."
+    zone = ZoneInfo(settings.timezone)
+    shown = [_shown(one, zone) for one in rows]
+    names = Alarm.__struct_fields__
+    write_list(rows, _COLUMNS, fmt, names=names, shown=shown, nothing=nothing)
 
 
-def _links(engine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if not engine["ari"]:
-        yield "asterisk", "the engine has no connection to Asterisk (ARI); calls are not served"
-    if not engine["ami"]:
-        yield "ami", "the engine has no connection to AMI; it does not hear of phones"
+@alarms.command("acknowledge")
+def alarms_acknowledge(
+    id: Annotated[
+        str, typer.Argument(metavar="ID", help="Of the list; or the alarm's name while it is on.")
+    ],
+) -> None:
+    """Say that you know of an alarm; who and when is kept with it, and in the audit."""
+    path = f"/api/alarms/{quote(id, safe='')}/acknowledge"
+    row = Client(load_settings()).post(path, {"by": person()[:64]})
+    who = safe(row["acknowledged_by"])
+    console().print(f"The alarm {safe(_name(row))} is acknowledged by {who}.")
 
 
-def _kept(engine: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    if engine["database_away_since"] or not engine["database"]:
-        since = engine["database_away_since"] or "now"
-        yield "database", f"the database is away since {since}; the journal keeps what happens"
-    if engine["journal_failing_since"]:
-        since = engine["journal_failing_since"]
-        yield "journal", f"the journal cannot be written since {since}; see the disk"
-    if engine["entries_lost"]:
-        yield "lost", "entries could be kept nowhere and are lost; see the engine's log"
-    if abs(engine["clock_ahead_s"]) > CLOCK_S:
-        yield "clock", "the machine's clock was set; followed once all is idle"
+def _name(row: Mapping[str, Any]) -> str:
+    return f"{row['kind']} {row['about']}".rstrip()
 
 
-def _phones(seen: Seen) -> Iterator[tuple[str, str]]:
-    devices = {one["number"]: one["device"] for one in seen.phones}
-    for one in seen.operators:
-        if one["status"] == "ready" and devices.get(one["phone"]) == "unreachable":
-            text = f"phone {one['phone']} of operator {one['id']}, who is ready, cannot be reached"
-            yield f"phone {one['phone']}", text
-
-
-class Alarms:
-    """Those that are on, and since when."""
-
-    def __init__(self) -> None:
-        self.on: dict[str, tuple[float, str]] = {}  # key -> since, what was said first
-        self._engine: int | None = None
-        self._changed_at: float | None = None
-
-    def look(self, seen: Seen, limits: Limits, now: float) -> list[Change]:
-        """Take a look in; returns what has begun, then what has ended."""
-        now_on = found(seen, limits)
-        if seen.status is None:
-            # of what an engine tells nobody knows whether it is over
-            now_on = {key: text for key, (_, text) in self.on.items() if key not in _SEEN} | now_on
-        if self._has_changed(seen, now):
-            now_on["change"] = "another engine serves now; the log of the one before tells why"
-        changes = [
-            Change(at=now, alarm=key, began=True, text=text)
-            for key, text in now_on.items()
-            if key not in self.on
-        ]
-        for key in [one for one in self.on if one not in now_on]:
-            since, text = self.on.pop(key)
-            over = Change(at=now, alarm=key, began=False, text=text, seconds=max(0.0, now - since))
-            changes.append(over)
-        for one in changes:
-            if one.began:
-                self.on[one.alarm] = now, one.text
-        return changes
-
-    def _has_changed(self, seen: Seen, now: float) -> bool:
-        if seen.status is not None:
-            pid = seen.status["engine"]["pid"]
-            if self._engine not in (None, pid):
-                self._changed_at = now
-            self._engine = pid
-        return self._changed_at is not None and now - self._changed_at < CHANGED_S
+def _shown(row: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
+    at, by = row["acknowledged_at"], row["acknowledged_by"]
+    return {
+        **row,
+        "began": on_screen(row["began_at"], zone),
+        "ended": "on" if row["ended_at"] is None else on_screen(row["ended_at"], zone),
+        "alarm": _name(row),
+        "acknowledged": "-" if at is None else f"{by}, {on_screen(at, zone)}",
+    }

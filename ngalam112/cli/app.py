@@ -12,6 +12,7 @@ import typer
 from ngalam112 import __version__
 from ngalam112.cli.accounts import operators
 from ngalam112.cli.agencies import agencies
+from ngalam112.cli.alarms import alarms
 from ngalam112.cli.api import api
 from ngalam112.cli.audit import audits
 from ngalam112.cli.callbacks import callbacks
@@ -19,6 +20,7 @@ from ngalam112.cli.calls import calls
 from ngalam112.cli.categories import categories, category_list
 from ngalam112.cli.command_bar import incident_do
 from ngalam112.cli.common import FormatOption, make_group, read
+from ngalam112.cli.desk import desk
 from ngalam112.cli.engines import engines
 from ngalam112.cli.export import exports
 from ngalam112.cli.incidents import incidents
@@ -41,6 +43,7 @@ from ngalam112.cli.privacy_purge import privacy_purge, privacy_purges
 from ngalam112.cli.privacy_trail import privacy_trail
 from ngalam112.cli.recordings import recordings
 from ngalam112.cli.report_check import report_check
+from ngalam112.cli.report_schedule import schedules
 from ngalam112.cli.reports import reports
 from ngalam112.cli.staffing import staffing
 from ngalam112.cli.status import write_status
@@ -69,6 +72,7 @@ incidents.command("do")(incident_do)
 incidents.command("categories")(category_list)
 for name, command in SUPERVISOR_REPORTS.items():
     reports.command(name)(command)
+reports.add_typer(schedules)
 reports.command("check")(report_check)
 reports.command("national")(report_national)
 reports.command("operator-times")(report_operator_times)
@@ -84,7 +88,7 @@ app.command()(watch)
 app.command()(live)
 for group in (
     *(engines, phones, operators, agencies, categories, calls, texts, incidents),
-    *(callbacks, monitors, place, notices, public_warnings, menus),
+    *(desk, callbacks, alarms, monitors, place, notices, public_warnings, menus),
     *(privacy, recordings, reports, exports, database, sounds, api, people, tokens, audits),
 ):
     app.add_typer(group)

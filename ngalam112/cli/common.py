@@ -55,6 +55,7 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
         tell(f"engine does not answer: read from the database ({error})")
     from ngalam112.api import (
         agency_queries,
+        alarm_queries,
         audit_queries,
         category_queries,
         incident_queries,
@@ -65,7 +66,7 @@ def read(settings: Settings, path: str, params: Mapping[str, str] | None = None)
     parts = (queries, text_queries, incident_queries, agency_queries, category_queries)
     given = dict(params or {})
     stored = {path: question for part in parts for path, question in part.STORED.items()}
-    stored |= audit_queries.STORED
+    stored |= audit_queries.STORED | alarm_queries.STORED
     question = stored.get(path)
     if question is None:
         group, _, name = path.rpartition("/")

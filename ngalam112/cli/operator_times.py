@@ -13,10 +13,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ngalam112.api import time_ranges
 from ngalam112.cli.common import FormatOption, FromOption, ToOption
+from ngalam112.cli.report_pages import LanguageOption, words_for
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import Column, Format, console, safe, write_list
+from reports.said import Said
 
 if TYPE_CHECKING:
+    from reports.languages import Words
     from reports.operator_times import OperatorTimes
 
 _TIMES = (
@@ -26,21 +29,16 @@ _TIMES = (
 _LONG_MS = 10 * 3_600_000
 """From so long on, no table shows the seconds: it would be wider than a screen."""
 
+_CONTEXT = "operator_times"
 _RARE = ("holding", "calling")
-_COLUMNS = (
-    Column("operator", "operator"),
-    *(Column(one, one.replace("_", " "), right=True, spare=one in _RARE) for one in _TIMES),
-    Column("occupancy", "busy %", right=True),
-)
-_REASONS = (
-    Column("operator", "operator"),
-    Column("reason", "paused for"),
-    Column("paused", "paused", right=True),
-)
+_TITLES = {one: Said(one.replace("_", " ")) for one in _TIMES}
 
 
 def report_operator_times(
-    begin: FromOption = None, end: ToOption = None, fmt: FormatOption = Format.TABLE
+    begin: FromOption = None,
+    end: ToOption = None,
+    fmt: FormatOption = Format.TABLE,
+    lang: LanguageOption = None,
 ) -> None:
     """Add up what each operator did in a time (today, if none is given).
 
@@ -51,6 +49,7 @@ def report_operator_times(
     from reports.operator_times import OperatorTimes
 
     settings = load_settings()
+    words = words_for(lang, settings)
     zone, now = ZoneInfo(settings.timezone), datetime.now(UTC)
     since = time_ranges.begin(begin or "today", zone, now)
     until = now if end is None else time_ranges.end(end, zone, now)
@@ -63,16 +62,34 @@ def report_operator_times(
             row |= {_column_of(one): row["paused"].get(one, 0) for one in reasons}
     names = [*plain, *map(_column_of, reasons)]
     seconds = all(one.logged_in_ms < _LONG_MS for one in found)
-    shown = [_shown(one, seconds) for one in rows]
-    write_list(rows, _COLUMNS, fmt, names=names, shown=shown, nothing="Nobody was logged in.")
+    shown = [_shown(one, seconds, words) for one in rows]
+    nothing = words("Nobody was logged in.")
+    write_list(rows, _columns(words), fmt, names=names, shown=shown, nothing=nothing)
     paused = [
-        {"operator": one.operator, "reason": reason, "paused": _clock(ms, seconds)}
+        {"operator": one.operator, "reason": reason, "paused": _clock(ms, seconds, words)}
         for one in found
         for reason, ms in sorted(one.paused.items())
     ]
     if fmt is Format.TABLE and paused:
         console().print()
-        write_list(paused, _REASONS, fmt, names=())
+        write_list(paused, _reasons(words), fmt, names=())
+
+
+def _columns(words: Words) -> list[Column]:
+    times = (
+        Column(name, words.said(title, _CONTEXT), right=True, spare=name in _RARE)
+        for name, title in _TITLES.items()
+    )
+    busy = Column("occupancy", words("busy %"), right=True)
+    return [Column("operator", words("operator")), *times, busy]
+
+
+def _reasons(words: Words) -> list[Column]:
+    return [
+        Column("operator", words("operator")),
+        Column("reason", words("paused for")),
+        Column("paused", words.said(_TITLES["paused"], _CONTEXT), right=True),
+    ]
 
 
 async def _asked(
@@ -94,20 +111,20 @@ def _column_of(reason: str) -> str:
     return f"paused_{safe(reason)}_ms"  # people make up reasons
 
 
-def _shown(row: Mapping[str, Any], seconds: bool) -> dict[str, Any]:
+def _shown(row: Mapping[str, Any], seconds: bool, words: Words) -> dict[str, Any]:
     """A row of the table; what was never done is a dash."""
-    times = {name: _clock(row[f"{name}_ms"], seconds) for name in _TIMES}
+    times = {name: _clock(row[f"{name}_ms"], seconds, words) for name in _TIMES}
     share = row["occupancy_percent"]
-    occupancy = None if share is None else f"{share:.1f}"
+    occupancy = None if share is None else words.number(float(share))
     return {"operator": row["operator"], "occupancy": occupancy, **times}
 
 
-def _clock(ms: int, seconds: bool) -> str | None:
+def _clock(ms: int, seconds: bool, words: Words) -> str | None:
     """Milliseconds as hours, minutes and seconds, to the nearest one; None for none."""
     if not ms:
         return None
     if not seconds:
         minutes = (ms + 30_000) // 60_000
-        return f"{minutes // 60}:{minutes % 60:02}"
+        return words.clock(minutes // 60, minutes % 60)
     whole = (ms + 500) // 1000
-    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+    return words.clock(whole // 3600, whole // 60 % 60, whole % 60)

@@ -23,15 +23,20 @@ if TYPE_CHECKING:
 
 people = make_group("person", "Who may use the line by a token of their own, and as what.")
 
-_PEOPLE = ("id", "name", "role", "has_pin", "made_at", "changed_at", "ended_at")
+_PEOPLE = ("id", "name", "role", "agency", "has_pin", "made_at", "changed_at", "ended_at")
 _OF_PEOPLE = (
     Column("id", "person"),
     Column("name", "name"),
     Column("role", "role"),
+    Column("agency", "agency"),
     Column("ended_at", "ended"),
 )
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="A word, or an operator's number.")]
+
+AgencyOption = Annotated[
+    str | None, typer.Option(help="The id of the agency they work for, with the role agency.")
+]
 
 
 @people.command("add")
@@ -39,15 +44,20 @@ def person_add(
     id: Id,
     name: Annotated[str, typer.Option(help="As people call them.")],
     role: Annotated[Role, typer.Option(help="What they may do.")],
+    agency: AgencyOption = None,
     fmt: FormatOption = Format.TABLE,
 ) -> None:
     """Add a person, who can do nothing before they get a token."""
     from ngalam112.accounts.people_rows import add_person
 
-    settings, body = load_settings(), {"id": id, "name": name, "role": role.value}
+    settings = load_settings()
+    body = {"id": id, "name": name, "role": role.value}
+    if agency is not None:
+        body["agency"] = agency
 
     async def offline(database: Database) -> Answer:
-        return _person(await add_person(database, id, name, role, time.time()), id, settings)
+        kept = await add_person(database, id, name, role, time.time(), agency)
+        return _person(kept, id, settings)
 
     row = made(
         settings, ("POST /api/people", id), lambda one: one.post("/api/people", body), offline
@@ -70,6 +80,7 @@ def person_set(
     id: Id,
     name: Annotated[str | None, typer.Option(help="As people call them.")] = None,
     role: Annotated[Role | None, typer.Option(help="What they may do.")] = None,
+    agency: AgencyOption = None,
     back: Annotated[bool, typer.Option("--back", help="Bring one back who has ended.")] = False,
     pin: Annotated[bool, typer.Option("--pin", help="Ask for a PIN: they listen by *19.")] = False,
     pin_file: Annotated[
@@ -80,11 +91,12 @@ def person_set(
 ) -> None:
     """Change a person, with effect from the next request on; what is not given stays."""
     asked = pin or pin_file is not None
-    if name is None and role is None and not (back or asked or no_pin):
+    if name is None and role is None and agency is None and not (back or asked or no_pin):
         raise typer.BadParameter("say what to change, such as --role supervisor")
     change = PersonChange(
         name=UNSET if name is None else name,
         role=UNSET if role is None else role,
+        agency=UNSET if agency is None else agency,
         ended=False if back else UNSET,
         pin=secret("PIN", argument=None, file=pin_file, ask=pin) if asked else _no_pin(no_pin),
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -13,9 +12,15 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from ngalam112.api.time_ranges import on_screen
 from ngalam112.cli.common import FromOption, ToOption, make_group
-from ngalam112.cli.report_pages import ReportFormat, print_part, write_report
+from ngalam112.cli.report_pages import (
+    LanguageOption,
+    ReportFormat,
+    named_period,
+    print_part,
+    words_for,
+    write_report,
+)
 from ngalam112.cli.report_questions import read_only, summed
 from ngalam112.cli.report_times import report_period
 from ngalam112.cli.supervisor_reports import (
@@ -30,21 +35,11 @@ if TYPE_CHECKING:
     from sqlalchemy.ext.asyncio import AsyncSession
 
     from reports.figures import Figures
-    from reports.parts import Report
+    from reports.languages import Words
+    from reports.parts import Cell, Report
     from reports.summary import Summary
 
 reports = make_group("report", "Totals that must add up.")
-
-_OUTCOMES = (
-    ("answered", "answered"),
-    ("information", "information heard"),
-    ("lost_menu", "lost in the menu"),
-    ("lost_queue", "lost in the queue"),
-    ("lost_ringing", "lost while ringing"),
-    ("fallback", "answered in the fallback"),
-    ("lost_fallback", "lost in the fallback"),
-    ("live", "not ended yet"),
-)
 
 
 @reports.command("summary")
@@ -54,6 +49,7 @@ def report_summary(
     by: ByOption = None,
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """Sum up the calls of a time (today, if none is given); exit 1 if the parts do not add up."""
     from reports.supervisor_facts import beside
@@ -65,6 +61,7 @@ def report_summary(
         found = await summed(session, settings, period, by)
         return found, await beside(session, *period)
 
+    words = words_for(lang, settings)
     (totals, counts), behind = read_only(settings, question)
     totals.behind = behind
     if output is None and fmt is ReportFormat.JSON:
@@ -72,20 +69,21 @@ def report_summary(
     elif output is None and fmt is ReportFormat.CSV:
         _summary_csv(totals)
     elif output is None and fmt is ReportFormat.TABLE:
-        print_summary(totals, console(), counts)
+        print_summary(totals, console(), counts, words)
     else:
-        write_report(_report(totals, counts), fmt, output)
+        write_report(_report(totals, counts), fmt, output, words)
     if not totals.adds_up:
         raise typer.Exit(1)
 
 
 def _report(totals: Summary, counts: Mapping[str, int]) -> Report:
     from reports.parts import Report
+    from reports.said import Said
     from reports.supervisor import summary_parts
 
     return Report(
         name="summary",
-        title="Calls",
+        title=Said("Calls"),
         since=totals.since,
         until=totals.until,
         tz=totals.tz,
@@ -94,68 +92,96 @@ def _report(totals: Summary, counts: Mapping[str, int]) -> Report:
     )
 
 
-def print_summary(totals: Summary, to: Console, counts: Mapping[str, int] | None = None) -> None:
+def print_summary(
+    totals: Summary,
+    to: Console,
+    counts: Mapping[str, int] | None = None,
+    words: Words | None = None,
+) -> None:
     """Print the supervisor's report: every outcome with its share, and how fast was answered.
 
     `counts`: what is told beside the calls; without it, only what the calls themselves tell.
+    `words`: of the language; English if not given.
     """
-    to.print(Text(f"Calls {_named_period(totals)}\n", "bold"))
+    from reports.languages import ENGLISH, words_of
+    from reports.supervisor import with_total
+
+    words = words or words_of(ENGLISH)
+    to.print(Text(f"{words('Calls')} {named_period(totals, words)}\n", "bold"))
     pair = Table.grid(padding=(0, 4))
-    pair.add_row(_outcomes(totals), _speeds(totals))
+    pair.add_row(_outcomes(totals, words), _speeds(totals, words))
     to.print(pair)
     if counts is not None:
-        for one in _report(totals, counts).parts:
+        for one in words.report(_report(totals, counts)).parts:
             if one.name in _BELOW:
-                print_part(one, to)
+                print_part(one, to, words)
     if totals.by_category:
-        columns = (Column("name", "category"), *_COUNTS)
+        columns = (Column("name", words("category")), *_counts(words))
         to.print()
-        to.print(table(_categories(totals), columns))
+        to.print(table(_categories(totals, words), columns))
     if totals.groups:
-        rows = [_group_row(name, one, totals) for name, one in totals.groups.items()]
+        groups = list(with_total(totals))[:-1]
+        rows = [_group_row(words.cell(name, "groups"), one, words) for name, one in groups]
         to.print()
-        to.print(table(rows, (Column("name", totals.by or ""), *_GROUPS)))
+        to.print(table(rows, (Column("name", words(totals.by or "")), *_groups(words))))
 
 
 _BELOW = ("service_level", "answer_time", "talks", "beside", "refused_before")
 """The tables below the first two."""
 
-_COUNTS = (Column("calls", "calls", right=True), Column("share", "%", right=True))
-_GROUPS = (
-    Column("offered", "offered", right=True),
-    Column("answered", "answered", right=True),
-    Column("taken", "taken", right=True),
-    Column("share", "%", right=True),
-    Column("lost", "lost", right=True),
-    Column("other", "other", right=True),
-    Column("median", "med. s", right=True),
-    Column("p95", "95 % s", right=True),
-)
+
+def _counts(words: Words) -> tuple[Column, Column]:
+    return Column("calls", words("calls"), right=True), Column("share", "%", right=True)
 
 
-def _outcomes(totals: Figures) -> Table:
+def _groups(words: Words) -> Iterable[Column]:
+    for name, title in (
+        ("offered", words("offered")),
+        ("answered", words("answered")),
+        ("taken", words("taken")),
+        ("share", "%"),
+        ("lost", words("lost")),
+        ("other", words("other")),
+        ("median", words("med. s")),
+        ("p95", words("95 % s")),
+    ):
+        yield Column(name, title, right=True)
+
+
+def _outcomes(totals: Figures, words: Words) -> Table:
+    from reports.said import Said
+    from reports.supervisor import OUTCOMES
+
     rows: list[dict[str, Any]] = [
-        {"name": title, "calls": getattr(totals, name), "share": _share(totals, name)}
-        for name, title in _OUTCOMES
+        {
+            "name": words.said(title),
+            "calls": words.number(getattr(totals, name)),
+            "share": _share(totals, name, words),
+        }
+        for name, title in {"offered": Said("offered"), **OUTCOMES}.items()
     ]
-    rows.insert(0, {"name": "offered", "calls": totals.offered, "share": _share(totals, "offered")})
-    rows.append({"name": "adds up", "calls": totals.adds_up, "share": " "})
-    return table(rows, (Column("name", "outcome"), *_COUNTS))
+    adds_up = words("yes") if totals.adds_up else words("no")
+    rows.append({"name": words("adds up"), "calls": adds_up, "share": " "})
+    return table(rows, (Column("name", words("outcome")), *_counts(words)))
 
 
-def _speeds(totals: Figures) -> Table:
+def _speeds(totals: Figures, words: Words) -> Table:
     rows = [
-        {"name": f"answered within {limit} s", "value": _percent(_within(totals, limit))}
+        {
+            "name": words("answered within {seconds} s", seconds=limit),
+            "value": _percent(_within(totals, limit), words),
+        }
         for limit in (5, 10, 15, 20)
     ]
     for name, ms in (
-        ("median", totals.answer_p50_ms),
-        ("95 % at most", totals.answer_p95_ms),
-        ("mean of the longest 10 %", totals.answer_longest_tenth_mean_ms),
-        ("mean talk", totals.talk_mean_ms),
+        (words("median"), totals.answer_p50_ms),
+        (words("95 % at most"), totals.answer_p95_ms),
+        (words("mean of the longest 10 %"), totals.answer_longest_tenth_mean_ms),
+        (words("mean talk"), totals.talk_mean_ms),
     ):
-        rows.append({"name": name, "value": _seconds(ms, " s")})
-    return table(rows, (Column("name", "time to an operator"), Column("value", "", True)))
+        value = _seconds(ms, words)
+        rows.append({"name": name, "value": value and words("{seconds} s", seconds=value)})
+    return table(rows, (Column("name", words("time to an operator")), Column("value", "", True)))
 
 
 def _within(totals: Figures, limit: int) -> float | None:
@@ -163,24 +189,27 @@ def _within(totals: Figures, limit: int) -> float | None:
     return value
 
 
-def _categories(totals: Figures) -> Iterable[dict[str, Any]]:
+def _categories(totals: Figures, words: Words) -> Iterable[dict[str, Any]]:
+    from reports.figures_count import NONE
+
     for name, count in totals.by_category.items():
-        share = _percent(100 * count / totals.offered)
-        yield {"name": name, "calls": count, "share": share}
+        share = _percent(100 * count / totals.offered, words)
+        shown = words(NONE) if name == NONE else name
+        yield {"name": shown, "calls": words.number(count), "share": share}
 
 
-def _group_row(name: str, one: Figures, totals: Summary) -> dict[str, Any]:
+def _group_row(name: Cell, one: Figures, words: Words) -> dict[str, Any]:
     lost = one.lost_menu + one.lost_queue + one.lost_ringing + one.lost_fallback
     return {
-        "name": name.replace("T", " ")[:16] if totals.by == "hour" else name,
-        "offered": one.offered,
-        "answered": one.answered,
-        "taken": one.taken,
-        "share": _share(one, "answered"),
-        "lost": lost,
-        "other": one.offered - one.answered - lost,
-        "median": _seconds(one.answer_p50_ms),
-        "p95": _seconds(one.answer_p95_ms),
+        "name": name,
+        "offered": words.number(one.offered),
+        "answered": words.number(one.answered),
+        "taken": words.number(one.taken),
+        "share": _share(one, "answered", words),
+        "lost": words.number(lost),
+        "other": words.number(one.offered - one.answered - lost),
+        "median": _seconds(one.answer_p50_ms, words),
+        "p95": _seconds(one.answer_p95_ms, words),
     }
 
 
@@ -205,28 +234,15 @@ def _summary_csv(totals: Summary) -> None:
     write_csv(rows, ["group", *figures, *levels, *(f"category_{name}" for name in categories)])
 
 
-def _named_period(totals: Summary) -> str:
-    zone = ZoneInfo(totals.tz)
-    since, until = (
-        moment and on_screen(moment.isoformat(), zone)[:16]
-        for moment in (totals.since, totals.until)
-    )
-    if since and until:
-        named = f"from {since} to {until}"
-    elif since or until:
-        named = f"from {since} to now" if since else f"before {until}"
-    else:
-        named = "of all time"
-    return f"{named} ({totals.tz})"
+def _share(totals: Figures, name: str, words: Words) -> str | None:
+    if not totals.offered:
+        return None
+    return _percent(100 * getattr(totals, name) / totals.offered, words)
 
 
-def _share(totals: Figures, name: str) -> str | None:
-    return _percent(100 * getattr(totals, name) / totals.offered) if totals.offered else None
+def _percent(value: float | None, words: Words) -> str | None:
+    return None if value is None else f"{words.number(float(value))} %"
 
 
-def _percent(value: float | None) -> str | None:
-    return None if value is None else f"{value:.1f} %"
-
-
-def _seconds(ms: int | None, unit: str = "") -> str | None:
-    return None if ms is None else f"{ms / 1000:.1f}{unit}"
+def _seconds(ms: int | None, words: Words) -> str | None:
+    return None if ms is None else words.number(ms / 1000)

@@ -14,25 +14,38 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ngalam112.api import time_ranges
 from ngalam112.cli.common import FormatOption, FromOption, ToOption
+from ngalam112.cli.report_pages import LanguageOption, words_for
 from ngalam112.config.settings import Settings, load_settings
 from ngalam112.terminal import Column, Format, console, table, write_csv, write_json
+from reports.said import Said
 
 if TYPE_CHECKING:
+    from reports.languages import Words
     from reports.staffing import HourNeeds, Staffing, Target
 
 WEEKS = 4
 """So many weeks up to now, if no time is given."""
 
-_DETAILS = (
-    Column("hour", "hour"),
-    Column("calls_per_hour", "calls/h", right=True),
-    Column("peak_per_hour", "peak/h", right=True),
-    Column("handling_s", "handling s", right=True),
-    Column("load", "erlangs", right=True),
-    Column("needed", "needed", right=True),
-    Column("ready", "ready", right=True),
-    Column("reached", "reached", right=True),
-)
+_DETAILS = {
+    "hour": Said("hour"),
+    "calls_per_hour": Said("calls/h"),
+    "peak_per_hour": Said("peak/h"),
+    "handling_s": Said("handling s"),
+    "load": Said("erlangs"),
+    "needed": Said("needed"),
+    "ready": Said("ready"),
+    "reached": Said("reached"),
+}
+_DAYS = {
+    "monday": Said("Mon"),
+    "tuesday": Said("Tue"),
+    "wednesday": Said("Wed"),
+    "thursday": Said("Thu"),
+    "friday": Said("Fri"),
+    "saturday": Said("Sat"),
+    "sunday": Said("Sun"),
+}
+_CONTEXT = "staffing"
 
 TargetOption = Annotated[
     str, typer.Option("--target", "-t", help="Per cent of the calls and seconds, like 95/5.")
@@ -55,6 +68,7 @@ def staffing(
     operators: OperatorsOption = None,
     weekday: WeekdayOption = None,
     fmt: FormatOption = Format.TABLE,
+    lang: LanguageOption = None,
 ) -> None:
     """Say how many operators each hour of the week needs, by the calls of four weeks.
 
@@ -82,7 +96,7 @@ def staffing(
         case Format.CSV:
             write_csv(map(msgspec.to_builtins, hours), HourNeeds.__struct_fields__)
         case Format.TABLE:
-            _print(found, hours, zone, in_detail=weekday is not None)
+            _print(found, hours, zone, words_for(lang, settings), in_detail=weekday is not None)
 
 
 async def _asked(
@@ -118,41 +132,63 @@ async def _asked(
     )
 
 
-def _print(found: Staffing, hours: list[HourNeeds], zone: ZoneInfo, *, in_detail: bool) -> None:
+def _print(
+    found: Staffing, hours: list[HourNeeds], zone: ZoneInfo, words: Words, *, in_detail: bool
+) -> None:
     to = console()
-    since, until = (
-        time_ranges.on_screen(one.isoformat(), zone)[:16] for one in (found.since, found.until)
+    sentence = words(
+        "For {percent} % within {target} s, by {calls} calls from {since} to {until}",
+        percent=found.target_percent,
+        target=found.target_s,
+        calls=found.calls,
+        since=words.moment(found.since, zone),
+        until=words.moment(found.until, zone),
     )
-    to.print(
-        f"For {found.target_percent:g} % within {found.target_s:g} s,"
-        f" by {found.calls} calls from {since} to {until}"
-    )
+    to.print(sentence)
     if in_detail:
-        to.print(table(_details(found, hours), _DETAILS, title=hours[0].weekday if hours else None))
+        title = words(hours[0].weekday) if hours else None
+        columns = [
+            Column(name, words.said(said, _CONTEXT), right=name != "hour")
+            for name, said in _DETAILS.items()
+        ]
+        to.print(table(_details(found, hours, words), columns, title=title))
     else:
-        to.print(table(_week(found, hours), _week_columns()))
+        to.print(table(_week(found, hours, words), _week_columns(words)))
     known = any(one.ready is not None for one in hours)
     if known and not in_detail:
-        to.print("needed/ready; ! where the target is missed")
-    patience = f"{found.patience_s:g} s" if found.patience_s else "unknown"
-    wrap_up = f"{found.wrap_up_s:g} s" if found.wrap_up_s else "not known"
-    to.print(
-        f"handling {found.handling_s:g} s (wrap-up {wrap_up});"
-        f" patience {patience} ({found.abandoned} gave up)"
+        to.print(words("needed/ready; ! where the target is missed"))
+    sentence = words(
+        "handling {handling} s (wrap-up {wrap_up}); patience {patience} ({abandoned} gave up)",
+        handling=found.handling_s,
+        wrap_up=_of_seconds(found.wrap_up_s, "not known"),
+        patience=_of_seconds(found.patience_s, "unknown"),
+        abandoned=found.abandoned,
     )
+    to.print(sentence)
     if not known:
-        to.print("Nobody knows who was ready then; give --operators to see what so many reach.")
+        to.print(
+            words("Nobody knows who was ready then; give --operators to see what so many reach.")
+        )
 
 
-def _week_columns() -> list[Column]:
-    from reports.staffing import DAYS
-
-    days = [Column(one, one[:3].capitalize(), right=True) for one in DAYS]
-    first = (Column("hour", "hour"), Column("calls", "calls/h", right=True))
-    return [*first, Column("handling", "s/call", right=True), *days]
+def _of_seconds(value: float | None, nothing: str) -> Said:
+    return Said("{seconds} s", seconds=value) if value else Said(nothing)
 
 
-def _week(found: Staffing, hours: Iterable[HourNeeds]) -> list[dict[str, Any]]:
+def _week_columns(words: Words) -> list[Column]:
+    said = {
+        "hour": _DETAILS["hour"],
+        "calls": _DETAILS["calls_per_hour"],
+        "handling": Said("s/call"),
+        **_DAYS,
+    }
+    return [
+        Column(name, words.said(title, _CONTEXT), right=name != "hour")
+        for name, title in said.items()
+    ]
+
+
+def _week(found: Staffing, hours: Iterable[HourNeeds], words: Words) -> list[dict[str, Any]]:
     by_hour: dict[int, list[HourNeeds]] = {}
     for one in hours:
         by_hour.setdefault(one.hour, []).append(one)
@@ -161,24 +197,26 @@ def _week(found: Staffing, hours: Iterable[HourNeeds]) -> list[dict[str, Any]]:
         calls = sum(one.calls_per_hour for one in some)
         weighed = sum(one.calls_per_hour * one.handling_s for one in some)
         row: dict[str, Any] = {
-            "hour": f"{hour:02}:00",
-            "calls": f"{calls / len(some):.1f}",
-            "handling": f"{weighed / calls:.0f}" if calls else None,
+            "hour": words.hour(hour),
+            "calls": words.number(calls / len(some)),
+            "handling": words.number(round(weighed / calls)) if calls else None,
         }
         rows.append(row | {one.weekday: _cell(one, found) for one in some})
     return rows
 
 
-def _details(found: Staffing, hours: Iterable[HourNeeds]) -> list[dict[str, Any]]:
-    return [
-        msgspec.to_builtins(one)
-        | {
-            "hour": f"{one.hour:02}:00",
-            "needed": _needed(one),
-            "reached": None if one.reached_percent is None else _reached(one, found),
+def _details(found: Staffing, hours: Iterable[HourNeeds], words: Words) -> list[dict[str, Any]]:
+    rows = []
+    for one in hours:
+        row: dict[str, Any] = {
+            name: words.as_exact(value) if isinstance(value, int | float) else value
+            for name, value in msgspec.to_builtins(one).items()
         }
-        for one in hours
-    ]
+        row["hour"] = words.hour(one.hour)
+        row["needed"] = _needed(one)
+        row["reached"] = _reached(one, found, words)
+        rows.append(row)
+    return rows
 
 
 def _cell(one: HourNeeds, found: Staffing) -> str:
@@ -194,8 +232,10 @@ def _needed(one: HourNeeds) -> str:
     return f">{MOST_OPERATORS}" if one.needed is None else str(one.needed)
 
 
-def _reached(one: HourNeeds, found: Staffing) -> str:
-    return f"{one.reached_percent:.1f} %{'!' if _misses(one, found) else ''}"
+def _reached(one: HourNeeds, found: Staffing, words: Words) -> str | None:
+    if one.reached_percent is None:
+        return None
+    return f"{words.number(float(one.reached_percent))} %{'!' if _misses(one, found) else ''}"
 
 
 def _misses(one: HourNeeds, found: Staffing) -> bool:

@@ -14,7 +14,13 @@ import msgspec
 import typer
 
 from ngalam112.cli.common import FromOption, ToOption
-from ngalam112.cli.report_pages import ReportFormat, write_report
+from ngalam112.cli.report_pages import (
+    Language,
+    LanguageOption,
+    ReportFormat,
+    words_for,
+    write_report,
+)
 from ngalam112.cli.report_questions import read_only
 from ngalam112.cli.report_times import report_period
 from ngalam112.config.settings import load_settings
@@ -30,7 +36,7 @@ ReportFormatOption = Annotated[
 ByOption = Annotated[
     str | None,
     typer.Option(
-        help="Also by 15min, hour, shift, day, month, category, operator or kecamatan.",
+        help="Also by 15min, hour, shift, day, month, category, operator, kecamatan, trunk.",
     ),
 ]
 ReportOutputOption = Annotated[
@@ -44,9 +50,10 @@ def service_level(
     by: ByOption = None,
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """How many were answered within 5, 10, 15 and 20 s, and how long an answer took."""
-    _report("service-level", begin, end, fmt, output, by)
+    _report("service-level", begin, end, fmt, output, lang, by)
 
 
 def losses(
@@ -55,9 +62,10 @@ def losses(
     by: ByOption = None,
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """Where calls were lost, and after how long."""
-    _report("losses", begin, end, fmt, output, by)
+    _report("losses", begin, end, fmt, output, lang, by)
 
 
 def categories(
@@ -65,9 +73,10 @@ def categories(
     end: ToOption = None,
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """The calls by category."""
-    _report("categories", begin, end, fmt, output)
+    _report("categories", begin, end, fmt, output, lang)
 
 
 def hours(
@@ -76,19 +85,21 @@ def hours(
     by: Annotated[str, typer.Option(help="hour or 15min.")] = "hour",
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """The calls hour by hour, and the busiest hours."""
-    _report("hours", begin, end, fmt, output, by)
+    _report("hours", begin, end, fmt, output, lang, by)
 
 
 def day(
     begin: FromOption = None,
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """One day (yesterday): by shift, by hour, by category."""
     wanted = begin or "yesterday"
-    _report("day", wanted, wanted, fmt, output)
+    _report("day", wanted, wanted, fmt, output, lang)
 
 
 def month(
@@ -96,9 +107,10 @@ def month(
     end: ToOption = None,
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """A month (this one, if none is given) by day, by category and by kecamatan."""
-    _report("month", begin or "this month", end, fmt, output)
+    _report("month", begin or "this month", end, fmt, output, lang)
 
 
 def operators(
@@ -106,9 +118,10 @@ def operators(
     end: ToOption = None,
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """Each operator: calls taken, talk and hold, answer times, offers that were missed."""
-    _report("operators", begin, end, fmt, output)
+    _report("operators", begin, end, fmt, output, lang)
 
 
 def agencies(
@@ -116,9 +129,10 @@ def agencies(
     end: ToOption = None,
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """Each agency that was told of an incident: how soon it was reached and has accepted."""
-    _report("agencies", begin, end, fmt, output)
+    _report("agencies", begin, end, fmt, output, lang)
 
 
 def owed_callbacks(
@@ -126,9 +140,10 @@ def owed_callbacks(
     end: ToOption = None,
     fmt: ReportFormatOption = ReportFormat.TABLE,
     output: ReportOutputOption = None,
+    lang: LanguageOption = None,
 ) -> None:
     """The callbacks of calls that were lost: how many were reached, and how soon."""
-    _report("callbacks", begin, end, fmt, output)
+    _report("callbacks", begin, end, fmt, output, lang)
 
 
 def _report(
@@ -137,6 +152,7 @@ def _report(
     end: str | None,
     fmt: ReportFormat,
     output: Path | None,
+    lang: Language | None,
     by: str | None = None,
 ) -> None:
     from ngalam112.api.report_kinds import asked_of, in_zone
@@ -148,8 +164,9 @@ def _report(
     async def question(session: AsyncSession) -> Report:
         return await report_of(session, name, asked_of(settings, period, by))
 
+    words = words_for(lang, settings)
     found, behind = read_only(settings, question)
-    write_report(msgspec.structs.replace(in_zone(found), behind=behind), fmt, output)
+    write_report(msgspec.structs.replace(in_zone(found), behind=behind), fmt, output, words)
 
 
 SUPERVISOR_REPORTS: dict[str, Callable[..., None]] = {

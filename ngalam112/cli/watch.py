@@ -17,7 +17,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from ngalam112.cli.alarms import Alarms, Change, Limits, Seen
+from ngalam112.alarms.rules import Alarms, Change, Limits, Seen
 from ngalam112.cli.client import Client, ClientError
 from ngalam112.cli.common import tell
 from ngalam112.config.settings import Settings, load_settings

@@ -60,6 +60,8 @@ def asterisk_values(settings: Settings, asterisk: tuple[int, ...]) -> dict[str, 
         "rtp_start": first,
         "rtp_end": last,
         "trunk_match": settings.trunk_match,
+        "trunk_probe": settings.trunk_probe,
+        "trunk_probe_s": settings.trunk_probe_s,
         "untrusted_match": settings.untrusted_match,
         "withheld_numbers": settings.withheld_numbers,
         "trunk_nat": settings.trunk_nat,
@@ -110,12 +112,12 @@ def provision(settings: Settings, asterisk: tuple[int, ...]) -> None:
     render_missing_members(settings.asterisk_home / "etc")
 
 
-def recording_folders(settings: Settings) -> list[Path]:
+def recording_folders(settings: Settings, within_s: float = DISK_ANSWERS_S) -> list[Path]:
     """Make the folder in which Asterisk writes recordings, and the link by which it gets there.
 
     Returns what Asterisk must be able to write; nothing where calls are not recorded. A disk that
     fails or does not answer is no reason not to start: then nothing is recorded, and who looks
-    after recordings raises the alarm.
+    after recordings raises the alarm. `within_s`: so long the disk may take.
     """
     link = settings.growing_recordings
     if settings.recordings == "off":
@@ -130,7 +132,7 @@ def recording_folders(settings: Settings) -> list[Path]:
             fresh.unlink(missing_ok=True)
             fresh.symlink_to(folder)
             fresh.replace(link)
-        DiskThread("recordings", DISK_ANSWERS_S).do(lambda: _make_private(folder))
+        DiskThread("recordings", within_s).do(lambda: _make_private(folder))
     except OSError as error:
         log.error("calls_not_recorded", folder=str(folder), error=str(error))
         return []

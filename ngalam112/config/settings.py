@@ -34,6 +34,8 @@ _DESK_URL = re.compile(
 )
 LONGEST_DESK_URL = 200
 _HOST = re.compile(r"\.?[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?")
+_PEER = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?(:[0-9]{1,5})?")
+_MOST_PEERS = 10
 PROJECT = Path(__file__).resolve().parents[2]
 SHIPPED_PROMPTS = PROJECT / "ivr" / "prompts" / "id"
 SHIPPED_CATEGORIES = PROJECT / "incidents" / "categories.toml"
@@ -110,6 +112,8 @@ class Settings(BaseSettings):
     short_abandon_s: float = Field(default=5.0, ge=0, le=60)
     # the shifts of the room, by the clock; each time of a day is in one of them
     shifts: Annotated[list[str], NoDecode] = ["05-13", "13-21", "21-05"]
+    # in which language people read reports, unless --lang says another
+    report_language: Literal["en", "id"] = "en"
     log_level: str = Field(default="info", pattern=r"^(debug|info|warning|error)$")
 
     claim_ms: int = Field(default=1000, ge=50, le=10_000)
@@ -178,6 +182,14 @@ class Settings(BaseSettings):
     open311_bind: str = "127.0.0.1"
     open311_jurisdiction: str = Field(default="", pattern=r"^[a-z0-9.-]{0,100}$")
     heartbeat_s: float = Field(default=3.0, ge=1, le=60)
+    # from when on there is an alarm: a citizen has waited longer; less of the disk is free
+    alarm_wait_s: float = Field(default=20.0, ge=1, le=86_400)
+    alarm_disk_percent: float = Field(default=5.0, ge=0, le=100)
+    # no call has come for so long; 0: never
+    alarm_no_call_min: float = Field(default=0.0, ge=0, le=100_000)
+    # hosts of the trunk that are asked by OPTIONS whether they are there: host or host:port
+    trunk_probe: Annotated[list[str], NoDecode] = []
+    trunk_probe_s: int = Field(default=10, ge=1, le=3600)
     # whether calls are recorded, and as what (`ngalam112.recordings`)
     recordings: Literal["off", "wav"] = "off"
     # where recordings are; a disk of their own is best
@@ -218,6 +230,18 @@ class Settings(BaseSettings):
     def _networks(cls, value: object) -> list[str]:
         parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
         return [str(ipaddress.ip_network(str(part).strip(), strict=False)) for part in parts]
+
+    @field_validator("trunk_probe", mode="before")
+    @classmethod
+    def _peers(cls, value: object) -> list[str]:
+        parts = value.split(",") if isinstance(value, str) else list(value)  # type: ignore[call-overload]
+        found = [str(part).strip().lower() for part in parts if str(part).strip()]
+        for one in found:
+            if not _PEER.fullmatch(one):
+                raise ValueError(f"{one!r} is no host; give such as sip.carrier.example:5060")
+        if len(found) > _MOST_PEERS:
+            raise ValueError(f"give {_MOST_PEERS} hosts at most")
+        return found
 
     @field_validator("country")
     @classmethod
@@ -484,6 +508,11 @@ class Settings(BaseSettings):
     def recordings_standing(self) -> Path:
         """How it stands with the recordings (`ngalam112.recordings.standing`)."""
         return self.run / "recordings.json"
+
+    @property
+    def recordings_unbound(self) -> Path:
+        """Exists while Asterisk cannot write recordings, since its start."""
+        return self.run / "recordings.unbound"
 
     @property
     def log_file(self) -> Path:

@@ -19,7 +19,7 @@ from ngalam112.engine.claims import Claims
 from ngalam112.engine.clock import age_s
 from ngalam112.engine.fallback_calls import FallbackCalls
 from ngalam112.engine.locations import Locations
-from pbx.ari_types import Channel
+from pbx.ari_types import Channel, address_of
 from pbx.quality import leg_quality
 
 _PEOPLE = ("caller", "operator")
@@ -93,6 +93,7 @@ class CitizenChannels:
             channel.dialplan.exten,
             language=language,
             withheld=channel.channelvars.withheld != "",
+            trunk=address_of(channel.channelvars.trunk),
         )
         self._located(call, channel, now)
 

@@ -26,7 +26,7 @@ from acd.queueing.calls_at_once import CallsAtOnce
 from acd.queueing.redials import Redials
 from acd.timers import Timers
 from ivr.line_tests import Caller
-from pbx.ari_types import Channel
+from pbx.ari_types import Channel, address_of
 
 # a claimed call whose leg never comes has hung up in that very moment
 HANDOVER_S = 5.0
@@ -103,6 +103,7 @@ class Claims:
             call.record.called_number = channel.dialplan.exten
             call.sip_id, call.address = channel.protocol_id, address
             call.record.withheld = channel.channelvars.withheld != ""
+            call.record.trunk = address_of(channel.channelvars.trunk) or None
             self._keep(call.record, channel.id)
         # the dialplan broadcasts a call again until it is claimed; each time needs a claim
         if call.stage is Stage.CLAIMED and call.timer is None and not call.record.events:
@@ -134,7 +135,7 @@ class Claims:
         if call.stage is Stage.CLAIMED:
             seen = call.record
             caller = seen.caller_number, seen.caller_name, seen.called_number
-            self.note_arrival(call, *caller, withheld=seen.withheld)
+            self.note_arrival(call, *caller, withheld=seen.withheld, trunk=seen.trunk or "")
             self._live.over(call, 0, now)
 
     def note_arrival(
@@ -146,11 +147,13 @@ class Claims:
         *,
         language: str = OWN_LANGUAGE,
         withheld: bool = False,
+        trunk: str = "",
     ) -> None:
         """Begin the call's record with who calls; hostile text is made harmless here.
 
-        `language`: one of those that the line speaks. Who has hung up just now and dials again
-        keeps the place in line, the category and the language (`acd.queueing.redials`).
+        `language`: one of those that the line speaks. `trunk`: the address from which it came. Who
+        has hung up just now and dials again keeps the place in line, the category and the language
+        (`acd.queueing.redials`).
         """
         number, at = readable(number, 32), call.record.arrived_at
         if call.channel not in self.pending:
@@ -167,6 +170,8 @@ class Claims:
                 call.waits_since = before.since
         if withheld:
             more["withheld"] = True
+        if trunk:
+            more["trunk"] = trunk
         call.note(
             EventKind.ARRIVED,
             at,
@@ -201,5 +206,6 @@ class Claims:
             called=readable(seen.called_number, 32),
             withheld=seen.withheld,
             at=seen.arrived_at,
+            trunk=seen.trunk or "",
         )
         self._journal.keep(CLAIM + channel, self.pending[channel])

@@ -21,6 +21,7 @@ from incidents.categories import Category
 from incidents.category_changes import CATEGORIES, fact
 from incidents.dispatches import Dispatches
 from ngalam112.accounts.known_people import People
+from ngalam112.alarms.book import AlarmBook
 from ngalam112.config.agencies import doubts, provision_agencies
 from ngalam112.config.provision import phones_read, phones_unread, provision_phones
 from ngalam112.config.routing import RoutingConfig
@@ -34,6 +35,7 @@ from ngalam112.engine.recording_pauses import RecordingPauses
 from ngalam112.engine.refusal_counts import RefusalCounts
 from ngalam112.engine.report_sender import ReportSender
 from ngalam112.engine.text_service import TextService
+from ngalam112.engine.trunk_probe import TrunkProbe
 from ngalam112.engine.unacknowledged import UnacknowledgedCalls
 from ngalam112.engine.warning_feed import WarningFeed
 from pbx.ami import AmiLink
@@ -73,6 +75,7 @@ class Engine:
         warning_feed: WarningFeed,
         recording_pauses: RecordingPauses,
         unacknowledged: UnacknowledgedCalls,
+        trunk_probe: TrunkProbe,
     ) -> None:
         self.settings, self.journal = settings, journal
         self.menu, self.distribution = routing.menu, routing.distribution
@@ -82,6 +85,8 @@ class Engine:
         self.ban_keeper, self.place_finder, self.refusals = ban_keeper, place_finder, refusals
         self.text_service, self.warning_feed = text_service, warning_feed
         self.recording_pauses, self.unacknowledged = recording_pauses, unacknowledged
+        self.trunk_probe = trunk_probe
+        self.alarms = AlarmBook(journal)
         self.dispatches, self._reports, self.people = dispatches, reports, People(journal.keep)
         self.dispatcher, self.reception = router.dispatcher, router.reception
         self.roster, self.wrap_ups = self.dispatcher.roster, self.dispatcher.wrap_ups
@@ -107,6 +112,7 @@ class Engine:
             tasks.create_task(self.text_service.run(), name="texts")
             tasks.create_task(self._reports.run(), name="reports")
             tasks.create_task(self.warning_feed.run(), name="warnings")
+            tasks.create_task(self.trunk_probe.run(), name="trunk")
             tasks.create_task(self.ari.run(first_within=first_within), name="ari")
 
     async def bring_phones(self) -> None:

@@ -23,7 +23,7 @@ from ngalam112.engine.admission import Admission
 from ngalam112.engine.claims import Claims
 from ngalam112.engine.clock import age_s
 from pbx.ari_reply import Reply
-from pbx.ari_types import Channel
+from pbx.ari_types import Channel, address_of
 
 log = structlog.get_logger("fallback")
 
@@ -95,6 +95,7 @@ class FallbackCalls:
                 channel.caller.name,
                 channel.dialplan.exten,
                 withheld=channel.channelvars.withheld != "",
+                trunk=address_of(channel.channelvars.trunk),
             )
         self._live.calls[channel.id] = call
         call.rearm(None)

@@ -46,6 +46,7 @@ async def _keep(settings: Settings) -> None:
         settings.recordings_home,
         stop_file=settings.no_recordings,
         standing_file=settings.recordings_standing,
+        unbound_file=settings.recordings_unbound,
         least_free=settings.recordings_free_mb * MIB,
         most=settings.recordings_most,
     )

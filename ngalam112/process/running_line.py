@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 import aiohttp
 
@@ -23,6 +26,7 @@ from ngalam112.config.agencies import (
 )
 from ngalam112.config.provision import (
     ARI_USER,
+    DISK_ANSWERS_S,
     phones_are_rendered,
     provision,
     provision_phones,
@@ -35,6 +39,9 @@ from ngalam112.config.sounds import build_music
 from pbx.asterisk import Asterisk, check_ports
 from pbx.processes import end, start
 from pbx.programs import Programs
+
+DISK_ANSWERS_AGAIN_S = 1.0
+"""So long another start of Asterisk waits for the disk of the recordings: citizens wait as well."""
 
 
 class EngineFailed(Exception):
@@ -99,12 +106,32 @@ async def _stored(settings: Settings) -> tuple[list[Phone] | None, list[Agency] 
         return None, None
 
 
+def _recording_folders(
+    settings: Settings, programs: Programs, first: Iterator[float]
+) -> list[Path]:
+    """What Asterisk needs to record calls, at each of its starts; note whether it has that.
+
+    What it does not get at its start, in a root of its own, it does not get before the next one.
+    `first`: how long the disk may take the first time. A restart does not wait so long.
+    """
+    folders = recording_folders(settings, next(first, DISK_ANSWERS_AGAIN_S))
+    is_unbound = settings.recordings != "off" and programs.root is not None and not folders
+    with suppress(OSError):  # the state folder has alarms of its own
+        if is_unbound:
+            settings.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+            settings.recordings_unbound.touch(0o600)
+        else:
+            settings.recordings_unbound.unlink(missing_ok=True)
+    return folders
+
+
 def line_asterisk(settings: Settings, programs: Programs) -> Asterisk:
     """The line's Asterisk, not started yet: it sees what its configuration names."""
     return Asterisk(
         programs,
         settings.asterisk_home,
-        writable=[settings.spool, *recording_folders(settings)],
+        writable=[settings.spool],
+        more_writable=partial(_recording_folders, settings, programs, iter([DISK_ANSWERS_S])),
         readable=[settings.sounds.parent, settings.music, settings.run],
         # else the engine would have them read again at once, while phones register: what Asterisk
         # has challenged them with before counts for nothing then

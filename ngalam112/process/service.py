@@ -40,6 +40,7 @@ from ngalam112.process.heartbeat import BeatFile, Heartbeat, Notifier, read_beat
 from ngalam112.process.leader_lock import LeaderLock
 from ngalam112.process.log_rotation import keep_logs_short
 from ngalam112.process.open_files import allow_many_files
+from ngalam112.process.report_mails import ReportMails
 from ngalam112.process.warm_up import calm_the_collector, warm_up
 from ngalam112.recovery.fallback_records import KnownCall, glance, read_spool
 from ngalam112.recovery.last_calls import bring_last_calls
@@ -188,6 +189,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
         backlog=recorder.backlog,
     )
     api = Api(engine, database, settings, journal)
+    api.alarm_watch.remember(kept.facts, seen_at)
     beat = BeatFile(settings.beat)
 
     def serves() -> None:
@@ -206,8 +208,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(_until_told(life, engine), name="signals")
             tasks.create_task(api.run(), name="api")
-            tasks.create_task(api.closing.run(), name="complaints")
-            tasks.create_task(api.status_questions.run(), name="status questions")
+            tasks.create_task(api.run_beside(), name="beside the api")
             tasks.create_task(LinkServer(engine, settings, api.lookup).run(), name="links")
             tasks.create_task(Open311Server(engine, settings).run(), name="open311")
             # another program at the port must be told before the line is taken over in Asterisk
@@ -216,8 +217,12 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
             tasks.create_task(_spool(engine, database, journal), name="spool")
             tasks.create_task(bring_last_calls(engine, database, recorder), name="last calls")
             tasks.create_task(_tend(recorder.local), name="journal")
-            tasks.create_task(know_places(engine, settings), name="registered places")
-            tasks.create_task(keep_logs_short(settings), name="logs")
+            for name, work in {
+                "registered places": know_places(engine, settings),
+                "logs": keep_logs_short(settings),
+                "report mails": ReportMails(settings).run(),
+            }.items():
+                tasks.create_task(work, name=name)
             tasks.create_task(watch_clock(engine, life.next_waits, life.leaves_turn), name="clock")
             tasks.create_task(_unless_it_fails(writing), name="recording")
     finally:

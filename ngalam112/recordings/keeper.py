@@ -42,6 +42,7 @@ MIB = 1024 * 1024
 class Keeper:
     """`folder`: of all recordings. `stop_file`: is there while no further call is recorded.
 
+    `unbound_file`: is there while Asterisk cannot write to the folder, since its start.
     `least_free`: bytes that have to stay free. `most`: calls that are recorded at once.
     """
 
@@ -52,12 +53,14 @@ class Keeper:
         *,
         stop_file: Path,
         standing_file: Path,
+        unbound_file: Path,
         least_free: int,
         most: int,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._database, self._folder = database, folder
         self._stop_file, self._standing_file = stop_file, standing_file
+        self._unbound_file = unbound_file
         self._least_free, self._most, self._clock = least_free, most, clock
         self.standing = Standing()
         self._disk = DiskThread("recordings", HANGS_S)
@@ -122,6 +125,7 @@ class Keeper:
         if stop is not self.standing.stop:
             log.warning("recordings_stop" if stop else "recordings_go_on", why=stop.value)
         self.standing.stop, self.standing.at = stop, now
+        self.standing.unbound = self._unbound_file.exists()
         with suppress(OSError):  # the state folder has alarms of its own
             if stop is Stop.NO:
                 self._stop_file.unlink(missing_ok=True)

@@ -34,12 +34,19 @@ _WORDS = {
 }
 
 
+_UNBOUND = (
+    "Asterisk began while the disk of the recordings did not answer: no call is recorded"
+    " until it is started again; do that when few calls are up"
+)
+
+
 class Standing(msgspec.Struct, kw_only=True):
     """What is told each second or so. `at`: when (epoch seconds).
 
     `growing`: calls that are recorded now. `stalled`: of those, how many nothing is written of.
     `waiting`: ended, and not filed yet. `filed`, `incomplete`: since the start; of the latter
     seconds are missing. `failing`: why the last one could not be filed; "" if it could.
+    `unbound`: Asterisk was started while the disk did not answer, and cannot write there.
     """
 
     at: float = 0.0
@@ -51,12 +58,15 @@ class Standing(msgspec.Struct, kw_only=True):
     incomplete: int = 0
     free_mb: int = 0
     failing: str = ""
+    unbound: bool = False
 
     def alarms(self, now: float) -> list[str]:
         """What is wrong, a sentence each."""
         if now - self.at > AWAY_S:
             return ["nobody files the recordings of calls: `ngalam112 recordings keep` is away"]
         found = [_WORDS[self.stop]] if self.stop is not Stop.NO else []
+        if self.unbound:
+            found.append(_UNBOUND)
         if self.stalled:
             found.append(f"nothing is written of {self.stalled} calls that should be recorded")
         if self.failing:

@@ -21,6 +21,7 @@ import structlog
 
 from models.rows import LATEST_S
 from ngalam112.engine.clock import Anchor
+from pbx.ari_types import address_of
 
 log = structlog.get_logger("spool")
 
@@ -52,6 +53,7 @@ class SpoolRecord(msgspec.Struct, frozen=True, kw_only=True):
     step: str | None = None
     run: str = ""
     withheld: bool = False
+    trunk: str = ""
 
     def about(self) -> dict[str, Any]:
         """What the FALLBACK event tells."""
@@ -91,6 +93,7 @@ def decoded(content: bytes) -> dict[str, Any]:
         chosen = base64.b64decode(text.get(name, "")).decode("utf-8", "replace")
         given[name] = "".join(filter(str.isprintable, chosen))[:_LONGEST_TEXT].strip()
     given["withheld"] = text.get("withheld") == "1"
+    given["trunk"] = address_of(text.get("trunk", ""))
     if given["answered_at"] is not None:
         agency = text.get("agency", "")
         given |= {"step": "agency", "phone": agency} if agency else {"step": "phone"}

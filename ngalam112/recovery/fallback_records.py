@@ -94,6 +94,7 @@ def events_of(
         "called_number": one.called_number,
         "language": OWN_LANGUAGE,
         **({"withheld": True} if one.withheld else {}),
+        **({"trunk": one.trunk} if one.trunk else {}),
     }
     steps: list[tuple[EventKind, float, dict[str, Any]]] = [
         (EventKind.ARRIVED, one.arrived_at, caller)

@@ -12,6 +12,7 @@ from incidents.incident import INCIDENTS
 from incidents.numbers import LAST_NUMBER
 from journal.database_writer import DatabaseWriter
 from journal.row_kinds import CALLS, OPERATORS
+from ngalam112.alarms.alarm import ALARMS
 from ngalam112.engine.clock import CLOCK
 from ngalam112.engine.engine import Engine
 from ngalam112.engine.text_spool import PLACE
@@ -53,6 +54,7 @@ def remember(
     engine.router.claims.redials.remember(items, now)
     engine.router.callbacks.remember(items, now)
     engine.router.verifications.remember(items, now)
+    engine.alarms.remember(known.others.get(ALARMS, []), now)
     _know_incidents(engine, known, kept.facts.get(LAST_NUMBER), now)
     engine.text_service.remember(
         known.others.get(CONVERSATIONS, []),
@@ -125,6 +127,10 @@ def _learn(engine: Engine, recorder: DatabaseWriter, stored: Known) -> None:
     items = [one for one in items_of(stored) if one.id not in in_journal]
     engine.router.callbacks.remember(items, engine.clock.now())
     engine.router.verifications.remember(items, engine.clock.now())
+    alarms = stored.others.get(ALARMS, [])
+    engine.alarms.remember(
+        [one for one in alarms if one["id"] not in local.kept.newer], engine.clock.now()
+    )
     of_others = {
         table: [row for row in rows if row["id"] not in local.kept.newer]
         for table, rows in stored.others.items()

@@ -204,6 +204,7 @@ def _claimed_only(router: EventRouter, knew: list[Call], event: Restoration, now
                 name=seen.caller_name,
                 called=seen.called_number,
                 withheld=seen.withheld,
+                trunk=seen.trunk or "",
                 at=seen.arrived_at,
             )
             router.claims.pending.setdefault(call.channel, claim)
@@ -215,7 +216,7 @@ def _claimed_only(router: EventRouter, knew: list[Call], event: Restoration, now
             # hung up before anybody served it; nobody else keeps its record
             call = router.live.new(channel, claim.at)
             caller = claim.number, claim.name, claim.called
-            router.claims.note_arrival(call, *caller, withheld=claim.withheld)
+            router.claims.note_arrival(call, *caller, withheld=claim.withheld, trunk=claim.trunk)
             who, at = ("unknown", now) if event.lost_at is None else (CUT_OFF, event.lost_at)
             _close(router, call, who, event.ended.get(channel, at), now)
 
@@ -277,7 +278,7 @@ def arrive(router: EventRouter, leg: LiveLeg, now: float) -> None:
     """A citizen whom nobody knows; the arrival is when the channel was made."""
     call = router.live.new(leg.id, now - leg.age_s)
     caller = leg.caller_number, leg.caller_name, leg.called_number
-    router.claims.note_arrival(call, *caller, withheld=leg.withheld)
+    router.claims.note_arrival(call, *caller, withheld=leg.withheld, trunk=leg.trunk)
     if call.behind or router.admission.is_closed(now):
         router.admission.restored(call, now, new=True)
     else:

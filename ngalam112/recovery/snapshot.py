@@ -16,7 +16,7 @@ from ngalam112.engine.fallback_calls import FALLBACK_CONTEXTS
 from ngalam112.recovery.fallback_records import KnownCall
 from pbx.ari import AriClient
 from pbx.ari_reply import ChannelGone
-from pbx.ari_types import Application, Bridge, Channel, Info
+from pbx.ari_types import Application, Bridge, Channel, Info, address_of
 from reports.calls import LIVE, list_calls, show_call
 
 CITIZENS = "citizens"  # the dialplan context that only the trunk leads to
@@ -71,6 +71,7 @@ async def snapshot(ari: AriClient, playbacks: Iterable[str] = ()) -> Snapshot:
             up=one.state == "Up",
             caller_number=one.caller.number,
             withheld=one.channelvars.withheld != "",
+            trunk=address_of(one.channelvars.trunk),
             caller_name=one.caller.name,
             called_number=one.dialplan.exten,
             age_s=age_s(one.creationtime),

@@ -21,7 +21,7 @@ from ngalam112.recovery.fallback_files import decoded
 from pbx.asterisk import Asterisk
 from pbx.programs import Programs
 
-CLAIM_MS = 1000
+CLAIM_MS = 500
 
 PJSIP = """
 [global]
@@ -76,12 +76,16 @@ class Alone:
         self.spool, self.list = home / "spool", home / "phones.list"
         self.agency_list = home / "agencies.list"
         self.beat = home / "engine.beat"
-        self.ring_s = 12  # how long a phone rings alone
-        self.silence_s = 0  # after how long without audio a phone is dead; 0: never
         self.port = free_port()
-        self.phones = {"101": free_port(), "102": free_port()}
+        self._as_at_first()
         self.asterisk = Asterisk(programs, home / "asterisk", writable=[home], readable=[])
         self._players = AsyncExitStack()
+
+    def _as_at_first(self) -> None:
+        self.ring_s = 12  # how long a phone rings alone
+        self.silence_s = 0  # after how long without audio a phone is dead; 0: never
+        # what is left of another test's transactions comes to the ports of that test
+        self.phones = {"101": free_port(), "102": free_port()}
 
     def configure(self) -> None:
         etc = self.home / "asterisk" / "etc"
@@ -156,6 +160,38 @@ class Alone:
         """The phones that the fallback may ring from now on, as an engine changes them."""
         self._write_members(*numbers)
         await self.asterisk.console("module reload app_queue.so")
+
+    async def fresh(self) -> None:
+        """Be as at the start, for another test: no calls, no records, nobody plays a phone."""
+        await self._players.aclose()
+        await self.asterisk.console("channel request hangup all")
+        await eventually(self._is_empty, what="no channels")
+        for left in (*self.spool.glob("*"), self.agency_list, self.beat):
+            left.unlink(missing_ok=True)
+        self._as_at_first()
+        await self.changed()
+
+    async def changed(self) -> None:
+        """Let Asterisk read `ring_s` and the phones anew, while there is no call."""
+        self.configure()
+        # loaded anew, the queue begins with its first phone, and does not go on behind the last one
+        for what in (
+            "module reload res_pjsip.so",
+            "dialplan reload",
+            "module unload app_queue.so",
+            "module load app_queue.so",
+        ):
+            await self.asterisk.console(what)
+        await eventually(self._knows_the_phones, what="the phones' new addresses")
+
+    async def _is_empty(self) -> bool:
+        return "0 active channels" in await self.asterisk.console("core show channels count")
+
+    async def _knows_the_phones(self) -> bool:
+        contacts = await self.asterisk.console("pjsip show contacts")
+        members = await self.asterisk.console("queue show fallback")
+        known = all(f"127.0.0.1:{port}" in contacts for port in self.phones.values())
+        return known and members.count("Not in use") == len(self.phones)
 
     async def __aenter__(self) -> Alone:
         self.configure()

@@ -6,6 +6,9 @@ what `pbx.processes.start` takes. One server a test process (and one for each cl
 event loop, and ends with the test process, and whatever it has started with it. For who looks from
 outside, by /proc, a process has the command line and the environment that it would have.
 
+The process that computes reports is forked as well for an engine in the test's own process
+(`served.py`); an engine that was forked itself starts it by the interpreter.
+
 What `up`, a play of chaos or a storm starts is forked as well if they are given FORKS
 (`preloaded.py`). Started as in production, by the real interpreter: `ngalam112 up` and all its
 parts in test_whole_lines, in two tests of test_supervisor and two plays of test_chaos, what bench
@@ -34,7 +37,10 @@ from serving_forks import LONGEST, serve
 
 from pbx import processes
 
-_NGALAM112 = (sys.executable, "-m", "ngalam112")
+_PYTHON_M = (sys.executable, "-m")
+_REPORTS = "ngalam112.api.report_process"
+_FORKED = ("ngalam112", _REPORTS)
+"""What `python -m` is forked for; the first has commands."""
 _AT_START = {"PYTHONIOENCODING"}
 """What counts only when an interpreter starts."""
 _LOADED = ("LD_PRELOAD", "FAKETIME")
@@ -48,6 +54,7 @@ _READY = (
     "lab.storm.run",
     "ngalam112.cli.app",
     "ngalam112.cli.doctor",
+    _REPORTS,
     "ngalam112.process.service",
     "ngalam112.config.sounds",
     "reports.queue_log_export",
@@ -65,8 +72,10 @@ class ForkedProcess:
         pid: int,
         out: asyncio.StreamReader | None,
         err: asyncio.StreamReader | None,
+        into: asyncio.StreamWriter | None = None,
     ):
         self._server, self.pid, self.stdout, self.stderr = server, pid, out, err
+        self.stdin = into
         self.returncode: int | None = None
         loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
@@ -77,6 +86,8 @@ class ForkedProcess:
         loop.remove_reader(self._pidfd)
         os.close(self._pidfd)
         self.returncode = self._server.ask({"reap": self.pid})
+        if self.stdin is not None:
+            self.stdin.close()
         self._ended.set()
 
     async def wait(self) -> int:
@@ -115,7 +126,7 @@ async def start(*argv: str, **options: Any) -> Any:
     environment = dict(options.get("env") or os.environ)
     dies = argv[:4] == _DIES_WITH_PARENT
     words = argv[4:] if dies else argv
-    if words[:3] != _NGALAM112 or _AT_START & environment.keys():
+    if words[:2] != _PYTHON_M or words[2] not in _FORKED or _AT_START & environment.keys():
         return await processes.start(*argv, **options)
     server = _server(environment)
     with contextlib.ExitStack() as given:
@@ -124,7 +135,7 @@ async def start(*argv: str, **options: Any) -> Any:
             for own, name in enumerate(("stdin", "stdout", "stderr"))
         ]
         request = {
-            "argv": ["ngalam112", *words[3:]],
+            "argv": list(words[2:]),
             "env": environment,
             "cwd": os.fspath(options.get("cwd") or "."),
             "new_session": bool(options.get("start_new_session")),
@@ -132,17 +143,22 @@ async def start(*argv: str, **options: Any) -> Any:
         }
         pid = server.ask(request, [fd for fd, _ in streams])
     try:
-        out, err = [await _reader(read) for _, read in streams[1:]]
+        into = await _writer(streams[0][1])
+        out, err = [await _reader(read, options.get("limit")) for _, read in streams[1:]]
     except BaseException:
         # nobody would know it, and it would write into a folder that is removed
         os.kill(pid, signal.SIGKILL)
         server.ask({"reap": pid})
         raise
-    return ForkedProcess(server, pid, out, err)
+    return ForkedProcess(server, pid, out, err, into)
 
 
 def _stream(given: contextlib.ExitStack, wanted: Any, own: int) -> tuple[int, int | None]:
-    """The descriptor that the child gets, and the one to read it by if that is a pipe."""
+    """The descriptor that the child gets, and ours if that is a pipe."""
+    if wanted == PIPE and own == 0:
+        read, write = os.pipe()
+        given.callback(os.close, read)
+        return read, write
     if wanted == PIPE:
         read, write = os.pipe()
         given.callback(os.close, write)
@@ -156,14 +172,24 @@ def _stream(given: contextlib.ExitStack, wanted: Any, own: int) -> tuple[int, in
     return (wanted if isinstance(wanted, int) else wanted.fileno()), None
 
 
-async def _reader(descriptor: int | None) -> asyncio.StreamReader | None:
+async def _reader(descriptor: int | None, limit: int | None) -> asyncio.StreamReader | None:
     if descriptor is None:
         return None
-    stream = asyncio.StreamReader()
+    stream = asyncio.StreamReader(**({} if limit is None else {"limit": limit}))
     await asyncio.get_running_loop().connect_read_pipe(
         lambda: asyncio.StreamReaderProtocol(stream), os.fdopen(descriptor, "rb", buffering=0)
     )
     return stream
+
+
+async def _writer(descriptor: int | None) -> asyncio.StreamWriter | None:
+    if descriptor is None:
+        return None
+    loop, reader = asyncio.get_running_loop(), asyncio.StreamReader()
+    transport, protocol = await loop.connect_write_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "wb", buffering=0)
+    )
+    return asyncio.StreamWriter(transport, protocol, reader, loop)
 
 
 def ask(
@@ -229,6 +255,9 @@ if __name__ == "__main__":
     gc.collect()
     gc.freeze()
     sys.argv = serve(socket.socket(fileno=int(sys.argv[1])))
+    if sys.argv[0] == _REPORTS:
+        importlib.import_module(_REPORTS).main()
+        sys.exit()
     if os.environ.pop(FORKS, ""):
         preloaded.begin(commands)
     app.main(commands)

@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 import wave
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
@@ -61,19 +61,36 @@ class Line:
         return await asyncio.to_thread(self.client.post, path, body or {})
 
     async def operators_ready(
-        self, *numbers: str, answer: str = "phone_answer_talk_bye", limit_s: float = 600.0
-    ) -> dict[str, SippRun]:
+        self,
+        *numbers: str,
+        answer: str = "phone_answer_talk_bye",
+        limit_s: float = 600.0,
+        rows: Sequence[Sequence[str]] | None = None,
+    ) -> SippRun:
         """Register the phones, let them behave as `answer`, and log their operators in by *11.
 
-        `limit_s`: for so long they are there at most. Returns what plays each phone, by its number.
+        `limit_s`: for so long they are there at most. `rows`: how long each call takes, where the
+        scenario reads that. Returns what plays them, which is one SIPp for all of them.
         """
-        runs = {}
-        for number in numbers:
-            self.phones[number] = await self.players.register(number, PASSWORD)
-            runs[number] = await self.behave(number, answer, limit_s)
-        await asyncio.gather(*(self.players.dial(self.phones[number], "*11") for number in numbers))
+        phones = await self.players.register_together(numbers, PASSWORD)
+        self.phones.update(zip(numbers, phones, strict=True))
+        run = await self.players.behave(phones[0], answer, limit_s=limit_s, rows=rows)
+        await self.players.dial_each(phones, "*11")
         await eventually(lambda: self.idle(numbers), what=f"operators at {numbers} idle")
-        return runs
+        return run
+
+    async def as_at_first(self) -> None:
+        """For another test: an engine serves, nobody is logged in, no phone is there, no call."""
+        if self.running.engine.pid is None:
+            await self.running.engine.start()
+        for one in (await self.get("/api/operators"))["operators"]:
+            if one["status"] != "logged_out":
+                await self.post(f"/api/operators/{one['id']}/logout")
+        await self.players.all_leave(list(self.phones.values()))
+        self.phones.clear()
+        # whose SIPp was stopped in a call has said nothing
+        await self.running.asterisk.console("channel request hangup all")
+        await self.is_empty()
 
     def softphone(self, number: str, password: str = "", *, tone_hz: int = 400) -> Softphone:
         """A real softphone; with a password it registers, without one it is a citizen's."""

@@ -21,6 +21,7 @@ from typing import IO, Any
 import examples
 import lines
 import pytest
+import side_by_side
 import structlog
 from _pytest.runner import runtestprotocol
 from xdist.scheduler import LoadScopeScheduling
@@ -237,7 +238,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     while True:
         begun = time.monotonic()
         reports = runtestprotocol(item, nextitem=nextitem, log=False)
-        still = stood_still(begun)
+        # what several tests of a file play together has begun with the first of them
+        still = stood_still(side_by_side.begun(getattr(item, "module", None), begun))
         failed = any(report.failed for report in reports)
         if not failed or still <= SLACK_S or spoiled == MOST_REPEATS:
             break

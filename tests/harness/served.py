@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import fork_server
 import pytest
 from answer_types import hold_to_its_type
 from databases import with_tables
@@ -141,6 +142,7 @@ async def an_engine(home: Path, **changes: Any) -> AsyncIterator[ServedEngine]:
         journal = CountingJournal(recorder)
         engine = build(settings, journal).engine
         api = Api(engine, database, settings, journal)
+        api.reports.start = fork_server.start
         links = LinkServer(engine, settings, api.lookup)
         questions, public = api.status_questions, Open311Server(engine, settings)
         parts = (

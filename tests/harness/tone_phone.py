@@ -21,6 +21,8 @@ from typing import Self
 
 from lines import eventually
 
+from lab.machine.stalls import stalls, united
+
 RATE, FRAME = 8000, 160
 QUIET = 30.0  # the mean power of a line on which nobody speaks is below; music is several hundred
 LISTEN_S = 0.2  # so much audio is judged at a time
@@ -281,14 +283,16 @@ class TonePhone:
         """The longest time without any audio since a moment (of time.monotonic), in seconds.
 
         The time in which our own process was kept from running does not count: the others speak
-        out of the same process, so nobody could be heard.
+        out of the same process, so nobody could be heard. Nor does the time in which the machine
+        stood still, if somebody watches it (`lab.machine.stalls`).
         """
         at = [since, *(one for one, _ in self._rtp.heard if one >= since), time.monotonic()]
         return max(self._not_late(*one) for one in itertools.pairwise(at))
 
     def _not_late(self, begin: float, end: float) -> float:
-        late = (min(end, to) - max(begin, since) for since, to in self._late)
-        return end - begin - sum(one for one in late if one > 0)
+        late = ((max(begin, since), min(end, to)) for since, to in self._late)
+        lost = united([*(one for one in late if one[0] < one[1]), *stalls(begin, end)])
+        return end - begin - sum(to - since for since, to in lost)
 
     # --- what it does -------------------------------------------------------------------------
 

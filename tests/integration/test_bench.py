@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -17,6 +18,7 @@ from test_whole_lines import of_this_line
 
 from ngalam112.config.settings import PROJECT
 
+HAD = ("music", "sounds")
 pytestmark = [pytest.mark.play, pytest.mark.timeout(240)]
 
 
@@ -39,13 +41,16 @@ def kept_text(file: Path) -> bytes:
 
 def left_in(folder: Path) -> list[str]:
     # what tells why a bound was not reached is kept on purpose
-    return sorted(path.name for path in folder.iterdir() if path.name != "failures")
+    return sorted(path.name for path in folder.iterdir() if path.name not in ("failures", *HAD))
 
 
 @pytest.fixture
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a short name: the path of a Unix socket may have 107 bytes."""
-    return tmp_path_factory.mktemp("b")
+    home = tmp_path_factory.mktemp("b")
+    for name in HAD:
+        shutil.copytree(built_sounds / name, home / name)
+    return home
 
 
 async def test_free_operators_are_measured_beside_app_queue(home: Path) -> None:

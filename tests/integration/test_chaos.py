@@ -13,7 +13,7 @@ from typing import Any
 
 import fork_server
 import pytest
-from lines import eventually
+from lines import FULL, eventually
 from test_whole_lines import of_this_line
 
 from lab.chaos.run import SCENARIOS
@@ -43,12 +43,12 @@ def home(built_sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 FULL_MACHINE = (
     "engine_killed_in_a_surge",
-    "engine_gone_in_a_surge",
     "starved",
-    "soak",
     # has to notice within 3 s that an engine is frozen, and to replace it within two more
     "engine_frozen",
 )
+IN_ANOTHER = {"engine_killed_again": "engine_killed", "starved": "engine_killed_in_a_surge"}
+"""Short plays that another short play has in it."""
 AS_IN_PRODUCTION = ("engine_killed",)
 """Plays in which the interpreter starts `up` and its engines; all others fork them."""
 
@@ -77,6 +77,7 @@ async def chaos(home: Path, *options: str) -> Any:
     [
         pytest.param(name, marks=pytest.mark.play(fills_the_machine=name in FULL_MACHINE))
         for name in SCENARIOS
+        if FULL or name not in IN_ANOTHER
     ],
 )
 async def test_the_line_holds(name: str, home: Path) -> None:

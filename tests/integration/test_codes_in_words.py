@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from lines import PASSWORD, PIN, Line, eventually, open_line
+from side_by_side import SideBySide
 from sqlalchemy import select
 
 from acd.operators.operator import Operator
@@ -21,30 +23,47 @@ from models.tables import OperatorEventRow, OperatorStateRow
 from ngalam112.accounts.admin import load_roster
 from pbx.programs import Programs
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 WRAP_UP_S = 6.0
 EXTENSION_S = 2.0
 EXACT_S = 0.5
 WRONG_PIN = "86421"
+SHARED = ("101", "103", "104", "105")
+"""Own phones of two operators, as 101 of 1101 and 1201, so nobody's; the others are one's own."""
+CUT_OFF = ("code_operator", "code_pin")
+"""Prompts that stay whole, for it counts that keys cut them off."""
+
+together = SideBySide()
+stories = together.fixture()
 
 
-@pytest.fixture(params=["brief_sounds"])
-def sounds(request: pytest.FixtureRequest) -> Path:
-    """The prompts: brief ones, but where it counts that keys cut off words."""
-    found: Path = request.getfixturevalue(request.param)
-    return found
-
-
-whole_words = pytest.mark.parametrize("sounds", ["built_sounds"], indirect=True)
-
-
-@pytest_asyncio.fixture
-async def line(programs: Programs, sounds: Path, tmp_path: Path) -> AsyncIterator[Line]:
-    """Phone 101 is the own phone of 1101 and 1201, so nobody's; 102 is 1102's."""
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def line(
+    programs: Programs,
+    built_sounds: Path,
+    brief_sounds: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Line]:
+    """A line on which nobody gets a call but those who have its category as a skill."""
+    home = tmp_path_factory.mktemp("line")
     changes = {"wrap_up_s": WRAP_UP_S, "wrap_up_extension_s": EXTENSION_S, "silence_s": 5.0}
-    async with open_line(tmp_path, programs, sounds, desks=2, **changes) as line:
-        second = {"id": "1201", "name": "Dewi", "pin": PIN, "home_phone": "101"}
-        await line.post("/api/operators", second)
+    async with open_line(home, programs, brief_sounds, desks=10, **changes) as line:
+        for name in CUT_OFF:
+            brief = line.settings.sounds / f"{name}.wav"
+            brief.unlink()  # other lines may have the same file
+            shutil.copy(built_sounds / brief.relative_to(home), brief)
+        for phone in SHARED:
+            second = {"id": f"12{phone[1:]}", "name": "Dewi", "pin": PIN, "home_phone": phone}
+            await line.post("/api/operators", second)
+        for one in (await line.get("/api/operators"))["operators"]:
+            await line.post(f"/api/operators/{one['id']}/skills", {"skills": {"covid": 9}})
         yield line
+
+
+async def may_have(line: Line, number: str, category: str) -> None:
+    """The operator gets calls of this category, and nobody else does."""
+    await line.post(f"/api/operators/{number}/skills", {"skills": {category: 9}})
 
 
 async def operator(line: Line, number: str) -> dict[str, Any]:
@@ -77,90 +96,103 @@ async def states(line: Line, number: str) -> list[tuple[Any, ...]]:
         return [tuple(one) for one in await session.execute(query)]
 
 
-async def a_served_call(line: Line, caller: str) -> None:
+async def a_served_call(line: Line, caller: str, key: str) -> None:
     result = await line.players.citizens(
-        "citizen_key_talk_until_bye", 1, caller=caller, keys={"key": "2"}
+        "citizen_key_talk_until_bye", 1, caller=caller, keys={"key": key}
     )
     assert result.successful == 1
+
+
+async def hung_up(line: Line, number: str) -> None:
+    """Asterisk holds no channel of this phone any more."""
+
+    async def none() -> bool:
+        channels = await line.running.asterisk.console("core show channels concise")
+        return f"PJSIP/{number}-" not in channels
+
+    await eventually(none, what=f"no channel of {number}")
 
 
 def log_of(line: Line) -> str:
     return line.settings.log_file.read_text()
 
 
-@whole_words
+@together
 async def test_shifts_log_in_at_a_shared_phone_by_the_dialogue(line: Line) -> None:
     phone = await line.players.register("101", PASSWORD)
-    await line.players.dial_and_press(phone, "*11", "1201#", f"{PIN}#")
+    await line.players.dial_and_press(phone, "*11", "1201#", f"{PIN}#", between_s=3.5)
     assert await status(line, "1201") == ("ready", "101")
     # the next shift, without the hash: three seconds of silence do as well
     await line.players.dial_and_press(phone, "*11", "1101", PIN)
     assert await status(line, "1101") == ("ready", "101")
     assert await status(line, "1201") == ("logged_out", None)
-    await line.is_empty()
+    await hung_up(line, "101")
 
 
+@together
 async def test_a_phone_that_hangs_up_in_the_dialogue_leaves_nothing_behind(line: Line) -> None:
-    phone = await line.players.register("101", PASSWORD)
-    await line.players.dial_and_press(phone, "*11", "1201#", hang_up=True)
-    await line.is_empty()
-    await line.players.dial_and_press(phone, "*11", "1201#", f"{PIN}#")
-    assert await status(line, "1201") == ("ready", "101")
+    phone = await line.players.register("103", PASSWORD)
+    await line.players.dial_and_press(phone, "*11", "1203#", hang_up=True)
+    await hung_up(line, "103")
+    await line.players.dial_and_press(phone, "*11", "1203#", f"{PIN}#", between_s=3.5)
+    assert await status(line, "1203") == ("ready", "103")
     assert (await line.get("/api/status"))["engine"]["event_errors"] == 0
 
 
+@together
 async def test_silence_in_the_dialogue_is_hung_up_by_the_line(line: Line) -> None:
-    phone = await line.players.register("101", PASSWORD)
+    phone = await line.players.register("104", PASSWORD)
     loop = asyncio.get_running_loop()
     began = loop.time()
     await line.players.dial(phone, "*11")
     assert 10.0 < loop.time() - began < 25.0
-    assert (await line.get("/api/status"))["operators"]["status"]["ready"] == 0
+    for number in ("1104", "1204"):
+        assert await status(line, number) == ("logged_out", None)
 
 
+@together
 async def test_a_phone_that_guesses_waits_and_the_log_tells_it_without_a_pin(line: Line) -> None:
-    phone = await line.players.register("101", PASSWORD)
-    other = await line.players.register("102", PASSWORD)
-    await line.players.dial_and_press(phone, "*11", "1201#", f"{WRONG_PIN}#")
+    phone = line.phones["105"] = await line.players.register("105", PASSWORD)
+    other = await line.players.register("106", PASSWORD)
+    await line.players.dial_and_press(phone, "*11", "1205#", f"{WRONG_PIN}#", between_s=3.5)
     for _ in range(2):
-        await line.players.dial(phone, f"*111201*{WRONG_PIN}")
-    await line.players.dial(phone, f"*111201*{PIN}")
-    assert await status(line, "1201") == ("logged_out", None)
+        await line.players.dial(phone, f"*111205*{WRONG_PIN}")
+    await line.players.dial(phone, f"*111205*{PIN}")
+    assert await status(line, "1205") == ("logged_out", None)
     # it is told so at once, where the dialogue would wait ten seconds for a key
     began = asyncio.get_running_loop().time()
     await line.players.dial(phone, "*11")
     assert asyncio.get_running_loop().time() - began < 9.0
-    await line.players.dial(other, f"*111201*{PIN}")
-    assert await status(line, "1201") == ("ready", "102")
-    await kill_9(line)
-    await line.players.dial(phone, f"*111201*{PIN}")
-    assert await status(line, "1201") == ("ready", "102"), "the next engine lets it wait on"
+    await line.players.dial(other, f"*111205*{PIN}")
+    assert await status(line, "1205") == ("ready", "106")
     log = log_of(line)
     assert log.count("wrong_pin") == 3 and "phone_waits" in log
-    assert WRONG_PIN not in log and f"*{PIN}" not in log
 
 
+@together
 async def test_reasons_of_a_pause_are_kept_and_an_unknown_one_changes_nothing(line: Line) -> None:
-    phone = await line.players.register("102", PASSWORD)
+    phone = await line.players.register("107", PASSWORD)
     await line.players.dial(phone, "*11")
     for code, paused in (("*132", "prayer"), ("*139", "prayer"), ("*135", "technical")):
         await line.players.dial(phone, code)
-        one = await operator(line, "1102")
+        one = await operator(line, "1107")
         assert (one["status"], one["pause_reason"]) == ("paused", paused), code
     await line.players.dial(phone, "*13")
-    assert (await operator(line, "1102"))["pause_reason"] is None
+    assert (await operator(line, "1107"))["pause_reason"] is None
 
 
+@together
 async def test_wrap_up_grows_by_a_code_and_ends_exactly(line: Line) -> None:
-    await line.operators_ready("102")
-    await line.players.dial(line.phones["102"], "*15")
-    assert await wrap_ups(line, "1102") == []
-    await a_served_call(line, "0831")
-    await line.players.dial(line.phones["102"], "*15")
-    assert (await operator(line, "1102"))["state"] == "wrap_up"
+    await may_have(line, "1108", "fire")
+    await line.operators_ready("108")
+    await line.players.dial(line.phones["108"], "*15")
+    assert await wrap_ups(line, "1108") == []
+    await a_served_call(line, "0831", "3")
+    await line.players.dial(line.phones["108"], "*15")
+    assert (await operator(line, "1108"))["state"] == "wrap_up"
 
     async def over() -> list[tuple[float, str, str]]:
-        found = await wrap_ups(line, "1102")
+        found = await wrap_ups(line, "1108")
         return found if len(found) == 4 else []
 
     events = await eventually(over, within=WRAP_UP_S + EXTENSION_S + 5, what="it is over")
@@ -174,13 +206,15 @@ async def test_wrap_up_grows_by_a_code_and_ends_exactly(line: Line) -> None:
     assert abs(done[0] - rest[0] - float(rest[2])) < EXACT_S
 
 
+@together
 async def test_ready_ends_wrap_up_early(line: Line) -> None:
-    await line.operators_ready("102")
-    await a_served_call(line, "0832")
-    await line.players.dial(line.phones["102"], "*14")
-    one = await operator(line, "1102")
+    await may_have(line, "1109", "power")
+    await line.operators_ready("109")
+    await a_served_call(line, "0832", "4")
+    await line.players.dial(line.phones["109"], "*14")
+    one = await operator(line, "1109")
     assert (one["state"], one["status"]) == ("idle", "ready")
-    events = await eventually(lambda: wrap_ups(line, "1102"), what="its events")
+    events = await eventually(lambda: wrap_ups(line, "1109"), what="its events")
     assert [kind_and_why[1:] for kind_and_why in events] == [
         ("wrap_up", f"{WRAP_UP_S:g}"),
         ("wrap_up_end", "early"),
@@ -196,10 +230,11 @@ async def kill_9(line: Line) -> None:
     await line.running.engine.start()
 
 
+@together.afterwards
 async def test_the_rest_of_a_wrap_up_and_what_else_is_known_survive_kill_9(line: Line) -> None:
     await line.operators_ready("102")
     await line.post("/api/operators/1102/skills", {"skills": {"police": 9}, "weight": 7})
-    await a_served_call(line, "0833")
+    await a_served_call(line, "0833", "2")
     before = await operator(line, "1102")
     assert before["state"] == "wrap_up"
 
@@ -256,4 +291,19 @@ async def test_the_rest_of_a_wrap_up_and_what_else_is_known_survive_kill_9(line:
         return found if found[-1][0] == "paused" else []
 
     assert await eventually(paused, what="the pause is in the database") == expected
-    assert await states(line, "1101") == [("logged_out", "idle", "")] * 2, "one of each engine"
+    assert await states(line, "1110") == [("logged_out", "idle", "")] * 2, "one of each engine"
+
+
+@together.afterwards
+async def test_the_next_engine_lets_a_phone_that_has_guessed_wait_on(line: Line) -> None:
+    await kill_9(line)
+    await line.players.dial(line.phones["105"], f"*111205*{PIN}")
+    assert await status(line, "1205") == ("ready", "106")
+    log = log_of(line)
+    assert log.count("wrong_pin") == 3
+    assert WRONG_PIN not in log and f"*{PIN}" not in log
+
+
+@together.afterwards
+async def test_afterwards_asterisk_is_empty(line: Line) -> None:
+    await line.is_empty()

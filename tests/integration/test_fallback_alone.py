@@ -15,22 +15,34 @@ from lines import eventually
 
 from pbx.programs import Programs
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
 RINGS_WITHIN_S = 5.0
 LASTING = "citizen_silent_talk_until_bye"  # who does not hang up
 
 
-@pytest_asyncio.fixture
-async def alone(programs: Programs, tmp_path: Path) -> AsyncIterator[Alone]:
-    async with Alone(tmp_path, programs) as alone:
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def asterisk(
+    programs: Programs, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Alone]:
+    async with Alone(tmp_path_factory.mktemp("alone"), programs) as alone:
         yield alone
 
 
+@pytest_asyncio.fixture(loop_scope="module")
+async def alone(asterisk: Alone) -> Alone:
+    """The one Asterisk of these tests, as it was at its start."""
+    await asterisk.fresh()
+    return asterisk
+
+
 async def test_a_phone_rings_at_once_and_the_operator_hangs_up(alone: Alone) -> None:
-    await alone.phone("101", "phone_decline")
+    declining = await alone.phone("101", "phone_decline")
     answering = await alone.phone("102", "phone_answer_talk_bye")
     await alone.citizen(caller="+62812")
 
     record = await alone.record("answered")
+    assert "INVITE sip" in declining.messages(), "an Asterisk rings the first one first"
     assert record["answered_at"] - record["arrived_at"] < RINGS_WITHIN_S
     # the operator of the scenario talks for two seconds
     assert record["ended_at"] - record["answered_at"] == pytest.approx(2.0, abs=0.5)
@@ -38,6 +50,7 @@ async def test_a_phone_rings_at_once_and_the_operator_hangs_up(alone: Alone) -> 
     assert who == ("+62812", "Warga", "112")
     assert (record["phone"], record["ended_by"]) == ("102", "operator")
     assert (record["why"], record["version"]) == ("TIMEOUT", 2)
+    assert record["trunk"] == "127.0.0.1"
     assert '"FALLBACK" <sip:+62812@' in answering.messages()
 
 
@@ -83,9 +96,7 @@ async def test_citizens_ring_a_phone_each_and_one_in_a_talk_is_not_rung(alone: A
 
 async def test_phones_that_nobody_answers_alone_are_rung_together(alone: Alone) -> None:
     alone.ring_s = 1
-    alone.configure()
-    await alone.asterisk.console("dialplan reload")
-    await alone.asterisk.console("module reload app_queue.so")
+    await alone.changed()
     away = await alone.phone("101", "phone_ring_until_cancel")
     late = await alone.phone("102", "phone_ring_until_cancel")
     calling = asyncio.create_task(alone.citizen(LASTING))

@@ -14,6 +14,8 @@ from typing import Any
 
 import fork_server
 import pytest
+from databases import with_tables
+from lines import line_settings
 
 from lab.machine.waiting import eventually_sync
 from ngalam112.config.settings import PROJECT
@@ -45,6 +47,28 @@ async def test_exit_codes_and_both_outputs_are_the_same(start: Any, tmp_path: Pa
     assert (code, out) == (2, b"") and b"No such command 'flood'" in err
     code, out, err = await ran(start, "status", NGALAM112_HOME=str(tmp_path / "nowhere"))
     assert (code, out) == (1, b"") and err.startswith(b"ngalam112: ")
+
+
+@STARTS
+async def test_the_process_of_reports_answers_until_its_input_ends(
+    start: Any, tmp_path: Path
+) -> None:
+    settings = line_settings(tmp_path / "home")
+    await with_tables(settings.url)
+    process = await start(
+        *(sys.executable, "-m", "ngalam112.api.report_process"),
+        stdin=PIPE,
+        stdout=PIPE,
+        limit=1 << 20,
+        env=settings.environment(),
+        cwd=PROJECT,
+    )
+    process.stdin.write(b'{"path":"/api/summary","params":{}}\n')
+    await process.stdin.drain()
+    assert await process.stdout.readline() == b"{}\n"
+    assert b'"offered":0' in await process.stdout.readline()
+    process.stdin.close()
+    assert await process.wait() == 0
 
 
 @STARTS

@@ -23,7 +23,9 @@ from pbx.programs import Programs
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SCENARIO = "citizen_language_some_keys_bye_some_time"
-LANGUAGE_S = 5.0
+LANGUAGE_S = 3.0
+ANSWERS, TALKS = "phone_answer_some_talk_bye", [("", "300", "900")]
+"""How an operator takes each call: after so many milliseconds, and for so many."""
 phones: dict[str, SippRun] = {}
 OVER_AFTER = timedelta(seconds=3)
 """Of a piece that is true when the engine starts, from when the module's line does."""
@@ -58,7 +60,8 @@ async def line(
     files = {"menu_file": menu_of_this_test(folder), "distribution_file": folder / "own.toml"}
     home = tmp_path_factory.mktemp("line")
     async with open_line(home, programs, built_sounds, desks=2, preferred_s=0, **files) as line:
-        phones.update(await line.operators_ready("101", "102"))
+        for number in ("101", "102"):
+            phones[number] = await line.operators_ready(number, answer=ANSWERS, rows=TALKS)
         skills = {"police": 9, "lang:jv": 5}
         await line.post("/api/operators/1102/skills", {"skills": skills})
         yield line
@@ -122,7 +125,7 @@ async def test_while_nobody_is_free_who_speaks_it_the_call_is_anybodys_after_a_t
     await eventually(lambda: line.idle(("101", "102")), what="both idle")
     await phones["102"].stop()
     patient = await line.behave("102", "phone_answer_until_bye")
-    busy = asyncio.create_task(calls(line, "08703", "7", "2", stay_s=9.0))
+    busy = asyncio.create_task(calls(line, "08703", "7", "2", stay_s=7.0))
 
     async def taken() -> bool:
         return not await line.idle(("102",))
@@ -134,7 +137,7 @@ async def test_while_nobody_is_free_who_speaks_it_the_call_is_anybodys_after_a_t
     assert LANGUAGE_S <= record.first_offer_at - record.arrived_at < LANGUAGE_S + 1.0
     assert (await busy).operator == "1102"
     await patient.stop()
-    phones["102"] = await line.behave("102", "phone_answer_talk_bye")
+    phones["102"] = await line.players.behave(line.phones["102"], ANSWERS, rows=TALKS)
 
 
 async def test_a_language_that_nobody_on_duty_speaks_makes_no_call_wait(line: Line) -> None:

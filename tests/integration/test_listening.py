@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +16,7 @@ from sqlalchemy import select
 from tone_floor import TONES, Floor, Scene, goes_on, open_floor
 from tone_phone import TonePhone
 
+from lab.machine.stalls import FINE_S, watched
 from models.database import Database
 from models.tables import AccessTrailRow
 from pbx.programs import Programs
@@ -58,6 +59,13 @@ async def heard(scene: Scene, supervisor: TonePhone, mode: str) -> None:
     )
 
 
+@pytest.fixture
+def finely(tmp_path: Path) -> Iterator[None]:
+    """A bound of two packets is broken by what no limit else notices: the machine is watched so."""
+    with watched(tmp_path / "stalls", FINE_S):
+        yield
+
+
 async def engine_dies(scene: Scene) -> None:
     engine = scene.line.running.engine
     assert engine.pid is not None
@@ -74,6 +82,7 @@ async def trail(scene: Scene) -> list[tuple[str, str, str | None]]:
         return [(who, command, reason) for who, command, reason in await session.execute(query)]
 
 
+@pytest.mark.usefixtures("finely")
 async def test_each_mode_is_heard_by_whom_it_says_also_by_the_next_engine(floor: Floor) -> None:
     async with floor.scene("101") as scene, a_supervisor(scene) as supervisor:
         await scene.talk()
@@ -134,6 +143,7 @@ async def test_a_hold_and_a_conference_are_heard_as_well(floor: Floor) -> None:
         await eventually(supervisor.has_no_call, what="the supervisor's call ends with the talk")
 
 
+@pytest.mark.usefixtures("finely")
 async def test_a_supervisor_listens_by_star_code_and_pin(floor: Floor) -> None:
     async with floor.scene("101") as scene, a_supervisor(scene) as supervisor:
         await scene.line.post("/api/people", {"id": "2001", "name": "Rini", "role": "supervisor"})

@@ -72,6 +72,12 @@ BODIES = {
         the_machine_stands_still()
         assert False
     """,
+    # what it looks at has begun before it did, and there was a stall since
+    "shared": """
+        import side_by_side
+        side_by_side._begun[__name__] = 0.0
+        assert count > 1
+    """,
     "waits": """
         from lab.machine.waiting import eventually_sync
         the_machine_stands_still(0.8)
@@ -117,6 +123,13 @@ def test_a_bound_that_a_stall_has_broken_is_tried_again_and_told(
     outcomes: dict[str, Outcome],
 ) -> None:
     one = outcomes["spoiled"]
+    assert (one.passed, one.tries, one.spoiled) == (True, 2, 1), one.said
+
+
+def test_what_is_looked_at_may_have_been_spoiled_before_the_test(
+    outcomes: dict[str, Outcome],
+) -> None:
+    one = outcomes["shared"]
     assert (one.passed, one.tries, one.spoiled) == (True, 2, 1), one.said
 
 

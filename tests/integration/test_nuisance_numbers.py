@@ -23,10 +23,13 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PRANK = "081777777777"
 PHONES = ("101", "102", "103", "104")
 NUISANCE, ORDINARY = 300, 50
-WITHIN_S = 600.0 if FULL else 40.0
+WITHIN_S = 600.0 if FULL else 20.0
 """The nuisance number makes all its calls within this time; ten minutes, or scaled down."""
 
-PATIENCE_S = (5.0, 60.0) if FULL else (3.0, 8.0)
+PATIENCE_S = (5.0, 60.0) if FULL else (1.5, 4.0)
+ORDINARY_WITHIN_S = WITHIN_S / 2 if FULL else 7.0
+TALKS = [("", "500", "2000") if FULL else ("", "250", "1000")]
+"""How an operator takes each call: after so many milliseconds, and for so many."""
 LONGER = 1.2
 
 
@@ -48,18 +51,22 @@ async def line(
         "preferred_s": 0.0,
     }
     async with open_line(home, programs, brief_sounds, **changes) as line:
-        await line.operators_ready(*PHONES, limit_s=max(600.0, WITHIN_S * 4))
+        await line.operators_ready(
+            *PHONES,
+            answer="phone_answer_some_talk_bye",
+            limit_s=max(600.0, WITHIN_S * 4),
+            rows=TALKS,
+        )
         yield line
 
 
 async def ordinary(line: Line, caller: str) -> list[CallRecord]:
     """The ordinary citizens, faster than the operators can serve them; their records."""
-    rate = ORDINARY / (WITHIN_S / 2 if FULL else 14.0)
     result = await line.players.citizens(
         "citizen_key_talk_until_bye",
         ORDINARY,
         caller=caller,
-        rate=rate,
+        rate=ORDINARY / ORDINARY_WITHIN_S,
         keys={"key": "2"},
         limit_s=WITHIN_S + 200,
     )

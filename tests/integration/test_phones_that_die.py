@@ -16,7 +16,7 @@ async def test_whose_operators_phone_dies_is_served_by_the_next_one(
     programs: Programs, brief_sounds: Path, tmp_path: Path
 ) -> None:
     async with open_line(tmp_path, programs, brief_sounds, phone_silence_s=3) as line:
-        phones = await line.operators_ready("101", answer="phone_answer_until_bye")
+        phone = await line.operators_ready("101", answer="phone_answer_until_bye")
         citizen = asyncio.create_task(
             line.players.citizens("citizen_key_talk_until_bye", 1, caller="0872", keys={"key": "2"})
         )
@@ -26,7 +26,7 @@ async def test_whose_operators_phone_dies_is_served_by_the_next_one(
             return calls[0] if calls and any(leg.phone == phone for leg in calls[0].legs) else None
 
         await eventually(lambda: served_by("101"), what="101 talks with the citizen")
-        await phones["101"].die()
+        await phone.die()
         await line.operators_ready("102")
         assert (await citizen).successful == 1
         record = (await line.ended(1, "0872"))[0]

@@ -31,7 +31,7 @@ from ngalam112.recordings.filing import Filed, file_recording
 from ngalam112.recordings.keeper import Keeper
 from ngalam112.recordings.names import GROWING, Source, filed_name
 from ngalam112.recordings.removing import remove_files
-from ngalam112.recordings.standing import Stop
+from ngalam112.recordings.standing import Stop, read_standing
 from ngalam112.recordings.survey import Raw, survey
 from ngalam112.recordings.verifying import Verifying
 from privacy.holds import HoldKind
@@ -287,12 +287,26 @@ async def test_what_waits_to_be_filed_stops_no_further_recording(
     assert (keeper.standing.waiting, keeper.standing.stop) == (2, Stop.NO)
 
 
+async def test_that_asterisk_cannot_write_there_is_told_until_it_can(
+    database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / GROWING).mkdir()
+    keeper = a_keeper(database, tmp_path)
+    (tmp_path / "unbound").touch()
+    await keeper.look()
+    assert "no call is recorded" in read_standing(tmp_path / "standing.json").alarms(LATER)[0]
+    (tmp_path / "unbound").unlink()
+    await keeper.look()
+    assert read_standing(tmp_path / "standing.json").alarms(LATER) == []
+
+
 def a_keeper(database: Database, folder: Path, most: int = 100) -> Keeper:
     return Keeper(
         database,
         folder,
         stop_file=folder / "stop",
         standing_file=folder / "standing.json",
+        unbound_file=folder / "unbound",
         least_free=1,
         most=most,
         clock=lambda: LATER,

@@ -106,6 +106,18 @@ async def test_the_report_says_what_never_came_to_the_line(line: Line) -> None:
     ]
 
 
+async def test_the_report_by_trunk_has_the_calls_and_what_was_refused(line: Line) -> None:
+    found = await line.get("/api/reports/summary?from=today&by=trunk")
+    (groups,) = [one["rows"] for one in found["parts"] if one["name"] == "groups"]
+    counted = {one[0]: (one[1], one[-1]) for one in groups}
+    assert counted == {
+        TRUNK: (1, 4),
+        UNTRUSTED: (0, 1),
+        "elsewhere": (0, 2),
+        "total": (1, 7),
+    }
+
+
 async def test_the_doctor_names_the_trunk_and_what_to_do(line: Line) -> None:
     checks = await asyncio.to_thread(check_refused, line.settings)
     assert {one.state for one in checks} == {"warning"} and len(checks) == len(COUNTED)

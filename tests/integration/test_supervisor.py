@@ -24,7 +24,6 @@ from ngalam112.process.running_line import healthy
 from pbx.programs import Programs
 
 SERVES_AGAIN_WITHIN_S = 2.0
-HEARTBEAT_S = 3.0
 
 
 @pytest_asyncio.fixture
@@ -88,18 +87,6 @@ async def test_a_killed_engine_is_followed_by_the_one_that_waited(
     assert "killed by SIGKILL" in up.said()
 
 
-async def test_a_frozen_engine_is_killed_and_followed(kept: tuple[Line, Up]) -> None:
-    line, up = kept
-    engines, serving = await up.all_engines(), await up.engine_that("serving")
-    frozen_at = time.monotonic()
-    os.kill(serving, signal.SIGSTOP)
-    await up.engine_that("serving", but=serving)
-    await eventually(lambda: healthy(line.settings), what="the line serves again")
-    assert time.monotonic() - frozen_at < HEARTBEAT_S + SERVES_AGAIN_WITHIN_S
-    assert await up.engine_that("serving") in engines - {serving}
-    assert "no heartbeat for 3 s" in up.said()
-
-
 async def test_calls_go_on_while_up_is_dead_and_the_next_one_takes_all_on(
     kept: tuple[Line, Up],
 ) -> None:
@@ -153,16 +140,6 @@ async def test_an_engine_is_restarted_and_no_call_notices(kept: tuple[Line, Up])
     assert (second.outcome, second.category) == ("answered", "fire")
 
 
-async def test_a_dead_rescuer_is_started_again(kept: tuple[Line, Up]) -> None:
-    line, up = kept
-    file = line.settings.run / "rescue.pid"
-    first = pidfiles.read(file)
-    assert first is not None
-    os.kill(first.pid, signal.SIGKILL)
-    await eventually(lambda: (pidfiles.read(file) or first).pid != first.pid, what="another one")
-    assert "rescue (pid " in up.said()
-
-
 async def test_the_parts_run_as_services_of_their_own(
     programs: Programs, built_sounds: Path, tmp_path: Path
 ) -> None:
@@ -207,27 +184,3 @@ async def test_the_parts_run_as_services_of_their_own(
             async with asyncio.timeout(30):
                 codes = [await process.wait() for process in started]
     assert codes == [0, 0, 0, 0]
-
-
-async def test_a_second_up_on_the_same_line_says_so_in_one_sentence(
-    kept: tuple[Line, Up],
-) -> None:
-    line, _ = kept
-    second = Up(line.settings.model_copy())
-    await second.start()
-    assert await second.end(signal.SIGCONT) == 1
-    assert "is kept by another `ngalam112 up` (pid " in second.said()
-    assert await healthy(line.settings)
-
-
-async def test_a_dead_asterisk_is_started_again_and_the_engine_stays(
-    kept: tuple[Line, Up],
-) -> None:
-    line, up = kept
-    asterisk, serving = up.asterisk(), await up.engine_that("serving")
-    os.kill(asterisk, signal.SIGKILL)
-    await eventually(lambda: up.asterisk() not in (0, asterisk), what="another Asterisk")
-    await eventually(lambda: healthy(line.settings), 30, "the line serves again")
-    assert await up.engine_that("serving") == serving
-    await line.operators_ready("101")
-    assert await waiting_citizen(line, "0875") == 1

@@ -20,6 +20,7 @@ from journal.write_ahead_log import WriteAheadLog
 from models.database import Database
 from ngalam112.cli.report_pages import as_json, html, write_report
 from ngalam112.config.settings import Settings
+from reports.languages import words_of
 from reports.parts import Report, part
 
 DAY = ("--from", "2026-11-23", "--to", "2026-11-23")
@@ -102,7 +103,7 @@ def test_nothing_in_a_page_or_a_file_is_more_than_text(
     report = Report(
         name="operators", title=HOSTILE, since=None, until=None, tz="Asia/Jakarta", parts=[some]
     )
-    page = html(report)
+    page = html(report, words_of("en"))
     assert "<script" not in page and "\x1b" not in page and "&lt;script&gt;" in page
     for fmt in (ReportFormat.TABLE, ReportFormat.CSV):
         write_report(report, fmt, None)

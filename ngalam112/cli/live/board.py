@@ -27,6 +27,7 @@ NUMBERED = 9
 """So many calls of the queue have a number, by which a supervisor names them."""
 _GAP = 2
 _ALARM, _SILENT = "bold white on red", "bold black on yellow"
+_ACKNOWLEDGED = "red"
 
 
 def board(view: View, words: Words, width: int, height: int) -> list[Row]:
@@ -63,18 +64,27 @@ def _top(view: View, words: Words, width: int, height: int) -> Iterator[Row]:
         yield [Span(words("connecting"))]
     if view.replay is not None:
         return
-    alarms = [
-        f"{words('alarm')} {words.alarm(key, text)}"
-        for key, text in view.alarms.items()
-        if key != "engine" or not view.silent_since
-    ]
+    alarms = list(_alarms(view, words))
     most = 8 if height >= WALL else 3
     if len(alarms) > most:
-        alarms[most - 1 :] = [words("more_alarms", n=len(alarms) - most + 1)]
+        more = words("more_alarms", n=len(alarms) - most + 1)
+        alarms[most - 1 :] = [Span(more, alarms[most - 1].style)]
     for one in alarms:
-        yield [Span(one, _ALARM)]
+        yield [one]
     if not alarms and snapshot is not None and not view.silent_since:
         yield [Span(words("no_alarm"), "green")]
+
+
+def _alarms(view: View, words: Words) -> Iterator[Span]:
+    """Those that nobody has acknowledged first."""
+    shown = [key for key in view.alarms if key != "engine" or not view.silent_since]
+    for key in sorted(shown, key=lambda key: key in view.acknowledged):
+        said = f"{words('alarm')} {words.alarm(key, view.alarms[key])}"
+        if key in view.acknowledged:
+            by = words("acknowledged", by=view.acknowledged[key])
+            yield Span(f"{said} ({by})", _ACKNOWLEDGED)
+        else:
+            yield Span(said, _ALARM)
 
 
 def _title(view: View, words: Words, width: int) -> str:

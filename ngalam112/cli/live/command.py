@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 import typer
 
+from ngalam112.alarms.rules import Limits
 from ngalam112.api import time_ranges
-from ngalam112.cli.alarms import Limits
 from ngalam112.cli.client import Client
 from ngalam112.cli.live.plain import PlainLines
 from ngalam112.cli.live.view import Silent
@@ -66,7 +66,7 @@ def live(
     client = Client(settings, timeout_s=10.0)
 
     def post(path: str, body: Mapping[str, Any]) -> Any:
-        signed = path.startswith(("/api/monitors", "/api/calls/"))
+        signed = path.startswith(("/api/monitors", "/api/calls/", "/api/alarms/"))
         given = {**body, "by": person()[:64]} if signed else body
         return client.post(path, given)
 

@@ -106,6 +106,7 @@ class LiveBoard(App[None]):
             self.bind("l", "listen", description=words("key_listen"))
             self.bind("f", "first", description=words("key_first"))
             self.bind("m", "move", description=words("key_move"))
+            self.bind("a", "acknowledge", description=words("key_acknowledge"))
         self.bind("q", "quit", description=words("key_quit"))
 
     def compose(self) -> ComposeResult:
@@ -194,6 +195,20 @@ class LiveBoard(App[None]):
             return
         if category := await self.push_screen_wait(Asked(self._words("ask_where"))):
             await self._of_call(one, "category", {"category": category})
+
+    @work
+    async def action_acknowledge(self) -> None:
+        """Say that the alarms are known which nobody has acknowledged."""
+        some, words = self._watching.not_acknowledged(), self._words
+        if not some:
+            self.notify(words("none_to_acknowledge"), markup=False)
+            return
+        asked = words("ask_acknowledge", n=len(some), names=", ".join(some.values()))
+        if await self.push_screen_wait(Asked(asked)) is None:
+            return
+        for id, name in some.items():
+            path = f"/api/alarms/{quote(id, safe='')}/acknowledge"
+            await self._done(path, {}, words("did_acknowledge", name=name))
 
     async def _which(self) -> Mapping[str, Any] | None:
         """Ask for a call by its number, as the list was when the key was pressed."""

@@ -32,12 +32,14 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     """One look at the line.
 
     `snapshot`: the newest there is. `silent_since`: since when no answer comes, as a time of day.
-    `alarms`: what is said of those that are on, by key. `selected`: the id of an operator.
+    `alarms`: what is said of those that are on, by key. `acknowledged`: by whom, by key.
+    `selected`: the id of an operator.
     """
 
     snapshot: Snapshot | None = None
     silent_since: str = ""
     alarms: Mapping[str, str] = {}
+    acknowledged: Mapping[str, str] = {}
     selected: str = ""
     replay: Replay | None = None
 

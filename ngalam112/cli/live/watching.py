@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ngalam112.cli.alarms import Alarms, Limits, Seen
+from ngalam112.alarms.rules import Alarms, Limits, Seen
 from ngalam112.cli.live.board import NUMBERED
 from ngalam112.cli.live.view import Replay, Snapshot, View
 from ngalam112.terminal import safe
@@ -24,8 +24,27 @@ class Watching:
 
     @property
     def alarms(self) -> dict[str, str]:
-        """Those that are on, in the order in which they began."""
-        return {key: text for key, (_, text) in self._alarms.on.items()}
+        """Those that are on, in the order in which they began: as seen here, then as kept.
+
+        Of its disk and of recordings only the engine tells.
+        """
+        here = {key: text for key, (_, text) in self._alarms.on.items()}
+        return here | {one["alarm"]: one["text"] for one in self._kept if one["alarm"] not in here}
+
+    @property
+    def acknowledged(self) -> dict[str, str]:
+        """Who has acknowledged which of them, by key."""
+        return {one["alarm"]: one["acknowledged_by"] for one in self._kept if _is_known(one)}
+
+    def not_acknowledged(self) -> dict[str, str]:
+        """The keys of those that nobody has acknowledged, by their ids."""
+        return {one["id"]: one["alarm"] for one in self._kept if not _is_known(one)}
+
+    @property
+    def _kept(self) -> Sequence[Mapping[str, Any]]:
+        # an engine of a version before keeps none, and neither does a replay
+        found: Sequence[Mapping[str, Any]] = (self._snapshot or {}).get("alarms", ())
+        return found
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -72,9 +91,14 @@ class Watching:
             snapshot=self._snapshot,
             silent_since=self.silent_since,
             alarms=self.alarms,
+            acknowledged=self.acknowledged,
             selected=self.selected,
             replay=self.replay,
         )
+
+
+def _is_known(alarm: Mapping[str, Any]) -> bool:
+    return alarm["acknowledged_by"] is not None
 
 
 def _seen(snapshot: Snapshot) -> Seen:

@@ -29,6 +29,7 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     ),
     "no_alarm": ("No alarm.", "Tidak ada alarm."),
     "alarm": ("ALARM", "ALARM"),
+    "acknowledged": ("acknowledged by {by}", "diketahui {by}"),
     "more_alarms": ("and {n} more alarms", "dan {n} alarm lagi"),
     "no_answer": (
         "No answer from the engine since {at}; asking again.",
@@ -88,13 +89,13 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
         "Offered {offered} = {answered} answered + {information} information + {fallback} by"
         " fallback + {live} live | + {lost} lost ({lost_menu} menu, {lost_queue} queue,"
         " {lost_ringing} ringing, {lost_fallback} fallback)",
-        "Masuk {offered} = {answered} dijawab + {information} informasi + {fallback} cadangan"
+        "Masuk {offered} = {answered} terjawab + {information} informasi + {fallback} cadangan"
         " + {live} aktif | + {lost} hilang ({lost_menu} menu, {lost_queue} antrean,"
         " {lost_ringing} berdering, {lost_fallback} cadangan)",
     ),
     "within": (
         "Answered in 10 s {ten} %, in 20 s {twenty} %; median {p50} s, 95 % in {p95} s",
-        "Dijawab dalam 10 d {ten} %, dalam 20 d {twenty} %; median {p50} d, 95 % dalam {p95} d",
+        "Terjawab dalam 10 d {ten} %, dalam 20 d {twenty} %; median {p50} d, 95 % dalam {p95} d",
     ),
     # keys and questions
     "key_pause": ("Pause", "Jeda"),
@@ -102,7 +103,8 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "key_log_out": ("Log out", "Keluarkan"),
     "key_listen": ("Listen", "Dengar"),
     "key_first": ("First", "Dahulukan"),
-    "key_move": ("Move", "Pindahkan"),
+    "key_move": ("Move", "Pindah"),
+    "key_acknowledge": ("Alarms", "Alarm"),
     "key_quit": ("Quit", "Tutup"),
     "ask_pause": ("Pause {who}: for what?", "Jeda {who}: untuk apa?"),
     "ask_log_out": ("Log out {who}? Enter; Esc: no.", "Keluarkan {who}? Enter; Esc: batal."),
@@ -115,6 +117,12 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
     "no_such": ("There is no call {n} in NEXT.", "Tidak ada panggilan {n} di BERIKUTNYA."),
     "did_first": ("{who} is the next one.", "{who} didahulukan."),
     "did_category": ("{who} is moved.", "{who} dipindahkan."),
+    "ask_acknowledge": (
+        "Acknowledge {n}: {names}? Enter; Esc: no.",
+        "Tandai {n} diketahui: {names}? Enter; Esc: batal.",
+    ),
+    "none_to_acknowledge": ("No alarm to acknowledge.", "Tidak ada alarm baru."),
+    "did_acknowledge": ("{name} is acknowledged.", "{name} diketahui."),
     "ask_why": ("Why? It is written down.", "Alasannya? Akan dicatat."),
     "did_pause": ("{who} is paused.", "{who} dijeda."),
     "did_ready": ("{who} is ready.", "{who} siap."),
@@ -124,6 +132,9 @@ _TEXTS: Mapping[str, tuple[str, str]] = {
 _ALARMS_IN_INDONESIAN: Mapping[str, str] = {
     "wait": "ada warga yang menunggu terlalu lama",
     "operators": "tidak ada operator yang siap",
+    "phones": "telepon lebih banyak operator yang siap tidak terjangkau",
+    "trunk": "trunk tidak menjawab, atau lama tidak ada panggilan",
+    "recordings": "ada panggilan yang tidak direkam; lihat ngalam112 status",
     "phone": "telepon seorang operator yang siap tidak terjangkau",
     "admission": "jalur penuh; warga menunggu untuk masuk",
     "dispatches": "instansi belum menerima laporan tepat waktu: ngalam112 incident alarms",

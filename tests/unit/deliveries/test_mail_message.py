@@ -5,6 +5,7 @@ from __future__ import annotations
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,6 +14,7 @@ from deliveries.mail_message import (
     LONGEST_SUBJECT,
     LONGEST_TEXT,
     MOST_RECIPIENTS,
+    Attachment,
     Mail,
     MailError,
     check_address,
@@ -139,3 +141,23 @@ def test_nobody_and_too_many_are_refused(count: int) -> None:
     many = Mail(job="17", recipients=("a@b.example",) * count, subject="", text="", at=0.0)
     with pytest.raises(MailError, match="recipients"):
         compose(many, SENDER, "")
+
+
+def test_a_page_goes_along_as_a_file_and_a_retry_is_the_same_mail() -> None:
+    page = Attachment("summary_2026-11-23.html", "<!doctype html><p>é</p>")
+    one = msgspec.structs.replace(mail(), attachments=(page,))
+    assert compose(one, SENDER, "112") == compose(one, SENDER, "112")
+    found = read(compose(one, SENDER, "112"))
+    (attached,) = found.iter_attachments()
+    assert attached.get_content_type() == "text/html"
+    assert attached.get_filename() == "summary_2026-11-23.html"
+    assert attached.get_payload(decode=True) == page.html.encode()
+    body = found.get_body()
+    assert body is not None and "Rumah terbakar." in body.get_content()
+
+
+@pytest.mark.parametrize("name", ["", "../a.html", "a b.html", "a\n.html", ".a", "a" * 200])
+def test_a_file_of_another_name_is_refused(name: str) -> None:
+    one = msgspec.structs.replace(mail(), attachments=(Attachment(name, "x"),))
+    with pytest.raises(MailError):
+        compose(one, SENDER, "112")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.machine.stalls import Stalls, stalls, stood_still, watched
+from lab.machine.stalls import FINE_S, Stalls, stalls, stood_still, watched
 from lab.machine.waiting import Limit, comes_true, eventually, eventually_sync
 
 STALL_S = 0.5
@@ -57,6 +57,13 @@ def test_it_is_told_by_the_first_look_after_it(machine: Stalls, tmp_path: Path) 
     seen = stood_still(begun)
     os.kill(pid, signal.SIGCONT)
     assert seen > STALL_S - 0.1, "the sleeping process has not run since"
+
+
+def test_who_measures_gaps_in_audio_is_told_of_shorter_ones(tmp_path: Path) -> None:
+    with watched(tmp_path / "stalls", FINE_S) as found:
+        begun, ended = a_stall(tmp_path, 0.08)
+        seen = sum(end - begin for begin, end in found.between(begun, ended))
+    assert 0.04 < seen <= ended - begun
 
 
 def test_only_the_time_that_is_asked_for_counts(tmp_path: Path) -> None:

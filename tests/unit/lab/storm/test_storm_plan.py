@@ -24,6 +24,7 @@ from lab.storm.kinds import (
 from lab.storm.line import DISTRIBUTION
 from lab.storm.phones import CannotJoin, join
 from lab.storm.plan import CALLS_A_SECOND, make_plan
+from lab.storm.players import turns_in_order
 
 
 def as_text(seed: int, calls: int) -> str:
@@ -179,3 +180,12 @@ def _labels(text: str) -> list[str]:
 def _targets(text: str) -> list[str]:
     parts = text.split('next="')[1:] + text.split('ontimeout="')[1:]
     return [part.partition('"')[0] for part in parts]
+
+
+def test_phones_take_their_calls_in_one_order_that_begins_with_all_kinds() -> None:
+    plan = make_plan(7, 300)
+    turns = turns_in_order(plan)
+    firsts = [mine[0] for mine in plan.turns.values()]
+    assert turns[: len(firsts)] == firsts
+    assert {one.kind for one in firsts} == set(PHONES)
+    assert len(turns) == sum(len(mine) for mine in plan.turns.values())

@@ -46,9 +46,36 @@ def knowing(token: Token, person: Person = SARI) -> People:
 
 
 def test_each_role_may_do_what_those_before_may() -> None:
-    roles = list(Role)
+    roles = [one for one in Role if one is not Role.AGENCY]
     for at, role in enumerate(roles):
         assert [role.may(one) for one in roles] == [index <= at for index in range(len(roles))]
+
+
+def test_who_is_of_an_agency_may_what_is_an_agencys_and_nobody_else_may() -> None:
+    assert [one for one in Role if one.may(Role.AGENCY)] == [Role.AGENCY]
+    assert [one for one in Role if Role.AGENCY.may(one)] == [Role.AGENCY]
+
+
+def test_who_is_of_an_agency_says_of_which_and_nobody_else_does() -> None:
+    budi = new_person({}, "budi", "Budi", Role.AGENCY, NOON, "damkar")
+    assert (budi.role, budi.agency, SARI.agency) == (Role.AGENCY, "damkar", None)
+    there = {"budi": budi, "sari": SARI}
+    moved = changed_person(there, "budi", PersonChange(agency="pmi"), NOON + 1)
+    assert moved.agency == "pmi"
+    left = changed_person(there, "budi", PersonChange(role=Role.OPERATOR), NOON + 1)
+    assert (left.role, left.agency) == (Role.OPERATOR, None)
+    for change in (PersonChange(agency=None), PersonChange(agency=""), PersonChange(agency="a b")):
+        with pytest.raises(WrongPerson):
+            changed_person(there, "budi", change, NOON)
+    for id, change in (
+        ("sari", PersonChange(role=Role.AGENCY)),
+        ("sari", PersonChange(agency="x")),
+    ):
+        with pytest.raises(WrongPerson):
+            changed_person(there, id, change, NOON)
+    for role, agency in ((Role.AGENCY, None), (Role.OPERATOR, "damkar"), (Role.AGENCY, "../a")):
+        with pytest.raises(WrongPerson):
+            new_person({}, "x", "X", role, NOON, agency)
 
 
 def test_a_person_is_added_changed_ended_and_brought_back() -> None:

@@ -35,7 +35,7 @@ BY_NAME = {f"{one.method} {one.path}": one for one in ROUTES}
 
 
 def a_person(role: Role, id: str = "1001") -> Person:
-    return new_person({}, id, "Sari", role, NOON)
+    return new_person({}, id, "Sari", role, NOON, "damkar" if role is Role.AGENCY else None)
 
 
 def asking(role: Role, id: str = "1001") -> Asker:
@@ -52,6 +52,36 @@ def test_every_route_names_its_least_role_or_is_open_to_all() -> None:
 def test_who_only_reads_changes_nothing(route: Route) -> None:
     assert route.open_to_all or route.least is not None
     assert route.method == "GET" or route.least is not Role.READ_ONLY
+
+
+_RANKS = (Role.READ_ONLY, Role.OPERATOR, Role.SUPERVISOR, Role.ADMINISTRATOR)
+
+
+@pytest.mark.parametrize("role", Role)
+@pytest.mark.parametrize("route", ROUTES, ids=lambda one: f"{one.method} {one.path}")
+def test_each_role_may_ask_for_what_is_its_own_and_nothing_else(route: Route, role: Role) -> None:
+    """The whole table: who is of an agency has the agency's desk alone, and nobody else has it."""
+    if route.open_to_all:
+        return
+    is_desk = route.path.startswith("/api/desk/")
+    if role is Role.AGENCY or is_desk:
+        may = role is Role.AGENCY and is_desk
+    else:
+        assert route.least is not None
+        may = _RANKS.index(role) >= _RANKS.index(route.least)
+    parts = {"id": "somebody else's"}
+    if may:
+        check_role(asking(role), route, parts)
+    else:
+        with pytest.raises(NotAllowed):
+            check_role(asking(role), route, parts)
+
+
+def test_who_is_of_an_agency_may_nothing_to_an_operator_of_the_same_number() -> None:
+    for name in ("login", "logout", "pause", "ready", "wrap_up", "recording"):
+        with pytest.raises(NotAllowed):
+            route = BY_NAME[f"POST /api/operators/{{id}}/{name}"]
+            check_role(asking(Role.AGENCY, "1001"), route, {"id": "1001"})
 
 
 def test_a_role_that_is_too_low_is_told_which_is_needed() -> None:

@@ -48,7 +48,7 @@ def test_each_route_has_an_entry_with_a_sentence_and_a_name_of_its_own(
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda one: f"{one.method} {one.path}")
 def test_a_handler_takes_the_parts_of_its_path(route: Route) -> None:
-    given = {*route.hints} - {"return", "body", "query", "database", "settings", "asked"}
+    given = {*route.hints} - {"return", "body", "query", "database", "settings", "asked", "asker"}
     if route.turn is not None:
         given = {one.name for one in msgspec.structs.fields(route.query)} & {*route.parts}
     assert given == {*route.parts}

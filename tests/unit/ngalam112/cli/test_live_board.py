@@ -9,7 +9,7 @@ import pytest
 from boards import a_person, a_snapshot, a_view, as_kept
 from rich.cells import cell_len
 
-from ngalam112.cli.alarms import Limits
+from ngalam112.alarms.rules import KINDS, Limits
 from ngalam112.cli.live import words as catalogue
 from ngalam112.cli.live.board import board
 from ngalam112.cli.live.plain import EVERY_S, PlainLines
@@ -144,3 +144,25 @@ def test_the_alarms_of_a_snapshot_are_those_of_the_watch() -> None:
     assert watching.selected == "1001"
     watching.select(99)
     assert watching.selected == "1008"
+
+
+def test_what_is_kept_is_shown_too_and_who_has_acknowledged_it_after_the_others() -> None:
+    watching = Watching(Limits(), lambda at: "19:32:06")
+    kept = [
+        {"id": "a1", "alarm": "wait", "text": "kept text", "acknowledged_by": "Rini"},
+        {"id": "a2", "alarm": "recordings", "text": "make room", "acknowledged_by": None},
+    ]
+    watching.came(a_snapshot(alarms=kept), 100.0)
+    assert next(iter(watching.alarms)) == "wait" and watching.alarms["recordings"] == "make room"
+    assert watching.not_acknowledged() == {"a2": "recordings"}
+    rows = board(watching.view(), Words("en"), 200, 60)
+    alarms = [row[0] for row in rows if row[0].text.startswith("ALARM")]
+    assert "Rini" in alarms[-1].text and alarms[-1].style == "red"
+    assert "a citizen has waited" in alarms[-1].text, "as it is seen now"
+    assert {one.style for one in alarms[:-1]} == {"bold white on red"}
+    in_indonesian = board(watching.view(), Words("id"), 200, 60)
+    assert any("(diketahui Rini)" in row[0].text for row in in_indonesian)
+
+
+def test_every_kind_of_alarm_has_words_in_both_languages() -> None:
+    assert set(KINDS) == catalogue._ALARMS_IN_INDONESIAN.keys()

@@ -10,7 +10,7 @@ import pytest
 from boards import a_snapshot, as_kept, keep_picture, text_of_svg
 from lines import eventually
 
-from ngalam112.cli.alarms import Limits
+from ngalam112.alarms.rules import Limits
 from ngalam112.cli.client import EngineRefused
 from ngalam112.cli.live.screen import LiveBoard
 from ngalam112.cli.live.view import Silent
@@ -105,6 +105,31 @@ async def test_a_call_of_the_list_is_put_first_or_moved_by_its_number() -> None:
     assert desk.asked == [
         ("/api/calls/c1/first", {}),
         ("/api/calls/c0/category", {"category": "power"}),
+    ]
+
+
+async def test_alarms_are_acknowledged_together_after_a_question() -> None:
+    alarms = [
+        {"id": "a1", "alarm": "wait", "text": "a long wait", "acknowledged_by": None},
+        {"id": "a2", "alarm": "recordings", "text": "make room", "acknowledged_by": None},
+        {"id": "a3", "alarm": "disk", "text": "3.0 % is free", "acknowledged_by": "2001"},
+    ]
+    desk = Desk("en", a_snapshot(alarms=alarms))
+    async with desk.app.run_test(size=(80, 24), notifications=True) as pilot:
+        await desk.sees("> 1001")
+        await pilot.press("a")
+        await desk.sees("Acknowledge 2: wait, recordings? Enter; Esc: no.")
+        await pilot.press("escape")
+        assert desk.asked == []
+        await pilot.press("a", "enter")
+        await desk.sees("recordings is acknowledged.")
+        desk.queue.put_nowait(a_snapshot())
+        await eventually(lambda: "make room" not in desk.seen(), what="no alarm is kept")
+        await pilot.press("a")
+        await desk.sees("No alarm to acknowledge.")
+    assert desk.asked == [
+        ("/api/alarms/a1/acknowledge", {}),
+        ("/api/alarms/a2/acknowledge", {}),
     ]
 
 

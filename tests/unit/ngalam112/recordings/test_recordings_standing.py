@@ -30,6 +30,7 @@ def test_each_trouble_is_said_and_health_says_nothing() -> None:
     assert "away" in Standing(at=now).alarms(now + AWAY_S + 1)[0]
     assert "make room" in Standing(at=now, stop=Stop.FULL).alarms(now)[0]
     assert "2 calls" in Standing(at=now, stalled=2).alarms(now)[0]
+    assert "no call is recorded" in Standing(at=now, unbound=True).alarms(now)[0]
     assert "no answer" in Standing(at=now, failing="no answer").alarms(now)[0]
 
 

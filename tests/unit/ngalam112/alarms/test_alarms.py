@@ -6,7 +6,16 @@ from typing import Any
 
 import pytest
 
-from ngalam112.cli.alarms import CHANGED_S, Alarms, Change, Limits, Seen, found
+from ngalam112.alarms.rules import (
+    CHANGED_S,
+    KINDS,
+    MOST_PHONES,
+    Alarms,
+    Change,
+    Limits,
+    Seen,
+    found,
+)
 
 LIMITS = Limits()
 
@@ -135,3 +144,48 @@ def test_what_an_engine_tells_is_not_over_while_none_answers() -> None:
     assert set(alarms.on) == {"wait", "engine"}
     back = alarms.look(seen(), LIMITS, 104.0)
     assert sorted((one.alarm, one.seconds) for one in back) == [("engine", 2.0), ("wait", 4.0)]
+
+
+def test_a_trunk_that_does_not_answer_and_one_that_brings_no_calls_are_alarms() -> None:
+    status = a_status() | {"trunk": {"down": ["sbc.example:5060"], "silent_min": 30.0}}
+    alarms = found(Seen(status=status), LIMITS)
+    assert alarms.keys() == {"trunk sbc.example:5060", "trunk"}
+    assert "OPTIONS" in alarms["trunk sbc.example:5060"] and "30 minutes" in alarms["trunk"]
+    well = a_status() | {"trunk": {"down": [], "silent_min": None}}
+    assert found(Seen(status=well), LIMITS) == {}
+
+
+def test_a_disk_that_does_not_answer_is_an_alarm() -> None:
+    assert "answer" in found(Seen(status=a_status(), disk_percent=None), LIMITS)["disk"]
+
+
+def test_of_many_phones_that_cannot_be_reached_the_first_are_named_and_the_others_counted() -> None:
+    phones = [{"number": f"{101 + n}", "device": "unreachable"} for n in range(MOST_PHONES + 30)]
+    operators = [{"status": "ready", "phone": one["number"]} for one in phones]
+    alarms = found(Seen(status=a_status(), operators=operators, phones=phones), LIMITS)
+    assert len(alarms) == MOST_PHONES + 1
+    assert alarms["phones"].startswith("30 more phones")
+
+
+def test_each_alarm_is_of_a_kind_that_is_counted() -> None:
+    everything = a_status(
+        engine={
+            "ari": False,
+            "ami": False,
+            "database": False,
+            "journal_failing_since": "2026-12-01T09:00",
+            "entries_lost": 1,
+            "clock_ahead_s": 2.0,
+        },
+        queue={"longest_wait_s": 99.0},
+        load={"at_door": 1},
+        operators={"status": {}},
+        dispatches={"overdue": 1},
+        warnings={"feed": "away"},
+        recordings={"alarms": ["stopped"]},
+    ) | {"trunk": {"down": ["a.example"], "silent_min": 5.0}}
+    phones = [{"number": f"{101 + n}", "device": "unreachable"} for n in range(MOST_PHONES + 1)]
+    operators = [{"status": "ready", "phone": one["number"]} for one in phones]
+    look = Seen(status=everything, operators=operators, phones=phones, disk_percent=1.0)
+    kinds = {key.partition(" ")[0] for key in found(look, LIMITS)}
+    assert kinds | {"change", "engine"} == set(KINDS)

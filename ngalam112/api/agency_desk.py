@@ -1,0 +1,148 @@
+"""What people of an agency see and do by their own tokens: what their agency is told of, alone.
+
+They see what the agency was sent (`incidents.report`) and no more: no timeline, no recording, and
+no number but those that the report has. What is over shows no data of an incident any more, as the
+pages behind links do. Another agency's dispatch is not there.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from deliveries.links import Action
+from incidents.book import By
+from incidents.by_link import AnswersByLink, Standing, offered, standing
+from incidents.errors import IncidentRefused
+from incidents.incident import EntryKind
+from incidents.report import report_of
+from models.tables import TEXT
+from ngalam112.api.askers import Asker, NotAllowed
+from ngalam112.api.incident_lookup import IncidentLookup, Job
+from ngalam112.api.queries import Answer, with_times
+from ngalam112.api.time_ranges import local
+from ngalam112.config.settings import Settings
+from ngalam112.engine.engine import Engine
+from reports.errors import NoSuchIncident
+
+SOURCE = "agency"
+"""The source of what an agency's people do, in the timeline."""
+
+_TOLD = ("id", "incident_id", "created_at", "due_at", "acknowledged_at")
+_AT_WORK = (Standing.OPEN, Standing.ACCEPTED)
+
+
+class OfDesk(msgspec.Struct, forbid_unknown_fields=True):
+    """Which of the agency's dispatches."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="At most so many.")] = 100
+
+
+class DeskAnswer(msgspec.Struct, forbid_unknown_fields=True):
+    """`reason`: why the agency declines."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=255)] = ""
+
+
+class DeskNote(msgspec.Struct, forbid_unknown_fields=True):
+    """What is to stand in the incident's timeline."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=TEXT)]
+
+    def __post_init__(self) -> None:
+        if not self.text.strip():
+            raise ValueError("The text has nothing but blanks")
+
+
+class AgencyDesk:
+    """The handlers; each knows the agency from who asks, and from nothing that is sent."""
+
+    def __init__(self, engine: Engine, settings: Settings, lookup: IncidentLookup) -> None:
+        self._engine, self._lookup = engine, lookup
+        self._book, self._zone = engine.router.incidents, ZoneInfo(settings.timezone)
+        self._answers = AnswersByLink(engine.journal, self._book, engine.dispatches)
+
+    async def desk_list(self, asker: Asker, query: OfDesk) -> Answer:
+        """What the agency of who asks was told of and is not over, the oldest first."""
+        agency = _agency_of(asker)
+        found = await self._lookup.jobs(agency, query.limit)
+        jobs = [await self._lookup.job(one.id, agency) for one in found]
+        return {"dispatches": [self._row(job) for job in jobs if job is not None]}
+
+    async def desk_show(self, asker: Asker, id: str) -> Answer:
+        """One dispatch to the agency of who asks."""
+        return {"dispatch": self._row(await self._job(asker, id))}
+
+    async def desk_accept(self, asker: Asker, id: str) -> Answer:
+        """The agency accepts."""
+        return await self._do(asker, id, Action.ACCEPT)
+
+    async def desk_decline(self, asker: Asker, id: str, body: DeskAnswer) -> Answer:
+        """The agency does not take it; the next one of its chain is told."""
+        return await self._do(asker, id, Action.DECLINE, body.reason)
+
+    async def desk_on_scene(self, asker: Asker, id: str) -> Answer:
+        """The agency has arrived at the scene, and accepts if it had not."""
+        return await self._do(asker, id, Action.ON_SCENE)
+
+    async def desk_resolve(self, asker: Asker, id: str) -> Answer:
+        """The agency has done its part."""
+        return await self._do(asker, id, Action.RESOLVE)
+
+    async def desk_note(self, asker: Asker, id: str, body: DeskNote) -> Answer:
+        """The agency tells something for the incident's timeline."""
+        async with self._lookup.changing:
+            job = await self._job(asker, id)
+            if standing(job.dispatch, job.worked_on) not in _AT_WORK:
+                raise IncidentRefused("The agency has nothing to do with it any more.")
+            by, data = By(asker.who, SOURCE), {"text": body.text}
+            change, worked_on = self._book.change, job.worked_on
+            await self._engine.do(lambda now: change(worked_on, EntryKind.NOTED, by, now, data))
+            return {"dispatch": self._row(await self._job(asker, id))}
+
+    async def _do(self, asker: Asker, id: str, action: Action, reason: str = "") -> Answer:
+        async with self._lookup.changing:
+            one, incident, worked_on = await self._job(asker, id)
+            by, do = By(asker.who, SOURCE), self._answers.do
+            await self._engine.do(
+                lambda now: do(action, one, incident, worked_on, now, by=by, reason=reason)
+            )
+            return {"dispatch": self._row(await self._job(asker, id))}
+
+    async def _job(self, asker: Asker, id: str) -> Job:
+        """Raises NotAllowed, and NoSuchIncident for another agency's too."""
+        job = await self._lookup.job(id, _agency_of(asker))
+        if job is None:
+            raise NoSuchIncident(f"Your agency has no dispatch {id[:40]!r}.")
+        return job
+
+    def _row(self, job: Job) -> Answer:
+        one, incident, worked_on = job
+        stands = standing(one, worked_on)
+        row: dict[str, Any] = {name: getattr(one, name) for name in _TOLD}
+        row = with_times(row, self._zone)
+        row |= {
+            "state": one.state.value,
+            "incident": incident.number or incident.id,
+            "incident_state": worked_on.state.value,
+            "standing": stands.value,
+            "actions": [action.value for action in offered(one, worked_on)],
+            "report": None,
+        }
+        if stands in _AT_WORK:
+            category = self._engine.categories.get(incident.category or "")
+            name = "" if category is None else category.called()
+            opened_at = local(incident.opened_at, self._zone).isoformat()
+            report = report_of(incident, one.id, one.agency, name, opened_at)
+            row["report"] = msgspec.to_builtins(report)
+        return row
+
+
+def _agency_of(asker: Asker) -> str:
+    if asker.person is None or asker.person.agency is None:
+        raise NotAllowed(
+            "This is for people of an agency, by their tokens: ngalam112 person add --role agency."
+        )
+    return asker.person.agency
