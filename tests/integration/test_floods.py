@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +15,7 @@ from test_who_gets_in import SDP, Caller
 from acd.calls.record import CallRecord
 from acd.work_items.callbacks import NO_ACK
 from lab.actors.sipp import SippRun, free_port
+from ngalam112.config.settings import PROJECT
 from ngalam112.engine.unacknowledged import END_AFTER_S
 from pbx.programs import Programs
 
@@ -25,6 +26,7 @@ PORTS = "30000-30099"
 PAIRS, BOUND = 50, 40  # calls that the ports are for, and those that one address may have at once
 FORGED, FORGED_A_SECOND = 3 * PAIRS, 30
 INVITES, INVITES_A_SECOND, NUMBER = 480, 60, "081777000111"
+STAYS = ("0", "0", "", "6000", "")
 SERVED_WITHIN_S = 8.0
 
 
@@ -45,6 +47,21 @@ async def wide(
 ) -> AsyncIterator[Line]:
     home = tmp_path_factory.mktemp("wide")
     async with open_line(home, programs, brief_sounds) as line:
+        await line.operators_ready("101", "102", "103")
+        yield line
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def one_address(
+    programs: Programs, brief_sounds: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Line]:
+    """A line that has a limit by address."""
+    home = tmp_path_factory.mktemp("one_address")
+    shipped = (PROJECT / "acd" / "distribution.toml").read_text("utf-8")
+    assert "at_once_per_address = 0" in shipped
+    file = home / "distribution.toml"
+    file.write_text(shipped.replace("at_once_per_address = 0", "at_once_per_address = 10"), "utf-8")
+    async with open_line(home, programs, brief_sounds, distribution_file=file) as line:
         await line.operators_ready("101", "102", "103")
         yield line
 
@@ -107,25 +124,32 @@ async def test_three_times_as_many_forged_calls_as_there_are_ports_keep_no_real_
     await narrow.is_empty()
 
 
-async def test_sixty_calls_a_second_of_one_number_keep_nobody_waiting_and_are_not_lost(
-    wide: Line,
-) -> None:
-    stays = [(NUMBER, "0", "0", "", "6000", "")]
-    work = wide.settings.home / "flood"
+@asynccontextmanager
+async def sixty_a_second(
+    line: Line, limit: str, rows: list[tuple[str, ...]]
+) -> AsyncIterator[SippRun]:
+    """Calls from one address that stay for 6 s, once this limit is passed by far."""
     async with SippRun(
-        *(wide.programs, work, "citizen_bye_some_time"),
-        target=f"127.0.0.1:{wide.settings.sip_port}",
+        *(line.programs, line.settings.home / "flood", "citizen_bye_some_time"),
+        target=f"127.0.0.1:{line.settings.sip_port}",
         host=FLOOD,
-        rows=stays,
+        rows=rows,
         calls=INVITES,
         rate=INVITES_A_SECOND,
         limit_s=60.0,
     ) as flood:
 
         async def is_beyond() -> bool:
-            return bool((await wide.get("/api/status"))["load"]["beyond_limit"]["number"] > 60)
+            return bool((await line.get("/api/status"))["load"]["beyond_limit"][limit] > 60)
 
-        await eventually(is_beyond, 20.0, "the number has more calls than are served in turn")
+        await eventually(is_beyond, 20.0, "more calls than are served in turn")
+        yield flood
+
+
+async def test_sixty_calls_a_second_of_one_number_keep_nobody_waiting_and_are_not_lost(
+    wide: Line,
+) -> None:
+    async with sixty_a_second(wide, "number", [(NUMBER, *STAYS)]) as flood:
         await three_are_served(wide, "0899")
         result = await flood.result()
     assert result.successful == INVITES, f"each is answered, and none refused: {result.why}"
@@ -137,3 +161,14 @@ async def test_sixty_calls_a_second_of_one_number_keep_nobody_waiting_and_are_no
     again = await wide.players.citizens("citizen_some_key_talk_until_bye", 1, caller="", rows=[row])
     assert again.successful == 1, "the number is served as before"
     await wide.is_empty()
+
+
+async def test_sixty_calls_a_second_of_all_numbers_at_one_address_keep_nobody_else_waiting(
+    one_address: Line,
+) -> None:
+    rows = [(f"08177{n:07}", *STAYS) for n in range(INVITES)]
+    async with sixty_a_second(one_address, "address", rows) as flood:
+        await three_are_served(one_address, "0899")
+        result = await flood.result()
+    assert result.successful == INVITES, f"each is answered, and none refused: {result.why}"
+    await one_address.is_empty()
