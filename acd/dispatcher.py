@@ -292,13 +292,13 @@ class Dispatcher:
     def _phone_died(self, leg: Leg, cause: int, now: float) -> None:
         """Ring a phone no more that was lost in a talk, until it is seen, or for `DIED_S`."""
         if leg.talks_since or leg.stage is LegStage.CONSULTING:
-            self.phone_lost(leg.phone, cause, now)
+            self.phone_lost(leg.phone, cause, now, leg.talks_since)
 
-    def phone_lost(self, phone: str, cause: int, now: float) -> None:
-        """A phone that was in a talk is gone; by the Q.850 `cause` it may have died."""
+    def phone_lost(self, phone: str, cause: int, now: float, began: float = 0.0) -> None:
+        """A phone that talked since `began` is gone; by the Q.850 `cause` it may have died."""
         # whose phone answers that it knows of no such call is there; any other is not
         died = cause in LOST and cause != BROKEN_DIALOG
-        since = now - self.rules.phone_silence_s if cause == NO_AUDIO else now
+        since = max(began, now - self.rules.phone_silence_s) if cause == NO_AUDIO else now
         if died and self.roster.phone_died(phone, now, since):
             self.timers.at(now + DIED_S, lambda _: self.roster.phone_died_long_ago(phone, now))
 

@@ -53,11 +53,19 @@ def test_a_phone_that_died_is_tried_again_in_the_end_and_one_of_a_fixed_contact_
     assert call.stage is Stage.RINGING, "it registers never, so it could never be seen"
 
 
-@pytest.mark.parametrize(("registered_at", "there"), [(95.0, False), (105.0, True), (0.0, False)])
+@pytest.mark.parametrize(
+    ("registered_at", "silence_s", "there"),
+    [
+        (115.0, 20.0, True),
+        (115.0, 3.0, False),  # before its audio stopped
+        (105.0, 20.0, False),  # before the talk, which is from 110 on
+        (0.0, 20.0, False),
+    ],
+)
 def test_a_phone_that_was_started_anew_before_its_silence_was_noticed_is_there(
-    registered_at: float, there: bool
+    registered_at: float, silence_s: float, there: bool
 ) -> None:
-    desk = LineDesk()
+    desk = LineDesk(phone_silence_s=silence_s)
     call = desk.citizen_talks()
     phone = next(iter(call.legs.values())).phone
     if registered_at:
