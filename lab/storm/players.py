@@ -1,4 +1,4 @@
-"""SIPp as the citizens and the phones of a storm: one process a scenario, one a phone."""
+"""The citizens and phones of a storm: SIPp, a process for each scenario or phone; frail phones."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from types import TracebackType
 
 from lab.actors.players import Players
 from lab.actors.sipp import SCENARIOS, SippError, SippResult, SippRun, credentials, run_sipp
-from lab.storm.kinds import AGENCY, PHONES
+from lab.storm.frail_phone import FrailPhone
+from lab.storm.frailty import Trouble
+from lab.storm.kinds import AGENCY, FATES, PHONES
 from lab.storm.ledger import Heard, read_heard
 from lab.storm.phones import join
 from lab.storm.plan import Plan, Turn
@@ -34,11 +36,13 @@ class StormPlayers:
         limit_s: float,
     ) -> None:
         self._programs, self._work = programs, work
+        self._line_port = line_port
         self._target = f"127.0.0.1:{line_port}"
         self._passwords, self._limit_s = passwords, limit_s
         self._players = Players(programs, work, line_port)
         self._runs: dict[str, SippRun] = {}
         self._carrier: SippRun | None = None
+        self._frail: list[FrailPhone] = []
 
     async def __aenter__(self) -> StormPlayers:
         return self
@@ -54,9 +58,14 @@ class StormPlayers:
         files = [SCENARIOS / f"{kind.scenario}.xml" for kind in PHONES]
         text = join(files)
         (self._work / f"{_ALL_KINDS}.xml").write_text(text, "ascii")
-        for number, password in self._passwords.items():
-            phone = await self._players.register(number, password)
-            await self._take_calls(number, phone.port, plan.turns[number])
+        for number, turns in plan.turns.items():
+            phone = await self._players.register(number, self._passwords[number])
+            await self._take_calls(number, phone.port, turns)
+        for number, frail in plan.frail.items():
+            password = self._passwords[number]
+            one = FrailPhone(number, password, self._line_port, frail.transport, frail.turns)
+            await one.__aenter__()
+            self._frail.append(one)
         await self._take_calls(AGENCY, agency_port, plan.agency_turns)
 
     async def carrier(self, port: int) -> None:
@@ -89,7 +98,19 @@ class StormPlayers:
     async def stop_phones(self) -> None:
         """No phone, no agency and no citizen takes calls any more."""
         runs = [*self._runs.values(), *([self._carrier] if self._carrier else [])]
-        await asyncio.gather(*(run.stop() for run in runs))
+        await asyncio.gather(
+            *(run.stop() for run in runs), *(phone.stop() for phone in self._frail)
+        )
+
+    def troubles(self) -> list[Trouble]:
+        """Return what has happened to frail phones."""
+        return [trouble for phone in self._frail for trouble in phone.troubles]
+
+    def fates(self) -> dict[str, int]:
+        """Return how many calls frail phones were offered, by what was to become of them."""
+        counts = Counter({fate.name: 0 for fate in FATES})
+        counts.update(turn.fate.name for phone in self._frail for turn in phone.taken)
+        return dict(counts)
 
     async def heard(self) -> list[Heard]:
         """Return what the carrier has heard; after the stop. Raises SippError if it lost count."""
