@@ -19,7 +19,7 @@ from acd.calls.owners import Playbacks
 from acd.calls.record import REFUSED, EventKind
 from acd.calls.states import LegStage, Stage
 from acd.languages import OWN_LANGUAGE
-from acd.legs import BROKEN_DIALOG, LOST, NO_ANSWER, NORMAL, OperatorLegs
+from acd.legs import BROKEN_DIALOG, LOST, NO_ANSWER, NO_AUDIO, NORMAL, OperatorLegs
 from acd.operators.operator import Status
 from acd.operators.roster import Roster
 from acd.operators.states import State
@@ -292,13 +292,14 @@ class Dispatcher:
     def _phone_died(self, leg: Leg, cause: int, now: float) -> None:
         """Ring a phone no more that was lost in a talk, until it is seen, or for `DIED_S`."""
         if leg.talks_since or leg.stage is LegStage.CONSULTING:
-            self.phone_lost(leg.phone, cause, now)
+            self.phone_lost(leg.phone, cause, now, leg.talks_since)
 
-    def phone_lost(self, phone: str, cause: int, now: float) -> None:
-        """A phone that was in a talk is gone; by the Q.850 `cause` it may have died."""
+    def phone_lost(self, phone: str, cause: int, now: float, began: float = 0.0) -> None:
+        """A phone that talked since `began` is gone; by the Q.850 `cause` it may have died."""
         # whose phone answers that it knows of no such call is there; any other is not
         died = cause in LOST and cause != BROKEN_DIALOG
-        if died and self.roster.phone_died(phone, now):
+        since = max(began, now - self.rules.phone_silence_s) if cause == NO_AUDIO else now
+        if died and self.roster.phone_died(phone, now, since):
             self.timers.at(now + DIED_S, lambda _: self.roster.phone_died_long_ago(phone, now))
 
     def _lost_in_talk(self, leg: Leg, cause: int, now: float) -> None:

@@ -62,6 +62,7 @@ class Phone:
     contact: str | None = None
     device: Device = Device.UNKNOWN
     died_at: float = 0.0  # in a talk; not rung until it is seen again, or for `DIED_S`
+    registered_at: float = 0.0  # last; 0: not since this engine began
 
 
 @dataclass(slots=True)

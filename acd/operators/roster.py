@@ -242,19 +242,27 @@ class Roster:
         phone.device = device
         return True
 
-    def phone_died(self, number: str, now: float) -> bool:
-        """A phone was lost in a talk: it is not rung until it is seen.
+    def phone_died(self, number: str, now: float, since: float) -> bool:
+        """A phone was lost in a talk, and silent `since`: it is not rung until it is seen.
 
-        False if nothing follows: it is none of ours, or one that never registers (`contact`).
+        False if nothing follows: it is none of ours, or one that never registers (`contact`), or it
+        has registered since, as one does that was started anew before its silence was noticed.
         """
         phone = self.phones.get(number)
-        if phone is None or phone.contact is not None:
+        if phone is None or phone.contact is not None or since < phone.registered_at <= now:
             return False
         phone.device, phone.died_at = Device.UNREACHABLE, now
         return True
 
+    def phone_registered(self, number: str, now: float) -> None:
+        """A phone has registered."""
+        phone = self.phones.get(number)
+        if phone is not None:
+            phone.registered_at = now
+            self.phone_seen(number)
+
     def phone_seen(self, number: str, device: Device = Device.FREE) -> None:
-        """A phone has registered, or has dialled and is in use: if it had died, it is there."""
+        """A phone is there: it has registered, or it has dialled and is in use."""
         phone = self.phones.get(number)
         if phone is not None and phone.died_at:
             phone.device, phone.died_at = device, 0.0

@@ -156,6 +156,7 @@ class Rules:
     dialled. `callbacks`: when lost calls are called back. `number`: what citizens dial. `withheld`:
     what people see of a number that its caller withholds. `answers`: what a citizen's key
     means in a talk. `labels`: what an operator's display shows of a call beside its category.
+    `phone_silence_s`: a phone without audio for so long in a talk is taken for dead.
     `nuisance`: what makes a number one, and what follows. `caller_limits`: how many calls at once a
     number or an address has before its next ones are behind. `dispositions`: what a call was, by
     the digit that an operator dials behind *4. `incidents`: how long that may take. `desk_url`: the
@@ -184,6 +185,7 @@ class Rules:
     outbound: Outbound = field(default_factory=Outbound)
     callbacks: CallbackRules = field(default_factory=CallbackRules)
     number: str = "112"
+    phone_silence_s: float = 20.0
     withheld: Withheld = Withheld.SHOWN
     answers: Mapping[str, str] = field(default_factory=lambda: ANSWERS)
     labels: Mapping[str, str] = field(default_factory=lambda: LABELS)

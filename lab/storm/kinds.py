@@ -204,6 +204,61 @@ AGENCIES = (
 """How agencies take calls: by the scenarios of phones."""
 
 
+UDP, TCP = "udp", "tcp"
+FRAIL = (UDP, UDP, TCP, TCP)
+"""The phones that may die, reboot or lose their connection: the transport of each."""
+
+
+class Fate(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens to a frail phone with one call: it is gone for a while, and says nothing of it.
+
+    `when`: while it rings, in the talk, after the call, or "" for never. `transport`: of the phones
+    to which it happens; "" for all. `forgets`: it comes back without its calls and answers 481 to
+    what belongs to them; else the calls go on, and its audio does not stop.
+    """
+
+    name: str
+    weight: int
+    when: str = ""
+    transport: str = ""
+    away_ms: Range = (0, 0)
+    forgets: bool = False
+
+
+FATES = (
+    Fate(name="lives", weight=5),
+    Fate(
+        name="dies_ringing",
+        weight=1,
+        when="ringing",
+        transport=UDP,
+        away_ms=(2000, 6000),
+        forgets=True,
+    ),
+    Fate(
+        name="dies_talking",
+        weight=2,
+        when="talking",
+        transport=UDP,
+        away_ms=(6000, 10_000),
+        forgets=True,
+    ),
+    # back before its silence can be noticed
+    Fate(
+        name="reboots_talking",
+        weight=2,
+        when="talking",
+        transport=UDP,
+        away_ms=(300, 1500),
+        forgets=True,
+    ),
+    Fate(name="reconnects", weight=1, when="after", transport=TCP, away_ms=(200, 1500)),
+    Fate(name="reconnects_ringing", weight=2, when="ringing", transport=TCP, away_ms=(200, 1500)),
+    Fate(name="reconnects_talking", weight=3, when="talking", transport=TCP, away_ms=(200, 1500)),
+)
+"""What becomes of frail phones."""
+
+
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """An operator and the phone that is theirs."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab.actors.sipp import free_port
@@ -15,6 +16,8 @@ WRAP_UP_S = 1.0
 RING_TIMEOUT_S = 3.0
 AGENCY_RING_S = 6.0  # some agencies of a storm never answer
 CALLBACK_RING_S = 1.0
+SILENCE_S = 3
+"""A frail phone that sends no audio for so long in a talk is dead."""
 DISTRIBUTION = Path(__file__).with_name("distribution.toml")
 
 
@@ -33,7 +36,7 @@ def storm_settings(settings: Settings, home: Path) -> Settings:
         # never the city's own
         database_url="",
         wrap_up_s=WRAP_UP_S,
-        phone_silence_s=0,  # SIPp's phones send no audio
+        phone_silence_s=SILENCE_S,
         ring_timeout_s=RING_TIMEOUT_S,
         agency_ring_s=AGENCY_RING_S,
         callback_ring_s=CALLBACK_RING_S,
@@ -67,4 +70,12 @@ async def make_accounts(settings: Settings, plan: Plan) -> dict[str, str]:
             )
         _, phones = await load_roster(database)
     provision_phones(settings, phones)
+    _let_be_silent(settings, plan.turns)
     return passwords
+
+
+def _let_be_silent(settings: Settings, phones: Iterable[str]) -> None:
+    """Let the phones that SIPp plays be silent in a talk: they send no audio."""
+    # not phones.conf, which each engine writes anew
+    with (settings.asterisk_home / "etc" / "pjsip.conf").open("a") as file:
+        file.writelines(f"\n[{phone}](+)\nrtp_timeout = 0\n" for phone in phones)

@@ -17,6 +17,8 @@ from lab.storm.kinds import (
     ANY_KEY,
     CITIZENS,
     DUTIES,
+    FATES,
+    FRAIL,
     MOBILES,
     NUMBERS,
     PHONES,
@@ -24,6 +26,7 @@ from lab.storm.kinds import (
     CitizenKind,
     Desk,
     Duty,
+    Fate,
     MobileKind,
     PhoneKind,
     Range,
@@ -38,7 +41,9 @@ _REDIALS = 0.08  # so many more use one whose citizen has hung up a moment befor
 _RECENT = 200  # citizens: those of the last 40 s
 _KILLS_EVERY_S = 40.0  # at random moments, on average
 
-K = TypeVar("K", CitizenKind, PhoneKind, Duty, MobileKind)
+_FRAIL_RING_MS, _FRAIL_TALK_MS = (0, 700), (300, 3500)
+
+K = TypeVar("K", CitizenKind, PhoneKind, Duty, MobileKind, Fate)
 
 
 class CitizenCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +87,22 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
         return (index, *numbers, self.keys, str(self.wait_ms), self.then)
 
 
+class FrailTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """How a frail phone takes one call, and what happens to it meanwhile."""
+
+    fate: Fate
+    ring_ms: int
+    talk_ms: int
+    away_ms: int
+
+
+class FrailPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one frail phone."""
+
+    transport: str
+    turns: list[FrailTurn]
+
+
 class Dial(msgspec.Struct, frozen=True, kw_only=True):
     """A code that is dialled at a phone."""
 
@@ -101,6 +122,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that will be done to the line.
 
+    `desks`: all operators; the phones of `turns` are played by SIPp, those of `frail` may die.
     `kills`: the random moments at which its engine is killed; the other ones are no part of the
     plan, for they are those of what happens (`lab.storm.kills`).
     """
@@ -110,6 +132,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     desks: list[Desk]
     citizens: list[CitizenCall]
     turns: dict[str, list[Turn]]
+    frail: dict[str, FrailPlan]
     agency_turns: list[Turn]
     dials: list[Dial]
     asks: list[Ask]
@@ -122,15 +145,17 @@ def make_plan(seed: int, calls: int, desks: int = DESKS) -> Plan:
     # the phones are not 101 to 120: whoever dials 112 is a citizen
     people = [
         Desk(operator=str(1001 + index), phone=str(201 + index), pin=str(400_000 + index))
-        for index in range(desks)
+        for index in range(desks + len(FRAIL))
     ]
-    dials, asks = _duties(Random(f"{seed} duties"), people, seconds)  # noqa: S311
+    # nothing is dialled at a phone that may be gone: to the line, a phone that dials is there
+    dials, asks = _duties(Random(f"{seed} duties"), people[:desks], seconds)  # noqa: S311
     return Plan(
         seed=seed,
         seconds=seconds,
         desks=people,
         citizens=_citizens(Random(f"{seed} citizens"), calls, seconds),  # noqa: S311
-        turns=_turns(Random(f"{seed} phones"), people, calls),  # noqa: S311
+        turns=_turns(Random(f"{seed} phones"), people[:desks], people, calls),  # noqa: S311
+        frail=_frail(Random(f"{seed} frail"), people[desks:], calls),  # noqa: S311
         agency_turns=_agency_turns(Random(f"{seed} agencies"), people, calls),  # noqa: S311
         dials=dials,
         asks=asks,
@@ -186,7 +211,9 @@ def _kills(random: Random, seconds: float) -> list[float]:
     return sorted(random.uniform(0.1, 0.9) * seconds for _ in range(count))
 
 
-def _turns(random: Random, desks: Sequence[Desk], calls: int) -> dict[str, list[Turn]]:
+def _turns(
+    random: Random, desks: Sequence[Desk], colleagues: Sequence[Desk], calls: int
+) -> dict[str, list[Turn]]:
     """Plan twice as many turns as calls; the phones' first turns are all kinds, dealt out."""
     many = max(1, -(-2 * calls // len(desks)))
     firsts = _deal(random, PHONES, len(desks))
@@ -194,8 +221,31 @@ def _turns(random: Random, desks: Sequence[Desk], calls: int) -> dict[str, list[
     result = {}
     for desk, first in zip(desks, firsts, strict=True):
         kinds = [first, *random.choices(PHONES, weights, k=many - 1)]
-        result[desk.phone] = [_turn(random, kind, desk, desks) for kind in kinds]
+        result[desk.phone] = [_turn(random, kind, desk, colleagues) for kind in kinds]
     return result
+
+
+def _frail(random: Random, desks: Sequence[Desk], calls: int) -> dict[str, FrailPlan]:
+    """Plan what becomes of frail phones; each fate comes first, at one phone of its transport."""
+    result = {}
+    for transport in dict.fromkeys(FRAIL):
+        mine = [desk for desk, one in zip(desks, FRAIL, strict=True) if one == transport]
+        fates = [one for one in FATES if one.transport in ("", transport)]
+        # what happens of itself comes first, for a small storm has few calls for each phone
+        dealt = _deal(random, fates[1:], len(fates) - 1) + _deal(random, fates, 2 * calls)
+        for index, desk in enumerate(mine):
+            turns = [_frail_turn(random, fate) for fate in dealt[index :: len(mine)]]
+            result[desk.phone] = FrailPlan(transport=transport, turns=turns)
+    return result
+
+
+def _frail_turn(random: Random, fate: Fate) -> FrailTurn:
+    return FrailTurn(
+        fate=fate,
+        ring_ms=_within(random, _FRAIL_RING_MS),
+        talk_ms=_within(random, _FRAIL_TALK_MS),
+        away_ms=_within(random, fate.away_ms),
+    )
 
 
 def _agency_turns(random: Random, desks: Sequence[Desk], calls: int) -> list[Turn]:

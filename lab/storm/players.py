@@ -1,8 +1,8 @@
 """SIPp as the citizens and the phones of a storm: one process a scenario, one for all phones.
 
 Each SIPp looks for something to do some thousand times a second, so few of them leave the line more
-of a processor. All phones are registered at the port of theirs; the next turn is that of whichever
-phone is rung next.
+of a processor. All its phones are registered at one port; the next turn is that of whichever phone
+is rung next. Phones that die are `lab.storm.frail_phone`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from lab.actors.sipp import (
     free_port,
     run_sipp,
 )
-from lab.storm.kinds import AGENCY, PHONES
+from lab.storm.frail_phone import FrailPhone
+from lab.storm.frailty import Trouble
+from lab.storm.kinds import AGENCY, FATES, PHONES
 from lab.storm.ledger import Heard, read_heard
 from lab.storm.phones import join
 from lab.storm.plan import Plan, Turn
@@ -53,10 +55,12 @@ class StormPlayers:
         limit_s: float,
     ) -> None:
         self._programs, self._work = programs, work
+        self._line_port = line_port
         self._target = f"127.0.0.1:{line_port}"
         self._passwords, self._limit_s = passwords, limit_s
         self._runs: dict[str, SippRun] = {}
         self._carrier: SippRun | None = None
+        self._frail: list[FrailPhone] = []
 
     async def __aenter__(self) -> StormPlayers:
         return self
@@ -73,8 +77,13 @@ class StormPlayers:
         text = join(files)
         (self._work / f"{_ALL_KINDS}.xml").write_text(text, "ascii")
         port = free_port()
-        await self._register(port)
+        await self._register(port, list(plan.turns))
         await self._take_calls(_PHONES, port, turns_in_order(plan))
+        for number, frail in plan.frail.items():
+            password = self._passwords[number]
+            one = FrailPhone(number, password, self._line_port, frail.transport, frail.turns)
+            await one.__aenter__()
+            self._frail.append(one)
         await self._take_calls(AGENCY, agency_port, plan.agency_turns)
 
     async def carrier(self, port: int) -> None:
@@ -90,22 +99,22 @@ class StormPlayers:
         )
         await self._carrier.__aenter__()
 
-    async def _register(self, port: int) -> None:
-        """Register all phones at one port."""
+    async def _register(self, port: int, phones: Sequence[str]) -> None:
+        """Register these phones at one port."""
         done = await run_sipp(
             self._programs,
             self._work,
             "phone_register_ok",
             target=self._target,
             port=port,
-            calls=len(self._passwords),
+            calls=len(phones),
             rate=_REGISTER_A_SECOND,
             limit_s=30.0,
-            rows=[credentials(*one) for one in self._passwords.items()],
+            rows=[credentials(one, self._passwords[one]) for one in phones],
         )
-        if done.successful != len(self._passwords):
+        if done.successful != len(phones):
             raise SippError(
-                f"Only {done.successful} of {len(self._passwords)} phones could register; "
+                f"Only {done.successful} of {len(phones)} phones could register; "
                 f"SIPp says of the first that could not: {done.why or 'nothing.'}"
             )
 
@@ -126,7 +135,19 @@ class StormPlayers:
     async def stop_phones(self) -> None:
         """No phone, no agency and no citizen takes calls any more."""
         runs = [*self._runs.values(), *([self._carrier] if self._carrier else [])]
-        await asyncio.gather(*(run.stop() for run in runs))
+        await asyncio.gather(
+            *(run.stop() for run in runs), *(phone.stop() for phone in self._frail)
+        )
+
+    def troubles(self) -> list[Trouble]:
+        """Return what has happened to frail phones."""
+        return [trouble for phone in self._frail for trouble in phone.troubles]
+
+    def fates(self) -> dict[str, int]:
+        """Return how many calls frail phones were offered, by what was to become of them."""
+        counts = Counter({fate.name: 0 for fate in FATES})
+        counts.update(turn.fate.name for phone in self._frail for turn in phone.taken)
+        return dict(counts)
 
     async def heard(self) -> list[Heard]:
         """Return what the carrier has heard; after the stop. Raises SippError if it lost count."""

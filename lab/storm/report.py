@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -14,11 +15,14 @@ from acd.calls.record import EventKind
 from acd.work_items.item import WorkItem
 from lab.actors.sipp import SippResult
 from lab.machine.waiting import comes_true
+from lab.storm.frailty import Trouble, lost_legs
+from lab.storm.frailty import wrong as phones_wrong
 from lab.storm.incidents import KeptIncident
 from lab.storm.incidents import wrong as incidents_wrong
 from lab.storm.kinds import CITIZENS, REFERS
 from lab.storm.lateness import Outage, Sighting, Stall, StateChange
 from lab.storm.ledger import Heard, Ledger, ledger, wrong
+from lab.storm.line import SILENCE_S
 from lab.storm.plan import Plan
 from lab.storm.verdict import Facts, OperatorEvent, Verdict, judge, stuck, wrap_ups
 from models.database import Database
@@ -48,7 +52,7 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
 
     `seen`: who was seen to be busy meanwhile. `heard`: by the carrier. `outages`: of the engine.
     `stalls`: when the machine stood still meanwhile. `callbacks_s`: from the last citizen's end
-    until no callback was open.
+    until no callback was open. `troubles`: of frail phones; `fates`: how many calls these took.
     """
 
     citizens: Sequence[SippResult]
@@ -56,6 +60,8 @@ class Played(msgspec.Struct, frozen=True, kw_only=True):
     phones: Mapping[str, int]
     seen: Sequence[Sighting]
     heard: Sequence[Heard] = ()
+    troubles: Sequence[Trouble] = ()
+    fates: Mapping[str, int] = MappingProxyType({})
     outages: Sequence[Outage] = ()
     stalls: Sequence[Stall] = ()
     callbacks_s: float = 0.0
@@ -164,6 +170,7 @@ def report(
         states=kept.states,
         callbacks=wrong(records, kept.items, played.heard, counts),
         incidents=list(incidents_wrong(records, kept.incidents)),
+        phones_wrong=phones_wrong(played.troubles, calls, SILENCE_S, played.outages, played.stalls),
     )
     stuck_ones = stuck(left.operators, left.phones)
     verdict = judge(facts)
@@ -187,6 +194,10 @@ def report(
             ),
             "seen_busy": len(played.seen),
             "phones": dict(played.phones),
+            "frail_phones": dict(played.fates),
+            "talks_lost": sum(
+                leg.reason == "lost" for _, _, leg in lost_legs(played.troubles, calls)
+            ),
             "citizens": _counts(one.kind.name for one in plan.citizens),
             "citizens_failed": {one.scenario: one.failed for one in played.citizens if one.failed},
             "codes_dialled": played.dialled.calls,
@@ -197,6 +208,7 @@ def report(
             *facts.missing(),
             *facts.callbacks,
             *facts.incidents,
+            *facts.phones_wrong,
             *complaints,
             *late_answers,
             *(f"stuck: {one}" for one in left.operators if one["id"] in stuck_ones),

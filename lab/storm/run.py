@@ -209,6 +209,8 @@ async def play(plan: Plan, settings: Settings, say: Say, *, kills: bool = True) 
                 played,
                 phones=await players.taken(plan),
                 heard=await players.heard(),
+                troubles=players.troubles(),
+                fates=players.fates(),
                 stalls=on_the_clock(still),
             )
             stalls_s = round(sum(end - begin for begin, end in still), 2)

@@ -55,7 +55,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     late. `outages`: when the engine was killed. `stalls`: when the machine stood still. `states`:
     what operators did, in their order.
     `callbacks`: what is wrong with them (`lab.storm.ledger`), one sentence each; `incidents`: with
-    those (`lab.storm.incidents`).
+    those (`lab.storm.incidents`), `phones_wrong`: with phones that were gone (`lab.storm.frailty`).
     """
 
     offered: Sequence[str]
@@ -75,6 +75,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     states: Sequence[StateChange] = ()
     callbacks: Sequence[str] = ()
     incidents: Sequence[str] = ()
+    phones_wrong: Sequence[str] = ()
 
     def missing(self) -> list[str]:
         """What is wrong with the records, one sentence each."""
@@ -100,6 +101,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     complaints: int
     callbacks_wrong: int = 0
     incidents_wrong: int = 0
+    phones_wrong: int = 0
     database_late: int = 0
 
     @property
@@ -120,6 +122,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
             self.complaints,
             self.callbacks_wrong,
             self.incidents_wrong,
+            self.phones_wrong,
         )
         # a wrap-up that is missing is not late
         return any(counts) or self.state_late_worst_ms >= NEVER_MS
@@ -167,6 +170,7 @@ def judge(facts: Facts) -> Verdict:
         complaints=len(facts.complaints),
         callbacks_wrong=len(facts.callbacks),
         incidents_wrong=len(facts.incidents),
+        phones_wrong=len(facts.phones_wrong),
         database_late=len(facts.late_answers),
     )
 

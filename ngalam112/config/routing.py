@@ -269,6 +269,7 @@ def rules_of(settings: Settings, tree: MenuTree, found: Distribution) -> Rules:
         overflow=tuple(found.overflow),
         overflow_again_s=found.overflow_again_s,
         whisper=settings.whisper,
+        phone_silence_s=settings.phone_silence_s,
         announce=Announce(
             mode=settings.announce,
             first_s=settings.announce_first_s,

@@ -72,6 +72,8 @@ class Settings(BaseSettings):
     withheld_numbers: Literal["shown", "masked", "hidden"] = "shown"
     # whether audio comes from another address than the carrier's SDP says
     trunk_nat: bool = False
+    # whether audio of phones comes from another address than their SDP says
+    phone_nat: bool = False
     never_ban: Annotated[list[str], NoDecode] = []
     database_url: str = ""
     # whether the INVITEs of citizens are read for a place (RFC 6442)

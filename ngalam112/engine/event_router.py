@@ -278,7 +278,7 @@ class EventRouter:
             case SayFailed(playback=playback_id):
                 self.dispatcher.playbacks.ended(playback_id, True, now)
             case PhoneSeen(phone=phone):
-                self.dispatcher.roster.phone_seen(phone)
+                self.dispatcher.roster.phone_registered(phone, now)
             case DeviceState(phone=phone, state=state):
                 self.dispatcher.roster.device(phone, device_of(state))
             case Do(act=act):

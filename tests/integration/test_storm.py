@@ -20,7 +20,7 @@ import pytest
 from lines import eventually
 from test_whole_lines import of_this_line
 
-from lab.storm.kinds import CITIZENS, PHONES
+from lab.storm.kinds import CITIZENS, FATES, PHONES
 from ngalam112.config.settings import PROJECT
 
 CALLS = 80
@@ -90,6 +90,7 @@ async def test_a_small_storm_is_held_and_leaves_nothing(home: Path) -> None:
         "complaints",
         "callbacks_wrong",
         "incidents_wrong",
+        "phones_wrong",
         "open",
     ):
         assert found[name] == 0, name
@@ -107,6 +108,10 @@ async def test_a_small_storm_is_held_and_leaves_nothing(home: Path) -> None:
     assert sum(found["outcomes"].values()) == CALLS and helped >= 15
     assert set(found["citizens"]) == {kind.name for kind in CITIZENS}
     assert len([count for count in found["phones"].values() if count]) >= len(PHONES) - 3
+    # phones died, started anew and lost their connection, and talks were lost by that
+    gone = {name: count for name, count in found["frail_phones"].items() if name != "lives"}
+    assert len(gone) == len(FATES) - 1 and sum(map(bool, gone.values())) >= len(gone) - 1
+    assert found["talks_lost"] > 0
     # whoever dials a code in the moment in which the engine is killed hears nothing of it
     assert found["citizens_failed"] == {} and found["codes_failed"] <= 5
     # the keys and the REFERs of phones were heard, and some began a handing over

@@ -8,7 +8,7 @@ import re
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -365,21 +365,58 @@ def hears(audio: socket.socket, within: float) -> int:
     return count
 
 
-async def test_a_strangers_audio_draws_no_citizens_call_away(line: Line) -> None:
-    def audio(host: str) -> socket.socket:
-        link = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        link.bind((host, 0))
-        return link
+def speak(link: socket.socket, port: int, packets: int, first: int = 0) -> None:
+    """Send so many packets of silence to a port of the line, as audio comes: 50 a second."""
+    for number in range(first, first + packets):
+        time.sleep(0.02)
+        head = struct.pack("!BBHII", 0x80, 8, number, number * 160, 112)
+        link.sendto(head + bytes([0xD5]) * 160, ("127.0.0.1", port))
 
+
+def press(link: socket.socket, port: int, key: int, first: int) -> None:
+    """Press a key (RFC 4733): ten packets of one event, its end three times."""
+    for turn in range(10):
+        time.sleep(0.02)
+        last = turn >= 7
+        payload = struct.pack("!BBH", key, 0x8A if last else 10, 160 * min(turn + 1, 8))
+        head = struct.pack("!BBHII", 0x80, 101 | (not turn) << 7, first + turn, first * 160, 112)
+        link.sendto(head + payload, ("127.0.0.1", port))
+
+
+def presses(line: Line, number: str, links: list[tuple[socket.socket, int]], own: int) -> None:
+    """Dial 112, naming the port `own`; from each link come some audio and a key, in turn."""
+    with Caller(line, number, TRUNK) as citizen:
+        sdp = SDP.format(host=TRUNK, port=own).replace("AVP 8", "AVP 8 101")
+        sdp += "a=rtpmap:101 telephone-event/8000\r\n"
+        answered = citizen.asks("INVITE", "sip:112@127.0.0.1", body=sdp)
+        port = int(re.search(r"^m=audio (\d+) ", answered, re.MULTILINE)[1])  # type: ignore[index]
+        for link, key in links:
+            speak(link, port, 50)
+            press(link, port, key, 50)
+        time.sleep(0.2)
+        citizen.send("BYE", "sip:112@127.0.0.1", to_tag=citizen.to_tag)
+
+
+async def chosen(line: Line, number: str) -> tuple[str | None, str]:
+    """The category of a call that is over, and by what it came to be known."""
+    (record,) = await line.ended(1, number)
+    return record.category, record.category_source.value
+
+
+@contextlib.contextmanager
+def audio(host: str) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as link:
+        link.bind((host, 0))
+        yield link
+
+
+async def test_a_strangers_audio_draws_no_citizens_call_away(line: Line) -> None:
     def draws(stranger: socket.socket, own: socket.socket) -> tuple[int, int]:
         with Caller(line, "0816", TRUNK) as citizen:
             sdp = SDP.format(host=TRUNK, port=own.getsockname()[1])
             answered = citizen.asks("INVITE", "sip:112@127.0.0.1", body=sdp)
             port = int(re.search(r"^m=audio (\d+) ", answered, re.MULTILINE)[1])  # type: ignore[index]
-            for number in range(50):
-                time.sleep(0.02)  # as audio comes, or Asterisk does not take it for any
-                head = struct.pack("!BBHII", 0x80, 8, number, number * 160, 112)
-                stranger.sendto(head + bytes([0xD5]) * 160, ("127.0.0.1", port))
+            speak(stranger, port, 50)
             drawn = hears(stranger, 1.0), hears(own, 1.0)
             citizen.send("BYE", "sip:112@127.0.0.1", to_tag=citizen.to_tag)
             return drawn
@@ -389,3 +426,24 @@ async def test_a_strangers_audio_draws_no_citizens_call_away(line: Line) -> None
     assert to_stranger == 0
     assert to_citizen > 10, "the citizen hears the menu"
     await line.ended(1, "0816")
+
+
+async def test_a_strangers_key_chooses_nothing_and_the_citizens_own_does(line: Line) -> None:
+    with audio("127.0.0.3") as stranger, audio(TRUNK) as own:
+        port = own.getsockname()[1]
+        await asyncio.to_thread(presses, line, "0817", [(stranger, 3), (own, 4)], port)
+        assert await chosen(line, "0817") == ("power", "menu")
+        await asyncio.to_thread(presses, line, "0818", [(stranger, 3)], port)
+        assert await chosen(line, "0818") == (None, "none")
+
+
+async def test_a_key_from_behind_a_nat_chooses_where_the_carrier_is_said_to_be_behind_one(
+    programs: Programs, built_sounds: Path, tmp_path: Path
+) -> None:
+    async with open_line(
+        tmp_path, programs, built_sounds, trunk_match=[f"{TRUNK}/32"], trunk_nat=True
+    ) as line:
+        with audio(TRUNK) as named, audio(TRUNK) as translated:
+            port = named.getsockname()[1]
+            await asyncio.to_thread(presses, line, "0819", [(translated, 4)], port)
+        assert await chosen(line, "0819") == ("power", "menu")

@@ -14,6 +14,7 @@ from acd.queueing.announcements import INTERRUPTED
 from acd.rules.load_shedding import Limits
 from acd.rules.rules import Category
 from pbx import ari_types as ari
+from pbx.ami import PhoneSeen
 
 
 @pytest.mark.parametrize(("flags", "died"), [(1, True), (4, False), (32, False)])
@@ -50,6 +51,28 @@ def test_a_phone_that_died_is_tried_again_in_the_end_and_one_of_a_fixed_contact_
     fixed.dispatcher.leg_gone(call.leg or "", NO_AUDIO, 110.0)
     fixed.timers.fire(121.0)
     assert call.stage is Stage.RINGING, "it registers never, so it could never be seen"
+
+
+@pytest.mark.parametrize(
+    ("registered_at", "silence_s", "there"),
+    [
+        (115.0, 20.0, True),
+        (115.0, 3.0, False),  # before its audio stopped
+        (105.0, 20.0, False),  # before the talk, which is from 110 on
+        (0.0, 20.0, False),
+    ],
+)
+def test_a_phone_that_was_started_anew_before_its_silence_was_noticed_is_there(
+    registered_at: float, silence_s: float, there: bool
+) -> None:
+    desk = LineDesk(phone_silence_s=silence_s)
+    call = desk.citizen_talks()
+    phone = next(iter(call.legs.values())).phone
+    if registered_at:
+        desk.handle(PhoneSeen(phone), now=registered_at)
+    desk.handle(ari.ChannelHangupRequest(a_channel(call.leg or ""), 1, soft=True), now=120.0)
+    assert call.record.ended_at is None
+    assert (desk.phone(phone).device is not Device.UNREACHABLE) == there
 
 
 def test_with_another_asterisk_no_phone_is_dead() -> None:

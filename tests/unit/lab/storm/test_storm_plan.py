@@ -16,6 +16,7 @@ from lab.storm.kinds import (
     ANSWERS,
     CITIZENS,
     DUTIES,
+    FATES,
     MOBILES,
     PHONES,
     SHUT_AGENCY,
@@ -29,7 +30,17 @@ from lab.storm.players import turns_in_order
 
 def as_text(seed: int, calls: int) -> str:
     plan = make_plan(seed, calls)
-    return repr((plan.citizens, plan.turns, plan.agency_turns, plan.dials, plan.asks, plan.kills))
+    return repr(
+        (
+            plan.citizens,
+            plan.turns,
+            plan.frail,
+            plan.agency_turns,
+            plan.dials,
+            plan.asks,
+            plan.kills,
+        )
+    )
 
 
 def test_the_same_seed_is_the_same_storm_and_another_is_not() -> None:
@@ -51,6 +62,17 @@ def test_a_small_storm_has_every_kind_of_citizen_and_of_phone() -> None:
         assert {one.kind.name for one in plan.citizens} == {kind.name for kind in CITIZENS}
         firsts = {turns[0].kind.scenario for turns in plan.turns.values()}
         assert firsts == {kind.scenario for kind in PHONES}
+
+
+def test_in_a_small_storm_each_thing_happens_to_a_frail_phone_within_three_calls() -> None:
+    for seed in range(20):
+        frail = make_plan(seed, 60).frail.values()
+        begun = {turn.fate for one in frail for turn in one.turns[:3]}
+        assert begun >= {fate for fate in FATES if fate.when}
+        for one in frail:
+            assert {turn.fate.transport for turn in one.turns} <= {"", one.transport}
+            for turn in one.turns:
+                assert turn.fate.away_ms[0] <= turn.away_ms <= turn.fate.away_ms[1]
 
 
 def test_what_is_drawn_is_within_the_bounds_of_its_kind() -> None:
