@@ -323,8 +323,10 @@ class HandingOver(RuleBasedStateMachine):
         internal = self.desk.router.operator_calls
         known = {leg: of for call in self.calls for leg, of in call.legs.items()}
         assert self.dispatcher.operator_legs.legs == known
-        # of a talk that goes on without its citizen both are legs that were rung
-        went_on = {one for one in internal.by_channel if self.exchange.channels[one].kind == "leg"}
+        # of a talk that goes on without its citizen both are legs that were rung, and who is told
+        # that the other one does not answer is one
+        alone = internal.by_channel.keys() | self.desk.codes.channels()
+        went_on = {one for one in alone if self.exchange.channels[one].kind == "leg"}
         assert set(self.of_kind("leg")) == known.keys() | internal.by_leg.keys() | went_on
         transfers = [call.transfer for call in self.calls if call.transfer]
         spoken_to = set(self.desk.codes._calls) | {one.second for one in transfers}
@@ -362,7 +364,8 @@ class HandingOver(RuleBasedStateMachine):
             self.gone(channel, 16)
         while self.exchange.answers:
             self.asterisk_answers()
-        for channel in [*self.of_kind("dial"), *self.desk.router.operator_calls.by_channel]:
+        went_on = self.desk.router.operator_calls.by_channel.keys() | self.desk.codes.channels()
+        for channel in {*self.of_kind("dial"), *went_on}:
             if channel in self.exchange.channels:  # who talks on may be an operator who had dialled
                 self.gone(channel, 16)
         assert self.of_kind("leg", "citizen") == []
