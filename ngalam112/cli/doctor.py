@@ -31,6 +31,7 @@ from ngalam112.cli.doctor_links import (
     warning,
     wrong,
 )
+from ngalam112.cli.doctor_nat import check_nat
 from ngalam112.cli.doctor_privacy import check_privacy
 from ngalam112.cli.doctor_refused import check_refused
 from ngalam112.config.routing import (
@@ -69,6 +70,7 @@ async def examine() -> list[Check]:
         _sounds(settings),
         _place(settings),
         *check_limits(settings),
+        *check_nat(settings),
     ]
     checks.append(await _database(settings))
     checks += await check_agencies(settings)

@@ -147,6 +147,7 @@ class TonePhone:
         self._password, self._port = password, port
         self.dialogs: list[Dialog] = []
         self.answers = True
+        self.says = "127.0.0.1"  # its address, as it gives it: behind a NAT it knows another one
         self.refuses = ""  # the status with which it answers a call at once, such as 486 Busy Here
         self._replies: dict[tuple[str, str], asyncio.Future[str]] = {}
         self._dialling: set[asyncio.Task[None]] = set()
@@ -402,12 +403,12 @@ class TonePhone:
             dialog.cseq += 1
         head = [
             f"{method} {dialog.target} SIP/2.0",
-            f"Via: SIP/2.0/UDP 127.0.0.1:{self._port};branch=z9hG4bK{secrets.token_hex(8)};rport",
+            f"Via: SIP/2.0/UDP {self.says}:{self._port};branch=z9hG4bK{secrets.token_hex(8)};rport",
             f"From: {dialog.local}",
             f"To: {dialog.remote}",
             f"Call-ID: {dialog.call_id}",
             f"CSeq: {cseq or dialog.cseq} {method}",
-            f"Contact: <sip:{self.name}@127.0.0.1:{self._port}>",
+            f"Contact: <sip:{self.name}@{self.says}:{self._port}>",
             "Max-Forwards: 70",
             *extra.split(_END)[: extra.count(_END)],
         ]

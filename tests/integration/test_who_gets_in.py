@@ -17,9 +17,12 @@ import pytest
 import pytest_asyncio
 from lines import PASSWORD, Line, eventually, open_line
 from plain_sip import ask
+from tone_phone import TonePhone
 
 from acd.calls.record import CallRecord
 from lab.actors.sipp import SippError
+from ngalam112.cli.doctor_links import Check
+from ngalam112.cli.doctor_nat import check_nat
 from ngalam112.config.settings import PROJECT
 from pbx.module_folder import installed_modules
 from pbx.programs import Programs
@@ -447,3 +450,22 @@ async def test_a_key_from_behind_a_nat_chooses_where_the_carrier_is_said_to_be_b
             port = named.getsockname()[1]
             await asyncio.to_thread(presses, line, "0819", [(translated, 4)], port)
         assert await chosen(line, "0819") == ("power", "menu")
+
+
+async def test_the_doctor_names_a_phone_behind_a_nat_for_nobody_would_hear_it(line: Line) -> None:
+    assert [one.found for one in check_nat(line.settings)] == [
+        "no phone has registered from behind a NAT"
+    ]
+    phone = TonePhone("103", 700, line.settings.sip_port, PASSWORD)
+    phone.says = "192.0.2.7"
+    async with phone:
+        # Asterisk keeps registrations in memory for up to a second before it writes them
+
+        def warned() -> Check | None:
+            return next((one for one in check_nat(line.settings) if one.state == "warning"), None)
+
+        told = await eventually(warned, what="a warning")
+    assert told.found == (
+        "behind a NAT, so nobody hears them: 103 (says 192.0.2.7, comes from 127.0.0.1)"
+    )
+    assert "NGALAM112_PHONE_NAT=true" in told.mend
