@@ -46,6 +46,7 @@ _REASONS = {16: "hung_up", 17: "busy", 18: "no_answer", 19: "no_answer", 21: "re
 GAVE_UP_S = 1.0  # a phone that is told of a failed REFER hangs up by itself, or it does not
 LOOK_AGAIN_S = 0.5
 DIED_S = 300.0  # the longest that a phone takes to register anew, as a rule
+_NOTICED_LATE_S = 2.0  # Asterisk counts the silence of a phone in whole seconds, and looks as often
 AT_ONCE_S = 0.5  # nobody has helped a citizen in so short a talk
 
 
@@ -298,7 +299,8 @@ class Dispatcher:
         """A phone that talked since `began` is gone; by the Q.850 `cause` it may have died."""
         # whose phone answers that it knows of no such call is there; any other is not
         died = cause in LOST and cause != BROKEN_DIALOG
-        since = max(began, now - self.rules.phone_silence_s) if cause == NO_AUDIO else now
+        silent_s = self.rules.phone_silence_s + _NOTICED_LATE_S
+        since = max(began, now - silent_s) if cause == NO_AUDIO else now
         if died and self.roster.phone_died(phone, now, since):
             self.timers.at(now + DIED_S, lambda _: self.roster.phone_died_long_ago(phone, now))
 
