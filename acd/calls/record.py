@@ -137,6 +137,9 @@ class LegRecord(msgspec.Struct, kw_only=True):
 
 
 SELDOM = (
+    "holds",
+    "held_ms",
+    "transfers",
     "redial_of",
     "callback_of",
     "wants_callback",
