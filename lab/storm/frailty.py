@@ -75,7 +75,8 @@ def wrong(
         if (noticed_s := ran_s(trouble.at, end, stalls)) > silence_s + NOTICED_S:
             found.append(f"{who} was gone, and in the talk for {noticed_s:.1f} s more")
         found += (f"{who} {what}" for what in _of_citizen(call, leg))
-        found += (f"{who} {what}" for what in _of_offers(trouble, end, calls, outages))
+        if leg.reason == LOST:  # else the citizen hung up before: nobody can know of the phone
+            found += (f"{who} {what}" for what in _of_offers(trouble, end, calls, outages))
     return found
 
 

@@ -68,6 +68,13 @@ def test_a_phone_that_is_known_to_be_dead_is_not_rung() -> None:
     assert wrong([trouble(back_at=115.0)], [offered], SILENCE_S) == []
 
 
+def test_whose_citizen_has_hung_up_before_its_silence_is_noticed_is_rung_again() -> None:
+    gone = a_call(event(EventKind.ENDED, 111.0), left_at=111.0, reason="caller", by="caller")
+    other = a_call(event(EventKind.OFFERED, 114.0, phone="221"), left_at=None, reason=None)
+    other.record.legs.clear()
+    assert wrong([trouble()], [gone, other], SILENCE_S) == []
+
+
 def test_a_connection_that_is_lost_is_no_end_of_a_talk() -> None:
     lost = trouble("reconnects_talking", back_at=111.0)
     assert "lost its talk 3.5 s after its connection" in "".join(
