@@ -21,7 +21,7 @@ from incidents.by_link import AnswersByLink, Standing, offered, standing
 from incidents.errors import IncidentRefused
 from incidents.incident import EntryKind
 from incidents.report import report_of
-from models.database import Unreachable
+from models.database import DatabaseError, Unreachable
 from models.tables import TEXT
 from ngalam112.api.askers import Asker, NotAllowed
 from ngalam112.api.incident_lookup import IncidentLookup, Job
@@ -42,7 +42,7 @@ _AT_WORK = (Standing.OPEN, Standing.ACCEPTED)
 class OfDesk(msgspec.Struct, forbid_unknown_fields=True):
     """Which of the agency's dispatches."""
 
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="At most so many.")] = 100
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100, description="At most so many.")] = 100
 
 
 class DeskAnswer(msgspec.Struct, forbid_unknown_fields=True):
@@ -70,11 +70,20 @@ class AgencyDesk:
         self._answers = AnswersByLink(engine.journal, self._book, engine.dispatches)
 
     async def desk_list(self, asker: Asker, query: OfDesk) -> Answer:
-        """What the agency of who asks was told of and is not over, the oldest first."""
+        """What the agency of who asks was told of and is not over, the oldest first.
+
+        With the database away it is what the engine has in hand.
+        """
         agency = _agency_of(asker)
-        found = await self._lookup.jobs(agency, query.limit)
-        jobs = [await self._lookup.job(one.id, agency) for one in found]
-        return {"dispatches": [self._row(job) for job in jobs if job is not None]}
+        try:
+            async with asyncio.timeout(FIND_WITHIN_S):
+                found = await self._lookup.jobs(agency, query.limit)
+                read = [await self._lookup.job(one.id, agency) for one in found]
+            jobs = [job for job in read if job is not None]
+        except (DatabaseError, TimeoutError):
+            there = self._lookup.jobs_in_hand(agency)
+            jobs = [job for job in there if standing(job.dispatch, job.worked_on) in _AT_WORK]
+        return {"dispatches": [self._row(job) for job in jobs[: query.limit]]}
 
     async def desk_show(self, asker: Asker, id: str) -> Answer:
         """One dispatch to the agency of who asks."""

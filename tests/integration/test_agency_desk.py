@@ -160,6 +160,22 @@ async def test_a_wrong_id_holds_up_nobody_while_the_database_is_away(
         assert (status, "try again later" in answer["error"]) == (503, True)
 
 
+async def test_with_the_database_away_the_list_is_what_the_engine_has_in_hand(
+    served: ServedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damkar, pmi = await a_desk(served, "budi", "damkar"), await a_desk(served, "dewi", "pmi")
+    made = [await told(served, "damkar", "pmi") for _ in range(2)]
+    monkeypatch.setattr(written, "WRITTEN_WITHIN_S", 0.1)
+    without_database(served, monkeypatch)
+    for token, at in ((damkar, 0), (pmi, 1)):
+        status, answer = await asked(served, token, "GET", DESK)
+        assert status == 200
+        assert [one["id"] for one in answer["dispatches"]] == [found[at] for _, found in made]
+    _, answer = await asked(served, damkar, "GET", f"{DESK}?limit=1")
+    assert [one["id"] for one in answer["dispatches"]] == [made[0][1][0]]
+    assert (await asked(served, damkar, "GET", f"{DESK}?limit=101"))[0] == 400
+
+
 async def test_nothing_else_is_answered_to_an_agency_whatever_route(served: ServedEngine) -> None:
     damkar = await a_desk(served, "budi", "damkar")
     number, _ = await told(served, "damkar")
