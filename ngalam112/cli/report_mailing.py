@@ -53,10 +53,11 @@ def send_due(settings: Settings, now: float | None = None) -> Iterator[Mailed]:
         for one in due(read_schedules(settings), known, shifts, zone, at):
             key = one.schedule.id, one.before.end
             known[key] = begun(one.before, at)
-            write_mailed(settings, known.values())  # if this process is killed now, it has counted
+            # if this process is killed now, it has counted
+            write_mailed(settings, known.values(), at)
             attempt = _attempt(settings, one, at, f"report-{key[0]}-{int(key[1])}")
             known[key] = after(attempt, known[key], time.time() if now is None else now)
-            write_mailed(settings, known.values())
+            write_mailed(settings, known.values(), at)
             yield known[key]
 
 
