@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from ngalam112.api.time_ranges import on_screen
-from ngalam112.cli.common import FormatOption, leave_audit, make_group
+from ngalam112.cli.common import FormatOption, leave_audit, make_group, tell
 from ngalam112.cli.report_pages import Language
 from ngalam112.config.report_schedules import (
     changing_schedules,
@@ -162,10 +162,15 @@ def _iso(at: float, zone: ZoneInfo) -> str:
 
 
 def _audit(settings: Settings, what: str, id: str) -> None:
+    """Write it down; what is kept stays kept, whatever becomes of that."""
+    from models.database import DatabaseError
     from ngalam112.api.queries import open_stored
 
     async def leave() -> None:
         async with open_stored(settings) as database:
             await leave_audit(database, f"report schedule {what}", id)
 
-    asyncio.run(leave())
+    try:
+        asyncio.run(leave())
+    except DatabaseError as error:
+        tell(f"the audit has not been written: {error}")

@@ -153,6 +153,21 @@ async def test_a_report_that_cannot_be_computed_is_tried_again(
     assert one.sent_at is not None and len(mail.taken) == 1
 
 
+async def test_a_schedule_is_kept_and_removed_while_the_database_is_away(
+    stored: Settings,
+) -> None:
+    away = stored.model_copy(update={"database_url": "postgresql://x:y@127.0.0.1:9/none"})
+    ran = await run(away, "report", "schedule", "add", "--to", "piket@malang.example")
+    (kept,) = read_schedules(away)
+    removed = await run(away, "report", "schedule", "remove", kept.id)
+    assert read_schedules(away) == []
+    for one, done in ((ran, "is kept"), (removed, "is removed")):
+        assert one.code == 0 and done in one.out, one.err
+        (line,) = [each for each in one.err.splitlines() if "audit" in each]
+        assert "the audit has not been written: The database" in line
+        assert "Traceback" not in one.err
+
+
 async def test_the_commands_keep_list_send_and_remove(
     stored: Settings, mail: MailServerOfTest
 ) -> None:
