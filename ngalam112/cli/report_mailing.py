@@ -19,6 +19,7 @@ from rich.console import Console
 
 from deliveries.attempt import Attempt, Delivered, Failed, Reason
 from deliveries.mail_message import Attachment, Mail
+from ngalam112.cli.client import Client, ClientError
 from ngalam112.cli.report_pages import html, named_period, print_part
 from ngalam112.cli.report_questions import read_only
 from ngalam112.config.report_schedules import (
@@ -42,28 +43,44 @@ TEXT_COLUMNS = 100
 NO_SERVER = "No mail server is set (NGALAM112_SMTP_HOST)."
 
 
-def send_due(settings: Settings, now: float | None = None) -> Iterator[Mailed]:
-    """Mail what is due, and yield what became of each; nothing if another process is about it."""
+def time_now(settings: Settings) -> float:
+    """Return the time, in seconds since the epoch: the engine's, or the machine's if none answers.
+
+    Somebody who sets the machine's clock ends no shift.
+    """
+    try:
+        engine = Client(settings, timeout_s=5.0).get("/api/status")["engine"]
+    except ClientError:
+        return time.time()
+    return time.time() - float(engine["clock_ahead_s"])
+
+
+def send_due(settings: Settings, now: float) -> Iterator[Mailed]:
+    """Mail what is due, and yield what became of each; nothing if another process is about it.
+
+    `now`: in seconds since the epoch; what ends later is not mailed.
+    """
+    begin = time.monotonic()
     zone, shifts = ZoneInfo(settings.timezone), shifts_of(settings.shifts)
     with locked(settings, "report_mails.lock", wait=False) as held:
         if not held:
             return
         known = read_mailed(settings)
-        at = time.time() if now is None else now
-        for one in due(read_schedules(settings), known, shifts, zone, at):
+        for one in due(read_schedules(settings), known, shifts, zone, now):
+            at = now + time.monotonic() - begin
             key = one.schedule.id, one.before.end
             known[key] = begun(one.before, at)
             # if this process is killed now, it has counted
             write_mailed(settings, known.values(), at)
             attempt = _attempt(settings, one, at, f"report-{key[0]}-{int(key[1])}")
-            known[key] = after(attempt, known[key], time.time() if now is None else now)
+            known[key] = after(attempt, known[key], now + time.monotonic() - begin)
             write_mailed(settings, known.values(), at)
             yield known[key]
 
 
 def send_now(settings: Settings, schedule: Schedule) -> Attempt:
     """Mail a schedule's reports of the time that ended last, whatever was mailed before."""
-    now = time.time()
+    now = time_now(settings)
     span = _last_span(settings, schedule, now)
     one = Due(schedule, span, Mailed(schedule=schedule.id, end=span.end.timestamp()), False)
     return _attempt(settings, one, now, f"report-{schedule.id}-now-{int(now)}")

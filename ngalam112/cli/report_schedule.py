@@ -135,11 +135,16 @@ def schedule_send_now(id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 
 @schedules.command("send-due")
-def schedule_send_due() -> None:
+def schedule_send_due(
+    now: Annotated[
+        float | None, typer.Option(hidden=True, help="By the engine's clock, since the epoch.")
+    ] = None,
+) -> None:
     """Mail what is due now, as the line does by itself; a line of JSON for each mail."""
-    from ngalam112.cli.report_mailing import send_due
+    from ngalam112.cli.report_mailing import send_due, time_now
 
-    for one in send_due(load_settings()):
+    settings = load_settings()
+    for one in send_due(settings, time_now(settings) if now is None else now):
         sys.stdout.write(msgspec.json.encode(one).decode() + "\n")
         sys.stdout.flush()
 

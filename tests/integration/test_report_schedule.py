@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from email.message import EmailMessage
@@ -14,12 +15,14 @@ from databases import with_tables
 from lines import line_settings
 from mail_server import MailServerOfTest, mail_server
 from report_calls import DAY, calls_of_a_day, keep_calls
+from served import an_engine
 from test_commands import failed_in_one_line, run
 
 from models.database import Database
-from ngalam112.cli.report_mailing import send_due
+from ngalam112.cli.report_mailing import send_due, time_now
 from ngalam112.config.report_schedules import changing_schedules, read_mailed, read_schedules
 from ngalam112.config.settings import Settings
+from ngalam112.engine.clock import Anchor
 from ngalam112.process.report_mails import ReportMails
 from reports.schedules import Every, Mailed, Schedule
 
@@ -135,11 +138,34 @@ async def test_two_engines_and_one_that_is_new_mail_once(
     stored: Settings, mail: MailServerOfTest
 ) -> None:
     scheduled(stored, Every.DAY, made_at=0.0)
-    one, other = ReportMails(stored), ReportMails(stored)
+    one, other = ReportMails(stored, time.time), ReportMails(stored, time.time)
     await asyncio.gather(one.look(), other.look())
-    await ReportMails(stored).look()
+    await ReportMails(stored, time.time).look()
     assert len(mail.taken) == 1 and len(read_mailed(stored)) == 1
     assert (stored.home / "report_mails.json").stat().st_mode & 0o077 == 0
+
+
+async def test_the_engines_clock_says_what_has_ended_whatever_the_machines_says(
+    stored: Settings, mail: MailServerOfTest
+) -> None:
+    scheduled(stored)
+    await ReportMails(stored, lambda: AT - 61).look()
+    assert (mail.taken, read_mailed(stored)) == ([], {}), "the machine's is years ahead"
+    await ReportMails(stored, lambda: AT).look()
+    (kept,) = read_mailed(stored).values()
+    assert kept.sent_at is not None and 0 <= kept.sent_at - AT < 60
+    assert len(mail.taken) == 1
+
+
+async def test_a_clock_that_was_set_ahead_mails_nothing_too_early_by_hand_either(
+    tmp_path: Path,
+) -> None:
+    async with an_engine(tmp_path / "home") as served:
+        anchor = served.engine.clock.anchor
+        served.engine.clock.anchor = Anchor(anchor.boot, anchor.offset - 7200)
+        found = await asyncio.to_thread(time_now, served.settings)
+        assert abs(found - served.engine.clock.now()) < 2
+    assert abs(await asyncio.to_thread(time_now, served.settings) - time.time()) < 2
 
 
 async def test_a_report_that_cannot_be_computed_is_tried_again(
