@@ -18,12 +18,16 @@ from report_calls import DAY, calls_of_a_day, keep_calls
 from served import an_engine
 from test_commands import failed_in_one_line, run
 
+from deliveries.attempt import Delivered
+from journal.row_kinds import CALLS
+from journal.write_ahead_log import WriteAheadLog
 from models.database import Database
-from ngalam112.cli.report_mailing import send_due, time_now
+from ngalam112.cli.report_mailing import send_due, send_now, time_now
 from ngalam112.config.report_schedules import changing_schedules, read_mailed, read_schedules
 from ngalam112.config.settings import Settings
 from ngalam112.engine.clock import Anchor
 from ngalam112.process.report_mails import ReportMails
+from reports.languages import words_of
 from reports.schedules import Every, Mailed, Schedule
 
 AT = (DAY + timedelta(hours=13, minutes=1)).timestamp()  # a minute after the morning's shift
@@ -143,6 +147,30 @@ async def test_two_engines_and_one_that_is_new_mail_once(
     await ReportMails(stored, time.time).look()
     assert len(mail.taken) == 1 and len(read_mailed(stored)) == 1
     assert (stored.home / "report_mails.json").stat().st_mode & 0o077 == 0
+
+
+async def test_a_report_waits_for_the_database_and_when_it_is_late_says_what_it_lacks(
+    stored: Settings, mail: MailServerOfTest
+) -> None:
+    scheduled(stored)
+    journal = WriteAheadLog(stored.journal)
+    for events in calls_of_a_day(3):
+        journal.add((CALLS.table, {"call_id": f"late-{events[0].call_id}"}))
+    journal.close()
+    (one,) = await sent(stored, AT)
+    assert (one.sent_at, one.given_up_at, mail.taken) == (None, None, [])
+    assert "try_later" in one.why and "The database is behind: 3 entries" in one.why
+    (one,) = await sent(stored, AT + 15 * 60)
+    assert one.sent_at is not None
+    text, summary, _ = parts(mail.message())
+    lacking = words_of("id")(
+        "The database is behind: {behind} entries of the journal are not in this report yet.",
+        behind=3,
+    )
+    assert "3" in lacking and text.count(lacking) == 2, "each report says it"
+    assert lacking in summary
+    attempt = await asyncio.to_thread(send_now, stored, read_schedules(stored)[0])
+    assert isinstance(attempt, Delivered), "by hand nobody waits"
 
 
 async def test_the_engines_clock_says_what_has_ended_whatever_the_machines_says(
