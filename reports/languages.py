@@ -57,6 +57,8 @@ class Words:
     def said(self, text: Said, context: str = "") -> str:
         """Return a text of ours; `context`: the name of the table in which it stands."""
         found = text.template
+        if not found:
+            return ""  # by the empty text a catalogue has its header
         if context:
             found = str(self._texts.pgettext(context, text.template))
         if found == text.template:

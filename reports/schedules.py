@@ -23,8 +23,10 @@ LATE_S = 900.0
 """A mail that comes so long after the end says so."""
 UNKNOWN_S = 600.0
 """So long nobody knows what came of an attempt whose process was killed; then it is made again."""
-MOST_KEPT = 500
-"""Attempts that are remembered, the newest ones."""
+KEPT_S = 2 * OLDEST_S
+"""What became of a mail is remembered until its end is so old, or it could be mailed twice."""
+LISTED_S = 62 * 86_400.0
+"""... and so long for the last one of a schedule, which lists show."""
 
 RULES = RetryRules()
 
@@ -141,9 +143,15 @@ def failed(why: str) -> Failed:
     return Failed(Reason.TRY_LATER, retry=True, detail=shown(why))
 
 
-def kept(known: Iterable[Mailed]) -> list[Mailed]:
-    """Return those that are remembered, the newest ones."""
-    return sorted(known, key=lambda one: (one.end, one.schedule))[-MOST_KEPT:]
+def kept(known: Iterable[Mailed], now: float) -> list[Mailed]:
+    """Return those that are remembered, the oldest first, however many that are."""
+    some = sorted(known, key=lambda one: (one.end, one.schedule))
+    last = {one.schedule: one.end for one in some}
+    return [
+        one
+        for one in some
+        if now - one.end < (LISTED_S if one.end == last[one.schedule] else KEPT_S)
+    ]
 
 
 def _around(every: Every, shifts: Sequence[Shift], zone: ZoneInfo, today: date) -> Iterator[Span]:

@@ -248,4 +248,6 @@ def _by(found: Summary) -> Said:
 def _named(found: Summary, name: str) -> str:
     if found.by in TIMES:
         return NamedTime(name, found.by)
+    if found.by == "trunk" and name == ELSEWHERE:
+        return Said(ELSEWHERE)
     return Said(NONE) if name == NONE else name

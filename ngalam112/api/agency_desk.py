@@ -7,6 +7,9 @@ pages behind links do. Another agency's dispatch is not there.
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -18,9 +21,11 @@ from incidents.by_link import AnswersByLink, Standing, offered, standing
 from incidents.errors import IncidentRefused
 from incidents.incident import EntryKind
 from incidents.report import report_of
+from models.database import DatabaseError, Unreachable
 from models.tables import TEXT
 from ngalam112.api.askers import Asker, NotAllowed
 from ngalam112.api.incident_lookup import IncidentLookup, Job
+from ngalam112.api.link_server import FIND_WITHIN_S
 from ngalam112.api.queries import Answer, with_times
 from ngalam112.api.time_ranges import local
 from ngalam112.config.settings import Settings
@@ -37,7 +42,7 @@ _AT_WORK = (Standing.OPEN, Standing.ACCEPTED)
 class OfDesk(msgspec.Struct, forbid_unknown_fields=True):
     """Which of the agency's dispatches."""
 
-    limit: Annotated[int, msgspec.Meta(ge=1, le=1000, description="At most so many.")] = 100
+    limit: Annotated[int, msgspec.Meta(ge=1, le=100, description="At most so many.")] = 100
 
 
 class DeskAnswer(msgspec.Struct, forbid_unknown_fields=True):
@@ -65,11 +70,20 @@ class AgencyDesk:
         self._answers = AnswersByLink(engine.journal, self._book, engine.dispatches)
 
     async def desk_list(self, asker: Asker, query: OfDesk) -> Answer:
-        """What the agency of who asks was told of and is not over, the oldest first."""
+        """What the agency of who asks was told of and is not over, the oldest first.
+
+        With the database away it is what the engine has in hand.
+        """
         agency = _agency_of(asker)
-        found = await self._lookup.jobs(agency, query.limit)
-        jobs = [await self._lookup.job(one.id, agency) for one in found]
-        return {"dispatches": [self._row(job) for job in jobs if job is not None]}
+        try:
+            async with asyncio.timeout(FIND_WITHIN_S):
+                found = await self._lookup.jobs(agency, query.limit)
+                read = [await self._lookup.job(one.id, agency) for one in found]
+            jobs = [job for job in read if job is not None]
+        except (DatabaseError, TimeoutError):
+            there = self._lookup.jobs_in_hand(agency)
+            jobs = [job for job in there if standing(job.dispatch, job.worked_on) in _AT_WORK]
+        return {"dispatches": [self._row(job) for job in jobs[: query.limit]]}
 
     async def desk_show(self, asker: Asker, id: str) -> Answer:
         """One dispatch to the agency of who asks."""
@@ -93,23 +107,62 @@ class AgencyDesk:
 
     async def desk_note(self, asker: Asker, id: str, body: DeskNote) -> Answer:
         """The agency tells something for the incident's timeline."""
-        async with self._lookup.changing:
-            job = await self._job(asker, id)
+        by, data, change = By(asker.who, SOURCE), {"text": body.text}, self._book.change
+
+        def check(job: Job) -> None:
             if standing(job.dispatch, job.worked_on) not in _AT_WORK:
                 raise IncidentRefused("The agency has nothing to do with it any more.")
-            by, data = By(asker.who, SOURCE), {"text": body.text}
-            change, worked_on = self._book.change, job.worked_on
+
+        async with self._turn(asker, id, check) as job:
+            worked_on = job.worked_on
             await self._engine.do(lambda now: change(worked_on, EntryKind.NOTED, by, now, data))
-            return {"dispatch": self._row(await self._job(asker, id))}
+        return {"dispatch": self._row(await self._job(asker, id))}
 
     async def _do(self, asker: Asker, id: str, action: Action, reason: str = "") -> Answer:
-        async with self._lookup.changing:
-            one, incident, worked_on = await self._job(asker, id)
-            by, do = By(asker.who, SOURCE), self._answers.do
+        by, do = By(asker.who, SOURCE), self._answers.do
+
+        def check(job: Job) -> None:
+            if action not in offered(job.dispatch, job.worked_on):
+                raise IncidentRefused(f"{job.worked_on.name}: {action.value} is not possible now.")
+
+        async with self._turn(asker, id, check) as (one, incident, worked_on):
             await self._engine.do(
                 lambda now: do(action, one, incident, worked_on, now, by=by, reason=reason)
             )
-            return {"dispatch": self._row(await self._job(asker, id))}
+        return {"dispatch": self._row(await self._job(asker, id))}
+
+    @asynccontextmanager
+    async def _turn(
+        self, asker: Asker, id: str, check: Callable[[Job], None]
+    ) -> AsyncIterator[Job]:
+        """Hold the turn of those who change incidents, with the dispatch as it stands then.
+
+        What cannot be done, and an id for which the database is asked in vain, is refused before:
+        operators need the same turn.
+        """
+        check(await self._found(asker, id))
+        changing = self._lookup.changing
+        try:
+            async with asyncio.timeout(FIND_WITHIN_S):
+                await changing.acquire()
+        except TimeoutError:
+            raise Unreachable("Others are changing incidents; try again later.") from None
+        try:
+            job = await self._found(asker, id)
+            check(job)
+            yield job
+        finally:
+            changing.release()
+
+    async def _found(self, asker: Asker, id: str) -> Job:
+        try:
+            async with asyncio.timeout(FIND_WITHIN_S):
+                return await self._job(asker, id)
+        except TimeoutError:
+            raise Unreachable(
+                f"The database has not answered in {FIND_WITHIN_S:g} s; nothing is changed, try"
+                " again later."
+            ) from None
 
     async def _job(self, asker: Asker, id: str) -> Job:
         """Raises NotAllowed, and NoSuchIncident for another agency's too."""

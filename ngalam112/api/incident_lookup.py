@@ -88,6 +88,23 @@ class IncidentLookup:
         known = self._engine.dispatches.open
         return [known.get(one.id, one) for one in found]
 
+    def jobs_in_hand(self, agency: str) -> list[Job]:
+        """Return the dispatches to an agency of which the engine has all in hand, the oldest first.
+
+        From each something follows; of the others nothing is known without the database.
+        """
+        mine = [one for one in self._engine.dispatches.open.values() if one.agency == agency]
+        found = []
+        for one in sorted(mine, key=lambda one: (one.created_at, one.id)):
+            incident = worked_on = self._book.in_hand.get(one.incident_id)
+            for _ in range(_DEEPEST):
+                if worked_on is None or worked_on.merged_into is None:
+                    break
+                worked_on = self._book.in_hand.get(worked_on.merged_into)
+            if incident is not None and worked_on is not None:
+                found.append(Job(one, incident, worked_on))
+        return found
+
     async def last_dispatch(self, incident: Incident, agency: str) -> Dispatch | None:
         """Return the last dispatch of the agency with this id to the incident."""
         found = self._engine.dispatches.of_incident(incident.id)

@@ -31,8 +31,9 @@ from ngalam112 import __version__
 from ngalam112.alarms.rules import KINDS
 from ngalam112.api.state import LoadState, dispatches_by_state, line_state
 from ngalam112.engine.engine import Engine
-from ngalam112.engine.refusal_counts import RefusalCounts
+from ngalam112.engine.refusal_counts import TRUNK, RefusalCounts
 from ngalam112.engine.warning_feed import WarningFeed
+from reports.refused import REASONS
 
 log = structlog.get_logger("journal")
 
@@ -254,7 +255,9 @@ def _refused_before(counts: RefusalCounts) -> Metric:
         "Calls that Asterisk refused before the line heard of them, since the start",
         labels=["source", "status"],
     )
-    for (source, status), count in counts.totals.items():
+    # a series that begins with its first call never increases for Prometheus
+    known = {(TRUNK, status): 0 for status in REASONS}
+    for (source, status), count in (known | counts.totals).items():
         family.add_metric([source, str(status)], count)
     return family
 

@@ -19,7 +19,8 @@ from rich.console import Console
 
 from deliveries.attempt import Attempt, Delivered, Failed, Reason
 from deliveries.mail_message import Attachment, Mail
-from ngalam112.cli.report_pages import html, named_period, print_part
+from ngalam112.cli.client import Client, ClientError
+from ngalam112.cli.report_pages import behind_sentence, html, named_period, print_part
 from ngalam112.cli.report_questions import read_only
 from ngalam112.config.report_schedules import (
     locked,
@@ -42,30 +43,47 @@ TEXT_COLUMNS = 100
 NO_SERVER = "No mail server is set (NGALAM112_SMTP_HOST)."
 
 
-def send_due(settings: Settings, now: float | None = None) -> Iterator[Mailed]:
-    """Mail what is due, and yield what became of each; nothing if another process is about it."""
+def time_now(settings: Settings) -> float:
+    """Return the time, in seconds since the epoch: the engine's, or the machine's if none answers.
+
+    Somebody who sets the machine's clock ends no shift.
+    """
+    try:
+        engine = Client(settings, timeout_s=5.0).get("/api/status")["engine"]
+    except ClientError:
+        return time.time()
+    return time.time() - float(engine["clock_ahead_s"])
+
+
+def send_due(settings: Settings, now: float) -> Iterator[Mailed]:
+    """Mail what is due, and yield what became of each; nothing if another process is about it.
+
+    `now`: in seconds since the epoch; what ends later is not mailed.
+    """
+    begin = time.monotonic()
     zone, shifts = ZoneInfo(settings.timezone), shifts_of(settings.shifts)
     with locked(settings, "report_mails.lock", wait=False) as held:
         if not held:
             return
         known = read_mailed(settings)
-        at = time.time() if now is None else now
-        for one in due(read_schedules(settings), known, shifts, zone, at):
+        for one in due(read_schedules(settings), known, shifts, zone, now):
+            at = now + time.monotonic() - begin
             key = one.schedule.id, one.before.end
             known[key] = begun(one.before, at)
-            write_mailed(settings, known.values())  # if this process is killed now, it has counted
+            # if this process is killed now, it has counted
+            write_mailed(settings, known.values(), at)
             attempt = _attempt(settings, one, at, f"report-{key[0]}-{int(key[1])}")
-            known[key] = after(attempt, known[key], time.time() if now is None else now)
-            write_mailed(settings, known.values())
+            known[key] = after(attempt, known[key], now + time.monotonic() - begin)
+            write_mailed(settings, known.values(), at)
             yield known[key]
 
 
 def send_now(settings: Settings, schedule: Schedule) -> Attempt:
     """Mail a schedule's reports of the time that ended last, whatever was mailed before."""
-    now = time.time()
+    now = time_now(settings)
     span = _last_span(settings, schedule, now)
     one = Due(schedule, span, Mailed(schedule=schedule.id, end=span.end.timestamp()), False)
-    return _attempt(settings, one, now, f"report-{schedule.id}-now-{int(now)}")
+    return _attempt(settings, one, now, f"report-{schedule.id}-now-{int(now)}", waits=False)
 
 
 def _last_span(settings: Settings, schedule: Schedule, now: float) -> Span:
@@ -78,7 +96,8 @@ def _last_span(settings: Settings, schedule: Schedule, now: float) -> Span:
     raise SettingsError("No such time has ended within a month.")
 
 
-def _attempt(settings: Settings, one: Due, now: float, job: str) -> Attempt:
+def _attempt(settings: Settings, one: Due, now: float, job: str, *, waits: bool = True) -> Attempt:
+    """Compute and mail; `waits`: for what the database lacks, until the mail would come late."""
     from models.database import DatabaseError
     from ngalam112.engine.report_sender import mail_sender
     from reports.errors import ReportError
@@ -87,18 +106,21 @@ def _attempt(settings: Settings, one: Due, now: float, job: str) -> Attempt:
         sender = mail_sender(settings)
         if sender is None:
             return Failed(Reason.NOT_SENDABLE, retry=True, detail=NO_SERVER)
-        mail = _mail(settings, one, now, job)
+        found = [_report(settings, name, one.span) for name in one.schedule.reports]
+        behind = max((report.behind for report in found), default=0)
+        if behind and waits and not one.is_late:
+            return failed(behind_sentence(behind))
+        mail = _mail(settings, one, found, now, job)
     except (DatabaseError, ReportError, OSError, ValueError) as error:
         return failed(f"{type(error).__name__}: {error}")
     return asyncio.run(sender.send(mail))
 
 
-def _mail(settings: Settings, one: Due, now: float, job: str) -> Mail:
+def _mail(settings: Settings, one: Due, found: list[Report], now: float, job: str) -> Mail:
     from reports.languages import words_of
 
     words, schedule = words_of(one.schedule.language), one.schedule
     time_name = _named(settings, schedule, one.span)
-    found = [_report(settings, name, one.span) for name in schedule.reports]
     text = io.StringIO()
     if one.is_late:
         text.write(words("This report comes late: the line could not send it in time.") + "\n\n")
@@ -135,6 +157,8 @@ def _write_text(to: io.StringIO, report: Report, words: Words) -> None:
     said = words.report(report)
     screen = Console(file=to, width=TEXT_COLUMNS, highlight=False, markup=False, emoji=False)
     screen.print(f"{said.title} {named_period(said, words)}", soft_wrap=True)
+    if report.behind:
+        screen.print(behind_sentence(report.behind, words), soft_wrap=True)
     for part in said.parts:
         print_part(part, screen, words)
     screen.print()

@@ -14,7 +14,7 @@ import msgspec
 import typer
 
 from ngalam112.api.time_ranges import on_screen
-from ngalam112.cli.common import FormatOption, leave_audit, make_group
+from ngalam112.cli.common import FormatOption, leave_audit, make_group, tell
 from ngalam112.cli.report_pages import Language
 from ngalam112.config.report_schedules import (
     changing_schedules,
@@ -135,11 +135,16 @@ def schedule_send_now(id: Annotated[str, typer.Argument(metavar="ID")]) -> None:
 
 
 @schedules.command("send-due")
-def schedule_send_due() -> None:
+def schedule_send_due(
+    now: Annotated[
+        float | None, typer.Option(hidden=True, help="By the engine's clock, since the epoch.")
+    ] = None,
+) -> None:
     """Mail what is due now, as the line does by itself; a line of JSON for each mail."""
-    from ngalam112.cli.report_mailing import send_due
+    from ngalam112.cli.report_mailing import send_due, time_now
 
-    for one in send_due(load_settings()):
+    settings = load_settings()
+    for one in send_due(settings, time_now(settings) if now is None else now):
         sys.stdout.write(msgspec.json.encode(one).decode() + "\n")
         sys.stdout.flush()
 
@@ -162,10 +167,15 @@ def _iso(at: float, zone: ZoneInfo) -> str:
 
 
 def _audit(settings: Settings, what: str, id: str) -> None:
+    """Write it down; what is kept stays kept, whatever becomes of that."""
+    from models.database import DatabaseError
     from ngalam112.api.queries import open_stored
 
     async def leave() -> None:
         async with open_stored(settings) as database:
             await leave_audit(database, f"report schedule {what}", id)
 
-    asyncio.run(leave())
+    try:
+        asyncio.run(leave())
+    except DatabaseError as error:
+        tell(f"the audit has not been written: {error}")

@@ -31,9 +31,9 @@ def read_mailed(settings: Settings) -> dict[Key, Mailed]:
     return {(one.schedule, one.end): one for one in _read(_mails(settings), Mailed)}
 
 
-def write_mailed(settings: Settings, known: Iterable[Mailed]) -> None:
-    """Keep what became of the mails; raises OSError."""
-    _write(_mails(settings), kept(known))
+def write_mailed(settings: Settings, known: Iterable[Mailed], now: float) -> None:
+    """Keep what became of the mails; `now`: seconds since the epoch. Raises OSError."""
+    _write(_mails(settings), kept(known, now))
 
 
 @contextmanager

@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-import time
 from asyncio.subprocess import PIPE
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -31,10 +31,10 @@ _END_S = 1.0
 
 
 class ReportMails:
-    """What looks for one engine."""
+    """What looks for one engine; `now`: its clock, which nobody sets, as the machine's may be."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, now: Callable[[], float]) -> None:
+        self._settings, self._now = settings, now
 
     async def run(self) -> None:
         """Look until cancelled; nothing that fails ends it, for the next look comes."""
@@ -49,10 +49,11 @@ class ReportMails:
 
     async def look(self) -> None:
         """Have mailed what is due, and log what became of it. Raises SettingsError, OSError."""
-        if not await asyncio.to_thread(self._is_due):
+        now = self._now()
+        if not await asyncio.to_thread(self._is_due, now):
             return
         process = await processes.start(
-            *(sys.executable, "-m", "ngalam112", "report", "schedule", "send-due"),
+            *(sys.executable, "-m", "ngalam112", "report", "schedule", "send-due", f"--now={now}"),
             stdout=PIPE,
             cwd=PROJECT,
             env=self._settings.environment(),
@@ -67,11 +68,11 @@ class ReportMails:
         finally:
             await processes.end(process, signal.SIGKILL, within=_END_S)
 
-    def _is_due(self) -> bool:
+    def _is_due(self, now: float) -> bool:
         settings, schedules = self._settings, read_schedules(self._settings)
         zone, shifts = ZoneInfo(settings.timezone), shifts_of(settings.shifts)
         known = read_mailed(settings) if schedules else {}
-        return bool(due(schedules, known, shifts, zone, time.time()))
+        return bool(due(schedules, known, shifts, zone, now))
 
 
 def _log(one: Mailed) -> None:

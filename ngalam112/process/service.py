@@ -220,7 +220,7 @@ async def _serve(life: _Life, database: Database, recorder: DatabaseWriter) -> N
             for name, work in {
                 "registered places": know_places(engine, settings),
                 "logs": keep_logs_short(settings),
-                "report mails": ReportMails(settings).run(),
+                "report mails": ReportMails(settings, engine.clock.now).run(),
             }.items():
                 tasks.create_task(work, name=name)
             tasks.create_task(watch_clock(engine, life.next_waits, life.leaves_turn), name="clock")

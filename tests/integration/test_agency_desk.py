@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from test_people_and_tokens import a_token, asked
 from acd.calls.ids import new_id
 from models.tables import AccessTrailRow
 from ngalam112.accounts.people import Role
+from ngalam112.api import agency_desk, written
 from ngalam112.api.table import ROUTES
 
 pytest_plugins = ("databases",)
@@ -32,6 +34,18 @@ async def a_desk(served: ServedEngine, id: str, agency: str) -> str:
     """The secret of a person's token who works for an agency."""
     await served.post("/api/people", id=id, name=id.title(), role="agency", agency=agency)
     return str((await served.post("/api/tokens", person=id))["secret"])
+
+
+def without_database(served: ServedEngine, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Let nothing be written any more; the event is set once somebody waits for that."""
+    waiting = asyncio.Event()
+
+    async def never() -> None:
+        waiting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(served.journal.recorder, "flushed", never)
+    return waiting
 
 
 async def told(served: ServedEngine, *agencies: str) -> tuple[str, list[str]]:
@@ -125,6 +139,41 @@ async def test_who_declines_with_nobody_left_to_be_told_may_still_accept(
     assert answer["dispatch"]["state"] == "overdue", "which is the supervisor's"
     status, answer = await asked(served, damkar, "POST", f"{path}/accept")
     assert (status, answer["dispatch"]["state"]) == (200, "acknowledged")
+
+
+async def test_a_wrong_id_holds_up_nobody_while_the_database_is_away(
+    served: ServedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damkar = await a_desk(served, "budi", "damkar")
+    number, _ = await told(served, "damkar")
+    waiting = without_database(served, monkeypatch)
+    monkeypatch.setattr(agency_desk, "FIND_WITHIN_S", 1.0)
+    for name, body in (("accept", {}), ("note", {"text": "Hai"})):
+        waiting.clear()
+        path = f"{DESK}/{new_id(0)}/{name}"
+        desk = asyncio.create_task(asked(served, damkar, "POST", path, **body))
+        await waiting.wait()
+        assert served.api is not None
+        assert not served.api.lookup.changing.locked(), "operators need it"
+        await served.post(f"/api/incidents/{number}/note", text="Api sudah terlihat")
+        status, answer = await desk
+        assert (status, "try again later" in answer["error"]) == (503, True)
+
+
+async def test_with_the_database_away_the_list_is_what_the_engine_has_in_hand(
+    served: ServedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    damkar, pmi = await a_desk(served, "budi", "damkar"), await a_desk(served, "dewi", "pmi")
+    made = [await told(served, "damkar", "pmi") for _ in range(2)]
+    monkeypatch.setattr(written, "WRITTEN_WITHIN_S", 0.1)
+    without_database(served, monkeypatch)
+    for token, at in ((damkar, 0), (pmi, 1)):
+        status, answer = await asked(served, token, "GET", DESK)
+        assert status == 200
+        assert [one["id"] for one in answer["dispatches"]] == [found[at] for _, found in made]
+    _, answer = await asked(served, damkar, "GET", f"{DESK}?limit=1")
+    assert [one["id"] for one in answer["dispatches"]] == [made[0][1][0]]
+    assert (await asked(served, damkar, "GET", f"{DESK}?limit=101"))[0] == 400
 
 
 async def test_nothing_else_is_answered_to_an_agency_whatever_route(served: ServedEngine) -> None:

@@ -12,12 +12,17 @@ from sqlalchemy import text
 
 from acd.calls.record import CallRecord
 from models.database import Database
+from models.tables import RefusedCallsRow
 from reports import reading, sums
 from reports.check import check
 from reports.figures import Figures
 from reports.figures_count import CallFacts
 from reports.figures_groups import SHIFTS, By, grouping
+from reports.languages import words_of
+from reports.parts import Part, Report
+from reports.refused import ELSEWHERE
 from reports.summary import figures, grouped, summaries, summary
+from reports.supervisor import group_parts
 
 pytest_plugins = ("databases",)
 
@@ -28,6 +33,10 @@ CALLS = 150
 async def records(database: Database) -> list[CallRecord]:
     async with database.engine.begin() as connection:
         return await keep_calls(connection, calls_of_a_day(CALLS))
+
+
+def report_with(*parts: Part) -> Report:
+    return Report(name="a", title="a", since=None, until=None, tz="Asia/Jakarta", parts=parts)
 
 
 def facts(record: CallRecord) -> CallFacts:
@@ -64,6 +73,28 @@ async def test_what_is_read_in_parts_is_what_the_calls_are(
             for name, one in groups.items():
                 one.taken = found.groups[name].taken if by == "operator" else one.taken
                 assert found.groups[name] == one, (by, name)
+
+
+async def test_by_trunk_who_had_every_call_refused_has_a_row_and_all_adds_up(
+    database: Database, records: list[CallRecord]
+) -> None:
+    quiet = DAY - timedelta(days=9)
+    async with database.session() as session:
+        for hour in (DAY, quiet):
+            for number, source in enumerate((ELSEWHERE, "192.0.2.1", "192.0.2.1")):
+                of = f"{hour.timestamp()}-{number}"
+                session.add(
+                    RefusedCallsRow(id=of, hour=hour, source=source, status=400 + number, calls=3)
+                )
+        for begin, offered in ((DAY, True), (quiet, False)):
+            found = await summary(session, begin, begin + timedelta(days=1), "trunk")
+            (groups,) = group_parts(found)
+            *rows, total = [(row[0], row[1], row[-1]) for row in groups.rows]
+            assert total == ("total", found.offered, 9) and bool(found.offered) is offered
+            assert sum(row[2] for row in rows) == 9  # type: ignore[misc]
+            assert ("192.0.2.1", 0, 6) in rows and (ELSEWHERE, 0, 3) in rows
+            said = words_of("id").report(report_with(groups)).parts[0].rows
+            assert "asal lain" in [row[0] for row in said]
 
 
 @pytest.mark.parametrize("some", [("day", "category", "kecamatan"), ("shift", "hour", "operator")])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from email.message import EmailMessage
@@ -14,13 +15,19 @@ from databases import with_tables
 from lines import line_settings
 from mail_server import MailServerOfTest, mail_server
 from report_calls import DAY, calls_of_a_day, keep_calls
+from served import an_engine
 from test_commands import failed_in_one_line, run
 
+from deliveries.attempt import Delivered
+from journal.row_kinds import CALLS
+from journal.write_ahead_log import WriteAheadLog
 from models.database import Database
-from ngalam112.cli.report_mailing import send_due
+from ngalam112.cli.report_mailing import send_due, send_now, time_now
 from ngalam112.config.report_schedules import changing_schedules, read_mailed, read_schedules
 from ngalam112.config.settings import Settings
+from ngalam112.engine.clock import Anchor
 from ngalam112.process.report_mails import ReportMails
+from reports.languages import words_of
 from reports.schedules import Every, Mailed, Schedule
 
 AT = (DAY + timedelta(hours=13, minutes=1)).timestamp()  # a minute after the morning's shift
@@ -135,11 +142,58 @@ async def test_two_engines_and_one_that_is_new_mail_once(
     stored: Settings, mail: MailServerOfTest
 ) -> None:
     scheduled(stored, Every.DAY, made_at=0.0)
-    one, other = ReportMails(stored), ReportMails(stored)
+    one, other = ReportMails(stored, time.time), ReportMails(stored, time.time)
     await asyncio.gather(one.look(), other.look())
-    await ReportMails(stored).look()
+    await ReportMails(stored, time.time).look()
     assert len(mail.taken) == 1 and len(read_mailed(stored)) == 1
     assert (stored.home / "report_mails.json").stat().st_mode & 0o077 == 0
+
+
+async def test_a_report_waits_for_the_database_and_when_it_is_late_says_what_it_lacks(
+    stored: Settings, mail: MailServerOfTest
+) -> None:
+    scheduled(stored)
+    journal = WriteAheadLog(stored.journal)
+    for events in calls_of_a_day(3):
+        journal.add((CALLS.table, {"call_id": f"late-{events[0].call_id}"}))
+    journal.close()
+    (one,) = await sent(stored, AT)
+    assert (one.sent_at, one.given_up_at, mail.taken) == (None, None, [])
+    assert "try_later" in one.why and "The database is behind: 3 entries" in one.why
+    (one,) = await sent(stored, AT + 15 * 60)
+    assert one.sent_at is not None
+    text, summary, _ = parts(mail.message())
+    lacking = words_of("id")(
+        "The database is behind: {behind} entries of the journal are not in this report yet.",
+        behind=3,
+    )
+    assert "3" in lacking and text.count(lacking) == 2, "each report says it"
+    assert lacking in summary
+    attempt = await asyncio.to_thread(send_now, stored, read_schedules(stored)[0])
+    assert isinstance(attempt, Delivered), "by hand nobody waits"
+
+
+async def test_the_engines_clock_says_what_has_ended_whatever_the_machines_says(
+    stored: Settings, mail: MailServerOfTest
+) -> None:
+    scheduled(stored)
+    await ReportMails(stored, lambda: AT - 61).look()
+    assert (mail.taken, read_mailed(stored)) == ([], {}), "the machine's is years ahead"
+    await ReportMails(stored, lambda: AT).look()
+    (kept,) = read_mailed(stored).values()
+    assert kept.sent_at is not None and 0 <= kept.sent_at - AT < 60
+    assert len(mail.taken) == 1
+
+
+async def test_a_clock_that_was_set_ahead_mails_nothing_too_early_by_hand_either(
+    tmp_path: Path,
+) -> None:
+    async with an_engine(tmp_path / "home") as served:
+        anchor = served.engine.clock.anchor
+        served.engine.clock.anchor = Anchor(anchor.boot, anchor.offset - 7200)
+        found = await asyncio.to_thread(time_now, served.settings)
+        assert abs(found - served.engine.clock.now()) < 2
+    assert abs(await asyncio.to_thread(time_now, served.settings) - time.time()) < 2
 
 
 async def test_a_report_that_cannot_be_computed_is_tried_again(
@@ -151,6 +205,21 @@ async def test_a_report_that_cannot_be_computed_is_tried_again(
     assert one.sent_at is None and one.given_up_at is None and one.try_at > AT and one.why
     (one,) = await sent(stored, one.try_at)
     assert one.sent_at is not None and len(mail.taken) == 1
+
+
+async def test_a_schedule_is_kept_and_removed_while_the_database_is_away(
+    stored: Settings,
+) -> None:
+    away = stored.model_copy(update={"database_url": "postgresql://x:y@127.0.0.1:9/none"})
+    ran = await run(away, "report", "schedule", "add", "--to", "piket@malang.example")
+    (kept,) = read_schedules(away)
+    removed = await run(away, "report", "schedule", "remove", kept.id)
+    assert read_schedules(away) == []
+    for one, done in ((ran, "is kept"), (removed, "is removed")):
+        assert one.code == 0 and done in one.out, one.err
+        (line,) = [each for each in one.err.splitlines() if "audit" in each]
+        assert "the audit has not been written: The database" in line
+        assert "Traceback" not in one.err
 
 
 async def test_the_commands_keep_list_send_and_remove(

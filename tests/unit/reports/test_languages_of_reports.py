@@ -90,5 +90,11 @@ def test_values_with_braces_are_only_text(language: str) -> None:
     assert "{tz.__class__}" in said and "{0}" in said
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_empty_text_is_empty_in_each_language(language: str) -> None:
+    words = words_of(language)
+    assert (words.said(Said("")), words.said(Said(""), "losses"), words("")) == ("", "", "")
+
+
 def test_what_a_catalogue_lacks_is_said_in_english() -> None:
     assert ID("There is no such {thing}.", thing="word") == "There is no such word."

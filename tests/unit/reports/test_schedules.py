@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from deliveries.attempt import Delivered, Failed, Reason, Refused
 from reports.figures_groups import SHIFTS, TimeGroups, shifts_of
 from reports.schedules import (
-    MOST_KEPT,
     OLDEST_S,
     Every,
     Mailed,
@@ -145,11 +144,33 @@ def test_an_attempt_whose_process_was_killed_is_made_again_later() -> None:
     assert NOON.replace(hour=5) in due_at(NOON.replace(hour=5, minute=11), known)
 
 
-def test_what_is_remembered_is_bounded() -> None:
-    many = [Mailed(schedule="a1", end=float(n)) for n in range(MOST_KEPT + 10)]
-    left = kept(many)
-    assert (left[0].end, len(left)) == (10.0, MOST_KEPT)
+def test_what_is_remembered_is_bounded_by_its_age() -> None:
+    now = NOON.timestamp()
+    many = [Mailed(schedule="a1", end=now - 3600.0 * n) for n in range(24 * 100)]
+    left = kept(many, now)
+    assert [one.end for one in left] == sorted(one.end for one in many[:48])
+    monthly = Mailed(schedule="b2", end=now - 40 * 86_400)
+    older = Mailed(schedule="b2", end=now - 61 * 86_400)
+    assert kept([monthly, older], now) == [monthly], "the last one is listed"
+    assert kept([monthly], now + 30 * 86_400) == []
     assert msgspec.json.decode(msgspec.json.encode(many[0]), type=Mailed) == many[0]
+
+
+def test_fifty_schedules_of_twelve_shifts_are_mailed_once() -> None:
+    shifts = shifts_of([f"{hour:02}-{(hour + 2) % 24:02}" for hour in range(0, 24, 2)])
+    some = [msgspec.structs.replace(a_schedule(), id=f"a{n}") for n in range(50)]
+    known: dict[tuple[str, float], Mailed] = {}
+    at, mails = NOON.timestamp(), []
+    for _ in range(3):
+        found = due(some, known, shifts, JAKARTA, at)
+        for one in found:
+            known[one.schedule.id, one.before.end] = after(
+                Delivered("250 OK"), begun(one.before, at), at
+            )
+        known = {(one.schedule, one.end): one for one in kept(known.values(), at)}
+        mails.append(len(found))
+        at += 20
+    assert mails == [600, 0, 0]
 
 
 @pytest.mark.parametrize("every", Every)
