@@ -37,6 +37,9 @@ LIMIT_AGAIN_S = 900.0
 """When a callback is tried again that a limit of the day has kept back."""
 UNHEARD = "nobody has acknowledged the call's answer"
 _BUSY = 17
+_MOST_OF_ONE, _MOST_MISDIALLED = 20, 1000
+"""Open callbacks of calls that nobody acknowledged: of a number, and in all. What comes beyond is
+in the records alone: numbers may be forged, and each open one is work for whoever looks."""
 
 
 class CallbackJobs:
@@ -56,6 +59,7 @@ class CallbackJobs:
         self._dispatcher, self._live, self._journal = dispatcher, live, journal
         self.known = OpenCallbacks(dispatcher.rules.country)
         self._unheard: deque[float] = deque()  # when calls were lost that were not acknowledged
+        self._misdialled: deque[float] = deque()  # ... that are to be called by nobody
         self._ringing = Ringing(offers, operator_calls, dispatcher, live)
         offers.servers[KIND] = self
         operator_calls.callbacks = self
@@ -176,10 +180,15 @@ class CallbackJobs:
         A citizen whose network fails is called back; a flood of forged numbers is not.
         """
         rules, ended_at, last = self._rules, record.ended_at or at, self._unheard
-        while last and last[0] <= at - rules.misdial_again_s:
-            last.popleft()
+        for times in (last, self._misdialled):
+            while times and times[0] <= at - rules.misdial_again_s:
+                times.popleft()
         barred = isinstance(self._dispatcher.rules.dial_string(record.caller_number), Barred)
-        if barred or len(last) >= rules.no_ack_most or self.known.of(record.caller_number):
+        open_ones = self.known.of(record.caller_number)
+        if barred or len(last) >= rules.no_ack_most or open_ones:
+            if len(open_ones) >= _MOST_OF_ONE or len(self._misdialled) >= _MOST_MISDIALLED:
+                return  # the list has the number, or is full of what nobody has said
+            self._misdialled.append(at)
             due_at = ended_at + rules.misdial_again_s
             self.new(record, reason, record.arrived_at, due_at, at, misdial=True, note=UNHEARD)
             return

@@ -41,11 +41,13 @@ class CallsAtOnce:
         self.limits, self.over = limits, Counter[str]()
         self._calls, self._country = calls, country
         self._never = {same_caller(one, country) for one in never}
-        # channels with their numbers, by the last digits; channels, by the address
+        # channels with their numbers, by the last digits, and by the whole number of callers whose
+        # last digits others have too; channels, by the address
         self._by_tail: dict[str, dict[str, str]] = {}
         self._by_address: dict[str, dict[str, str]] = {}
+        self._shared = set[str]()  # last digits that several callers have had
         self._told_at: float | None = None
-        self._tails, self._tidy_at = 0, _KEPT
+        self._tails, self._tidy_at, self._addresses_tidy_at = 0, _KEPT, _KEPT
 
     def arrives(self, channel: str, number: str, address: str) -> str | None:
         """Count a call; return which limit it is beyond, NUMBER or ADDRESS: then it is not counted.
@@ -54,6 +56,8 @@ class CallsAtOnce:
         """
         limits, here = self.limits, None
         if address and limits.at_once_per_address:
+            if len(self._by_address) >= self._addresses_tidy_at:
+                self._tidy()
             here = self._by_address.setdefault(address, {})
             if not self._has_room(here, channel, limits.at_once_per_address):
                 return ADDRESS
@@ -65,9 +69,11 @@ class CallsAtOnce:
                     self._tidy()
                 self._by_tail[tail] = {channel: number}
                 self._tails += 1
-            elif self._has_room(same, channel, limits.at_once_per_number):
+            elif tail not in self._shared and self._has_room(
+                same, channel, limits.at_once_per_number
+            ):
                 same[channel] = number
-            elif self._is_one_caller(number, same):
+            elif not self._caller_has_room(tail, channel, number):
                 return NUMBER
         if here is not None:
             here[channel] = number
@@ -93,12 +99,28 @@ class CallsAtOnce:
             del found[one]
         return len(found) < most
 
-    def _is_one_caller(self, number: str, same: Mapping[str, str]) -> bool:
-        """Whether all of these are calls of this number; few come here, and it costs more."""
+    def _caller_has_room(self, tail: str, channel: str, number: str) -> bool:
+        """Whether this caller has few calls, where others have the same last digits.
+
+        Then the call is counted, by the whole number. Few come here, and it costs more.
+        """
         caller = same_caller(number, self._country)
         if caller is None or caller in self._never:
+            return True
+        same, most = self._by_tail[tail], self.limits.at_once_per_number
+        for one in [one for one in same if one not in self._calls and one != channel]:
+            del same[one]
+        there = sum(same_caller(one, self._country) == caller for one in same.values())
+        if channel in same or there >= most:
+            return channel in same
+        self._shared.add(tail)
+        if caller not in self._by_tail:
+            self._tails += 1
+        own = self._by_tail.setdefault(caller, {})
+        if not self._has_room(own, channel, most - there):
             return False
-        return all(same_caller(one, self._country) == caller for one in same.values())
+        own[channel] = number
+        return True
 
     def _tidy(self) -> None:
         """Forget the numbers and addresses of which no call lives."""
@@ -106,5 +128,7 @@ class CallsAtOnce:
             for key, found in list(lists.items()):
                 if not any(one in self._calls for one in found):
                     del lists[key]
+        self._shared &= self._by_tail.keys()
         self._tails = len(self._by_tail)
         self._tidy_at = _KEPT + 2 * self._tails
+        self._addresses_tidy_at = _KEPT + 2 * len(self._by_address)

@@ -19,6 +19,7 @@ from ngalam112.engine.claims import Claims
 from ngalam112.engine.clock import age_s
 from ngalam112.engine.fallback_calls import FallbackCalls
 from ngalam112.engine.locations import Locations
+from ngalam112.engine.unheard_trunks import UnheardTrunks
 from pbx.ari_types import Channel, address_of
 from pbx.quality import leg_quality
 
@@ -46,6 +47,7 @@ class CitizenChannels:
         self._locations = locations
         self._fallback, self._reception, self._dispatcher = fallback, reception, dispatcher
         self._ask_where = ask_where
+        self._trunks = UnheardTrunks()
         live.on_end = self._ended
 
     def entered(
@@ -174,3 +176,9 @@ class CitizenChannels:
                 loss_percent=heard.loss_percent,
                 jitter_ms=heard.jitter_ms,
             )
+            trunk, answered_at = call.record.trunk or "", call.record.operator_answered_at
+            if heard.loss_percent is not None:
+                if self._trunks.in_a_row:
+                    self._trunks.heard(trunk)
+            elif trunk and answered_at is not None:
+                self._trunks.not_heard(trunk, now - answered_at, now)

@@ -100,6 +100,10 @@ class RefusalCounts:
         """The Call-IDs of INVITEs of so long ago or longer that nobody has acknowledged."""
         return self._calls.open_for(seconds, self._now())
 
+    def is_open(self, call_id: str) -> bool:
+        """Whether nobody has acknowledged a call's answer, and others of the same address have."""
+        return self._calls.is_open(call_id)
+
     def deaf(self) -> None:
         """For a moment no copies were heard."""
         self._calls.forget_open()

@@ -28,6 +28,9 @@ MOST_REMEMBERED = 4096
 LONGEST_DIALLED = 32
 UNACKNOWLEDGED_S = 40.0
 """By then Asterisk has ended who never acknowledged an answer, late as it may have come."""
+PATH_S = 2.0
+"""An ACK for another call so long after an INVITE shows that our answers arrive there."""
+MOST_PATHS = 1024
 
 _INVITE, _ACK, _CANCELLED = b"INVITE ", b"ACK ", 487
 _NUMBER = re.compile(rb"^CSeq[ \t]*:\s*(\d{1,10})\s+INVITE\b", re.IGNORECASE | re.MULTILINE)
@@ -72,6 +75,7 @@ class RefusedCalls:
         self._open: dict[str, float] = {}  # when those that nobody has acknowledged were heard
         self._doubtful: dict[str, _Invite] = {}  # refused, the longest ago first
         self._sure: list[Refusal] = []
+        self._acked: dict[str, float] = {}  # addresses: when their last ACK came, the latest last
 
     @property
     def waiting(self) -> bool:
@@ -82,6 +86,8 @@ class RefusedCalls:
         """A copy is here: of an INVITE or an ACK that came in, or of a refusal."""
         call_id = copy.call_id[:LONGEST_CALL_ID]
         if copy.packet.startswith(_ACK):
+            if (call := self._calls.get(call_id)) is not None:
+                self._has_acked(call.source, now)
             self.acknowledged(call_id)
             return
         head = copy.packet.partition(b"\r\n\r\n")[0]
@@ -108,13 +114,31 @@ class RefusedCalls:
             self._open.pop(call_id, None)
 
     def open_for(self, seconds: float, now: float) -> list[str]:
-        """The calls that were heard so long ago, and nobody has acknowledged an answer since."""
+        """The calls that were heard so long ago, and nobody has acknowledged an answer since.
+
+        Left out are those to whose address nothing may get through: from there no ACK has come
+        since, for another call either. A failure of the network ends nobody.
+        """
         found = []
         for call_id, heard in self._open.items():
             if heard > now - seconds:
                 break
-            found.append(call_id)
+            if self.is_open(call_id):
+                found.append(call_id)
         return found
+
+    def is_open(self, call_id: str) -> bool:
+        """Whether nobody has acknowledged a call's answer, and others of the same address have."""
+        heard = self._open.get(call_id)
+        if heard is None:
+            return False
+        return self._acked.get(self._calls[call_id].source, 0.0) >= heard + PATH_S
+
+    def _has_acked(self, source: str, now: float) -> None:
+        self._acked.pop(source, None)
+        self._acked[source] = now
+        if len(self._acked) > MOST_PATHS:
+            del self._acked[next(iter(self._acked))]
 
     def forget_open(self) -> None:
         """What was not heard for a moment may have been ACKs: nobody is unacknowledged by now."""

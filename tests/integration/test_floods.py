@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from lines import Line, eventually, open_line
+from plain_sip import ask
 from test_who_gets_in import SDP, Caller
 
 from acd.calls.record import CallRecord
@@ -85,12 +86,26 @@ async def three_are_served(line: Line, caller: str) -> list[CallRecord]:
     return records
 
 
+async def others_are_answered(line: Line) -> None:
+    """Callers at the flooding address come one after the other, and go at once."""
+    while True:
+        body = SDP.format(host=FLOOD, port=free_port()).encode()
+        where = (line.settings.sip_port, "INVITE", URI, f"<sip:08139@{FLOOD}>", FLOOD)
+        headers = ("Content-Type: application/sdp",)
+        await asyncio.to_thread(ask, *where, headers, body)
+        await asyncio.sleep(0.5)
+
+
 async def test_a_call_that_nobody_acknowledges_ends_four_seconds_after_its_answer(
     narrow: Line,
 ) -> None:
+    # the network is well: others at that address get their answers
+    others = asyncio.create_task(others_are_answered(narrow))
     with sends_invite(narrow, "08130") as one:
         assert " 200 " in await asyncio.to_thread(one.final)
         (record,) = await narrow.ended(1, "08130")
+    others.cancel()
+    await asyncio.gather(others, return_exceptions=True)
     assert (record.ended_by, record.offers) == (NO_ACK, 0)
     lasted = (record.ended_at or 0.0) - record.arrived_at
     assert END_AFTER_S <= lasted < END_AFTER_S + 2.0

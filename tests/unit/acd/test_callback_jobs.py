@@ -602,6 +602,16 @@ def test_a_call_that_was_never_acknowledged_is_called_back_but_a_flood_of_them_i
     assert ends == {"misdial"}, "nobody is rung for a number that anybody may have forged"
 
 
+def test_a_flood_of_calls_that_nobody_acknowledges_leaves_a_bounded_list() -> None:
+    desk = a_line(0)
+    for n in range(60):
+        unheard(desk, f"c{n}", 100.0 + n, "081234567890")
+    assert len(desk.router.callbacks.open()) == 20, "of one number"
+    for n in range(1100):
+        unheard(desk, f"d{n}", 200.0 + n, f"0813345{n:05}")
+    assert len(desk.router.callbacks.open()) <= 1000 + RULES.no_ack_most
+
+
 def test_a_call_that_was_never_acknowledged_takes_nobodys_callback_away() -> None:
     desk = a_line(0)
     give_up(desk, "c1")

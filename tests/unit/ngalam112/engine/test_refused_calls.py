@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 
 from ngalam112.config.provision import BOUND_CAUSE
 from ngalam112.engine import refused_calls
-from ngalam112.engine.refused_calls import SURE_AFTER_S, UNACKNOWLEDGED_S, Refusal, RefusedCalls
+from ngalam112.engine.refused_calls import (
+    MOST_PATHS,
+    SURE_AFTER_S,
+    UNACKNOWLEDGED_S,
+    Refusal,
+    RefusedCalls,
+)
 from pbx.hep import Copy
 
 LATER = SURE_AFTER_S
@@ -152,10 +158,27 @@ def test_whatever_is_said_breaks_nothing(packets: list[tuple[bool, bytes]]) -> N
     assert len(calls.sure(LATER)) <= 1
 
 
+def another_is_acknowledged(calls: RefusedCalls, at: float) -> None:
+    """Our answers arrive at that address at this moment."""
+    calls.heard(invite(f"well-{at}"), at)
+    calls.heard(ack(f"well-{at}"), at)
+
+
+def test_addresses_from_which_acks_have_come_are_not_remembered_without_end() -> None:
+    calls = RefusedCalls()
+    for number in range(2 * MOST_PATHS):
+        source = f"10.{number // 65536}.{number // 256 % 256}.{number % 256}"
+        calls.heard(Copy(source, "a", b"INVITE sip:112@h SIP/2.0\r\nCSeq: 1 INVITE\r\n\r\n"), 1.0)
+        calls.heard(Copy(source, "a", b"ACK sip:112@h SIP/2.0\r\n\r\n"), 1.0)
+    assert len(calls._acked) <= MOST_PATHS
+
+
 def test_a_call_is_open_until_it_is_acknowledged_refused_or_not_heard_for_sure() -> None:
     calls = RefusedCalls()
     for at, call_id in enumerate("abcd"):
         calls.heard(invite(call_id), float(at))
+    assert calls.open_for(4.0, 5.0) == [], "nobody at that address has acknowledged anything"
+    another_is_acknowledged(calls, 3.0)
     assert calls.open_for(4.0, 5.0) == ["a", "b"]
     calls.heard(ack("a"), 5.0)
     calls.heard(answer(486, "c", 1, "Reason: Q.850;cause=17"), 5.0)
@@ -165,9 +188,11 @@ def test_a_call_is_open_until_it_is_acknowledged_refused_or_not_heard_for_sure()
     assert calls.open_for(0.0, 9.0) == []
     assert not calls.unacknowledged("b", 9.0)
     calls.heard(invite("e"), 10.0)
+    another_is_acknowledged(calls, 12.0)
     assert calls.open_for(1.0, 11.0 + UNACKNOWLEDGED_S) == ["e"]
     calls.heard(invite("f"), 10.0 + UNACKNOWLEDGED_S)
-    assert calls.open_for(0.0, 11.0 + UNACKNOWLEDGED_S) == ["f"]
+    another_is_acknowledged(calls, 12.0 + UNACKNOWLEDGED_S)
+    assert calls.open_for(0.0, 12.0 + UNACKNOWLEDGED_S) == ["f"]
 
 
 def test_a_call_beyond_the_bound_of_its_address_is_counted_though_it_had_a_channel() -> None:
