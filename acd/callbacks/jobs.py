@@ -386,6 +386,12 @@ class CallbackJobs:
                 continue
             if item.state is ItemState.WAITING and item.note:
                 item.due_at = now  # what kept it back then may not do so now
+            elif item.state is ItemState.WAITING and [one.reason for one in item.history[-1:]] == [
+                _ON_THE_LINE
+            ]:
+                # who was on the line may have hung up with no engine there: it is looked at again
+                due_at = now + self._rules.first_after_s
+                item.due_at = due_at if item.due_at is None else min(item.due_at, due_at)
             work = self._work(item)
             self._offers.remember(work, now)
             lost = (

@@ -520,6 +520,21 @@ def test_the_next_engine_rings_nobody_whom_the_fallback_has_meanwhile() -> None:
     assert work.item.state == "queued"
 
 
+def test_who_was_with_the_fallback_as_an_engine_died_is_rung_by_the_next_one_soon() -> None:
+    desk = a_line()
+    busy(desk)
+    give_up(desk)
+    fire(desk, 125.0)
+    desk.router.callbacks.fallback_has({NUMBER}, 126.0)
+    assert only(desk).item.history[-1].reason == "on_the_line"
+    after = desk.next_engine(140.0)
+    after.dispatcher.transfers.directory = Directory(carrier=True)
+    after.restore_calls(now=140.0)
+    work = only(after)
+    fire(after, 140.0 + RULES.first_after_s)
+    assert work.item.state == "queued", "nobody tells this engine that the citizen has hung up"
+
+
 def test_what_is_offered_already_stops_when_the_fallback_turns_out_to_have_the_citizen() -> None:
     desk = a_line(2)
     busy(desk)
