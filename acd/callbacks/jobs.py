@@ -103,9 +103,7 @@ class CallbackJobs:
     def _release(self, number: str, at: float) -> None:
         """A call of this number has ended: what waited for that, and is open still, goes on."""
         for work in list(self.known.of(number)):
-            item = work.item
-            held = item.state is ItemState.WAITING and item.history[-1].reason == _ON_THE_LINE
-            if held and not self.known.is_on_the_line(work):
+            if _is_held(work.item) and not self.known.is_on_the_line(work):
                 self._offers.wait(work, at + self._rules.first_after_s, at, "hung_up")
 
     def call_ended(self, record: CallRecord, at: float, again: bool) -> None:
@@ -386,9 +384,7 @@ class CallbackJobs:
                 continue
             if item.state is ItemState.WAITING and item.note:
                 item.due_at = now  # what kept it back then may not do so now
-            elif item.state is ItemState.WAITING and [one.reason for one in item.history[-1:]] == [
-                _ON_THE_LINE
-            ]:
+            elif _is_held(item):
                 # who was on the line may have hung up with no engine there: it is looked at again
                 due_at = now + self._rules.first_after_s
                 item.due_at = due_at if item.due_at is None else min(item.due_at, due_at)
@@ -402,6 +398,12 @@ class CallbackJobs:
         for call in list(self._live.calls.values()):
             if call.record.events:
                 self.call_arrived(call.record, now)
+
+
+def _is_held(item: WorkItem) -> bool:
+    """Whether a callback waits because its citizen was on the line."""
+    waits = item.state is ItemState.WAITING and bool(item.history)
+    return waits and item.history[-1].reason == _ON_THE_LINE
 
 
 def _counts(record: CallRecord) -> bool:
